@@ -1,0 +1,82 @@
+"""Every error tinykit raises on purpose.
+
+A message says what was wrong, with the value, then what is allowed or nearest, then what to do.
+Catch `TinykitError` to catch them all; the children also subclass the built-in that fits, so that
+`except ValueError` and `except LookupError` do what their reader expects.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TinykitError(Exception):
+    """Root of every error tinykit raises on purpose."""
+
+
+class ParameterError(TinykitError, ValueError):
+    """A value is outside what the function accepts: sparsity 80, a negative period, NaN."""
+
+
+class ModelError(TinykitError, ValueError):
+    """A model file is not what it claims to be, or holds something tinykit cannot take."""
+
+
+class DataError(TinykitError, ValueError):
+    """A dataset has the wrong shape, rate, labels or groups, or holds NaN."""
+
+
+class FactError(TinykitError, ValueError):
+    """A file under `data/`, or a user's board file, breaks the rules for facts."""
+
+
+class RecordError(TinykitError, ValueError):
+    """A design record is damaged, or an artefact no longer has the hash it was recorded with."""
+
+
+class OutputError(TinykitError, OSError):
+    """A result could not be written where it was asked for."""
+
+
+class EngineError(TinykitError, RuntimeError):
+    """An engine in a child process (interpreter, converter, compiler) failed or crashed."""
+
+
+class MissingPackageError(TinykitError, ImportError):
+    """A package of an optional extra is not installed."""
+
+
+class KerasVersionError(TinykitError, RuntimeError):
+    """Keras 3 is loaded where tf-keras is needed."""
+
+
+class UnknownBoardError(TinykitError, LookupError):
+    """No board of that id is in the catalogue."""
+
+
+class UnknownBatteryError(TinykitError, LookupError):
+    """No cell of that id is in the catalogue."""
+
+
+class UnknownTaskError(TinykitError, LookupError):
+    """No dataset of that id is known."""
+
+
+class UnknownStageError(TinykitError, LookupError):
+    """The design record has no such stage, and no checkpoint stands in for it."""
+
+
+class UnknownRuntimeError(TinykitError, LookupError):
+    """There is no evidence for this runtime on this core: the honest answer is `unknown`."""
+
+
+def name_nearest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
+    """Say which allowed names are nearest to a misspelt one, for an error message.
+
+    >>> name_nearest("nucleo-l4r5z", ["nucleo-l4r5zi", "microbit-v2"])
+    'nearest: nucleo-l4r5zi'
+    """
+    names = sorted(allowed)
+    near = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
+    return "nearest: " + ", ".join(near) if near else "allowed: " + ", ".join(names[:12])
