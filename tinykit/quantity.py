@@ -116,7 +116,9 @@ def weakest(*bases: str) -> str:
     return min(bases, key=BASES.index)
 
 
-def propagate(function: Callable[..., float], *inputs: Estimate, unit: str, source: str, basis: str = "measured") -> Estimate:
+def propagate(
+    function: Callable[..., float], *inputs: Estimate, unit: str, source: str, basis: str = "measured"
+) -> Estimate:
     """Compute with estimates: the value at the values, the interval by independent errors.
 
     Each input is moved to its low and high end alone, and the resulting deviations are added in
