@@ -31,6 +31,10 @@ class FactError(TinykitError, ValueError):
     """A file under `data/`, or a user's board file, breaks the rules for facts."""
 
 
+class UnknownFactError(TinykitError, LookupError):
+    """A figure the answer needs was found in no document: the honest answer is `unknown`."""
+
+
 class RecordError(TinykitError, ValueError):
     """A design record is damaged, or an artefact no longer has the hash it was recorded with."""
 
