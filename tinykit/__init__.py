@@ -1,14 +1,54 @@
 """tinykit: from a network to a board its designer can defend.
 
-`import tinykit as tk` is quick: each name below is loaded from its room the first time it is used.
+`import tinykit as tk` is quick: each name and each room below is loaded the first time it is used.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import pkgutil
+import sys
+from types import ModuleType
 from typing import Any
 
+from tinykit.errors import (
+    DataError,
+    EngineError,
+    FactError,
+    KerasVersionError,
+    MissingPackageError,
+    ModelError,
+    OutputError,
+    ParameterError,
+    RecordError,
+    TinykitError,
+    UnknownBatteryError,
+    UnknownBoardError,
+    UnknownRuntimeError,
+    UnknownStageError,
+    UnknownTaskError,
+)
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DataError",
+    "EngineError",
+    "FactError",
+    "KerasVersionError",
+    "MissingPackageError",
+    "ModelError",
+    "OutputError",
+    "ParameterError",
+    "RecordError",
+    "TinykitError",
+    "UnknownBatteryError",
+    "UnknownBoardError",
+    "UnknownRuntimeError",
+    "UnknownStageError",
+    "UnknownTaskError",
+]
 
 _ROOMS_OF_NAMES = {
     "Estimate": "quantity",
@@ -23,3 +63,35 @@ _ROOMS_OF_NAMES = {
     "predict_latency": "latency",
     "predict_energy": "energy",
 }
+
+
+class _NamesakeRoom(ModuleType):
+    """A room with a function of its own name: `tk.boards` is the room, `tk.boards()` calls the function."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return getattr(self, self.__name__.rpartition(".")[2])(*args, **options)
+
+
+class _Kit(ModuleType):
+    """The package itself: the import system binds each room here, and a namesake becomes callable."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _ROOMS_OF_NAMES and isinstance(value, ModuleType):
+            value.__class__ = _NamesakeRoom
+        super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS_OF_NAMES:
+        return getattr(importlib.import_module(f"tinykit.{_ROOMS_OF_NAMES[name]}"), name)
+    if not name.startswith("_") and importlib.util.find_spec(f"tinykit.{name}"):
+        return importlib.import_module(f"tinykit.{name}")
+    raise AttributeError(f"module 'tinykit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    rooms = {room.name for room in pkgutil.iter_modules(__path__) if not room.name.startswith("_")}
+    return sorted({*globals(), *_ROOMS_OF_NAMES, *rooms})
+
+
+sys.modules[__name__].__class__ = _Kit
