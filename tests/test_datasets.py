@@ -1,0 +1,207 @@
+"""The shipped tasks: counts, splits by subject, normalisation, hashes, cards."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tinykit import datasets
+from tinykit.datasets import Dataset, Normalisation, Split
+from tinykit.datasets.packages import find_packaged_file, read_verified
+from tinykit.datasets.watch import SHA256, SUBJECTS
+from tinykit.datasets.windows import cut_windows, deal_groups
+from tinykit.errors import DataError, FactError, MissingPackageError, ParameterError, UnknownTaskError
+
+
+@pytest.fixture(scope="module")
+def watch() -> Dataset:
+    return datasets.load()
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return datasets.load("digits")
+
+
+def make_split(n: int = 12, group: int = 0, classes: int = 2) -> Split:
+    x = np.random.default_rng(group).standard_normal((n, 4, 1, 2)).astype(np.float32)
+    return Split(x, np.arange(n) % classes, np.full(n, group), np.full(n, group))
+
+
+def make_dataset(**changes: object) -> Dataset:
+    given: dict[str, object] = {
+        "name": "toy", "classes": ("a", "b"), "train": make_split(12, 0), "validation": make_split(4, 1),
+        "test": make_split(6, 2), "normalisation": Normalisation((0.0, 0.0), (1.0, 1.0)), "rate_hz": None,
+        "sha256": "", "source": "made up",
+    }  # fmt: skip
+    return Dataset(**(given | changes))  # type: ignore[arg-type]
+
+
+def test_watch_has_the_4677_windows_of_the_study_file(watch: Dataset) -> None:
+    assert len(watch) == 4677
+    assert watch.input_shape == (100, 1, 6)
+    assert watch.classes == ("PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW")
+    assert watch.train.x.dtype == np.float32
+
+
+def test_watch_is_split_by_subject_with_every_class_everywhere(watch: Dataset) -> None:
+    for name, split in watch.splits.items():
+        assert set(split.groups.tolist()) == set(SUBJECTS[name])
+        assert set(split.y.tolist()) == set(range(7))
+    recordings = [set(split.recordings.tolist()) for split in watch.splits.values()]
+    assert sum(map(len, recordings)) == len(set.union(*recordings)) == 140
+
+
+def test_watch_is_normalised_on_the_training_subjects_alone(watch: Dataset) -> None:
+    assert watch.train.x.mean((0, 1, 2)) == pytest.approx(0, abs=1e-4)
+    assert watch.train.x.std((0, 1, 2)) == pytest.approx(1, rel=1e-4)
+    assert np.abs(watch.test.x.mean((0, 1, 2))).max() > 1e-3
+    assert watch.normalisation.apply(np.asarray(watch.normalisation.mean)) == pytest.approx(0)
+
+
+def test_watch_windows_overlap_by_half_within_a_recording(watch: Dataset) -> None:
+    same = watch.train.recordings[0] == watch.train.recordings[1]
+    assert same
+    np.testing.assert_array_equal(watch.train.x[0][50:], watch.train.x[1][:50])
+
+
+def test_digits_are_stratified(digits: Dataset) -> None:
+    assert digits.input_shape == (28, 28, 1)
+    assert [len(split) for split in digits.splits.values()] == [3500, 500, 1000]
+    for split in digits.splits.values():
+        assert len(set(np.bincount(split.y).tolist())) == 1
+
+
+@pytest.mark.parametrize("task", datasets.tasks())
+def test_each_task_has_a_card_that_agrees_with_it(task: str) -> None:
+    card, data = datasets.read_card(task), datasets.load(task)
+    assert card.id == data.name == task
+    assert card.n == len(data)
+    assert tuple(card.classes) == data.classes
+    assert card.sha256 == data.sha256
+    assert card.licence
+    assert card.does_not_represent
+    for split in data.splits.values():
+        assert f"{len(split):,}" in card.split
+
+
+def test_unknown_task_names_the_nearest() -> None:
+    with pytest.raises(UnknownTaskError, match="nearest: watch-exercises"):
+        datasets.load("watch-exercise")
+    with pytest.raises(UnknownTaskError, match="nearest: digits"):
+        datasets.read_card("digit")
+
+
+def test_a_card_with_a_missing_field_is_named(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bad.toml").write_text('id = "bad"\nrepresents = []\ndoes_not_represent = []\n')
+    monkeypatch.setattr("tinykit.datasets.card.shipped_path", lambda *parts: tmp_path.joinpath(*parts[2:]))
+    with pytest.raises(FactError, match=r"bad\.toml.*missing"):
+        datasets.read_card("bad")
+
+
+def test_missing_package_says_what_to_install() -> None:
+    with pytest.raises(MissingPackageError, match="pip install no_such_package"):
+        find_packaged_file("no_such_package", "data.npy")
+    with pytest.raises(MissingPackageError, match=r"numpy lacks data/none\.npy"):
+        find_packaged_file("numpy", "data", "none.npy")
+
+
+def test_a_file_of_another_hash_is_not_unpickled(tmp_path) -> None:
+    forged = tmp_path / "watch_dataset.npy"
+    np.save(forged, np.array({"X": []}), allow_pickle=True)
+    with pytest.raises(DataError, match="not the file this task was built on"):
+        read_verified(forged, SHA256)
+
+
+def test_datasets_import_no_heavy_package() -> None:
+    code = (
+        "import sys, tinykit.datasets as d; d.load();"
+        "bad = {'tensorflow', 'seglearn', 'sklearn', 'scipy', 'matplotlib', 'mlxtend'} & set(sys.modules); print(bad)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_splits_are_read_only(watch: Dataset) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        watch.train.x[0] = 0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        watch.name = "other"  # type: ignore[misc]
+
+
+def test_take_and_representative_are_seeded_training_samples(watch: Dataset) -> None:
+    sample = watch.representative(50, seed=3)
+    assert sample.shape == (50, 100, 1, 6)
+    np.testing.assert_array_equal(sample, watch.representative(50, seed=3))
+    with pytest.raises(ParameterError, match="count 0"):
+        watch.train.take(0)
+
+
+def test_reprs_are_one_line(watch: Dataset) -> None:
+    assert repr(watch) == "Dataset(watch-exercises: 7 classes, 2669/524/1484 samples of (100, 1, 6))"
+    assert repr(watch.validation) == "Split(n=524, groups=1, x=(524, 100, 1, 6))"
+
+
+def test_a_group_in_two_splits_is_refused() -> None:
+    with pytest.raises(DataError, match="group 0 is in both train and test"):
+        make_dataset(test=make_split(6, 0))
+
+
+def test_nan_is_refused() -> None:
+    bad = make_split(4, 1)
+    x = bad.x.copy()
+    x[2, 1, 0, 0] = np.nan
+    with pytest.raises(DataError, match="1 validation samples hold NaN"):
+        make_dataset(validation=Split(x, bad.y, bad.groups, bad.recordings))
+
+
+def test_class_faults_are_refused() -> None:
+    with pytest.raises(DataError, match="one class only"):
+        make_dataset(classes=("a",))
+    with pytest.raises(DataError, match="test label 2 has no class"):
+        make_dataset(test=make_split(6, 2, classes=5))
+    with pytest.raises(DataError, match="no train sample of class c"):
+        make_dataset(classes=("a", "b", "c"))
+
+
+def test_shape_faults_are_refused() -> None:
+    good = make_split()
+    with pytest.raises(DataError, match=r"have \[11, 12\] rows"):
+        Split(good.x, good.y[:-1], good.groups, good.recordings)
+    flat = Split(good.x.reshape(12, 8), good.y, np.full(12, 9), good.recordings)
+    with pytest.raises(DataError, match="test x has shape"):
+        make_dataset(test=flat)
+    with pytest.raises(DataError, match="validation split is empty"):
+        make_dataset(validation=make_split(0, 1))
+
+
+def test_a_constant_channel_is_only_centred() -> None:
+    raw = np.full((3, 2, 1, 1), 5.0, np.float32)
+    fitted = Normalisation.fit(raw)
+    assert fitted == Normalisation((5.0,), (1.0,))
+
+
+def test_cut_windows_by_hand() -> None:
+    signal = np.arange(10, dtype=np.float32)[:, None]
+    np.testing.assert_array_equal(cut_windows(signal, 4, 3)[:, 0, 0], [0, 3, 6])
+    assert cut_windows(signal[:3], 4, 1).shape == (0, 4, 1)
+    with pytest.raises(ParameterError, match="window of 0 samples"):
+        cut_windows(signal, 0, 1)
+
+
+def test_deal_groups_keeps_groups_whole_and_classes_complete() -> None:
+    groups = np.repeat(np.arange(8), 10)
+    y = np.tile([0, 1], 40)
+    rows = deal_groups(y, groups, (0.6, 0.15, 0.25), seed=1)
+    assert sorted(np.concatenate(rows).tolist()) == list(range(80))
+    assert not set(groups[rows[0]]) & set(groups[rows[2]])
+    with pytest.raises(DataError, match="2 groups are too few"):
+        deal_groups(y, groups % 2, (0.6, 0.15, 0.25), 0)
+    with pytest.raises(ParameterError, match="sum to 1"):
+        deal_groups(y, groups, (0.6, 0.3, 0.3), 0)
+    with pytest.raises(DataError, match="every class in training and test"):
+        deal_groups((groups == 0).astype(int), groups, (0.6, 0.15, 0.25), 0)

@@ -1,0 +1,57 @@
+"""Real data, split so that accuracy is that of people the network has never seen.
+
+`load(task)` gives the shipped tasks, `read_folder` and `read_npz` your own data, `score_predictions` and
+`paired_difference` the accuracy with its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tinykit.datasets.card import DataCard, card_names, read_card
+from tinykit.datasets.dataset import Dataset, Normalisation, Split
+from tinykit.datasets.digits import load_digits
+from tinykit.datasets.own import read_folder, read_npz
+from tinykit.datasets.scoring import Accuracy, Difference, paired_difference, score_predictions, wilson_interval
+from tinykit.datasets.watch import load_watch_exercises
+from tinykit.errors import UnknownTaskError, name_nearest
+
+_LOADERS: dict[str, Callable[[], Dataset]] = {"watch-exercises": load_watch_exercises, "digits": load_digits}
+
+
+def load(task: str = "watch-exercises") -> Dataset:
+    """A shipped task by its id.
+
+    Raises
+    ------
+    UnknownTaskError : no such task.
+    MissingPackageError : the package that holds the data is not installed.
+    DataError : its file is not the one the task was built on.
+    """
+    if task not in _LOADERS:
+        raise UnknownTaskError(f"no task {task!r}; {name_nearest(task, _LOADERS)}; or bring your own with read_npz")
+    return _LOADERS[task]()
+
+
+def tasks() -> tuple[str, ...]:
+    """Ids of the shipped tasks."""
+    return tuple(_LOADERS)
+
+
+__all__ = [
+    "Accuracy",
+    "DataCard",
+    "Dataset",
+    "Difference",
+    "Normalisation",
+    "Split",
+    "card_names",
+    "load",
+    "paired_difference",
+    "read_card",
+    "read_folder",
+    "read_npz",
+    "score_predictions",
+    "tasks",
+    "wilson_interval",
+]
