@@ -1,0 +1,188 @@
+"""The floors of the house: import-linter's contracts, and the measures of its rooms."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted((ROOT / "tinykit").rglob("*.py"))
+HEAVY = {
+    "tensorflow",
+    "tf_keras",
+    "keras",
+    "tensorflow_model_optimization",
+    "tflite_micro",
+    "ai_edge_litert",
+    "ethosu",
+    "optuna",
+    "dask",
+    "unicorn",
+    "ziglang",
+}
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def run_import_linter(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = "import sys; from importlinter.cli import lint_imports_command as main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def functions_of(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def positional(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    names = [argument.arg for argument in function.args.posonlyargs + function.args.args]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def is_dataclass(decorator: ast.expr) -> bool:
+    return ast.unparse(decorator).split("(")[0] in ("dataclass", "dataclasses.dataclass")
+
+
+def is_frozen_with_slots(decorator: ast.expr) -> bool:
+    return {"frozen=True", "slots=True"} <= set(ast.unparse(decorator).strip(")").partition("(")[2].split(", "))
+
+
+def function_findings(tree: ast.Module) -> Iterator[str]:
+    for function in functions_of(tree):
+        if (length := body_lines(function)) > 25:
+            yield f"{function.name}: body of {length} lines, 25 at most"
+        if (count := positional(function)) > 5:
+            yield f"{function.name}: {count} positional parameters, 5 at most"
+
+
+def node_findings(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name, decorator_list=decorators):
+                if any(not is_frozen_with_slots(decorator) for decorator in decorators if is_dataclass(decorator)):
+                    yield f"{name}: dataclass not frozen with slots"
+            case ast.Assert(lineno=line):
+                yield f"line {line}: assert"
+            case ast.ExceptHandler(type=None, lineno=line):
+                yield f"line {line}: bare except"
+            case ast.ImportFrom(module="tinykit", lineno=line):
+                yield f"line {line}: from tinykit import"
+            case ast.ImportFrom(level=level, lineno=line) if level:
+                yield f"line {line}: relative import"
+
+
+def findings(source: str, name: str = "room") -> list[str]:
+    """Every breach of the house's measures in one module, in words."""
+    tree = ast.parse(source)
+    found = [f"a room named {name}"] if name in VAGUE else []
+    if (lines := source.count("\n")) > 350:
+        found.append(f"{lines} lines, 350 at most")
+    found += [*function_findings(tree), *node_findings(tree)]
+    return found + [f"{module} imported at the top" for module in sorted(top_imports(tree) & HEAVY)]
+
+
+def top_imports(tree: ast.Module) -> set[str]:
+    """Root packages that importing the module imports: all but those inside functions and `if TYPE_CHECKING`."""
+    roots: set[str] = set()
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            roots.add(node.module.partition(".")[0])
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if not typing_only and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            pending.extend(ast.iter_child_nodes(node))
+    return roots
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "tinykit")))
+def test_module_keeps_the_measures_of_the_house(path: Path):
+    assert not findings(path.read_text(encoding="utf-8"), path.stem)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "expected"),
+    [
+        ("x = 1\n", "utils", "a room named utils"),
+        ("x = 1\n" * 351, "room", "351 lines"),
+        ("def f():\n" + "    x = 1\n" * 26, "room", "body of 26 lines"),
+        ("def f(a, b, c, d, e, g):\n    return a\n", "room", "6 positional"),
+        ("@dataclass(frozen=True)\nclass A:\n    x: int\n", "room", "not frozen with slots"),
+        ("@dataclass\nclass A:\n    x: int\n", "room", "not frozen with slots"),
+        ("assert True\n", "room", "assert"),
+        ("try:\n    pass\nexcept:\n    pass\n", "room", "bare except"),
+        ("from tinykit import boards\n", "room", "from tinykit import"),
+        ("from . import boards\n", "room", "relative import"),
+        ("class A:\n    import tensorflow as tf\n", "room", "tensorflow imported at the top"),
+    ],
+)
+def test_each_measure_can_fail(source: str, name: str, expected: str):
+    assert any(expected in finding for finding in findings(source, name))
+
+
+def test_the_measures_let_good_code_pass():
+    source = '''
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import tensorflow
+@dataclass(frozen=True, slots=True)
+class A:
+    x: int
+    def f(self, a, b, c, d, e, *, g=1):
+        """Long
+        docstring."""
+        import tensorflow as tf
+        return tf
+'''
+    assert not findings(source)
+
+
+def test_import_linter_contracts_are_kept():
+    result = run_import_linter(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("room", "line", "expected"),
+    [
+        ("errors", "from tinykit.quantity import Estimate", "from the faces down to the ground BROKEN"),
+        ("fit", "from tinykit.thermal import x", "from the faces down to the ground BROKEN"),
+        ("power", "def f():\n    from tinykit.report import x", "from the faces down to the ground BROKEN"),
+        ("attic", "x = 1", "from the faces down to the ground BROKEN"),
+        ("fit", "import matplotlib.pyplot", "matplotlib only in plots BROKEN"),
+        ("fit", "def f():\n    import tensorflow as tf", "zoo, compress and convert BROKEN"),
+        ("plots", "import ipywidgets", "ipywidgets only in panels BROKEN"),
+        ("plots", "import jinja2", "jinja2 only in report and explore BROKEN"),
+        ("arena", "def f():\n    from tflite_micro import runtime", "The interpreter only in runtime BROKEN"),
+        ("fit", "def f():\n    import ethosu.vela", "Vela only in npu BROKEN"),
+    ],
+)
+def test_import_linter_contracts_can_break(tmp_path: Path, room: str, line: str, expected: str):
+    package = tmp_path / "tinykit"
+    package.mkdir()
+    for name in ("__init__", "errors", "quantity", "facts", "thermal", "report", room):
+        (package / f"{name}.py").write_text("x = Estimate = 1\n")
+    (package / f"{room}.py").write_text(line + "\n")
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    result = run_import_linter(tmp_path)
+    assert result.returncode != 0
+    assert expected in result.stdout
+
+
+def test_every_floor_of_the_contract_is_a_floor_once():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    rooms = [room.strip(" ()") for layer in contracts[0]["layers"] for room in layer.split("|")]
+    assert len(rooms) == len(set(rooms))
