@@ -1,0 +1,68 @@
+"""The shelf of facts: where files lie, and what a figure must carry to be taken from one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tinykit import facts
+from tinykit.errors import FactError
+from tinykit.facts import read_toml, shipped_path, to_fact
+from tinykit.quantity import Fact
+
+ROOT = Path(__file__).resolve().parents[1]
+WHOLE = {"value": 1.5, "unit": "A", "kind": "datasheet", "source": "DS1", "locator": "p. 3", "conditions": "25 °C"}
+
+
+def test_in_a_checkout_shipped_files_lie_beside_the_package():
+    assert shipped_path("data", "boards") == ROOT / "data" / "boards"
+
+
+def test_in_an_installed_package_shipped_files_lie_inside_it(tmp_path, monkeypatch):
+    (tmp_path / "shipped").mkdir()
+    monkeypatch.setattr(facts, "_HERE", tmp_path)
+    assert shipped_path("data", "boards") == tmp_path / "shipped" / "data" / "boards"
+
+
+def test_a_toml_file_is_read(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text('name = "µ"\n', encoding="utf-8")
+    assert read_toml(path) == {"name": "µ"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "absent.toml: cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read .*; give the path of a TOML file"),
+        (b"value = \n", "not valid TOML"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_named(tmp_path, content, message):
+    path = tmp_path / "absent.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FactError, match=message):
+        read_toml(path)
+
+
+def test_a_whole_table_becomes_a_fact():
+    assert to_fact(WHOLE, "x.toml: run_current") == Fact(1.5, "A", "datasheet", "DS1", "p. 3", "25 °C")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (0.012, "x.toml: 0.012 is a bare figure; write {value, unit, kind, source}"),
+        ({**WHOLE, "remark": "?"}, "missing \\[\\], unknown \\['remark'\\]"),
+        ({"value": 1.0, "unit": "A", "kind": "datasheet"}, "missing \\['source'\\]"),
+        ({**WHOLE, "value": "12 mA"}, "value '12 mA' is not a number; leave the fact out if it is unknown"),
+        ({**WHOLE, "value": True}, "x.toml: fact value True"),
+        ({**WHOLE, "source": " "}, "x.toml: .* has no source"),
+        ({**WHOLE, "kind": "rumour"}, "x.toml: fact of kind 'rumour'"),
+    ],
+)
+def test_a_table_that_is_no_fact_is_refused_with_its_place(table, message):
+    with pytest.raises(FactError, match=message):
+        to_fact(table, "x.toml")
