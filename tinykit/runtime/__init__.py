@@ -1,0 +1,32 @@
+"""The real TFLM interpreter, in a child process: outputs, arena, missing operators, accuracy, agreement with LiteRT."""
+
+from tinykit.runtime.scoring import dequantise, predictions, quantise_input, score, to_input
+from tinykit.runtime.session import (
+    ENGINES,
+    RecordedArena,
+    Session,
+    TensorInfo,
+    measure_arena,
+    missing_operators,
+    run,
+)
+from tinykit.runtime.verify import Comparison, Verification, sample_inputs, verify
+
+__all__ = [
+    "ENGINES",
+    "Comparison",
+    "RecordedArena",
+    "Session",
+    "TensorInfo",
+    "Verification",
+    "dequantise",
+    "measure_arena",
+    "missing_operators",
+    "predictions",
+    "quantise_input",
+    "run",
+    "sample_inputs",
+    "score",
+    "to_input",
+    "verify",
+]

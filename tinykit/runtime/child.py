@@ -1,0 +1,311 @@
+"""The other side of the pipe: a script that holds one interpreter, TFLM's or LiteRT's.
+
+`process.Engine` starts this file by its path as `python -I child.py`, so it works from a wheel and from a
+checkout alike, and for that reason it imports nothing of tinykit. The parent imports only the two frame
+functions. A frame is a little-endian uint32, that many bytes of JSON, then the arrays the JSON lists:
+data only, so that a process upset by a hostile model cannot make its parent run anything.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = list[NDArray[Any]]
+
+DTYPES = ("int8", "uint8", "int16", "int32", "int64", "float32", "float64", "bool")
+HEADER_LIMIT_BYTES = 4 * 2**20
+ARRAY_LIMIT_BYTES = 2**31
+ARENA_SIZES_BYTES = (4 * 2**20, 32 * 2**20, 256 * 2**20)
+"""Arenas tried in turn; untouched pages cost nothing, and an arena with room to spare never segfaults."""
+
+NOT_REGISTERED = ("Didn't find op for builtin opcode", "Failed to get registration from op code")
+
+LITERT_RESOLVERS = {
+    "litert-reference": "BUILTIN_REF",
+    "litert-optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "litert-xnnpack": "BUILTIN",
+}
+
+
+def write_frame(stream: BinaryIO, header: dict[str, Any], arrays: Arrays) -> None:
+    """Send a JSON header and the arrays after it."""
+    listed = [[array.dtype.name, list(array.shape)] for array in arrays]
+    text = json.dumps({**header, "arrays": listed}).encode()
+    stream.write(struct.pack("<I", len(text)) + text)
+    for array in arrays:
+        stream.write(np.ascontiguousarray(array).data)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], Arrays]:
+    """Receive what `write_frame` sent.
+
+    Raises
+    ------
+    EOFError : the stream ends inside a frame.
+    ValueError : not a frame: too long a header, bad JSON, an unknown dtype, a negative or huge shape.
+    """
+    (length,) = struct.unpack("<I", _read_exactly(stream, 4))
+    if length > HEADER_LIMIT_BYTES:
+        raise ValueError(f"frame header of {length} bytes")
+    header = json.loads(_read_exactly(stream, length))
+    if not isinstance(header, dict):
+        raise ValueError("frame header is not a JSON object")
+    return header, [_read_array(stream, dtype, shape) for dtype, shape in header.pop("arrays", [])]
+
+
+def _read_array(stream: BinaryIO, dtype: str, shape: list[int]) -> NDArray[Any]:
+    if dtype not in DTYPES or any(not isinstance(size, int) or size < 0 for size in shape):
+        raise ValueError(f"frame array of dtype {dtype!r} and shape {shape!r}")
+    nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+    if nbytes > ARRAY_LIMIT_BYTES:
+        raise ValueError(f"frame array of {nbytes} bytes")
+    return np.frombuffer(_read_exactly(stream, nbytes), dtype=dtype).reshape(shape)
+
+
+def _read_exactly(stream: BinaryIO, count: int) -> bytes:
+    data = stream.read(count) if count else b""
+    if len(data) < count:
+        raise EOFError(f"stream ended {count - len(data)} bytes early")
+    return data
+
+
+class _Tflm:
+    """TFLM's interpreter on one model."""
+
+    def __init__(self, model: bytes) -> None:
+        from tflite_micro.python.tflite_micro import runtime
+
+        self.model = model
+        self._runtime = runtime
+        self._inputs, self._outputs, self._stateful = _look_at(model)
+        self._interpreter = self._allocate()
+
+    def _allocate(self) -> Any:
+        for size in ARENA_SIZES_BYTES:
+            start = os.fstat(2).st_size
+            try:
+                return self._runtime.Interpreter.from_bytes(self.model, arena_size=size)
+            except RuntimeError:
+                if size == ARENA_SIZES_BYTES[-1] or b"missing: " not in os.pread(2, 65_536, start):
+                    raise
+        return None
+
+    def details(self) -> dict[str, Any]:
+        one = self._interpreter
+        return {
+            "inputs": [_detail(one.get_input_details(index)) for index in range(self._inputs)],
+            "outputs": [_detail(one.get_output_details(index)) for index in range(self._outputs)],
+        }
+
+    def run(self, inputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        if self._stateful:
+            self._interpreter.reset()
+        for index, array in enumerate(inputs):
+            self._interpreter.set_input(array, index)
+        self._interpreter.invoke()
+        return [np.array(self._interpreter.get_output(index)) for index in range(self._outputs)]
+
+    def print_allocations(self) -> None:
+        self._interpreter.print_allocations()
+
+    def allocates(self, arena_size: int) -> bool:
+        """Try one arena in a fork: a tiny arena segfaults where a small one is refused."""
+        wrapper = self._runtime._runtime.InterpreterWrapper
+        recording = self._runtime._runtime.PythonInterpreterConfig.kAllocationRecording
+        variables = self._runtime.count_resource_variables(self.model) if self._stateful else 0
+        build = functools.partial(wrapper, self.model, [], arena_size, variables, recording, 0)
+        return _fork(build)[0] == 0
+
+
+class _LiteRt:
+    """LiteRT's interpreter on one model, with one of its three kernel sets."""
+
+    def __init__(self, model: bytes, engine: str) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+        resolver = OpResolverType[LITERT_RESOLVERS[engine]]
+        one = Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=resolver)
+        one.allocate_tensors()
+        self._interpreter = one
+        self._inputs, self._outputs = one.get_input_details(), one.get_output_details()
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "inputs": [_detail(detail) for detail in self._inputs],
+            "outputs": [_detail(detail) for detail in self._outputs],
+        }
+
+    def run(self, inputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        self._interpreter.reset_all_variables()
+        for detail, array in zip(self._inputs, inputs, strict=True):
+            self._interpreter.set_tensor(detail["index"], array)
+        self._interpreter.invoke()
+        return [np.array(self._interpreter.get_tensor(detail["index"])) for detail in self._outputs]
+
+
+def _look_at(model: bytes) -> tuple[int, int, bool]:
+    """Number of inputs, of outputs, and whether a state outlives an inference."""
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    main = tree.subgraphs[0]
+    codes = {max(code.builtinCode, code.deprecatedBuiltinCode) for code in tree.operatorCodes}
+    stateful = schema.BuiltinOperator.VAR_HANDLE in codes or any(tensor.isVariable for tensor in main.tensors)
+    return len(main.inputs), len(main.outputs), stateful
+
+
+def _detail(detail: dict[str, Any]) -> dict[str, Any]:
+    scales = [float(scale) for scale in detail["quantization_parameters"]["scales"]]
+    zeros = [int(zero) for zero in detail["quantization_parameters"]["zero_points"]]
+    shape = [int(size) for size in detail["shape"]]
+    return {"shape": shape, "dtype": np.dtype(detail["dtype"]).name, "scales": scales, "zero_points": zeros}
+
+
+def _fork(action: Callable[[], object]) -> tuple[int, str]:
+    """Run an action in a fork: its status (0 done, 1 exception, 128 + signal) and what it wrote on fd 2."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(writer, 2)
+        try:
+            action()
+        except BaseException:  # noqa: BLE001 -- a fork must end here, whatever happened
+            os._exit(1)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        text = pipe.read(65_536).decode(errors="replace")
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return (status if status >= 0 else 128 - status), text
+
+
+def _smallest(engine: _Tflm, total: int) -> int | None:
+    """Smallest arena that allocates, to the byte: gallop up from `total`, then bisect."""
+    if not hasattr(os, "fork"):
+        return None
+    low, high = 0, max(total, 16)
+    while not engine.allocates(high):
+        low, high = high, high + max(high // 2, 256)
+        if high > ARENA_SIZES_BYTES[-1]:
+            return None
+    if low == 0 and not engine.allocates(high - 1):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if engine.allocates(middle) else (middle, high)
+    return high
+
+
+def _missing(model: bytes) -> list[str]:
+    """Operators of the model that this TFLM does not register: one probe model each, in a fork."""
+    from tflite_micro.python.tflite_micro import runtime
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+    wrapper = runtime._runtime.InterpreterWrapper
+    recording = runtime._runtime.PythonInterpreterConfig.kAllocationRecording
+    missing = []
+    for code in tree.operatorCodes:
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)
+        probe = _probe(schema, code)
+        text = _fork(functools.partial(wrapper, probe, [], 65_536, 0, recording, 0))[1]
+        if any(sign in text for sign in NOT_REGISTERED):
+            custom = code.customCode or b""
+            missing.append(custom.decode(errors="replace") or names.get(number, f"operator code {number}"))
+    return sorted(set(missing))
+
+
+def _probe(schema: Any, code: Any) -> bytes:
+    """A model of one operator and no tensor: TFLM looks the operator up before it looks at anything else."""
+    import flatbuffers
+
+    graph = schema.SubGraphT(tensors=[], inputs=[], outputs=[], operators=[schema.OperatorT(inputs=[], outputs=[])])
+    tree = schema.ModelT(version=3, operatorCodes=[code], subgraphs=[graph], buffers=[schema.BufferT()])
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _run_all(engine: Any, arrays: Arrays) -> Arrays:
+    """Each input is [n, *shape]; each output comes back as [n, *shape]."""
+    rows = [engine.run([array[index] for array in arrays]) for index in range(len(arrays[0]))]
+    return [np.stack(column) for column in zip(*rows, strict=True)]
+
+
+class _Server:
+    """Answers requests one after the other: load, run, arena, missing."""
+
+    def __init__(self) -> None:
+        self._engine: Any = None
+        self._start = 0
+
+    def answer(self, request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+        self._start = os.fstat(2).st_size
+        if request["do"] == "load":
+            model = arrays[0].tobytes()
+            tflm = request["engine"] == "tflm"
+            self._engine = _Tflm(model) if tflm else _LiteRt(model, request["engine"])
+            return self._engine.details(), []
+        if request["do"] == "missing":
+            return {"missing": _missing(arrays[0].tobytes())}, []
+        if request["do"] == "run":
+            return {}, _run_all(self._engine, arrays)
+        if request["do"] == "record":
+            self._engine.print_allocations()
+            return {}, []
+        return {"smallest": _smallest(self._engine, request["total"])}, []
+
+    def missing(self, arrays: Arrays) -> dict[str, Any]:
+        """Which operators TFLM lacks, when it said that it lacks one."""
+        said = os.pread(2, 65_536, self._start).decode(errors="replace")
+        if not any(sign in said for sign in NOT_REGISTERED):
+            return {}
+        return {"missing": _missing(arrays[0].tobytes())}
+
+
+def _limit(memory_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = {"RLIMIT_AS": memory_bytes, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 16 * 2**20}
+    for name, value in wanted.items():
+        try:
+            resource.setrlimit(getattr(resource, name), (value, value))
+        except (ValueError, OSError, AttributeError):
+            continue
+
+
+def main() -> None:
+    """Serve frames on stdin until it closes; anything printed lands on stderr, never between frames."""
+    _limit(int(sys.argv[1]))
+    stdout = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    server = _Server()
+    while True:
+        try:
+            request, arrays = read_frame(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            reply, results = server.answer(request, arrays)
+        except Exception as error:  # noqa: BLE001 -- whatever a hostile file sets off becomes a reply
+            write_frame(stdout, {"error": f"{type(error).__name__}: {error}"[:2000], **server.missing(arrays)}, [])
+            continue
+        write_frame(stdout, {"error": "", **reply}, results)
+
+
+if __name__ == "__main__":
+    main()
