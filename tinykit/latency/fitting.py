@@ -1,0 +1,156 @@
+"""Coefficients of the instruction model from the counted tables: how `coefficients.csv` comes about.
+
+Nothing here runs when a prediction is made: the shipped files hold the result, and a test refits them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.latency.kernels import LANES, features_of, kind_of
+from tinykit.latency.shapes import OperatorShape, from_rows
+from tinykit.latency.tables import read_table
+
+Coefficients = dict[str, tuple[float, ...]]
+TABLES = {
+    "tflm-reference@cortex-m4": "portable",
+    "tflm-cmsis-nn@cortex-m4": "dsp",
+    "tflm-cmsis-nn@cortex-m33": "dsp",
+    "tflm-cmsis-nn@cortex-m7": "dsp",
+    "tflm-cmsis-nn@cortex-m55": "mve",
+}
+"""The counted tables (-O3) and the SIMD style of their inner loops."""
+
+_CALL = 1500.0
+"""Instructions of one call of a convolution or depthwise kernel: set-up and the wrapper (assumed)."""
+_FIXED_CALL = ("conv", "conv_1x1", "depthwise", "depthwise_any")
+_RIDGE = 0.1
+_MODELS = ("kws", "ic", "vww", "ad")
+_PARTS = ("conv or its inner loop", "conv_1x1 or overhead", "depthwise", "fully_connected", "other")
+
+
+def fit_coefficients(table: str, leave_out: str = "") -> Coefficients:
+    """Non-negative coefficients of every kernel in a counted table, least squares of the relative error.
+
+    Parameters
+    ----------
+    table : a key of `TABLES`.
+    leave_out : a model of the table ("kws", "ic", "vww", "ad") to fit without.
+    """
+    rows = [row for row in read_table("operator_counts").rows if row["model"] != leave_out]
+    shapes = from_rows(rows)
+    counts = [float(row[table]) for row in rows]
+    kinds = [kind_of(shape) for shape in shapes]
+    fitted = {}
+    for kind in sorted(set(kinds)):
+        chosen = [position for position, other in enumerate(kinds) if other == kind]
+        features = np.array([features_of(shapes[position], kind, LANES[TABLES[table]]) for position in chosen])
+        fitted[kind] = _fit_kind(kind, features, np.array([counts[position] for position in chosen]))
+    return fitted
+
+
+def fit_all() -> list[tuple[str, str, str, Coefficients]]:
+    """(runtime, core, build, coefficients) of everything counted: per operator, or in total alone."""
+    counted = {table: fit_coefficients(table) for table in TABLES}
+    fitted = [(table.split("@")[0], table.split("@")[1], "-O3", coefficients) for table, coefficients in counted.items()]
+    for row in read_table("total_counts").rows:
+        table = f"{row['runtime']}@{row['core']}"
+        if table in TABLES and row["build"] == "-O3":
+            continue
+        base = table if table in TABLES else f"{row['runtime']}@cortex-m4"
+        totals = {model: float(row[model]) * 1e6 for model in _MODELS}
+        fitted.append((row["runtime"], row["core"], row["build"], carry_over(counted[base], TABLES[base], totals)))
+    return fitted
+
+
+def carry_over(base: Coefficients, style: str, totals: dict[str, float]) -> Coefficients:
+    """Coefficients of another core or build, from the totals of whole models alone.
+
+    Each part of the kernels (`_part_of`) gets one factor. Four totals cannot settle five factors, so
+    each is drawn towards the common ratio (ridge): one compiler option moves all kernels the same way.
+
+    Parameters
+    ----------
+    base, style : coefficients of the nearest counted table and its SIMD style, from `LANES`.
+    totals : instructions of each counted model under the other core or build.
+    """
+    rows = read_table("operator_counts").rows
+    sums = np.zeros((len(totals), len(_PARTS)))
+    for number, model in enumerate(totals):
+        for shape in from_rows(row for row in rows if row["model"] == model):
+            sums[number] += _count_parts(shape, base, style)
+    target = np.array(list(totals.values()))
+    common = float(np.exp(np.mean(np.log(target / sums.sum(axis=1)))))
+    relative = sums * common / target[:, None]
+    matrix = np.vstack([relative, _RIDGE * np.eye(len(_PARTS))])
+    wanted = np.concatenate([np.ones(len(target)), np.full(len(_PARTS), _RIDGE)])
+    factors = common * solve_non_negative(matrix, wanted)
+    return {
+        kind: tuple(_round(value * factors[_part_of(kind, slot, style)]) for slot, value in enumerate(values))
+        for kind, values in base.items()
+    }
+
+
+def _part_of(kind: str, slot: int, style: str) -> int:
+    """The part of the kernels that a feature belongs to, as an index into `_PARTS`.
+
+    The portable convolution is one piece of code for every shape, so its inner loop and its rest are
+    the parts; the SIMD libraries have separate code for 1×1 and for the rest.
+    """
+    if kind in ("conv", "conv_1x1"):
+        return min(slot, 1) if style == "portable" else ("conv", "conv_1x1").index(kind)
+    return {"depthwise": 2, "depthwise_any": 2, "fully_connected": 3}.get(kind, 4)
+
+
+def _count_parts(shape: OperatorShape, coefficients: Coefficients, style: str) -> NDArray[np.float64]:
+    sums, kind = np.zeros(len(_PARTS)), kind_of(shape)
+    for slot, (feature, value) in enumerate(zip(features_of(shape, kind, LANES[style]), coefficients[kind], strict=True)):
+        sums[_part_of(kind, slot, style)] += feature * value
+    return sums
+
+
+def _fit_kind(kind: str, features: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, ...]:
+    """One kernel's coefficients; equal operators count once."""
+    features, first = np.unique(features, axis=0, return_index=True)
+    counts = counts[first]
+    fixed = _CALL if kind in _FIXED_CALL else 0.0
+    columns = features[:, :-1] if fixed else features
+    solved = solve_non_negative(columns / counts[:, None], 1.0 - fixed / counts)
+    values = [*solved, fixed] if fixed else list(solved)
+    return tuple(_round(value) for value in values)
+
+
+def render_coefficients() -> str:
+    """The text of `data/latency/coefficients.csv`, one row a kernel."""
+    source = read_table("operator_counts").source
+    lines = [
+        f"# source: fitted by tinykit/latency/fitting.py to operator_counts.csv and total_counts.csv ({source})",
+        "# content: instructions per feature, in the order of the kernel's features (tinykit/latency/kernels.py)",
+        "runtime,core,build,style,kind,coefficients",
+    ]
+    for runtime, core, build, coefficients in fit_all():
+        style = TABLES.get(f"{runtime}@{core}", "portable" if runtime == "tflm-reference" else "dsp")
+        for kind, values in sorted(coefficients.items()):
+            lines.append(f"{runtime},{core},{build},{style},{kind},{' '.join(f'{value:g}' for value in values)}")
+    return "\n".join(lines) + "\n"
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def solve_non_negative(matrix: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares with x >= 0, exact: the best of all subsets of columns whose solution is non-negative."""
+    best, chosen = float("inf"), np.zeros(matrix.shape[1])
+    for size in range(1, matrix.shape[1] + 1):
+        for subset in itertools.combinations(range(matrix.shape[1]), size):
+            columns = list(subset)
+            solution = np.linalg.lstsq(matrix[:, columns], target, rcond=None)[0]
+            error = float(((matrix[:, columns] @ solution - target) ** 2).sum())
+            if (solution >= 0).all() and error < best * (1 - 1e-9):
+                best, chosen = error, np.zeros(matrix.shape[1])
+                chosen[columns] = solution
+    return chosen
+

@@ -1,0 +1,251 @@
+"""Instructions of one inference, operator by operator, from the analytic model of each kernel.
+
+Counted tables (`data/latency/operator_counts.csv`) fix the coefficients; kernels that no table holds
+carry assumed costs and widen the interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from tinykit.errors import ParameterError, UnknownRuntimeError
+from tinykit.graph import ModelGraph
+from tinykit.latency.kernels import FAMILIES, LANES, family_of, features_of, kind_of
+from tinykit.latency.shapes import OperatorShape, from_graph
+from tinykit.latency.tables import read_table
+from tinykit.quantity import Estimate
+
+Model = ModelGraph | Sequence[OperatorShape]
+BUILDS = ("-Os", "-O2", "-O3")
+TO_80 = 1.2816
+"""Half-width of the central 80 % of a normal distribution, in standard deviations."""
+
+_FITTED_SD, _ASSUMED_SD, _OTHER_DEPTHWISE = 0.04, 0.54, 1.3
+_SAME_KERNELS = {"cortex-m85": "cortex-m55"}
+_MOVES_ONLY = ("reshape", "copy", "rescale")
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorInstructions:
+    """Instructions of one operator.
+
+    Parameters
+    ----------
+    index, name : position and "CONV_2D", as in the graph.
+    instructions : modelled instructions of one invocation.
+    macs : multiply-accumulates of one invocation.
+    kind : the kernel that runs it.
+    basis : "modelled" where counted tables fix the kernel, "assumed" where none does.
+    """
+
+    index: int
+    name: str
+    instructions: float
+    macs: int
+    kind: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionReport:
+    """Instructions of one inference.
+
+    Parameters
+    ----------
+    core, runtime, build : what it holds for; build "" means it is not known.
+    total : instructions of one inference, 80 % interval.
+    operators : one entry per operator, in execution order.
+    families : instructions by kernel family, in the order of `FAMILIES`.
+    assumed_share : fraction of the total, 0–1, that rests on assumed kernel costs.
+    """
+
+    core: str
+    runtime: str
+    build: str
+    total: Estimate
+    operators: tuple[OperatorInstructions, ...]
+    families: tuple[float, ...]
+    assumed_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernels:
+    style: str
+    coefficients: Mapping[str, tuple[float, ...]]
+    counted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """A graph under its hash, so that a cache need not compare whole graphs."""
+
+    sha256: str
+    graph: ModelGraph = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The operator shapes of one model, equal to others by key."""
+
+    key: str | tuple[OperatorShape, ...]
+    shapes: tuple[OperatorShape, ...] = field(compare=False)
+
+
+def predict_instructions(model: Model, *, core: str, runtime: str, build: str | None = None) -> InstructionReport:
+    """Instructions that one inference executes.
+
+    Parameters
+    ----------
+    model : a graph, or operator shapes where no file is at hand; int8.
+    core : "cortex-m4", …
+    runtime : "tflm-reference" or "tflm-cmsis-nn".
+    build : "-Os", "-O2" or "-O3"; None where unknown: the middle of -Os and -O3, with both inside the interval.
+
+    Raises
+    ------
+    UnknownRuntimeError : nothing was counted for this core, runtime and build, the model is not int8,
+        or an operator has no kernel model.
+    ParameterError : unknown build.
+    """
+    build = normalise_build(build)
+    if not _counted_builds(runtime, core):
+        raise UnknownRuntimeError(
+            f"no instruction counts for {runtime} on {core}\nknown: {', '.join(counted_combinations())}"
+        )
+    return _predict(shapes_of(model), core, runtime, build)
+
+
+def shapes_of(model: Model) -> Shapes:
+    """The operator shapes of a graph (kept for the last few graphs), or those given."""
+    if isinstance(model, ModelGraph):
+        return _read_shapes(_Hashed(model.sha256, model))
+    shapes = tuple(model)
+    return Shapes(shapes, shapes)
+
+
+def normalise_build(build: str | None) -> str:
+    """A build as the tables name it: "-Ofast" counts as "-O3", None as "" (unknown).
+
+    Raises
+    ------
+    ParameterError : anything else.
+    """
+    name = {None: "", "-Ofast": "-O3"}.get(build, build)
+    if name and name not in BUILDS:
+        raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)}, or None where it is not known")
+    return name or ""
+
+
+def counted_combinations() -> tuple[str, ...]:
+    """"runtime on core" of everything that was counted."""
+    rows = read_table("coefficients").rows
+    return tuple(sorted({f"{row['runtime']} on {row['core']}" for row in rows}))
+
+
+@lru_cache(maxsize=256)
+def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
+    shapes = model.shapes
+    _refuse_other_precisions(shapes)
+    builds, spread = _builds_between(runtime, core, build)
+    counts = [_count(shapes, _kernels(runtime, core, name)) for name in builds]
+    operators = tuple(_between(pair) for pair in zip(*counts, strict=True))
+    return _report((core, runtime, build), operators, spread, counts)
+
+
+def _report(
+    name: tuple[str, str, str],
+    operators: tuple[OperatorInstructions, ...],
+    spread: float,
+    counts: list[tuple[OperatorInstructions, ...]],
+) -> InstructionReport:
+    total = sum(operator.instructions for operator in operators)
+    assumed = sum(operator.instructions for operator in operators if operator.basis == "assumed")
+    families = [0.0] * len(FAMILIES)
+    for operator in operators:
+        families[FAMILIES.index(family_of(operator.kind))] += operator.instructions
+    ends = [sum(operator.instructions for operator in count) for count in counts]
+    share = assumed / total if total else 0.0
+    width = math.hypot(_FITTED_SD, share * _ASSUMED_SD, spread) * TO_80
+    low, high = min(total * math.exp(-width), *ends, total), max(total * math.exp(width), *ends, total)
+    source = read_table("operator_counts").source
+    estimate = Estimate(total, low, high, "instruction", "modelled", name[1], source)
+    return InstructionReport(*name, estimate, operators, tuple(families), share)
+
+
+def _count(shapes: tuple[OperatorShape, ...], kernels: _Kernels) -> tuple[OperatorInstructions, ...]:
+    return tuple(_count_one(index, shape, kernels) for index, shape in enumerate(shapes))
+
+
+def _count_one(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions:
+    kind = kind_of(shape)
+    if kind not in kernels.coefficients:
+        raise UnknownRuntimeError(
+            f"operator {index} {shape.name} has no instruction model\n"
+            "its latency is unknown; measure it on the board and give the figure (--latency)"
+        )
+    features = _features(shape, kind, LANES[kernels.style])
+    cost = sum(feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True))
+    basis = "modelled" if kind in kernels.counted else "assumed"
+    return OperatorInstructions(index, shape.name, cost, shape.macs, kind, basis)
+
+
+def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
+    first = counted[0]
+    if len(counted) == 1:
+        return first
+    middle = math.sqrt(math.prod(count.instructions for count in counted))
+    return OperatorInstructions(first.index, first.name, middle, first.macs, first.kind, first.basis)
+
+
+def _builds_between(runtime: str, core: str, build: str) -> tuple[tuple[str, ...], float]:
+    """The counted builds an unknown or uncounted build lies between, and the log sd left when there is one only."""
+    counted = _counted_builds(runtime, core)
+    if build in counted:
+        return (build,), 0.0
+    ends = tuple(name for name in ("-Os", "-O3") if name in counted)
+    return ends, 0.0 if len(ends) == 2 else 0.2
+
+
+@lru_cache(maxsize=64)
+def _counted_builds(runtime: str, core: str) -> frozenset[str]:
+    core = _SAME_KERNELS.get(core, core)
+    rows = read_table("coefficients").rows
+    return frozenset(row["build"] for row in rows if row["runtime"] == runtime and row["core"] == core)
+
+
+@lru_cache(maxsize=64)
+def _kernels(runtime: str, core: str, build: str) -> _Kernels:
+    wanted = (runtime, _SAME_KERNELS.get(core, core), build)
+    rows = [row for row in read_table("coefficients").rows if (row["runtime"], row["core"], row["build"]) == wanted]
+    counted = {row["kind"]: _numbers(row["coefficients"]) for row in rows}
+    style = rows[0]["style"]
+    every = {row["kind"]: _numbers(row["coefficients"]) for row in read_table("assumed_kernels").rows if row["style"] == style}
+    slower = 1.0 if style == "portable" else _OTHER_DEPTHWISE
+    every["depthwise_any"] = tuple(slower * value for value in counted["depthwise"])
+    return _Kernels(style, every | counted, frozenset(counted))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split())
+
+
+@lru_cache(maxsize=8)
+def _read_shapes(hashed: _Hashed) -> Shapes:
+    return Shapes(hashed.sha256, from_graph(hashed.graph))
+
+
+@lru_cache(maxsize=4096)
+def _features(shape: OperatorShape, kind: str, lanes: int) -> tuple[float, ...]:
+    return features_of(shape, kind, lanes)
+
+
+def _refuse_other_precisions(shapes: tuple[OperatorShape, ...]) -> None:
+    for index, shape in enumerate(shapes):
+        if shape.dtype != "int8" and kind_of(shape) not in _MOVES_ONLY:
+            raise UnknownRuntimeError(
+                f"operator {index} {shape.name} computes in {shape.dtype}; instruction counts are known for int8 alone\n"
+                "quantise the model to int8, or give a measured latency (--latency)"
+            )

@@ -1,0 +1,177 @@
+"""The work inside each kernel, counted from the operator's shape: features of the instruction model.
+
+A kernel's instructions are a sum of non-negative coefficients times these features: the inner loop
+(multiply-accumulates, in blocks of the SIMD lanes and a remainder), the rescaling of each output, the
+gathering of patches (im2col) by element and by call, and a fixed cost per call.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tinykit.latency.shapes import OperatorShape
+
+LANES = {"portable": 1, "dsp": 4, "mve": 16}
+"""Multiply-accumulates per inner block: plain C, Armv7E-M DSP (SMLAD, two by two), Armv8.1-M MVE."""
+
+FAMILIES = ("conv", "conv_1x1", "depthwise", "fully_connected", "other")
+"""Kernel families that have build and cycle factors of their own."""
+
+_KIND_OF_NAME = {
+    "DEPTHWISE_CONV_2D": "depthwise",
+    "FULLY_CONNECTED": "fully_connected",
+    "AVERAGE_POOL_2D": "pool",
+    "MAX_POOL_2D": "pool",
+    "ADD": "add",
+    "SUB": "add",
+    "MUL": "mul",
+    "SOFTMAX": "softmax",
+    "MEAN": "mean",
+    "SUM": "mean",
+    "REDUCE_MAX": "mean",
+    "RESHAPE": "reshape",
+    "SQUEEZE": "reshape",
+    "EXPAND_DIMS": "reshape",
+    "SHAPE": "reshape",
+    "STRIDED_SLICE": "reshape",
+    "PACK": "reshape",
+    "CONCATENATION": "copy",
+    "PAD": "copy",
+    "PADV2": "copy",
+    "TILE": "copy",
+    "SPLIT": "copy",
+    "SLICE": "copy",
+    "TRANSPOSE": "copy",
+    "RESIZE_NEAREST_NEIGHBOR": "copy",
+    "QUANTIZE": "rescale",
+    "DEQUANTIZE": "rescale",
+    "RELU": "rescale",
+    "RELU6": "rescale",
+    "LEAKY_RELU": "rescale",
+    "PRELU": "rescale",
+    "HARD_SWISH": "rescale",
+    "MINIMUM": "rescale",
+    "MAXIMUM": "rescale",
+    "LOGISTIC": "nonlinear",
+    "TANH": "nonlinear",
+    "ELU": "nonlinear",
+    "RESIZE_BILINEAR": "resize",
+    "TRANSPOSE_CONV": "transpose_conv",
+}
+_FAMILY_OF_KIND = {"conv": "conv", "conv_1x1": "conv_1x1", "depthwise": "depthwise", "depthwise_any": "depthwise"}
+
+
+def kind_of(shape: OperatorShape) -> str:
+    """The kernel that runs an operator: "conv_1x1", "conv", "depthwise", …, "unlisted" where none is modelled."""
+    if shape.name == "CONV_2D":
+        pointwise = shape.weight_shape[1:3] == (1, 1) and shape.stride == (1, 1)
+        return "conv_1x1" if pointwise else "conv"
+    if shape.name == "DEPTHWISE_CONV_2D" and not _has_fast_depthwise(shape):
+        return "depthwise_any"
+    return _KIND_OF_NAME.get(shape.name, "unlisted")
+
+
+def family_of(kind: str) -> str:
+    """The family whose build and cycle factors a kernel shares."""
+    return kind if kind == "fully_connected" else _FAMILY_OF_KIND.get(kind, "other")
+
+
+def features_of(shape: OperatorShape, kind: str, lanes: int) -> tuple[float, ...]:
+    """The features of one operator under its kernel, in the order of `FEATURE_NAMES[kind]`.
+
+    Parameters
+    ----------
+    shape, kind : the operator and `kind_of` it.
+    lanes : multiply-accumulates per inner block, from `LANES`.
+    """
+    if kind in ("conv", "conv_1x1"):
+        return _convolution(shape, lanes)
+    if kind in ("depthwise", "depthwise_any"):
+        return _depthwise(shape, lanes)
+    if kind == "fully_connected":
+        return _fully_connected(shape, lanes)
+    outputs = float(math.prod(shape.output_shape))
+    if kind == "pool":
+        return _window(shape) * outputs, outputs, 1.0
+    if kind == "transpose_conv":
+        return float(shape.macs), outputs, 1.0
+    if kind == "mean":
+        return float(math.prod(shape.input_shape)), outputs, 1.0
+    return (1.0,) if kind == "reshape" else (outputs, 1.0)
+
+
+FEATURE_NAMES: dict[str, tuple[str, ...]] = {
+    "conv": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
+    "conv_1x1": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
+    "depthwise": ("macs", "outputs", "channel_blocks", "pixels", "call"),
+    "depthwise_any": ("macs", "outputs", "channel_blocks", "pixels", "call"),
+    "fully_connected": ("blocks", "remainder", "outputs", "call"),
+    "pool": ("window_elements", "outputs", "call"),
+    "transpose_conv": ("macs", "outputs", "call"),
+    "mean": ("inputs", "outputs", "call"),
+    "reshape": ("call",),
+}
+"""Feature names by kernel; every other kernel has ("outputs", "call")."""
+
+
+def feature_names(kind: str) -> tuple[str, ...]:
+    """Names of the features of a kernel."""
+    return FEATURE_NAMES.get(kind, ("outputs", "call"))
+
+
+def _convolution(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
+    outputs, depth = math.prod(shape.output_shape), math.prod(shape.weight_shape[1:])
+    pixels, channels = outputs / max(1, shape.output_shape[-1]), shape.weight_shape[-1]
+    inside = _taps_inside(shape)
+    if lanes == LANES["portable"]:
+        macs = inside * channels * shape.output_shape[-1]
+        return float(macs), 0.0, float(outputs), 0.0, float(inside * shape.output_shape[-1]), 0.0, 1.0
+    blocks = float(outputs * (depth // lanes))
+    tail = float(outputs * (depth % lanes)) if lanes < LANES["mve"] else float(outputs * (depth % lanes > 0))
+    taps = shape.weight_shape[1] * shape.weight_shape[2]
+    return blocks, tail, float(outputs), float(pixels * depth), float(pixels * taps), float(math.prod(shape.weight_shape)), 1.0
+
+
+def _depthwise(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
+    outputs, channels = math.prod(shape.output_shape), shape.output_shape[-1]
+    pixels = outputs / max(1, channels)
+    macs = _taps_inside(shape) * channels
+    return float(macs), float(outputs), pixels * math.ceil(channels / lanes), float(pixels), 1.0
+
+
+def _fully_connected(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
+    outputs, depth = math.prod(shape.output_shape), shape.weight_shape[-1] if shape.weight_shape else 0
+    tail = outputs * (depth % lanes) if lanes < LANES["mve"] else outputs * (depth % lanes > 0)
+    return float(outputs * (depth // lanes)), float(tail), float(outputs), 1.0
+
+
+def _has_fast_depthwise(shape: OperatorShape) -> bool:
+    return shape.weight_shape[1:3] == (3, 3) and shape.depth_multiplier <= 1 and shape.dilation == (1, 1)
+
+
+def _window(shape: OperatorShape) -> float:
+    if len(shape.weight_shape) == 2:
+        return float(shape.weight_shape[0] * shape.weight_shape[1])
+    return float(shape.stride[0] * shape.stride[1])
+
+
+def _taps_inside(shape: OperatorShape) -> int:
+    """Pairs of output pixel and filter tap that fall inside the input: what the loops really visit."""
+    inside = shape.output_shape[0] if len(shape.output_shape) == 4 else 1
+    for axis in (1, 2):
+        inside *= _taps_along(shape, axis)
+    return inside
+
+
+def _taps_along(shape: OperatorShape, axis: int) -> int:
+    size, outputs, taps = shape.input_shape[axis], shape.output_shape[axis], shape.weight_shape[axis]
+    stride, dilation = shape.stride[axis - 1], shape.dilation[axis - 1]
+    if shape.padding != "SAME" or taps == 1:
+        return outputs * taps
+    missing = max(0, (outputs - 1) * stride + (taps - 1) * dilation + 1 - size)
+    before = missing // 2
+    return sum(
+        0 <= tap * dilation + position < size
+        for position in range(-before, outputs * stride - before, stride)
+        for tap in range(taps)
+    )
