@@ -18,6 +18,14 @@ _LONGEST_NAME = 256
 _WEIGHTED = (
     "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED TRANSPOSE_CONV SVDF UNIDIRECTIONAL_SEQUENCE_LSTM".split()
 )
+_RANKS = {
+    "CONV_2D": (4, 4), "DEPTHWISE_CONV_2D": (4, 4), "FULLY_CONNECTED": (None, 2), "TRANSPOSE_CONV": (None, 4),
+    "AVERAGE_POOL_2D": (4,), "MAX_POOL_2D": (4,), "SVDF": (2, 2, 2), "UNIDIRECTIONAL_SEQUENCE_LSTM": (None, None),
+    "ADD": (None, None), "SUB": (None, None), "MUL": (None, None), "BATCH_MATMUL": (None, None), "PAD": (None, None),
+    "MEAN": (None, None), "SOFTMAX": (None,), "RESHAPE": (None,), "QUANTIZE": (None,), "DEQUANTIZE": (None,),
+    "LOGISTIC": (None,), "TANH": (None,), "CONCATENATION": (None,), "TRANSPOSE": (None, None),
+}  # fmt: skip
+"""Inputs an operator cannot do without, with the rank each must have (None: any)."""
 _PRECISION_BY_TYPES = {
     ("float32", "float32"): "float32",
     ("float32", "int8"): "hybrid",
@@ -173,6 +181,7 @@ def _read_operator(
     name, version = codes[place]
     inputs = _read_indices(table, schema.Operator.INPUTS, len(tensors), lowest=-1)
     outputs = _read_indices(table, schema.Operator.OUTPUTS, len(tensors), lowest=0)
+    _check_arity(index, name, inputs, outputs, tensors)
     options = _read_options(name, table.table(schema.Operator.OPTIONS))
     shapes = [tensors[tensor].shape if tensor >= 0 else () for tensor in inputs]
     return Operator(
@@ -190,6 +199,20 @@ def _read_operator(
         depth_multiplier=options.get("depth_multiplier", 0),
         axis=options.get("axis", 0),
     )
+
+
+def _check_arity(
+    index: int, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...], tensors: tuple[Tensor, ...]
+) -> None:
+    """Refuse operators without the inputs and outputs that every reader of the graph relies on."""
+    ranks = _RANKS.get(name, ())
+    present = [len(tensors[tensor].shape) if tensor >= 0 else -1 for tensor in inputs[: len(ranks)]]
+    wrong = [have for have, want in zip(present, ranks, strict=False) if have < 0 or want not in (None, have)]
+    if wrong or len(present) < len(ranks) or (ranks and not outputs):
+        raise ModelError(
+            f"operator {index} ({name}) has inputs of ranks {present} and {len(outputs)} outputs, "
+            f"it needs {['any' if rank is None else rank for rank in ranks]} and 1; the file is damaged"
+        )
 
 
 def _read_options(name: str, table: Table | None) -> dict[str, int]:

@@ -1,0 +1,77 @@
+"""Scratch buffers that a kernel asks for while it runs, by kernel set and core.
+
+CMSIS-NN's sizes follow its `*_get_buffer_size` functions (CMSIS-NN 4.0 and later, Source/ConvolutionFunctions,
+FullyConnectedFunctions, PoolingFunctions): they differ between cores with Helium (MVE), with the DSP extension,
+and with neither. TFLM's reference kernels need none, but for MEAN's sums.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tinykit.graph import ModelGraph, Operator
+
+_MVE_CORES = ("cortex-m55", "cortex-m85")
+_DSP_CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
+_MVE_CHANNEL_BLOCK = 124
+
+
+def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str) -> tuple[tuple[int, ...], ...]:
+    """Sizes in bytes of the scratch buffers each operator asks for, in operator order.
+
+    Parameters
+    ----------
+    graph : the model.
+    runtime : "tflm-cmsis-nn" or "tflm-reference".
+    core : lower-case Arm name, such as "cortex-m55".
+    """
+    return tuple(_operator_scratch(graph, operator, runtime, core) for operator in graph.operators)
+
+
+def _operator_scratch(graph: ModelGraph, operator: Operator, runtime: str, core: str) -> tuple[int, ...]:
+    if operator.name == "MEAN":
+        return (4 * graph.tensors[operator.outputs[0]].elements,)
+    rule = _CMSIS_RULES.get(operator.name)
+    if runtime != "tflm-cmsis-nn" or rule is None:
+        return ()
+    if graph.tensors[operator.inputs[0]].dtype != "int8":
+        return ()
+    size = rule(graph, operator, core)
+    return (size,) if size else ()
+
+
+def _conv(graph: ModelGraph, operator: Operator, core: str) -> int:
+    height, width, channels = graph.tensors[operator.inputs[1]].shape[1:]
+    if (height, width) == (1, 1) and operator.dilation == (1, 1):
+        return 0
+    columns = height * width * channels
+    if core in _MVE_CORES:
+        return 4 * 8 * math.ceil(columns / 8)
+    return 2 * 2 * 4 * math.ceil(columns / 4)
+
+
+def _depthwise(graph: ModelGraph, operator: Operator, core: str) -> int:
+    height, width, channels = graph.tensors[operator.inputs[1]].shape[1:]
+    if operator.depth_multiplier != 1 or operator.dilation != (1, 1):
+        return 0
+    if core in _MVE_CORES:
+        return 4 * _MVE_CHANNEL_BLOCK * height * width
+    if (height, width) == (3, 3) or core not in _DSP_CORES:
+        return 0
+    return 2 * channels * height * width
+
+
+def _fully_connected(graph: ModelGraph, operator: Operator, core: str) -> int:
+    return 4 * graph.tensors[operator.inputs[1]].shape[0] if core in _MVE_CORES else 0
+
+
+def _average_pool(graph: ModelGraph, operator: Operator, core: str) -> int:
+    return 4 * graph.tensors[operator.inputs[0]].shape[-1] if core in _DSP_CORES else 0
+
+
+_CMSIS_RULES = {
+    "CONV_2D": _conv,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "FULLY_CONNECTED": _fully_connected,
+    "AVERAGE_POOL_2D": _average_pool,
+}
