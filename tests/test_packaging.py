@@ -1,0 +1,161 @@
+"""The wheel carries the course and its data, and installs and works far from the checkout."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXACT = {"tflite-micro", "ethos-u-vela", "tensorflow", "tf-keras", "tensorflow-model-optimization"}
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "TINYKIT"))}
+
+
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*map(str, command)], cwd=cwd, env=CLEAN, capture_output=True, text=True, check=False)
+
+
+def checked(*command: str | Path, cwd: Path) -> str:
+    result = run(*command, cwd=cwd)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def tracked(folder: str) -> set[str]:
+    """Files of a folder that belong to the project: what git knows, or all of them in an unpacked sdist."""
+    listing = run("git", "ls-files", "--cached", "--others", "--exclude-standard", folder, cwd=ROOT)
+    if listing.returncode == 0 and listing.stdout:
+        return {name for name in listing.stdout.splitlines() if (ROOT / name).is_file()}
+    return {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    checked(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    return next(folder.glob("tinykit-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` of a fresh venv outside the checkout, with the wheel and its base dependencies."""
+    home = tmp_path_factory.mktemp("elsewhere")
+    venv.create(home / "venv", with_pip=True)
+    python = home / "venv" / "bin" / "python"
+    result = run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=home)
+    if result.returncode:
+        probe = run(python, "-m", "pip", "download", "--quiet", "--no-deps", "tomli-w", cwd=home)
+        if probe.returncode:
+            pytest.skip("pip cannot reach a package index")
+    assert result.returncode == 0, result.stderr
+    return python.parent
+
+
+def test_the_wheel_holds_package_data_and_course_and_nothing_else(wheel: Path):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    held = {name for name in names if ".dist-info/" not in name}
+    shipped = {f"tinykit/shipped/{name}" for name in tracked("data") | tracked("notebooks")}
+    assert held == tracked("tinykit") | shipped - {"tinykit/shipped/notebooks/conftest.py"}
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_stays_small_enough_to_hand_round(wheel: Path):
+    assert wheel.stat().st_size < 20e6
+
+
+def test_the_installed_kit_lists_its_boards(installed: Path, tmp_path: Path):
+    assert "nucleo-l4r5zi" in checked(installed / "tinykit", "boards", cwd=tmp_path)
+    assert json.loads(checked(installed / "tinykit", "boards", "--json", cwd=tmp_path))
+
+
+def test_the_installed_kit_is_not_the_checkout(installed: Path, tmp_path: Path):
+    where = checked(installed / "python", "-c", "import tinykit; print(tinykit.__file__)", cwd=tmp_path)
+    assert not Path(where.strip()).is_relative_to(ROOT)
+    assert Path(where.strip()).is_relative_to(installed.parent)
+
+
+def test_the_installed_kit_hands_out_the_course(installed: Path, tmp_path: Path):
+    checked(installed / "tinykit", "notebooks", tmp_path / "course", cwd=tmp_path)
+    copied = {path.name for path in (tmp_path / "course").rglob("*.ipynb")}
+    assert copied == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert "00_start_here.ipynb" in copied
+
+
+def test_the_installed_kit_runs_as_a_module_and_knows_its_version(installed: Path, tmp_path: Path):
+    version = checked(installed / "python", "-c", "import tinykit; print(tinykit.__version__)", cwd=tmp_path).strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+    assert "nucleo-l4r5zi" in checked(installed / "python", "-m", "tinykit", "boards", cwd=tmp_path)
+
+
+def declared_packages(*, without: tuple[str, ...] = ()) -> list[str]:
+    extras = PROJECT["project"]["optional-dependencies"]
+    kept = (line for name, lines in extras.items() if name not in ("all", *without) for line in lines)
+    return [*PROJECT["project"]["dependencies"], *kept]
+
+
+def test_conda_users_get_the_same_packages_and_pins():
+    lines = re.findall(r"^ +- ([^:\n]+)$", (ROOT / "environment.yml").read_text(), re.M)
+    listed = [line for line in lines if not line.startswith(("conda-forge", "pip>", "--editable"))]
+    python = f"python{PROJECT['project']['requires-python']}"
+    assert sorted(listed) == sorted([python, *declared_packages()])
+
+
+def test_all_is_every_extra_a_user_needs():
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert extras["all"] == [f"tinykit[{','.join(name for name in extras if name not in ('all', 'test'))}]"]
+
+
+def test_every_package_the_kit_imports_is_declared():
+    declared = {re.split(r"[<>=;]", line)[0].replace("-", "_") for line in declared_packages(without=("test",))} | {"tinykit"}
+    named_otherwise = {"ethosu": "ethos_u_vela", "sklearn": "scikit_learn"}
+    brought_along = {"absl", "IPython", "keras", "traitlets"}  # by TensorFlow and ipywidgets, which cannot be without them
+    for path in (ROOT / "tinykit").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for root in {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - brought_along:
+                assert named_otherwise.get(root, root) in declared, f"{path.name} imports {root}"
+
+
+def test_what_decides_results_is_pinned_and_the_rest_is_bounded():
+    assert {re.split(r"[<>=;]", line)[0] for line in declared_packages()} >= EXACT
+    for line in declared_packages():
+        name, requirement = re.split(r"[<>=;]", line)[0], line.partition(";")[0]
+        exact = "==" in requirement
+        assert exact == (name in EXACT), line
+        assert exact or (">=" in requirement and ",<" in requirement), line
+
+
+def test_the_two_commands_of_the_readme_are_real():
+    readme, makefile = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "Makefile"))
+    block = re.search(r"```\w*\n(.*?make design.*?)```", readme, re.S)
+    assert block, "README shows no block with `make design`"
+    commands = re.findall(r"^make (\w+)", block[1], re.M)
+    assert commands == ["design", "test"]
+    for target in commands:
+        assert re.search(rf"^{target}:", makefile, re.M), f"no target {target} in the Makefile"
+    assert re.search(r"^exec make .*\btest$", (ROOT / ".ci" / "run").read_text(), re.M)
+
+
+def test_the_licence_is_apache_2():
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert PROJECT["project"]["license"] == "Apache-2.0"
+
+
+def test_every_change_log_entry_has_a_version_or_is_unreleased():
+    log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", log, re.M)
+    assert headings
+    assert all(re.fullmatch(r"\[Unreleased\]|\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", heading) for heading in headings)
