@@ -1,0 +1,249 @@
+"""The power budget: a network, a board, a period and a cell become watts, joules a day and a life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tinykit.boards import Board
+from tinykit.energy import as_estimate, check_supply, predict_run_current, supply_voltage
+from tinykit.errors import UnknownFactError
+from tinykit.power.cells import Battery
+from tinykit.power.cells import battery as find_battery
+from tinykit.power.pack import Pack, check_average, check_pack, pack_life, wire_pack
+from tinykit.power.state import State
+from tinykit.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
+from tinykit.quantity import Estimate, format_quantity, propagate
+
+DAY_S = 86_400.0
+_LONGEST_S = 366 * DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class PowerBudget:
+    """What a duty-cycled inference costs, with everything it was computed from.
+
+    Parameters
+    ----------
+    board, latency, period_s, pack, sleep_mode, ambient_c : the inputs; pack is None without a battery.
+    supply_v : at the MCU [V]; source_v : at the pack, or the same without one or without a regulator [V].
+    states : in order of time; their charge adds up to average_current_a × period_s.
+    run_power_w, mcu_power_w : W turned to heat in the package, during inference and on average.
+    average_current_a, average_power_w, energy_per_day_j : drawn from the pack or supply [A], [W], [J].
+    battery_life_s, life_without_self_discharge_s : s; duty_cycle : time awake, 0–1.
+    findings : what the design cannot do; unknown : why a figure is None.
+    """
+
+    board: Board
+    latency: Estimate
+    period_s: float
+    pack: Pack | None
+    sleep_mode: str
+    ambient_c: float
+    supply_v: float | None
+    source_v: float | None
+    states: tuple[State, ...]
+    duty_cycle: Estimate
+    run_power_w: Estimate | None
+    mcu_power_w: Estimate | None
+    average_current_a: Estimate | None
+    average_power_w: Estimate | None
+    energy_per_inference_j: Estimate | None
+    energy_per_day_j: Estimate | None
+    battery_life_s: Estimate | None
+    life_without_self_discharge_s: Estimate | None
+    findings: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of `tinykit budget --json` that are power's: estimates as dicts, None where unknown."""
+        names = ("average_power_w", "energy_per_day_j", "battery_life_s", "duty_cycle", "energy_per_inference_j")
+        more = ("average_current_a", "run_power_w", "life_without_self_discharge_s")
+        figures = {name: getattr(self, name) for name in (*names, *more)}
+        return {
+            "board": self.board.id,
+            "battery": None if self.pack is None else self.pack.cell.id,
+            "cells": None if self.pack is None else {"series": self.pack.series, "parallel": self.pack.parallel},
+            "period_s": self.period_s,
+            "sleep_mode": self.sleep_mode,
+            "supply_v": self.supply_v,
+            **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
+            "states": [state.to_json() for state in self.states],
+            "findings": list(self.findings),
+            "unknown": list(self.unknown),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Supply:
+    """Voltages at the MCU and at the pack [V], and whether a linear regulator stands between."""
+
+    mcu_v: float | None
+    source_v: float | None
+    regulated: bool
+    findings: tuple[str, ...] = ()
+
+
+def budget_power(
+    board: Board,
+    latency: Estimate | float,
+    *,
+    battery: Pack | Battery | str | None = None,
+    period_s: float = 1.0,
+    ambient_c: float = 25.0,
+    supply_v: float | None = None,
+    clock_hz: float | None = None,
+    run_current_a: Estimate | float | None = None,
+    sleep_current_a: Estimate | float | None = None,
+    sleep_mode: str = "stop",
+    extra_states: Sequence[State] = (),
+    derate: bool = True,
+) -> PowerBudget:
+    """Budget one inference a period, asleep in between: I_avg = Σ I_i t_i / T, and what follows from it.
+
+    The user's own figures win over the board's record. What has no figure stays None, with the
+    reason in `unknown`.
+
+    Parameters
+    ----------
+    latency : one inference [s]. period_s : from one inference to the next [s].
+    battery : id of a cell, a cell or a `Pack`; a lone cell too low for the board is wired in series.
+    ambient_c : [degC], raises the retention current. supply_v, clock_hz : of the MCU [V], [Hz].
+    run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
+    extra_states : further awake stretches of the period (sensor, radio), current at the supply.
+    derate : lower a coin cell's capacity at high average current.
+
+    Raises
+    ------
+    ParameterError : a value is negative, NaN or absurd, or the period is shorter than the time awake.
+    UnknownBatteryError : no cell of that id.
+    """
+    time = as_estimate(latency, "s", "latency", high=_LONGEST_S)
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+    ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
+    pack = _take_pack(battery, board)
+    supply = _choose_supply(board, pack, supply_v)
+    run, no_run = _or_unknown(
+        lambda: predict_run_current(board, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
+    )
+    sleep, no_sleep = _or_unknown(lambda: sleep_current(board, sleep_mode, ambient, sleep_current_a))
+    timeline = lay_timeline(board, time, period, run=run, sleep=sleep, mode=sleep_mode, extra=tuple(extra_states))
+    design = _Design(board, time, pack, sleep_mode, ambient, supply, timeline, derate)
+    return _total(design, run, no_run, no_sleep if timeline.sleep else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """The checked inputs of a budget."""
+
+    board: Board
+    latency: Estimate
+    pack: Pack | None
+    sleep_mode: str
+    ambient_c: float
+    supply: _Supply
+    timeline: Timeline
+    derate: bool
+
+
+def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
+    supply, timeline = design.supply, design.timeline
+    drawn = timeline.behind_regulator(regulator_quiescent()) if supply.regulated else timeline
+    average = drawn.average_current()
+    power = _times(average, supply.source_v, "W", "P = V I")
+    life, ideal, findings = _life(design, average)
+    run_power = _times(run, supply.mcu_v, "W", "P = V I")
+    energy = None
+    if run_power is not None:
+        energy = propagate(
+            lambda p, t: p * t, run_power, design.latency, unit="J", source=f"E = P t; {run_power.source}"
+        )
+    no_volt = "" if supply.source_v else f"board {design.board.id!r} has no supply voltage on record; give it in V."
+    return PowerBudget(
+        board=design.board,
+        latency=design.latency,
+        period_s=timeline.period_s,
+        pack=design.pack,
+        sleep_mode=design.sleep_mode,
+        ambient_c=design.ambient_c,
+        supply_v=supply.mcu_v,
+        source_v=supply.source_v,
+        states=drawn.states,
+        duty_cycle=timeline.duty_cycle(),
+        run_power_w=run_power,
+        mcu_power_w=_times(timeline.average_current(), supply.mcu_v, "W", "P = V I"),
+        average_current_a=average,
+        average_power_w=power,
+        energy_per_inference_j=energy,
+        energy_per_day_j=_times(power, DAY_S, "J", "average power over a day"),
+        battery_life_s=life,
+        life_without_self_discharge_s=ideal,
+        findings=(*supply.findings, *_check_period(timeline), *_check_cells(design, drawn), *findings),
+        unknown=tuple(reason for reason in (*reasons, no_volt) if reason),
+    )
+
+
+def _or_unknown(predict: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
+    try:
+        return predict(), ""
+    except UnknownFactError as error:
+        return None, str(error)
+
+
+def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str) -> Estimate | None:
+    if estimate is None or factor is None:
+        return None
+    return propagate(lambda number: number * factor, estimate, unit=unit, source=f"{law}; {estimate.source}")
+
+
+def _take_pack(battery: Pack | Battery | str | None, board: Board) -> Pack | None:
+    if battery is None or isinstance(battery, Pack):
+        return battery
+    cell = battery if isinstance(battery, Battery) else find_battery(battery)
+    return wire_pack(cell, board.supply_min.value if board.supply_min else None)
+
+
+def _choose_supply(board: Board, pack: Pack | None, supply_v: float | None) -> _Supply:
+    """The user's supply, else the pack itself, else (pack above the maximum, or no pack) the board's own."""
+    given = None if supply_v is None else check_supply(supply_v)
+    try:
+        own = supply_voltage(board) if given is None else given
+    except UnknownFactError:
+        own = None
+    if pack is None:
+        return _Supply(own, own, False)
+    nominal, most = pack.nominal_v, board.supply_max
+    if given is None and (most is None or nominal <= most.value):
+        return _Supply(nominal, nominal, False)
+    if own is None or own >= nominal * (1 - 1e-9):
+        text = f"{pack} gives {nominal:.3g} V, the supply is to be {own or 0:.3g} V: a boost converter is not modelled"
+        findings = (text,) if own is not None and own > nominal * (1 + 1e-9) else ()
+        return _Supply(own or nominal, nominal, False, findings)
+    return _Supply(own, nominal, True)
+
+
+def _life(design: _Design, average: Estimate | None) -> tuple[Estimate | None, Estimate | None, tuple[str, ...]]:
+    if average is None or design.pack is None:
+        return None, None, ()
+    life = pack_life(design.pack, average, derate=design.derate)
+    ideal = pack_life(design.pack, average, derate=design.derate, self_discharge=False) if average.low > 0 else None
+    return life, ideal, check_average(design.pack, average, life)
+
+
+def _check_cells(design: _Design, drawn: Timeline) -> tuple[str, ...]:
+    known = [state for state in drawn.awake if state.current_a is not None]
+    if design.pack is None or not known:
+        return ()
+    peak = max(known, key=lambda state: state.current_a.value if state.current_a else 0.0)
+    current = peak.current_a or Estimate.exact(0.0, "A", "measured", "")
+    regulated = design.supply.regulated
+    return check_pack(design.pack, design.board, run_a=current, run_s=peak.duration_s.value, regulated=regulated)
+
+
+def _check_period(timeline: Timeline) -> tuple[str, ...]:
+    longest = sum(state.duration_s.high for state in timeline.awake)
+    if longest <= timeline.period_s or timeline.sleep is None:
+        return ()
+    worst, period = format_quantity(longest, "s"), format_quantity(timeline.period_s, "s")
+    return (f"time awake may reach {worst}, longer than the period of {period}: some inferences would be late",)
