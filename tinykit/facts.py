@@ -35,6 +35,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FactError(f"{path}: cannot be read ({error}); give the path of a TOML file") from error
     except tomllib.TOMLDecodeError as error:
         raise FactError(f"{path}: not valid TOML ({error})") from error
+    except (ValueError, RecursionError) as error:  # a figure of thousands of digits, brackets nested without end
+        raise FactError(f"{path}: not a TOML file that can be taken ({error})") from error
 
 
 def to_fact(table: Any, where: str) -> Fact:
