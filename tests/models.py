@@ -224,6 +224,15 @@ def autoencoder(width=16, seed=0):
     return net.dense(8, "RELU").dense(4, "RELU").dense(8, "RELU").dense(width).to_bytes()
 
 
+def identity_classifier(classes=4):
+    """A dense layer whose weights are the unit matrix: the class is the position of the largest input."""
+    net = Net((1, classes), dtype="float32")
+    weights = net.tensor((classes, classes), data=np.eye(classes, dtype=np.float32))
+    out, options = net.tensor((1, classes)), schema.FullyConnectedOptionsT()
+    net.use("FULLY_CONNECTED", [net.last, weights, -1], [out], OPTIONS.FullyConnectedOptions, options)
+    return net.to_bytes()
+
+
 def hybrid():
     """int8 weights on float32 activations: what dynamic-range quantisation writes, and TFLM refuses."""
     net = Net((1, 8), dtype="float32")

@@ -62,6 +62,8 @@ class Engine:
         ModelError : the interpreter refused the model, or crashed on it.
         EngineError : it took longer than `timeout_s`, or the child cannot work at all.
         """
+        if self._stderr.closed:
+            raise EngineError("the session is closed; open another one")
         start = os.fstat(self._stderr.fileno()).st_size
         late = threading.Event()
         watchdog = threading.Timer(timeout_s, self._kill, (late,))
@@ -94,8 +96,6 @@ class Engine:
 
     def _exchange(self, request: dict[str, Any], arrays: list[NDArray[Any]]) -> tuple[dict[str, Any], list[Any]]:
         stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None or stdin.closed:
-            raise EOFError("the engine is closed")
         write_frame(stdin, request, arrays)  # type: ignore[arg-type]
         return read_frame(stdout)  # type: ignore[arg-type]
 
