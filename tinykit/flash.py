@@ -1,0 +1,147 @@
+"""Flash a model takes on a device: flatbuffer, TFLM's own code and the kernels that its operators link.
+
+Linked sizes exist for three sets of operators on four cores, two kernel sets and two optimisation levels
+(data/firmware/linked_sizes.toml). A model with one of those sets gets the linked figure; for another, the bytes
+are divided over kernels by assumed shares, and the interval says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tinykit.errors import ParameterError, UnknownRuntimeError
+from tinykit.facts import read_toml, shipped_path
+from tinykit.graph import ModelGraph
+from tinykit.quantity import Estimate
+
+BUILDS = ("-Os", "-O2", "-O3")
+_NEAREST = (
+    ("cortex-m85", "cortex-m55", 0.15),
+    ("cortex-m0", "cortex-m4", 0.15),
+    ("cortex-m3", "cortex-m4", 0.15),
+    ("xtensa-", "cortex-m33", 0.4),
+    ("riscv-", "cortex-m33", 0.4),
+)
+"""Cores without linked sizes: prefix, core whose sizes are carried over, doubt as a fraction (assumed)."""
+_NEAREST_KERNELS = {"esp-nn": "tflm-cmsis-nn"}
+_SHARE_DOUBT = 0.4
+_LINKED_DOUBT = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class FlashEstimate:
+    """Flash of model and runtime, without the application.
+
+    Parameters
+    ----------
+    total : sum, as an `Estimate` in bytes.
+    flatbuffer_bytes : the model's own bytes, exact.
+    runtime_bytes : TFLM with the kernels linked, as an `Estimate` in bytes.
+    build : optimisation level it holds for, None where it is not known.
+    """
+
+    total: Estimate
+    flatbuffer_bytes: int
+    runtime_bytes: Estimate
+    build: str | None
+
+
+def predict_flash(graph: ModelGraph, *, runtime: str, core: str, build: str | None = None) -> FlashEstimate:
+    """Flash in bytes of a model with TFLM on a core.
+
+    Parameters
+    ----------
+    graph : the model.
+    runtime : "tflm-reference" or "tflm-cmsis-nn".
+    core : lower-case core name.
+    build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them.
+
+    Raises
+    ------
+    UnknownRuntimeError : nothing linked is known for this runtime and core.
+    ParameterError : another build.
+    """
+    if build is not None and build not in BUILDS:
+        raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)} or None")
+    nearest, borrowed = _find_nearest(core)
+    kernels = _NEAREST_KERNELS.get(runtime, runtime)
+    sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
+    if not sizes:
+        raise UnknownRuntimeError(
+            f"flash of runtime {runtime!r} on {core} is unknown: nothing linked was published; "
+            "known: TFLM with reference, CMSIS-NN or ESP-NN kernels on Cortex-M, Xtensa and RISC-V"
+        )
+    names = frozenset(operator.name for operator in graph.operators)
+    small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
+    runtime_bytes = _estimate(small, large, build, borrowed, runtime)
+    total = Estimate(
+        runtime_bytes.value + graph.flatbuffer_bytes,
+        runtime_bytes.low + graph.flatbuffer_bytes,
+        runtime_bytes.high + graph.flatbuffer_bytes,
+        "byte",
+        runtime_bytes.basis,
+        runtime,
+        runtime_bytes.source,
+    )
+    return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
+
+
+def application_ram_bytes() -> int:
+    """RAM that TFLM takes outside arena and stack (.data + .bss), in bytes."""
+    return int(_table()["data_bytes"] + _table()["bss_bytes"])
+
+
+def _find_nearest(core: str) -> tuple[str, float]:
+    """Core whose linked sizes hold here, and the doubt of carrying them over (0 for its own)."""
+    linked = {row["core"] for row in _table()["sizes"]}
+    if core in linked:
+        return core, 0.0
+    return next(((nearest, doubt) for prefix, nearest, doubt in _NEAREST if core.startswith(prefix)), ("", 0.0))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return read_toml(shipped_path("data", "firmware", "linked_sizes.toml"))
+
+
+def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, float]:
+    """Bytes of runtime and kernels, and the doubt about them, for one linked row."""
+    table = _table()
+    for network, operators in table["networks"].items():
+        if names == frozenset(operators):
+            return row[network] + table["data_bytes"], _LINKED_DOUBT * row[network]
+    beyond = row["kws"] - row["ad"]
+    total, doubt = float(row["ad"] + table["data_bytes"]), (_LINKED_DOUBT * row["ad"]) ** 2
+    for name in names - {"FULLY_CONNECTED"}:
+        share = _share(name, beyond, row["kws"] - row["ic"])
+        total += share
+        doubt += (_SHARE_DOUBT * share) ** 2
+    return total, math.sqrt(doubt)
+
+
+def _share(name: str, beyond: float, depthwise_over_add: float) -> float:
+    shares, assumed = _table()["shares"], _table()["assumed"]
+    if name == "ADD":
+        return max(0.0, float(shares["DEPTHWISE_CONV_2D"] * beyond - depthwise_over_add))
+    if name in shares:
+        return float(shares[name] * beyond)
+    return float(assumed.get(name, assumed["other"]) * shares["AVERAGE_POOL_2D"] * beyond)
+
+
+def _estimate(
+    small: tuple[float, float], large: tuple[float, float], build: str | None, borrowed: float, runtime: str
+) -> Estimate:
+    value, doubt = large if build in ("-O2", "-O3") else small
+    low, high = value - doubt, value + doubt
+    if build is None:
+        high = large[0] + large[1]
+    if build == "-O2":
+        low = small[0]
+    extra = borrowed * value
+    exact = not borrowed and build != "-O2" and doubt <= _LINKED_DOUBT * value
+    source = _table()["source"] + ("" if exact else "; divided over kernels or carried to another core by assumption")
+    basis = "compiled" if exact else "modelled"
+    return Estimate(round(value), round(low - extra), round(high + extra), "byte", basis, runtime, source)
