@@ -7,7 +7,7 @@ import math
 from tinykit.boards import Board, PowerRange, RunPoint
 from tinykit.energy.inputs import as_estimate, load_constants
 from tinykit.energy.laws import energy_per_inference
-from tinykit.energy.scaling import activity_factor, clock_ratio, scale_supply
+from tinykit.energy.scaling import activity_factor, clock_ratio, like_reference, scale_supply
 from tinykit.errors import UnknownFactError
 from tinykit.quantity import Estimate, Fact, propagate
 
@@ -52,6 +52,9 @@ def predict_energy(
 ) -> Estimate:
     """Energy per inference [J], gross of idle, with its 80 % interval: E = k V I t.
 
+    "measured" only where the user gave latency and current: a power measured with other networks
+    makes a prediction for this one.
+
     Parameters
     ----------
     latency : inference latency [s].
@@ -66,7 +69,10 @@ def predict_energy(
     current = predict_run_current(board, clock_hz=clock_hz, supply_v=supply_v, run_current_a=run_current_a)
     supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)
     source = f"E = V I t at {supply:g} V; I: {current.source}; t: {time.source}"
-    return propagate(lambda t, i: energy_per_inference(t, supply, i), time, current, unit="J", source=source)
+    basis = "modelled" if run_current_a is None else "measured"
+    return propagate(
+        lambda t, i: energy_per_inference(t, supply, i), time, current, unit="J", source=source, basis=basis
+    )
 
 
 def supply_voltage(board: Board) -> float:
@@ -114,16 +120,23 @@ def _distance(stated: Fact | None, wanted: float | None) -> float:
 
 
 def _measured_current(board: Board, clock: float | None, supply: float | None) -> Estimate | None:
-    """Measured power over its supply, from the entry nearest in clock, then in supply; None where there is none."""
-    entries = [entry for entry in board.ml_power if entry.supply is not None]
+    """Measured power over its supply, from the entry nearest in clock, then in supply; None where there is none.
+
+    Where the document does not state the supply, the power is taken to be the same at any.
+    """
+    entries = [entry for entry in board.ml_power if entry.supply is not None or supply is not None]
     if not entries:
         return None
     entry = min(entries, key=lambda e: (_distance(e.clock, clock), _distance(e.supply, supply)))
-    at_v = entry.supply.value if entry.supply else 1.0
+    at_v, at_hz = _value_or(entry.supply, supply) or 1.0, _value_or(entry.clock, board.run_clock_hz)
     power = _power_band(entry)
     current = propagate(lambda p: p / at_v, power, unit="A", source=f"measured power at {at_v:g} V, {power.source}")
     regulator = board.run_points[0].regulator if board.run_points else None
-    return _scale(board, current, (entry.clock.value if entry.clock else None, at_v, regulator), (clock, supply))
+    return _scale(board, current, (at_hz, at_v, regulator), (clock, supply))
+
+
+def _value_or(fact: Fact | None, default: float | None) -> float | None:
+    return default if fact is None else fact.value
 
 
 def _power_band(entry: PowerRange) -> Estimate:
@@ -142,7 +155,7 @@ def _stated_current(board: Board, clock: float | None, supply: float | None) -> 
             "Give the one you measured (run_current_a in A, --run-current) to get an energy."
         )
     point = _nearest_point(board, supply)
-    at_v = point.supply.value if point.supply else _supply_of(board)
+    at_v = _value_or(point.supply, _supply_of(board))
     have, want = (point.clock.value, at_v, point.regulator), (clock, supply)
     current = _scale(board, point.current.estimate(), have, want)
     factor = activity_factor(point.workload)
@@ -152,13 +165,9 @@ def _stated_current(board: Board, clock: float | None, supply: float | None) -> 
 
 def _nearest_point(board: Board, supply: float | None) -> RunPoint:
     """The point like the reference one whose supply is nearest: an SMPS draws less at a higher voltage."""
-    first = board.run_points[0]
-    like = [
-        point
-        for point in board.run_points
-        if (point.clock.value, point.regulator, point.workload, point.peripherals_on)
-        == (first.clock.value, first.regulator, first.workload, first.peripherals_on)
-    ]
+    if board.run_points[0].regulator != "smps":
+        return board.run_points[0]
+    like = like_reference(board)
     return min(like, key=lambda point: _distance(point.supply, supply))
 
 
@@ -174,5 +183,5 @@ def _scale(
         ratio = clock_ratio(board, clock, want[0])
         current = propagate(lambda i, r: i * r, current, ratio, unit="A", source=f"{current.source}; {ratio.source}")
     if supply is not None and want[1] is not None:
-        current = scale_supply(current, supply, want[1], regulator)
+        current = scale_supply(current, supply, want[1], regulator, board)
     return current
