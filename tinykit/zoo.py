@@ -1,0 +1,166 @@
+"""Networks the field measures with, and two small ones of this kit, as tf-keras models.
+
+The four of MLPerf Tiny v1 (Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021 datasets and benchmarks track;
+github.com/mlcommons/tiny, training scripts) are equal to the published ones operator by operator once converted, with
+weights drawn at random. Batch normalisation has momentum 0.9: with Keras' 0.99 a few epochs leave the running
+statistics behind and accuracy at chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinykit.errors import ModelError, ParameterError, name_nearest
+from tinykit.legacy_keras import load_keras
+
+_MOMENTUM = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the zoo knows of a network.
+
+    Parameters
+    ----------
+    name : for `build`.
+    input_shape : (height, width, channels) or (features,).
+    classes : outputs; those of the autoencoder are its reconstruction.
+    macs : multiply-accumulates of one inference with these shapes.
+    note : what it is for and where it is from.
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    classes: int
+    macs: int
+    note: str
+
+
+NETWORKS = (
+    Network("ds-cnn", (49, 10, 1), 12, 2_656_768, "keyword spotting, MLPerf Tiny kws01"),
+    Network("resnet8", (32, 32, 3), 10, 12_501_632, "image classification, MLPerf Tiny ic01"),
+    Network("mobilenet-v1-025", (96, 96, 3), 2, 7_489_664, "visual wake words, MLPerf Tiny vww01"),
+    Network("fc-autoencoder", (640,), 640, 264_192, "anomaly detection, MLPerf Tiny ad01"),
+    Network("watch-cnn", (100, 1, 6), 7, 199_904, "watch-exercises; Conv2D((k, 1)) where others write Conv1D"),
+    Network("digits-cnn", (28, 28, 1), 10, 508_352, "digits"),
+)
+
+
+def networks() -> tuple[Network, ...]:
+    """Every network of the zoo."""
+    return NETWORKS
+
+
+def build(name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None, seed: int = 0) -> Any:
+    """A tf-keras model of the zoo, weights drawn with `seed`, not compiled.
+
+    Parameters
+    ----------
+    name : one of `networks()`.
+    input_shape, classes : those of the network if None; give them to use the same form on another task.
+
+    Raises
+    ------
+    ModelError : no such network.
+    ParameterError : a shape or number of classes it cannot be built with.
+    KerasVersionError, MissingPackageError : as `load_keras`.
+    """
+    known = {network.name: network for network in NETWORKS}
+    if name not in known:
+        raise ModelError(f"no network {name!r} in the zoo; {name_nearest(name, known)}")
+    shape = tuple(input_shape or known[name].input_shape)
+    outputs = known[name].classes if classes is None else classes
+    if len(shape) != len(known[name].input_shape) or min(shape) < 1 or outputs < 1:
+        raise ParameterError(f"{name} of input {shape} and {outputs} classes; its own is {known[name].input_shape}")
+    keras = load_keras()
+    keras.utils.set_random_seed(seed)
+    try:
+        return _BUILDERS[name](keras, shape, outputs)
+    except ValueError as error:
+        raise ParameterError(f"{name} cannot take input {shape}: {error}") from error
+
+
+def _conv(keras: Any, x: Any, filters: int, size: tuple[int, int], strides: tuple[int, int] = (1, 1)) -> Any:
+    x = keras.layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
+    return _normalised_relu(keras, x)
+
+
+def _separable(keras: Any, x: Any, filters: int, strides: tuple[int, int] = (1, 1)) -> Any:
+    x = keras.layers.DepthwiseConv2D((3, 3), strides, padding="same", use_bias=False)(x)
+    return _conv(keras, _normalised_relu(keras, x), filters, (1, 1))
+
+
+def _normalised_relu(keras: Any, x: Any) -> Any:
+    return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=_MOMENTUM)(x))
+
+
+def _classify(keras: Any, name: str, tensors: tuple[Any, Any], classes: int, dropout: float = 0.0) -> Any:
+    """Average over the whole map, as the published files do it: AVERAGE_POOL_2D, RESHAPE, FULLY_CONNECTED, SOFTMAX."""
+    start, x = tensors
+    if dropout:
+        x = keras.layers.Dropout(dropout)(x)
+    x = keras.layers.AveragePooling2D(tuple(x.shape[1:3]))(x)
+    x = keras.layers.Flatten()(x)
+    return keras.Model(start, keras.layers.Dense(classes, activation="softmax")(x), name=name.replace("-", "_"))
+
+
+def _ds_cnn(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
+    start = keras.layers.Input(shape)
+    x = keras.layers.Dropout(0.2)(_conv(keras, start, 64, (10, 4), (2, 2)))
+    for _ in range(4):
+        x = _separable(keras, x, 64)
+    return _classify(keras, "ds-cnn", (start, x), classes, dropout=0.4)
+
+
+def _resnet8(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
+    start = keras.layers.Input(shape)
+    x = _conv(keras, start, 16, (3, 3))
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        y = _conv(keras, x, filters, (3, 3), (stride, stride))
+        y = keras.layers.Conv2D(filters, (3, 3), padding="same", use_bias=False)(y)
+        y = keras.layers.BatchNormalization(momentum=_MOMENTUM)(y)
+        if stride > 1:
+            x = keras.layers.Conv2D(filters, (1, 1), (stride, stride), padding="same")(x)
+        x = keras.layers.ReLU()(keras.layers.Add()([x, y]))
+    return _classify(keras, "resnet8", (start, x), classes)
+
+
+def _mobilenet(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
+    start = keras.layers.Input(shape)
+    x = _conv(keras, start, 8, (3, 3), (2, 2))
+    for filters, stride in ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2), *[(128, 1)] * 5, (256, 2), (256, 1)):
+        x = _separable(keras, x, filters, (stride, stride))
+    return _classify(keras, "mobilenet-v1-025", (start, x), classes)
+
+
+def _autoencoder(keras: Any, shape: tuple[int, ...], outputs: int) -> Any:
+    start = x = keras.layers.Input(shape)
+    for width in (128, 128, 128, 128, 8, 128, 128, 128, 128):
+        x = _normalised_relu(keras, keras.layers.Dense(width)(x))
+    return keras.Model(start, keras.layers.Dense(outputs)(x), name="fc_autoencoder")
+
+
+def _watch_cnn(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
+    start = keras.layers.Input(shape)
+    x = keras.layers.MaxPooling2D((4, 1))(_conv(keras, start, 16, (9, 1)))
+    x = keras.layers.MaxPooling2D((2, 1))(_conv(keras, x, 24, (7, 1)))
+    return _classify(keras, "watch-cnn", (start, _conv(keras, x, 32, (5, 1))), classes, dropout=0.3)
+
+
+def _digits_cnn(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
+    start = keras.layers.Input(shape)
+    x = keras.layers.MaxPooling2D((2, 2))(_conv(keras, start, 8, (3, 3)))
+    x = keras.layers.MaxPooling2D((2, 2))(_conv(keras, x, 16, (3, 3)))
+    return _classify(keras, "digits-cnn", (start, _conv(keras, x, 32, (3, 3))), classes, dropout=0.2)
+
+
+_BUILDERS: dict[str, Callable[[Any, tuple[int, ...], int], Any]] = {
+    "ds-cnn": _ds_cnn,
+    "resnet8": _resnet8,
+    "mobilenet-v1-025": _mobilenet,
+    "fc-autoencoder": _autoencoder,
+    "watch-cnn": _watch_cnn,
+    "digits-cnn": _digits_cnn,
+}
