@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from tinykit.errors import ParameterError, UnknownRuntimeError
@@ -23,7 +23,14 @@ BUILDS = ("-Os", "-O2", "-O3")
 TO_80 = 1.2816
 """Half-width of the central 80 % of a normal distribution, in standard deviations."""
 
-_FITTED_SD, _ASSUMED_SD, _OTHER_DEPTHWISE = 0.04, 0.54, 1.3
+ASSUMED_SD = math.log(2) / TO_80
+"""Log standard deviation of an assumed kernel cost: a factor of two either way."""
+
+_FITTED_SD = 0.04
+_UNIFORM_SD = 0.5 * 0.8 / TO_80
+"""Times the log ratio of two builds: a build anywhere between them, as a standard deviation."""
+_OTHER_BUILD_SD = 0.2
+_OTHER_DEPTHWISE = 1.3
 _SAME_KERNELS = {"cortex-m85": "cortex-m55"}
 _MOVES_ONLY = ("reshape", "copy", "rescale")
 
@@ -37,7 +44,7 @@ class OperatorInstructions:
     index, name : position and "CONV_2D", as in the graph.
     instructions : modelled instructions of one invocation.
     macs : multiply-accumulates of one invocation.
-    kind : the kernel that runs it.
+    kind, family : the kernel that runs it, and the family its cycle factor belongs to.
     basis : "modelled" where counted tables fix the kernel, "assumed" where none does.
     """
 
@@ -46,6 +53,7 @@ class OperatorInstructions:
     instructions: float
     macs: int
     kind: str
+    family: str
     basis: str
 
 
@@ -60,6 +68,7 @@ class InstructionReport:
     operators : one entry per operator, in execution order.
     families : instructions by kernel family, in the order of `FAMILIES`.
     assumed_share : fraction of the total, 0–1, that rests on assumed kernel costs.
+    build_spread : standard deviation of the log total for not knowing the build, 0 where it is known.
     """
 
     core: str
@@ -69,6 +78,7 @@ class InstructionReport:
     operators: tuple[OperatorInstructions, ...]
     families: tuple[float, ...]
     assumed_share: float
+    build_spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ def predict_instructions(model: Model, *, core: str, runtime: str, build: str | 
     model : a graph, or operator shapes where no file is at hand; int8.
     core : "cortex-m4", …
     runtime : "tflm-reference" or "tflm-cmsis-nn".
-    build : "-Os", "-O2" or "-O3"; None where unknown: the middle of -Os and -O3, with both inside the interval.
+    build : "-Os", "-O2" or "-O3"; None where unknown: the middle of -Os and -O3, with an interval over both.
 
     Raises
     ------
@@ -147,32 +157,26 @@ def counted_combinations() -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
-    shapes = model.shapes
-    _refuse_other_precisions(shapes)
-    builds, spread = _builds_between(runtime, core, build)
-    counts = [_count(shapes, _kernels(runtime, core, name)) for name in builds]
-    operators = tuple(_between(pair) for pair in zip(*counts, strict=True))
-    return _report((core, runtime, build), operators, spread, counts)
+    _refuse_other_precisions(model.shapes)
+    builds = _builds_between(runtime, core, build)
+    counts = [_count(model.shapes, _kernels(runtime, core, name)) for name in builds]
+    operators = tuple(_between(counted) for counted in zip(*counts, strict=True))
+    ends = [sum(operator.instructions for operator in count) for count in counts]
+    spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 else _OTHER_BUILD_SD
+    return _report((core, runtime, build), operators, 0.0 if builds == (build,) else spread)
 
 
-def _report(
-    name: tuple[str, str, str],
-    operators: tuple[OperatorInstructions, ...],
-    spread: float,
-    counts: list[tuple[OperatorInstructions, ...]],
-) -> InstructionReport:
+def _report(name: tuple[str, str, str], operators: tuple[OperatorInstructions, ...], spread: float) -> InstructionReport:
     total = sum(operator.instructions for operator in operators)
     assumed = sum(operator.instructions for operator in operators if operator.basis == "assumed")
     families = [0.0] * len(FAMILIES)
     for operator in operators:
-        families[FAMILIES.index(family_of(operator.kind))] += operator.instructions
-    ends = [sum(operator.instructions for operator in count) for count in counts]
+        families[FAMILIES.index(operator.family)] += operator.instructions
     share = assumed / total if total else 0.0
-    width = math.hypot(_FITTED_SD, share * _ASSUMED_SD, spread) * TO_80
-    low, high = min(total * math.exp(-width), *ends, total), max(total * math.exp(width), *ends, total)
-    source = read_table("operator_counts").source
-    estimate = Estimate(total, low, high, "instruction", "modelled", name[1], source)
-    return InstructionReport(*name, estimate, operators, tuple(families), share)
+    width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
+    source = f"kernel model fitted to: {read_table('operator_counts').source}"
+    estimate = Estimate(total, total / width, total * width, "instruction", "modelled", name[1], source)
+    return InstructionReport(*name, estimate, operators, tuple(families), share, spread)
 
 
 def _count(shapes: tuple[OperatorShape, ...], kernels: _Kernels) -> tuple[OperatorInstructions, ...]:
@@ -189,7 +193,7 @@ def _count_one(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorI
     features = _features(shape, kind, LANES[kernels.style])
     cost = sum(feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True))
     basis = "modelled" if kind in kernels.counted else "assumed"
-    return OperatorInstructions(index, shape.name, cost, shape.macs, kind, basis)
+    return OperatorInstructions(index, shape.name, cost, shape.macs, kind, family_of(kind), basis)
 
 
 def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
@@ -197,16 +201,13 @@ def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
     if len(counted) == 1:
         return first
     middle = math.sqrt(math.prod(count.instructions for count in counted))
-    return OperatorInstructions(first.index, first.name, middle, first.macs, first.kind, first.basis)
+    return replace(first, instructions=middle)
 
 
-def _builds_between(runtime: str, core: str, build: str) -> tuple[tuple[str, ...], float]:
-    """The counted builds an unknown or uncounted build lies between, and the log sd left when there is one only."""
+def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:
+    """The build itself where it was counted, else the counted builds it lies between."""
     counted = _counted_builds(runtime, core)
-    if build in counted:
-        return (build,), 0.0
-    ends = tuple(name for name in ("-Os", "-O3") if name in counted)
-    return ends, 0.0 if len(ends) == 2 else 0.2
+    return (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ LANES = {"portable": 1, "dsp": 4, "mve": 16}
 """Multiply-accumulates per inner block: plain C, Armv7E-M DSP (SMLAD, two by two), Armv8.1-M MVE."""
 
 FAMILIES = ("conv", "conv_1x1", "depthwise", "fully_connected", "other")
-"""Kernel families that have build and cycle factors of their own."""
+"""Kernel families that have cycle factors of their own."""
 
 _KIND_OF_NAME = {
     "DEPTHWISE_CONV_2D": "depthwise",
@@ -72,7 +72,7 @@ def kind_of(shape: OperatorShape) -> str:
 
 
 def family_of(kind: str) -> str:
-    """The family whose build and cycle factors a kernel shares."""
+    """The family whose cycle factors a kernel shares."""
     return kind if kind == "fully_connected" else _FAMILY_OF_KIND.get(kind, "other")
 
 

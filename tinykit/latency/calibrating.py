@@ -1,0 +1,142 @@
+"""Cycles per modelled instruction from published measurements: a small hierarchical model, fitted by Gauss–Newton.
+
+measured cycles = Σ over families of (modelled instructions × exp(Σ effects)) × exp(noise), each effect
+with a normal prior (`effects`). The result, mean and covariance, is shipped as `data/latency/posterior_*.csv`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.latency.effects import ARCHITECTURE, POOLS, Case, effects_of, prior_mean, proxy_of, row_noise
+from tinykit.latency.instructions import predict_instructions
+from tinykit.latency.kernels import FAMILIES
+from tinykit.latency.shapes import OperatorShape, from_rows
+from tinykit.latency.tables import read_table
+
+_PARTS = {
+    "convolutions": ("conv", "conv_1x1"),
+    "depthwise": ("depthwise",),
+    "fully_connected": ("fully_connected",),
+    "all": FAMILIES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One published latency with the modelled instructions of its model.
+
+    Parameters
+    ----------
+    case, architecture, model : what was measured.
+    cycles : latency times clock.
+    work : instructions by kernel family, in the order of `FAMILIES`; 0 for families outside the figure.
+    noise : log standard deviation of this row.
+    macs : of the whole model.
+    whole : True for a model, False for one kernel family of it.
+    """
+
+    case: Case
+    architecture: str
+    model: str
+    cycles: float
+    work: tuple[float, ...]
+    noise: float
+    macs: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Effects with mean and covariance, logarithmic."""
+
+    effects: tuple[str, ...]
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+def read_measured() -> tuple[Measured, ...]:
+    """The rows of `data/latency/measured.csv` with the instructions of their models."""
+    shapes = _model_shapes()
+    return tuple(_measured_of(row, shapes[row["model"]]) for row in read_table("measured").rows)
+
+
+def fit_effects(rows: Sequence[Measured], pool: str) -> Posterior:
+    """Posterior of the effects of a pool ("tflm", "x-cube-ai", "esp-nn") given its rows.
+
+    Gauss–Newton on the log residuals with the priors of `effects_of`; the architecture of a row is an
+    effect too, so that ten runs of one network do not count as ten networks.
+    """
+    rows = [row for row in rows if POOLS[row.case.runtime] == pool]
+    names: dict[str, float] = {}
+    links = [[_links(row, family) for family in FAMILIES] for row in rows]
+    for row_links in links:
+        for family_links in row_links:
+            names |= {name: spread for name, spread in family_links if name}
+    index = {name: number for number, name in enumerate(names)}
+    design = np.zeros((len(rows), len(FAMILIES), len(names)))
+    for number, row_links in enumerate(links):
+        for family, family_links in enumerate(row_links):
+            for name, _ in family_links:
+                if name:
+                    design[number, family, index[name]] = 1.0
+    prior = np.array([prior_mean(name) for name in names])
+    mean, covariance = _solve(rows, design, prior, np.array(list(names.values())))
+    return Posterior(tuple(names), mean, covariance)
+
+
+def keep_effects(posterior: Posterior, wanted: Callable[[str], bool]) -> Posterior:
+    """The posterior of some effects alone: the others integrated out."""
+    chosen = [number for number, name in enumerate(posterior.effects) if wanted(name)]
+    names = tuple(posterior.effects[number] for number in chosen)
+    return Posterior(names, posterior.mean[chosen], posterior.covariance[np.ix_(chosen, chosen)])
+
+
+def _solve(
+    rows: Sequence[Measured], design: NDArray[np.float64], prior: NDArray[np.float64], spread: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    work = np.array([row.work for row in rows])
+    wanted = np.log([row.cycles for row in rows])
+    noise = np.array([row.noise for row in rows])
+    mean = prior.copy()
+    for _ in range(30):
+        parts = work * np.exp(design @ mean)
+        total = parts.sum(axis=1)
+        slope = np.einsum("rf,rfe->re", parts / total[:, None], design) / noise[:, None]
+        precision = slope.T @ slope + np.diag(spread**-2)
+        gradient = slope.T @ ((wanted - np.log(total)) / noise) - (mean - prior) / spread**2
+        step = np.linalg.solve(precision, gradient)
+        mean = mean + np.clip(step, -0.7, 0.7)
+        if np.abs(step).max() < 1e-6:
+            break
+    return mean, np.linalg.inv(precision)
+
+
+def _links(row: Measured, family: str) -> tuple[tuple[str, float], ...]:
+    group = f"architecture {row.architecture}|{row.case.core}|{row.case.runtime}"
+    return (*effects_of(row.case, family), (group, ARCHITECTURE[POOLS[row.case.runtime]]))
+
+
+def _measured_of(row: dict[str, str], shapes: tuple[OperatorShape, ...]) -> Measured:
+    system = "microTVM" if row["stack"].startswith("microTVM") else row["source_repo"]
+    case = Case(row["core"], row["runtime"], row["version"], row["board"], row["build"], system)
+    runtime, core, build = proxy_of(case)
+    report = predict_instructions(shapes, core=core, runtime=runtime, build=build or None)
+    kept = _PARTS[row["part"]]
+    work = tuple(value if family in kept else 0.0 for family, value in zip(FAMILIES, report.families, strict=True))
+    macs = sum(shape.macs for shape in shapes)
+    noise = row_noise(case, macs, report)
+    cycles = float(row["latency_s"]) * float(row["clock_hz"])
+    return Measured(case, row["architecture"], row["model"], cycles, work, noise, macs, row["part"] == "all")
+
+
+def _model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
+    rows = read_table("operators").rows
+    shapes: dict[str, list[OperatorShape]] = {}
+    for row, shape in zip(rows, from_rows(rows), strict=True):
+        shapes.setdefault(row["model"], []).extend([shape] * int(row["count"]))
+    return {model: tuple(operators) for model, operators in shapes.items()}
