@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tinykit.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
 from tinykit.arena.scratch import list_scratch_bytes
@@ -60,6 +61,7 @@ class ArenaEstimate:
         return self.used.high
 
 
+@lru_cache(maxsize=128)
 def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaEstimate:
     """The tensor arena on a 32-bit target, from the graph alone.
 

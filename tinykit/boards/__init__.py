@@ -40,11 +40,22 @@ from __future__ import annotations
 from functools import cache
 
 from tinykit.boards.reading import read_board
-from tinykit.boards.record import Board, Core, PowerRange, Region, RunPoint, Window
+from tinykit.boards.record import EXTERNAL_RAM_KINDS, Board, Core, PowerRange, Region, RunPoint, Window
 from tinykit.errors import FactError, UnknownBoardError, name_nearest
 from tinykit.facts import shipped_path
 
-__all__ = ["Board", "Core", "PowerRange", "Region", "RunPoint", "Window", "board", "boards", "read_board"]
+__all__ = [
+    "EXTERNAL_RAM_KINDS",
+    "Board",
+    "Core",
+    "PowerRange",
+    "Region",
+    "RunPoint",
+    "Window",
+    "board",
+    "boards",
+    "read_board",
+]
 
 
 def board(name: str) -> Board:

@@ -74,9 +74,9 @@ class Operator:
     axis: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelGraph:
-    """A .tflite model: operators, tensors and the bytes it came from.
+    """A .tflite model: operators, tensors and the bytes it came from. Equal only to itself: compare `sha256`.
 
     Parameters
     ----------

@@ -1,0 +1,54 @@
+"""What would lower a model's arena or flash, from its own plan and tensors."""
+
+from __future__ import annotations
+
+from tinykit.arena import ArenaEstimate
+from tinykit.fit.verdict import TIGHT_MARGIN, RegionUse
+from tinykit.graph import ModelGraph
+from tinykit.quantity import format_quantity
+
+
+def advise(
+    graph: ModelGraph, arena: ArenaEstimate | None, uses: tuple[RegionUse, ...], runtime: str
+) -> tuple[str, ...]:
+    """Advice for the memories that are tight or too small; none where all have room."""
+    scarce = {held for use in uses if use.margin < TIGHT_MARGIN for held in use.holds}
+    on_arena = advise_on_arena(graph, arena) if arena and scarce & {"arena", "stack and application"} else ()
+    return on_arena + (advise_on_flash(graph, runtime) if "model" in scarce else ())
+
+
+def advise_on_arena(graph: ModelGraph, arena: ArenaEstimate) -> tuple[str, ...]:
+    """The tensors that set the peak of the arena, and what would lower it."""
+    live = arena.plan.live_bytes()
+    if not live or not max(live):
+        return ()
+    peak = live.index(max(live))
+    alive = [p.buffer for p in arena.plan.placed if p.buffer.first <= peak <= p.buffer.last]
+    largest = sorted(alive, key=lambda buffer: -buffer.nbytes)[:3]
+    names = ", ".join(_describe(graph, buffer.tensor, buffer.nbytes) for buffer in largest)
+    where = "before the first operator" if peak == 0 else f"at operator {peak - 1} ({graph.operators[peak - 1].name})"
+    advice = [f"the arena peaks {where} with {names} alive together; a smaller input or fewer channels there lowers it"]
+    lost = arena.head_bytes - arena.plan.lower_bound_bytes
+    if lost > 0.05 * arena.head_bytes:
+        advice.append(
+            f"TFLM's greedy plan loses {format_quantity(lost, 'byte')} to gaps; an offline plan could win them back"
+        )
+    return tuple(advice)
+
+
+def advise_on_flash(graph: ModelGraph, runtime: str) -> tuple[str, ...]:
+    """What would make the image smaller."""
+    advice = []
+    if graph.precision == "float32":
+        advice.append("convert to int8: a quarter of the weight bytes")
+    if runtime == "tflm-cmsis-nn" and graph.precision == "int8":
+        advice.append("register int8-only kernels (Register_…_INT8): 3 to 27 KiB less code on the networks linked")
+    advice.append("build with -Os: smaller kernels, at the price of time")
+    return tuple(advice)
+
+
+def _describe(graph: ModelGraph, tensor: int, nbytes: int) -> str:
+    size = format_quantity(nbytes, "byte")
+    if tensor < 0:
+        return f"scratch of {size}"
+    return f"tensor {tensor} {'×'.join(map(str, graph.tensors[tensor].shape))} ({size})"
