@@ -185,8 +185,8 @@ class TestOperators:
 
     def test_all_missing_ones_are_named(self):
         model = Net((1, 8)).unary("TANH").unary("GELU").custom("MyOp").to_bytes()
-        assert runtime.missing_operators(model) == ("GELU", "MyOp")
-        with pytest.raises(ModelError, match="TFLM has no operator GELU, MyOp"):
+        assert runtime.missing_operators(model) == ("CUSTOM:MyOp", "GELU")
+        with pytest.raises(ModelError, match="TFLM has no operator CUSTOM:MyOp, GELU"):
             runtime.measure_arena(model)
 
     def test_hybrid_is_refused_with_the_flag(self):

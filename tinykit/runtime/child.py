@@ -222,8 +222,8 @@ def _missing(model: bytes) -> list[str]:
         probe = _probe(schema, code)
         text = _fork(functools.partial(wrapper, probe, [], 65_536, 0, recording, 0))[1]
         if any(sign in text for sign in NOT_REGISTERED):
-            custom = code.customCode or b""
-            missing.append(custom.decode(errors="replace") or names.get(number, f"operator code {number}"))
+            custom = (code.customCode or b"").decode(errors="replace")
+            missing.append(f"CUSTOM:{custom}" if custom else names.get(number, f"operator code {number}"))
     return sorted(set(missing))
 
 
