@@ -20,7 +20,7 @@ from tinykit.power.physics import (
     transition_charge,
 )
 from tinykit.power.state import State
-from tinykit.power.timeline import SLEEP_MODES, Timeline, sleep_current
+from tinykit.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, sleep_current
 
 __all__ = [
     "SLEEP_MODES",
@@ -41,6 +41,7 @@ __all__ = [
     "effective_capacity",
     "ldo_efficiency",
     "ldo_input_current",
+    "leakage_doubling",
     "loaded_voltage",
     "pack_life",
     "read_battery",

@@ -30,6 +30,7 @@ class PowerBudget:
     supply_v : at the MCU [V]; source_v : at the pack, or the same without one or without a regulator [V].
     states : in order of time; their charge adds up to average_current_a × period_s.
     run_power_w, mcu_power_w : W turned to heat in the package, during inference and on average.
+    sleep_current_25_a : of the retention mode at 25 °C [A]; None if unknown or if clocks stay on.
     average_current_a, average_power_w, energy_per_day_j : drawn from the pack or supply [A], [W], [J].
     battery_life_s, life_without_self_discharge_s : s; duty_cycle : time awake, 0–1.
     findings : what the design cannot do; unknown : why a figure is None.
@@ -47,6 +48,7 @@ class PowerBudget:
     duty_cycle: Estimate
     run_power_w: Estimate | None
     mcu_power_w: Estimate | None
+    sleep_current_25_a: Estimate | None
     average_current_a: Estimate | None
     average_power_w: Estimate | None
     energy_per_inference_j: Estimate | None
@@ -173,6 +175,7 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
         duty_cycle=timeline.duty_cycle(),
         run_power_w=run_power,
         mcu_power_w=_times(timeline.average_current(), supply.mcu_v, "W", "P = V I"),
+        sleep_current_25_a=_retention_25(design),
         average_current_a=average,
         average_power_w=power,
         energy_per_inference_j=energy,
@@ -182,6 +185,12 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
         findings=(*supply.findings, *_check_period(timeline), *_check_cells(design, drawn), *findings),
         unknown=tuple(reason for reason in (*reasons, no_volt) if reason),
     )
+
+
+def _retention_25(design: _Design) -> Estimate | None:
+    if design.sleep_mode == "sleep":
+        return None
+    return _or_unknown(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
 
 
 def _or_unknown(predict: Callable[[], Estimate]) -> tuple[Estimate | None, str]:

@@ -83,7 +83,7 @@ def pack_life(pack: Pack, average_a: Estimate, *, derate: bool = True, self_disc
     per_month = cell.self_discharge.value if self_discharge else 0.0
     quiescent = _value(cell.quiescent)
     exponent, anchor = cell.rate_exponent, cell.rate_anchor
-    if average_a.low <= 0 and not (per_month and self_discharge) and not quiescent:
+    if average_a.low <= 0 and not per_month and not quiescent:
         raise ParameterError(f"average current {average_a} may be 0, so the life has no end; give a sleep current")
 
     def life(current: float, capacity: float) -> float:
@@ -96,7 +96,7 @@ def pack_life(pack: Pack, average_a: Estimate, *, derate: bool = True, self_disc
 
     capacity = cell.capacity.estimate(spread["low"].value, spread["high"].value)
     source = f"{pack} over its average current; {cell.capacity.source}; {average_a.source}"
-    return propagate(life, average_a, capacity, unit="s", source=source)
+    return propagate(life, average_a, capacity, unit="s", source=source, basis="modelled")
 
 
 def _value(fact: Fact | None) -> float:

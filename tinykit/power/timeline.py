@@ -75,13 +75,18 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
             f"board {board.id!r} has no current for sleep mode {mode!r}; modes on record: {known}.\n"
             "Give the one you measured (sleep_current_a in A), or take a mode on record."
         )
-    group = load_constants(*_CONSTANTS)
-    typical = fact.estimate(group["retention"]["low"].value, group["retention"]["high"].value)
+    spread = load_constants(*_CONSTANTS)["retention"]
+    typical = fact.estimate(spread["low"].value, spread["high"].value)
     if mode == "sleep" or ambient_c == 25.0:
         return typical
-    doubling = band(group["leakage"], "doubling", "doubling_low", "doubling_high")
+    doubling = leakage_doubling()
     source = f"{fact.source}; from 25 to {ambient_c:g} °C: {doubling.source}"
     return propagate(lambda i, k: retention_current(i, ambient_c, k), typical, doubling, unit="A", source=source)
+
+
+def leakage_doubling() -> Estimate:
+    """Warming that doubles a retention current [K]: 19 [16.5, 21.5]."""
+    return band(load_constants(*_CONSTANTS)["leakage"], "doubling", "doubling_low", "doubling_high")
 
 
 def regulator_quiescent() -> Estimate:
