@@ -140,7 +140,7 @@ def _value_or(fact: Fact | None, default: float | None) -> float | None:
 
 
 def _power_band(entry: PowerRange) -> Estimate:
-    """The range of the models measured, at least ±8 %, which holds the next model on nine rows of ten."""
+    """The range of the models measured, at least ±8 %, which holds four of five further models."""
     spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
     low, high = entry.low.value, entry.high.value
     value = math.sqrt(low * high)
