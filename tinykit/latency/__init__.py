@@ -1,1 +1,24 @@
-"""latency"""
+"""Latency of int8 models on microcontroller CPUs, with the runtime's name and an 80 % interval.
+
+Instructions per operator from an analytic model of each kernel, fitted to exact counts; cycles per
+instruction from published measurements, pooled so that thin groups borrow from rich ones.
+"""
+
+from __future__ import annotations
+
+from tinykit.latency.instructions import InstructionReport, OperatorInstructions, predict_instructions
+from tinykit.latency.prediction import RUNTIMES, default_runtime, known_runtimes, predict_latency
+from tinykit.latency.shapes import OperatorShape, from_graph, from_rows
+
+__all__ = [
+    "RUNTIMES",
+    "InstructionReport",
+    "OperatorInstructions",
+    "OperatorShape",
+    "default_runtime",
+    "from_graph",
+    "from_rows",
+    "known_runtimes",
+    "predict_instructions",
+    "predict_latency",
+]

@@ -1,7 +1,7 @@
 """Cycles per modelled instruction from published measurements: a small hierarchical model, fitted by Gauss–Newton.
 
 measured cycles = Σ over families of (modelled instructions × exp(Σ effects)) × exp(noise), each effect
-with a normal prior (`effects`). The result, mean and covariance, is shipped as `data/latency/posterior_*.csv`.
+with a normal prior (`effects`). The result, mean and covariance, is shipped as `data/latency/cycles_*.csv`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.latency.cycles import Posterior
 from tinykit.latency.effects import ARCHITECTURE, POOLS, Case, effects_of, prior_mean, proxy_of, row_noise
 from tinykit.latency.instructions import predict_instructions
 from tinykit.latency.kernels import FAMILIES
@@ -48,15 +49,6 @@ class Measured:
     noise: float
     macs: int
     whole: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Posterior:
-    """Effects with mean and covariance, logarithmic."""
-
-    effects: tuple[str, ...]
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
 
 
 def read_measured() -> tuple[Measured, ...]:
@@ -140,3 +132,23 @@ def _model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
     for row, shape in zip(rows, from_rows(rows), strict=True):
         shapes.setdefault(row["model"], []).extend([shape] * int(row["count"]))
     return {model: tuple(operators) for model, operators in shapes.items()}
+
+
+def count_evidence(rows: Sequence[Measured]) -> str:
+    """The text of `data/latency/evidence.csv`: how much was measured, by runtime and core."""
+    lines = [
+        "# source: counted in measured.csv by tinykit/latency/calibrating.py",
+        "# content: whole models measured, by runtime and core",
+        "runtime,core,rows,architectures,boards",
+    ]
+    whole = [row for row in rows if row.whole]
+    for runtime, core in sorted({(row.case.runtime, row.case.core) for row in whole}):
+        group = [row for row in whole if (row.case.runtime, row.case.core) == (runtime, core)]
+        counts = len(group), len({row.architecture for row in group}), len({row.case.board for row in group})
+        lines.append(f"{runtime},{core},{','.join(map(str, counts))}")
+    return "\n".join(lines) + "\n"
+
+
+def is_lasting(effect: str) -> bool:
+    """Whether an effect can matter to a prediction: not that of one architecture or one measuring system."""
+    return not effect.startswith(("architecture ", "system "))

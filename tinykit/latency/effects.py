@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tinykit.errors import UnknownRuntimeError
 from tinykit.latency.instructions import ASSUMED_SD, InstructionReport, counted_combinations
 
 PROXIES = {
@@ -20,7 +19,7 @@ PROXIES = {
 }
 """Whose instructions stand in where a runtime was not counted on a core (closed sources, other instruction sets)."""
 
-POOLS = {"tflm-reference": "tflm", "tflm-cmsis-nn": "tflm", "x-cube-ai": "x-cube-ai", "esp-nn": "esp-nn"}
+POOLS = {"tflm-cmsis-nn": "tflm", "tflm-reference": "tflm", "x-cube-ai": "x-cube-ai", "esp-nn": "esp-nn"}
 """Runtimes fitted together."""
 
 NOISE = 0.05
@@ -89,11 +88,18 @@ def effects_of(case: Case, family: str) -> tuple[tuple[str, float], ...]:
         (f"{runtime}|{family}", 0.35 if closed else 0.15),
         (f"{runtime}|{core}|{family}", 0.15),
         (f"board {case.board}" if case.board else "", 0.10),
-        (f"system {case.system}|{core}|{runtime}" if case.system else "", 0.05 if closed else 0.10),
+        (f"system {case.system}|{core}|{runtime}" if case.system else "", _system_spread(case)),
     ]
     if runtime == "x-cube-ai":
         effects += [(f"version {step}" if step else "", 0.25), (f"version {step}|{family}" if step else "", 0.25)]
     return tuple(effects)
+
+
+def _system_spread(case: Case) -> float:
+    """Builds and memory differ between ESP-IDF projects; X-CUBE-AI is one binary; TFLM is between."""
+    if not case.core.startswith("cortex-"):
+        return 0.15
+    return 0.05 if POOLS[case.runtime] != "tflm" else 0.10
 
 
 def row_noise(case: Case, macs: int, report: InstructionReport) -> float:
@@ -124,14 +130,3 @@ def version_step(version: str) -> str:
     number = (int(parts[0]), int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
     reached = [step for step in _VERSION_STEPS if number >= step]
     return "{}.{}".format(*reached[-1]) if reached else "7.1"
-
-
-def check_runtime(runtime: str) -> None:
-    """Refuse a runtime without any evidence.
-
-    Raises
-    ------
-    UnknownRuntimeError : naming the runtimes that are known.
-    """
-    if runtime not in PROXIES:
-        raise UnknownRuntimeError(f"no latency evidence for runtime {runtime!r}\nknown: {', '.join(sorted(PROXIES))}")

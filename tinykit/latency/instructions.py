@@ -57,6 +57,9 @@ class OperatorInstructions:
     basis: str
 
 
+Operators = tuple[OperatorInstructions, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class InstructionReport:
     """Instructions of one inference.
@@ -150,7 +153,7 @@ def normalise_build(build: str | None) -> str:
 
 
 def counted_combinations() -> tuple[str, ...]:
-    """"runtime on core" of everything that was counted."""
+    """Everything that was counted, as "tflm-cmsis-nn on cortex-m4"."""
     rows = read_table("coefficients").rows
     return tuple(sorted({f"{row['runtime']} on {row['core']}" for row in rows}))
 
@@ -166,7 +169,7 @@ def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionR
     return _report((core, runtime, build), operators, 0.0 if builds == (build,) else spread)
 
 
-def _report(name: tuple[str, str, str], operators: tuple[OperatorInstructions, ...], spread: float) -> InstructionReport:
+def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> InstructionReport:
     total = sum(operator.instructions for operator in operators)
     assumed = sum(operator.instructions for operator in operators if operator.basis == "assumed")
     families = [0.0] * len(FAMILIES)
@@ -179,7 +182,7 @@ def _report(name: tuple[str, str, str], operators: tuple[OperatorInstructions, .
     return InstructionReport(*name, estimate, operators, tuple(families), share, spread)
 
 
-def _count(shapes: tuple[OperatorShape, ...], kernels: _Kernels) -> tuple[OperatorInstructions, ...]:
+def _count(shapes: tuple[OperatorShape, ...], kernels: _Kernels) -> Operators:
     return tuple(_count_one(index, shape, kernels) for index, shape in enumerate(shapes))
 
 
@@ -223,10 +226,20 @@ def _kernels(runtime: str, core: str, build: str) -> _Kernels:
     rows = [row for row in read_table("coefficients").rows if (row["runtime"], row["core"], row["build"]) == wanted]
     counted = {row["kind"]: _numbers(row["coefficients"]) for row in rows}
     style = rows[0]["style"]
-    every = {row["kind"]: _numbers(row["coefficients"]) for row in read_table("assumed_kernels").rows if row["style"] == style}
-    slower = 1.0 if style == "portable" else _OTHER_DEPTHWISE
-    every["depthwise_any"] = tuple(slower * value for value in counted["depthwise"])
+    assumed = (row for row in read_table("assumed_kernels").rows if row["style"] == style)
+    every = {row["kind"]: _numbers(row["coefficients"]) for row in assumed}
+    every["depthwise_any"] = _any_depthwise(counted["depthwise"], style)
     return _Kernels(style, every | counted, frozenset(counted))
+
+
+def _any_depthwise(counted: tuple[float, ...], style: str) -> tuple[float, ...]:
+    """Coefficients of a depthwise kernel that is not 3×3: the portable one is the same code for every size; the SIMD
+    libraries unroll 3×3, so that its whole cost per tap, and 30 % more (assumed), is taken for other sizes."""
+    if style == "portable":
+        return counted
+    macs, outputs, blocks, pixels, call = counted
+    per_tap = (9 * macs + outputs + blocks / LANES[style]) / 9
+    return _OTHER_DEPTHWISE * per_tap, 0.0, 0.0, pixels, call
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -247,6 +260,6 @@ def _refuse_other_precisions(shapes: tuple[OperatorShape, ...]) -> None:
     for index, shape in enumerate(shapes):
         if shape.dtype != "int8" and kind_of(shape) not in _MOVES_ONLY:
             raise UnknownRuntimeError(
-                f"operator {index} {shape.name} computes in {shape.dtype}; instruction counts are known for int8 alone\n"
+                f"operator {index} {shape.name} computes in {shape.dtype}; instructions are known for int8 alone\n"
                 "quantise the model to int8, or give a measured latency (--latency)"
             )

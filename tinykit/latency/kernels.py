@@ -128,8 +128,8 @@ def _convolution(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
         return float(macs), 0.0, float(outputs), 0.0, float(inside * shape.output_shape[-1]), 0.0, 1.0
     blocks = float(outputs * (depth // lanes))
     tail = float(outputs * (depth % lanes)) if lanes < LANES["mve"] else float(outputs * (depth % lanes > 0))
-    taps = shape.weight_shape[1] * shape.weight_shape[2]
-    return blocks, tail, float(outputs), float(pixels * depth), float(pixels * taps), float(math.prod(shape.weight_shape)), 1.0
+    taps, weights = shape.weight_shape[1] * shape.weight_shape[2], float(math.prod(shape.weight_shape))
+    return blocks, tail, float(outputs), float(pixels * depth), float(pixels * taps), weights, 1.0
 
 
 def _depthwise(shape: OperatorShape, lanes: int) -> tuple[float, ...]:

@@ -103,17 +103,19 @@ def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:
 def _of_row(row: Mapping[str, str]) -> OperatorShape:
     try:
         name = row["operator"]
-        shapes = [_read_shape(row[column]) for column in ("input", "weights", "output")]
-        pairs = [_read_shape(row[column]) or (1, 1) for column in ("stride", "dilation")]
+        inputs, weights, outputs = (_read_shape(row[column]) for column in ("input", "weights", "output"))
+        stride, dilation = (_read_shape(row[column]) or (1, 1) for column in ("stride", "dilation"))
         return OperatorShape(
             name,
-            *shapes,
-            stride=(pairs[0][0], pairs[0][-1]),
+            inputs,
+            weights,
+            outputs,
+            stride=(stride[0], stride[-1]),
             padding=row["padding"],
-            dilation=(pairs[1][0], pairs[1][-1]),
+            dilation=(dilation[0], dilation[-1]),
             depth_multiplier=int(row["depth_multiplier"] or 0),
             dtype=row["dtype"].lower(),
-            macs=count_macs(name, *shapes),
+            macs=count_macs(name, inputs, weights, outputs),
         )
     except (KeyError, ValueError) as error:
         raise ModelError(f"operator row {dict(row)} cannot be read ({error!r}); shapes look like 1x25x5x64") from error

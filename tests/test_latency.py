@@ -1,0 +1,180 @@
+"""Latency: published measurements are the oracle, and what is not known stays unknown."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+
+from tests.models import Net
+from tinykit.boards import board as find_board
+from tinykit.boards import boards
+from tinykit.errors import ParameterError, UnknownBoardError, UnknownRuntimeError
+from tinykit.graph import read
+from tinykit.latency import default_runtime, from_rows, known_runtimes, predict_latency
+from tinykit.latency.calibrating import fit_effects, read_measured
+from tinykit.latency.effects import version_step
+from tinykit.latency.scoring import leave_architectures_out, pooled_coverage, score_groups
+from tinykit.latency.tables import read_table
+
+ROWS = read_table("operator_counts").rows
+MODELS = {model: from_rows(row for row in ROWS if row["model"] == model) for model in ("kws", "ic", "vww", "ad")}
+L4R5 = {"core": "cortex-m4", "clock_hz": 120e6, "runtime": "tflm-cmsis-nn"}
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return read_measured()
+
+
+@pytest.fixture(scope="module")
+def residuals(measured):
+    return leave_architectures_out(measured)
+
+
+def width(estimate):
+    return math.log(estimate.high / estimate.low)
+
+
+# MLPerf Tiny v1.0 on NUCLEO-L4R5ZI, microTVM with CMSIS-NN kernels: 99.8, 389.6, 301.0, 8.6 ms.
+@pytest.mark.parametrize(
+    ("model", "latency_s"), [("kws", 99.81e-3), ("ic", 389.57e-3), ("vww", 301.0e-3), ("ad", 8.605e-3)]
+)
+def test_published_submissions_lie_in_the_interval(model, latency_s):
+    estimate = predict_latency(MODELS[model], **L4R5, board="nucleo-l4r5zi", build="-O3")
+    assert estimate.low < latency_s < estimate.high
+    assert (estimate.unit, estimate.basis, estimate.runtime) == ("s", "modelled", "tflm-cmsis-nn")
+    assert "QEMU" in estimate.source
+    assert "published latencies" in estimate.source
+
+
+# MLPerf Tiny, NUCLEO-L4R5ZI, X-CUBE-AI 7.1.0 and 10.2: vww 254.6 and 89.4 ms; kws 97.6 and 43.4 ms.
+@pytest.mark.parametrize(("model", "old", "new"), [("vww", 254.6e-3, 89.4e-3), ("kws", 97.6e-3, 43.4e-3)])
+def test_the_version_of_x_cube_ai_matters(model, old, new):
+    case = {"core": "cortex-m4", "clock_hz": 120e6, "runtime": "x-cube-ai", "board": "nucleo-l4r5zi"}
+    first, last, unknown = (
+        predict_latency(MODELS[model], **case, runtime_version=name) for name in ("7.1.0", "10.2", None)
+    )
+    assert first.low < old < first.high
+    assert last.low < new < last.high
+    assert first.value > 1.4 * last.value
+    assert width(unknown) > width(last)
+
+
+def test_latency_scales_with_the_clock():
+    slow = predict_latency(MODELS["kws"], core="cortex-m4", clock_hz=60e6)
+    fast = predict_latency(MODELS["kws"], core="cortex-m4", clock_hz=120_000_000)
+    assert slow.value == pytest.approx(2 * fast.value)
+    assert slow.runtime == "tflm-cmsis-nn"
+
+
+def test_what_is_not_known_widens():
+    full = predict_latency(MODELS["ic"], **L4R5, board="nucleo-l4r5zi", build="-O3")
+    no_build = predict_latency(MODELS["ic"], **L4R5, board="nucleo-l4r5zi")
+    no_board = predict_latency(MODELS["ic"], **L4R5, build="-O3")
+    assert width(full) < width(no_build)
+    assert width(full) < width(no_board)
+    assert predict_latency(MODELS["ic"], **L4R5, build="-Os").value > full.value
+
+
+def test_cores_stand_in_the_order_of_their_speed():
+    cores = ("cortex-m85", "cortex-m55", "cortex-m7", "cortex-m33", "cortex-m4", "cortex-m0plus")
+    values = [predict_latency(MODELS["vww"], core=core, clock_hz=1e8).value for core in cores]
+    assert values == sorted(values)
+
+
+def test_cmsis_nn_beats_the_reference_kernels():
+    for core in ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"):
+        cmsis, reference = (
+            predict_latency(MODELS["kws"], core=core, clock_hz=1e8, runtime=name, build="-O3")
+            for name in ("tflm-cmsis-nn", "tflm-reference")
+        )
+        assert reference.value > 3 * cmsis.value
+
+
+# SamsiGg, Arduino Giga R1: VWW 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM.
+def test_an_arena_in_external_ram_is_slower():
+    inside = predict_latency(MODELS["vww"], core="cortex-m7", clock_hz=480e6)
+    outside = predict_latency(MODELS["vww"], core="cortex-m7", clock_hz=480e6, arena_region="PSRAM")
+    assert outside.value / inside.value == pytest.approx(63.7664 / 51.4265)
+    assert width(outside) > width(inside)
+    eye = find_board("esp-eye")
+    external = next(region.name for region in eye.regions if region.kind == "psram")
+    internal = next(region.name for region in eye.regions if region.kind == "sram")
+    case = {"core": "xtensa-lx6", "clock_hz": 240e6, "runtime": "esp-nn", "board": eye}
+    assert (
+        predict_latency(MODELS["vww"], **case, arena_region=external).value
+        > predict_latency(MODELS["vww"], **case, arena_region=internal).value
+    )
+    with pytest.raises(ParameterError, match="esp-eye has no region 'CCM'"):
+        predict_latency(MODELS["vww"], **case, arena_region="CCM")
+
+
+@pytest.mark.parametrize("clock", [0, -1, math.nan, math.inf, True, "120e6"])
+def test_a_clock_is_a_positive_number(clock):
+    with pytest.raises(ParameterError, match="is not a clock"):
+        predict_latency(MODELS["kws"], core="cortex-m4", clock_hz=clock)
+
+
+def test_no_evidence_is_unknown():
+    with pytest.raises(UnknownRuntimeError, match="known there: nothing"):
+        predict_latency(MODELS["kws"], core="cortex-m3", clock_hz=1e8)
+    with pytest.raises(UnknownRuntimeError, match="known there: tflm-cmsis-nn, tflm-reference, x-cube-ai"):
+        predict_latency(MODELS["kws"], core="cortex-m4", clock_hz=1e8, runtime="esp-nn")
+    with pytest.raises(UnknownRuntimeError, match="no latency evidence for runtime 'tvm'"):
+        predict_latency(MODELS["kws"], core="cortex-m4", clock_hz=1e8, runtime="tvm")
+    with pytest.raises(UnknownRuntimeError, match="computes in float32"):
+        predict_latency(read(Net(dtype="float32").conv(4).to_bytes()), core="cortex-m4", clock_hz=1e8)
+    with pytest.raises(UnknownBoardError, match="nucleo-l4r5zi"):
+        predict_latency(MODELS["kws"], **L4R5, board="nucleo-l4r5z")
+
+
+def test_runtimes_by_core():
+    assert known_runtimes("cortex-m4") == ("tflm-cmsis-nn", "tflm-reference", "x-cube-ai")
+    assert known_runtimes("xtensa-lx7") == ("tflm-reference", "esp-nn")
+    assert known_runtimes("c28x") == ()
+    assert default_runtime("cortex-m0plus") == "tflm-cmsis-nn"
+    assert default_runtime("xtensa-lx6") == "tflm-reference"
+
+
+@pytest.mark.parametrize(
+    ("version", "step"),
+    [("7.1.0", "7.1"), ("7.3.0", "7.3"), ("8.0.0", "7.3"), ("v8.1", "8.1"), ("10.2", "9.0"), ("", ""), ("x", "")],
+)
+def test_versions_fall_into_steps(version, step):
+    assert version_step(version) == step
+
+
+def test_one_measurement_pulls_an_unseen_board(measured):
+    rows = [row for row in measured if row.case.runtime.startswith("tflm")]
+    posterior = fit_effects(rows, "tflm")
+    effects = dict(zip(posterior.effects, posterior.mean, strict=True))
+    assert math.exp(effects["tflm-cmsis-nn"]) == pytest.approx(1.44, rel=0.3)
+    assert effects["cortex-m7"] < effects["cortex-m4"]
+
+
+def test_intervals_cover_networks_the_fit_has_not_seen(residuals):
+    assert 0.75 <= pooled_coverage(residuals) <= 0.90
+
+
+def test_errors_on_unseen_networks(residuals):
+    scores = {(score.runtime, score.core): score for score in score_groups(residuals)}
+    m4 = scores["tflm-cmsis-nn", "cortex-m4"]
+    assert m4.median_ape < 0.10
+    assert m4.p90_ape < 0.25
+    assert m4.median_ape < 0.7 * m4.naive_median_ape
+    assert scores["x-cube-ai", "cortex-m7"].p90_ape < 0.28
+    assert len(scores) >= 8
+
+
+def test_the_whole_catalogue_is_fast():
+    graph = read(
+        Net((1, 32, 32, 3)).conv(8).depthwise().conv(16, (1, 1)).depthwise().pool().flatten().dense().to_bytes()
+    )
+    known = [board for board in boards() if known_runtimes(board.core)]
+    started = time.perf_counter()
+    for board in known:
+        predict_latency(graph, core=board.core, clock_hz=1e8, board=board)
+    assert time.perf_counter() - started < 0.1
+    assert len(known) > 40

@@ -1,0 +1,150 @@
+"""`predict_latency`: seconds of one inference, with the runtime's name and an interval that covers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from tinykit.boards import Board
+from tinykit.boards import board as find_board
+from tinykit.errors import ParameterError, UnknownRuntimeError
+from tinykit.latency.cycles import shipped_profile
+from tinykit.latency.effects import ARCHITECTURE, POOLS, Case, proxy_of, row_noise
+from tinykit.latency.instructions import TO_80, InstructionReport, Model, counted_combinations, normalise_build
+from tinykit.latency.instructions import predict_instructions as count_instructions
+from tinykit.latency.tables import read_table
+from tinykit.quantity import Estimate
+
+RUNTIMES = tuple(POOLS)
+_EXTERNAL_KINDS = ("psram", "sdram")
+_EXTERNAL = (math.log(63.7664 / 51.4265), 0.15)
+"""Log factor of an arena in external RAM, and its standard deviation: VWW on an Arduino Giga R1, 51.4 ms in SRAM,
+63.8 ms in SDRAM (SamsiGg/1.-Studio, Cortex-M7 @480 MHz); the deviation is assumed."""
+
+
+def predict_latency(
+    model: Model,
+    *,
+    core: str,
+    clock_hz: float,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    board: str | Board | None = None,
+    build: str | None = None,
+    arena_region: str | None = None,
+) -> Estimate:
+    """Latency of one inference [s], 80 % interval, basis "modelled".
+
+    latency = Σ over kernel families of instructions × cycles per instruction / clock. Instructions follow from
+    the operator shapes (`predict_instructions`); cycles per instruction from published measurements, pooled over
+    cores, boards and versions. Left out: pre- and post-processing, interrupts, a cold cache.
+
+    Parameters
+    ----------
+    model : an int8 graph, or operator shapes.
+    core, clock_hz : "cortex-m4", …; clock of the core [Hz].
+    runtime : one of `known_runtimes(core)`; None takes `default_runtime(core)`.
+    runtime_version : of X-CUBE-AI ("8.1.0"); kernels changed at 7.3, 8.1 and 9.0.
+    board : catalogue id, Board or None; a board that was measured carries its own factor.
+    build : "-Os", "-O2", "-O3" or None (unknown: a wider interval).
+    arena_region : name of the board's region, or "psram", where the arena lies; None means on-chip RAM.
+
+    Raises
+    ------
+    ParameterError : clock not a finite number above 0, unknown build, board without such a region.
+    UnknownBoardError : no such board.
+    UnknownRuntimeError : no evidence for this core, runtime or precision.
+    """
+    clock = _check_clock(clock_hz)
+    name = default_runtime(core) if runtime is None else runtime
+    _check_known(name, core)
+    found = find_board(board) if isinstance(board, str) else board
+    case = Case(core, name, runtime_version or "", found.id if found else "", normalise_build(build))
+    report = _instructions_for(model, case)
+    cycles, spread = shipped_profile(case).cycles(report.families)
+    macs = sum(operator.macs for operator in report.operators)
+    extra = ARCHITECTURE[POOLS[name]]
+    shift, doubt = _EXTERNAL if _is_external(found, arena_region) else (0.0, 0.0)
+    width = TO_80 * math.hypot(spread, row_noise(case, macs, report), extra, doubt)
+    value, factor = cycles * math.exp(shift) / clock, math.exp(width)
+    return Estimate(value, value / factor, value * factor, "s", "modelled", name, _cite(case, report))
+
+
+def known_runtimes(core: str) -> tuple[str, ...]:
+    """The runtimes whose latency can be predicted on a core; empty where there is no evidence."""
+    return tuple(name for name in RUNTIMES if _rows_behind(name, core) or f"{name} on {core}" in counted_combinations())
+
+
+def default_runtime(core: str) -> str:
+    """The runtime meant where none is named: "tflm-cmsis-nn" on Cortex-M, "tflm-reference" elsewhere."""
+    return "tflm-cmsis-nn" if core.startswith("cortex-m") else "tflm-reference"
+
+
+def _instructions_for(model: Model, case: Case) -> InstructionReport:
+    runtime, core, build = proxy_of(case)
+    return count_instructions(model, core=core, runtime=runtime, build=build or None)
+
+
+def _check_clock(clock_hz: float) -> float:
+    if isinstance(clock_hz, bool) or not isinstance(clock_hz, int | float) or not (0 < clock_hz < math.inf):
+        raise ParameterError(f"clock_hz {clock_hz!r} is not a clock; give a number of hertz above 0, such as 120e6")
+    return float(clock_hz)
+
+
+def _check_known(runtime: str, core: str) -> None:
+    known = known_runtimes(core)
+    if runtime in known:
+        return
+    if runtime not in RUNTIMES:
+        raise UnknownRuntimeError(
+            f"no latency evidence for runtime {runtime!r}\nknown: {', '.join(RUNTIMES)}\n"
+            "measure it on the board and give the figure (--latency)"
+        )
+    raise UnknownRuntimeError(
+        f"no latency evidence for {runtime} on core {core!r}\n"
+        f"known there: {', '.join(known) or 'nothing'}; {runtime} is known on {', '.join(_known_cores(runtime))}\n"
+        "measure it on the board and give the figure (--latency)"
+    )
+
+
+def _known_cores(runtime: str) -> Sequence[str]:
+    counted = (entry.split(" on ") for entry in counted_combinations())
+    cores = {core for name, core in counted if name == runtime}
+    return sorted(cores | {row["core"] for row in read_table("evidence").rows if row["runtime"] == runtime})
+
+
+def _is_external(board: Board | None, region: str | None) -> bool:
+    if region is None:
+        return False
+    regions = {item.name: item.kind for item in board.regions} if board else {}
+    kind = regions.get(region, region.lower())
+    if board and region not in regions and kind not in {*regions.values(), *_EXTERNAL_KINDS}:
+        raise ParameterError(f"{board.id} has no region {region!r}; its regions: {', '.join(regions)}")
+    return kind in _EXTERNAL_KINDS
+
+
+@lru_cache(maxsize=128)
+def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
+    """Rows, architectures and boards that were measured, or () where there are none."""
+    for row in read_table("evidence").rows:
+        if (row["runtime"], row["core"]) == (runtime, core):
+            return int(row["rows"]), int(row["architectures"]), int(row["boards"])
+    return ()
+
+
+@lru_cache(maxsize=512)
+def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> str:
+    counted = f"instructions of {proxy[0]} on {proxy[1]}, {read_table('operator_counts').source}"
+    behind = _rows_behind(case.runtime, case.core)
+    if not behind:
+        return f"{counted}; cycles per instruction carried over from other cores and runtimes (data/latency)"
+    measured = "{} published latencies of {} architectures on {} boards".format(*behind)
+    return f"{counted}; cycles per instruction from {measured} (data/latency/measured.csv)"
+
+
+def _cite(case: Case, report: InstructionReport) -> str:
+    text = _cite_cached(replace(case, version="", board=""), proxy_of(case))
+    share = f"; {report.assumed_share:.0%} of the instructions assumed"
+    return text + share if report.assumed_share > 0.01 else text
