@@ -174,7 +174,7 @@ def run(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Array:
 def measure_arena(model: bytes, *, smallest: bool = True, timeout_s: float = 30.0) -> RecordedArena:
     """The arena TFLM records for a model on this 64-bit host; errors as `Session`.
 
-    0.2 s cold for a model of 50 KiB; `smallest=True` adds 0.05 to 0.2 s.
+    About 0.2 s cold on an idle 2-core machine, nearly all of it starting the child; `smallest=True` adds up to 0.1 s.
     """
     with Session(model, timeout_s=timeout_s) as session:
         return session.measure_arena(smallest=smallest)
