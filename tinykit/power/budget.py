@@ -153,14 +153,7 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
     supply, timeline = design.supply, design.timeline
     drawn = timeline.behind_regulator(regulator_quiescent()) if supply.regulated else timeline
     average = drawn.average_current()
-    power = _times(average, supply.source_v, "W", "P = V I")
-    life, ideal, findings = _life(design, average)
-    run_power = _times(run, supply.mcu_v, "W", "P = V I")
-    energy = None
-    if run_power is not None:
-        energy = propagate(
-            lambda p, t: p * t, run_power, design.latency, unit="J", source=f"E = P t; {run_power.source}"
-        )
+    life, ideal, beyond = _life(design, average)
     no_volt = "" if supply.source_v else f"board {design.board.id!r} has no supply voltage on record; give it in V."
     return PowerBudget(
         board=design.board,
@@ -173,18 +166,32 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
         source_v=supply.source_v,
         states=drawn.states,
         duty_cycle=timeline.duty_cycle(),
-        run_power_w=run_power,
-        mcu_power_w=_times(timeline.average_current(), supply.mcu_v, "W", "P = V I"),
         sleep_current_25_a=_retention_25(design),
-        average_current_a=average,
-        average_power_w=power,
-        energy_per_inference_j=energy,
-        energy_per_day_j=_times(power, DAY_S, "J", "average power over a day"),
         battery_life_s=life,
         life_without_self_discharge_s=ideal,
-        findings=(*supply.findings, *_check_period(timeline), *_check_cells(design, drawn), *findings),
+        findings=(*supply.findings, *_check_period(timeline), *_check_cells(design, drawn), *beyond),
         unknown=tuple(reason for reason in (*reasons, no_volt) if reason),
+        **_powers(design, run, average),
     )
+
+
+def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Estimate | None]:
+    """Current, powers and energies of a budget: drawn from the source on average, and turned to heat in the MCU."""
+    supply, law = design.supply, "P = V I"
+    power, run_power = _times(average, supply.source_v, "W", law), _times(run, supply.mcu_v, "W", law)
+    energy = None
+    if run_power is not None:
+        energy = propagate(
+            lambda p, t: p * t, run_power, design.latency, unit="J", source=f"E = P t; {run_power.source}"
+        )
+    return {
+        "run_power_w": run_power,
+        "mcu_power_w": _times(design.timeline.average_current(), supply.mcu_v, "W", law),
+        "average_current_a": average,
+        "average_power_w": power,
+        "energy_per_inference_j": energy,
+        "energy_per_day_j": _times(power, DAY_S, "J", "average power over a day"),
+    }
 
 
 def _retention_25(design: _Design) -> Estimate | None:

@@ -16,6 +16,7 @@ from tinykit.thermal.packages import theta_ja as find_theta_ja
 VERDICTS = ("ok", "tight", "too hot", "unknown")
 _REFERENCE_C = 25.0
 _MARGIN = 0.10
+_OPEN_AIR = Estimate.exact(0.0, "K", "measured", "open air")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class ThermalReport:
     t_ambient_max_continuous_c: Estimate | None
     junction_max_c: float | None
     rated_ambient_c: float | None
-    verdict: str
-    reasons: tuple[str, ...]
+    verdict: str = "unknown"
+    reasons: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `tinykit budget --json` that are heat's: estimates as dicts, None where unknown."""
@@ -89,15 +90,11 @@ def check_heat(
     """
     budget = power if isinstance(power, PowerBudget) else None
     ambient = as_estimate(_ambient_of(budget, ambient_c), "degC", "ambient", low=-60.0, high=200.0).value
-    if isinstance(power, PowerBudget):
-        average, continuous, heat = power.mcu_power_w, power.run_power_w, power.average_power_w
-    else:
-        average = continuous = heat = as_estimate(power, "W", "power", high=1e3)
+    average, continuous, heat = _powers(power)
     leakage = _leakage_of(budget, leakage_w)
     air_rise = _air_rise(heat or continuous, enclosure_area_m2)
     theta = find_theta_ja(board, theta_ja)
-    open_air = Estimate.exact(0.0, "K", "measured", "open air")
-    die = None if theta is None else Die(theta, leakage, leakage_doubling(), air_rise or open_air, ambient)
+    die = None if theta is None else Die(theta, leakage, leakage_doubling(), air_rise or _OPEN_AIR, ambient)
     limit = board.junction_max.value if board.junction_max else None
     report = ThermalReport(
         board=board,
@@ -113,10 +110,16 @@ def check_heat(
         t_ambient_max_continuous_c=die.ambient_limit(continuous, limit) if die else None,
         junction_max_c=limit,
         rated_ambient_c=board.ambient_max.value if board.ambient_max else None,
-        verdict="unknown",
-        reasons=(),
     )
     return _judge(report, die, _decisive(report, budget))
+
+
+def _powers(power: PowerBudget | Estimate | float) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
+    """Heat in the package on average and in continuous inference, and what is drawn from the source [W]."""
+    if isinstance(power, PowerBudget):
+        return power.mcu_power_w, power.run_power_w, power.average_power_w
+    heat = as_estimate(power, "W", "power", high=1e3)
+    return heat, heat, heat
 
 
 def _ambient_of(budget: PowerBudget | None, ambient_c: float | None) -> float:

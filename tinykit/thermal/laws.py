@@ -66,8 +66,8 @@ def junction_with_leakage(ambient_c: Any, power_w: Any, theta_ja: Any, leakage_w
     (runaway: e θJA L 2^(θJA P/T_d) ln 2/T_d > 1, the equation being Lambert's). Solved by Newton's
     method from below, which is monotonic here. Left out: the rise of the run current itself.
 
-    >>> junction_with_leakage(25.0, 0.132, 43.0, 0.0) == junction_temperature(25.0, 0.132, 43.0)
-    True
+    >>> round(float(junction_with_leakage(25.0, 0.132, 43.0, 0.01)), 2)
+    31.22
     """
     rate, offset = LN2 / np.asarray(doubling_k, float), np.multiply(power_w, theta_ja)
     start = np.multiply(theta_ja, leakage_w) * np.exp(rate * offset)
