@@ -116,9 +116,10 @@ def test_all_is_every_extra_a_user_needs():
 
 
 def test_every_package_the_kit_imports_is_declared():
-    declared = {re.split(r"[<>=;]", line)[0].replace("-", "_") for line in declared_packages(without=("test",))} | {"tinykit"}
+    wanted = declared_packages(without=("test",))
+    declared = {re.split(r"[<>=;]", line)[0].replace("-", "_") for line in wanted} | {"tinykit"}
     named_otherwise = {"ethosu": "ethos_u_vela", "sklearn": "scikit_learn"}
-    brought_along = {"absl", "IPython", "keras", "traitlets"}  # by TensorFlow and ipywidgets, which cannot be without them
+    brought_along = {"absl", "IPython", "keras", "traitlets"}  # TensorFlow and ipywidgets cannot be without them
     for path in (ROOT / "tinykit").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
