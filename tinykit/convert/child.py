@@ -60,9 +60,9 @@ def convert_one(tensorflow: Any, model: Any, precision: str, samples: Any) -> by
         }
         operators, kind = integers[precision]
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_ops = [operators]
         converter.inference_input_type = converter.inference_output_type = kind
         if samples is not None:
+            converter.target_spec.supported_ops = [operators]
             converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
     return bytes(converter.convert())
 
