@@ -49,16 +49,15 @@ def test_published_submissions_lie_in_the_interval(model, latency_s):
     assert "published latencies" in estimate.source
 
 
-# MLPerf Tiny, NUCLEO-L4R5ZI, X-CUBE-AI 7.1.0 and 10.2: vww 254.6 and 89.4 ms; kws 97.6 and 43.4 ms.
-@pytest.mark.parametrize(("model", "old", "new"), [("vww", 254.6e-3, 89.4e-3), ("kws", 97.6e-3, 43.4e-3)])
+# MLPerf Tiny, NUCLEO-L4R5ZI, X-CUBE-AI: kws 97.6 ms with 7.1.0 and 43.4 ms with 10.2, ic 252.8 and 165.7 ms.
+@pytest.mark.parametrize(("model", "old", "new"), [("ic", 252.8e-3, 165.7e-3), ("kws", 97.6e-3, 43.4e-3)])
 def test_the_version_of_x_cube_ai_matters(model, old, new):
     case = {"core": "cortex-m4", "clock_hz": 120e6, "runtime": "x-cube-ai", "board": "nucleo-l4r5zi"}
-    first, last, unknown = (
-        predict_latency(MODELS[model], **case, runtime_version=name) for name in ("7.1.0", "10.2", None)
-    )
+    versions = ("7.1.0", "10.2", None)
+    first, last, unknown = (predict_latency(MODELS[model], **case, runtime_version=name) for name in versions)
     assert first.low < old < first.high
     assert last.low < new < last.high
-    assert first.value > 1.4 * last.value
+    assert first.value > 1.3 * last.value
     assert width(unknown) > width(last)
 
 
@@ -111,6 +110,10 @@ def test_an_arena_in_external_ram_is_slower():
         predict_latency(MODELS["vww"], **case, arena_region="CCM")
 
 
+def test_nothing_to_do_takes_no_time():
+    assert predict_latency([], core="cortex-m4", clock_hz=1e8).value == 0
+
+
 @pytest.mark.parametrize("clock", [0, -1, math.nan, math.inf, True, "120e6"])
 def test_a_clock_is_a_positive_number(clock):
     with pytest.raises(ParameterError, match="is not a clock"):
@@ -146,7 +149,7 @@ def test_versions_fall_into_steps(version, step):
     assert version_step(version) == step
 
 
-def test_one_measurement_pulls_an_unseen_board(measured):
+def test_effects_are_physical(measured):
     rows = [row for row in measured if row.case.runtime.startswith("tflm")]
     posterior = fit_effects(rows, "tflm")
     effects = dict(zip(posterior.effects, posterior.mean, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.models import Net
@@ -214,6 +216,50 @@ def test_float_and_unlisted_operators_are_unknown():
         predict_instructions([strange], core="cortex-m4", runtime="tflm-cmsis-nn")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"weight_shape": (16, 3)},
+        {"stride": (0, 1)},
+        {"dilation": (1, -1)},
+        {"output_shape": ()},
+        {"input_shape": (1, 16)},
+    ],
+)
+def test_a_damaged_convolution_is_unknown_not_a_crash(damage):
+    with pytest.raises(UnknownRuntimeError, match="CONV_2D has no instruction model"):
+        predict_instructions([replace(convolution(), **damage)], core="cortex-m4", runtime="tflm-cmsis-nn")
+
+
+def test_absurd_shapes_do_not_hang():
+    huge = replace(convolution(), weight_shape=(16, 2**30, 2**30, 3), output_shape=(1, 2**31, 2**31, 16))
+    assert predict_instructions([huge], core="cortex-m4", runtime="tflm-cmsis-nn").total.value > 1e30
+
+
+@pytest.mark.parametrize(
+    ("size", "outputs", "taps", "stride", "dilation"),
+    [(49, 25, 10, 2, 1), (10, 5, 4, 2, 1), (16, 16, 3, 1, 2), (7, 3, 5, 3, 1), (2, 2, 7, 1, 1)],
+)
+def test_taps_inside_are_those_one_counts(size, outputs, taps, stride, dilation):
+    before = max(0, (outputs - 1) * stride + (taps - 1) * dilation + 1 - size) // 2
+    positions = [(o * stride - before + t * dilation) for o in range(outputs) for t in range(taps)]
+    counted = sum(0 <= position < size for position in positions)
+    shape = OperatorShape(
+        "DEPTHWISE_CONV_2D",
+        (1, size, 1, 1),
+        (1, taps, 1, 1),
+        (1, outputs, 1, 1),
+        stride=(stride, 1),
+        padding="SAME",
+        dilation=(dilation, 1),
+    )
+    assert features_of(shape, "depthwise_any", 1)[0] == counted
+
+
+def test_nothing_to_do_takes_no_instructions():
+    assert predict_instructions([], core="cortex-m4", runtime="tflm-cmsis-nn").total.value == 0
+
+
 def test_unknown_core_and_build_are_refused():
     with pytest.raises(UnknownRuntimeError, match="tflm-cmsis-nn on cortex-m4"):
         predict_instructions([convolution()], core="cortex-m3", runtime="tflm-cmsis-nn")
@@ -241,6 +287,6 @@ def test_every_table_names_its_source(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "latency"
     folder.mkdir(parents=True)
     (folder / "bare.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    monkeypatch.setattr("tinykit.latency.tables.shipped_path", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr("tinykit.latency.tables.shipped_path", tmp_path.joinpath)
     with pytest.raises(FactError, match="names no source"):
         read_table("bare")

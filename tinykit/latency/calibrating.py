@@ -19,6 +19,8 @@ from tinykit.latency.kernels import FAMILIES
 from tinykit.latency.shapes import OperatorShape, from_rows
 from tinykit.latency.tables import read_table
 
+Array = NDArray[np.float64]
+_STEPS, _SMALL = 100, 1e-4
 _PARTS = {
     "convolutions": ("conv", "conv_1x1"),
     "depthwise": ("depthwise",),
@@ -57,11 +59,12 @@ def read_measured() -> tuple[Measured, ...]:
     return tuple(_measured_of(row, shapes[row["model"]]) for row in read_table("measured").rows)
 
 
-def fit_effects(rows: Sequence[Measured], pool: str) -> Posterior:
+def fit_effects(rows: Sequence[Measured], pool: str, start: Posterior | None = None) -> Posterior:
     """Posterior of the effects of a pool ("tflm", "x-cube-ai", "esp-nn") given its rows.
 
     Gauss–Newton on the log residuals with the priors of `effects_of`; the architecture of a row is an
-    effect too, so that ten runs of one network do not count as ten networks.
+    effect too, so that ten runs of one network do not count as ten networks. `start`, the posterior of
+    nearly the same rows, saves steps.
     """
     rows = [row for row in rows if POOLS[row.case.runtime] == pool]
     names: dict[str, float] = {}
@@ -77,7 +80,9 @@ def fit_effects(rows: Sequence[Measured], pool: str) -> Posterior:
                 if name:
                     design[number, family, index[name]] = 1.0
     prior = np.array([prior_mean(name) for name in names])
-    mean, covariance = _solve(rows, design, prior, np.array(list(names.values())))
+    known = dict(zip(start.effects, start.mean, strict=True)) if start else {}
+    first = np.array([known.get(name, mean) for name, mean in zip(names, prior, strict=True)])
+    mean, covariance = _solve(rows, design, (prior, np.array(list(names.values()))), first)
     return Posterior(tuple(names), mean, covariance)
 
 
@@ -88,22 +93,30 @@ def keep_effects(posterior: Posterior, wanted: Callable[[str], bool]) -> Posteri
     return Posterior(names, posterior.mean[chosen], posterior.covariance[np.ix_(chosen, chosen)])
 
 
-def _solve(
-    rows: Sequence[Measured], design: NDArray[np.float64], prior: NDArray[np.float64], spread: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    work = np.array([row.work for row in rows])
+def _solve(rows: Sequence[Measured], design: Array, priors: tuple[Array, Array], start: Array) -> tuple[Array, Array]:
+    """Mode and inverse curvature by Gauss–Newton; a step that raises the misfit is halved until it does not."""
+    prior, spread = priors
+    work, noise = np.array([row.work for row in rows]), np.array([row.noise for row in rows])
     wanted = np.log([row.cycles for row in rows])
-    noise = np.array([row.noise for row in rows])
-    mean = prior.copy()
-    for _ in range(30):
+
+    def look(mean: Array) -> tuple[float, Array, Array]:
         parts = work * np.exp(design @ mean)
-        total = parts.sum(axis=1)
-        slope = np.einsum("rf,rfe->re", parts / total[:, None], design) / noise[:, None]
+        missed = (wanted - np.log(parts.sum(axis=1))) / noise
+        pulled = (mean - prior) / spread
+        return float(missed @ missed + pulled @ pulled), parts, missed
+
+    mean = start.copy()
+    misfit, parts, missed = look(mean)
+    for _ in range(_STEPS):
+        share = parts / parts.sum(axis=1)[:, None]
+        slope = (share[:, None, :] @ design)[:, 0, :] / noise[:, None]
         precision = slope.T @ slope + np.diag(spread**-2)
-        gradient = slope.T @ ((wanted - np.log(total)) / noise) - (mean - prior) / spread**2
-        step = np.linalg.solve(precision, gradient)
-        mean = mean + np.clip(step, -0.7, 0.7)
-        if np.abs(step).max() < 1e-6:
+        step = np.linalg.solve(precision, slope.T @ missed - (mean - prior) / spread**2)
+        while np.abs(step).max() > _SMALL and look(mean + step)[0] > misfit:
+            step = step / 2
+        mean = mean + step
+        misfit, parts, missed = look(mean)
+        if np.abs(step).max() < _SMALL:
             break
     return mean, np.linalg.inv(precision)
 

@@ -46,6 +46,8 @@ class Profile:
         """
         parts = np.asarray(work) * np.exp(self.log_cycles)
         total = float(parts.sum())
+        if total == 0:
+            return 0.0, 0.0
         share = parts / total
         return total, math.sqrt(float(share @ self.covariance @ share + share @ self.unknown))
 

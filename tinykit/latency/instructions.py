@@ -165,7 +165,7 @@ def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionR
     counts = [_count(model.shapes, _kernels(runtime, core, name)) for name in builds]
     operators = tuple(_between(counted) for counted in zip(*counts, strict=True))
     ends = [sum(operator.instructions for operator in count) for count in counts]
-    spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 else _OTHER_BUILD_SD
+    spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 and min(ends) > 0 else _OTHER_BUILD_SD
     return _report((core, runtime, build), operators, 0.0 if builds == (build,) else spread)
 
 

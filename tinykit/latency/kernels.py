@@ -58,11 +58,14 @@ _KIND_OF_NAME = {
     "RESIZE_BILINEAR": "resize",
     "TRANSPOSE_CONV": "transpose_conv",
 }
+_MOST_TAPS = 10_000
 _FAMILY_OF_KIND = {"conv": "conv", "conv_1x1": "conv_1x1", "depthwise": "depthwise", "depthwise_any": "depthwise"}
 
 
 def kind_of(shape: OperatorShape) -> str:
     """The kernel that runs an operator: "conv_1x1", "conv", "depthwise", …, "unlisted" where none is modelled."""
+    if shape.name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _is_regular(shape):
+        return "unlisted"
     if shape.name == "CONV_2D":
         pointwise = shape.weight_shape[1:3] == (1, 1) and shape.stride == (1, 1)
         return "conv_1x1" if pointwise else "conv"
@@ -166,12 +169,19 @@ def _taps_inside(shape: OperatorShape) -> int:
 def _taps_along(shape: OperatorShape, axis: int) -> int:
     size, outputs, taps = shape.input_shape[axis], shape.output_shape[axis], shape.weight_shape[axis]
     stride, dilation = shape.stride[axis - 1], shape.dilation[axis - 1]
-    if shape.padding != "SAME" or taps == 1:
+    if shape.padding != "SAME" or taps == 1 or taps > _MOST_TAPS:
         return outputs * taps
     missing = max(0, (outputs - 1) * stride + (taps - 1) * dilation + 1 - size)
-    before = missing // 2
-    return sum(
-        0 <= tap * dilation + position < size
-        for position in range(-before, outputs * stride - before, stride)
-        for tap in range(taps)
-    )
+    inside = 0
+    for tap in range(taps):
+        offset = tap * dilation - missing // 2
+        first = max(0, -(offset // stride))
+        last = min(outputs - 1, (size - 1 - offset) // stride)
+        inside += max(0, last - first + 1)
+    return inside
+
+
+def _is_regular(shape: OperatorShape) -> bool:
+    """Whether a convolution has the shapes and strides one can compute with: a damaged file may not."""
+    ranks = {len(shape.input_shape), len(shape.weight_shape), len(shape.output_shape)}
+    return ranks == {4} and min(*shape.stride, *shape.dilation) > 0

@@ -21,7 +21,7 @@ RUNTIMES = tuple(POOLS)
 _EXTERNAL_KINDS = ("psram", "sdram")
 _EXTERNAL = (math.log(63.7664 / 51.4265), 0.15)
 """Log factor of an arena in external RAM, and its standard deviation: VWW on an Arduino Giga R1, 51.4 ms in SRAM,
-63.8 ms in SDRAM (SamsiGg/1.-Studio, Cortex-M7 @480 MHz); the deviation is assumed."""
+63.8 ms in SDRAM (SamsiGg/1.-Studienarbeit---KI-auf-ESP32, Cortex-M7 @480 MHz); the deviation is assumed."""
 
 
 def predict_latency(

@@ -58,9 +58,10 @@ def leave_architectures_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
     residuals = []
     for pool in dict.fromkeys(POOLS.values()):
         members = [row for row in rows if POOLS[row.case.runtime] == pool]
+        start = fit_effects(members, pool)
         for architecture in sorted({row.architecture for row in members}):
             others = [row for row in members if row.architecture != architecture]
-            posterior = fit_effects(others, pool)
+            posterior = fit_effects(others, pool, start)
             for row in members:
                 if row.architecture == architecture and row.whole and row.macs >= LEAST_MACS:
                     profile = profile_of(posterior, replace(row.case, system=""))
