@@ -1,0 +1,35 @@
+"""Plots: `plot_x(result, *, ax=None) -> Axes`, each with its units, limits, intervals and basis."""
+
+from __future__ import annotations
+
+from tinykit.plots.arena import plot_arena, plot_operators
+from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
+from tinykit.plots.memory import plot_fit, plot_fit_all
+from tinykit.plots.power import plot_energy, plot_life, plot_states
+from tinykit.plots.style import COLOURS, KitFigure, to_png, to_svg
+from tinykit.plots.training import plot_accuracy, plot_confusion, plot_history, plot_per_subject
+from tinykit.plots.variants import plot_lsb, plot_sizes, plot_weights
+
+__all__ = [
+    "COLOURS",
+    "KitFigure",
+    "plot_accuracy",
+    "plot_arena",
+    "plot_confusion",
+    "plot_energy",
+    "plot_fit",
+    "plot_fit_all",
+    "plot_heat",
+    "plot_history",
+    "plot_junction",
+    "plot_life",
+    "plot_lsb",
+    "plot_operators",
+    "plot_per_subject",
+    "plot_sizes",
+    "plot_states",
+    "plot_transient",
+    "plot_weights",
+    "to_png",
+    "to_svg",
+]

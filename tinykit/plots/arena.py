@@ -1,0 +1,123 @@
+"""The tensor arena over an inference, and the work of each operator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from tinykit.arena import ArenaPlan, PlacedBuffer
+from tinykit.graph import ModelGraph
+from tinykit.latency import InstructionReport
+from tinykit.plots.style import (
+    COLOURS,
+    error_bar,
+    mark_limit,
+    name_basis,
+    new_axes,
+    note,
+    plain,
+    say_unknown,
+    scale_log,
+    styled,
+)
+from tinykit.quantity import Estimate, format_quantity
+
+_KIB = 1024
+
+
+@styled
+def plot_arena(plan: ArenaPlan, graph: ModelGraph, *, ax: Axes | None = None) -> Axes:
+    """Every buffer of the head as a block: which operators it lives through, and at which addresses.
+
+    Parameters
+    ----------
+    plan : of `predict_arena`. graph : the model it was made for. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.2, 3.8)
+    if not plan.placed or not plan.head_bytes:
+        return say_unknown(ax, "the plan holds no buffer")
+    for placed in plan.placed:
+        _draw_buffer(ax, placed, plan, graph)
+    ax.set(xlim=(-0.6, plan.scopes - 0.4), ylim=(0, plan.head_bytes / _KIB * 1.14))
+    ax.set(xlabel="operator, in order of execution", ylabel="address in the arena [KiB]")
+    if plan.scopes <= 24:
+        names = ["input", *(_shorten(operator.name) for operator in graph.operators)]
+        ax.set_xticks(range(plan.scopes), names[: plan.scopes], rotation=40, ha="right")
+    else:
+        ax.set_xlabel("operator, in order of execution (0: the input is there)")
+    peak, least = format_quantity(plan.head_bytes, "byte"), format_quantity(plan.lower_bound_bytes, "byte")
+    same = plan.head_bytes == plan.lower_bound_bytes
+    mark_limit(ax, plan.head_bytes / _KIB, f"head {peak}" + (", no plan can be smaller" if same else ""), at=0.42)
+    if not same:
+        mark_limit(ax, plan.lower_bound_bytes / _KIB, f"lower bound {least}", at=0.72)
+    ax.set_title("Non-persistent arena (head)")
+    note(ax, "tensors solid, kernel scratch hatched")
+    return ax
+
+
+def _shorten(name: str) -> str:
+    return plain(name.replace("DEPTHWISE_CONV_2D", "DW_CONV").replace("FULLY_CONNECTED", "DENSE"), 18)
+
+
+def _draw_buffer(ax: Axes, placed: PlacedBuffer, plan: ArenaPlan, graph: ModelGraph) -> None:
+    buffer = placed.buffer
+    scratch = buffer.tensor < 0
+    left, width = buffer.first - 0.5, buffer.last - buffer.first + 1
+    low, height = placed.offset / _KIB, buffer.nbytes / _KIB
+    look: dict[str, Any] = {
+        "facecolor": COLOURS["sram"],
+        "edgecolor": "white",
+        "linewidth": 1.2,
+        "alpha": 0.45 if scratch else 0.9,
+    }
+    ax.add_patch(Rectangle((left, low), width, height, hatch="////" if scratch else None, **look))
+    if buffer.nbytes < 0.06 * plan.head_bytes or plan.scopes > 24 * width:
+        return
+    shape = "scratch" if scratch else "×".join(map(str, graph.tensors[buffer.tensor].shape[1:]))
+    upright = len(shape) * plan.scopes > 60 * width
+    if upright and height < 0.032 * len(shape) * plan.head_bytes / _KIB:
+        return
+    ax.text(left + width / 2, low + height / 2, shape, ha="center", va="center", fontsize=7, rotation=90 * upright)
+
+
+@styled
+def plot_operators(graph: ModelGraph, *, instructions: InstructionReport | None = None, ax: Axes | None = None) -> Axes:
+    """Multiply-accumulates of each operator, and the instructions they take where a report is given.
+
+    Parameters
+    ----------
+    graph : the model. instructions : of `predict_instructions` for the same model. ax : None for a new figure.
+    """
+    rows = len(graph.operators)
+    ax = new_axes(ax, 7.0, 1.2 + (0.34 if instructions else 0.24) * rows)
+    if not rows:
+        return say_unknown(ax, "the model has no operator")
+    counts = [operator.macs for operator in graph.operators]
+    places, height = range(rows), 0.36 if instructions else 0.62
+    ax.barh([p - 0.2 * bool(instructions) for p in places], counts, height=height, color=COLOURS["inference"])
+    most = float(max([*counts, 1]))
+    if instructions is not None:
+        most = max(most, *(one.instructions for one in instructions.operators))
+        _draw_instructions(ax, instructions)
+    scale_log(ax.xaxis, 10, most * 6)
+    for place, count in zip(places, counts, strict=True):
+        share = f"{count / max(1, graph.macs):.0%}" if count * 200 >= graph.macs else "less than 1%"
+        text = f"{count:,} MAC, {share}" if count else "no MAC"
+        ax.text(max(count, 10) * 1.1, place - 0.2 * bool(instructions), text, va="center", fontsize=7)
+    ax.set_yticks(places, [f"{index} {_shorten(op.name)}" for index, op in enumerate(graph.operators)])
+    ax.set(ylim=(rows - 0.4, -0.6), xlabel="count per inference [1]")
+    ax.set_title(f"{graph.macs:,} MAC in {rows} operators")
+    if instructions is not None:
+        note(ax, f"open: instructions, {instructions.runtime}, {name_basis(instructions.total)}")
+    return ax
+
+
+def _draw_instructions(ax: Axes, report: InstructionReport) -> None:
+    """Each with the relative interval of the total: that of one operator alone is not known better."""
+    low, high = report.total.low / report.total.value, report.total.high / report.total.value
+    for place, one in enumerate(report.operators):
+        count = max(one.instructions, 10.0)
+        spread = Estimate(count, count * low, count * high, "instruction", one.basis)
+        error_bar(ax, spread, place + 0.22, "inference")

@@ -1,0 +1,134 @@
+"""Heat: the junction between ambient and its limits, against power, and in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tinykit.plots.style import (
+    COLOURS,
+    band_kwargs,
+    error_bar,
+    mark_limit,
+    name_basis,
+    new_axes,
+    note,
+    plain,
+    say_unknown,
+    scale_log_time,
+    styled,
+)
+from tinykit.quantity import Estimate, format_quantity
+from tinykit.thermal import ThermalReport, foster_ladder, temperature_rise
+
+_TIMES_S = np.logspace(-3, np.log10(1800), 80)
+
+
+@styled
+def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
+    """Ambient, air in the box and junction on one scale of temperature, with the limits.
+
+    Parameters
+    ----------
+    report : of `check_heat`. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.0, 2.7)
+    rows = _rows(report)
+    for place, (_, estimate) in enumerate(reversed(rows)):
+        error_bar(ax, estimate, place, "temperature")
+        ax.text(estimate.value, place + 0.16, f" {estimate.value:.1f} °C", fontsize=8, va="bottom", ha="center")
+    ax.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
+    limits = [(report.rated_ambient_c, "rated ambient"), (report.junction_max_c, "junction limit")]
+    known = [(value, name) for value, name in limits if value is not None]
+    lowest = min(estimate.low for _, estimate in rows)
+    ends = [estimate.high for _, estimate in rows] + [value for value, _ in known]
+    ax.set(xlim=(min(0.0, lowest - 8), max(ends) + 8), ylim=(-0.6, len(rows) - 0.3), xlabel="temperature [°C]")
+    for value, name in known:
+        mark_limit(ax, value, f"{name} {value:g} °C", vertical=True, at=0.4)
+    if report.theta_ja is not None and report.continuous_power_w is not None and report.t_junction_continuous_c is None:
+        text = "never pausing: no stable temperature at the warm end of the intervals"
+        ax.text(0.01, 0.02, text, fontsize=8, transform=ax.transAxes)
+    ax.set_title(f"{plain(report.board.id)}: {report.verdict}")
+    note(ax, name_basis(*(estimate for name, estimate in rows if name != "ambient")))
+    return ax
+
+
+def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
+    ambient = Estimate.exact(report.ambient_c, "degC", "measured", "given")
+    rows: list[tuple[str, Estimate]] = [("ambient", ambient)]
+    rise = report.enclosure_rise_k
+    if rise is not None:
+        value, low, high = (report.ambient_c + kelvin for kelvin in _ends(rise))
+        rows.append(("air in the box", Estimate(value, low, high, "degC", rise.basis, source=rise.source)))
+    if report.t_junction_c is not None:
+        rows.append(("junction, on average", report.t_junction_c))
+    if report.t_junction_continuous_c is not None:
+        rows.append(("junction, never pausing", report.t_junction_continuous_c))
+    return rows
+
+
+@styled
+def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -> Axes:
+    """Junction temperature against the average power in the package, with its band and the limit.
+
+    Parameters
+    ----------
+    reports : of one board at rising power. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.0, 3.0)
+    known = [
+        (report.average_power_w.value * 1e3, report.t_junction_c)
+        for report in reports
+        if report.average_power_w is not None and report.t_junction_c is not None
+    ]
+    if len(known) < 2:
+        return say_unknown(ax, "junction temperature unknown: power or theta_ja of the board is not on record")
+    known.sort(key=lambda pair: pair[0])
+    power, junction = [milliwatt for milliwatt, _ in known], [estimate for _, estimate in known]
+    ax.fill_between(power, [t.low for t in junction], [t.high for t in junction], **band_kwargs("temperature"))
+    ax.plot(power, [t.value for t in junction], color=COLOURS["temperature"])
+    limit, ambient = reports[0].junction_max_c, reports[0].ambient_c
+    highest = max(t.high for t in junction)
+    ax.set(xlim=(power[0], power[-1]), ylim=(ambient - 3, max(limit or 0.0, highest) + 6))
+    if limit is not None:
+        mark_limit(ax, limit, f"junction limit {limit:g} °C")
+    mark_limit(ax, ambient, f"ambient {ambient:g} °C", at=0.6)
+    ax.set(xlabel="average power in the package [mW]", ylabel="junction temperature [°C]")
+    ax.set_title(plain(reports[0].board.id))
+    note(ax, name_basis(*junction))
+    return ax
+
+
+@styled
+def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
+    """Junction temperature after inference starts and never pauses: die, package and board warm up in turn.
+
+    Parameters
+    ----------
+    report : of `check_heat`; its θJA is shared out by `foster_ladder`. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.0, 3.0)
+    power, theta = report.continuous_power_w, report.theta_ja
+    if power is None or theta is None:
+        return say_unknown(ax, "transient unknown: power or theta_ja of the board is not on record")
+    start = report.ambient_c + (report.enclosure_rise_k.value if report.enclosure_rise_k else 0.0)
+    curves = [
+        start + temperature_rise(_TIMES_S, watt, *foster_ladder(kelvin))
+        for watt, kelvin in zip(_ends(power), _ends(theta), strict=True)
+    ]
+    ax.fill_between(_TIMES_S, curves[1], curves[2], **band_kwargs("temperature"))
+    ax.plot(_TIMES_S, curves[0], color=COLOURS["temperature"])
+    scale_log_time(ax.xaxis, _TIMES_S[0], _TIMES_S[-1])
+    ax.set_ylim(start - 1, curves[2][-1] + 0.2 * (curves[2][-1] - start) + 1)
+    for time_s, name in zip(foster_ladder(1.0)[1], ("die", "package", "board"), strict=True):
+        mark_limit(ax, time_s, f"{name} {format_quantity(time_s, 's')}", vertical=True, at=0.62)
+    ax.set(xlabel="time since inference started [s], log", ylabel="junction temperature [°C]")
+    ax.set_title(f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing")
+    note(ax, "time constants assumed")
+    return ax
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high

@@ -1,0 +1,21 @@
+"""Verdicts over the whole design: what to expect on a board, and what each variant takes."""
+
+from __future__ import annotations
+
+from tinykit.recommend.ledger import Variant, accuracy_json, count_zero_weights, weigh_variant
+from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, sweep_periods
+from tinykit.recommend.sizes import ModelSizes, measure_sizes
+
+__all__ = [
+    "PERIODS_S",
+    "ModelSizes",
+    "Outlook",
+    "Variant",
+    "accuracy_json",
+    "count_zero_weights",
+    "find_period",
+    "look_ahead",
+    "measure_sizes",
+    "sweep_periods",
+    "weigh_variant",
+]

@@ -1,0 +1,100 @@
+"""The ledger: what each variant of a model costs in flash and keeps in accuracy, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinykit.boards import Board
+from tinykit.datasets import Accuracy, Split, score_predictions
+from tinykit.graph import ModelGraph
+from tinykit.latency import default_runtime
+from tinykit.recommend.sizes import ModelSizes, measure_sizes
+from tinykit.runtime import predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One version of a model as a .tflite.
+
+    Parameters
+    ----------
+    name, note : short name, and what was done to it.
+    graph : the model.
+    accuracy : in the TFLM interpreter on unseen groups, with its interval.
+    sizes : flatbuffer, flash on the target, and gzip, which is for transport only.
+    zeros : fraction of weights that are zero, 0–1.
+    predicted : class per test sample, for paired comparisons.
+    """
+
+    name: str
+    note: str
+    graph: ModelGraph
+    accuracy: Accuracy
+    sizes: ModelSizes
+    zeros: float
+    predicted: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Figures as plain JSON types."""
+        return {
+            "sha256": self.graph.sha256,
+            "flatbuffer_bytes": self.sizes.flatbuffer_bytes,
+            "gzip_bytes_transport_only": self.sizes.gzip_bytes,
+            "zero_weights": round(self.zeros, 4),
+            "macs": self.graph.macs,
+            "accuracy": accuracy_json(self.accuracy),
+            **({"flash_bytes": self.sizes.flash_bytes.to_json()} if self.sizes.flash_bytes else {}),
+        }
+
+
+def accuracy_json(accuracy: Accuracy) -> dict[str, Any]:
+    """An accuracy as plain JSON types."""
+    return {
+        "fraction": accuracy.fraction,
+        "low": accuracy.low,
+        "high": accuracy.high,
+        "n": accuracy.n,
+        "method": accuracy.method,
+    }
+
+
+def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, note: str) -> Variant:
+    """Score a model in TFLM and weigh it for a board.
+
+    Parameters
+    ----------
+    graph : the model.
+    test : samples of groups the model never saw; the interval is over their recordings.
+    board : target, with its default runtime.
+    name, note : of the variant.
+
+    Raises
+    ------
+    ModelError, EngineError : the interpreter refuses the model.
+    """
+    predicted = predictions(graph.data, test.x)
+    return Variant(
+        name=name,
+        note=note,
+        graph=graph,
+        accuracy=score_predictions(predicted, test.y, test.recordings),
+        sizes=measure_sizes(name, graph, runtime=default_runtime(board.core), core=board.core),
+        zeros=count_zero_weights(graph),
+        predicted=tuple(int(index) for index in predicted),
+    )
+
+
+def count_zero_weights(graph: ModelGraph) -> float:
+    """Fraction of zeros among the kernels (constant tensors of rank 2 and more) of a model, 0–1."""
+    kernels = {
+        index
+        for operator in graph.operators
+        for index in operator.inputs[1:2]
+        if operator.macs and index >= 0 and graph.tensors[index].is_constant
+    }
+    arrays = [graph.constant(index) for index in sorted(kernels)]
+    total = sum(array.size for array in arrays)
+    return sum(int(np.count_nonzero(array == 0)) for array in arrays) / total if total else 0.0
