@@ -1,0 +1,125 @@
+"""The zoo against the published MLPerf Tiny files: operators, shapes and MACs once converted to int8."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tinykit import zoo
+from tinykit.convert.child import convert_one
+from tinykit.errors import ModelError, ParameterError
+from tinykit.graph import ModelGraph, read
+from tinykit.legacy_keras import load_tensorflow, quiet
+
+# Operators of the published int8 files (github.com/mlcommons/tiny, commit of v1.0: kws_ref_model.tflite,
+# pretrainedResnet_quant.tflite, vww_96_int8.tflite, ad01_int8.tflite), read from the files: weights, output.
+# Their RESHAPE before FULLY_CONNECTED is left out: the converter of TensorFlow 2.21 drops it where the batch is 1.
+KWS = """
+CONV_2D 64x10x4x1 25x5x64
+{block}AVERAGE_POOL_2D - 1x1x64
+FULLY_CONNECTED 12x64 12
+SOFTMAX - 12
+""".format(block="DEPTHWISE_CONV_2D 1x3x3x64 25x5x64\nCONV_2D 64x1x1x64 25x5x64\n" * 4)
+IC = """
+CONV_2D 16x3x3x3 32x32x16
+CONV_2D 16x3x3x16 32x32x16
+CONV_2D 16x3x3x16 32x32x16
+ADD - 32x32x16
+CONV_2D 32x3x3x16 16x16x32
+CONV_2D 32x3x3x32 16x16x32
+CONV_2D 32x1x1x16 16x16x32
+ADD - 16x16x32
+CONV_2D 64x3x3x32 8x8x64
+CONV_2D 64x3x3x64 8x8x64
+CONV_2D 64x1x1x32 8x8x64
+ADD - 8x8x64
+AVERAGE_POOL_2D - 1x1x64
+FULLY_CONNECTED 10x64 10
+SOFTMAX - 10
+"""
+VWW_BLOCKS = (
+    (8, 48, 16, 48), (16, 24, 32, 24), (32, 24, 32, 24), (32, 12, 64, 12), (64, 12, 64, 12), (64, 6, 128, 6),
+    *[(128, 6, 128, 6)] * 5, (128, 3, 256, 3), (256, 3, 256, 3),
+)  # fmt: skip
+VWW = """
+CONV_2D 8x3x3x3 48x48x8
+{blocks}
+AVERAGE_POOL_2D - 1x1x256
+FULLY_CONNECTED 2x256 2
+SOFTMAX - 2
+""".format(
+    blocks="\n".join(
+        f"DEPTHWISE_CONV_2D 1x3x3x{c} {s}x{s}x{c}\nCONV_2D {d}x1x1x{c} {t}x{t}x{d}" for c, s, d, t in VWW_BLOCKS
+    )
+)
+AD_WIDTHS = (640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640)
+AD = "\n".join(f"FULLY_CONNECTED {b}x{a} {b}" for a, b in itertools.pairwise(AD_WIDTHS))
+
+# MACs: MLPerf Tiny v1 reference models; also the sums of the shapes above.
+PUBLISHED = {
+    "ds-cnn": (KWS, 2_656_768),
+    "resnet8": (IC, 12_501_632),
+    "mobilenet-v1-025": (VWW, 7_489_664),
+    "fc-autoencoder": (AD, 264_192),
+}
+
+
+def describe(graph: ModelGraph) -> list[str]:
+    lines = []
+    for operator in graph.operators:
+        if operator.name == "RESHAPE":
+            continue
+        weights = [graph.tensors[i] for i in operator.inputs[1:2] if graph.tensors[i].is_constant]
+        output = graph.tensors[operator.outputs[0]].shape
+        assert output[0] == 1
+        lines.append(f"{operator.name} {show(weights[0].shape) if weights else '-'} {show(output[1:])}")
+    return lines
+
+
+def show(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_equal_to_the_published_file(name: str) -> None:
+    model = zoo.build(name)
+    samples = np.random.default_rng(0).standard_normal((10, *model.input_shape[1:])).astype(np.float32)
+    with quiet():
+        graph = read(convert_one(load_tensorflow(), model, "int8", samples))
+    operators, macs = PUBLISHED[name]
+    expected = [line for line in operators.splitlines() if line]
+    # The order of branches is the converter's choice, so operators are compared as a multiset.
+    assert sorted(describe(graph)) == sorted(expected)
+    assert graph.macs == macs
+    assert graph.precision == "int8"
+
+
+def test_networks_tell_their_macs() -> None:
+    known = {network.name: network for network in zoo.networks()}
+    assert {name: known[name].macs for name in PUBLISHED} == {name: macs for name, (_, macs) in PUBLISHED.items()}
+    assert known["watch-cnn"].input_shape == (100, 1, 6)
+
+
+def test_same_seed_same_weights() -> None:
+    first, second, other = (zoo.build("watch-cnn", seed=seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_same_form_on_another_task() -> None:
+    model = zoo.build("watch-cnn", input_shape=(64, 1, 3), classes=4)
+    assert model.input_shape == (None, 64, 1, 3)
+    assert model.output_shape == (None, 4)
+
+
+def test_faults() -> None:
+    with pytest.raises(ModelError, match="no network 'dscnn' in the zoo; nearest: ds-cnn"):
+        zoo.build("dscnn")
+    with pytest.raises(ParameterError, match=r"watch-cnn of input \(100, 6\)"):
+        zoo.build("watch-cnn", input_shape=(100, 6))
+    with pytest.raises(ParameterError, match="0 classes"):
+        zoo.build("watch-cnn", classes=0)
+    with pytest.raises(ParameterError, match="cannot take input"):
+        zoo.build("watch-cnn", input_shape=(3, 1, 6))
