@@ -86,29 +86,21 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     arena = _try(lambda: predict_arena(graph, runtime=runtime, core=board.core))
     flash = _try(lambda: predict_flash(graph, runtime=runtime, core=board.core, build=setting.build).total)
     latency = _latency(graph, board, setting, runtime, clock_hz)
-    energy = _try(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else None
     refusal, recorded_head = _ask_engine(graph, runtime, setting.use_engine)
     ram = place_in_ram(board, arena.to_start, setting.reserve) if arena else ()
     code = place_in_flash(board, int(flash.value), setting.reserve) if flash else ()
     verdict, reasons = judge(arena, ram, flash, code)
-    if refusal:
-        verdict, reasons = DOES_NOT_FIT, (refusal, *reasons)
     return FitReport(
-        graph=graph,
-        board=board,
-        core=board.core,
-        clock_hz=clock_hz,
-        runtime=runtime,
-        reserve=setting.reserve,
-        verdict=verdict,
+        graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
+        verdict=DOES_NOT_FIT if refusal else verdict,
         arena_bytes=_with_evidence(arena, recorded_head, _reference_head(graph)),
         flash_bytes=flash,
         latency_s=latency,
-        energy_per_inference_j=energy,
+        energy_per_inference_j=_try(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else None,
         regions=(*ram, *code),
-        reasons=reasons,
+        reasons=(refusal, *reasons) if refusal else reasons,
         advice=advise(graph, arena, (*ram, *code), runtime),
-    )
+    )  # fmt: skip
 
 
 def _try(compute: Callable[[], _T]) -> _T | None:

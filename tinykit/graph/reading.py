@@ -101,35 +101,31 @@ def _locate_buffer(buffer: Table) -> tuple[int, int]:
 
 
 def _read_tensor(index: int, table: Table, buffers: list[tuple[int, int]]) -> Tensor:
-    shape = tuple(int(size) for size in table.array(schema.Tensor.SHAPE, "<i4"))
-    code = table.number(schema.Tensor.TYPE, "<b")
-    if not 0 <= code < len(schema.TYPE_NAMES):
-        raise ModelError(f"tensor {index} has type code {code}; allowed: 0–{len(schema.TYPE_NAMES) - 1}")
-    dtype = schema.TYPE_NAMES[code]
+    slots = schema.Tensor
+    shape = tuple(int(size) for size in table.array(slots.SHAPE, "<i4"))
+    dtype = _name_type(index, table.number(slots.TYPE, "<b"))
     nbytes = _count_bytes(index, shape, dtype)
-    place = table.number(schema.Tensor.BUFFER, "<I")
+    place = table.number(slots.BUFFER, "<I")
     if place >= max(1, len(buffers)):
         raise ModelError(f"tensor {index} refers to buffer {place} of {len(buffers)}; the file is damaged")
     start, count = buffers[place] if buffers else (0, 0)
-    is_sparse = table.table(schema.Tensor.SPARSITY) is not None
-    if count and nbytes and count != nbytes and not is_sparse:
+    if count and nbytes and count != nbytes and table.table(slots.SPARSITY) is None:
         raise ModelError(f"tensor {index} of shape {shape} needs {nbytes} bytes, its buffer has {count}: damaged file")
-    scales, zero_points, dimension = _read_quantisation(table.table(schema.Tensor.QUANTISATION))
+    scales, zero_points, dimension = _read_quantisation(table.table(slots.QUANTISATION))
     return Tensor(
-        index=index,
-        name=table.text(schema.Tensor.NAME)[:_LONGEST_NAME],
-        shape=shape,
-        dtype=dtype,
-        nbytes=nbytes,
+        index=index, name=table.text(slots.NAME)[:_LONGEST_NAME], shape=shape, dtype=dtype, nbytes=nbytes,
         is_constant=count > 0 or (place > 0 and nbytes == 0),
-        is_variable=bool(table.number(schema.Tensor.IS_VARIABLE, "<b")),
-        scales=scales,
-        zero_points=zero_points,
-        quantised_dimension=dimension,
-        has_dynamic_shape=bool((table.array(schema.Tensor.SHAPE_SIGNATURE, "<i4") < 0).any()),
-        data_start=start,
-        data_bytes=count,
-    )
+        is_variable=bool(table.number(slots.IS_VARIABLE, "<b")),
+        scales=scales, zero_points=zero_points, quantised_dimension=dimension,
+        has_dynamic_shape=bool((table.array(slots.SHAPE_SIGNATURE, "<i4") < 0).any()),
+        data_start=start, data_bytes=count,
+    )  # fmt: skip
+
+
+def _name_type(index: int, code: int) -> str:
+    if not 0 <= code < len(schema.TYPE_NAMES):
+        raise ModelError(f"tensor {index} has type code {code}; allowed: 0–{len(schema.TYPE_NAMES) - 1}")
+    return schema.TYPE_NAMES[code]
 
 
 def _count_bytes(index: int, shape: tuple[int, ...], dtype: str) -> int:

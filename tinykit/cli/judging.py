@@ -1,0 +1,134 @@
+"""Commands that judge: `fit` and `budget`."""
+
+from __future__ import annotations
+
+from tinykit.boards import Board, board, boards, read_board
+from tinykit.cli.documents import describe_model
+from tinykit.cli.models import Options, open_model
+from tinykit.cli.text import say, say_json, say_table, show, show_short
+from tinykit.errors import ParameterError
+from tinykit.fit import FitReport, Reserve, check_fit_all
+from tinykit.graph import ModelGraph
+from tinykit.latency import default_runtime, predict_latency
+from tinykit.power import PowerBudget, budget_power
+from tinykit.quantity import Estimate, format_quantity
+from tinykit.thermal import ThermalReport, check_heat
+
+_YOUR_FIGURE = "given on the command line"
+_DAY_S = 86_400
+
+
+def fit(options: Options) -> int:
+    """`tinykit fit`."""
+    graph = open_model(options.model, options.representative)
+    reports = check_fit_all(
+        graph,
+        _choose_boards(options),
+        runtime=options.runtime,
+        runtime_version=options.runtime_version,
+        clock_hz=options.clock,
+        reserve=_reserve(options),
+    )
+    if options.json:
+        say_json({"model": describe_model(graph), "results": [report.to_json() for report in reports]})
+    elif len(reports) == 1:
+        _say_report(reports[0])
+    else:
+        say_table(("board", "verdict", "arena", "flash", "latency", "energy"), [_row(report) for report in reports])
+        say("", "Each figure is an estimate: `tinykit fit MODEL --board ID` shows its interval, basis and source.")
+    return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
+
+
+def budget(options: Options) -> int:
+    """`tinykit budget`."""
+    target = _one_board(options)
+    graph = open_model(options.model, options.representative)
+    latency = _latency(graph, target, options)
+    plan = budget_power(
+        target,
+        latency,
+        battery=options.battery,
+        period_s=options.period,
+        ambient_c=options.ambient,
+        clock_hz=options.clock,
+        run_current_a=options.run_current,
+    )
+    heat = check_heat(target, plan)
+    if options.json:
+        say_json({"latency_s": latency.to_json(), **plan.to_json(), **heat.to_json()})
+        return 0
+    say(f"{target.id}, one inference every {format_quantity(options.period, 's')}, {options.ambient:g} °C")
+    _say_budget(latency, plan, heat)
+    return 0
+
+
+def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport) -> None:
+    figures = {
+        "latency": latency,
+        "energy per inference": plan.energy_per_inference_j,
+        "duty cycle": plan.duty_cycle,
+        "average power": plan.average_power_w,
+        "energy per day": plan.energy_per_day_j,
+        "battery life": plan.battery_life_s,
+        "junction": heat.t_junction_c,
+        "highest ambient": heat.t_ambient_max_c,
+    }
+    say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
+    say(*(f"- {line}" for line in (*plan.findings, *plan.unknown, *heat.reasons)))
+
+
+def _say_report(report: FitReport) -> None:
+    say(f"{report.board.id}: {report.verdict.replace('_', ' ')} with {report.runtime} on {report.core}")
+    figures = {
+        "arena": report.arena_bytes,
+        "flash": report.flash_bytes,
+        "latency": report.latency_s,
+        "energy": report.energy_per_inference_j,
+    }
+    say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
+    say(*(f"- {line}" for line in (*report.reasons, *report.advice)))
+    say(*(f"  {name}: {figure.source}" for name, figure in figures.items() if figure))
+
+
+def _row(report: FitReport) -> tuple[str, ...]:
+    figures = (report.arena_bytes, report.flash_bytes, report.latency_s, report.energy_per_inference_j)
+    return (report.board.id, report.verdict.replace("_", " "), *(show_short(figure) for figure in figures))
+
+
+def _choose_boards(options: Options) -> tuple[Board, ...]:
+    if options.board_file:
+        return (read_board(options.board_file),)
+    return boards() if options.board == "all" else (board(options.board),)
+
+
+def _one_board(options: Options) -> Board:
+    if options.board_file:
+        return read_board(options.board_file)
+    if not options.board:
+        raise ParameterError("no board given; add --board ID (`tinykit boards` lists them) or --board-file TOML")
+    return board(options.board)
+
+
+def _reserve(options: Options) -> Reserve:
+    default = Reserve()
+    sram = default.sram_bytes if options.reserve_sram is None else options.reserve_sram
+    code = default.flash_bytes if options.reserve_flash is None else options.reserve_flash
+    return Reserve(sram, code)
+
+
+def _latency(graph: ModelGraph, target: Board, options: Options) -> Estimate:
+    if options.latency is not None:
+        if not 0 < options.latency < _DAY_S:
+            raise ParameterError(f"latency {options.latency} s; give seconds above 0, such as 0.0289")
+        return Estimate.exact(options.latency, "s", "measured", _YOUR_FIGURE)
+    clock_hz = options.clock or target.clock_hz
+    if clock_hz is None:
+        raise ParameterError(f"the clock of {target.id} is unknown; give it with --clock HZ")
+    return predict_latency(
+        graph,
+        core=target.core,
+        clock_hz=clock_hz,
+        runtime=options.runtime or default_runtime(target.core),
+        runtime_version=options.runtime_version,
+        board=target,
+    )

@@ -1,0 +1,112 @@
+"""Arguments in, exit status out: 0 done (and it fits), 1 does not fit or is not known to, 2 bad input or usage."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from tinykit.cli import judging, looking, making
+from tinykit.cli.models import Command
+from tinykit.errors import TinykitError
+
+_EXIT_BAD_INPUT = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Parameters
+    ----------
+    arguments : without the program's name; None takes the process's own.
+    """
+    options = _make_parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except TinykitError as error:
+        print(f"tinykit: {error}", file=sys.stderr)
+        return _EXIT_BAD_INPUT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("tinykit: stopped", file=sys.stderr)
+        return 130
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tinykit", description="From a network to a board its designer can defend.", allow_abbrev=False
+    )
+    actions = parser.add_subparsers(metavar="COMMAND", required=True)
+    boards = _add(actions, "boards", looking.list_boards, "the catalogue of boards")
+    _json(boards)
+    _add_model_commands(actions)
+    design = _add(actions, "design", making.run_design, "the whole chain, from data to a report")
+    design.add_argument("--task", metavar="ID", default="watch-exercises", help="dataset (default: watch-exercises)")
+    design.add_argument("--board", metavar="ID", default="nucleo-l4r5zi", help="board to design for")
+    design.add_argument("--battery", metavar="ID", default="cr2032", help="cell to design for")
+    design.add_argument("--period", metavar="S", type=float, default=2.0, help="seconds between inferences")
+    design.add_argument("--out", metavar="DIR", default="build/design", help="folder for the results")
+    design.add_argument("--checkpoints", metavar="DIR", help="write the notebooks' checkpoints there, and stop")
+    notebooks = _add(actions, "notebooks", making.copy_notebooks, "copy the course out of the installed package")
+    notebooks.add_argument("folder", metavar="DIR")
+    return parser
+
+
+def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    inspect = _add_model(actions, "inspect", looking.inspect, "operators, tensors, MACs, sizes, arena, findings")
+    _json(inspect)
+    fit = _add_model(actions, "fit", judging.fit, "which boards hold the model, with what margin and how fast")
+    fit.add_argument("--board", metavar="ID", default="all", help="catalogue id, or all (default)")
+    _setting(fit)
+    fit.add_argument("--reserve-sram", metavar="BYTES", type=int, help="stack and application data (assumed 16384)")
+    fit.add_argument("--reserve-flash", metavar="BYTES", type=int, help="application code (assumed 32768)")
+    budget = _add_model(actions, "budget", judging.budget, "power, battery life and junction temperature")
+    budget.add_argument("--board", metavar="ID", help="catalogue id")
+    _setting(budget)
+    budget.add_argument("--battery", metavar="ID", help="cell (default: none)")
+    budget.add_argument("--period", metavar="S", type=float, default=1.0, help="seconds between inferences (default 1)")
+    budget.add_argument("--ambient", metavar="C", type=float, default=25.0, help="ambient in °C (default 25)")
+    budget.add_argument("--latency", metavar="S", type=float, help="your own measured latency, instead of a prediction")
+    budget.add_argument("--run-current", metavar="A", type=float, help="your own measured run current")
+    verify = _add_model(actions, "verify", looking.verify, "TFLM's output against LiteRT's, as a histogram of LSB")
+    verify.add_argument("--against", metavar="REFERENCE", help="another .tflite to compare with")
+    _json(verify)
+    deploy = _add_model(actions, "deploy", making.deploy, "files that a firmware project compiles")
+    deploy.add_argument("--target", default="tflm", help="tflm (others are still to come)")
+    deploy.add_argument("--out", metavar="DIR", required=True)
+
+
+def _add(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Command, text: str
+) -> argparse.ArgumentParser:
+    parser = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_model(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Command, text: str
+) -> argparse.ArgumentParser:
+    parser = _add(actions, name, run, text)
+    parser.add_argument("model", metavar="MODEL", help=".tflite, or a tf-keras .h5 or .keras")
+    parser.add_argument(
+        "--representative", metavar="NPZ", help="for a Keras model: samples (array x) to quantise it to int8 with"
+    )
+    return parser
+
+
+def _setting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--board-file", metavar="TOML", help="a board of your own")
+    parser.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
+    parser.add_argument("--runtime-version", metavar="V", help="version of the runtime")
+    parser.add_argument("--clock", metavar="HZ", type=float, help="core clock (default: the highest)")
+    _json(parser)
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")

@@ -1,0 +1,60 @@
+"""Commands that make: `deploy`, `design`, `notebooks`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tinykit.arena import predict_arena
+from tinykit.cli.models import Options, open_model
+from tinykit.cli.text import say
+from tinykit.deploy import TARGETS
+from tinykit.deploy import deploy as write_deployment
+from tinykit.errors import OutputError, ParameterError
+from tinykit.facts import shipped_path
+
+
+def deploy(options: Options) -> int:
+    """`tinykit deploy`."""
+    if options.target not in TARGETS:
+        raise ParameterError(
+            f"target {options.target!r} is not there yet; allowed: {', '.join(TARGETS)}; "
+            "c comes with the virtual board, hand-over to STM32Cube.AI, Edge Impulse and ONNX Runtime after it"
+        )
+    graph = open_model(options.model, options.representative)
+    needed = predict_arena(graph, runtime="tflm-cmsis-nn", core="cortex-m55")
+    done = write_deployment(graph, options.out, target=options.target, arena=max(needed.to_start, int(needed.high)))
+    say(str(done), *(f"  {name}" for name in done.files))
+    return 0
+
+
+def run_design(options: Options) -> int:
+    """`tinykit design`."""
+    from tinykit.design import DesignGoal, run, write_checkpoints  # pulls in the training floor
+
+    goal = DesignGoal(options.task, options.board, options.battery, options.period)
+    if options.checkpoints:
+        write_checkpoints(goal, Path(options.checkpoints), progress=say)
+        return 0
+    outcome = run(goal, Path(options.out), progress=say)
+    say(*outcome.summary())
+    return 0
+
+
+def copy_notebooks(options: Options) -> int:
+    """`tinykit notebooks`."""
+    target = Path(options.folder)
+    notebooks = sorted(shipped_path("notebooks").glob("*.ipynb"))
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for notebook in notebooks:
+            if (target / notebook.name).exists():
+                raise OutputError(f"{target / notebook.name}: exists already; choose an empty folder")
+        for notebook in notebooks:
+            shutil.copyfile(notebook, target / notebook.name)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
+    say(*(str(target / notebook.name) for notebook in notebooks))
+    return 0
