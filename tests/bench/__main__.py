@@ -1,6 +1,6 @@
-"""`python -m tests.bench [NAME ...]`: each `bench_<name>.py` prints a table as Markdown and writes build/bench/<name>.json.
+"""`python -m tests.bench [NAME ...]`: each `bench_<name>.py` prints a Markdown table and fills build/bench/<name>.json.
 
-A benchmark module has `TITLE` and `table() -> list[dict]`, one dict a row. One that cannot run says why; the rest go on.
+Such a module has `TITLE` and `table() -> list[dict]`, one dict a row. One that cannot run says why; the rest go on.
 """
 
 from __future__ import annotations
