@@ -93,6 +93,8 @@ def inspect_keras_file(path: str | Path) -> KerasFile:
             f"{source.name} was saved by Keras {version}; this kit reads models of tf-keras 2.\n"
             "Build the network with `import tf_keras`, copy its weights layer by layer, and save it again"
         )
+    if isinstance(config, dict):
+        config.pop("compile_config", None)  # optimiser and loss: never loaded
     try:
         found = tuple(_objects(config))
     except RecursionError as error:

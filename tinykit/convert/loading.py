@@ -58,7 +58,7 @@ def save_model(model: Any, path: str | Path) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as folder:
             draft = Path(folder) / f"model{target.suffix.lower()}"
             with quiet():
-                model.save(str(draft), include_optimizer=False)
+                model.save(str(draft), **({} if draft.suffix == ".keras" else {"include_optimizer": False}))
             os.replace(draft, target)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another folder") from error
