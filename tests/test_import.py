@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -68,6 +70,13 @@ def test_names_of_the_contract_come_from_their_rooms():
     for name in ("predict_latency", "predict_energy"):
         assert callable(getattr(tinykit, name))
     assert isinstance(tinykit.fit, ModuleType)
+
+
+def test_type_checkers_see_the_names_that_load_lazily():
+    source = Path(tinykit.__file__).read_text(encoding="utf-8")
+    seen = re.findall(r"^    from tinykit\.(\w+) import (.+)$", source, re.M)
+    names = {name.split(" as ")[0]: room for room, line in seen for name in line.split(", ")}
+    assert names == tinykit._ROOMS_OF_NAMES
 
 
 def test_boards_is_the_room_and_the_function():

@@ -10,7 +10,7 @@ import importlib.util
 import pkgutil
 import sys
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinykit.errors import (
     DataError,
@@ -30,6 +30,20 @@ from tinykit.errors import (
     UnknownStageError,
     UnknownTaskError,
 )
+
+# For type checkers and editors, which cannot follow the lazy names below; a test holds the two together.
+if TYPE_CHECKING:
+    from tinykit.arena import predict_arena as predict_arena
+    from tinykit.boards import board as board
+    from tinykit.boards import boards as boards
+    from tinykit.boards import read_board as read_board
+    from tinykit.energy import predict_energy as predict_energy
+    from tinykit.fit import check_fit as check_fit
+    from tinykit.fit import check_fit_all as check_fit_all
+    from tinykit.graph import read as read
+    from tinykit.latency import predict_latency as predict_latency
+    from tinykit.quantity import Estimate as Estimate
+    from tinykit.quantity import Fact as Fact
 
 __version__ = "0.1.0"
 
