@@ -6,7 +6,7 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from tinykit.datasets.scoring import Accuracy
+from tinykit.datasets import Accuracy, Normalisation
 from tinykit.deploy.operators import OPERATORS, add_method
 from tinykit.deploy.tflm import MARGIN, Deployment, deploy_tflm, make_golden_vectors
 from tinykit.errors import ParameterError
@@ -27,6 +27,7 @@ def deploy(
     accuracy: Accuracy | None = None,
     name: str = "",
     samples: ArrayLike | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Deployment:
     """Write a model for a target; arguments and errors as `deploy_tflm`.
 
@@ -36,4 +37,6 @@ def deploy(
     """
     if target not in TARGETS:
         raise ParameterError(f"target {target!r} is not there yet; allowed: {', '.join(TARGETS)}")
-    return deploy_tflm(model, folder, arena=arena, accuracy=accuracy, name=name, samples=samples)
+    return deploy_tflm(
+        model, folder, arena=arena, accuracy=accuracy, name=name, samples=samples, normalisation=normalisation
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.datasets.scoring import Accuracy
+from tinykit.datasets import Accuracy, Normalisation
 from tinykit.deploy.manifests import write_manifests
 from tinykit.deploy.names import to_comment, to_identifier
 from tinykit.deploy.operators import add_methods
@@ -65,6 +65,7 @@ def deploy_tflm(
     accuracy: Accuracy | None = None,
     name: str = "",
     samples: ArrayLike | None = None,
+    normalisation: Normalisation | None = None,
     margin: float = MARGIN,
 ) -> Deployment:
     """Write C++, build files and golden vectors for TFLM; the whole folder or nothing.
@@ -77,6 +78,7 @@ def deploy_tflm(
     accuracy : as scored in TFLM, for the header comments.
     name : namespace, made a C++ identifier; default the file's name.
     samples : [n, *shape] real inputs for the golden vectors of a model of one input; three random ones if None.
+    normalisation : what the device must do to a raw sample first; its constants go into the header.
     margin : 0–1, added to the arena.
 
     Raises
@@ -95,7 +97,7 @@ def deploy_tflm(
     label = to_identifier(name or _file_name(graph))
     about = _about(graph, label, said)
     declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-    contents = Contents(label, about, graph.data, methods, declared, needed, inputs, outputs)
+    contents = Contents(label, about, graph.data, methods, declared, needed, inputs, outputs, normalisation)
     files = write_sources(contents)
     files |= write_manifests(contents, sha256=graph.sha256, accuracy=said, precision=to_comment(graph.precision))
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared}
