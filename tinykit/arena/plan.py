@@ -8,6 +8,8 @@ operator; buffers are placed by falling size, each in the lowest gap among those
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,11 +70,11 @@ class ArenaPlan:
 
     def live_bytes(self) -> tuple[int, ...]:
         """Bytes alive in each scope: their maximum is a lower bound of any plan's head."""
-        sizes = [0] * self.scopes
+        changes = [0] * (self.scopes + 1)
         for placed in self.placed:
-            for scope in range(placed.buffer.first, placed.buffer.last + 1):
-                sizes[scope] += placed.buffer.nbytes
-        return tuple(sizes)
+            changes[placed.buffer.first] += placed.buffer.nbytes
+            changes[placed.buffer.last + 1] -= placed.buffer.nbytes
+        return tuple(itertools.accumulate(changes[:-1]))
 
     @property
     def lower_bound_bytes(self) -> int:
@@ -126,7 +128,7 @@ def plan_greedily(buffers: Sequence[Buffer], scopes: int) -> ArenaPlan:
 
     Parameters
     ----------
-    buffers : as `list_buffers` gives them; of equal sizes the earlier is placed first.
+    buffers : as `list_buffers` gives them; of equal sizes the later is placed first, as in TFLM.
     scopes : operators + 1.
     """
     order = sorted(range(len(buffers)), key=lambda index: (-buffers[index].nbytes, -index))
@@ -135,8 +137,7 @@ def plan_greedily(buffers: Sequence[Buffer], scopes: int) -> ArenaPlan:
     for index in order:
         offset = _lowest_gap(buffers, offsets, by_offset, buffers[index])
         offsets[index] = offset
-        position = sum(offsets[other] <= offset for other in by_offset)
-        by_offset.insert(position, index)
+        bisect.insort_right(by_offset, index, key=offsets.__getitem__)
     return ArenaPlan(tuple(PlacedBuffer(buffer, offsets[index]) for index, buffer in enumerate(buffers)), scopes)
 
 

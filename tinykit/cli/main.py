@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from tinykit.cli import judging, looking, making
 from tinykit.cli.models import Command
+from tinykit.cli.text import printable
 from tinykit.errors import TinykitError
 
 _EXIT_BAD_INPUT = 2
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except TinykitError as error:
-        print(f"tinykit: {error}", file=sys.stderr)
+        print("tinykit:", "\n".join(printable(line) for line in str(error).split("\n")), file=sys.stderr)
         return _EXIT_BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
