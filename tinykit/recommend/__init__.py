@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinykit.recommend.ledger import Variant, accuracy_json, count_zero_weights, weigh_variant
+from tinykit.recommend.ledger import Variant, count_zero_weights, weigh_variant
 from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, sweep_periods
 from tinykit.recommend.sizes import ModelSizes, measure_sizes
 
@@ -11,7 +11,6 @@ __all__ = [
     "ModelSizes",
     "Outlook",
     "Variant",
-    "accuracy_json",
     "count_zero_weights",
     "find_period",
     "look_ahead",
