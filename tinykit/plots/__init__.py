@@ -6,13 +6,14 @@ from tinykit.plots.arena import plot_arena, plot_operators
 from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
 from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
-from tinykit.plots.style import COLOURS, KitFigure, to_png, to_svg
+from tinykit.plots.style import COLOURS, KitFigure, lay_axes, to_png, to_svg
 from tinykit.plots.training import plot_accuracy, plot_confusion, plot_history, plot_per_subject
 from tinykit.plots.variants import plot_lsb, plot_sizes, plot_weights
 
 __all__ = [
     "COLOURS",
     "KitFigure",
+    "lay_axes",
     "plot_accuracy",
     "plot_arena",
     "plot_confusion",
