@@ -41,8 +41,8 @@ def plot_window(
     for column, place in zip(np.argsort(-values[-1]), ends, strict=True):
         colour = _LINES[column % len(_LINES)]
         ax.plot(times, values[:, column], color=colour, linewidth=1.3)
-        at_end = {"transform": ax.get_xaxis_transform(), "color": colour}
-        ax.text(times[-1] * 1.015, place, plain(names[column], 12), va="center", **at_end)
+        beside = ax.get_xaxis_transform()
+        ax.text(times[-1] * 1.015, place, plain(names[column], 12), va="center", color=colour, transform=beside)
     ax.set(xlabel="time [s]", ylabel=f"[{unit}]", xlim=(0, times[-1] * 1.09))
     ax.set_title(plain(title, 60))
     return ax
