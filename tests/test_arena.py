@@ -174,6 +174,82 @@ class TestHeadOfTheInterpreter:
         assert gaps > RANDOM_GRAPHS // 20
 
 
+def ds_cnn() -> Net:
+    net = Net((1, 49, 10, 1)).conv(64, (10, 4), stride=(2, 2))
+    for _ in range(4):
+        net.depthwise().conv(64, (1, 1))
+    return net.pool("AVERAGE", (25, 5), (25, 5)).flatten().dense(12, per_channel=False).softmax()
+
+
+def resnet8() -> Net:
+    net = Net((1, 32, 32, 3)).conv(16)
+    for filters, stride in ((16, (1, 1)), (32, (2, 2)), (64, (2, 2))):
+        start = net.last
+        net.conv(filters, stride=stride).conv(filters, activation="NONE")
+        inner = net.last
+        if stride != (1, 1):
+            net.last = start
+            start = net.conv(filters, (1, 1), stride=stride, activation="NONE").last
+        net.last = inner
+        net.add(start, "RELU")
+    return net.pool("AVERAGE", (8, 8), (8, 8)).flatten().dense(10, per_channel=False).softmax()
+
+
+def mobilenet() -> Net:
+    net = Net((1, 96, 96, 3)).conv(8, stride=(2, 2))
+    strides = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+    for filters, stride in zip((16, 32, 32, 64, 64, *[128] * 6, 256, 256), strides, strict=True):
+        net.depthwise(stride=(stride, stride)).conv(filters, (1, 1))
+    return net.pool("AVERAGE", (3, 3), (3, 3)).flatten().dense(2, per_channel=False).softmax()
+
+
+def dense_autoencoder() -> Net:
+    net = Net((1, 640))
+    for units in (128, 128, 128, 128, 8, 128, 128, 128, 128, 640):
+        net.dense(units, "RELU", per_channel=False)
+    return net
+
+
+REFERENCE_NETWORKS = {"kws": ds_cnn, "ic": resnet8, "vww": mobilenet, "ad": dense_autoencoder}
+"""MLPerf Tiny's int8 models, operator by operator and tensor by tensor, with made-up weights."""
+
+SHAPES = {"kws": (13, 35, 2_656_768), "ic": (16, 38, 12_501_632), "vww": (31, 89, 7_489_664), "ad": (10, 31, 264_192)}
+"""Operators, tensors and MACs of the published files."""
+
+# arena_used_bytes() of the linked firmware (built and run under QEMU 7.2, GCC 12.2, TFLM mid-2026): reference kernels
+# (the same on M4, M7, M33 and M55), CMSIS-NN on M4, M7 and M33, CMSIS-NN on M55.
+LINKED = {
+    "kws": (22772, 22820, 27300),
+    "ic": (54340, 54996, 54996),
+    "vww": (100660, 100708, 100756),
+    "ad": (2260, 2580, 5172),
+}
+
+
+class TestLinkedArenas:
+    """Exact today; what is owed is never below, and at most 64 bytes above. The real files: test_against_shared.py."""
+
+    @pytest.fixture(scope="class", params=LINKED)
+    @staticmethod
+    def network(request):
+        return request.param, read(REFERENCE_NETWORKS[request.param]().to_bytes())
+
+    def test_the_rebuilt_network_is_the_published_one(self, network):
+        name, graph = network
+        assert (len(graph.operators), len(graph.tensors), graph.macs) == SHAPES[name]
+
+    @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"])
+    def test_arena(self, network, core):
+        name, graph = network
+        reference, dsp, mve = LINKED[name]
+        assert predict_arena(graph, runtime="tflm-reference", core=core).value == reference
+        found = predict_arena(graph, runtime="tflm-cmsis-nn", core=core)
+        assert found.value == (mve if core == "cortex-m55" else dsp)
+
+    def test_head(self, network, recorder):
+        assert head(network[1]) == recorder.head_bytes(network[1].data)
+
+
 class TestPlan:
     def plans(self):
         for seed in range(RANDOM_GRAPHS):

@@ -343,7 +343,7 @@ class TestAdvice:
 
     @pytest.mark.parametrize("loses", [True, False])
     def test_gaps_of_the_plan(self, loses):
-        """Of made graphs, the first whose plan loses more than a twentieth to gaps, and the first that loses nothing."""
+        """Of made graphs, one whose plan loses more than a twentieth to gaps, and one that loses nothing."""
         graphs = (read(random_graph(seed)) for seed in range(100))
         plans = ((graph, predict_arena(graph).plan) for graph in graphs)
         graph = next(
