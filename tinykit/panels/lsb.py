@@ -47,4 +47,4 @@ class LsbPanel(Panel[Comparison]):
 
     def summarise(self, result: Comparison) -> str:
         """Agreement in short."""
-        return f"{result.fraction_equal:.1%} equal, max {result.max_difference} LSB"
+        return f"{result.fraction_equal:.2%} equal, max {result.max_difference} LSB"
