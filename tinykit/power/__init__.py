@@ -5,6 +5,8 @@ from __future__ import annotations
 from tinykit.energy import affine_run_current, ldo_input_current, smps_input_current
 from tinykit.power.budget import PowerBudget, budget_power
 from tinykit.power.cells import Battery, batteries, battery, read_battery
+from tinykit.power.frontend import FRONT_ENDS, FrontEnd, fft_operations, front_end_cycles, front_end_time
+from tinykit.power.loads import Line, Load, add_loads, load
 from tinykit.power.pack import Pack, pack_life, wire_pack
 from tinykit.power.physics import (
     average_current,
@@ -19,36 +21,58 @@ from tinykit.power.physics import (
     self_discharge_current,
     transition_charge,
 )
+from tinykit.power.radio import RADIOS, Transmission, ble_airtime, lora_airtime, transmission
+from tinykit.power.simulate import Run, simulate_run
 from tinykit.power.state import State
 from tinykit.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, sleep_current
+from tinykit.power.workload import Stage, Workload, plan_workload
 
 __all__ = [
+    "FRONT_ENDS",
+    "RADIOS",
     "SLEEP_MODES",
     "Battery",
+    "FrontEnd",
+    "Line",
+    "Load",
     "Pack",
     "PowerBudget",
+    "Run",
+    "Stage",
     "State",
     "Timeline",
+    "Transmission",
+    "Workload",
+    "add_loads",
     "affine_run_current",
     "average_current",
     "batteries",
     "battery",
     "battery_life",
+    "ble_airtime",
     "break_even_sleep_s",
     "budget_power",
     "buffer_capacitance",
     "duty_cycle",
     "effective_capacity",
+    "fft_operations",
+    "front_end_cycles",
+    "front_end_time",
     "ldo_efficiency",
     "ldo_input_current",
     "leakage_doubling",
+    "load",
     "loaded_voltage",
+    "lora_airtime",
     "pack_life",
+    "plan_workload",
     "read_battery",
     "retention_current",
     "self_discharge_current",
+    "simulate_run",
     "sleep_current",
     "smps_input_current",
     "transition_charge",
+    "transmission",
     "wire_pack",
 ]
