@@ -5,6 +5,15 @@ from __future__ import annotations
 from tinykit.energy import affine_run_current, ldo_input_current, smps_input_current
 from tinykit.power.budget import PowerBudget, budget_power
 from tinykit.power.cells import Battery, batteries, battery, read_battery
+from tinykit.power.dvfs import (
+    IDLES,
+    ClockPoint,
+    ClockSweep,
+    duty_cycled_power,
+    lowest_clock,
+    race_gain,
+    sweep_clocks,
+)
 from tinykit.power.frontend import FRONT_ENDS, FrontEnd, fft_operations, front_end_cycles, front_end_time
 from tinykit.power.loads import Line, Load, add_loads, load
 from tinykit.power.pack import Pack, pack_life, wire_pack
@@ -29,9 +38,12 @@ from tinykit.power.workload import Stage, Workload, plan_workload
 
 __all__ = [
     "FRONT_ENDS",
+    "IDLES",
     "RADIOS",
     "SLEEP_MODES",
     "Battery",
+    "ClockPoint",
+    "ClockSweep",
     "FrontEnd",
     "Line",
     "Load",
@@ -54,6 +66,7 @@ __all__ = [
     "budget_power",
     "buffer_capacitance",
     "duty_cycle",
+    "duty_cycled_power",
     "effective_capacity",
     "fft_operations",
     "front_end_cycles",
@@ -64,14 +77,17 @@ __all__ = [
     "load",
     "loaded_voltage",
     "lora_airtime",
+    "lowest_clock",
     "pack_life",
     "plan_workload",
+    "race_gain",
     "read_battery",
     "retention_current",
     "self_discharge_current",
     "simulate_run",
     "sleep_current",
     "smps_input_current",
+    "sweep_clocks",
     "transition_charge",
     "transmission",
     "wire_pack",
