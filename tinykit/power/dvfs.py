@@ -173,7 +173,7 @@ def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, flo
 
 
 def _idle_current(board: Board, idle: str, clock_hz: float, ambient_c: float) -> Estimate | None:
-    """Idle current at a clock [A]: SLEEP has a static share, the rest is in proportion to the clock; STOP is as it is."""
+    """Idle current at a clock [A]: SLEEP has a static share, the rest goes with the clock; STOP is as it is."""
     try:
         current = sleep_current(board, idle, ambient_c)
     except UnknownFactError:
