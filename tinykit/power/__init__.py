@@ -58,7 +58,7 @@ from tinykit.power.sensitivity import Swing, Tornado, swing_life
 from tinykit.power.simulate import Run, simulate_run
 from tinykit.power.state import State
 from tinykit.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, sleep_current
-from tinykit.power.workload import Stage, Workload, plan_workload
+from tinykit.power.workload import Stage, Workload, as_workload, plan_workload
 
 __all__ = [
     "FRONT_ENDS",
@@ -88,6 +88,7 @@ __all__ = [
     "Workload",
     "add_loads",
     "affine_run_current",
+    "as_workload",
     "average_current",
     "batteries",
     "battery",
