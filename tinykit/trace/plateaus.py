@@ -89,18 +89,18 @@ def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: 
     return _trace(str(path), layout, counted, step, bursts)
 
 
-@dataclass(slots=True)
 class _Counted:
-    histogram: NDArray[np.int64]
-    samples: int = 0
-    total: float = 0.0
-    peak: float = -np.inf
-    start_s: float = 0.0
-    end_s: float = 0.0
+    """The running sums of the first pass."""
+
+    def __init__(self) -> None:
+        self.histogram = np.zeros(_BINS, dtype=np.int64)
+        self.samples = 0
+        self.total, self.peak = 0.0, -np.inf
+        self.start_s = self.end_s = 0.0
 
 
 def _count(path: str | Path, layout: Layout) -> _Counted:
-    found = _Counted(np.zeros(_BINS, dtype=np.int64))
+    found = _Counted()
     for times, currents in read_chunks(path, layout):
         if not found.samples:
             found.start_s = float(times[0])
@@ -131,21 +131,15 @@ def _part(histogram: NDArray[np.int64]) -> float | None:
     return float(10.0 ** (_DECADES[0] + (place + 1) / _BINS_A_DECADE))
 
 
-@dataclass(slots=True)
 class _Bursts:
-    """Adds up what lies above and below a threshold, chunk by chunk."""
+    """The running sums of the second pass: what lies above and below a threshold, chunk by chunk."""
 
-    threshold: float
-    up: bool | None = None
-    high_n: int = 0
-    high_sum: float = 0.0
-    low_n: int = 0
-    low_sum: float = 0.0
-    starts: int = 0
-    first_start_s: float = 0.0
-    last_start_s: float = 0.0
-    whole: int = 0
-    whole_s: float = 0.0
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.up: bool | None = None
+        self.high_n = self.low_n = self.starts = self.whole = 0
+        self.high_sum = self.low_sum = 0.0
+        self.first_start_s = self.last_start_s = self.whole_s = 0.0
 
     def add(self, chunk: Chunk) -> None:
         """One chunk of times [s] and currents [A]."""
