@@ -154,7 +154,7 @@ def slide_log(description: str, value: float, low_exponent: float, high_exponent
         max=high_exponent,
         step=0.05,
         description=description,
-        readout_format=".3g",
+        readout_format=".5g",
         style=_STYLE,
         layout=widgets.Layout(**_CONTROL),
     )

@@ -117,7 +117,8 @@ def _mark_point(ax: Axes, period_s: float, life: Estimate) -> None:
     left, right = ax.get_xlim()
     on_right = period_s > np.sqrt(left * right)
     text = f"  {format_quantity(life.value, 's')}  "
-    ax.text(period_s, life.value, text, ha="right" if on_right else "left", va="bottom", fontsize=9, fontweight="bold")
+    across, along = ("right", "bottom") if on_right else ("left", "top")  # clear of a curve that rises
+    ax.text(period_s, life.value, text, fontsize=9, fontweight="bold", ha=across, va=along)
 
 
 @styled

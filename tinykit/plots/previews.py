@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 
 from tinykit.compress import GridPreview, PruningPreview
 from tinykit.errors import ParameterError
-from tinykit.plots.style import COLOURS, new_axes, note, plain, styled
+from tinykit.plots.style import COLOURS, NOTE_COLOUR, new_axes, note, plain, styled
 
-_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_LINES = ("#AA4499", "#999933", "#6699CC", "#BB5566", "#004488", "#DDAA33")  # Tol; none has a meaning elsewhere
 _BINS = 61
 
 
@@ -41,8 +41,9 @@ def plot_window(
     for column, place in zip(np.argsort(-values[-1]), ends, strict=True):
         colour = _LINES[column % len(_LINES)]
         ax.plot(times, values[:, column], color=colour, linewidth=1.3)
-        ax.text(1.01, place, plain(names[column], 12), color=colour, va="center", transform=ax.transAxes)
-    ax.set(xlabel="time [s]", ylabel=f"[{unit}]", xlim=(0, times[-1]))
+        beside = ax.get_xaxis_transform()
+        ax.text(times[-1] * 1.015, place, plain(names[column], 12), va="center", color=colour, transform=beside)
+    ax.set(xlabel="time [s]", ylabel=f"[{unit}]", xlim=(0, times[-1] * 1.09))
     ax.set_title(plain(title, 60))
     return ax
 
@@ -120,23 +121,24 @@ def plot_grid(preview: GridPreview, *, ax: Axes | None = None) -> Axes:
 
 
 @styled
-def plot_channel_error(previews: Sequence[GridPreview], axis: int, *, ax: Axes | None = None) -> Axes:
+def plot_channels(previews: Sequence[GridPreview], axis: int, *, ax: Axes | None = None) -> Axes:
     """SQNR of each channel under several grids: one scale serves the widest channel and starves the narrow ones.
 
     Parameters
     ----------
-    previews : of the same values. axis : of the channels. ax : None for a new figure.
+    previews : of the same values, at most three. axis : of the channels. ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 2.6)
-    for preview, colour in zip(previews, (COLOURS["validation"], COLOURS["training"], COLOURS["temperature"]), strict=False):
-        others = tuple(other for other in range(preview.values.ndim) if other != axis % preview.values.ndim)
-        noise = ((preview.values - preview.restored) ** 2).sum(others)
-        found = 10 * np.log10((preview.values**2).sum(others) / np.maximum(noise, 1e-30))
-        kind = "one scale" if preview.axis is None else "a scale a channel"
-        ax.plot(np.sort(found), marker="o", markersize=3.5, color=colour)
-        ax.annotate(kind, (len(found) - 1, found.max()), xytext=(6, 0), textcoords="offset points", color=colour, va="center")
-    ax.set(xlabel="channel, sorted [1]", ylabel="SQNR [dB]")
-    ax.margins(x=0.05)
-    ax.set_xlim(right=ax.get_xlim()[1] * 1.22)
-    ax.set_title("Error of each output channel")
+    colours = (NOTE_COLOUR, COLOURS["flash"], COLOURS["limit"])
+    for preview, colour in zip(previews, colours, strict=False):
+        found = np.sort(preview.channel_sqnr_db(axis))
+        kind = "one scale for all" if preview.axis is None else "a scale each"
+        ax.plot(found, marker="o", markersize=3.5, color=colour)
+        middle = len(found) // 3
+        upwards = -14 if preview.axis is None else 12
+        place = middle, found[middle]
+        ax.annotate(kind, place, xytext=(6, upwards), textcoords="offset points", color=colour, va="center")
+    ax.set(xlabel="output channel, sorted [1]", ylabel="SQNR [dB]")
+    ax.set_title("What each channel keeps")
+    note(ax, ", ".join(f"{preview.bits} bits" for preview in previews[:1]))
     return ax

@@ -45,6 +45,10 @@ class Outlook:
         """Junction temperature on average [degC]; None where unknown."""
         return self.heat.t_junction_c if self.heat else None
 
+    def _tell_period(self) -> str:
+        budget = self.budget
+        return f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
+
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""
         fit, budget, heat = self.fit, self.budget, self.heat
@@ -56,6 +60,7 @@ class Outlook:
             ("memory", f"{fit.verdict.replace('_', ' ')}: {'; '.join(fit.reasons)}"),
             ("needed", needed),
             ("latency", _or_unknown(fit.latency_s)),
+            ("period", self._tell_period()),
             ("energy per inference", _or_unknown(fit.energy_per_inference_j)),
             ("average power", _or_unknown(budget.average_power_w if budget else None)),
             ("battery life", life),
