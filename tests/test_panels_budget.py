@@ -28,7 +28,7 @@ MOVES = [
     (ClockPanel, "board", "nucleo-u575zi-q"),
     (CloudPanel, "radio", "lora"),
     (CloudPanel, "sensor", "keyword"),
-    (CloudPanel, "message_rate", 0.01),
+    (CloudPanel, "sent", 0.01),
 ]
 
 

@@ -38,7 +38,7 @@ class Sensor:
 SENSORS = MappingProxyType(
     {
         "keyword": Sensor("one second of 16 kHz audio", 16_000, 2),
-        "motion": Sensor("2 s of a three-axis accelerometer at 50 Hz", 300, 2),
+        "motion": Sensor("2 s of a six-axis motion sensor at 50 Hz", 600, 2),
         "vibration": Sensor("one second of 10 kHz vibration", 10_000, 2),
         "person": Sensor("a 96 × 96 grey image", 96 * 96, 1),
         "image": Sensor("a 320 × 240 grey image", 320 * 240, 1),

@@ -28,7 +28,7 @@ class CloudPanel(Panel[Offload]):
     sensor: Any
     radio: Any
     period_s: Any
-    message_rate: Any
+    sent: Any
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class CloudPanel(Panel[Offload]):
             "sensor": choose("sensor", [(one.name, name) for name, one in SENSORS.items()], sensor),
             "radio": choose("radio", list(RADIOS), radio),
             "period_s": slide_log("period [s]", period_s, -1, 5),
-            "message_rate": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
+            "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
         }
         super().__init__("Edge or cloud", graph.path, controls)
 
@@ -57,7 +57,7 @@ class CloudPanel(Panel[Offload]):
             sensor=self.sensor.value,
             radio=self.radio.value,
             period_s=self.period_s.value,
-            message_rate=self.message_rate.value,
+            message_rate=self.sent.value,
         )
 
     def draw(self, result: Offload, figure: KitFigure) -> None:
