@@ -12,7 +12,7 @@ from tinykit.errors import UnknownFactError
 from tinykit.graph import ModelGraph, read
 from tinykit.offload import SENSORS, compare_offload
 from tinykit.panels import ClockPanel, CloudPanel, Panel, TimelinePanel
-from tinykit.plots import plot_clocks, plot_lines, plot_offload, plot_tornado, to_png
+from tinykit.plots import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado, to_png
 from tinykit.power import budget_power, load, plan_workload, sweep_clocks, swing_life
 from tinykit.recommend import plan_design, sweep_design, weigh_design
 
@@ -48,6 +48,15 @@ def test_the_charge_bars_fill_their_axes(workload_budget):
     for row in (0, 1):
         widths = [bar.get_width() for bar in ax.patches if abs(bar.get_y() + 0.275 - row) < 0.01]
         assert sum(widths) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_every_state_has_a_row(workload_budget):
+    ax = plot_stages(workload_budget)
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == [state.name for state in reversed(workload_budget.states)]
+    ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
+    assert ends == pytest.approx([state.current_a.value for state in reversed(workload_budget.states)], rel=1e-9)
+    assert not plot_stages(budget_power(replace(U575, run_points=(), ml_power=()), 0.03)).axison
 
 
 def test_the_tornado_draws_its_swings(workload_budget):

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinykit.graph import ModelGraph
 from tinykit.panels.shell import Panel, choose, choose_board, slide, slide_log
-from tinykit.plots import KitFigure, lay_axes, plot_lines, plot_states
+from tinykit.plots import KitFigure, lay_axes, plot_lines, plot_stages
 from tinykit.power import RADIOS, PowerBudget
 from tinykit.quantity import format_quantity
 from tinykit.recommend import plan_design
@@ -64,9 +64,9 @@ class TimelinePanel(Panel[PowerBudget]):
         )
 
     def draw(self, result: PowerBudget, figure: KitFigure) -> None:
-        """The current over the period, and below it the charge by state and by consumer."""
+        """The states as rows, and below them the charge by state and by consumer."""
         above, below = lay_axes(figure, 1.5, 1.0, left_in=1.1)
-        plot_states(result, ax=above)
+        plot_stages(result, ax=above)
         plot_lines(result, ax=below)
 
     def tell(self, result: PowerBudget) -> Iterable[tuple[str, str]]:

@@ -40,7 +40,7 @@ def plot_tornado(tornado: Tornado, *, ax: Axes | None = None, most: int = 8) -> 
     for row, swing in enumerate(reversed(swings)):
         low, high = swing.life_low_s / _DAY_S, swing.life_high_s / _DAY_S
         ax.barh(row, high - low, left=low, color=COLOURS["life"], alpha=0.55, height=0.6)
-        ends = f"{format_quantity(swing.low, swing.unit)} … {format_quantity(swing.high, swing.unit)}"
+        ends = f"{format_quantity(swing.low, swing.unit)} to {format_quantity(swing.high, swing.unit)}"
         ax.text(high, row, f" {plain(ends, 48)}", va="center", fontsize=7.5)
     widest = max(swing.life_high_s for swing in swings) / _DAY_S
     least = min(swing.life_low_s for swing in swings) / _DAY_S
@@ -79,7 +79,7 @@ def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
         mark_limit(ax, max(sweep.dropped) / 1e6, "too slow", vertical=True)
     ax.set(xlim=(0, max(point.clock_hz for point in sweep.points) / 1e6 * 1.12), ylim=(0, None))
     ax.set(xlabel="core clock [MHz]", ylabel="mean power [mW]")
-    ax.set_title(f"{plain(sweep.board.id)}: idle in SLEEP, {sweep.verdict('sleep')}; in STOP, {sweep.verdict('stop')}")
+    ax.set_title(f"{plain(sweep.board.id)}: {sweep.verdict('sleep')} (SLEEP), {sweep.verdict('stop')} (STOP)")
     note(ax, name_basis(*drawn))
     return ax
 
@@ -102,7 +102,7 @@ def plot_lines(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
         left = 0.0
         for name, coulombs in parts:
             share = coulombs / total
-            colour = COLOURS.get(name, COLOURS["other state"])
+            colour = COLOURS.get(name, COLOURS["other state" if row else "reserved"])
             ax.barh(row, share, left=left, height=0.55, color=colour, edgecolor="white")
             if share > 0.06:
                 text = f"{plain(name, 16)}\n{share:.0%}"
@@ -112,6 +112,35 @@ def plot_lines(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     ax.set(xlim=(0, 1), ylim=(-0.5, 1.5), xlabel=f"share of {format_quantity(total, 'C')} in a period [1]")
     ax.set_title(f"{plain(budget.board.id)}: where the charge goes")
     note(ax, name_basis(budget.average_current_a))
+    return ax
+
+
+@styled
+def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
+    """The states of a period as rows: current as a bar on a log axis, with its time and charge beside it.
+
+    Parameters
+    ----------
+    budget : of `budget_power`. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.0, 0.9 + 0.34 * len(budget.states))
+    known = [(state, state.current_a) for state in budget.states if state.current_a is not None]
+    if len(known) < len(budget.states) or any(current.low <= 0 for _, current in known):
+        return say_unknown(ax, plain("; ".join(budget.unknown) or "a current of 0 has no place on a log axis", 200))
+    least, most = min(current.low for _, current in known) / 3, max(current.high for _, current in known)
+    scale_log(ax.xaxis, least, most * 1e3, "A")
+    for row, (state, current) in enumerate(reversed(known)):
+        colour = COLOURS.get(state.name, COLOURS["other state"])
+        ax.barh(row, current.value - least, left=least, height=0.6, color=colour)
+        ax.plot([current.low, current.high], [row, row], color=COLOURS["limit"], linewidth=1)
+        charge = state.charge_c
+        parts = (format_quantity(state.burst_s, "s"), "" if state.times == 1 else f"x {state.times:.3g}")
+        text = f"{' '.join(part for part in parts if part)}, {format_quantity(charge.value, 'C') if charge else ''}"
+        ax.text(current.high * 1.3, row, text, va="center", fontsize=8)
+    ax.set_yticks(range(len(known)), [plain(state.name, 20) for state, _ in reversed(known)])
+    ax.set(ylim=(-0.6, len(known) - 0.4), xlabel="current [A], log")
+    ax.set_title(f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}")
+    note(ax, name_basis(*(current for _, current in known)))
     return ax
 
 
