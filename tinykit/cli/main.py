@@ -74,6 +74,7 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     budget.add_argument("--ambient", metavar="C", type=float, default=25.0, help="ambient in °C (default 25)")
     budget.add_argument("--latency", metavar="S", type=float, help="your own measured latency, instead of a prediction")
     budget.add_argument("--run-current", metavar="A", type=float, help="your own measured run current")
+    budget.add_argument("--trace", metavar="CSV", help="a measured current trace to hold the budget against")
     verify = _add_model(actions, "verify", looking.verify, "TFLM's output against LiteRT's, as a histogram of LSB")
     verify.add_argument("--against", metavar="REFERENCE", help="another .tflite to compare with")
     _json(verify)

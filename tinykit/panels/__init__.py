@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tinykit.panels.clocks import ClockPanel
+from tinykit.panels.cloud import CloudPanel
 from tinykit.panels.design import DesignPanel
 from tinykit.panels.fit import FitPanel
 from tinykit.panels.grid import GridPanel
@@ -11,8 +13,11 @@ from tinykit.panels.power import PowerPanel
 from tinykit.panels.shell import Panel
 from tinykit.panels.sparsity import SparsityPanel
 from tinykit.panels.subject import SubjectPanel
+from tinykit.panels.timeline import TimelinePanel
 
 __all__ = [
+    "ClockPanel",
+    "CloudPanel",
     "DesignPanel",
     "FitPanel",
     "GridPanel",
@@ -22,4 +27,5 @@ __all__ = [
     "PowerPanel",
     "SparsityPanel",
     "SubjectPanel",
+    "TimelinePanel",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinykit.plots.arena import plot_arena, plot_operators
+from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado
 from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
 from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
@@ -18,6 +19,7 @@ __all__ = [
     "plot_accuracy",
     "plot_arena",
     "plot_channels",
+    "plot_clocks",
     "plot_confusion",
     "plot_energy",
     "plot_fit",
@@ -27,13 +29,17 @@ __all__ = [
     "plot_history",
     "plot_junction",
     "plot_life",
+    "plot_lines",
     "plot_lsb",
+    "plot_offload",
     "plot_operators",
     "plot_per_subject",
     "plot_pruning",
     "plot_sizes",
+    "plot_stages",
     "plot_states",
     "plot_storage",
+    "plot_tornado",
     "plot_transient",
     "plot_weights",
     "plot_window",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinykit.recommend.ledger import Variant, count_zero_weights, weigh_variant
 from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, look_hot, sweep_periods
+from tinykit.recommend.scenarios import plan_design, sweep_design, weigh_design
 from tinykit.recommend.sizes import ModelSizes, measure_sizes
 
 __all__ = [
@@ -16,6 +17,9 @@ __all__ = [
     "look_ahead",
     "look_hot",
     "measure_sizes",
+    "plan_design",
+    "sweep_design",
     "sweep_periods",
+    "weigh_design",
     "weigh_variant",
 ]
