@@ -65,7 +65,8 @@ class ArenaEstimate:
 def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaEstimate:
     """The tensor arena on a 32-bit target, from the graph alone.
 
-    Head: TFLM's greedy plan with the scratch buffers of the kernel set on this core. Tail: TFLM's persistent
+    Head: TFLM's greedy plan, or the model's own offline plan, with the scratch buffers of the kernel set on this core.
+    Tail: TFLM's persistent
     allocations with 32-bit structures. The interval covers other TFLM versions of the years 2023–2026, whose
     scratch and structures differ, and is wider where an operator's kernel data is not tabulated.
 
@@ -85,7 +86,7 @@ def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: st
         )
     scratch = list_scratch_bytes(graph, runtime, core)
     buffers = list_buffers(graph, scratch)
-    plan = plan_greedily(buffers, len(graph.operators) + 1)
+    plan = plan_greedily(buffers, len(graph.operators) + 1, graph.offline_offsets)
     tail = measure_tail(graph, scratch, runtime)
     used = plan.head_bytes + tail
     untabulated = unknown_operators(graph)

@@ -80,6 +80,10 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     deploy = _add_model(actions, "deploy", making.deploy, "files that a firmware project compiles")
     deploy.add_argument("--target", default="tflm", help="tflm (others are still to come)")
     deploy.add_argument("--out", metavar="DIR", required=True)
+    plan = _add_model(actions, "plan", making.plan, "write an offline plan of the arena into the model, where it helps")
+    plan.add_argument("--out", metavar="FILE", required=True, help="the model with its plan")
+    plan.add_argument("--core", metavar="NAME", default="cortex-m4", help="core to plan for (default: cortex-m4)")
+    plan.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
 
 
 def _add(

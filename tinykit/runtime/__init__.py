@@ -1,5 +1,6 @@
 """The real TFLM interpreter, in a child process: outputs, arena, missing operators, accuracy, agreement with LiteRT."""
 
+from tinykit.runtime.proof import SameProof, prove_same
 from tinykit.runtime.scoring import dequantise, predictions, quantise_input, score, to_input
 from tinykit.runtime.session import (
     ENGINES,
@@ -16,6 +17,7 @@ __all__ = [
     "ENGINES",
     "Comparison",
     "RecordedArena",
+    "SameProof",
     "Session",
     "TensorInfo",
     "Verification",
@@ -23,6 +25,7 @@ __all__ = [
     "measure_arena",
     "missing_operators",
     "predictions",
+    "prove_same",
     "quantise_input",
     "run",
     "sample_inputs",
