@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinykit.cli import judging, looking, making
+from tinykit.cli import checking, judging, looking, making
 from tinykit.cli.models import Command
 from tinykit.cli.text import printable
 from tinykit.errors import TinykitError
@@ -46,6 +46,7 @@ def _make_parser() -> argparse.ArgumentParser:
     boards = _add(actions, "boards", looking.list_boards, "the catalogue of boards")
     _json(boards)
     _add_model_commands(actions)
+    _add_measured_commands(actions)
     design = _add(actions, "design", making.run_design, "the whole chain, from data to a report")
     design.add_argument("--task", metavar="ID", default="watch-exercises", help="dataset (default: watch-exercises)")
     design.add_argument("--board", metavar="ID", default="nucleo-l4r5zi", help="board to design for")
@@ -56,6 +57,16 @@ def _make_parser() -> argparse.ArgumentParser:
     notebooks = _add(actions, "notebooks", making.copy_notebooks, "copy the course out of the installed package")
     notebooks.add_argument("folder", metavar="DIR")
     return parser
+
+
+def _add_measured_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    validate = _add(actions, "validate", checking.validate, "predictions against measured rows, by core and runtime")
+    _json(validate)
+    calibrate = _add(actions, "calibrate", checking.calibrate, "let your own measured rows shift a board's latency")
+    calibrate.add_argument("--board", metavar="ID", required=True, help="catalogue id of the board they are from")
+    for parser in (validate, calibrate):
+        parser.add_argument("csv", metavar="CSV", help="measured rows, one a line")
+        parser.add_argument("--models", metavar="DIR", help="folder of the model files (default: beside the CSV)")
 
 
 def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
