@@ -2,7 +2,8 @@
 
 CMSIS-NN's sizes follow its `*_get_buffer_size` functions (CMSIS-NN 4.0 and later, Source/ConvolutionFunctions,
 FullyConnectedFunctions, PoolingFunctions): they differ between cores with Helium (MVE), with the DSP extension,
-and with neither. TFLM's reference kernels need none, but for MEAN's sums.
+and with neither. Of TFLM's reference kernels reductions, transposed convolutions and SVDF need some, with either
+kernel set; their sizes are those that the x86-64 interpreter records (tests/test_arena.py). Not tabulated: LSTM.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ def _older_depthwise(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
 
 
 def _operator_scratch(graph: ModelGraph, operator: Operator, runtime: str, core: str) -> tuple[int, ...]:
-    if operator.name == "MEAN":
-        return (4 * graph.tensors[operator.outputs[0]].elements,)
+    if operator.name in _REFERENCE_RULES:
+        return _REFERENCE_RULES[operator.name](graph, operator)
     rule = _CMSIS_RULES.get(operator.name)
     if runtime != "tflm-cmsis-nn" or rule is None:
         return ()
@@ -82,6 +83,46 @@ def _fully_connected(graph: ModelGraph, operator: Operator, core: str) -> int:
 def _average_pool(graph: ModelGraph, operator: Operator, core: str) -> int:
     return 4 * graph.tensors[operator.inputs[0]].shape[-1] if core in _DSP_CORES else 0
 
+
+def _reduce(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+    """Index and axes of a reduction."""
+    values, axes = (graph.tensors[index] for index in operator.inputs[:2])
+    return 4 * len(values.shape), 4 * axes.elements
+
+
+def _sum(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+    """Index and axes, and 32-bit sums of integers."""
+    sums = () if _is_float(graph, operator.inputs[0]) else (4 * graph.tensors[operator.outputs[0]].elements,)
+    return (*_reduce(graph, operator), *sums)
+
+
+def _transpose_conv(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+    """Accumulators of the whole output: 32-bit for int8, 64-bit for int16."""
+    if len(operator.inputs) < 3 or _is_float(graph, operator.inputs[2]):
+        return ()
+    output = graph.tensors[operator.outputs[0]]
+    return ((8 if output.dtype == "int16" else 4) * output.elements,)
+
+
+def _svdf(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+    """32-bit results of the filters, and of the units for int8."""
+    values, features = (graph.tensors[index] for index in operator.inputs[:2])
+    filters = 4 * values.shape[0] * features.shape[0]
+    return (filters,) if values.dtype == "float32" else (filters, 4 * graph.tensors[operator.outputs[0]].elements)
+
+
+def _is_float(graph: ModelGraph, index: int) -> bool:
+    return graph.tensors[index].dtype == "float32"
+
+
+_REFERENCE_RULES = {
+    "MEAN": _sum,
+    "SUM": _sum,
+    "REDUCE_MAX": _reduce,
+    "REDUCE_MIN": _reduce,
+    "TRANSPOSE_CONV": _transpose_conv,
+    "SVDF": _svdf,
+}
 
 _CMSIS_RULES = {
     "CONV_2D": _conv,

@@ -38,9 +38,12 @@ class GridPreview:
     @property
     def sqnr_db(self) -> float:
         """Signal to quantisation noise, 10 · log10(Σ x² / Σ (x - x')²) [dB]; infinite where nothing is lost."""
-        noise = float(((self.values - self.restored) ** 2).sum())
-        signal = float((self.values**2).sum())
-        return float(10 * np.log10(signal / noise)) if noise and signal else float("inf")
+        return float(_to_db((self.values**2).sum(), ((self.values - self.restored) ** 2).sum()))
+
+    def channel_sqnr_db(self, axis: int) -> Reals:
+        """SQNR of each channel along an axis [dB], however scales are shared; infinite where nothing is lost."""
+        others = tuple(other for other in range(self.values.ndim) if other != axis % self.values.ndim)
+        return _to_db((self.values**2).sum(others), ((self.values - self.restored) ** 2).sum(others))
 
     def __str__(self) -> str:
         kind = "one scale" if self.axis is None else f"{len(self.scales)} scales"
@@ -163,6 +166,12 @@ def _check(values: ArrayLike) -> Reals:
     if bad := int((~np.isfinite(reals)).sum()):
         raise DataError(f"{bad} of {reals.size} values are NaN or infinite; nothing can be quantised to them")
     return reals
+
+
+def _to_db(signal: ArrayLike, noise: ArrayLike) -> Reals:
+    ratio = np.divide(signal, noise, out=np.full(np.shape(noise), np.inf), where=np.asarray(noise) > 0)
+    found: Reals = 10 * np.log10(ratio, out=np.full(np.shape(noise), np.inf), where=ratio > 0)
+    return found
 
 
 def _round_half_away(x: Reals) -> Reals:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinykit.datasets.breakdown import Breakdown, break_down, deal_windows, parts_of, score_by_group
+from tinykit.datasets.breakdown import EVERYONE, Breakdown, break_down, deal_windows, parts_of, score_by_group
 from tinykit.datasets.card import DataCard, card_names, read_card
 from tinykit.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.datasets.digits import load_digits
@@ -40,6 +40,7 @@ def tasks() -> tuple[str, ...]:
 
 
 __all__ = [
+    "EVERYONE",
     "Accuracy",
     "Breakdown",
     "DataCard",

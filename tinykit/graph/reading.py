@@ -23,10 +23,11 @@ _WEIGHTED = (
     "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED TRANSPOSE_CONV SVDF UNIDIRECTIONAL_SEQUENCE_LSTM".split()
 )
 _RANKS = {
-    "CONV_2D": (4, 4), "DEPTHWISE_CONV_2D": (4, 4), "FULLY_CONNECTED": (None, 2), "TRANSPOSE_CONV": (None, 4),
+    "CONV_2D": (4, 4), "DEPTHWISE_CONV_2D": (4, 4), "FULLY_CONNECTED": (None, 2), "TRANSPOSE_CONV": (None, 4, 4),
     "AVERAGE_POOL_2D": (4,), "MAX_POOL_2D": (4,), "SVDF": (2, 2, 2), "UNIDIRECTIONAL_SEQUENCE_LSTM": (None, None),
     "ADD": (None, None), "SUB": (None, None), "MUL": (None, None), "BATCH_MATMUL": (None, None), "PAD": (None, None),
-    "MEAN": (None, None), "SOFTMAX": (None,), "RESHAPE": (None,), "QUANTIZE": (None,), "DEQUANTIZE": (None,),
+    "MEAN": (None, None), "SUM": (None, None), "REDUCE_MAX": (None, None), "REDUCE_MIN": (None, None),
+    "SOFTMAX": (None,), "RESHAPE": (None,), "QUANTIZE": (None,), "DEQUANTIZE": (None,),
     "LOGISTIC": (None,), "TANH": (None,), "CONCATENATION": (None,), "TRANSPOSE": (None, None),
 }  # fmt: skip
 """Inputs an operator cannot do without, with the rank each must have (None: any)."""

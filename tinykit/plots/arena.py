@@ -95,13 +95,12 @@ def plot_operators(graph: ModelGraph, *, instructions: InstructionReport | None 
     if not rows:
         return say_unknown(ax, "the model has no operator")
     counts = [operator.macs for operator in graph.operators]
+    taken = [one.instructions for one in instructions.operators] if instructions else []
+    scale_log(ax.xaxis, 10, max([100, *counts, *taken]) * 6)
     places, height = range(rows), 0.36 if instructions else 0.62
     ax.barh([p - 0.2 * bool(instructions) for p in places], counts, height=height, color=COLOURS["inference"])
-    most = float(max([*counts, 1]))
     if instructions is not None:
-        most = max(most, *(one.instructions for one in instructions.operators))
         _draw_instructions(ax, instructions)
-    scale_log(ax.xaxis, 10, most * 6)
     for place, count in zip(places, counts, strict=True):
         share = f"{count / max(1, graph.macs):.0%}" if count * 200 >= graph.macs else "less than 1%"
         text = f"{count:,} MAC, {share}" if count else "no MAC"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinykit.recommend.ledger import Variant, count_zero_weights, weigh_variant
-from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, sweep_periods
+from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, look_hot, sweep_periods
 from tinykit.recommend.sizes import ModelSizes, measure_sizes
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "count_zero_weights",
     "find_period",
     "look_ahead",
+    "look_hot",
     "measure_sizes",
     "sweep_periods",
     "weigh_variant",

@@ -11,16 +11,27 @@ from tinykit.runtime.session import (
     missing_operators,
     run,
 )
-from tinykit.runtime.verify import Comparison, Verification, sample_inputs, verify
+from tinykit.runtime.verify import (
+    Answers,
+    Comparison,
+    Verification,
+    collect_answers,
+    compare_answers,
+    sample_inputs,
+    verify,
+)
 
 __all__ = [
     "ENGINES",
+    "Answers",
     "Comparison",
     "RecordedArena",
     "SameProof",
     "Session",
     "TensorInfo",
     "Verification",
+    "collect_answers",
+    "compare_answers",
     "dequantise",
     "measure_arena",
     "missing_operators",
