@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.models import Net, residual, small_cnn
+from tests.test_arena import random_graph
 from tinykit.arena import list_buffers, plan_greedily, plan_offline, predict_arena, with_offline_plan
 from tinykit.arena.plan import Buffer, place_in_order
 from tinykit.cli import main
@@ -53,6 +54,18 @@ def test_what_is_optimal_stays(model):
     graph = read(model)
     assert plan_offline(graph).head_bytes == predict_arena(graph).head_bytes
     assert prove_same(model, with_offline_plan(graph, plan_offline(graph))).equal
+
+
+def test_made_graphs_never_get_worse_and_stay_the_same_model():
+    graphs = [read(random_graph(seed)) for seed in range(60)]
+    better = [one for one in graphs if plan_offline(one).head_bytes < predict_arena(one).head_bytes]
+    assert all(plan_offline(one).head_bytes <= predict_arena(one).head_bytes for one in graphs)
+    assert better
+    for graph in better[:4]:
+        plan = plan_offline(graph, runtime="tflm-reference")
+        proof = prove_same(graph.data, with_offline_plan(graph, plan))
+        assert proof.equal
+        assert proof.after.head_bytes == plan.head_bytes
 
 
 def test_a_partial_plan_is_completed_by_the_planner():
