@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from tinykit.arena.plan import ArenaPlan, Buffer, list_buffers, place_in_order, plan_greedily
@@ -17,6 +18,36 @@ from tinykit.graph import ModelGraph, write_offline_offsets
 _TRIES = 200
 _MOST_BUFFERS = 256
 """Beyond that many buffers the search does not go on from the ordered plans: a placement takes time squared."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaComparison:
+    """The greedy plan of a model's head and the offline one, buffers in the same order.
+
+    Parameters
+    ----------
+    graph, runtime, core : what was asked. greedy : as TFLM would plan alone. offline : of `plan_offline`.
+    """
+
+    graph: ModelGraph
+    runtime: str
+    core: str
+    greedy: ArenaPlan
+    offline: ArenaPlan
+
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes of head that the offline plan saves, 0 or more."""
+        return self.greedy.head_bytes - self.offline.head_bytes
+
+
+def compare_plans(
+    graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4"
+) -> ArenaComparison:
+    """Both plans of a model for a runtime and core; a plan that the file holds already does not count."""
+    buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
+    greedy = plan_greedily(buffers, len(graph.operators) + 1)
+    return ArenaComparison(graph, runtime, core, greedy, plan_offline(graph, runtime=runtime, core=core))
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinykit.panels.arena import ArenaPanel
 from tinykit.panels.design import DesignPanel
 from tinykit.panels.fit import FitPanel
 from tinykit.panels.grid import GridPanel
@@ -13,6 +14,7 @@ from tinykit.panels.sparsity import SparsityPanel
 from tinykit.panels.subject import SubjectPanel
 
 __all__ = [
+    "ArenaPanel",
     "DesignPanel",
     "FitPanel",
     "GridPanel",
