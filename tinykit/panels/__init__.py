@@ -8,6 +8,7 @@ from tinykit.panels.fit import FitPanel
 from tinykit.panels.grid import GridPanel
 from tinykit.panels.heat import HeatPanel
 from tinykit.panels.lsb import LsbPanel
+from tinykit.panels.npu import NpuPanel
 from tinykit.panels.power import PowerPanel
 from tinykit.panels.shell import Panel
 from tinykit.panels.sparsity import SparsityPanel
@@ -20,6 +21,7 @@ __all__ = [
     "GridPanel",
     "HeatPanel",
     "LsbPanel",
+    "NpuPanel",
     "Panel",
     "PowerPanel",
     "SparsityPanel",

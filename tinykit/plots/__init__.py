@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinykit.plots.accelerated import plot_npu
 from tinykit.plots.arena import plot_arena, plot_operators
 from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
 from tinykit.plots.memory import plot_fit, plot_fit_all
@@ -28,6 +29,7 @@ __all__ = [
     "plot_junction",
     "plot_life",
     "plot_lsb",
+    "plot_npu",
     "plot_operators",
     "plot_per_subject",
     "plot_pruning",
