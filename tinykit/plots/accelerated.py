@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from matplotlib.axes import Axes
 
 from tinykit.npu import NpuReport
@@ -13,21 +15,18 @@ _MOST_BARS = 32
 
 @styled
 def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
-    """Cycles of each pass as Vela schedules it, in order; passes below half a percent are summed up in one bar.
+    """Cycles as Vela schedules them, in order: equal passes that follow each other are one bar, and those below half a
+    percent are summed up in the last.
 
     Parameters
     ----------
     report : of `compile_for_npu`. ax : None for a new figure.
     """
-    shown = [one for one in report.layers if one.cycles >= _LEAST_SHARE * report.cycles][:_MOST_BARS]
-    ax = new_axes(ax, 7.0, 1.3 + 0.24 * (len(shown) + 1))
-    if not shown:
+    bars = _list_bars(report)
+    ax = new_axes(ax, 7.0, 1.3 + 0.24 * len(bars))
+    if not bars:
         return say_unknown(ax, "no pass runs on the NPU")
-    rest = sum(one.cycles for one in report.layers) - sum(one.cycles for one in shown)
-    names = [plain(f"{number} {one.operator}", 26) for number, one in enumerate(shown)]
-    counts = [one.cycles for one in shown]
-    if rest:
-        names, counts = [*names, "all others"], [*counts, rest]
+    names, counts = [name for name, _ in bars], [count for _, count in bars]
     places = range(len(counts))
     ax.barh(places, counts, height=0.66, color=COLOURS["inference"])
     for place, count in zip(places, counts, strict=True):
@@ -37,3 +36,15 @@ def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
     ax.set_title(f"{report.accelerator}, {report.memory_mode}: {report.cycles:,} cycles")
     note(ax, "compiled: Vela's estimate")
     return ax
+
+
+def _list_bars(report: NpuReport) -> list[tuple[str, int]]:
+    """(name, cycles) of the bars."""
+    bars = []
+    for (operator, cycles), same in itertools.groupby(report.layers, key=lambda one: (one.operator, one.cycles)):
+        passes = len(list(same))
+        name = plain(operator, 20) + (f" × {passes}" if passes > 1 else "")
+        bars.append((name, passes * cycles))
+    shown = [bar for bar in bars if bar[1] >= _LEAST_SHARE * report.cycles][:_MOST_BARS]
+    rest = sum(count for _, count in bars) - sum(count for _, count in shown)
+    return [*shown, ("all others", rest)] if rest else shown
