@@ -64,6 +64,7 @@ def keep_conversion(
     """
     choices = {"precision": made.precision, "representative": made.samples} if recipe is None else recipe
     results = {"quantisation": made.quantisation, "notes": list(made.notes)}
+    record = replace(record, tools=record.tools or tool_versions())
     return record.with_stage(Stage(name, f"{name}.tflite", "", parent, choices, results), made.model)
 
 

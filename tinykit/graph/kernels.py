@@ -37,7 +37,8 @@ class Kernel:
         return self.zeros / self.values.size if self.values.size else 0.0
 
     def __str__(self) -> str:
-        scales = f", {len(self.scales)} scales" if self.scales else ""
+        count = len(self.scales)
+        scales = ", one scale" if count == 1 else f", {count} scales" if count else ""
         return f"{self.name}: {self.values.size:,} {self.values.dtype} weights, {self.sparsity:.1%} zeros{scales}"
 
 

@@ -41,10 +41,11 @@ class LsbPanel(Panel[Comparison]):
     def tell(self, result: Comparison) -> Iterable[tuple[str, str]]:
         """Agreement and where differences come from."""
         top1 = "no vector" if result.top1_agreement is None else f"{result.top1_agreement:.1%} of samples"
-        yield "outputs equal", f"{result.fraction_equal:.2%}, the others at most {result.max_difference} LSB apart"
+        counted = sum(result.histogram.values())
+        yield "outputs equal", f"{result.fraction_equal:.2%} of {counted:,}, others {result.max_difference} LSB at most"
         yield "same class first", top1
         yield "why", result.explanation
 
     def summarise(self, result: Comparison) -> str:
         """Agreement in short."""
-        return f"{result.fraction_equal:.1%} equal, max {result.max_difference} LSB"
+        return f"{result.fraction_equal:.2%} equal, max {result.max_difference} LSB"

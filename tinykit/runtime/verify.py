@@ -49,7 +49,7 @@ class Comparison:
 
     def __str__(self) -> str:
         top1 = "" if self.top1_agreement is None else f", top-1 agrees {self.top1_agreement:.1%}"
-        return f"{self.reference}: {self.fraction_equal:.1%} equal, max {self.max_difference} LSB{top1}"
+        return f"{self.reference}: {self.fraction_equal:.2%} equal, max {self.max_difference} LSB{top1}"
 
 
 @dataclass(frozen=True, slots=True)
