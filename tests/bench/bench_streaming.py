@@ -1,8 +1,8 @@
 """MLPerf Tiny v1.3 streaming wake word: mean power predicted from documents against the measured one.
 
 Run state: the power the same board drew in the same round with the four other models, by the affine law to the slower
-clock. Idle state: the data sheet's SLEEP current with the DMA controller on. No figure is tuned per row, but this set-up
-was settled after a first one had been seen to miss: take the errors as in-sample.
+clock. Idle state: the data sheet's SLEEP current with the DMA controller on. No figure is tuned per row, but this
+set-up was settled after a first one had been seen to miss: take the errors as in-sample.
 """
 
 from __future__ import annotations

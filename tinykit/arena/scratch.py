@@ -17,7 +17,9 @@ _DSP_CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 _MVE_CHANNEL_BLOCK = 124
 
 
-def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str) -> tuple[tuple[int, ...], ...]:
+def list_scratch_bytes(
+    graph: ModelGraph, runtime: str, core: str, *, older: bool = False
+) -> tuple[tuple[int, ...], ...]:
     """Sizes in bytes of the scratch buffers each operator asks for, in operator order.
 
     Parameters
@@ -25,8 +27,20 @@ def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str) -> tuple[tupl
     graph : the model.
     runtime : "tflm-cmsis-nn" or "tflm-reference".
     core : lower-case Arm name, such as "cortex-m55".
+    older : as CMSIS-NN before its depthwise 3 × 3 kernel went without a buffer on cores with the DSP extension
+        (kws on an nRF52840: 24,164 bytes, with today's kernels 22,820).
     """
-    return tuple(_operator_scratch(graph, operator, runtime, core) for operator in graph.operators)
+    sizes = tuple(_operator_scratch(graph, operator, runtime, core) for operator in graph.operators)
+    if not older or runtime != "tflm-cmsis-nn" or core not in _DSP_CORES:
+        return sizes
+    pairs = zip(graph.operators, sizes, strict=True)
+    return tuple(size or _older_depthwise(graph, operator) for operator, size in pairs)
+
+
+def _older_depthwise(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+    if operator.name != "DEPTHWISE_CONV_2D" or operator.depth_multiplier != 1:
+        return ()
+    return (2 * math.prod(graph.tensors[operator.inputs[1]].shape[1:]),)
 
 
 def _operator_scratch(graph: ModelGraph, operator: Operator, runtime: str, core: str) -> tuple[int, ...]:

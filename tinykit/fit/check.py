@@ -21,6 +21,8 @@ from tinykit.errors import (
     UnknownRuntimeError,
     name_nearest,
 )
+from tinykit.fit.accelerated import RUNTIME as NPU_RUNTIME
+from tinykit.fit.accelerated import check_on_npu
 from tinykit.fit.advise import advise
 from tinykit.fit.judge import judge
 from tinykit.fit.placing import place_in_flash, place_in_ram
@@ -32,7 +34,7 @@ from tinykit.quantity import Estimate
 from tinykit.runtime import measure_arena
 
 _T = TypeVar("_T")
-_NAMED_RUNTIMES = (*RUNTIMES, "ethos-u")
+_NAMED_RUNTIMES = (*RUNTIMES, NPU_RUNTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def check_fit_all(
 def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     runtime = setting.runtime or default_runtime(board.core)
     clock_hz = setting.clock_hz or board.clock_hz
+    if runtime == NPU_RUNTIME:
+        return check_on_npu(graph, board, clock_hz=clock_hz, reserve=setting.reserve)
     arena = _try(lambda: predict_arena(graph, runtime=runtime, core=board.core))
     flash = _try(lambda: predict_flash(graph, runtime=runtime, core=board.core, build=setting.build).total)
     refusal, recorded_head = _ask_engine(graph, runtime, setting.use_engine)

@@ -2,7 +2,18 @@
 
 from tinykit.graph.kernels import Kernel, list_kernels
 from tinykit.graph.lint import lint
+from tinykit.graph.metadata import write_metadata, write_offline_offsets
 from tinykit.graph.model import ModelGraph, Operator, Tensor
 from tinykit.graph.reading import read
 
-__all__ = ["Kernel", "ModelGraph", "Operator", "Tensor", "lint", "list_kernels", "read"]
+__all__ = [
+    "Kernel",
+    "ModelGraph",
+    "Operator",
+    "Tensor",
+    "lint",
+    "list_kernels",
+    "read",
+    "write_metadata",
+    "write_offline_offsets",
+]

@@ -86,6 +86,8 @@ class ModelGraph:
         "mixed".
     subgraphs : number of subgraphs in the file; only the first is read.
     metadata : names of the metadata entries.
+    offline_offsets : offset in the arena of each tensor that the file plans itself, -1 where TFLM plans it; empty
+        without an offline plan.
     """
 
     path: str
@@ -99,6 +101,7 @@ class ModelGraph:
     precision: str
     subgraphs: int = 1
     metadata: tuple[str, ...] = ()
+    offline_offsets: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def macs(self) -> int:

@@ -10,6 +10,7 @@ from tinykit.errors import ModelError
 from tinykit.graph import schema
 from tinykit.graph.flatbuffer import FlatBuffer, Table
 from tinykit.graph.macs import count_macs
+from tinykit.graph.metadata import read_offline_offsets
 from tinykit.graph.model import ModelGraph, Operator, Tensor
 
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
@@ -73,6 +74,7 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
         precision=_classify_precision(operators, tensors),
         subgraphs=len(subgraphs),
         metadata=tuple(table.text(schema.Metadata.NAME) for table in model.tables(schema.Model.METADATA)),
+        offline_offsets=read_offline_offsets(model, len(tensors)),
     )
 
 

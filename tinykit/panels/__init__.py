@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinykit.panels.arena import ArenaPanel
 from tinykit.panels.clocks import ClockPanel
 from tinykit.panels.cloud import CloudPanel
 from tinykit.panels.design import DesignPanel
@@ -9,6 +10,7 @@ from tinykit.panels.fit import FitPanel
 from tinykit.panels.grid import GridPanel
 from tinykit.panels.heat import HeatPanel
 from tinykit.panels.lsb import LsbPanel
+from tinykit.panels.npu import NpuPanel
 from tinykit.panels.power import PowerPanel
 from tinykit.panels.shell import Panel
 from tinykit.panels.sparsity import SparsityPanel
@@ -16,6 +18,7 @@ from tinykit.panels.subject import SubjectPanel
 from tinykit.panels.timeline import TimelinePanel
 
 __all__ = [
+    "ArenaPanel",
     "ClockPanel",
     "CloudPanel",
     "DesignPanel",
@@ -23,6 +26,7 @@ __all__ = [
     "GridPanel",
     "HeatPanel",
     "LsbPanel",
+    "NpuPanel",
     "Panel",
     "PowerPanel",
     "SparsityPanel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tinykit.plots.accelerated import plot_npu
 from tinykit.plots.arena import plot_arena, plot_operators
 from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado
 from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
@@ -31,6 +32,7 @@ __all__ = [
     "plot_life",
     "plot_lines",
     "plot_lsb",
+    "plot_npu",
     "plot_offload",
     "plot_operators",
     "plot_per_subject",

@@ -1,5 +1,6 @@
 """The real TFLM interpreter, in a child process: outputs, arena, missing operators, accuracy, agreement with LiteRT."""
 
+from tinykit.runtime.proof import SameProof, prove_same
 from tinykit.runtime.scoring import dequantise, predictions, quantise_input, score, to_input
 from tinykit.runtime.session import (
     ENGINES,
@@ -25,6 +26,7 @@ __all__ = [
     "Answers",
     "Comparison",
     "RecordedArena",
+    "SameProof",
     "Session",
     "TensorInfo",
     "Verification",
@@ -34,6 +36,7 @@ __all__ = [
     "measure_arena",
     "missing_operators",
     "predictions",
+    "prove_same",
     "quantise_input",
     "run",
     "sample_inputs",
