@@ -32,7 +32,7 @@ class Bar:
             self.close()
             from tqdm.auto import tqdm
 
-            hidden = False if "ipykernel" in sys.modules else None  # None: hidden unless stderr is a terminal
+            hidden = False if _in_notebook() else None  # None: hidden unless stderr is a terminal
             self._bar, self._stage = tqdm(total=total, desc=stage, leave=False, disable=hidden), stage
         self._bar.update(step - self._bar.n)
         self._bar.set_postfix_str(text, refresh=False)
@@ -44,3 +44,9 @@ class Bar:
         if self._bar is not None:
             self._bar.close()
         self._bar, self._stage = None, ""
+
+
+def _in_notebook() -> bool:
+    """Whether this process is a notebook's kernel; merely having ipykernel imported does not make it one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
