@@ -10,8 +10,8 @@ import textwrap
 import pytest
 
 import tinykit.boards as catalogue
-from tinykit.boards import board, boards, read_board
-from tinykit.errors import FactError, UnknownBoardError
+from tinykit.boards import board, boards, find_board, read_board
+from tinykit.errors import FactError, ParameterError, UnknownBoardError
 from tinykit.quantity import BASES
 
 # Largest contiguous internal RAM [byte], worked out bank by bank from the vendors' memory maps
@@ -387,3 +387,11 @@ def test_a_file_that_is_no_file(tmp_path, write):
         read_board(tmp_path)
     with pytest.raises(FactError, match="not valid TOML"):
         read_board(write("id = "))
+
+
+def test_every_door_takes_a_board_or_its_id_and_nothing_else():
+    l4r5 = board("nucleo-l4r5zi")
+    assert find_board(l4r5) is l4r5
+    assert find_board("nucleo-l4r5zi") is l4r5
+    with pytest.raises(ParameterError, match="give a catalogue id"):
+        find_board(None)

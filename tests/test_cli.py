@@ -217,7 +217,7 @@ class TestBudget:
     def test_text(self, tell, model):
         status, out, _ = tell("budget", model, "--board", "nucleo-l4r5zi", "--battery", "cr2032", "--period", "10")
         assert status == 0
-        for figure in ("latency", "duty cycle", "average power", "battery life", "junction", "highest ambient"):
+        for figure in ("latency", "duty cycle", "average power", "battery life", "junction", "ambient at Tj limit"):
             assert re.search(rf"^{figure}\s+\S", out, re.MULTILINE), figure
 
     def test_json(self, tell, model):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.models import Net
+from tests.models import Net, small_cnn
 from tinykit.boards import board as find_board
 from tinykit.boards import boards
 from tinykit.errors import ParameterError, UnknownBoardError, UnknownRuntimeError
@@ -181,3 +181,11 @@ def test_the_whole_catalogue_is_fast():
         predict_latency(graph, core=board.core, clock_hz=1e8, board=board)
     assert time.perf_counter() - started < 0.1
     assert len(known) > 40
+
+
+def test_a_core_the_board_lacks_and_a_version_that_is_none_are_refused():
+    shapes = read(small_cnn())
+    with pytest.raises(ParameterError, match="nucleo-l4r5zi has no core 'cortex-m7'; its cores: cortex-m4"):
+        predict_latency(shapes, core="cortex-m7", clock_hz=1e8, board="nucleo-l4r5zi")
+    with pytest.raises(ParameterError, match="runtime version 'banana' is no number"):
+        predict_latency(shapes, core="cortex-m7", clock_hz=1e8, runtime="x-cube-ai", runtime_version="banana")

@@ -246,3 +246,13 @@ def test_arrays_are_scalars_one_by_one(law, array, rest):
 def test_bad_figures_are_refused(h743, arguments, said):
     with pytest.raises(ParameterError, match=said):
         check_heat(h743, **arguments)
+
+
+@pytest.mark.parametrize("ambient_c", [25.0, 60.0, 75.0])
+def test_no_ambient_below_the_low_end_of_the_limit_is_too_hot(ambient_c: float) -> None:
+    budget = budget_power("nucleo-h743zi2", 1.0, period_s=1.0, ambient_c=ambient_c)
+    report = check_heat("nucleo-h743zi2", budget)
+    assert report.t_junction_c is not None
+    assert report.t_ambient_max_c is not None
+    if ambient_c < report.t_ambient_max_c.low:
+        assert report.verdict in ("ok", "tight"), report.reasons

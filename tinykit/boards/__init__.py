@@ -41,7 +41,7 @@ from functools import cache
 
 from tinykit.boards.reading import read_board
 from tinykit.boards.record import EXTERNAL_RAM_KINDS, Board, Core, PowerRange, Region, RunPoint, Window
-from tinykit.errors import FactError, UnknownBoardError, name_nearest
+from tinykit.errors import FactError, ParameterError, UnknownBoardError, name_nearest
 from tinykit.facts import shipped_path
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "Window",
     "board",
     "boards",
+    "find_board",
     "read_board",
 ]
 
@@ -71,6 +72,20 @@ def board(name: str) -> Board:
             "`tinykit boards` lists them all; a board of your own is a TOML file for `read_board` or --board-file"
         )
     return _load(name)
+
+
+def find_board(target: Board | str) -> Board:
+    """The board itself, or the catalogue's of that id: what every function that takes a board accepts.
+
+    Raises
+    ------
+    UnknownBoardError : no board of that id. ParameterError : neither a board nor an id.
+    """
+    if isinstance(target, Board):
+        return target
+    if isinstance(target, str):
+        return board(target)
+    raise ParameterError(f"board {target!r}: give a catalogue id, such as 'nucleo-l4r5zi', or a Board")
 
 
 @cache

@@ -7,7 +7,7 @@ from tinykit.cli.documents import describe_model
 from tinykit.cli.models import Options, open_model
 from tinykit.cli.text import say, say_json, say_table, show, show_short
 from tinykit.errors import ParameterError
-from tinykit.fit import FitReport, Reserve, check_fit_all
+from tinykit.fit import FitReport, Reserve, check_fit, check_fit_all
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime, predict_latency
 from tinykit.power import PowerBudget, budget_power
@@ -55,17 +55,22 @@ def budget(options: Options) -> int:
         run_current_a=options.run_current,
     )
     heat = check_heat(target, plan)
+    memory = check_fit(graph, target, runtime=options.runtime, clock_hz=options.clock)
     trace = read_trace(options.trace) if options.trace else None
     rows = compare_trace(trace, plan) if trace else ()
     if options.json:
         measured = {"trace": trace.to_json(), "comparison": [row.to_json() for row in rows]} if trace else {}
-        say_json({"latency_s": latency.to_json(), **plan.to_json(), **heat.to_json(), **measured})
-        return 0
-    say(f"{target.id}, one inference every {format_quantity(options.period, 's')}, {options.ambient:g} °C")
-    _say_budget(latency, plan, heat)
+        verdict = {"fit_verdict": memory.verdict, "latency_s": latency.to_json()}
+        say_json({**verdict, **plan.to_json(), **heat.to_json(), **measured})
+        return _status(memory, heat)
+    _say_budget(latency, plan, heat, memory)
     if rows:
         say_table(("measured", "budget", "trace", "verdict"), [_compared(row) for row in rows])
-    return 0
+    return _status(memory, heat)
+
+
+def _status(memory: FitReport, heat: ThermalReport) -> int:
+    return int(memory.verdict == "does_not_fit" or heat.verdict == "too hot")
 
 
 def _compared(row: Comparison) -> tuple[str, ...]:
@@ -73,7 +78,11 @@ def _compared(row: Comparison) -> tuple[str, ...]:
     return (row.figure, *("unknown" if one is None else format_quantity(one, row.unit) for one in figures), row.verdict)
 
 
-def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport) -> None:
+def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport, memory: FitReport) -> None:
+    volts = f"{plan.supply_v:g} V" if plan.supply_v else "supply unknown"
+    period = format_quantity(plan.period_s, "s")
+    say(f"{plan.board.id}, {volts}, one inference every {period}, {plan.ambient_c:g} °C")
+    say(f"memory: {memory.verdict.replace('_', ' ')}; heat: {heat.verdict}")
     figures = {
         "latency": latency,
         "energy per inference": plan.energy_per_inference_j,
@@ -82,7 +91,7 @@ def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport) -> No
         "energy per day": plan.energy_per_day_j,
         "battery life": plan.battery_life_s,
         "junction": heat.t_junction_c,
-        "highest ambient": heat.t_ambient_max_c,
+        "ambient at Tj limit": heat.t_ambient_max_c,
     }
     say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
     say(*(f"- {line}" for line in (*plan.findings, *plan.unknown, *heat.reasons)))

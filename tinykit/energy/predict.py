@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from tinykit.boards import Board, PowerRange, RunPoint
+from tinykit.boards import Board, PowerRange, RunPoint, find_board
 from tinykit.energy.inputs import as_estimate, load_constants
 from tinykit.energy.laws import energy_per_inference
 from tinykit.energy.scaling import activity_factor, clock_ratio, like_reference, scale_supply
@@ -15,7 +15,7 @@ from tinykit.quantity import Estimate, Fact, propagate
 
 
 def predict_run_current(
-    board: Board,
+    board: Board | str,
     *,
     clock_hz: float | None = None,
     supply_v: float | None = None,
@@ -36,12 +36,13 @@ def predict_run_current(
     UnknownFactError : the board has no run current and none is given.
     ParameterError : a value is out of range.
     """
+    target = find_board(board)
     if run_current_a is not None:
         return as_estimate(run_current_a, "A", "run current", low=1e-9, high=10.0)
-    clock = board.run_clock_hz or board.clock_hz if clock_hz is None else check_clock(clock_hz)
-    supply = _supply_of(board) if supply_v is None else check_supply(supply_v)
-    current = _own_current(board, clock, supply) or _measured_current(board, clock, supply)
-    return _stated_current(board, clock, supply) if current is None else current
+    clock = target.run_clock_hz or target.clock_hz if clock_hz is None else check_clock(clock_hz)
+    supply = _supply_of(target) if supply_v is None else check_supply(supply_v)
+    current = _own_current(target, clock, supply) or _measured_current(target, clock, supply)
+    return _stated_current(target, clock, supply) if current is None else current
 
 
 def _own_current(board: Board, clock: float | None, supply: float | None) -> Estimate | None:
@@ -62,7 +63,7 @@ def _own_current(board: Board, clock: float | None, supply: float | None) -> Est
 
 def predict_energy(
     latency: Estimate | float,
-    board: Board,
+    board: Board | str,
     *,
     clock_hz: float | None = None,
     supply_v: float | None = None,
@@ -83,9 +84,10 @@ def predict_energy(
     UnknownFactError : the board has no run current or no supply voltage, and none is given.
     ParameterError : a value is negative, NaN or absurd.
     """
+    target = find_board(board)
     time = as_estimate(latency, "s", "latency", high=1e5)
-    current = predict_run_current(board, clock_hz=clock_hz, supply_v=supply_v, run_current_a=run_current_a)
-    supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)
+    current = predict_run_current(target, clock_hz=clock_hz, supply_v=supply_v, run_current_a=run_current_a)
+    supply = supply_voltage(target) if supply_v is None else check_supply(supply_v)
     source = f"E = V I t at {supply:g} V; I: {current.source}; t: {time.source}"
     basis = "modelled" if run_current_a is None else "measured"
     return propagate(

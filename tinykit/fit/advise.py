@@ -7,6 +7,8 @@ from tinykit.fit.verdict import TIGHT_MARGIN, RegionUse
 from tinykit.graph import ModelGraph
 from tinykit.quantity import format_quantity
 
+_TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels whose time is known",)
+
 
 def advise(
     graph: ModelGraph, arena: ArenaEstimate | None, uses: tuple[RegionUse, ...], runtime: str
@@ -14,7 +16,8 @@ def advise(
     """Advice for the memories that are tight or too small; none where all have room."""
     scarce = {held for use in uses if use.margin < TIGHT_MARGIN for held in use.holds}
     on_arena = advise_on_arena(graph, arena) if arena and scarce & {"arena", "stack and application"} else ()
-    return on_arena + (advise_on_flash(graph, runtime) if "model" in scarce else ())
+    on_flash = advise_on_flash(graph, runtime) if "model" in scarce else ()
+    return on_arena + on_flash + (_TO_INT8 if graph.precision == "float32" else ())
 
 
 def advise_on_arena(graph: ModelGraph, arena: ArenaEstimate) -> tuple[str, ...]:
@@ -45,8 +48,6 @@ def _has_gaps(arena: ArenaEstimate) -> bool:
 def advise_on_flash(graph: ModelGraph, runtime: str) -> tuple[str, ...]:
     """What would make the image smaller."""
     advice = []
-    if graph.precision == "float32":
-        advice.append("convert to int8: a quarter of the weight bytes")
     if runtime == "tflm-cmsis-nn" and graph.precision == "int8":
         advice.append("register int8-only kernels (Register_…_INT8): 3 to 27 KiB less code on the networks linked")
     advice.append("build with -Os: smaller kernels, at the price of time")

@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from tinykit.arena import ArenaEstimate, predict_arena
-from tinykit.boards import EXTERNAL_RAM_KINDS, Board
-from tinykit.boards import board as find_board
+from tinykit.boards import EXTERNAL_RAM_KINDS, Board, find_board
 from tinykit.boards import boards as all_boards
 from tinykit.energy import predict_energy
 from tinykit.errors import (
@@ -82,12 +81,11 @@ def check_fit(graph: ModelGraph, board: Board | str, **setting: object) -> FitRe
     UnknownBoardError : no such board. UnknownRuntimeError : no runtime of that name at all; one without evidence
     for the core reads `unknown`. ParameterError : a setting out of range.
     """
-    target = find_board(board) if isinstance(board, str) else board
-    return _check(graph, target, Setting(**setting))  # type: ignore[arg-type]
+    return _check(graph, find_board(board), Setting(**setting))  # type: ignore[arg-type]
 
 
 def check_fit_all(
-    graph: ModelGraph, boards: Iterable[Board] | None = None, **setting: object
+    graph: ModelGraph, boards: Iterable[Board | str] | None = None, **setting: object
 ) -> tuple[FitReport, ...]:
     """The fit check on many boards, the engine asked once for all of them.
 
@@ -98,7 +96,8 @@ def check_fit_all(
     setting : as in `check_fit`.
     """
     chosen = Setting(**setting)  # type: ignore[arg-type]
-    return tuple(_check(graph, board, chosen) for board in (all_boards() if boards is None else boards))
+    wanted = all_boards() if boards is None else boards
+    return tuple(_check(graph, find_board(board), chosen) for board in wanted)
 
 
 def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
@@ -106,33 +105,35 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     clock_hz = setting.clock_hz or board.clock_hz
     if runtime == NPU_RUNTIME:
         return check_on_npu(graph, board, clock_hz=clock_hz, reserve=setting.reserve)
-    arena = _try(lambda: predict_arena(graph, runtime=runtime, core=board.core))
-    flash = _try(lambda: predict_flash(graph, runtime=runtime, core=board.core, build=setting.build).total)
+    arena, _ = _try(lambda: predict_arena(graph, runtime=runtime, core=board.core))
+    flash, _ = _try(lambda: predict_flash(graph, runtime=runtime, core=board.core, build=setting.build).total)
     refusal, recorded_head = _ask_engine(graph, runtime, setting.use_engine)
     arena = _with_evidence(arena, recorded_head, _reference_head(graph)) if arena else None
     ram = place_in_ram(board, arena.to_start, setting.reserve) if arena else ()
     code = place_in_flash(board, int(flash.value), setting.reserve) if flash else ()
-    latency = _latency(graph, board, setting, runtime=runtime, clock_hz=clock_hz, ram=ram)
+    latency, slow = _latency(graph, board, setting, runtime=runtime, clock_hz=clock_hz, ram=ram)
+    energy, dear = _try(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
     verdict, reasons = judge(arena, ram, flash, code)
+    unknown = tuple(f"{what} unknown: {why}" for what, why in (("latency", slow), ("energy", dear)) if why)
     return FitReport(
         graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
         verdict=DOES_NOT_FIT if refusal else verdict,
         arena_bytes=arena.used if arena else None,
         flash_bytes=flash,
         latency_s=latency,
-        energy_per_inference_j=_try(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else None,
+        energy_per_inference_j=energy,
         regions=(*ram, *code),
-        reasons=(refusal, *reasons) if refusal else reasons,
+        reasons=(*((refusal,) if refusal else ()), *reasons, *unknown),
         advice=advise(graph, arena, (*ram, *code), runtime),
     )  # fmt: skip
 
 
-def _try(compute: Callable[[], _T]) -> _T | None:
-    """A prediction, or None where there is no evidence for one."""
+def _try(compute: Callable[[], _T]) -> tuple[_T | None, str]:
+    """A prediction, or None and why there is no evidence for one."""
     try:
-        return compute()
-    except (UnknownRuntimeError, UnknownFactError):
-        return None
+        return compute(), ""
+    except (UnknownRuntimeError, UnknownFactError) as error:
+        return None, str(error).partition("\n")[0]
 
 
 def _latency(
@@ -143,9 +144,9 @@ def _latency(
     runtime: str,
     clock_hz: float | None,
     ram: tuple[RegionUse, ...],
-) -> Estimate | None:
+) -> tuple[Estimate | None, str]:
     if clock_hz is None:
-        return None
+        return None, f"the clock of {board.id} is not on record"
     external = ram[0].kind if ram and ram[0].kind in EXTERNAL_RAM_KINDS else None
     return _try(
         lambda: predict_latency(

@@ -38,10 +38,13 @@ def _judge_ram(arena: ArenaEstimate | None, ram: tuple[RegionUse, ...]) -> tuple
     left = format_quantity(worst.margin_bytes, "byte")
     if use.kind in EXTERNAL_RAM_KINDS:
         return TIGHT, f"arena of {need} only in external {use.name}: slower, by how much is not known for this board"
-    where = f"{use.name}:" if worst.name == use.name else f"{use.name}, stack and application in {worst.name}:"
-    if worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes:
-        return TIGHT, f"arena of {need} in {where} only {left} left in {worst.name}"
-    return FITS, f"arena of {need} in {where} {left} left in {worst.name}"
+    tight = worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes
+    if len(ram) > 1:
+        beside = f"{format_quantity(use.margin_bytes, 'byte')} left; stack and application in {ram[1].name}"
+        text = f"arena of {need} in {use.name}: {beside}, {format_quantity(ram[1].margin_bytes, 'byte')} left"
+        return (TIGHT if tight else FITS), text
+    text = f"arena of {need} in {use.name}: {'only ' if tight else ''}{left} left in {use.name}"
+    return (TIGHT if tight else FITS), text
 
 
 def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[str, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from tinykit.boards import Board
-from tinykit.boards import board as find_board
+from tinykit.boards import Board, find_board
 from tinykit.errors import ParameterError, UnknownRuntimeError
 from tinykit.latency.cycles import shipped_profile
-from tinykit.latency.effects import ARCHITECTURE, POOLS, Case, proxy_of, row_noise
+from tinykit.latency.effects import POOLS, Case, proxy_of, row_noise, unseen_spread
 from tinykit.latency.instructions import TO_80, InstructionReport, Model, counted_combinations, normalise_build
 from tinykit.latency.instructions import predict_instructions as count_instructions
 from tinykit.latency.own import OwnShift, shift_of
@@ -55,24 +55,34 @@ def predict_latency(
 
     Raises
     ------
-    ParameterError : clock not a finite number above 0, unknown build, board without such a region.
+    ParameterError : clock not a finite number above 0, unknown build, a version that is no number, a board without
+        such a core or region.
     UnknownBoardError : no such board.
     UnknownRuntimeError : no evidence for this core, runtime or precision.
     """
     clock = _check_clock(clock_hz)
     name = default_runtime(core) if runtime is None else runtime
     _check_known(name, core)
-    found = find_board(board) if isinstance(board, str) else board
+    found = None if board is None else find_board(board)
+    _check_case(found, core, runtime_version)
     case = Case(core, name, runtime_version or "", found.id if found else "", normalise_build(build))
     report = _instructions_for(model, case)
     cycles, spread = shipped_profile(case).cycles(report.families)
     macs = sum(operator.macs for operator in report.operators)
-    extra = ARCHITECTURE[POOLS[name]]
+    extra = unseen_spread(name, core)
     shift, doubt = _EXTERNAL if _is_external(found, arena_region) else (0.0, 0.0)
     own = shift_of(case, spread)
     width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), extra, doubt)
     value, factor = cycles * math.exp(shift + own.log_factor) / clock, math.exp(width)
     return Estimate(value, value / factor, value * factor, "s", "modelled", name, _cite(case, report) + _cite_own(own))
+
+
+def _check_case(board: Board | None, core: str, version: str | None) -> None:
+    if board is not None and core not in [one.name for one in board.cores]:
+        names = ", ".join(one.name for one in board.cores)
+        raise ParameterError(f"{board.id} has no core {core!r}; its cores: {names}")
+    if version and not re.match(r"v?\d", version):
+        raise ParameterError(f"runtime version {version!r} is no number; give it as '8.1.0', or leave it out")
 
 
 def known_runtimes(core: str) -> tuple[str, ...]:

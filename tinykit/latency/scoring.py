@@ -11,7 +11,7 @@ import numpy as np
 
 from tinykit.latency.calibrating import Measured, fit_effects
 from tinykit.latency.cycles import profile_of
-from tinykit.latency.effects import ARCHITECTURE, POOLS
+from tinykit.latency.effects import POOLS, unseen_spread
 from tinykit.latency.instructions import TO_80
 
 LEAST_MACS = 100_000
@@ -66,7 +66,7 @@ def leave_architectures_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
                 if row.architecture == architecture and row.whole and row.macs >= LEAST_MACS:
                     profile = profile_of(posterior, replace(row.case, system=""))
                     cycles, spread = profile.cycles(row.work)
-                    width = math.hypot(spread, row.noise, ARCHITECTURE[pool])
+                    width = math.hypot(spread, row.noise, unseen_spread(row.case.runtime, row.case.core))
                     naive = _naive_cycles(row, others)
                     residuals.append(Residual(row, _log(cycles, row), width, _log(naive, row)))
     return tuple(residuals)

@@ -73,7 +73,7 @@ class HeatPanel(Panel[ThermalReport]):
         yield from (("because", reason) for reason in result.reasons)
         yield "power in the package", str(result.average_power_w or "unknown")
         yield "theta_ja", str(result.theta_ja or "unknown")
-        yield "highest ambient", str(result.t_ambient_max_c or "unknown")
+        yield "ambient at Tj limit", str(result.t_ambient_max_c or "unknown")
 
     def summarise(self, result: ThermalReport) -> str:
         """Verdict and junction."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from tinykit.boards import Board
+from tinykit.boards import Board, find_board
 from tinykit.energy import as_estimate, check_supply, predict_run_current, supply_voltage
 from tinykit.errors import UnknownFactError
 from tinykit.power.cells import Battery
@@ -94,7 +94,7 @@ class _Supply:
 
 
 def budget_power(
-    board: Board,
+    board: Board | str,
     latency: Workload | Estimate | float,
     *,
     battery: Pack | Battery | str | None = None,
@@ -126,22 +126,23 @@ def budget_power(
     Raises
     ------
     ParameterError : a value is negative, NaN or absurd, or the period is shorter than the time awake.
-    UnknownBatteryError : no cell of that id.
+    UnknownBatteryError, UnknownBoardError : no cell or board of that id.
     """
+    target = find_board(board)
     work = as_workload(latency, _LONGEST_S)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
-    pack = _take_pack(battery, board)
-    supply = _choose_supply(board, pack, supply_v)
+    pack = _take_pack(battery, target)
+    supply = _choose_supply(target, pack, supply_v)
     run, no_run = _or_unknown(
-        lambda: predict_run_current(board, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
+        lambda: predict_run_current(target, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
     )
-    sleep, no_sleep = _or_unknown(lambda: sleep_current(board, sleep_mode, ambient, sleep_current_a))
-    idle = {mode: _or_unknown(partial(sleep_current, board, mode, ambient))[0] for mode in ("sleep", "stop")}
+    sleep, no_sleep = _or_unknown(lambda: sleep_current(target, sleep_mode, ambient, sleep_current_a))
+    idle = {mode: _or_unknown(partial(sleep_current, target, mode, ambient))[0] for mode in ("sleep", "stop")}
     find = {**idle, sleep_mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
-    timeline = lay_timeline(board, busy, period, run=run, sleep=sleep, mode=sleep_mode)
-    design = _Design(board, work, pack, sleep_mode, ambient, supply, timeline, derate)
+    timeline = lay_timeline(target, busy, period, run=run, sleep=sleep, mode=sleep_mode)
+    design = _Design(target, work, pack, sleep_mode, ambient, supply, timeline, derate)
     return _total(design, run, no_run, no_sleep if timeline.sleep else "")
 
 

@@ -69,7 +69,7 @@ def _list_estimates(outcome: Any) -> tuple[tuple[str, Estimate | None], ...]:
         ("Energy per day", budget.energy_per_day_j),
         ("Battery life", budget.battery_life_s),
         ("Junction temperature", heat.t_junction_c),
-        ("Highest ambient", heat.t_ambient_max_c),
+        ("Ambient at which the junction reaches its limit", heat.t_ambient_max_c),
     )
 
 

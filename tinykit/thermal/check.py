@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tinykit.boards import Board
+from tinykit.boards import Board, find_board
 from tinykit.energy import as_estimate, band, load_constants
 from tinykit.power import PowerBudget, leakage_doubling
 from tinykit.quantity import Estimate, format_quantity, propagate
-from tinykit.thermal.die import Die
+from tinykit.thermal.die import DESTROYED_C, Die
 from tinykit.thermal.laws import enclosure_rise
 from tinykit.thermal.packages import theta_ja as find_theta_ja
 
@@ -66,7 +66,7 @@ class ThermalReport:
 
 
 def check_heat(
-    board: Board,
+    board: Board | str,
     power: PowerBudget | Estimate | float,
     *,
     ambient_c: float | None = None,
@@ -88,16 +88,17 @@ def check_heat(
     ------
     ParameterError : a value is negative, NaN or absurd.
     """
+    target = find_board(board)
     budget = power if isinstance(power, PowerBudget) else None
     ambient = as_estimate(_ambient_of(budget, ambient_c), "degC", "ambient", low=-60.0, high=200.0).value
     average, continuous, heat = _powers(power)
     leakage = _leakage_of(budget, leakage_w)
     air_rise = _air_rise(heat or continuous, enclosure_area_m2)
-    theta = find_theta_ja(board, theta_ja)
+    theta = find_theta_ja(target, theta_ja)
     die = None if theta is None else Die(theta, leakage, leakage_doubling(), air_rise or _OPEN_AIR, ambient)
-    limit = board.junction_max.value if board.junction_max else None
+    limit = target.junction_max.value if target.junction_max else None
     report = ThermalReport(
-        board=board,
+        board=target,
         ambient_c=ambient,
         average_power_w=average,
         continuous_power_w=continuous,
@@ -106,10 +107,10 @@ def check_heat(
         enclosure_rise_k=air_rise,
         t_junction_c=die.junction(average) if die else None,
         t_junction_continuous_c=die.junction(continuous) if die else None,
-        t_ambient_max_c=die.ambient_limit(average, limit) if die and limit else _rated_limit(board, air_rise),
+        t_ambient_max_c=die.ambient_limit(average, limit) if die and limit else _rated_limit(target, air_rise),
         t_ambient_max_continuous_c=die.ambient_limit(continuous, limit) if die else None,
         junction_max_c=limit,
-        rated_ambient_c=board.ambient_max.value if board.ambient_max else None,
+        rated_ambient_c=target.ambient_max.value if target.ambient_max else None,
     )
     return _judge(report, die, _decisive(report, budget))
 
@@ -181,6 +182,8 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
         verdict, reason = _against_junction(junction, report.junction_max_c)
     else:
         verdict, reason = _against_rating(report)
+    if verdict == "ok" and _above_rating(report):
+        verdict = "tight"
     return replace(report, verdict=verdict, reasons=(reason, *_above_rating(report), *notes))
 
 
@@ -189,6 +192,8 @@ def _against_junction(junction: Estimate, limit_c: float) -> tuple[str, str]:
     if junction.value > limit_c:
         return "too hot", text
     left = (limit_c - junction.high) / (limit_c - _REFERENCE_C)
+    if junction.high >= DESTROYED_C:
+        text += "; at the warm end leakage and heat feed each other without a limit"
     return ("ok" if left >= _MARGIN else "tight"), text
 
 

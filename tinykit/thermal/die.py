@@ -9,6 +9,9 @@ from tinykit.power import retention_current
 from tinykit.quantity import Estimate, propagate
 from tinykit.thermal.laws import junction_with_leakage, maximum_ambient_with_leakage
 
+DESTROYED_C = 250.0
+"""No silicon works from here on [degC]: what an interval ends at where its warm end runs away (assumed)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Die:
@@ -34,11 +37,10 @@ class Die:
         return propagate(self._junction_c, *self._inputs(power_w), unit="degC", source=source)
 
     def runs_away(self, power_w: Estimate | None) -> bool:
-        """Whether the warm end of the intervals has no stable temperature."""
+        """Whether leakage and heat have no stable temperature at the best values; `junction` tells the warm end."""
         if power_w is None:
             return False
-        watt, theta, leakage, rise, _ = (estimate.high for estimate in self._inputs(power_w))
-        return math.isinf(self._junction_c(watt, theta, leakage, rise, self.doubling_k.low))
+        return math.isinf(self._stable_c(*(estimate.value for estimate in self._inputs(power_w))))
 
     def ambient_limit(self, power_w: Estimate | None, junction_max_c: float | None) -> Estimate | None:
         """Highest ambient outside the box [degC]; None where power or limit is unknown."""
@@ -56,6 +58,10 @@ class Die:
         return power_w, self.theta, self.leakage_w, self.air_rise_k, self.doubling_k
 
     def _junction_c(self, watt: float, theta: float, leakage: float, rise: float, doubling: float) -> float:
+        """As `_stable_c`, an end of the interval that runs away shown as `DESTROYED_C`."""
+        return min(DESTROYED_C, self._stable_c(watt, theta, leakage, rise, doubling))
+
+    def _stable_c(self, watt: float, theta: float, leakage: float, rise: float, doubling: float) -> float:
         rest = max(0.0, watt - float(retention_current(leakage, self.ambient_c, doubling)))
         air_c = self.ambient_c + rise
         warm = float(retention_current(leakage, air_c, doubling))
