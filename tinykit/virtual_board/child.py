@@ -1,0 +1,322 @@
+"""The other side of the pipe: a script that runs one firmware in unicorn or QEMU and counts what it executes.
+
+`emulating.py` starts this file by its path as `python -I child.py`; it imports nothing of tinykit. unicorn (GPL-2) and
+capstone are imported here and nowhere else, so that they share no process with the kit. One JSON request on stdin, one
+JSON reply on stdout: data only. The emulated program has the memory it is given and nothing more: no files, no
+semihosting, no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+PAGE_BYTES = 1024
+PAINT = b"\xa5"
+ROW_LIMIT = 400_000
+Request = dict[str, Any]
+Reply = dict[str, Any]
+
+ACCESSES = {16: "read", 17: "write", 18: "fetch", 19: "read", 20: "write", 21: "fetch", 22: "write", 23: "read", 24: "fetch"}
+CLASSES = (
+    ("it", re.compile(r"i[te]{1,4}$|itt?$|vps?t")),
+    ("load_multiple", re.compile(r"ldm|pop|vldm|vpop|ldrd|ldrexd")),
+    ("store_multiple", re.compile(r"stm|push|vstm|vpush|strd|strexd")),
+    ("load", re.compile(r"v?ldr|vld")),
+    ("store", re.compile(r"v?str|vst")),
+    ("multiply", re.compile(r"mul|mla|mls|smul|smla|smml|smua|smus|umul|umla|umaa|vmul|vmla|vfma|vnmul")),
+    ("divide", re.compile(r"udiv|sdiv|vdiv")),
+    ("branch", re.compile(r"(b|bl|blx|bx)(eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al)?$|cbn?z|tb[bh]")),
+)
+
+
+class Stopped(Exception):
+    """The program did not come to its end; carries the fault."""
+
+
+class Unicorn:
+    """The firmware in unicorn, with exactly the memory of the request."""
+
+    def __init__(self, request: Request) -> None:
+        import unicorn
+        from unicorn import arm_const
+
+        self.request, self.fault = request, {}
+        self._const, self._arm = unicorn, arm_const
+        # UC_MODE_MCLASS would silently make every core a Cortex-M33.
+        self.engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
+        self.engine.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{request['cpu']}"))
+        for start, size, writable in request["memory"]:
+            first, after = start // PAGE_BYTES * PAGE_BYTES, -(-(start + size) // PAGE_BYTES) * PAGE_BYTES
+            rights = unicorn.UC_PROT_READ | (unicorn.UC_PROT_WRITE if writable else unicorn.UC_PROT_EXEC)
+            self.engine.mem_map(first, after - first, rights)
+        for address, data in request["segments"]:
+            self.engine.mem_write(address, base64.b64decode(data))
+        self.engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_memory)
+        self.engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
+        self.counter = Counter(self, request) if request["counter"] else None
+
+    def run(self) -> Reply:
+        """Boot, run every sample, and report outputs, stack, counts and the fault, if there was one."""
+        request, engine = self.request, self.engine
+        inputs, outputs, statuses = base64.b64decode(request["inputs"]), [], []
+        base, top = request["stack"]
+        engine.mem_write(base, PAINT * (top - base))
+        try:
+            stack, reset = struct.unpack("<II", engine.mem_read(request["vectors"], 8))
+            engine.reg_write(self._arm.UC_ARM_REG_SP, stack)
+            self._go(reset, request["ready"])
+            for start in range(0, len(inputs), request["input_bytes"]):
+                engine.mem_write(request["input"], inputs[start : start + request["input_bytes"]])
+                self._go(request["ready"], request["done"])
+                if self.counter:
+                    self.counter.freeze()
+                outputs.append(bytes(engine.mem_read(request["output"], request["output_bytes"])))
+                statuses.append(struct.unpack("<i", engine.mem_read(request["status"], 4))[0])
+        except Stopped:
+            self.fault["sample"] = len(outputs)
+        painted = bytes(engine.mem_read(base, top - base))
+        unused = len(painted) - len(painted.lstrip(PAINT))
+        return {
+            "outputs": base64.b64encode(b"".join(outputs)).decode(), "statuses": statuses, "fault": self.fault or None,
+            "stack_bytes": top - base - unused, "rows": self.counter.rows() if self.counter else [],
+        }  # fmt: skip
+
+    def _go(self, start: int, until: int) -> None:
+        limit = int(self.request["seconds"] * 1e6)
+        try:
+            self.engine.emu_start(start | 1, until, timeout=limit)
+        except self._const.UcError as error:
+            if not self.fault:
+                self._note("instruction" if error.errno == self._const.UC_ERR_INSN_INVALID else "exception")
+            raise Stopped from error
+        if self.fault:
+            raise Stopped
+        if self.engine.reg_read(self._arm.UC_ARM_REG_PC) & ~1 != until:
+            over = self.counter is not None and self.counter.total() > self.request["instructions"]
+            self._note("instructions" if over else "time")
+            raise Stopped
+
+    def _note(self, kind: str, address: int | None = None) -> None:
+        read = self.engine.reg_read
+        pc, stack = read(self._arm.UC_ARM_REG_PC) & ~1, read(self._arm.UC_ARM_REG_SP)
+        slot = self.counter.slot() if self.counter else 0
+        self.fault.update(kind=kind, address=pc if address is None else address, pc=pc, sp=stack, slot=slot)
+
+    def _on_memory(self, _engine: Any, access: int, address: int, _size: int, _value: int, _data: Any) -> bool:
+        self._note(ACCESSES.get(access, "read"), address)
+        return False
+
+    def _on_exception(self, engine: Any, _number: int, _data: Any) -> None:
+        self._note("exception")
+        engine.emu_stop()
+
+
+class Counter:
+    """The compiled block hook, called by unicorn without Python between them."""
+
+    def __init__(self, board: Unicorn, request: Request) -> None:
+        from unicorn.unicorn_py3 import unicorn as binding
+
+        self._library = library = ctypes.CDLL(request["counter"])
+        library.tk_total.restype = ctypes.c_uint64
+        start, image = base64_image(request["segments"])
+        self._image = (ctypes.c_uint8 * len(image)).from_buffer_copy(image)
+        table = [number for row in request["ranges"] for number in row]
+        stop = ctypes.cast(binding.uclib.uc_emu_stop, ctypes.c_void_p)
+        library.tk_configure(
+            (ctypes.c_uint32 * len(table))(*table), len(request["ranges"]), request["slots"], self._image,
+            ctypes.c_uint32(start), len(image), ctypes.c_uint64(request["instructions"]), stop,
+        )  # fmt: skip
+        self._hook = ctypes.c_size_t()
+        status = binding.uclib.uc_hook_add(
+            board.engine._uch, ctypes.byref(self._hook), board._const.UC_HOOK_BLOCK,
+            ctypes.cast(library.tk_on_block, ctypes.c_void_p), None, ctypes.c_uint64(1), ctypes.c_uint64(0),
+        )  # fmt: skip
+        if status:
+            raise RuntimeError(f"unicorn refused the block hook ({status})")
+
+    def freeze(self) -> None:
+        """Count no further."""
+        self._library.tk_freeze()
+
+    def slot(self) -> int:
+        """Whose instructions are running."""
+        return int(self._library.tk_current())
+
+    def total(self) -> int:
+        """Instructions so far."""
+        return int(self._library.tk_total())
+
+    def rows(self) -> list[list[int]]:
+        """Slot, address, bytes, instructions, executed, taken: one row for each block and slot."""
+        if self._library.tk_full():
+            raise RuntimeError("the program has more blocks than the counter holds")
+        room = (ctypes.c_uint64 * (6 * ROW_LIMIT))()
+        count = min(self._library.tk_rows(room, ROW_LIMIT), ROW_LIMIT)
+        return [list(room[6 * index : 6 * index + 6]) for index in range(count)]
+
+
+class Qemu:
+    """The firmware on a QEMU machine: samples in its memory, answers from its UART, no way to the host."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    def run(self) -> Reply:
+        """Run all samples in one go; the plugin writes the counts of the first."""
+        request = self.request
+        inputs = base64.b64decode(request["inputs"])
+        count = len(inputs) // request["input_bytes"]
+        with tempfile.TemporaryDirectory(prefix="tk-") as folder:
+            place = Path(folder)
+            (place / "firmware.elf").write_bytes(base64.b64decode(request["elf"]))
+            (place / "mailbox.bin").write_bytes(struct.pack("<IIII", count, 0, 0, 0) + inputs)
+            ranges = request["ranges"]
+            header = struct.pack("<III", len(ranges), request["slots"], request["done"])
+            (place / "ranges.bin").write_bytes(header + b"".join(struct.pack("<III", *row) for row in ranges))
+            sent, late = self._start(place)
+            table = place / "rows.txt"
+            text = table.read_text() if table.is_file() else ""
+        return self._read(sent, count, late, text)
+
+    def _start(self, place: Path) -> tuple[bytes, bool]:
+        request = self.request
+        command = [
+            request["program"], "-machine", request["machine"], "-nodefaults", "-no-user-config", "-display", "none",
+            "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", "firmware.elf",
+            "-device", f"loader,file=mailbox.bin,addr={request['mailbox']:#x},force-raw=on",
+            "-plugin", f"{request['counter']},ranges=ranges.bin,out=rows.txt",
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(
+                command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, timeout=request["seconds"], check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            return error.stdout or b"", True
+        if done.returncode and not done.stdout:
+            raise RuntimeError(f"QEMU ended with status {done.returncode}: {done.stderr.decode(errors='replace')[-300:]}")
+        return done.stdout, False
+
+    def _read(self, sent: bytes, count: int, late: bool, text: str) -> Reply:
+        each = 4 + self.request["output_bytes"]
+        whole = sent[: count * each]
+        answers = [whole[start : start + each] for start in range(0, len(whole) - each + 1, each)]
+        rest = sent[len(answers) * each :]
+        fault = None
+        if late:
+            fault = {"kind": "time", "address": 0, "pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
+        elif rest[:4] == b"\xad\xde\xad\xde" and len(rest) >= 12:
+            _, address = struct.unpack("<II", rest[4:12])
+            fault = {"kind": "exception", "address": address, "pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
+        elif len(rest) != 4 or len(answers) != count:
+            raise RuntimeError(f"QEMU's UART gave {len(sent)} bytes for {count} samples")
+        if text.startswith("full"):
+            raise RuntimeError("the program has more blocks than the counter holds")
+        return {
+            "outputs": base64.b64encode(b"".join(answer[4:] for answer in answers)).decode(),
+            "statuses": [struct.unpack("<i", answer[:4])[0] for answer in answers],
+            "fault": fault,
+            "stack_bytes": 0 if fault else struct.unpack("<I", rest)[0],
+            "rows": [[int(number) for number in line.split()] for line in text.splitlines()],
+        }
+
+
+def base64_image(segments: list[list[Any]]) -> tuple[int, bytes]:
+    """(start, bytes) of what is programmed, gaps filled with zeros."""
+    parts = [(address, base64.b64decode(data)) for address, data in segments]
+    start = min(address for address, _ in parts)
+    image = bytearray(max(address + len(data) for address, data in parts) - start)
+    for address, data in parts:
+        image[address - start : address - start + len(data)] = data
+    return start, bytes(image)
+
+
+def classify(rows: list[list[int]], request: Request) -> dict[str, dict[str, int]]:
+    """Executed instructions by slot and class, decoded with capstone, each block once.
+
+    Besides the classes: `instructions` (all), `taken` (branches), `load_following` (loads straight after a load) and
+    `words` (words that multiple loads and stores move).
+    """
+    import capstone
+
+    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB + capstone.CS_MODE_MCLASS + capstone.CS_MODE_V8)
+    start, image = base64_image(request["segments"])
+    known: dict[tuple[int, int], dict[str, int]] = {}
+    result: dict[str, dict[str, int]] = {}
+    for slot, address, nbytes, instructions, executed, taken in rows:
+        if (address, nbytes) not in known:
+            known[address, nbytes] = decode(decoder, image[address - start : address - start + nbytes], address)
+        sums = result.setdefault(str(slot), {})
+        parts = {**known[address, nbytes], "instructions": instructions}
+        for name, number in parts.items():
+            sums[name] = sums.get(name, 0) + number * executed
+        sums["taken"] = sums.get("taken", 0) + taken
+    return result
+
+
+def decode(decoder: Any, code: bytes, address: int) -> dict[str, int]:
+    """Instructions of one block by class; what capstone does not know (MVE) counts as "unknown"."""
+    found: dict[str, int] = {}
+    offset, previous = 0, ""
+    while offset + 1 < len(code):
+        one = next(decoder.disasm_lite(code[offset : offset + 4], address + offset, 1), None)
+        wide = code[offset + 1] >> 3 >= 0x1D
+        name = name_class(one[2]) if one else "unknown"
+        if name == "load" and previous == "load":
+            name = "load_following"
+        found[name] = found.get(name, 0) + 1
+        if one and name.endswith("multiple"):
+            moved = one[3].count(",") + 1 if "{" not in one[3] else one[3].partition("{")[2].count(",") + 1
+            found["words"] = found.get("words", 0) + (2 if one[2].startswith(("ldrd", "strd")) else moved)
+        previous = "load" if name.startswith("load") else name
+        offset += 4 if wide else 2
+    return found
+
+
+def name_class(mnemonic: str) -> str:
+    """The class of a mnemonic: "ldrb.w" is a load, "bne" a branch, "adds" other."""
+    plain = mnemonic.partition(".")[0]
+    return next((name for name, pattern in CLASSES if pattern.match(plain)), "other")
+
+
+def limit(memory_bytes: int, seconds: float) -> None:
+    """Bound this process, and QEMU under it, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = {"RLIMIT_AS": memory_bytes, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 64 * 2**20, "RLIMIT_CPU": int(seconds) + 10}
+    for name, value in wanted.items():
+        try:
+            resource.setrlimit(getattr(resource, name), (value, value))
+        except (ValueError, OSError, AttributeError):
+            continue
+
+
+def main() -> None:
+    """Answer one request; anything printed by a library lands on stderr."""
+    stdout = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    try:
+        request: Request = json.load(sys.stdin)
+        limit(request["memory_limit"], request["seconds"] * 4)
+        reply = Unicorn(request).run() if request["engine"] == "unicorn" else Qemu(request).run()
+        reply["classes"] = classify(reply.pop("rows"), request)
+    except Exception as error:  # noqa: BLE001 -- whatever happened becomes a reply
+        reply = {"error": f"{type(error).__name__}: {error}"[:1000]}
+    json.dump(reply, stdout)
+    stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+/* Start-up and main loop of a firmware that does nothing but run one model: SPDX-License-Identifier: Apache-2.0
+ *
+ * The emulator stops at tk_ready to write tk_input, and at tk_done to read tk_output. Built with TK_MAILBOX (QEMU), the
+ * two take their samples from memory and give their answers to a UART, because nobody stops that machine.
+ */
+#include <stdint.h>
+
+#ifndef TK_RUN
+#error "TK_RUN names the model's function"
+#endif
+#if TK_NEEDS_DSP && !defined(__ARM_FEATURE_DSP)
+#error "this core has the DSP extension and the compiler was not told"
+#endif
+#if TK_NEEDS_MVE && !defined(__ARM_FEATURE_MVE)
+#error "this core has MVE and the compiler was not told"
+#endif
+
+int TK_RUN(const int8_t *input, int8_t *output);
+
+extern uint32_t tk_data_load[], tk_data_start[], tk_data_end[], tk_bss_start[], tk_bss_end[], tk_stack_top[];
+
+__attribute__((aligned(16))) int8_t tk_input[TK_INPUT_BYTES];
+__attribute__((aligned(16))) int8_t tk_output[TK_OUTPUT_BYTES];
+volatile int32_t tk_status;
+
+void tk_ready(void);
+void tk_done(void);
+void tk_main(void);
+void tk_reset(void);
+void tk_fault(void);
+
+#ifdef TK_MAILBOX
+#define REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#define PAINT 0xA5A5A5A5u
+extern uint32_t tk_stack_base[];
+
+static const int8_t *next_sample = (const int8_t *)(uintptr_t)(TK_MAILBOX + 16);
+static uint32_t samples_left;
+
+static void send(const void *data, uint32_t count)
+{
+    const uint8_t *bytes = data;
+    while (count--) {
+        while (REGISTER(TK_UART + 4) & 1u) {
+        }
+        REGISTER(TK_UART) = *bytes++;
+    }
+}
+
+__attribute__((noinline)) static void enable_fpu_and_paint(void)
+{
+    uint32_t *word = tk_stack_base;
+    uint32_t *here = (uint32_t *)__builtin_frame_address(0) - 32;
+    REGISTER(0xE000ED88) |= 0xFu << 20;
+    __asm volatile("dsb\n\tisb" ::: "memory");
+    REGISTER(TK_UART + 16) = 16;
+    REGISTER(TK_UART + 8) = 1;
+    while (word < here) {
+        *word++ = PAINT;
+    }
+    samples_left = REGISTER(TK_MAILBOX);
+}
+
+__attribute__((noinline)) void tk_ready(void)
+{
+    if (samples_left == 0) {
+        const uint32_t *word = tk_stack_base;
+        while (*word == PAINT) {
+            word++;
+        }
+        uint32_t used = (uint32_t)((uintptr_t)tk_stack_top - (uintptr_t)word);
+        send(&used, 4);
+        for (;;) {
+            REGISTER(0xE000ED0C) = 0x05FA0004;
+        }
+    }
+    samples_left--;
+    for (uint32_t index = 0; index < TK_INPUT_BYTES; index++) {
+        tk_input[index] = *next_sample++;
+    }
+}
+
+__attribute__((noinline)) void tk_done(void)
+{
+    uint32_t status = (uint32_t)tk_status;
+    send(&status, 4);
+    send(tk_output, TK_OUTPUT_BYTES);
+}
+
+__attribute__((noinline)) void tk_fault(void)
+{
+    uint32_t mark = 0xDEADDEADu, where[2] = {REGISTER(0xE000ED28), REGISTER(0xE000ED38)};
+    send(&mark, 4);
+    send(where, 8);
+    for (;;) {
+        REGISTER(0xE000ED0C) = 0x05FA0004;
+    }
+}
+#else
+__attribute__((noinline)) void tk_ready(void) { __asm volatile("" ::: "memory"); }
+__attribute__((noinline)) void tk_done(void) { __asm volatile("" ::: "memory"); }
+__attribute__((noinline)) void tk_fault(void)
+{
+    for (;;) {
+    }
+}
+#endif
+
+__attribute__((noinline)) void tk_main(void)
+{
+    for (;;) {
+        tk_ready();
+        tk_status = TK_RUN(tk_input, tk_output);
+        tk_done();
+    }
+}
+
+void tk_reset(void)
+{
+    const uint32_t *from = tk_data_load;
+    for (uint32_t *to = tk_data_start; to < tk_data_end;) {
+        *to++ = *from++;
+    }
+    for (uint32_t *to = tk_bss_start; to < tk_bss_end;) {
+        *to++ = 0;
+    }
+#ifdef TK_MAILBOX
+    enable_fpu_and_paint();
+#endif
+    tk_main();
+}
+
+typedef void (*Handler)(void);
+
+__attribute__((section(".vectors"), used)) static const Handler vectors[16] = {
+    (Handler)(uintptr_t)tk_stack_top, tk_reset, tk_fault, tk_fault, tk_fault, tk_fault, tk_fault, tk_fault,
+    tk_fault, tk_fault, tk_fault, tk_fault, tk_fault, tk_fault, tk_fault, tk_fault,
+};
