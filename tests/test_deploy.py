@@ -17,7 +17,7 @@ from tests.models import Net, hybrid, residual, schema, small_cnn
 from tinykit import runtime
 from tinykit.datasets.scoring import Accuracy
 from tinykit.deploy import OPERATORS, TARGETS, add_method, deploy, deploy_tflm, make_golden_vectors
-from tinykit.deploy.names import to_comment, to_identifier
+from tinykit.codegen.names import to_comment, to_identifier
 from tinykit.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.quantity import Estimate
 

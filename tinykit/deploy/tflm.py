@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinykit.datasets.scoring import Accuracy
 from tinykit.deploy.manifests import write_manifests
-from tinykit.deploy.names import to_comment, to_identifier
+from tinykit.codegen.names import to_comment, to_identifier
 from tinykit.deploy.operators import add_methods
 from tinykit.deploy.sources import Contents, write_sources
 from tinykit.deploy.writing import MANIFEST, write_folder
