@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from tinykit.codegen import CExport
 from tinykit.errors import EngineError
 from tinykit.virtual_board.cache import hash_of, keep, load
 from tinykit.virtual_board.compilers import Compiler, call_compiler
@@ -21,29 +23,9 @@ from tinykit.virtual_board.targets import Target
 _OWN = Path(__file__).with_name("firmware")
 _STRICT = ("-Wall", "-Wextra", "-Werror")
 _OWN_FLAGS = ("-fno-builtin",)
+_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.M)
 
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """What is to be compiled.
-
-    Parameters
-    ----------
-    files : sources and headers of the exported model by relative path.
-    kernels : paths among them that belong to the kernel library, not to the model.
-    entry : the C function that runs the model.
-    arena_section : input section of the arena.
-    input_bytes, output_bytes : of one sample.
-    flags : compiler flags the export asks for.
-    """
-
-    files: Mapping[str, bytes] = field(repr=False)
-    kernels: frozenset[str]
-    entry: str
-    arena_section: str
-    input_bytes: int
-    output_bytes: int
-    flags: tuple[str, ...] = ()
+Sizes = tuple[Sequence[int], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +46,35 @@ class _Unit:
 
 
 def build(
-    program: Program, target: Target, memory: MemoryMap, *, compiler: Compiler, stack_bytes: int, mailbox: bool = False
+    export: CExport, target: Target, memory: MemoryMap, *, compiler: Compiler, stack_bytes: int,
+    mailbox: Sizes | None = None,
 ) -> Firmware | Overflow:
     """Compile and link, taking from the cache what was compiled before.
 
     Parameters
     ----------
+    export : the model as C.
     memory : where the parts go.
     stack_bytes : room for the stack.
-    mailbox : build for QEMU, which takes samples from memory and answers through a UART.
+    mailbox : bytes of each input and output, to build for QEMU, where samples come from memory and go to a UART.
 
     Raises
     ------
     EngineError : the compiler refused the sources or failed. OutputError : the cache cannot be written.
     """
-    files = {**program.files, **_own_files()}
-    units = _units(program, target, mailbox)
-    base = (str(compiler), compiler.compile_flags(target), program.flags)
-    headers = [part for name in sorted(files) if not name.endswith(".c") for part in (name, files[name].decode("latin-1"))]
-    keys = [hash_of(*base, unit.flags, unit.source, files[unit.source], headers) for unit in units]
+    files = {**export.files, **_own_files()}
+    units = _units(export, target, mailbox)
+    flags = (*compiler.compile_flags(target), *export.compiler_flags())
+    keys = [hash_of(str(compiler), flags, unit.flags, *_everything_in(unit.source, files)) for unit in units]
     vectors = target.machine.vectors if mailbox and target.machine else None
-    script = write_script(memory, stack_bytes=stack_bytes, arena_section=program.arena_section, vectors=vectors)
+    script = write_script(memory, stack_bytes=stack_bytes, vectors=vectors)
     linked = hash_of("link", str(compiler), compiler.link_flags(target), script, keys)
     kept = load("firmware", linked)
     if kept is not None:
         return read_elf(kept)
     with tempfile.TemporaryDirectory(prefix="tk-") as folder:
-        shop = _Workshop(Path(folder), compiler, target, files)
-        shop.compile(units, keys, program.flags)
+        shop = _Workshop(Path(folder), compiler, target, flags, files)
+        shop.compile(units, keys)
         result = shop.link([f"{unit.name}.o" for unit in units], script, memory)
     if isinstance(result, Overflow):
         return result
@@ -99,25 +82,40 @@ def build(
     return read_elf(result)
 
 
+def _everything_in(source: str, files: Mapping[str, bytes]) -> list[bytes]:
+    """Names and contents of a source and of all files it includes, by whatever path, in a fixed order."""
+    wanted, seen = [source], {source}
+    while wanted:
+        for found in _INCLUDE.findall(files[wanted.pop()]):
+            same = {name for name in files if PurePosixPath(name).name == PurePosixPath(found.decode()).name}
+            wanted += sorted(same - seen)
+            seen |= same
+    return [part for name in (source, *sorted(seen - {source})) for part in (name.encode(), files[name])]
+
+
 @cache
 def _own_files() -> dict[str, bytes]:
     return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
 
 
-def _units(program: Program, target: Target, mailbox: bool) -> list[_Unit]:
-    sources = sorted(name for name in program.files if name.endswith(".c"))
+def _units(export: CExport, target: Target, mailbox: Sizes | None) -> list[_Unit]:
     units = []
-    for index, name in enumerate(sources):
-        kernel = name in program.kernels
-        units.append(_Unit(f"{'kernel' if kernel else 'model'}_{index}", name, () if kernel else _STRICT))
-    about = (
-        f"-DTK_RUN={program.entry}", f"-DTK_INPUT_BYTES={program.input_bytes}",
-        f"-DTK_OUTPUT_BYTES={program.output_bytes}",
-        f"-DTK_NEEDS_DSP={int(target.dsp)}", f"-DTK_NEEDS_MVE={int(target.mve)}",
+    for index, name in enumerate(export.sources):
+        library = "/" in name
+        kind = "kernel" if library or name.startswith("kernels") else "model"
+        units.append(_Unit(f"{kind}_{index}", name, () if library else _STRICT))
+    about: tuple[str, ...] = (
+        f"-DTK_MODEL(what)={export.name}_##what", f"-DTK_NEEDS_DSP={int(target.dsp)}",
+        f"-DTK_NEEDS_MVE={int(target.mve)}", f"-DTK_INPUTS={export.name.upper()}_INPUTS",
+        f"-DTK_OUTPUTS={export.name.upper()}_OUTPUTS",
     )  # fmt: skip
     machine = target.machine
     if mailbox and machine:
         about += (f"-DTK_MAILBOX={machine.mailbox:#x}", f"-DTK_UART={machine.uart:#x}")
+        about += tuple(
+            f"-DTK_{kind}_SIZES={','.join(str(size) for size in sizes)}"
+            for kind, sizes in zip(("INPUT", "OUTPUT"), mailbox, strict=True)
+        )
     units.append(_Unit("start", "tk_firmware/start.c", (*_STRICT, *_OWN_FLAGS, *about)))
     units.append(_Unit("memory", "tk_firmware/memory.c", (*_STRICT, *_OWN_FLAGS)))
     return units
@@ -128,9 +126,10 @@ class _Workshop:
     folder: Path
     compiler: Compiler
     target: Target
+    flags: tuple[str, ...]
     files: Mapping[str, bytes]
 
-    def compile(self, units: Sequence[_Unit], keys: Sequence[str], flags: tuple[str, ...]) -> None:
+    def compile(self, units: Sequence[_Unit], keys: Sequence[str]) -> None:
         """Put every object into the folder, from the cache or from the compiler, two at a time."""
         missing = []
         for unit, key in zip(units, keys, strict=True):
@@ -146,12 +145,10 @@ class _Workshop:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-            list(pool.map(lambda one: self._compile_one(*one, flags), missing))
+            list(pool.map(lambda one: self._compile_one(*one), missing))
 
-    def _compile_one(self, unit: _Unit, key: str, flags: tuple[str, ...]) -> None:
-        folders = sorted({str(PurePosixPath(name).parent) for name in self.files if name.endswith(".h")})
-        includes = ["-Itk_firmware/include", *(f"-I{name}" for name in folders)]
-        command = [*self.compiler.command, *self.compiler.compile_flags(self.target), *flags, *unit.flags, *includes]
+    def _compile_one(self, unit: _Unit, key: str) -> None:
+        command = [*self.compiler.command, *self.flags, *unit.flags, "-Itk_firmware/include"]
         result = call_compiler([*command, "-c", "-o", f"{unit.name}.o", unit.source], self.folder)
         if result.returncode:
             raise EngineError(

@@ -75,21 +75,32 @@ class Unicorn:
             stack, reset = struct.unpack("<II", engine.mem_read(request["vectors"], 8))
             engine.reg_write(self._arm.UC_ARM_REG_SP, stack)
             self._go(reset, request["ready"])
-            for start in range(0, len(inputs), request["input_bytes"]):
-                engine.mem_write(request["input"], inputs[start : start + request["input_bytes"]])
+            for start in range(0, len(inputs), sum(request["input_sizes"])):
+                self._write(inputs, start)
                 self._go(request["ready"], request["done"])
                 if self.counter:
                     self.counter.freeze()
-                outputs.append(bytes(engine.mem_read(request["output"], request["output_bytes"])))
+                outputs.extend(bytes(engine.mem_read(*place)) for place in self._places("output"))
                 statuses.append(struct.unpack("<i", engine.mem_read(request["status"], 4))[0])
         except Stopped:
-            self.fault["sample"] = len(outputs)
+            self.fault["sample"] = len(statuses)
         painted = bytes(engine.mem_read(base, top - base))
         unused = len(painted) - len(painted.lstrip(PAINT))
         return {
             "outputs": base64.b64encode(b"".join(outputs)).decode(), "statuses": statuses, "fault": self.fault or None,
             "stack_bytes": top - base - unused, "rows": self.counter.rows() if self.counter else [],
         }  # fmt: skip
+
+    def _places(self, kind: str) -> list[tuple[int, int]]:
+        """(address, bytes) of the model's inputs or outputs, as the program itself gives them."""
+        sizes = self.request[f"{kind}_sizes"]
+        table = self.engine.mem_read(self.request[f"{kind}s_at"], 4 * len(sizes))
+        return list(zip(struct.unpack(f"<{len(sizes)}I", table), sizes, strict=True))
+
+    def _write(self, inputs: bytes, start: int) -> None:
+        for address, size in self._places("input"):
+            self.engine.mem_write(address, inputs[start : start + size])
+            start += size
 
     def _go(self, start: int, until: int) -> None:
         limit = int(self.request["seconds"] * 1e6)
@@ -176,7 +187,7 @@ class Qemu:
         """Run all samples in one go; the plugin writes the counts of the first."""
         request = self.request
         inputs = base64.b64decode(request["inputs"])
-        count = len(inputs) // request["input_bytes"]
+        count = len(inputs) // sum(request["input_sizes"])
         with tempfile.TemporaryDirectory(prefix="tk-") as folder:
             place = Path(folder)
             (place / "firmware.elf").write_bytes(base64.b64decode(request["elf"]))
@@ -208,7 +219,7 @@ class Qemu:
         return done.stdout, False
 
     def _read(self, sent: bytes, count: int, late: bool, text: str) -> Reply:
-        each = 4 + self.request["output_bytes"]
+        each = 4 + sum(self.request["output_sizes"])
         whole = sent[: count * each]
         answers = [whole[start : start + each] for start in range(0, len(whole) - each + 1, each)]
         rest = sent[len(answers) * each :]

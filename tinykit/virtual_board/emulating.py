@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tinykit.codegen import CExport
 from tinykit.errors import EngineError, MissingPackageError, OutputError
 from tinykit.virtual_board.cache import cache_folder, hash_of
 from tinykit.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
@@ -75,8 +76,8 @@ def emulate(
     memory: MemoryMap,
     *,
     engine: str,
-    entry: str,
-    operators: Sequence[str],
+    program: CExport,
+    sizes: tuple[Sequence[int], Sequence[int]],
     inputs: bytes,
     limits: Limits,
 ) -> Emulation:
@@ -86,7 +87,8 @@ def emulate(
     ----------
     memory : all that is mapped.
     engine : "unicorn" or "qemu".
-    entry : the model's function; `operators` : the functions of its operators, in order.
+    program : the export the firmware was built from.
+    sizes : bytes of each input, and of each output, of one sample.
     inputs : the samples' bytes, one after the other.
 
     Raises
@@ -95,20 +97,19 @@ def emulate(
     EngineError : the emulator itself failed.
     """
     _check_installed(engine)
-    at = {name: firmware.address_of(name) for name in (*HARNESS, "tk_input", "tk_output", "tk_status")}
+    at = {name: firmware.address_of(name) for name in (*HARNESS, "tk_inputs", "tk_outputs", "tk_status")}
     request = {
         "engine": engine,
         "counter": str(counter_library(engine)),
         "segments": [[address, _encode(data)] for address, data in firmware.segments],
         "ready": at["tk_ready"], "done": at["tk_done"],
-        "input": at["tk_input"], "output": at["tk_output"], "status": at["tk_status"],
-        "input_bytes": firmware.symbols["tk_input"].total_bytes,
-        "output_bytes": firmware.symbols["tk_output"].total_bytes,
-        "inputs": _encode(inputs),
-        "ranges": find_ranges(firmware, entry, operators), "slots": FIRST_OPERATOR + len(operators),
+        "inputs_at": at["tk_inputs"], "outputs_at": at["tk_outputs"], "status": at["tk_status"],
+        "input_sizes": list(sizes[0]), "output_sizes": list(sizes[1]), "inputs": _encode(inputs),
+        "ranges": find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators]),
+        "slots": FIRST_OPERATOR + len(program.operators),
         "seconds": limits.seconds, "instructions": limits.instructions, "memory_limit": _MEMORY_BYTES,
     }  # fmt: skip
-    samples = len(inputs) // max(1, firmware.symbols["tk_input"].total_bytes)
+    samples = len(inputs) // sum(sizes[0])
     own = _for_qemu(firmware, target) if engine == "qemu" else _for_unicorn(firmware, target, memory)
     reply = _ask({**request, **own}, _START_S + limits.seconds * (1 if engine == "qemu" else samples + 1))
     classes = {int(slot): counts for slot, counts in reply["classes"].items()}

@@ -1,4 +1,8 @@
-"""Linker scripts from a memory map, and what a linker says when something does not fit."""
+"""Linker scripts from a memory map, and what a linker says when something does not fit.
+
+The sections tell apart what takes the room: `.weights` (the model's constants), `.kernels`, `.text` (all other code),
+`.stack`, `.data`, `.bss` and `.arena`. Objects of the model are named model_*.o, those of kernels kernel_*.o.
+"""
 
 from __future__ import annotations
 
@@ -36,15 +40,13 @@ SECTIONS
   .bss (NOLOAD) : {{
     . = ALIGN(4);
     tk_bss_start = .;
-    *start*.o(.bss .bss.*)
-    *kernel_*.o(.bss .bss.* COMMON)
-    *(.bss .bss.* COMMON)
+    *(EXCLUDE_FILE(*model_*.o) .bss EXCLUDE_FILE(*model_*.o) .bss.* COMMON)
     . = ALIGN(4);
     tk_bss_end = .;
   }} > DATA
   .arena (NOLOAD) : {{
     . = ALIGN(16);
-    *({arena_section} {arena_section}.*)
+    *model_*.o(.bss .bss.*)
   }} > {arena}
   /DISCARD/ : {{ *(.comment) *(.ARM.attributes) *(.note*) }}
 }}
@@ -54,13 +56,12 @@ _LLD = re.compile(r"will not fit in region '(\w+)': overflowed by (\d+) bytes")
 """What GNU ld says once a region, and lld once a section: its last and largest figure is the region's."""
 
 
-def write_script(memory: MemoryMap, *, stack_bytes: int, arena_section: str, vectors: int | None = None) -> str:
+def write_script(memory: MemoryMap, *, stack_bytes: int, vectors: int | None = None) -> str:
     """The linker script for a memory map.
 
     Parameters
     ----------
     stack_bytes : room for the stack at the base of `memory.data`, so that an overflow leaves the RAM.
-    arena_section : name of the input section that holds the arena.
     vectors : address of the vector table where it is not the start of flash.
     """
     split = memory.arena != memory.data
@@ -77,7 +78,6 @@ def write_script(memory: MemoryMap, *, stack_bytes: int, arena_section: str, vec
         vectors="VECTORS" if apart else "FLASH",
         arena="ARENA" if split else "DATA",
         stack_bytes=stack_bytes,
-        arena_section=arena_section,
     )
 
 

@@ -1,13 +1,12 @@
 /* Start-up and main loop of a firmware that does nothing but run one model: SPDX-License-Identifier: Apache-2.0
  *
- * The emulator stops at tk_ready to write tk_input, and at tk_done to read tk_output. Built with TK_MAILBOX (QEMU), the
+ * The emulator stops at tk_ready to write the input tensors, and at tk_done to read the outputs. Built with TK_MAILBOX (QEMU), the
  * two take their samples from memory and give their answers to a UART, because nobody stops that machine.
  */
 #include <stdint.h>
 
-#ifndef TK_RUN
-#error "TK_RUN names the model's function"
-#endif
+#include "model.h"
+
 #if TK_NEEDS_DSP && !defined(__ARM_FEATURE_DSP)
 #error "this core has the DSP extension and the compiler was not told"
 #endif
@@ -15,12 +14,10 @@
 #error "this core has MVE and the compiler was not told"
 #endif
 
-int TK_RUN(const int8_t *input, int8_t *output);
-
 extern uint32_t tk_data_load[], tk_data_start[], tk_data_end[], tk_bss_start[], tk_bss_end[], tk_stack_top[];
 
-__attribute__((aligned(16))) int8_t tk_input[TK_INPUT_BYTES];
-__attribute__((aligned(16))) int8_t tk_output[TK_OUTPUT_BYTES];
+int8_t *tk_inputs[TK_INPUTS];
+const int8_t *tk_outputs[TK_OUTPUTS];
 volatile int32_t tk_status;
 
 void tk_ready(void);
@@ -34,6 +31,7 @@ void tk_fault(void);
 #define PAINT 0xA5A5A5A5u
 extern uint32_t tk_stack_base[];
 
+static const uint32_t input_sizes[TK_INPUTS] = {TK_INPUT_SIZES}, output_sizes[TK_OUTPUTS] = {TK_OUTPUT_SIZES};
 static const int8_t *next_sample = (const int8_t *)(uintptr_t)(TK_MAILBOX + 16);
 static uint32_t samples_left;
 
@@ -75,8 +73,10 @@ __attribute__((noinline)) void tk_ready(void)
         }
     }
     samples_left--;
-    for (uint32_t index = 0; index < TK_INPUT_BYTES; index++) {
-        tk_input[index] = *next_sample++;
+    for (int tensor = 0; tensor < TK_INPUTS; tensor++) {
+        for (uint32_t index = 0; index < input_sizes[tensor]; index++) {
+            tk_inputs[tensor][index] = *next_sample++;
+        }
     }
 }
 
@@ -84,7 +84,9 @@ __attribute__((noinline)) void tk_done(void)
 {
     uint32_t status = (uint32_t)tk_status;
     send(&status, 4);
-    send(tk_output, TK_OUTPUT_BYTES);
+    for (int tensor = 0; tensor < TK_OUTPUTS; tensor++) {
+        send(tk_outputs[tensor], output_sizes[tensor]);
+    }
 }
 
 __attribute__((noinline)) void tk_fault(void)
@@ -108,9 +110,15 @@ __attribute__((noinline)) void tk_fault(void)
 
 __attribute__((noinline)) void tk_main(void)
 {
+    for (int tensor = 0; tensor < TK_INPUTS; tensor++) {
+        tk_inputs[tensor] = TK_MODEL(input)(tensor);
+    }
+    for (int tensor = 0; tensor < TK_OUTPUTS; tensor++) {
+        tk_outputs[tensor] = TK_MODEL(output)(tensor);
+    }
     for (;;) {
         tk_ready();
-        tk_status = TK_RUN(tk_input, tk_output);
+        tk_status = TK_MODEL(invoke)();
         tk_done();
     }
 }
