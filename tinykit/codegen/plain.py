@@ -149,8 +149,11 @@ def lower_reshape(program: Program, operator: Operator) -> Lowered:
 
 
 def lower_concatenation(program: Program, operator: Operator) -> Lowered:
-    """CONCATENATION of raw values: the interpreter does not rescale them either."""
+    """CONCATENATION of tensors of one scale and zero point; the interpreter refuses others too."""
     sources, result = program.operands(operator, at_least=max(1, len(operator.inputs)))
+    kinds = {(one.scales, one.zero_points) for one in (*sources, result)}
+    if len(kinds) > 1:
+        raise refuse(operator, f"{len(kinds)} pairs of scale and zero point", "all must be the output's: convert again")
     expect(operator.activation in ("", "NONE"), operator, f"fused activation {operator.activation}")
     rank = len(result.shape)
     expect(-rank <= operator.axis < rank, operator, f"axis {operator.axis} of {rank}")
@@ -188,7 +191,7 @@ def lower_pad(program: Program, operator: Operator) -> Lowered:
 
 
 def lower_mean(program: Program, operator: Operator) -> Lowered:
-    """MEAN over any axes; with equal scales the interpreter divides the plain sum and cuts the rest off."""
+    """MEAN over any axes: sums, then one rescaling that holds the division."""
     (source,), result = program.operands(operator)
     given = program.constant(operator, 1, ("int32",))
     rank = len(source.shape)
@@ -197,7 +200,6 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
     kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
     expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
     count, shape = source.elements // result.elements, _extend(source.shape)
-    same = (source.scales, source.zero_points) == (result.scales, result.zero_points)
     expect(count < 1 << 23, operator, f"a mean over {count} values")
     try:
         one = mean_multiplier(source, result, count)
@@ -205,7 +207,7 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
         raise refuse(operator, str(error), "check the scales of its tensors") from error
     held = [axis in axes for axis in range(rank)]
     fields = {
-        "shape": shape, "step": _steps(shape, held), "outputs": result.elements, "divisor": count if same else 0,
+        "shape": shape, "step": _steps(shape, held), "outputs": result.elements,
         "zero_sum": source.zero_points[0] * count, "out_offset": result.zero_points[0],
         "multiplier": one.multiplier, "shift": one.shift,
     }  # fmt: skip

@@ -40,7 +40,7 @@ def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, A
         "input_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.inputs)),
         "output_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.outputs)),
         "operators": str(len(parts)), "declarations": "\n".join(f"int {part.symbol}(void);" for part in parts),
-        "includes": '#include "arm_nnfunctions.h"\n' if any(part.code.library for part in parts) else "",
+        "includes": '#include "arm_nnfunctions.h"\n#include "arm_nnsupportfunctions.h"\n' if any(part.code.library for part in parts) else "",
         "places": _by_family(plans, _places),
         "functions": "\n\n".join(_function(index, part) for index, part in enumerate(parts)),
         "calls": "\n".join(_call(index, part.symbol) for index, part in enumerate(parts)),

@@ -50,10 +50,10 @@ typedef struct {
     int32_t value;
 } tk_padding;
 
-/* Sums over the axes whose step is 0; a divisor of 0 says that multiplier and shift hold the division already. */
+/* Sums over the axes whose step is 0; multiplier and shift hold the division by their number. */
 typedef struct {
     int32_t shape[TK_AXES], step[TK_AXES];
-    int32_t outputs, divisor, zero_sum, out_offset, multiplier, shift;
+    int32_t outputs, zero_sum, out_offset, multiplier, shift;
 } tk_mean_axes;
 
 void tk_conv_2d(const tk_window *window, const int8_t *input, int8_t *output);

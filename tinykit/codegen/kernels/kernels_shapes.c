@@ -50,14 +50,6 @@ void tk_pad(const tk_padding *p, const int8_t *input, int8_t *output)
     } while (next_row(p->in_shape, index));
 }
 
-static int8_t finish_mean(const tk_mean_axes *m, int32_t sum)
-{
-    if (m->divisor != 0) {
-        return (int8_t)(sum / m->divisor);
-    }
-    return tk_clamp(tk_requantize(sum - m->zero_sum, m->multiplier, m->shift) + m->out_offset, INT8_MIN, INT8_MAX);
-}
-
 void tk_mean(const tk_mean_axes *m, const int8_t *input, int32_t *sums, int8_t *output)
 {
     const int32_t step = m->step[TK_AXES - 1];
@@ -75,6 +67,7 @@ void tk_mean(const tk_mean_axes *m, const int8_t *input, int32_t *sums, int8_t *
         }
     } while (next_row(m->shape, index));
     for (int32_t i = 0; i < m->outputs; ++i) {
-        output[i] = finish_mean(m, sums[i]);
+        const int32_t mean = tk_requantize(sums[i] - m->zero_sum, m->multiplier, m->shift);
+        output[i] = tk_clamp(mean + m->out_offset, INT8_MIN, INT8_MAX);
     }
 }
