@@ -80,7 +80,9 @@ class Unicorn:
                 self._go(request["ready"], request["done"])
                 if self.counter:
                     self.counter.freeze()
-                outputs.extend(bytes(engine.mem_read(*place)) for place in self._places("output"))
+                for address, size in self._places("output"):
+                    self._reach(address, size)
+                    outputs.append(bytes(engine.mem_read(address, size)))
                 statuses.append(struct.unpack("<i", engine.mem_read(request["status"], 4))[0])
         except Stopped:
             self.fault["sample"] = len(statuses)
@@ -99,8 +101,18 @@ class Unicorn:
 
     def _write(self, inputs: bytes, start: int) -> None:
         for address, size in self._places("input"):
+            self._reach(address, size)
             self.engine.mem_write(address, inputs[start : start + size])
             start += size
+
+    def _reach(self, address: int, size: int) -> None:
+        """A tensor of the model that lies outside the memory is a fault like any other."""
+        spans = [(first, first + length) for first, length, _ in self.request["memory"]]
+        for part in (address, address + size - 1):
+            if not any(first <= part < after for first, after in spans):
+                beyond = next((after for first, after in spans if first <= address < after), address)
+                self._note("write", beyond)
+                raise Stopped
 
     def _go(self, start: int, until: int) -> None:
         limit = int(self.request["seconds"] * 1e6)
@@ -138,6 +150,7 @@ class Counter:
     def __init__(self, board: Unicorn, request: Request) -> None:
         from unicorn.unicorn_py3 import unicorn as binding
 
+        self._binding, self._engine = binding, board.engine
         self._library = library = ctypes.CDLL(request["counter"])
         library.tk_total.restype = ctypes.c_uint64
         start, image = base64_image(request["segments"])
@@ -157,8 +170,11 @@ class Counter:
             raise RuntimeError(f"unicorn refused the block hook ({status})")
 
     def freeze(self) -> None:
-        """Count no further."""
-        self._library.tk_freeze()
+        """Count no further: the hook goes, and with it what calls it in the translated code."""
+        if self._hook.value:
+            self._binding.uclib.uc_hook_del(self._engine._uch, self._hook)
+            self._engine.ctl_flush_tb()
+            self._hook.value = 0
 
     def slot(self) -> int:
         """Whose instructions are running."""

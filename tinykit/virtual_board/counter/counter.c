@@ -221,7 +221,6 @@ EXPORT void tk_on_block(void *engine, uint64_t address, uint32_t bytes, void *us
     }
 }
 
-EXPORT void tk_freeze(void) { frozen = 1; }
 EXPORT uint32_t tk_current(void) { return current; }
 EXPORT uint64_t tk_total(void) { return total; }
 EXPORT int tk_full(void) { return full; }
