@@ -15,8 +15,11 @@ from tinykit.codegen import HOST_DEFINES
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-SHARED = r"\b{}_(?=(window|dense|pair|rescale|softmax\w*|logistic\w*|padding|mean\w*|conv_2d|depthwise_conv_2d|average_pool_2d|max_pool_2d|fully_connected|add|mul|" \
-         r"quantize|copy\w*|pad|high_multiply|divide_by_power|requantize|clamp)\b)"  # fmt: skip
+KERNEL_NAMES = """
+window dense pair rescale softmax_rows softmax logistic_curve logistic padding mean_axes mean conv_2d depthwise_conv_2d
+average_pool_2d max_pool_2d fully_connected add mul quantize copy copy_rows pad
+high_multiply divide_by_power requantize clamp
+""".split()
 
 MAIN = """
 #include <stdint.h>
@@ -127,7 +130,7 @@ def build_many(exports, folder):
 
 def _share(export, text):
     name = re.escape(export.name)
-    text = re.sub(SHARED.format(name), "tk_", text)
+    text = re.sub(rf"\b{name}_(?=({'|'.join(KERNEL_NAMES)})\b)", "tk_", text)
     return re.sub(rf"\b{name.upper()}_(AXES|KERNELS_H_|FIXED_POINT_H_)\b", r"TK_\1", text)
 
 

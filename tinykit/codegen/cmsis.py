@@ -20,6 +20,19 @@ from tinykit.codegen.windowed import (
 from tinykit.graph import Operator
 
 _MVE_CHANNEL_BLOCK = 124
+_POOL = """
+    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};
+    const int8_t *input = {input};
+    int8_t *output = {output};
+    for (int batch = 0; batch < {batches}; ++batch) {{
+        if ({call} != ARM_CMSIS_NN_SUCCESS) {{
+            return 1;
+        }}
+        input += {in_step};
+        output += {out_step};
+    }}
+    return 0;
+""".strip("\n")
 _FAILS = "== ARM_CMSIS_NN_SUCCESS ? 0 : 1"
 
 
@@ -96,23 +109,14 @@ def lower_library_pool(program: Program, operator: Operator) -> Lowered:
     constants += _dimensions(names[1:], ((1, *source), (1, *window.taps, 1), (1, *result)))
     kernel = "arm_avgpool_s8" if average else "arm_max_pool_s8"
     call = f"{kernel}(&context, &{names[0]}, &{names[1]}, input, &{names[2]}, &{names[3]}, output)"
-    body = [
-        "    const cmsis_nn_context context = {SCRATCH, SCRATCH_BYTES};",
-        f"    const int8_t *input = {program.place(operator.inputs[0])};",
-        f"    int8_t *output = {program.place(operator.outputs[0])};",
-        f"    for (int batch = 0; batch < {batches}; ++batch) {{",
-        f"        if ({call} != ARM_CMSIS_NN_SUCCESS) {{",
-        "            return 1;",
-        "        }",
-        f"        input += {window.source.elements // batches};",
-        f"        output += {window.result.elements // batches};",
-        "    }",
-        "    return 0;",
-    ]
+    body = _POOL.format(
+        input=program.place(operator.inputs[0]), output=program.place(operator.outputs[0]), batches=batches, call=call,
+        in_step=window.source.elements // batches, out_step=window.result.elements // batches,
+    )  # fmt: skip
     size = f"arm_avgpool_s8_get_buffer_size({result[1]}, {channels})" if average else ""
     scratch = (0, 4 * channels if average else 0, 0)
     library = ("average_pool",) if average else ("max_pool",)
-    return Lowered("\n".join(body), "\n".join(constants), (), library, scratch, size)
+    return Lowered(body, "\n".join(constants), (), library, scratch, size)
 
 
 def lower_library_dense(program: Program, operator: Operator) -> Lowered:
@@ -127,15 +131,16 @@ def lower_library_dense(program: Program, operator: Operator) -> Lowered:
     if dense.step:
         body = (
             f"    return arm_nn_mat_mult_nt_t_s8({places[0]}, {dense.weights}, {dense.bias}, {places[1]},\n"
-            f"        {dense.multiplier}, {dense.shift}, {dense.rows}, {dense.units}, {dense.depth}, {dense.in_offset},\n"
-            f"        {dense.out_offset}, {dense.low}, {dense.high}, {dense.depth}) {_FAILS};"
+            f"        {dense.multiplier}, {dense.shift}, {dense.rows}, {dense.units}, {dense.depth},\n"
+            f"        {dense.in_offset}, {dense.out_offset}, {dense.low}, {dense.high}, {dense.depth}) {_FAILS};"
         )
         return Lowered(body, library=("dense",))
     names = [f"op_{operator.index}_{part}" for part in ("parameters", "factor", "input", "filter", "bias", "output")]
     constants = [
         f"static const cmsis_nn_fc_params {names[0]} = {{{dense.in_offset}, 0, {dense.out_offset}, "
         f"{{{dense.low}, {dense.high}}}}};",
-        f"static const cmsis_nn_per_tensor_quant_params {names[1]} = {{{dense.first.multiplier}, {dense.first.shift}}};",
+        f"static const cmsis_nn_per_tensor_quant_params {names[1]} = "
+        f"{{{dense.first.multiplier}, {dense.first.shift}}};",
         *_dimensions(names[2:], ((dense.rows, 1, 1, dense.depth), (dense.depth, 1, 1, dense.units),
                                  (1, 1, 1, dense.units), (dense.rows, 1, 1, dense.units))),
     ]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from tinykit.arena import ArenaPlan, list_buffers, plan_greedily
 from tinykit.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
@@ -27,7 +26,8 @@ _MVE_CORES = ("cortex-m55", "cortex-m85")
 _LARGEST_ARENA_BYTES = 1 << 30
 
 
-class ExportedOperator(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ExportedOperator:
     """Position of an operator, its name in the model, and the C function that runs it."""
 
     index: int
@@ -119,7 +119,8 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
         raise ParameterError(f"kernels {kernels!r} are unknown; allowed: {', '.join(KERNELS)}")
     _check(graph)
     program = Program(graph, to_identifier(name))
-    lowered = _lower(program, LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS)
+    table = LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS
+    lowered = [table[operator.name](program, operator) for operator in graph.operators]
     plans = {family: _plan(graph, lowered, position) for position, family in enumerate(FAMILIES)}
     operators = tuple(
         ExportedOperator(one.index, one.name, f"{program.name}_op_{one.index:02d}_{one.name.lower()}")
@@ -128,7 +129,7 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
     parts = [Part(one.symbol, code) for one, code in zip(operators, lowered, strict=True)]
     files = write_program(program, parts, plans)
     files |= read_library(group for code in lowered for group in code.library)
-    arena = max(max(plan.head_bytes for plan in plans.values()), 16)
+    arena = max(16, *(plan.head_bytes for plan in plans.values()))
     return CExport(
         MappingProxyType(files), program.name, kernels, arena, operators, MappingProxyType(plans),
         sum(graph.tensors[one].nbytes for one in graph.inputs),
@@ -169,14 +170,6 @@ def _check_order(graph: ModelGraph, position: int, made: set[int]) -> None:
         if index in made or graph.tensors[index].is_constant or graph.tensors[index].is_variable:
             raise refuse(operator, f"tensor {index} is made twice, constant or variable", "the file is damaged")
         made.add(index)
-
-
-def _lower(program: Program, table: Mapping[str, object]) -> list[Lowered]:
-    lowered: list[Lowered] = []
-    for operator in program.graph.operators:
-        lower = table[operator.name]
-        lowered.append(lower(program, operator))  # type: ignore[operator]
-    return lowered
 
 
 def _plan(graph: ModelGraph, lowered: list[Lowered], family: int) -> ArenaPlan:

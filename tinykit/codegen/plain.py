@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-
 from tinykit.codegen.program import Lowered, Program, expect, refuse
 from tinykit.codegen.program import initialise as define
 from tinykit.codegen.quantisation import (
@@ -104,7 +103,7 @@ def lower_quantise(program: Program, operator: Operator) -> Lowered:
 
 def lower_softmax(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX over the last axis, onto a scale of 1/256 and a zero point of -128."""
-    (source,), result = _curve_operands(program, operator)
+    (source,), _ = _curve_operands(program, operator)
     one, lowest = _curve(operator, softmax_parameters, source, operator.beta)
     depth = source.shape[-1] if source.shape else 1
     expect(depth < 1 << 12, operator, f"a softmax over {depth} values")
@@ -165,8 +164,8 @@ def lower_concatenation(program: Program, operator: Operator) -> Lowered:
     rows, inner, start, lines = math.prod(result.shape[:axis]), math.prod(result.shape[axis + 1 :]), 0, []
     for index, source in zip(operator.inputs, sources, strict=True):
         count = source.shape[axis] * inner
-        target = f"{program.place(operator.outputs[0])} + {start}"
-        lines.append(f"    {program.name}_copy_rows({program.place(index)}, {target}, {rows}, {count}, {total * inner});")
+        places = f"{program.place(index)}, {program.place(operator.outputs[0])} + {start}"
+        lines.append(f"    {program.name}_copy_rows({places}, {rows}, {count}, {total * inner});")
         start += count
     return Lowered("\n".join([*lines, "    return 0;"]), kernels=("shapes",))
 

@@ -82,7 +82,7 @@ class Program:
         sources = [self.activation(operator, tensor) for tensor in operator.inputs[:at_least]]
         return sources, self.activation(operator, operator.outputs[0])
 
-    def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.generic]:
+    def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.signedinteger]:
         """A constant input, by its position.
 
         Raises
@@ -94,7 +94,7 @@ class Program:
         if found is None or not found.is_constant or found.dtype not in dtypes or found.data_bytes != found.nbytes:
             state = "is left out" if found is None else f"is {'' if found.is_constant else 'computed, '}{found.dtype}"
             raise refuse(operator, f"input {position} {state}", f"it has to be a constant of {' or '.join(dtypes)}")
-        return self.graph.constant(index)
+        return np.asarray(self.graph.constant(index))
 
     def bias(self, operator: Operator, channels: int) -> str:
         """C name of the bias, zeros where the model has none: the library reads it in any case."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -207,7 +208,7 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     return Lowered(call_kernel(program, operator, "fully_connected", "dense", fields), kernels=("dense",))
 
 
-def call_kernel(program: Program, operator: Operator, kernel: str, kind: str, fields: dict[str, object]) -> str:
+def call_kernel(program: Program, operator: Operator, kernel: str, kind: str, fields: Mapping[str, object]) -> str:
     """Statements that fill a kernel's struct and call it on the first input and the output."""
     source, result = program.place(operator.inputs[0]), program.place(operator.outputs[0])
     struct = initialise(f"{program.name}_{kind}", "arguments", **fields)

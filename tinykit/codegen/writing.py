@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -18,6 +18,7 @@ from tinykit.graph import ModelGraph
 
 _FOLDER = Path(__file__).parent / "kernels"
 _PER_LINE = 24
+_INCLUDES = '#include "arm_nnfunctions.h"\n#include "arm_nnsupportfunctions.h"\n'
 _CONDITIONS = {"mve": "#if TK_MVE", "dsp": "#elif TK_DSP", "plain": "#else"}
 
 
@@ -40,7 +41,7 @@ def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, A
         "input_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.inputs)),
         "output_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.outputs)),
         "operators": str(len(parts)), "declarations": "\n".join(f"int {part.symbol}(void);" for part in parts),
-        "includes": '#include "arm_nnfunctions.h"\n#include "arm_nnsupportfunctions.h"\n' if any(part.code.library for part in parts) else "",
+        "includes": _INCLUDES if any(part.code.library for part in parts) else "",
         "places": _by_family(plans, _places),
         "functions": "\n\n".join(_function(index, part) for index, part in enumerate(parts)),
         "calls": "\n".join(_call(index, part.symbol) for index, part in enumerate(parts)),
@@ -52,7 +53,8 @@ def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, A
     }  # fmt: skip
     values["constants"] = "\n".join(f"extern const {kind} {key}[{data.size}];"
                                     for key, (kind, data) in program.arrays.items())  # fmt: skip
-    texts |= {name: Template((_FOLDER / f"{name}.in").read_text()).substitute(values) for name in ("model.h", "model.c")}
+    for template in ("model.h", "model.c"):
+        texts[template] = Template((_FOLDER / f"{template}.in").read_text()).substitute(values)
     texts["weights.c"] = _weights(program, about)
     return {name: _rename(text, program.name).encode() for name, text in sorted(texts.items())}
 
@@ -72,11 +74,11 @@ def _about(program: Program) -> str:
     return f"/* Model {program.name}: {size}.\n * sha256 {graph.sha256}\n * Written by tinykit. */"
 
 
-def _by_family(plans: Mapping[str, ArenaPlan], write: object) -> str:
+def _by_family(plans: Mapping[str, ArenaPlan], write: Callable[[ArenaPlan], str]) -> str:
     """What differs between cores under conditions; without them where nothing does."""
-    texts = {family: write(plans[family]) for family in FAMILIES}  # type: ignore[operator]
+    texts = {family: write(plans[family]) for family in FAMILIES}
     if len(set(texts.values())) == 1:
-        return str(texts["plain"])
+        return texts["plain"]
     rows = [f"{_CONDITIONS[family]}\n{texts[family]}" for family in ("mve", "dsp", "plain")]
     return "\n".join([*rows, "#endif"])
 
