@@ -54,7 +54,7 @@ def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
         *_dimensions(names[2:], (window.source.shape, filters, (1, 1, 1, filters[0]), window.result.shape)),
     ]
     places = (program.place(operator.inputs[0]), weights.weights, weights.bias, program.place(operator.outputs[0]))
-    pairs = ", ".join(f"&{name}, {place}" for name, place in zip(names[2:], places, strict=True))
+    pairs = _pair_up(names[2:], places)
     body = f"    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};\n    return arm_{prefix}_wrapper_s8(" \
            f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
     size = f"arm_{prefix}_wrapper_s8_get_buffer_size(&{names[0]}, &{names[2]}, &{names[3]}, &{names[5]})"
@@ -78,6 +78,11 @@ def _dimensions(names: list[str], shapes: tuple[tuple[int, ...], ...]) -> list[s
         f"static const cmsis_nn_dims {name} = {{{', '.join(str(size) for size in shape)}}};"
         for name, shape in zip(names, shapes, strict=True)
     ]
+
+
+def _pair_up(names: list[str], places: tuple[str, ...]) -> str:
+    """Arguments of the library: dimensions and data, by turns."""
+    return ", ".join(f"&{name}, {place}" for name, place in zip(names, places, strict=True))
 
 
 def _convolution_scratch(window: Window) -> tuple[int, int, int]:
@@ -144,8 +149,7 @@ def lower_library_dense(program: Program, operator: Operator) -> Lowered:
         *_dimensions(names[2:], ((dense.rows, 1, 1, dense.depth), (dense.depth, 1, 1, dense.units),
                                  (1, 1, 1, dense.units), (dense.rows, 1, 1, dense.units))),
     ]  # fmt: skip
-    order = (places[0], dense.weights, dense.bias, places[1])
-    pairs = ", ".join(f"&{name}, {place}" for name, place in zip(names[2:], order, strict=True))
+    pairs = _pair_up(names[2:], (places[0], dense.weights, dense.bias, places[1]))
     body = "    const cmsis_nn_context context = {SCRATCH, SCRATCH_BYTES};\n    return arm_fully_connected_s8(" \
            f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
     size = f"arm_fully_connected_s8_get_buffer_size(&{names[3]})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,14 +38,13 @@ class Lowered:
     scratch_call: str = ""
 
 
-@dataclass(slots=True)
 class Program:
     """A graph on its way to C; `arrays` collects the constants in the order of their first use."""
 
-    graph: ModelGraph
-    name: str
-    arrays: dict[str, tuple[str, NDArray[np.generic]]] = field(default_factory=dict)
-    _known: dict[tuple[str, bytes], str] = field(default_factory=dict)
+    def __init__(self, graph: ModelGraph, name: str) -> None:
+        self.graph, self.name = graph, name
+        self.arrays: dict[str, tuple[str, NDArray[np.generic]]] = {}
+        self._known: dict[tuple[str, bytes], str] = {}
 
     def array(self, ctype: str, values: Sequence[int] | NDArray[np.generic]) -> str:
         """C name of a constant array; equal arrays are written once."""
