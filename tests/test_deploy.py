@@ -17,7 +17,15 @@ from tests.models import Net, hybrid, residual, schema, small_cnn
 from tinykit import runtime
 from tinykit.codegen.names import to_comment, to_identifier
 from tinykit.datasets.scoring import Accuracy
-from tinykit.deploy import OPERATORS, TARGETS, add_method, deploy, deploy_tflm, make_golden_vectors
+from tinykit.deploy import (
+    OPERATORS,
+    TARGETS,
+    add_method,
+    deploy,
+    deploy_tflm,
+    make_golden_vectors,
+    read_self_test_log,
+)
 from tinykit.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.quantity import Estimate
 
@@ -76,6 +84,8 @@ class TestFirmware:
         code, said = start(program, tmp_path, runtime.run(export[1], inputs).tobytes(), self.TENSORS)
         assert (code, said.splitlines()[-1]) == (0, "PASS: golden vectors are equal")
         assert "arena: 123 of 2736 bytes in use" in said
+        log = read_self_test_log(said, model_sha256=export[0].sha256)
+        assert (log.equal, len(log.vectors), log.target, log.arena_bytes) == (True, 5, "tflm", 123)
         assert (tmp_path / "received").read_bytes() == inputs.tobytes()
 
     def test_self_test_fails_on_one_wrong_byte(self, export, program, samples, tmp_path):

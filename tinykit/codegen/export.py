@@ -13,7 +13,7 @@ from tinykit.codegen.names import to_identifier
 from tinykit.codegen.program import FAMILIES, Lowered, Program, refuse
 from tinykit.codegen.writing import Part, write_program
 from tinykit.errors import ModelError, ParameterError
-from tinykit.graph import ModelGraph
+from tinykit.graph import ModelGraph, Operator
 
 KERNELS = ("portable", "cmsis-nn")
 """The kernel sets an export can be built on."""
@@ -155,14 +155,13 @@ def _check(graph: ModelGraph) -> None:
         if operator.name not in PORTABLE_LOWERINGS:
             dtype = graph.tensors[operator.inputs[0]].dtype if operator.inputs and operator.inputs[0] >= 0 else "none"
             raise refuse(operator, f"no kernel for this operator on {dtype}", f"allowed, int8: {', '.join(OPERATORS)}")
-        _check_order(graph, operator.index, made)
+        _check_order(graph, operator, made)
     missing = [index for index in graph.outputs if index not in made and not graph.tensors[index].is_constant]
     if missing:
         raise ModelError(f"tensor {missing[0]}, an output of the model, is made by no operator; the file is damaged")
 
 
-def _check_order(graph: ModelGraph, position: int, made: set[int]) -> None:
-    operator = graph.operators[position]
+def _check_order(graph: ModelGraph, operator: Operator, made: set[int]) -> None:
     for index in operator.inputs:
         if index >= 0 and index not in made and not graph.tensors[index].is_constant:
             raise refuse(operator, f"tensor {index} is read before it is made", "the file is damaged")

@@ -35,6 +35,7 @@ def write_self_test(
         "sources": "\n".join(f"    src/{source}" for source in export.sources),
         "folders": "\n".join(f"    {_join('src', folder)}" for folder in export.include_folders),
         "definitions": " ".join(export.defines),
+        "definitions_text": ", ".join(f"`{define}`" for define in export.defines) or "none",
         **readme,
     }
     files = {path: Template(text.lstrip("\n")).substitute(values) for path, text in _TEMPLATES.items()}
@@ -228,15 +229,15 @@ the tensor arena of TensorFlow Lite Micro, which needs more for the same model. 
 int failed = ${name}_run(input, output);   /* $input_bytes bytes in, $output_bytes bytes out; 0 is success */
 ```
 
-Add the C files below `src/` to your project, with these include folders, and define what follows them:
+Add the C files below `src/` to your project, with these include folders and definitions:
 
 ```
 $folders
 ```
 
-`$definitions`
+Definitions: $definitions_text.
 
-or `add_subdirectory` this folder with CMake and link `tinykit_$name`. Build with `-O2` or `-O3`.
+Or `add_subdirectory` this folder with CMake and link `tinykit_$name`. Build with `-O2` or `-O3`.
 
 ## Operators
 
