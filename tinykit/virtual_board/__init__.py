@@ -2,7 +2,7 @@
 
 from tinykit.virtual_board.emulating import Limits
 from tinykit.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Sizes
-from tinykit.virtual_board.running import run
+from tinykit.virtual_board.running import run, sample_inputs
 from tinykit.virtual_board.targets import CORES
 
-__all__ = ["CORES", "BoardRun", "Classes", "Fault", "Hashes", "Limits", "OperatorRun", "Sizes", "run"]
+__all__ = ["CORES", "BoardRun", "Classes", "Fault", "Hashes", "Limits", "OperatorRun", "Sizes", "run", "sample_inputs"]

@@ -65,7 +65,8 @@ def build(
     files = {**export.files, **_own_files()}
     units = _units(export, target, mailbox)
     flags = (*compiler.compile_flags(target), *export.compiler_flags())
-    keys = [hash_of(str(compiler), flags, unit.flags, *_everything_in(unit.source, files)) for unit in units]
+    includes = _list_includes(files)
+    keys = [hash_of(str(compiler), flags, unit.flags, *_everything_in(unit.source, files, includes)) for unit in units]
     vectors = target.machine.vectors if mailbox and target.machine else None
     script = write_script(memory, stack_bytes=stack_bytes, vectors=vectors)
     linked = hash_of("link", str(compiler), compiler.link_flags(target), script, keys)
@@ -82,14 +83,22 @@ def build(
     return read_elf(result)
 
 
-def _everything_in(source: str, files: Mapping[str, bytes]) -> list[bytes]:
-    """Names and contents of a source and of all files it includes, by whatever path, in a fixed order."""
-    wanted, seen = [source], {source}
-    while wanted:
-        for found in _INCLUDE.findall(files[wanted.pop()]):
-            same = {name for name in files if PurePosixPath(name).name == PurePosixPath(found.decode()).name}
-            wanted += sorted(same - seen)
-            seen |= same
+def _list_includes(files: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """For each file, the files it may mean by its #include lines: all of that base name, whatever the path."""
+    named: dict[str, list[str]] = {}
+    for name in sorted(files):
+        named.setdefault(name.rpartition("/")[2], []).append(name)
+    wanted = {name: {one.decode().rpartition("/")[2] for one in _INCLUDE.findall(text)} for name, text in files.items()}
+    return {name: [path for base in sorted(bases) for path in named.get(base, [])] for name, bases in wanted.items()}
+
+
+def _everything_in(source: str, files: Mapping[str, bytes], includes: Mapping[str, list[str]]) -> list[bytes]:
+    """Names and contents of a source and of all files it includes, in a fixed order."""
+    pending, seen = [source], {source}
+    while pending:
+        found = set(includes[pending.pop()]) - seen
+        pending += sorted(found)
+        seen |= found
     return [part for name in (source, *sorted(seen - {source})) for part in (name.encode(), files[name])]
 
 

@@ -27,10 +27,8 @@ def hash_of(*parts: str | bytes | Iterable[str]) -> str:
     """SHA-256 over the parts, each with its length, so that no two lists of parts run together."""
     digest = hashlib.sha256()
     for part in parts:
-        if isinstance(part, str):
-            data = part.encode()
-        else:
-            data = part if isinstance(part, bytes) else hash_of(*part).encode()
+        text = part if isinstance(part, str | bytes) else hash_of(*part)
+        data = text.encode() if isinstance(text, str) else text
         digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()
 

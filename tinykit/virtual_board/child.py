@@ -1,7 +1,7 @@
 """The other side of the pipe: a script that runs one firmware in unicorn or QEMU and counts what it executes.
 
-`emulating.py` starts this file by its path as `python -I child.py`; it imports nothing of tinykit. unicorn (GPL-2) and
-capstone are imported here and nowhere else, so that they share no process with the kit. One JSON request on stdin, one
+`emulating.py` starts this file by its path as `python -I child.py`; it imports nothing of tinykit. unicorn (GPL-2) is
+imported here and nowhere else, so that it shares no process with the kit. One JSON request on stdin, one
 JSON reply on stdout: data only. The emulated program has the memory it is given and nothing more: no files, no
 semihosting, no network.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import importlib.util
 import json
 import os
-import re
 import struct
 import subprocess
 import sys
@@ -26,21 +26,12 @@ ROW_LIMIT = 400_000
 Request = dict[str, Any]
 Reply = dict[str, Any]
 
-ACCESSES = {16: "read", 17: "write", 18: "fetch", 19: "read", 20: "write", 21: "fetch", 22: "write", 23: "read", 24: "fetch"}
-CLASSES = (
-    ("it", re.compile(r"i[te]{1,4}$|itt?$|vps?t")),
-    ("load_multiple", re.compile(r"ldm|pop|vldm|vpop|ldrd|ldrexd")),
-    ("store_multiple", re.compile(r"stm|push|vstm|vpush|strd|strexd")),
-    ("load", re.compile(r"v?ldr|vld")),
-    ("store", re.compile(r"v?str|vst")),
-    ("multiply", re.compile(r"mul|mla|mls|smul|smla|smml|smua|smus|umul|umla|umaa|vmul|vmla|vfma|vnmul")),
-    ("divide", re.compile(r"udiv|sdiv|vdiv")),
-    ("branch", re.compile(r"(b|bl|blx|bx)(eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al)?$|cbn?z|tb[bh]")),
-)
+ACCESSES = {19: "read", 20: "write", 21: "fetch", 22: "write", 23: "read", 24: "fetch"}
+"""unicorn's numbers of accesses to memory that is not there (19 to 21), or not for that (22 to 24)."""
 
 
-class Stopped(Exception):
-    """The program did not come to its end; carries the fault."""
+class StopError(Exception):
+    """The program did not come to its end; the fault is noted."""
 
 
 class Unicorn:
@@ -50,48 +41,64 @@ class Unicorn:
         import unicorn
         from unicorn import arm_const
 
-        self.request, self.fault = request, {}
+        self.request = request
+        self.fault: dict[str, Any] = {}
         self._const, self._arm = unicorn, arm_const
         # UC_MODE_MCLASS would silently make every core a Cortex-M33.
         self.engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
         self.engine.ctl_set_cpu_model(getattr(arm_const, f"UC_CPU_ARM_{request['cpu']}"))
-        for start, size, writable in request["memory"]:
-            first, after = start // PAGE_BYTES * PAGE_BYTES, -(-(start + size) // PAGE_BYTES) * PAGE_BYTES
-            rights = unicorn.UC_PROT_READ | (unicorn.UC_PROT_WRITE if writable else unicorn.UC_PROT_EXEC)
-            self.engine.mem_map(first, after - first, rights)
-        for address, data in request["segments"]:
-            self.engine.mem_write(address, base64.b64decode(data))
+        self._map()
         self.engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_memory)
         self.engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self.counter = Counter(self, request) if request["counter"] else None
+        self.trace: list[str] = []
+        self.stations = dict(request.get("stations", ()))
+        for address in self.stations:
+            self.engine.hook_add(unicorn.UC_HOOK_CODE, self._on_station, begin=address, end=address)
+
+    def _map(self) -> None:
+        """All memory there is, and the program in it."""
+        const = self._const
+        for start, size, writable in self.request["memory"]:
+            first, after = start // PAGE_BYTES * PAGE_BYTES, -(-(start + size) // PAGE_BYTES) * PAGE_BYTES
+            rights = const.UC_PROT_READ | (const.UC_PROT_WRITE if writable else const.UC_PROT_EXEC)
+            self.engine.mem_map(first, after - first, rights)
+        for address, data in self.request["segments"]:
+            self.engine.mem_write(address, base64.b64decode(data))
 
     def run(self) -> Reply:
         """Boot, run every sample, and report outputs, stack, counts and the fault, if there was one."""
         request, engine = self.request, self.engine
-        inputs, outputs, statuses = base64.b64decode(request["inputs"]), [], []
         base, top = request["stack"]
         engine.mem_write(base, PAINT * (top - base))
+        outputs: list[bytes] = []
+        statuses: list[int] = []
         try:
             stack, reset = struct.unpack("<II", engine.mem_read(request["vectors"], 8))
             engine.reg_write(self._arm.UC_ARM_REG_SP, stack)
             self._go(reset, request["ready"])
-            for start in range(0, len(inputs), sum(request["input_sizes"])):
-                self._write(inputs, start)
-                self._go(request["ready"], request["done"])
-                if self.counter:
-                    self.counter.freeze()
-                for address, size in self._places("output"):
-                    self._reach(address, size)
-                    outputs.append(bytes(engine.mem_read(address, size)))
-                statuses.append(struct.unpack("<i", engine.mem_read(request["status"], 4))[0])
-        except Stopped:
+            self._run_samples(outputs, statuses)
+        except StopError:
             self.fault["sample"] = len(statuses)
         painted = bytes(engine.mem_read(base, top - base))
         unused = len(painted) - len(painted.lstrip(PAINT))
         return {
             "outputs": base64.b64encode(b"".join(outputs)).decode(), "statuses": statuses, "fault": self.fault or None,
             "stack_bytes": top - base - unused, "rows": self.counter.rows() if self.counter else [],
+            "trace": self.trace,
         }  # fmt: skip
+
+    def _run_samples(self, outputs: list[bytes], statuses: list[int]) -> None:
+        request, inputs = self.request, base64.b64decode(self.request["inputs"])
+        for start in range(0, len(inputs), sum(request["input_sizes"])):
+            self._write(inputs, start)
+            self._go(request["ready"], request["done"])
+            if self.counter:
+                self.counter.freeze()
+            for address, size in self._places("output"):
+                self._reach(address, size)
+                outputs.append(bytes(self.engine.mem_read(address, size)))
+            statuses.append(struct.unpack("<i", self.engine.mem_read(request["status"], 4))[0])
 
     def _places(self, kind: str) -> list[tuple[int, int]]:
         """(address, bytes) of the model's inputs or outputs, as the program itself gives them."""
@@ -112,7 +119,12 @@ class Unicorn:
             if not any(first <= part < after for first, after in spans):
                 beyond = next((after for first, after in spans if first <= address < after), address)
                 self._note("write", beyond)
-                raise Stopped
+                raise StopError
+
+    def _on_station(self, engine: Any, address: int, _size: int, _data: Any) -> None:
+        """An operator starts, or the model is done: what the operators before it wrote is taken down."""
+        for start, size in self.request["spans"][len(self.trace) : self.stations[address]]:
+            self.trace.append(base64.b64encode(engine.mem_read(start, size)).decode())
 
     def _go(self, start: int, until: int) -> None:
         limit = int(self.request["seconds"] * 1e6)
@@ -121,13 +133,13 @@ class Unicorn:
         except self._const.UcError as error:
             if not self.fault:
                 self._note("instruction" if error.errno == self._const.UC_ERR_INSN_INVALID else "exception")
-            raise Stopped from error
+            raise StopError from error
         if self.fault:
-            raise Stopped
+            raise StopError
         if self.engine.reg_read(self._arm.UC_ARM_REG_PC) & ~1 != until:
             over = self.counter is not None and self.counter.total() > self.request["instructions"]
             self._note("instructions" if over else "time")
-            raise Stopped
+            raise StopError
 
     def _note(self, kind: str, address: int | None = None) -> None:
         read = self.engine.reg_read
@@ -135,7 +147,7 @@ class Unicorn:
         slot = self.counter.slot() if self.counter else 0
         self.fault.update(kind=kind, address=pc if address is None else address, pc=pc, sp=stack, slot=slot)
 
-    def _on_memory(self, _engine: Any, access: int, address: int, _size: int, _value: int, _data: Any) -> bool:
+    def _on_memory(self, _engine: Any, access: int, address: int, *_rest: Any) -> bool:
         self._note(ACCESSES.get(access, "read"), address)
         return False
 
@@ -153,7 +165,7 @@ class Counter:
         self._binding, self._engine = binding, board.engine
         self._library = library = ctypes.CDLL(request["counter"])
         library.tk_total.restype = ctypes.c_uint64
-        start, image = base64_image(request["segments"])
+        start, image = _load("decoding").image_of(request["segments"])
         self._image = (ctypes.c_uint8 * len(image)).from_buffer_copy(image)
         table = [number for row in request["ranges"] for number in row]
         stop = ctypes.cast(binding.uclib.uc_emu_stop, ctypes.c_void_p)
@@ -185,12 +197,12 @@ class Counter:
         return int(self._library.tk_total())
 
     def rows(self) -> list[list[int]]:
-        """Slot, address, bytes, instructions, executed, taken: one row for each block and slot."""
+        """Slot, address, bytes, instructions, executed, taken, fallen: one row for each block and slot."""
         if self._library.tk_full():
             raise RuntimeError("the program has more blocks than the counter holds")
-        room = (ctypes.c_uint64 * (6 * ROW_LIMIT))()
+        room = (ctypes.c_uint64 * (7 * ROW_LIMIT))()
         count = min(self._library.tk_rows(room, ROW_LIMIT), ROW_LIMIT)
-        return [list(room[6 * index : 6 * index + 6]) for index in range(count)]
+        return [list(room[7 * index : 7 * index + 7]) for index in range(count)]
 
 
 class Qemu:
@@ -209,8 +221,10 @@ class Qemu:
             (place / "firmware.elf").write_bytes(base64.b64decode(request["elf"]))
             (place / "mailbox.bin").write_bytes(struct.pack("<IIII", count, 0, 0, 0) + inputs)
             ranges = request["ranges"]
-            header = struct.pack("<III", len(ranges), request["slots"], request["done"])
-            (place / "ranges.bin").write_bytes(header + b"".join(struct.pack("<III", *row) for row in ranges))
+            start, image = _load("decoding").image_of(request["segments"])
+            header = struct.pack("<5I", len(ranges), request["slots"], request["done"], start, len(image))
+            rows = b"".join(struct.pack("<III", *row) for row in ranges)
+            (place / "ranges.bin").write_bytes(header + rows + image)
             sent, late = self._start(place)
             table = place / "rows.txt"
             text = table.read_text() if table.is_file() else ""
@@ -226,12 +240,14 @@ class Qemu:
         ]  # fmt: skip
         try:
             done = subprocess.run(
-                command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, timeout=request["seconds"], check=False
-            )
+                command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                timeout=request["seconds"],
+            )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             return error.stdout or b"", True
         if done.returncode and not done.stdout:
-            raise RuntimeError(f"QEMU ended with status {done.returncode}: {done.stderr.decode(errors='replace')[-300:]}")
+            said = done.stderr.decode(errors="replace")[-300:]
+            raise RuntimeError(f"QEMU ended with status {done.returncode}: {said}")
         return done.stdout, False
 
     def _read(self, sent: bytes, count: int, late: bool, text: str) -> Reply:
@@ -258,62 +274,14 @@ class Qemu:
         }
 
 
-def base64_image(segments: list[list[Any]]) -> tuple[int, bytes]:
-    """(start, bytes) of what is programmed, gaps filled with zeros."""
-    parts = [(address, base64.b64decode(data)) for address, data in segments]
-    start = min(address for address, _ in parts)
-    image = bytearray(max(address + len(data) for address, data in parts) - start)
-    for address, data in parts:
-        image[address - start : address - start + len(data)] = data
-    return start, bytes(image)
-
-
-def classify(rows: list[list[int]], request: Request) -> dict[str, dict[str, int]]:
-    """Executed instructions by slot and class, decoded with capstone, each block once.
-
-    Besides the classes: `instructions` (all), `taken` (branches), `load_following` (loads straight after a load) and
-    `words` (words that multiple loads and stores move).
-    """
-    import capstone
-
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB + capstone.CS_MODE_MCLASS + capstone.CS_MODE_V8)
-    start, image = base64_image(request["segments"])
-    known: dict[tuple[int, int], dict[str, int]] = {}
-    result: dict[str, dict[str, int]] = {}
-    for slot, address, nbytes, instructions, executed, taken in rows:
-        if (address, nbytes) not in known:
-            known[address, nbytes] = decode(decoder, image[address - start : address - start + nbytes], address)
-        sums = result.setdefault(str(slot), {})
-        parts = {**known[address, nbytes], "instructions": instructions}
-        for name, number in parts.items():
-            sums[name] = sums.get(name, 0) + number * executed
-        sums["taken"] = sums.get("taken", 0) + taken
-    return result
-
-
-def decode(decoder: Any, code: bytes, address: int) -> dict[str, int]:
-    """Instructions of one block by class; what capstone does not know (MVE) counts as "unknown"."""
-    found: dict[str, int] = {}
-    offset, previous = 0, ""
-    while offset + 1 < len(code):
-        one = next(decoder.disasm_lite(code[offset : offset + 4], address + offset, 1), None)
-        wide = code[offset + 1] >> 3 >= 0x1D
-        name = name_class(one[2]) if one else "unknown"
-        if name == "load" and previous == "load":
-            name = "load_following"
-        found[name] = found.get(name, 0) + 1
-        if one and name.endswith("multiple"):
-            moved = one[3].count(",") + 1 if "{" not in one[3] else one[3].partition("{")[2].count(",") + 1
-            found["words"] = found.get("words", 0) + (2 if one[2].startswith(("ldrd", "strd")) else moved)
-        previous = "load" if name.startswith("load") else name
-        offset += 4 if wide else 2
-    return found
-
-
-def name_class(mnemonic: str) -> str:
-    """The class of a mnemonic: "ldrb.w" is a load, "bne" a branch, "adds" other."""
-    plain = mnemonic.partition(".")[0]
-    return next((name for name, pattern in CLASSES if pattern.match(plain)), "other")
+def _load(name: str) -> Any:
+    """A module beside this file, which is not on the path of an isolated process."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(f"no {name}.py beside {__file__}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def limit(memory_bytes: int, seconds: float) -> None:
@@ -338,7 +306,7 @@ def main() -> None:
         request: Request = json.load(sys.stdin)
         limit(request["memory_limit"], request["seconds"] * 4)
         reply = Unicorn(request).run() if request["engine"] == "unicorn" else Qemu(request).run()
-        reply["classes"] = classify(reply.pop("rows"), request)
+        reply["classes"] = _load("decoding").classify(reply.pop("rows"), request["segments"])
     except Exception as error:  # noqa: BLE001 -- whatever happened becomes a reply
         reply = {"error": f"{type(error).__name__}: {error}"[:1000]}
     json.dump(reply, stdout)

@@ -74,7 +74,9 @@ def read_elf(data: bytes) -> Firmware:
             raise ValueError("not a 32-bit little-endian ELF")
         return _read(data)
     except (struct.error, ValueError, IndexError) as error:
-        raise EngineError(f"the compiled program cannot be read ({error}); build it again with an empty cache") from error
+        raise EngineError(
+            f"the compiled program cannot be read ({error}); build it again with an empty cache"
+        ) from error
 
 
 def _read(data: bytes) -> Firmware:

@@ -32,7 +32,8 @@ OUTSIDE, MODEL, FIRST_OPERATOR = 0, 1, 2
 
 _CHILD = Path(__file__).with_name("child.py")
 _COUNTER = Path(__file__).with_name("counter") / "counter.c"
-_MEMORY_BYTES = 3 * 2**30
+_MEMORY_BYTES = {"unicorn": 3 * 2**30, "qemu": 16 * 2**30}
+"""Address space of the child; QEMU reserves all that its machine could have, and touches little of it."""
 _START_S = 30.0
 
 
@@ -61,6 +62,7 @@ class Emulation:
     stack_bytes : most of the stack that was written.
     classes : slot -> class of instruction -> how many were executed in the first sample.
     fault : None, or kind, address, pc, sp, slot and sample as the child gives them.
+    trace : each operator's output in the first sample, where it was asked for.
     """
 
     outputs: bytes = field(repr=False)
@@ -68,6 +70,7 @@ class Emulation:
     stack_bytes: int
     classes: dict[int, dict[str, int]] = field(hash=False)
     fault: dict[str, Any] | None = field(default=None, hash=False)
+    trace: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 def emulate(
@@ -80,6 +83,7 @@ def emulate(
     sizes: tuple[Sequence[int], Sequence[int]],
     inputs: bytes,
     limits: Limits,
+    spans: Sequence[tuple[int, int]] = (),
 ) -> Emulation:
     """Run a firmware on all samples.
 
@@ -90,6 +94,7 @@ def emulate(
     program : the export the firmware was built from.
     sizes : bytes of each input, and of each output, of one sample.
     inputs : the samples' bytes, one after the other.
+    spans : (address, bytes) of each operator's output, to be taken down when the operator is done; unicorn only.
 
     Raises
     ------
@@ -107,14 +112,20 @@ def emulate(
         "input_sizes": list(sizes[0]), "output_sizes": list(sizes[1]), "inputs": _encode(inputs),
         "ranges": find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators]),
         "slots": FIRST_OPERATOR + len(program.operators),
-        "seconds": limits.seconds, "instructions": limits.instructions, "memory_limit": _MEMORY_BYTES,
+        "seconds": limits.seconds, "instructions": limits.instructions, "memory_limit": _MEMORY_BYTES[engine],
     }  # fmt: skip
     samples = len(inputs) // sum(sizes[0])
-    own = _for_qemu(firmware, target) if engine == "qemu" else _for_unicorn(firmware, target, memory)
+    if spans:
+        ranges = find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators])
+        stations = [(start, slot - FIRST_OPERATOR) for start, _, slot in ranges if slot >= FIRST_OPERATOR]
+        request |= {"stations": [*stations, (at["tk_done"], len(spans))], "spans": list(spans), "counter": ""}
+    own = _for_qemu(firmware, target, memory) if engine == "qemu" else _for_unicorn(firmware, target, memory)
     reply = _ask({**request, **own}, _START_S + limits.seconds * (1 if engine == "qemu" else samples + 1))
     classes = {int(slot): counts for slot, counts in reply["classes"].items()}
     statuses = tuple(int(status) for status in reply["statuses"])
-    return Emulation(base64.b64decode(reply["outputs"]), statuses, int(reply["stack_bytes"]), classes, reply["fault"])
+    trace = tuple(base64.b64decode(text) for text in reply.get("trace", ()))
+    outputs, stack = base64.b64decode(reply["outputs"]), int(reply["stack_bytes"])
+    return Emulation(outputs, statuses, stack, classes, reply["fault"], trace)
 
 
 def find_ranges(firmware: Firmware, entry: str, operators: Sequence[str]) -> list[tuple[int, int, int]]:
@@ -170,12 +181,15 @@ def _for_unicorn(firmware: Firmware, target: Target, memory: MemoryMap) -> dict[
     return {"cpu": target.unicorn, "memory": places, "vectors": memory.flash.start, "stack": stack}
 
 
-def _for_qemu(firmware: Firmware, target: Target) -> dict[str, Any]:
+def _for_qemu(firmware: Firmware, target: Target, memory: MemoryMap) -> dict[str, Any]:
     machine = target.machine
     if machine is None:
         raise EngineError(f"QEMU has no machine for {target.core}; use engine='unicorn'")
-    program = shutil.which(QEMU)
-    return {"program": program, "machine": machine.name, "mailbox": machine.mailbox, "elf": _encode(firmware.data)}
+    code = [[at, _encode(data)] for at, data in firmware.segments if memory.flash.start <= at < memory.flash.end]
+    return {
+        "program": shutil.which(QEMU), "machine": machine.name, "mailbox": machine.mailbox,
+        "elf": _encode(firmware.data), "segments": code,
+    }  # fmt: skip
 
 
 def _check_installed(engine: str) -> None:

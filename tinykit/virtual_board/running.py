@@ -1,12 +1,9 @@
-"""`run`: export, build, emulate, compare with TFLM, and put the findings together."""
+"""`run`: export, build, emulate, compare with TFLM."""
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,48 +14,20 @@ from tinykit.boards import board as find_board
 from tinykit.codegen import CExport, export_c
 from tinykit.errors import ParameterError
 from tinykit.graph import ModelGraph
-from tinykit.quantity import Estimate
 from tinykit.runtime import Session
-from tinykit.virtual_board.building import Overflow, build
-from tinykit.virtual_board.compilers import Compiler, choose_compiler
-from tinykit.virtual_board.elf import Firmware
-from tinykit.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, Limits, emulate
-from tinykit.virtual_board.faults import explain_overflow, explain_status, explain_stop
+from tinykit.virtual_board.building import Overflow
+from tinykit.virtual_board.compilers import choose_compiler
+from tinykit.virtual_board.emulating import Limits
+from tinykit.virtual_board.faults import explain_overflow
+from tinykit.virtual_board.finding import Finding, Plan, describe_unlinked
 from tinykit.virtual_board.memory import MemoryMap, map_machine, map_memory, shrink
-from tinykit.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
-from tinykit.virtual_board.targets import Target, engine_of, target_of
-from tinykit.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
-from tinykit.virtual_board.tracing import find_difference
+from tinykit.virtual_board.result import BoardRun
+from tinykit.virtual_board.targets import engine_of, target_of
 
 Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
 STACK_BYTES = 4096
 _VARIABLES_BYTES = 256
 _LEAST_STACK_BYTES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Everything that is decided before anything is compiled."""
-
-    graph: ModelGraph
-    board: Board
-    target: Target
-    engine: str
-    compiler: Compiler
-    export: CExport
-    memory: MemoryMap
-    stack_bytes: int
-    limits: Limits
-    clock_hz: float | None
-
-    @property
-    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Bytes of each input and each output of one sample."""
-        graph = self.graph
-        return (
-            tuple(graph.tensors[index].nbytes for index in graph.inputs),
-            tuple(graph.tensors[index].nbytes for index in graph.outputs),
-        )
 
 
 def run(
@@ -102,28 +71,45 @@ def run(
     """
     _check_sizes(ram_bytes, stack_bytes, clock_hz)
     target_board = find_board(board) if isinstance(board, str) else board
-    target = target_of(target_board)
-    chosen = engine_of(target, engine)
+    chosen = engine_of(target_of(target_board), engine)
+    if chosen == "qemu" and ram_bytes is not None:
+        raise ParameterError("ram_bytes needs engine 'unicorn': QEMU's machines have the memory they have")
     export = export_c(graph, kernels=kernels)
-    memory = map_memory(target_board, export.arena_for(target.core), stack_bytes + _VARIABLES_BYTES)
-    if chosen == "qemu" and target.machine:
-        if ram_bytes is not None:
-            raise ParameterError("ram_bytes needs engine 'unicorn': QEMU's machines have the memory they have")
-        memory = map_machine(memory, target.machine)
-    plan = _Plan(
-        graph, target_board, target, chosen, choose_compiler(compiler), export, memory, stack_bytes,
-        limits or Limits(), clock_hz or target_board.clock_hz,
+    plan = Plan(
+        graph, target_board, target_of(target_board), chosen, choose_compiler(compiler), export,
+        _map(target_board, chosen, export, stack_bytes), stack_bytes, limits or Limits(),
+        clock_hz or target_board.clock_hz,
     )  # fmt: skip
     arrays = inputs if isinstance(inputs, tuple) else (inputs,)
     with ThreadPoolExecutor(max_workers=1) as pool:  # the interpreter's process starts while the compiler works
         reference = pool.submit(_ask_reference, graph.data, arrays)
-        mailbox = plan.sizes if chosen == "qemu" else None
-        firmware = build(export, target, memory, compiler=plan.compiler, stack_bytes=stack_bytes, mailbox=mailbox)
+        firmware = plan.build()
         golden = reference.result()
     if isinstance(firmware, Overflow):
-        return _unlinked(plan, explain_overflow(firmware, memory), arrays, golden)
-    there = memory if ram_bytes is None else shrink(memory, ram_bytes)
-    return _Finding(plan, firmware, arrays, golden).judge(there)
+        return describe_unlinked(plan, explain_overflow(firmware, plan.memory), arrays, golden)
+    there = plan.memory if ram_bytes is None else shrink(plan.memory, ram_bytes)
+    return Finding(plan, firmware, arrays, golden).judge(there)
+
+
+def _map(board: Board, engine: str, export: CExport, stack_bytes: int) -> MemoryMap:
+    memory = map_memory(board, export.arena_for(board.core), stack_bytes + _VARIABLES_BYTES)
+    machine = target_of(board).machine
+    return map_machine(memory, machine) if engine == "qemu" and machine else memory
+
+
+def sample_inputs(graph: ModelGraph, n: int = 10, *, seed: int = 0) -> Inputs:
+    """Inputs made up for a check without data: int8 [n, *shape], uniform over the range; a tuple for several inputs.
+
+    Raises
+    ------
+    ParameterError : n below 1.
+    """
+    if n < 1:
+        raise ParameterError(f"n {n}; give at least one sample")
+    rng = np.random.default_rng(seed)
+    shapes = [graph.tensors[index].shape for index in graph.inputs]
+    parts = [rng.integers(-128, 128, (n, *(s[1:] if s[:1] == (1,) else s))).astype(np.int8) for s in shapes]
+    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 def _check_sizes(ram_bytes: int | None, stack_bytes: int, clock_hz: float | None) -> None:
@@ -138,121 +124,3 @@ def _check_sizes(ram_bytes: int | None, stack_bytes: int, clock_hz: float | None
 def _ask_reference(model: bytes, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
     with Session(model, timeout_s=300.0) as session:
         return session.run_all(inputs)
-
-
-def _interleave(arrays: tuple[NDArray[Any], ...]) -> bytes:
-    """The samples one after the other, each with all its tensors."""
-    count = len(arrays[0])
-    return np.concatenate([np.ascontiguousarray(one).reshape(count, -1) for one in arrays], axis=1).tobytes()
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _unlinked(
-    plan: _Plan, fault: Fault, inputs: tuple[NDArray[Any], ...], golden: tuple[NDArray[Any], ...]
-) -> BoardRun:
-    return BoardRun(
-        plan.board.id, plan.target.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
-        outputs=None, equal=False, first_difference=None, sizes=None,
-        arena_bytes=plan.export.arena_for(plan.target.core), stack_bytes=None, instructions=None, operators=(),
-        cycles=None, latency_s=None, fault=fault,
-        hashes=Hashes(plan.graph.sha256, "", _hash(_interleave(inputs)), "", _hash(_interleave(golden))),
-        notes=plan.memory.notes,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """A linked program with its samples and the answers it should give."""
-
-    plan: _Plan
-    firmware: Firmware
-    inputs: tuple[NDArray[Any], ...]
-    golden: tuple[NDArray[Any], ...]
-
-    def judge(self, memory: MemoryMap) -> BoardRun:
-        """Run all samples and put the result together."""
-        plan, data = self.plan, _interleave(self.inputs)
-        seen = emulate(
-            self.firmware, plan.target, memory, engine=plan.engine, program=plan.export, sizes=plan.sizes,
-            inputs=data, limits=plan.limits,
-        )  # fmt: skip
-        fault, wanted = self._fault(seen), _interleave(self.golden)
-        equal = fault is None and seen.outputs == wanted
-        counted = fault is None
-        operators = self._operators(seen.classes) if counted else ()
-        cycles = self._cycles(seen.classes) if counted else None
-        different = None if equal or fault else self._difference(seen, operators)
-        return BoardRun(
-            plan.board.id, plan.target.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
-            outputs=None if fault else self._outputs(seen.outputs), equal=equal, first_difference=different,
-            sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
-            stack_bytes=seen.stack_bytes if counted else None,
-            instructions=_total(seen.classes) if counted else None, operators=operators, cycles=cycles,
-            latency_s=estimate_latency(cycles, plan.clock_hz) if cycles and plan.clock_hz else None, fault=fault,
-            hashes=Hashes(
-                plan.graph.sha256, _hash(self.firmware.data), _hash(data), "" if fault else _hash(seen.outputs),
-                _hash(wanted),
-            ),
-            notes=memory.notes,
-        )  # fmt: skip
-
-    def _fault(self, seen: Emulation) -> Fault | None:
-        plan, firmware = self.plan, self.firmware
-        if seen.fault:
-            stack = firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")
-            arena = firmware.address_of(f"{plan.export.name}_arena")
-            layout = plan.export.plan_for(plan.target.core)
-            return explain_stop(seen.fault, plan.graph, layout, arena=arena, stack=stack, limits=plan.limits)
-        failed = next((status for status in seen.statuses if status), 0)
-        return explain_status(failed, plan.graph) if failed else None
-
-    def _outputs(self, data: bytes) -> Outputs:
-        rows = np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1)
-        parts, start = [], 0
-        for one in self.golden:
-            size = one[0].size
-            parts.append(rows[:, start : start + size].reshape(one.shape).copy())
-            start += size
-        return parts[0] if len(parts) == 1 else tuple(parts)
-
-    def _operators(self, classes: Mapping[int, Mapping[str, int]]) -> tuple[OperatorRun, ...]:
-        rows = []
-        for position, operator in enumerate(self.plan.graph.operators):
-            counts = classes.get(FIRST_OPERATOR + position, {})
-            total, cycles = counts.get("instructions", 0), class_cycles(counts)
-            rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs))
-        return tuple(rows)
-
-    def _cycles(self, classes: Mapping[int, Mapping[str, int]]) -> Estimate:
-        total = sum(class_cycles(counts) for slot, counts in classes.items() if slot != OUTSIDE)
-        return estimate_cycles(total, self.plan.board)
-
-    def _difference(self, seen: Emulation, operators: tuple[OperatorRun, ...]) -> OperatorRun | None:
-        del seen
-        index = find_difference(self.plan.graph)
-        return operators[index] if index is not None else None
-
-
-def _total(classes: Mapping[int, Mapping[str, int]]) -> int:
-    return sum(counts["instructions"] for slot, counts in classes.items() if slot != OUTSIDE)
-
-
-def _merge(counts: Mapping[str, int]) -> Classes:
-    def add(*names: str) -> int:
-        return sum(counts.get(name, 0) for name in names)
-
-    return Classes(
-        load=add("load", "load_following", "load_multiple"), store=add("store", "store_multiple"),
-        multiply=add("multiply"), divide=add("divide"), branch=add("branch"), other=add("other", "it", "unknown"),
-    )  # fmt: skip
-
-
-def _measure(firmware: Firmware) -> Sizes:
-    """Bytes by section; what the linker adds (`.vectors`, `.ARM.exidx`) belongs to the rest."""
-    kept = {".weights", ".kernels", ".data", ".bss", ".arena", ".stack"}
-    rest = sum(section.total_bytes for section in firmware.sections if section.name not in kept)
-    size = firmware.size_of
-    return Sizes(size(".weights"), size(".kernels"), rest, size(".data"), size(".bss"))

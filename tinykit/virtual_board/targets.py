@@ -54,7 +54,7 @@ class Target:
 _MIB = 2**20
 _AN386 = Machine("mps2-an386", 0, (0, 4 * _MIB), (0x20000000, 4 * _MIB), 0x21000000, 0x40004000)
 _AN500 = Machine("mps2-an500", 0, (0, 4 * _MIB), (0x20000000, 4 * _MIB), 0x60000000, 0x40004000)
-_AN547 = Machine("mps3-an547", 0, (0x60000000, 16 * _MIB), (0x21000000, 4 * _MIB), 0x62000000, 0x59303000)
+_AN547 = Machine("mps3-an547", 0, (0x70000000, 16 * _MIB), (0x31000000, 4 * _MIB), 0x72000000, 0x59303000)
 _SOFT = ("-mfloat-abi=soft",)
 _CORES = {
     # core: (GCC float, zig CPU, zig FPU feature, unicorn model, QEMU machine)

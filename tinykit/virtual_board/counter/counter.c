@@ -19,7 +19,7 @@
 #define MAX_COUNTS (1u << 22)
 
 typedef struct { uint32_t first, after, slot; } Range;
-typedef struct { uint64_t executed, taken; } Count;
+typedef struct { uint64_t executed, taken, fallen; } Count; /* how often: run, left by a jump, entered without one */
 typedef struct { uint32_t address, bytes, instructions; int32_t slot; Count *counts; } Block;
 
 static Range ranges[MAX_RANGES];
@@ -69,13 +69,15 @@ static void run(Block *block)
     if (frozen) {
         return;
     }
-    if (last && last->address + last->bytes != block->address) {
+    int fallen = last && last->address + last->bytes == block->address;
+    if (last && !fallen) {
         last->counts[last_slot].taken++;
     }
     if (block->slot != KEEP) {
         current = (uint32_t)block->slot;
     }
     block->counts[current].executed++;
+    block->counts[current].fallen += (uint64_t)fallen;
     total += block->instructions;
     last = block;
     last_slot = current;
@@ -92,15 +94,22 @@ static void configure(const uint32_t *rows, uint32_t count, uint32_t slots)
     }
 }
 
+static const uint8_t *code;
+static uint32_t code_start, code_bytes;
+
+/* Thumb: a halfword whose top five bits are 0b11101 or more starts an instruction of four bytes. */
+static uint32_t width_at(uint32_t address)
+{
+    uint32_t at = address - code_start;
+    return at + 1 < code_bytes && (code[at + 1] >> 3) >= 0x1D ? 4 : 2;
+}
+
 #ifdef TK_QEMU
 typedef uint64_t Id;
 typedef struct Translation Translation;
-typedef struct Instruction Instruction;
 typedef struct Info Info;
 extern size_t qemu_plugin_tb_n_insns(const Translation *);
 extern uint64_t qemu_plugin_tb_vaddr(const Translation *);
-extern Instruction *qemu_plugin_tb_get_insn(const Translation *, size_t);
-extern size_t qemu_plugin_insn_size(const Instruction *);
 extern void qemu_plugin_register_vcpu_tb_trans_cb(Id, void (*)(Id, Translation *));
 extern void qemu_plugin_register_vcpu_tb_exec_cb(Translation *, void (*)(unsigned, void *), int, void *);
 extern void qemu_plugin_register_atexit_cb(Id, void (*)(Id, void *), void *);
@@ -123,10 +132,11 @@ static void on_translation(Id id, Translation *translation)
 {
     (void)id;
     uint32_t bytes = 0, count = (uint32_t)qemu_plugin_tb_n_insns(translation);
+    uint32_t address = (uint32_t)qemu_plugin_tb_vaddr(translation);
     for (uint32_t index = 0; index < count; index++) {
-        bytes += (uint32_t)qemu_plugin_insn_size(qemu_plugin_tb_get_insn(translation, index));
+        bytes += width_at(address + bytes); /* QEMU 7.2 gives too many bytes where a block was translated twice */
     }
-    Block *block = find((uint32_t)qemu_plugin_tb_vaddr(translation), bytes);
+    Block *block = find(address, bytes);
     block->instructions = count;
     qemu_plugin_register_vcpu_tb_exec_cb(translation, on_block, 0, block);
 }
@@ -142,9 +152,9 @@ static void write_rows(Id id, void *user)
         for (uint32_t slot = 0; blocks[place].counts && slot < slot_count; slot++) {
             Count count = blocks[place].counts[slot];
             if (count.executed) {
-                fprintf(file, "%u %u %u %u %llu %llu\n", slot, blocks[place].address, blocks[place].bytes,
+                fprintf(file, "%u %u %u %u %llu %llu %llu\n", slot, blocks[place].address, blocks[place].bytes,
                         blocks[place].instructions, (unsigned long long)count.executed,
-                        (unsigned long long)count.taken);
+                        (unsigned long long)count.taken, (unsigned long long)count.fallen);
             }
         }
     }
@@ -164,16 +174,21 @@ EXPORT int qemu_plugin_install(Id id, const Info *info, int argc, char **argv)
             snprintf(out_path, sizeof out_path, "%s", argv[index] + 4);
         }
     }
-    uint32_t header[3];
+    uint32_t header[5];
     FILE *file = fopen(path, "rb");
-    if (!file || fread(header, 4, 3, file) != 3 || header[0] > 65536) {
+    if (!file || fread(header, 4, 5, file) != 5 || header[0] > MAX_RANGES || header[4] > 1u << 30) {
         return -1;
     }
     uint32_t *rows = malloc(header[0] * sizeof(Range) + 4);
-    if (fread(rows, sizeof(Range), header[0], file) != header[0]) {
+    uint8_t *image = malloc(header[4] + 1);
+    if (!rows || !image || fread(rows, sizeof(Range), header[0], file) != header[0] ||
+        fread(image, 1, header[4], file) != header[4]) {
         return -1;
     }
     fclose(file);
+    code = image;
+    code_start = header[3];
+    code_bytes = header[4];
     configure(rows, header[0], header[1]);
     free(rows);
     freeze_at = header[2];
@@ -182,20 +197,8 @@ EXPORT int qemu_plugin_install(Id id, const Info *info, int argc, char **argv)
     return 0;
 }
 #else
-static const uint8_t *code;
 static uint64_t limit;
-static uint32_t code_start, code_bytes;
 static int (*stop)(void *);
-
-/* Thumb: a halfword whose top five bits are 0b11101 or more starts an instruction of four bytes. */
-static uint32_t count_instructions(uint32_t address, uint32_t bytes)
-{
-    uint32_t count = 0;
-    for (uint32_t at = address - code_start, end = at + bytes; at + 1 < end && end <= code_bytes; count++) {
-        at += (code[at + 1] >> 3) >= 0x1D ? 4 : 2;
-    }
-    return count;
-}
 
 EXPORT void tk_configure(const uint32_t *rows, uint32_t count, uint32_t slots, const uint8_t *image, uint32_t start,
                          uint32_t bytes, uint64_t most, int (*stopper)(void *))
@@ -213,7 +216,9 @@ EXPORT void tk_on_block(void *engine, uint64_t address, uint32_t bytes, void *us
     (void)user;
     Block *block = find((uint32_t)address, bytes);
     if (!block->instructions) {
-        block->instructions = count_instructions((uint32_t)address, bytes);
+        for (uint32_t at = (uint32_t)address; at < address + bytes; at += width_at(at)) {
+            block->instructions++;
+        }
     }
     run(block);
     if (total > limit) {
@@ -225,7 +230,7 @@ EXPORT uint32_t tk_current(void) { return current; }
 EXPORT uint64_t tk_total(void) { return total; }
 EXPORT int tk_full(void) { return full; }
 
-/* Rows of six: slot, address, bytes, instructions, executed, taken; returns how many there are. */
+/* Rows of seven: slot, address, bytes, instructions, executed, taken, fallen; returns how many there are. */
 EXPORT uint32_t tk_rows(uint64_t *rows, uint32_t room)
 {
     uint32_t count = 0;
@@ -233,13 +238,14 @@ EXPORT uint32_t tk_rows(uint64_t *rows, uint32_t room)
         for (uint32_t slot = 0; blocks[place].counts && slot < slot_count; slot++) {
             Count one = blocks[place].counts[slot];
             if (one.executed && count++ < room) {
-                uint64_t *row = rows + 6 * (count - 1);
+                uint64_t *row = rows + 7 * (count - 1);
                 row[0] = slot;
                 row[1] = blocks[place].address;
                 row[2] = blocks[place].bytes;
                 row[3] = blocks[place].instructions;
                 row[4] = one.executed;
                 row[5] = one.taken;
+                row[6] = one.fallen;
             }
         }
     }

@@ -45,12 +45,17 @@ static void send(const void *data, uint32_t count)
     }
 }
 
-__attribute__((noinline)) static void enable_fpu_and_paint(void)
+/* The FPU and MVE are off after reset, and the compiler may use them for any loop: before all others. */
+#define START_COPROCESSORS()                                                                                          \
+    do {                                                                                                              \
+        REGISTER(0xE000ED88) |= 0xFu << 20;                                                                           \
+        __asm volatile("dsb\n\tisb" ::: "memory");                                                                    \
+    } while (0)
+
+__attribute__((noinline)) static void open_mailbox(void)
 {
     uint32_t *word = tk_stack_base;
     uint32_t *here = (uint32_t *)__builtin_frame_address(0) - 32;
-    REGISTER(0xE000ED88) |= 0xFu << 20;
-    __asm volatile("dsb\n\tisb" ::: "memory");
     REGISTER(TK_UART + 16) = 16;
     REGISTER(TK_UART + 8) = 1;
     while (word < here) {
@@ -99,6 +104,7 @@ __attribute__((noinline)) void tk_fault(void)
     }
 }
 #else
+#define START_COPROCESSORS()
 __attribute__((noinline)) void tk_ready(void) { __asm volatile("" ::: "memory"); }
 __attribute__((noinline)) void tk_done(void) { __asm volatile("" ::: "memory"); }
 __attribute__((noinline)) void tk_fault(void)
@@ -125,6 +131,7 @@ __attribute__((noinline)) void tk_main(void)
 
 void tk_reset(void)
 {
+    START_COPROCESSORS();
     const uint32_t *from = tk_data_load;
     for (uint32_t *to = tk_data_start; to < tk_data_end;) {
         *to++ = *from++;
@@ -133,7 +140,7 @@ void tk_reset(void)
         *to++ = 0;
     }
 #ifdef TK_MAILBOX
-    enable_fpu_and_paint();
+    open_mailbox();
 #endif
     tk_main();
 }
