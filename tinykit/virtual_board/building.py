@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from tinykit.codegen import CExport
 from tinykit.errors import EngineError
-from tinykit.virtual_board.cache import hash_of, keep, load
+from tinykit.virtual_board.cache import check_folder, hash_of, keep, load
 from tinykit.virtual_board.compilers import Compiler, call_compiler
 from tinykit.virtual_board.elf import Firmware, read_elf
 from tinykit.virtual_board.linking import read_overflow, write_script
@@ -73,6 +73,7 @@ def build(
     kept = load("firmware", linked)
     if kept is not None:
         return read_elf(kept)
+    check_folder()
     with tempfile.TemporaryDirectory(prefix="tk-") as folder:
         shop = _Workshop(Path(folder), compiler, target, flags, files)
         shop.compile(units, keys)

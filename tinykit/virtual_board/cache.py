@@ -43,6 +43,22 @@ def load(kind: str, key: str) -> bytes | None:
     return body if hashlib.sha256(body).hexdigest().encode() == digest else None
 
 
+def check_folder() -> None:
+    """Make the cache folder.
+
+    Raises
+    ------
+    OutputError : it cannot be made, or not be written.
+    """
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise _refuse(folder, error) from error
+
+
 def keep(kind: str, key: str, data: bytes) -> None:
     """Keep bytes under a key; another process sees them whole or not at all.
 
@@ -58,9 +74,11 @@ def keep(kind: str, key: str, data: bytes) -> None:
             file.write(hashlib.sha256(data).hexdigest().encode() + data)
         os.replace(file.name, folder / key)
     except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror}); name a folder of yours in TINYKIT_CACHE"
-        ) from error
+        raise _refuse(folder, error) from error
+
+
+def _refuse(folder: Path, error: OSError) -> OutputError:
+    return OutputError(f"{folder}: cannot be written ({error.strerror}); name a folder of yours in TINYKIT_CACHE")
 
 
 def _make_room(folder: Path) -> None:

@@ -21,16 +21,6 @@ CLASSES = (
 )
 
 
-def image_of(segments: list[list[Any]]) -> tuple[int, bytes]:
-    """(start, bytes) of what is programmed, gaps filled with zeros."""
-    parts = [(address, base64.b64decode(data)) for address, data in segments]
-    start = min(address for address, _ in parts)
-    image = bytearray(max(address + len(data) for address, data in parts) - start)
-    for address, data in parts:
-        image[address - start : address - start + len(data)] = data
-    return start, bytes(image)
-
-
 def classify(rows: list[list[int]], segments: list[list[Any]]) -> dict[str, dict[str, int]]:
     """Executed instructions by slot and class, decoded with capstone, each block once.
 

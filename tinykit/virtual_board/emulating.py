@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.codegen import CExport
-from tinykit.errors import EngineError, MissingPackageError, OutputError
-from tinykit.virtual_board.cache import cache_folder, hash_of
+from tinykit.errors import EngineError, MissingPackageError
+from tinykit.virtual_board.cache import cache_folder, check_folder, hash_of
 from tinykit.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
 from tinykit.virtual_board.elf import Firmware
 from tinykit.virtual_board.memory import MemoryMap
@@ -160,17 +160,13 @@ def counter_library(engine: str) -> Path:
     path = cache_folder() / "counter" / f"{hash_of(*command, *flags, _COUNTER.read_bytes())[:32]}.so"
     if path.is_file():
         return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            result = call_compiler([*command, *flags, "-o", "counter.so", str(_COUNTER)], Path(folder))
-            if result.returncode:
-                raise EngineError(f"{command[0]} could not compile the counter: {result.stderr.strip()[-300:]}")
-            os.replace(Path(folder) / "counter.so", path)
-    except OSError as error:
-        raise OutputError(
-            f"{path.parent}: cannot be written ({error.strerror}); name a folder of yours in TINYKIT_CACHE"
-        ) from error
+    check_folder()
+    path.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        result = call_compiler([*command, *flags, "-o", "counter.so", str(_COUNTER)], Path(folder))
+        if result.returncode:
+            raise EngineError(f"{command[0]} could not compile the counter: {result.stderr.strip()[-300:]}")
+        os.replace(Path(folder) / "counter.so", path)
     return path
 
 
