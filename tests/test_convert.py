@@ -62,6 +62,19 @@ def test_same_model_same_bytes_from_a_file_too(
     assert again.sha256 == converted["int8"].sha256
 
 
+def test_the_same_network_built_twice_is_the_same_file(keras: Any) -> None:
+    layers, hashes = keras.layers, []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        stack = [layers.Input((8, 1, 2)), layers.Conv2D(2, (3, 1)), layers.ReLU(), layers.Conv2D(2, (3, 1))]
+        built = keras.Sequential([*stack, layers.GlobalAveragePooling2D(), layers.Dense(2, name="mine_7")])
+        with quiet():
+            wrapped = load_tfmot().quantization.keras.quantize_model(built)
+        hashes.append(convert(wrapped).sha256)
+    assert stack[1].name != "conv2d"
+    assert hashes[0] == hashes[1]
+
+
 def test_save_writes_the_whole_file_or_none(converted: dict[str, Conversion], tmp_path: Path) -> None:
     path = converted["int8"].save(tmp_path / "model.tflite")
     assert path.read_bytes() == converted["int8"].model

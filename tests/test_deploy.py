@@ -203,7 +203,7 @@ class TestContents:
         assert "CONFIG_TENSORFLOW_LITE_MICRO=y" in (folder / "zephyr-app/prj.conf").read_text()
         assert "raspberrypi/pico-tflmicro" in (folder / "pico/CMakeLists.txt").read_text()
         readme = (folder / "README.md").read_text()
-        for word in ("Arduino", "ESP-IDF", "Zephyr", "Pico SDK", export[0].sha256, "have not been built in all"):
+        for word in ("Arduino", "ESP-IDF", "Zephyr", "Pico SDK", export[0].sha256, "not been built inside"):
             assert word in readme
 
     def test_build_files_name_files_that_exist(self, export):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tinykit import zoo
+from tinykit.arena import predict_arena
+from tinykit.arena.plan import align
 from tinykit.convert.child import convert_one
 from tinykit.errors import ModelError, ParameterError
 from tinykit.graph import ModelGraph, read
@@ -65,6 +67,15 @@ PUBLISHED = {
     "fc-autoencoder": (AD, 264_192),
 }
 
+# Tensors and RESHAPEs that the published file has more; head, and arena_used_bytes() of the linked firmware with
+# reference kernels, with CMSIS-NN on a Cortex-M4 and on an M55 (built and run under QEMU 7.2, GCC 12.2, TFLM mid-2026).
+LINKED = {
+    "ds-cnn": (3, 1, 16000, (22772, 22820, 27300)),
+    "resnet8": (3, 1, 49152, (54340, 54996, 54996)),
+    "mobilenet-v1-025": (3, 1, 73728, (100660, 100708, 100756)),
+    "fc-autoencoder": (10, 0, 768, (2260, 2580, 5172)),
+}
+
 
 def describe(graph: ModelGraph) -> list[str]:
     lines = []
@@ -94,6 +105,22 @@ def test_equal_to_the_published_file(name: str) -> None:
     assert sorted(describe(graph)) == sorted(expected)
     assert graph.macs == macs
     assert graph.precision == "int8"
+    check_arena(graph, *LINKED[name])
+
+
+def check_arena(graph: ModelGraph, missing_tensors: int, reshapes: int, head: int, used: tuple[int, int, int]) -> None:
+    """The arena of the linked firmware, plus what today's converter writes differently, within one alignment.
+
+    It keeps a multiplier and a shift per channel for dense layers, each list aligned to 16 bytes, and drops the RESHAPE
+    (a node of 32 bytes, options of 36) and tensors of 12 bytes: its own two, and each bias that is zero.
+    """
+    units = [graph.tensors[op.outputs[0]].shape[-1] for op in graph.operators if op.name == "FULLY_CONNECTED"]
+    explained = sum(2 * align(4 * count) for count in units) - 12 * missing_tensors - 68 * reshapes
+    assert predict_arena(graph, runtime="tflm-reference").head_bytes == head
+    settings = (("tflm-reference", "cortex-m4"), ("tflm-cmsis-nn", "cortex-m4"), ("tflm-cmsis-nn", "cortex-m55"))
+    for (runtime, core), linked in zip(settings, used, strict=True):
+        found = predict_arena(graph, runtime=runtime, core=core).value
+        assert abs(found - linked - explained) <= 16
 
 
 def test_networks_tell_their_macs() -> None:

@@ -8,6 +8,7 @@ statistics behind and accuracy at chance.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -77,86 +78,117 @@ def build(name: str, *, input_shape: tuple[int, ...] | None = None, classes: int
     keras = load_keras()
     keras.utils.set_random_seed(seed)
     try:
-        return _BUILDERS[name](keras, shape, outputs)
+        return _BUILDERS[name](_NamedLayers(keras), shape, outputs)
     except ValueError as error:
         raise ParameterError(f"{name} cannot take input {shape}: {error}") from error
 
 
-def _conv(keras: Any, x: Any, filters: int, size: tuple[int, int], strides: tuple[int, int] = (1, 1)) -> Any:
-    x = keras.layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
-    return _normalised_relu(keras, x)
+_NAMES = {
+    "Input": "input",
+    "Conv2D": "conv",
+    "DepthwiseConv2D": "depthwise",
+    "BatchNormalization": "norm",
+    "ReLU": "relu",
+    "MaxPooling2D": "pool",
+    "AveragePooling2D": "average",
+    "Flatten": "flatten",
+    "Dropout": "drop",
+    "Add": "add",
+    "Dense": "dense",
+}
 
 
-def _separable(keras: Any, x: Any, filters: int, strides: tuple[int, int] = (1, 1)) -> Any:
-    x = keras.layers.DepthwiseConv2D((3, 3), strides, padding="same", use_bias=False)(x)
-    return _conv(keras, _normalised_relu(keras, x), filters, (1, 1))
+class _NamedLayers:
+    """tf-keras layers with names of their own: Keras numbers by process, and names end up in the `.tflite`."""
+
+    def __init__(self, keras: Any) -> None:
+        self.Model = keras.Model
+        self._layers = keras.layers
+        self._count: Counter[str] = Counter()
+
+    def __getattr__(self, kind: str) -> Callable[..., Any]:
+        def make(*arguments: Any, **options: Any) -> Any:
+            self._count[kind] += 1
+            return getattr(self._layers, kind)(*arguments, name=f"{_NAMES[kind]}_{self._count[kind]}", **options)
+
+        return make
 
 
-def _normalised_relu(keras: Any, x: Any) -> Any:
-    return keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=_MOMENTUM)(x))
+def _conv(make: _NamedLayers, x: Any, filters: int, size: tuple[int, int], strides: tuple[int, int] = (1, 1)) -> Any:
+    x = make.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
+    return _normalised_relu(make, x)
 
 
-def _classify(keras: Any, name: str, tensors: tuple[Any, Any], classes: int, dropout: float = 0.0) -> Any:
+def _separable(make: _NamedLayers, x: Any, filters: int, strides: tuple[int, int] = (1, 1)) -> Any:
+    x = make.DepthwiseConv2D((3, 3), strides, padding="same", use_bias=False)(x)
+    return _conv(make, _normalised_relu(make, x), filters, (1, 1))
+
+
+def _normalised_relu(make: _NamedLayers, x: Any) -> Any:
+    return make.ReLU()(make.BatchNormalization(momentum=_MOMENTUM)(x))
+
+
+def _classify(make: _NamedLayers, name: str, tensors: tuple[Any, Any], classes: int, dropout: float = 0.0) -> Any:
     """Average over the whole map, as the published files do it: AVERAGE_POOL_2D, RESHAPE, FULLY_CONNECTED, SOFTMAX."""
     start, x = tensors
     if dropout:
-        x = keras.layers.Dropout(dropout)(x)
-    x = keras.layers.AveragePooling2D(tuple(x.shape[1:3]))(x)
-    x = keras.layers.Flatten()(x)
-    return keras.Model(start, keras.layers.Dense(classes, activation="softmax")(x), name=name.replace("-", "_"))
+        x = make.Dropout(dropout)(x)
+    x = make.AveragePooling2D(tuple(x.shape[1:3]))(x)
+    x = make.Flatten()(x)
+    return make.Model(start, make.Dense(classes, activation="softmax")(x), name=name.replace("-", "_"))
 
 
-def _ds_cnn(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
-    start = keras.layers.Input(shape)
-    x = keras.layers.Dropout(0.2)(_conv(keras, start, 64, (10, 4), (2, 2)))
+def _ds_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
+    start = make.Input(shape)
+    x = make.Dropout(0.2)(_conv(make, start, 64, (10, 4), (2, 2)))
     for _ in range(4):
-        x = _separable(keras, x, 64)
-    return _classify(keras, "ds-cnn", (start, x), classes, dropout=0.4)
+        x = _separable(make, x, 64)
+    return _classify(make, "ds-cnn", (start, x), classes, dropout=0.4)
 
 
-def _resnet8(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
-    start = keras.layers.Input(shape)
-    x = _conv(keras, start, 16, (3, 3))
+def _resnet8(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
+    start = make.Input(shape)
+    x = _conv(make, start, 16, (3, 3))
     for filters, stride in ((16, 1), (32, 2), (64, 2)):
-        y = _conv(keras, x, filters, (3, 3), (stride, stride))
-        y = keras.layers.Conv2D(filters, (3, 3), padding="same", use_bias=False)(y)
-        y = keras.layers.BatchNormalization(momentum=_MOMENTUM)(y)
+        y = _conv(make, x, filters, (3, 3), (stride, stride))
+        y = make.Conv2D(filters, (3, 3), padding="same", use_bias=False)(y)
+        y = make.BatchNormalization(momentum=_MOMENTUM)(y)
         if stride > 1:
-            x = keras.layers.Conv2D(filters, (1, 1), (stride, stride), padding="same")(x)
-        x = keras.layers.ReLU()(keras.layers.Add()([x, y]))
-    return _classify(keras, "resnet8", (start, x), classes)
+            x = make.Conv2D(filters, (1, 1), (stride, stride), padding="same")(x)
+        x = make.ReLU()(make.Add()([x, y]))
+    return _classify(make, "resnet8", (start, x), classes)
 
 
-def _mobilenet(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
-    start = keras.layers.Input(shape)
-    x = _conv(keras, start, 8, (3, 3), (2, 2))
+def _mobilenet(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
+    start = make.Input(shape)
+    x = _conv(make, start, 8, (3, 3), (2, 2))
     for filters, stride in ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2), *[(128, 1)] * 5, (256, 2), (256, 1)):
-        x = _separable(keras, x, filters, (stride, stride))
-    return _classify(keras, "mobilenet-v1-025", (start, x), classes)
+        x = _separable(make, x, filters, (stride, stride))
+    return _classify(make, "mobilenet-v1-025", (start, x), classes)
 
 
-def _autoencoder(keras: Any, shape: tuple[int, ...], outputs: int) -> Any:
-    start = x = keras.layers.Input(shape)
+def _autoencoder(make: _NamedLayers, shape: tuple[int, ...], outputs: int) -> Any:
+    start = x = make.Input(shape)
     for width in (128, 128, 128, 128, 8, 128, 128, 128, 128):
-        x = _normalised_relu(keras, keras.layers.Dense(width)(x))
-    return keras.Model(start, keras.layers.Dense(outputs)(x), name="fc_autoencoder")
+        x = _normalised_relu(make, make.Dense(width)(x))
+    return make.Model(start, make.Dense(outputs)(x), name="fc_autoencoder")
 
 
-def _watch_cnn(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
-    start = keras.layers.Input(shape)
-    x = keras.layers.MaxPooling2D((4, 1))(_conv(keras, start, 16, (9, 1)))
-    x = keras.layers.MaxPooling2D((2, 1))(_conv(keras, x, 24, (7, 1)))
-    return _classify(keras, "watch-cnn", (start, _conv(keras, x, 32, (5, 1))), classes, dropout=0.3)
+def _watch_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
+    start = make.Input(shape)
+    x = make.MaxPooling2D((4, 1))(_conv(make, start, 16, (9, 1)))
+    x = make.MaxPooling2D((2, 1))(_conv(make, x, 24, (7, 1)))
+    return _classify(make, "watch-cnn", (start, _conv(make, x, 32, (5, 1))), classes, dropout=0.3)
 
 
-def _digits_cnn(keras: Any, shape: tuple[int, ...], classes: int) -> Any:
-    start = keras.layers.Input(shape)
-    x = keras.layers.MaxPooling2D((2, 2))(_conv(keras, start, 8, (3, 3)))
-    x = keras.layers.MaxPooling2D((2, 2))(_conv(keras, x, 16, (3, 3)))
-    return _classify(keras, "digits-cnn", (start, _conv(keras, x, 32, (3, 3))), classes, dropout=0.2)
+def _digits_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
+    start = make.Input(shape)
+    x = make.MaxPooling2D((2, 2))(_conv(make, start, 8, (3, 3)))
+    x = make.MaxPooling2D((2, 2))(_conv(make, x, 16, (3, 3)))
+    return _classify(make, "digits-cnn", (start, _conv(make, x, 32, (3, 3))), classes, dropout=0.2)
 
 
-_BUILDERS: dict[str, Callable[[Any, tuple[int, ...], int], Any]] = {
+_BUILDERS: dict[str, Callable[[_NamedLayers, tuple[int, ...], int], Any]] = {
     "ds-cnn": _ds_cnn,
     "resnet8": _resnet8,
     "mobilenet-v1-025": _mobilenet,

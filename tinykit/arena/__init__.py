@@ -1,16 +1,21 @@
 """The tensor arena: TFLM's plan and its 32-bit size, from the graph alone."""
 
+from tinykit.arena.offline import ArenaComparison, compare_plans, plan_offline, with_offline_plan
 from tinykit.arena.plan import ArenaPlan, Buffer, PlacedBuffer, list_buffers, plan_greedily
 from tinykit.arena.predict import ArenaEstimate, predict_arena
 from tinykit.arena.scratch import list_scratch_bytes
 
 __all__ = [
+    "ArenaComparison",
     "ArenaEstimate",
     "ArenaPlan",
     "Buffer",
     "PlacedBuffer",
+    "compare_plans",
     "list_buffers",
     "list_scratch_bytes",
     "plan_greedily",
+    "plan_offline",
     "predict_arena",
+    "with_offline_plan",
 ]

@@ -8,7 +8,9 @@ operator; buffers are placed by falling size, each in the lowest gap among those
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinykit.graph import ModelGraph
@@ -68,11 +70,11 @@ class ArenaPlan:
 
     def live_bytes(self) -> tuple[int, ...]:
         """Bytes alive in each scope: their maximum is a lower bound of any plan's head."""
-        sizes = [0] * self.scopes
+        changes = [0] * (self.scopes + 1)
         for placed in self.placed:
-            for scope in range(placed.buffer.first, placed.buffer.last + 1):
-                sizes[scope] += placed.buffer.nbytes
-        return tuple(sizes)
+            changes[placed.buffer.first] += placed.buffer.nbytes
+            changes[placed.buffer.last + 1] -= placed.buffer.nbytes
+        return tuple(itertools.accumulate(changes[:-1]))
 
     @property
     def lower_bound_bytes(self) -> int:
@@ -121,28 +123,46 @@ def _mark_lifetimes(graph: ModelGraph) -> tuple[dict[int, int], dict[int, int]]:
     return first, last
 
 
-def plan_greedily(buffers: Sequence[Buffer], scopes: int) -> ArenaPlan:
+def plan_greedily(buffers: Sequence[Buffer], scopes: int, offsets: Sequence[int] = ()) -> ArenaPlan:
     """Place buffers as TFLM's greedy planner does.
 
     Parameters
     ----------
-    buffers : as `list_buffers` gives them; of equal sizes the earlier is placed first.
+    buffers : as `list_buffers` gives them; of equal sizes the later is placed first, as in TFLM.
     scopes : operators + 1.
+    offsets : an offline plan: the offset of each tensor in bytes, -1 or absent where the planner is to place it.
+        What is planned offline is taken as it is, and first.
     """
-    order = sorted(range(len(buffers)), key=lambda index: (-buffers[index].nbytes, -index))
-    offsets: dict[int, int] = {}
-    by_offset: list[int] = []
+    fixed = {
+        index: offsets[buffer.tensor]
+        for index, buffer in enumerate(buffers)
+        if 0 <= buffer.tensor < len(offsets) and offsets[buffer.tensor] >= 0
+    }
+    order = sorted(set(range(len(buffers))) - set(fixed), key=lambda index: (-buffers[index].nbytes, -index))
+    return place_in_order(buffers, order, scopes, fixed)
+
+
+def place_in_order(
+    buffers: Sequence[Buffer], order: Iterable[int], scopes: int, fixed: dict[int, int] | None = None
+) -> ArenaPlan:
+    """Place buffers one after the other, each in the lowest gap among those alive with it.
+
+    Parameters
+    ----------
+    buffers, scopes : as for `plan_greedily`.
+    order : positions in `buffers`, the first to be placed first.
+    fixed : position in `buffers` -> offset of those that have their place already.
+    """
+    offsets = dict(fixed or {})
+    by_offset = sorted(offsets, key=offsets.__getitem__)
     for index in order:
         offset = _lowest_gap(buffers, offsets, by_offset, buffers[index])
         offsets[index] = offset
-        position = sum(offsets[other] <= offset for other in by_offset)
-        by_offset.insert(position, index)
+        bisect.insort_right(by_offset, index, key=offsets.__getitem__)
     return ArenaPlan(tuple(PlacedBuffer(buffer, offsets[index]) for index, buffer in enumerate(buffers)), scopes)
 
 
-def _lowest_gap(
-    buffers: Sequence[Buffer], offsets: dict[int, int], by_offset: Sequence[int], wanted: Buffer
-) -> int:
+def _lowest_gap(buffers: Sequence[Buffer], offsets: dict[int, int], by_offset: Sequence[int], wanted: Buffer) -> int:
     candidate = 0
     for other in by_offset:
         placed = buffers[other]

@@ -13,6 +13,7 @@ from tinykit.latency import default_runtime, predict_latency
 from tinykit.power import PowerBudget, budget_power
 from tinykit.quantity import Estimate, format_quantity
 from tinykit.thermal import ThermalReport, check_heat
+from tinykit.trace import Comparison, compare_trace, read_trace
 
 _YOUR_FIGURE = "given on the command line"
 _DAY_S = 86_400
@@ -54,12 +55,22 @@ def budget(options: Options) -> int:
         run_current_a=options.run_current,
     )
     heat = check_heat(target, plan)
+    trace = read_trace(options.trace) if options.trace else None
+    rows = compare_trace(trace, plan) if trace else ()
     if options.json:
-        say_json({"latency_s": latency.to_json(), **plan.to_json(), **heat.to_json()})
+        measured = {"trace": trace.to_json(), "comparison": [row.to_json() for row in rows]} if trace else {}
+        say_json({"latency_s": latency.to_json(), **plan.to_json(), **heat.to_json(), **measured})
         return 0
     say(f"{target.id}, one inference every {format_quantity(options.period, 's')}, {options.ambient:g} °C")
     _say_budget(latency, plan, heat)
+    if rows:
+        say_table(("measured", "budget", "trace", "verdict"), [_compared(row) for row in rows])
     return 0
+
+
+def _compared(row: Comparison) -> tuple[str, ...]:
+    figures = (row.budgeted, row.measured)
+    return (row.figure, *("unknown" if one is None else format_quantity(one, row.unit) for one in figures), row.verdict)
 
 
 def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport) -> None:

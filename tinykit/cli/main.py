@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinykit.cli import judging, looking, making, running
+from tinykit.cli import checking, judging, looking, making, running
 from tinykit.cli.models import Command
+from tinykit.cli.text import printable
 from tinykit.errors import TinykitError
 
 _EXIT_BAD_INPUT = 2
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except TinykitError as error:
-        print(f"tinykit: {error}", file=sys.stderr)
+        print("tinykit:", "\n".join(printable(line) for line in str(error).split("\n")), file=sys.stderr)
         return _EXIT_BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -45,6 +46,8 @@ def _make_parser() -> argparse.ArgumentParser:
     boards = _add(actions, "boards", looking.list_boards, "the catalogue of boards")
     _json(boards)
     _add_model_commands(actions)
+    _add_judging_commands(actions)
+    _add_measured_commands(actions)
     _add_run(actions)
     design = _add(actions, "design", making.run_design, "the whole chain, from data to a report")
     design.add_argument("--task", metavar="ID", default="watch-exercises", help="dataset (default: watch-exercises)")
@@ -58,9 +61,17 @@ def _make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    inspect = _add_model(actions, "inspect", looking.inspect, "operators, tensors, MACs, sizes, arena, findings")
-    _json(inspect)
+def _add_measured_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    validate = _add(actions, "validate", checking.validate, "predictions against measured rows, by core and runtime")
+    _json(validate)
+    calibrate = _add(actions, "calibrate", checking.calibrate, "let your own measured rows shift a board's latency")
+    calibrate.add_argument("--board", metavar="ID", required=True, help="catalogue id of the board they are from")
+    for parser in (validate, calibrate):
+        parser.add_argument("csv", metavar="CSV", help="measured rows, one a line")
+        parser.add_argument("--models", metavar="DIR", help="folder of the model files (default: beside the CSV)")
+
+
+def _add_judging_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     fit = _add_model(actions, "fit", judging.fit, "which boards hold the model, with what margin and how fast")
     fit.add_argument("--board", metavar="ID", default="all", help="catalogue id, or all (default)")
     _setting(fit)
@@ -74,12 +85,22 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     budget.add_argument("--ambient", metavar="C", type=float, default=25.0, help="ambient in °C (default 25)")
     budget.add_argument("--latency", metavar="S", type=float, help="your own measured latency, instead of a prediction")
     budget.add_argument("--run-current", metavar="A", type=float, help="your own measured run current")
+    budget.add_argument("--trace", metavar="CSV", help="a measured current trace to hold the budget against")
+
+
+def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    inspect = _add_model(actions, "inspect", looking.inspect, "operators, tensors, MACs, sizes, arena, findings")
+    _json(inspect)
     verify = _add_model(actions, "verify", looking.verify, "TFLM's output against LiteRT's, as a histogram of LSB")
     verify.add_argument("--against", metavar="REFERENCE", help="another .tflite to compare with")
     _json(verify)
     deploy = _add_model(actions, "deploy", making.deploy, "files that a firmware project compiles")
     deploy.add_argument("--target", default="tflm", help="tflm (others are still to come)")
     deploy.add_argument("--out", metavar="DIR", required=True)
+    plan = _add_model(actions, "plan", making.plan, "write an offline plan of the arena into the model, where it helps")
+    plan.add_argument("--out", metavar="FILE", required=True, help="the model with its plan")
+    plan.add_argument("--core", metavar="NAME", default="cortex-m4", help="core to plan for (default: cortex-m4)")
+    plan.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
 
 
 def _add_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -1,17 +1,20 @@
-"""Commands that make: `deploy`, `design`, `notebooks`."""
+"""Commands that make: `deploy`, `plan`, `design`, `notebooks`."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from tinykit.arena import predict_arena
+from tinykit.arena import plan_offline, predict_arena, with_offline_plan
 from tinykit.cli.models import Options, open_model
 from tinykit.cli.text import say
 from tinykit.deploy import TARGETS
 from tinykit.deploy import deploy as write_deployment
-from tinykit.errors import OutputError, ParameterError
+from tinykit.errors import EngineError, OutputError, ParameterError
 from tinykit.facts import shipped_path
+from tinykit.latency import default_runtime
+from tinykit.record import write_atomically
+from tinykit.runtime import prove_same
 
 
 def deploy(options: Options) -> int:
@@ -25,6 +28,24 @@ def deploy(options: Options) -> int:
     needed = predict_arena(graph, runtime="tflm-cmsis-nn", core="cortex-m55")
     done = write_deployment(graph, options.out, target=options.target, arena=max(needed.to_start, int(needed.high)))
     say(str(done), *(f"  {name}" for name in done.files))
+    return 0
+
+
+def plan(options: Options) -> int:
+    """`tinykit plan`."""
+    graph = open_model(options.model, options.representative)
+    runtime = options.runtime or default_runtime(options.core)
+    today = predict_arena(graph, runtime=runtime, core=options.core)
+    planned = plan_offline(graph, runtime=runtime, core=options.core)
+    if planned.head_bytes >= today.head_bytes:
+        say(f"no offline plan found that is smaller than TFLM's own ({today.head_bytes:,} bytes); nothing written")
+        return 0
+    rewritten = with_offline_plan(graph, planned)
+    proof = prove_same(graph.data, rewritten)
+    if not proof.equal:
+        raise EngineError(f"the offline plan is not used: {proof}; please report this model")
+    write_atomically(Path(options.out), rewritten)
+    say(f"{options.out}: {proof}", f"planned for {runtime} on {options.core}; plan again for another core")
     return 0
 
 

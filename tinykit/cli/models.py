@@ -52,10 +52,13 @@ def read_bytes(path: str) -> bytes:
 
 
 def _read_samples(path: str) -> Any:
+    import zipfile
+    import zlib
+
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return np.asarray(arrays["x"], dtype=np.float32)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: no samples in it ({error}); give an .npz whose array x is float32") from error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from tinykit.compress.folding import fold_batchnorm
+from tinykit.compress.preview import GridPreview, PruningPreview, preview_grid, preview_pruning
 from tinykit.compress.progress import Bar, Progress
 from tinykit.compress.pruning import LayerSparsity, Pruned, count_zeros, prune
 from tinykit.compress.quantising import Quantised, quantise_aware
 from tinykit.compress.recipe import RECIPE, Fit, Recipe
+from tinykit.compress.staging import keep_conversion, keep_model
 from tinykit.compress.support import UnsupportedLayer, unsupported_layers
 from tinykit.compress.training import History, Trained, evaluate, predict, train
 
@@ -14,10 +16,12 @@ __all__ = [
     "RECIPE",
     "Bar",
     "Fit",
+    "GridPreview",
     "History",
     "LayerSparsity",
     "Progress",
     "Pruned",
+    "PruningPreview",
     "Quantised",
     "Recipe",
     "Trained",
@@ -25,7 +29,11 @@ __all__ = [
     "count_zeros",
     "evaluate",
     "fold_batchnorm",
+    "keep_conversion",
+    "keep_model",
     "predict",
+    "preview_grid",
+    "preview_pruning",
     "prune",
     "quantise_aware",
     "train",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.compress.training import clone
-from tinykit.legacy_keras import load_keras, quiet, require_model
+from tinykit.legacy_keras import quiet, require_model
 
 
 def fold_batchnorm(model: Any) -> tuple[Any, tuple[str, ...]]:
@@ -25,12 +25,12 @@ def fold_batchnorm(model: Any) -> tuple[Any, tuple[str, ...]]:
     pairs = {norm.name: dense for dense, norm in _foldable(model)}
     if not pairs:
         return clone(model), ()
-    keras = load_keras()
     with quiet():
         folded = type(model).from_config(_without(model.get_config(), pairs))
-        folded.build(model.input_shape) if isinstance(model, keras.Sequential) else None
+    rewritten = {dense.name for dense in pairs.values()}
     for layer in folded.layers:
-        layer.set_weights(model.get_layer(layer.name).get_weights()[: len(layer.get_weights())])
+        if layer.name not in rewritten:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
     for name, dense in pairs.items():
         kernel, bias = _fold_one(dense, model.get_layer(name))
         folded.get_layer(dense.name).set_weights([kernel, bias])

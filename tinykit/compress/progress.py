@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Protocol
 
 
@@ -31,7 +32,8 @@ class Bar:
             self.close()
             from tqdm.auto import tqdm
 
-            self._bar, self._stage = tqdm(total=total, desc=stage, leave=False, disable=None), stage
+            hidden = False if _in_notebook() else None  # None: hidden unless stderr is a terminal
+            self._bar, self._stage = tqdm(total=total, desc=stage, leave=False, disable=hidden), stage
         self._bar.update(step - self._bar.n)
         self._bar.set_postfix_str(text, refresh=False)
         if step >= total:
@@ -42,3 +44,9 @@ class Bar:
         if self._bar is not None:
             self._bar.close()
         self._bar, self._stage = None, ""
+
+
+def _in_notebook() -> bool:
+    """Whether this process is a notebook's kernel; merely having ipykernel imported does not make it one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")

@@ -105,11 +105,15 @@ def prune(
 
 
 def count_zeros(model: Any, names: tuple[str, ...] | None = None) -> tuple[LayerSparsity, ...]:
-    """Zeros in the kernels of a Keras model (of the named layers, or of all that can be pruned)."""
+    """Exact zeros in the kernels of a Keras model (of the named layers, or of all that can be pruned).
+
+    In a QAT model the float kernels inside its wrappers count, by the names they had before.
+    """
     found = []
-    for layer in model.layers:
+    for outer in model.layers:
+        layer = outer.layer if "Quantize" in type(outer).__name__ and hasattr(outer, "layer") else outer
         if layer.name in (names or ()) or (names is None and type(layer).__name__ in PRUNABLE):
-            kernel = np.asarray(layer.kernel)
+            kernel = np.asarray(next(weight for weight in outer.weights if weight.name.endswith("kernel:0")))
             found.append(LayerSparsity(layer.name, int((kernel == 0).sum()), int(kernel.size)))
     return tuple(found)
 

@@ -7,7 +7,9 @@ FOLDER holds `job.json` (model file, precisions), `representative.npy` and the m
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ def main(folder: Path) -> int:
     try:
         tensorflow = load_tensorflow()
         model = load_model(folder / job["model"])
+        number_afresh(model)
         samples = np.load(folder / "representative.npy") if job["representative"] else None
         for precision in job["precisions"]:
             with quiet():
@@ -35,6 +38,21 @@ def main(folder: Path) -> int:
         result = {"error": str(error) or type(error).__name__, "expected": isinstance(error, TinykitError)}
     (folder / "result.json").write_text(json.dumps(result))
     return 1 if "error" in result else 0
+
+
+def number_afresh(model: Any) -> None:
+    """Give layers that Keras named (`conv2d_7`) the numbers they have in this model (`conv2d_2`); chosen names stay.
+
+    Keras counts layers by process and their names end up in the flatbuffer: without this, the same network built a
+    second time would be another file. Only for a model that is called and not saved again.
+    """
+    seen: Counter[str] = Counter()
+    for layer in (model, *model.layers):
+        stem = re.sub(r"_[0-9]+$", "", layer.name)
+        kinds = {type(getattr(layer, "layer", layer)).__name__.lower(), "model" if layer is model else ""}
+        if stem.removeprefix("quant_").replace("_", "") in kinds:
+            layer._name = f"{stem}_{seen[stem]}" if seen[stem] else stem
+            seen[stem] += 1
 
 
 def convert_one(tensorflow: Any, model: Any, precision: str, samples: Any) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tinykit.datasets.breakdown import EVERYONE, Breakdown, break_down, deal_windows, parts_of, score_by_group
 from tinykit.datasets.card import DataCard, card_names, read_card
 from tinykit.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.datasets.digits import load_digits
@@ -39,18 +40,24 @@ def tasks() -> tuple[str, ...]:
 
 
 __all__ = [
+    "EVERYONE",
     "Accuracy",
+    "Breakdown",
     "DataCard",
     "Dataset",
     "Difference",
     "Normalisation",
     "Split",
+    "break_down",
     "card_names",
+    "deal_windows",
     "load",
     "paired_difference",
+    "parts_of",
     "read_card",
     "read_folder",
     "read_npz",
+    "score_by_group",
     "score_predictions",
     "tasks",
     "wilson_interval",

@@ -75,6 +75,11 @@ class Normalisation:
         normal: Floats = ((raw - np.asarray(self.mean)) / np.asarray(self.std)).astype(np.float32)
         return normal
 
+    def undo(self, normal: Floats) -> Floats:
+        """What a normalised sample was in the unit of the sensor: x · std + mean, float32."""
+        raw: Floats = (normal * np.asarray(self.std) + np.asarray(self.mean)).astype(np.float32)
+        return raw
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:

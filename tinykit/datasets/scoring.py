@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +34,10 @@ class Accuracy:
     n: int
     n_clusters: int | None
     method: str
+
+    def to_json(self) -> dict[str, float | int | str]:
+        """The accuracy as a plain dict of JSON and TOML types; what is None is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def __str__(self) -> str:
         return f"{self.fraction:.3f} [{self.low:.3f} … {self.high:.3f}] (n={self.n}, {self.method})"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from tinykit.datasets.scoring import Accuracy
+from tinykit.datasets import Accuracy, Normalisation
 from tinykit.deploy.c import deploy_c
 from tinykit.deploy.deployment import Deployment
 from tinykit.deploy.golden import make_golden_vectors
@@ -45,6 +45,7 @@ def deploy(
     accuracy: Accuracy | None = None,
     name: str = "",
     samples: ArrayLike | None = None,
+    normalisation: Normalisation | None = None,
 ) -> Deployment:
     """Write a model for a target; arguments and errors as `deploy_tflm` and `deploy_c`.
 
@@ -52,6 +53,7 @@ def deploy(
     ----------
     arena : for "tflm" only, which needs it; a C program's arena is its own and of fixed size.
     kernels : for "c" only: "portable" or "cmsis-nn".
+    normalisation : for "tflm" only: a C program takes the tensor as it is.
 
     Raises
     ------
@@ -63,4 +65,6 @@ def deploy(
         return deploy_c(model, folder, kernels=kernels, accuracy=accuracy, name=name, samples=samples)
     if arena is None:
         raise ParameterError("target 'tflm' needs an arena; pass what predict_arena says the model needs")
-    return deploy_tflm(model, folder, arena=arena, accuracy=accuracy, name=name, samples=samples)
+    return deploy_tflm(
+        model, folder, arena=arena, accuracy=accuracy, name=name, samples=samples, normalisation=normalisation
+    )

@@ -38,7 +38,7 @@ _TEMPLATES = {
 
 The TFLM sources are not in this folder. Each build file below pulls in the TFLM of its own ecosystem; none of them
 pins a version, so pin the one you ship. The C++ is checked on a host against TFLM's interface; the build files
-follow each ecosystem's documentation and have not been built in all of them.
+follow each ecosystem's documentation; they have not been built inside those ecosystems yet.
 
 ## Files
 
@@ -77,8 +77,8 @@ CMake fetches `raspberrypi/pico-tflmicro`.
    `TINYKIT selftest v1` hold equality and cycles, and `tinykit.deploy.read_self_test_log` reads them.
 2. Compare `ArenaUsedBytes()` with `kArenaBytes`: the prediction is for a 32-bit core, and scratch buffers differ by
    core. If `SetUp()` fails, raise `kArenaBytes` in `src/model.h` by a few KiB.
-3. Quantise features as the model was trained: q = round(x / scale) + zero point, halves away from zero, scale and
-   zero point from `Input()->params`.
+3. Normalise raw samples with the constants in `src/model.h`, then quantise as the model was trained:
+   q = round(x / scale) + zero point, halves away from zero, scale and zero point from `Input()->params`.
 """,
     "library.properties": """
 name=$name

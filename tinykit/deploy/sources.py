@@ -8,6 +8,7 @@ from string import Template
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.datasets import Normalisation
 from tinykit.deploy.cycle_counter import CYCLE_COUNTER_H
 
 
@@ -24,6 +25,7 @@ class Contents:
     methods : `Add…` calls of the resolver.
     arena_bytes, needed_bytes : declared, a multiple of 16; and what the prediction asks for.
     golden_inputs, golden_outputs : uint8 [n, bytes], the raw tensors one after the other.
+    normalisation : mean and standard deviation per channel that a raw sample needs, None where not given.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Contents:
     needed_bytes: int
     golden_inputs: NDArray[np.uint8] = field(repr=False)
     golden_outputs: NDArray[np.uint8] = field(repr=False)
+    normalisation: Normalisation | None = None
 
 
 def write_sources(contents: Contents) -> dict[str, str]:
@@ -56,6 +59,7 @@ def write_sources(contents: Contents) -> dict[str, str]:
         "output_bytes": str(contents.golden_outputs.shape[1]),
         "inputs": _rows(golden),
         "outputs": _rows(contents.golden_outputs),
+        "normalisation": _normalise(contents.normalisation),
     }
     files = {path: Template(text.lstrip("\n")).substitute(values) for path, text in _TEMPLATES.items()}
     return files | {"src/cycle_counter.h": CYCLE_COUNTER_H}
@@ -64,6 +68,18 @@ def write_sources(contents: Contents) -> dict[str, str]:
 def _bytes(data: NDArray[np.uint8], indent: str = "    ") -> str:
     texts = [f"0x{byte:02x}," for byte in data.tolist()]
     return "\n".join(indent + " ".join(texts[start : start + 16]) for start in range(0, len(texts), 16))
+
+
+def _normalise(normalisation: Normalisation | None) -> str:
+    """Constants for model.h: what the features of a raw sample must become before they are quantised."""
+    if normalisation is None:
+        return "// Feed samples prepared as for training: how was not given to the export."
+    rows = [
+        f"constexpr float {name}[] = {{{', '.join(f'{float(value)!r}f' for value in values)}}};"
+        for name, values in (("kInputMean", normalisation.mean), ("kInputStd", normalisation.std))
+    ]
+    lead = "// Per channel, from the training data: (raw - kInputMean[c]) / kInputStd[c], then quantise."
+    return "\n".join([lead, *rows])
 
 
 def _rows(table: NDArray[np.uint8]) -> str:
@@ -117,6 +133,8 @@ namespace $name {
 // Predicted need on a 32-bit target, and the arena declared with its margin.
 constexpr size_t kArenaNeededBytes = $needed_bytes;
 constexpr size_t kArenaBytes = $arena_bytes;
+
+$normalisation
 
 // Registers the operators, loads the model, allocates the arena.
 TfLiteStatus SetUp();

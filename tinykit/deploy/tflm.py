@@ -9,7 +9,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from tinykit.codegen.names import to_comment
-from tinykit.datasets.scoring import Accuracy
+from tinykit.datasets import Accuracy, Normalisation
 from tinykit.deploy.deployment import Deployment, describe_accuracy, describe_model, label_model
 from tinykit.deploy.golden import make_golden_vectors
 from tinykit.deploy.manifests import write_manifests
@@ -33,6 +33,7 @@ def deploy_tflm(
     accuracy: Accuracy | None = None,
     name: str = "",
     samples: ArrayLike | None = None,
+    normalisation: Normalisation | None = None,
     margin: float = MARGIN,
 ) -> Deployment:
     """Write C++, build files and golden vectors for TFLM; the whole folder or nothing.
@@ -45,6 +46,7 @@ def deploy_tflm(
     accuracy : as scored in TFLM, for the header comments.
     name : namespace, made a C++ identifier; default the file's name.
     samples : [n, *shape] real inputs for the golden vectors of a model of one input; three random ones if None.
+    normalisation : what the device must do to a raw sample first; its constants go into the header.
     margin : 0–1, added to the arena.
 
     Raises
@@ -62,7 +64,9 @@ def deploy_tflm(
     said, label = describe_accuracy(accuracy), label_model(graph, name)
     about = describe_model(graph, label, said)
     declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-    contents = Contents(label, graph.sha256, about, graph.data, methods, declared, needed, inputs, outputs)
+    contents = Contents(
+        label, graph.sha256, about, graph.data, methods, declared, needed, inputs, outputs, normalisation
+    )
     files = write_sources(contents)
     files |= write_manifests(contents, sha256=graph.sha256, accuracy=said, precision=to_comment(graph.precision))
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared}

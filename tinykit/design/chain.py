@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from tinykit.compress import RECIPE, Bar, History, evaluate, prune, quantise_aware, train
-from tinykit.convert import convert_all, load_model, save_model
+from tinykit.compress import (
+    RECIPE,
+    Bar,
+    Pruned,
+    Quantised,
+    Recipe,
+    Trained,
+    keep_conversion,
+    keep_model,
+    prune,
+    quantise_aware,
+    train,
+)
+from tinykit.convert import convert_all, load_model
 from tinykit.datasets import Dataset
 from tinykit.design.goal import NETWORK_OF_TASK
-from tinykit.recommend import accuracy_json
-from tinykit.record import DesignRecord, Stage, hash_bytes
+from tinykit.record import DesignRecord, hash_bytes
 from tinykit.zoo import build
 
 Say = Callable[[str], None]
+Made = Trained | Pruned | Quantised
 
 
 class Chain:
@@ -25,10 +35,11 @@ class Chain:
     Parameters
     ----------
     record : where stages are written. data : the dataset. say : takes one line of progress.
+    recipe : how long and how hard each stage trains.
     """
 
-    def __init__(self, record: DesignRecord, data: Dataset, say: Say) -> None:
-        self.record, self.data, self.say = record, data, say
+    def __init__(self, record: DesignRecord, data: Dataset, say: Say, recipe: Recipe = RECIPE) -> None:
+        self.record, self.data, self.say, self.recipe = record, data, say, recipe
 
     def run(self) -> DesignRecord:
         """Make every stage that is not there yet, or whose recipe or parent changed."""
@@ -42,54 +53,47 @@ class Chain:
 
     def _train(self) -> None:
         network = NETWORK_OF_TASK[self.data.name]
-        recipe = {"network": network, "seed": RECIPE.seed, **asdict(RECIPE.train)}
+        recipe = {"network": network, "seed": self.recipe.seed, **asdict(self.recipe.train)}
 
-        def make() -> tuple[Any, dict[str, Any]]:
+        def make() -> Made:
             shape, classes = self.data.input_shape, len(self.data.classes)
-            model = build(network, input_shape=shape, classes=classes, seed=RECIPE.seed)
-            trained = train(model, self.data, seed=RECIPE.seed, progress=Bar())
-            return trained.model, _curves(trained.history)
+            model = build(network, input_shape=shape, classes=classes, seed=self.recipe.seed)
+            return train(model, self.data, self.recipe.train, seed=self.recipe.seed, progress=Bar())
 
         self._keras_stage("float", "", recipe, make)
 
     def _prune(self) -> None:
-        recipe = {"sparsity": RECIPE.sparsity, "schedule": "polynomial", "seed": RECIPE.seed, **asdict(RECIPE.prune)}
+        own = self.recipe
+        recipe = {"sparsity": own.sparsity, "schedule": "polynomial", "seed": own.seed, **asdict(own.prune)}
 
-        def make() -> tuple[Any, dict[str, Any]]:
+        def make() -> Made:
             parent = load_model(self.record.path("float"))
-            pruned = prune(parent, self.data, seed=RECIPE.seed, progress=Bar())
-            return pruned.model, {**_curves(pruned.history), "sparsity": round(pruned.sparsity, 4)}
+            return prune(
+                parent, self.data, self.recipe.sparsity, fit=self.recipe.prune, seed=self.recipe.seed, progress=Bar()
+            )
 
         self._keras_stage("pruned", "float", recipe, make)
 
     def _quantise(self) -> None:
-        recipe = {"preserve_sparsity": True, "seed": RECIPE.seed, **asdict(RECIPE.quantise)}
+        recipe = {"preserve_sparsity": True, "seed": self.recipe.seed, **asdict(self.recipe.quantise)}
 
-        def make() -> tuple[Any, dict[str, Any]]:
+        def make() -> Made:
             parent = load_model(self.record.path("pruned"))
-            trained = quantise_aware(
-                parent, self.data, preserve_sparsity=True, seed=RECIPE.seed, progress=Bar()
-            )
-            return trained.model, _curves(trained.history)
+            fit, seed = self.recipe.quantise, self.recipe.seed
+            return quantise_aware(parent, self.data, preserve_sparsity=True, fit=fit, seed=seed, progress=Bar())
 
         self._keras_stage("pqat", "pruned", recipe, make)
 
-    def _keras_stage(
-        self, name: str, parent: str, recipe: Mapping[str, Any], make: Callable[[], tuple[Any, dict[str, Any]]]
-    ) -> None:
+    def _keras_stage(self, name: str, parent: str, recipe: Mapping[str, Any], make: Callable[[], Made]) -> None:
         """Make a Keras model and record it as .h5, unless the record already has it."""
         recipe = self._with_origin(recipe, parent)
         if self._is_current(name, recipe):
             self.say(f"{name}: as recorded")
             return
         self.say(f"{name}: training ({recipe['epochs']} epochs)")
-        model, results = make()
-        with tempfile.TemporaryDirectory() as folder:
-            saved = save_model(model, Path(folder) / f"{name}.h5")
-            data = saved.read_bytes()
-        results["accuracy"] = accuracy_json(evaluate(model, self.data.test))
-        self.record = self.record.with_stage(Stage(name, f"{name}.h5", "", parent, recipe, results), data)
-        self.say(f"{name}: accuracy on unseen groups {results['accuracy']['fraction']:.3f} in Keras")
+        self.record = keep_model(self.record, name, make(), self.data, parent=parent, recipe=recipe)
+        accuracy = self.record.stage(name).results["accuracy"]
+        self.say(f"{name}: accuracy on unseen groups {accuracy['fraction']:.3f} in Keras")
 
     def _convert(self, parent: str, precisions: tuple[str, ...], names: Mapping[str, str]) -> None:
         """Convert one Keras stage to .tflite, all its precisions by one child process."""
@@ -105,9 +109,7 @@ class Chain:
             training=self.data.train.x,
         )
         for precision, name in names.items():
-            results = {"quantisation": made[precision].quantisation, "notes": list(made[precision].notes)}
-            stage = Stage(name, f"{name}.tflite", "", parent, recipe, results)
-            self.record = self.record.with_stage(stage, made[precision].model)
+            self.record = keep_conversion(self.record, name, made[precision], parent=parent, recipe=recipe)
 
     def _with_origin(self, recipe: Mapping[str, Any], parent: str) -> dict[str, Any]:
         origin = self.record.stage(parent).sha256 if parent else self.data.sha256
@@ -120,11 +122,3 @@ class Chain:
             return False
         path = self.record.path(name)
         return path.exists() and hash_bytes(path.read_bytes()) == stage.sha256
-
-
-def _curves(history: History) -> dict[str, Any]:
-    return {
-        "steps": history.steps,
-        "loss": [round(value, 5) for value in history.loss],
-        "validation_accuracy": [round(value, 4) for value in history.validation_accuracy],
-    }

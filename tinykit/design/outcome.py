@@ -48,12 +48,7 @@ class DesignOutcome:
 
     def summary(self) -> tuple[str, ...]:
         """The result in a few lines for the terminal."""
-        rows = [
-            f"  {one.name:<16} {one.accuracy.fraction:.3f} [{one.accuracy.low:.3f} … {one.accuracy.high:.3f}]"
-            f"  {one.sizes.flatbuffer_bytes:>7,} flatbuffer bytes  {one.zeros:>4.0%} zeros"
-            f"  flash {one.sizes.flash_bytes or 'unknown'}"
-            for one in self.variants
-        ]
+        rows = [f"  {variant}" for variant in self.variants]
         held = sum(report.verdict == "fits" for report in self.fits)
         life = self.budget.battery_life_s or "unknown"
         return (

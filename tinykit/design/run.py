@@ -9,6 +9,7 @@ from typing import Any
 
 from tinykit.arena import predict_arena
 from tinykit.boards import Board, board, boards
+from tinykit.compress import RECIPE, Recipe
 from tinykit.datasets import Dataset, load, paired_difference, read_card
 from tinykit.deploy import Deployment, deploy
 from tinykit.design.chain import Chain
@@ -34,7 +35,7 @@ VARIANTS = {
 """The stages that become rows of the ledger, float first, the one to deploy last."""
 
 
-def run(goal: DesignGoal, folder: Path, *, progress: Say) -> DesignOutcome:
+def run(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe = RECIPE) -> DesignOutcome:
     """Run the whole chain and leave record, models, firmware and report in a folder.
 
     Parameters
@@ -42,13 +43,14 @@ def run(goal: DesignGoal, folder: Path, *, progress: Say) -> DesignOutcome:
     goal : task, board, cell, period.
     folder : for the results; stages already recorded there with the same data, recipe and tools are taken over.
     progress : takes one line at a time.
+    recipe : of training, pruning and QAT.
 
     Raises
     ------
     OutputError : the folder cannot be written. RecordError : it holds another task's record.
     """
     _check_writable(folder)
-    data, record = make_models(goal, folder, progress=progress)
+    data, record = make_models(goal, folder, progress=progress, recipe=recipe)
     target = board(goal.board)
     progress("scoring every variant in TFLM")
     variants = tuple(_weigh(record, name, note, data, target) for name, note in VARIANTS.items())
@@ -71,12 +73,14 @@ def run(goal: DesignGoal, folder: Path, *, progress: Say) -> DesignOutcome:
     return outcome
 
 
-def make_models(goal: DesignGoal, folder: Path, *, progress: Say) -> tuple[Dataset, DesignRecord]:
+def make_models(
+    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe = RECIPE
+) -> tuple[Dataset, DesignRecord]:
     """Make or resume every model of a goal's task; arguments and errors as `run`."""
     progress(f"loading {goal.task}")
     data = load(goal.task)
     record = open_record(folder, goal.task, data_sha256=data.sha256, tools=tool_versions())
-    return data, Chain(record, data, progress).run()
+    return data, Chain(record, data, progress, recipe).run()
 
 
 def _check_writable(folder: Path) -> None:
@@ -114,6 +118,7 @@ def _write_firmware(folder: Path, chosen: Variant, data: Dataset) -> Deployment:
         accuracy=chosen.accuracy,
         name=data.name,
         samples=data.test.x[:3],
+        normalisation=data.normalisation,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 from tinykit.boards import Board, PowerRange, RunPoint
 from tinykit.energy.inputs import as_estimate, load_constants
 from tinykit.energy.laws import energy_per_inference
 from tinykit.energy.scaling import activity_factor, clock_ratio, like_reference, scale_supply
 from tinykit.errors import UnknownFactError
+from tinykit.latency.own import read_own
 from tinykit.quantity import Estimate, Fact, propagate
 
 
@@ -21,8 +23,8 @@ def predict_run_current(
 ) -> Estimate:
     """Supply current of a board during inference [A], with its 80 % interval.
 
-    The user's own current is taken as it is; else the board's measured power while running networks;
-    else the document's run current times the factor to ML kernels.
+    The user's own current is taken as it is; else the energy of rows of one's own (`tinykit calibrate`); else the
+    board's measured power while running networks; else the document's run current times the factor to ML kernels.
 
     Parameters
     ----------
@@ -38,8 +40,24 @@ def predict_run_current(
         return as_estimate(run_current_a, "A", "run current", low=1e-9, high=10.0)
     clock = board.run_clock_hz or board.clock_hz if clock_hz is None else check_clock(clock_hz)
     supply = _supply_of(board) if supply_v is None else check_supply(supply_v)
-    current = _measured_current(board, clock, supply)
+    current = _own_current(board, clock, supply) or _measured_current(board, clock, supply)
     return _stated_current(board, clock, supply) if current is None else current
+
+
+def _own_current(board: Board, clock: float | None, supply: float | None) -> Estimate | None:
+    """The user's own measured energies (`tinykit calibrate`) over latency and supply; None where there are none."""
+    points = [row for row in read_own(board.id) if row.energy_j > 0 and row.supply_v > 0]
+    if not points:
+        return None
+    near = min(abs(math.log((clock or row.clock_hz) / row.clock_hz)) for row in points)
+    same = [row for row in points if abs(math.log((clock or row.clock_hz) / row.clock_hz)) <= near + 1e-9]
+    at_hz, at_v = same[0].clock_hz, same[0].supply_v
+    value = statistics.median(row.energy_j / row.latency_s / row.supply_v for row in same if row.supply_v == at_v)
+    spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
+    source = f"your own measured energy of {len(same)} rows at {at_v:g} V (tinykit calibrate)"
+    current = Estimate(value, value * (1 - spread), value * (1 + spread), "A", "measured", source=source)
+    regulator = board.run_points[0].regulator if board.run_points else None
+    return _scale(board, current, (at_hz, at_v, regulator), (clock, supply))
 
 
 def predict_energy(

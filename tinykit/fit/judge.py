@@ -38,9 +38,10 @@ def _judge_ram(arena: ArenaEstimate | None, ram: tuple[RegionUse, ...]) -> tuple
     left = format_quantity(worst.margin_bytes, "byte")
     if use.kind in EXTERNAL_RAM_KINDS:
         return TIGHT, f"arena of {need} only in external {use.name}: slower, by how much is not known for this board"
-    if worst.margin < TIGHT_MARGIN or arena.high - arena.value > worst.margin_bytes:
-        return TIGHT, f"arena of {need} in {use.name}: only {left} left in {worst.name}"
-    return FITS, f"arena of {need} in {use.name}: {left} left in {worst.name}"
+    where = f"{use.name}:" if worst.name == use.name else f"{use.name}, stack and application in {worst.name}:"
+    if worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes:
+        return TIGHT, f"arena of {need} in {where} only {left} left in {worst.name}"
+    return FITS, f"arena of {need} in {where} {left} left in {worst.name}"
 
 
 def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[str, str]:

@@ -11,8 +11,9 @@ from tinykit.fit.verdict import TIGHT_MARGIN, RegionUse, Reserve
 def place_in_ram(board: Board, arena_bytes: int, reserve: Reserve) -> tuple[RegionUse, ...]:
     """Regions that hold the arena and the reserve; empty where the board's memory is unknown.
 
-    The arena must lie in one contiguous window. Internal memory comes before external RAM; the reserve goes to
-    another internal window if one has room for it, so that the arena keeps the large one.
+    The arena must lie in one contiguous window. Internal memory comes before external RAM, even where it is tight;
+    the reserve goes to the smallest other internal window that has room for it, so that the arena keeps the large one.
+    Where nothing fits, the layout that comes nearest to it is returned.
 
     Parameters
     ----------
@@ -24,22 +25,23 @@ def place_in_ram(board: Board, arena_bytes: int, reserve: Reserve) -> tuple[Regi
     if not windows:
         return ()
     internal = [window for window in windows if window.kind not in EXTERNAL_RAM_KINDS]
-    layouts = [_lay_out(window, internal, arena_bytes, reserve) for window in windows]
-    comfortable = [layout for layout in layouts if all(use.margin >= TIGHT_MARGIN for use in layout)]
+    layouts = [layout for window in windows for layout in _lay_out(window, internal, arena_bytes, reserve)]
     fitting = [layout for layout in layouts if all(use.margin_bytes >= 0 for use in layout)]
-    return (comfortable or fitting or layouts)[0]
+    if not fitting:
+        return max(layouts, key=lambda layout: min(use.margin_bytes for use in layout))
+    inside = [layout for layout in fitting if layout[0].kind not in EXTERNAL_RAM_KINDS] or fitting
+    comfortable = [layout for layout in inside if all(use.margin >= TIGHT_MARGIN for use in layout)]
+    return (comfortable or inside)[0]
 
 
 def _lay_out(
     window: Window, internal: Sequence[Window], arena_bytes: int, reserve: Reserve
-) -> tuple[RegionUse, ...]:
-    others = [other for other in internal if other.name != window.name]
-    roomy = [other for other in others if other.available_bytes * (1 - TIGHT_MARGIN) >= reserve.sram_bytes]
-    if not roomy:
-        return (_use(window, arena_bytes, reserve.sram_bytes, ("arena", "stack and application")),)
-    smallest = min(roomy, key=lambda other: other.available_bytes)
-    application = _use(smallest, 0, reserve.sram_bytes, ("stack and application",))
-    return _use(window, arena_bytes, 0, ("arena",)), application
+) -> list[tuple[RegionUse, ...]]:
+    """The layouts with the arena in a window: the reserve in each other internal one, smallest first, or beside it."""
+    others = sorted((other for other in internal if other.name != window.name), key=lambda one: one.available_bytes)
+    alone = _use(window, arena_bytes, 0, ("arena",))
+    apart = [(alone, _use(other, 0, reserve.sram_bytes, ("stack and application",))) for other in others]
+    return [*apart, (_use(window, arena_bytes, reserve.sram_bytes, ("arena", "stack and application")),)]
 
 
 def _use(window: Window, used: int, reserved: int, holds: tuple[str, ...]) -> RegionUse:

@@ -8,6 +8,7 @@ from typing import Any
 from tinykit.boards import Board
 from tinykit.errors import ParameterError
 from tinykit.graph import ModelGraph
+from tinykit.npu import NpuReport
 from tinykit.quantity import Estimate
 
 FITS, TIGHT, DOES_NOT_FIT, UNKNOWN = "fits", "tight", "does_not_fit", "unknown"
@@ -81,6 +82,7 @@ class FitReport:
     arena_bytes, flash_bytes, latency_s, energy_per_inference_j : estimates, None where unknown.
     regions : the memories it would lie in.
     reasons, advice : why, and what would help.
+    npu : what Arm's compiler reported, for runtime "ethos-u".
     """
 
     graph: ModelGraph = field(repr=False)
@@ -97,6 +99,7 @@ class FitReport:
     regions: tuple[RegionUse, ...]
     reasons: tuple[str, ...]
     advice: tuple[str, ...]
+    npu: NpuReport | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""
@@ -116,4 +119,5 @@ class FitReport:
             "regions": [region.to_json() for region in self.regions],
             "reasons": list(self.reasons),
             "advice": list(self.advice),
+            **({"npu": self.npu.to_json()} if self.npu else {}),
         }

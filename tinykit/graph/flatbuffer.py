@@ -69,7 +69,11 @@ class Table:
     buffer: FlatBuffer
     position: int
 
-    def _field(self, slot: int) -> int:
+    def field_limit(self) -> int:
+        """Bytes of the vtable: 4, and 2 for each slot that it may name."""
+        return self.buffer.number("<H", self.position - self.buffer.number("<i", self.position))
+
+    def field(self, slot: int) -> int:
         """Byte position of a field, 0 where the table leaves it at its default."""
         vtable = self.position - self.buffer.number("<i", self.position)
         if 4 + 2 * slot >= self.buffer.number("<H", vtable):
@@ -79,12 +83,12 @@ class Table:
 
     def number(self, slot: int, layout: str, default: int = 0) -> int:
         """A scalar field (`layout` as in `struct`), or its default."""
-        field = self._field(slot)
+        field = self.field(slot)
         return self.buffer.number(layout, field) if field else default
 
     def table(self, slot: int) -> Table | None:
         """A nested table, None where absent."""
-        field = self._field(slot)
+        field = self.field(slot)
         return Table(self.buffer, field + self.buffer.number("<I", field)) if field else None
 
     def tables(self, slot: int) -> tuple[Table, ...]:
@@ -105,7 +109,7 @@ class Table:
         return self.buffer.data[start : start + count].decode("utf-8", errors="replace")
 
     def _vector(self, slot: int, item_bytes: int) -> tuple[int, int]:
-        field = self._field(slot)
+        field = self.field(slot)
         if not field:
             return 0, 0
         place = field + self.buffer.number("<I", field)

@@ -64,7 +64,7 @@ def _subgraphs(graph: ModelGraph) -> str:
 
 
 def _batch(graph: ModelGraph) -> str:
-    batches = {graph.tensors[index].shape[0] for index in graph.inputs if graph.tensors[index].shape}
-    if batches <= {1}:
+    batches = {graph.tensors[index].shape[0] for index in graph.inputs if len(graph.tensors[index].shape) > 1}
+    if max(batches, default=1) <= 1:
         return ""
     return f"batch {max(batches)}: a microcontroller runs one sample at a time; convert with batch 1"

@@ -83,9 +83,12 @@ class ModelGraph:
     ----------
     path, sha256, flatbuffer_bytes, data : where it came from, hash, size and content of the file.
     operators, tensors, inputs, outputs : of the main subgraph; inputs and outputs are tensor indices.
-    precision : "int8", "int16x8", "float32", "hybrid" (float activations, integer weights) or "mixed".
+    precision : "int8", "int16x8", "float32", "hybrid" (some operator has float activations and integer weights) or
+        "mixed".
     subgraphs : number of subgraphs in the file; only the first is read.
     metadata : names of the metadata entries.
+    offline_offsets : offset in the arena of each tensor that the file plans itself, -1 where TFLM plans it; empty
+        without an offline plan.
     """
 
     path: str
@@ -99,6 +102,7 @@ class ModelGraph:
     precision: str
     subgraphs: int = 1
     metadata: tuple[str, ...] = ()
+    offline_offsets: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def macs(self) -> int:
@@ -120,9 +124,16 @@ class ModelGraph:
 
         Raises
         ------
-        ModelError : the tensor is no constant, or of a type without a numpy counterpart.
+        ModelError : no such tensor, or it is no constant, sparse, or of a type without a numpy counterpart.
         """
+        if not 0 <= index < len(self.tensors):
+            raise ModelError(f"tensor {index} is not in the graph; it has 0 to {len(self.tensors) - 1}")
         tensor = self.tensors[index]
+        if tensor.is_constant and tensor.data_bytes != tensor.nbytes:
+            raise ModelError(
+                f"tensor {index} is stored sparse ({tensor.data_bytes} of {tensor.nbytes} bytes), which TFLM does not "
+                "run either; convert without EXPERIMENTAL_SPARSITY"
+            )
         if not tensor.is_constant or tensor.dtype not in _NUMPY_TYPES:
             raise ModelError(
                 f"tensor {index} is no constant of a plain type ({tensor.dtype}); ask for a weight or bias tensor"

@@ -11,19 +11,24 @@ from tinykit.errors import ModelError
 from tinykit.graph import schema
 from tinykit.graph.flatbuffer import FlatBuffer, Table
 from tinykit.graph.macs import count_macs
+from tinykit.graph.metadata import read_offline_offsets
 from tinykit.graph.model import ModelGraph, Operator, Tensor
 
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _LARGEST_TENSOR_ELEMENTS = 2**31
 _LONGEST_NAME = 256
+_MOST_ENTRIES = 4096
+"""Most tensors, operators or buffers of a model: fifteen times the largest seen for a microcontroller. Entries of a
+hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
 _WEIGHTED = (
     "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED TRANSPOSE_CONV SVDF UNIDIRECTIONAL_SEQUENCE_LSTM".split()
 )
 _RANKS = {
-    "CONV_2D": (4, 4), "DEPTHWISE_CONV_2D": (4, 4), "FULLY_CONNECTED": (None, 2), "TRANSPOSE_CONV": (None, 4),
+    "CONV_2D": (4, 4), "DEPTHWISE_CONV_2D": (4, 4), "FULLY_CONNECTED": (None, 2), "TRANSPOSE_CONV": (None, 4, 4),
     "AVERAGE_POOL_2D": (4,), "MAX_POOL_2D": (4,), "SVDF": (2, 2, 2), "UNIDIRECTIONAL_SEQUENCE_LSTM": (None, None),
     "ADD": (None, None), "SUB": (None, None), "MUL": (None, None), "BATCH_MATMUL": (None, None), "PAD": (None, None),
-    "MEAN": (None, None), "SOFTMAX": (None,), "RESHAPE": (None,), "QUANTIZE": (None,), "DEQUANTIZE": (None,),
+    "MEAN": (None, None), "SUM": (None, None), "REDUCE_MAX": (None, None), "REDUCE_MIN": (None, None),
+    "SOFTMAX": (None,), "RESHAPE": (None,), "QUANTIZE": (None,), "DEQUANTIZE": (None,),
     "LOGISTIC": (None,), "TANH": (None,), "CONCATENATION": (None,), "TRANSPOSE": (None, None),
 }  # fmt: skip
 """Inputs an operator cannot do without, with the rank each must have (None: any)."""
@@ -70,22 +75,38 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
         precision=_classify_precision(operators, tensors),
         subgraphs=len(subgraphs),
         metadata=tuple(table.text(schema.Metadata.NAME) for table in model.tables(schema.Model.METADATA)),
+        offline_offsets=read_offline_offsets(model, len(tensors)),
     )
 
 
 def _load(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > _LARGEST_FILE_BYTES:
-            raise ModelError(f"{path}: {size:,} bytes; a .tflite model for a microcontroller is far smaller")
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from error
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ModelError(f"{path}: cannot be read ({reason}); give the path of a .tflite file") from error
+    if len(data) > _LARGEST_FILE_BYTES:
+        raise ModelError(
+            f"{path}: more than {_LARGEST_FILE_BYTES:,} bytes; a .tflite model for a microcontroller is far smaller"
+        )
+    return data
+
+
+def _take_tables(parent: Table, slot: int, what: str) -> tuple[Table, ...]:
+    """A vector of tables, refused where it is longer than any model a microcontroller runs."""
+    tables = parent.tables(slot)
+    if len(tables) > _MOST_ENTRIES:
+        raise ModelError(
+            f"the file lists {len(tables):,} {what}, tinykit reads {_MOST_ENTRIES:,}; "
+            "a model for a microcontroller has far fewer, or the file is damaged"
+        )
+    return tables
 
 
 def _read_tensors(model: Table, subgraph: Table) -> tuple[Tensor, ...]:
-    buffers = [_locate_buffer(buffer) for buffer in model.tables(schema.Model.BUFFERS)]
-    tables = subgraph.tables(schema.SubGraph.TENSORS)
+    buffers = [_locate_buffer(buffer) for buffer in _take_tables(model, schema.Model.BUFFERS, "buffers")]
+    tables = _take_tables(subgraph, schema.SubGraph.TENSORS, "tensors")
     return tuple(_read_tensor(index, table, buffers) for index, table in enumerate(tables))
 
 
@@ -152,8 +173,8 @@ def _read_indices(table: Table, slot: int, count: int, lowest: int) -> tuple[int
 
 
 def _read_operators(model: Table, subgraph: Table, tensors: tuple[Tensor, ...]) -> tuple[Operator, ...]:
-    codes = [_name_code(table) for table in model.tables(schema.Model.OPERATOR_CODES)]
-    tables = subgraph.tables(schema.SubGraph.OPERATORS)
+    codes = [_name_code(table) for table in _take_tables(model, schema.Model.OPERATOR_CODES, "codes")]
+    tables = _take_tables(subgraph, schema.SubGraph.OPERATORS, "operators")
     return tuple(_read_operator(index, table, codes, tensors) for index, table in enumerate(tables))
 
 
@@ -206,9 +227,11 @@ def _check_arity(
     ranks = _RANKS.get(name, ())
     present = [len(tensors[tensor].shape) if tensor >= 0 else -1 for tensor in inputs[: len(ranks)]]
     wrong = [have for have, want in zip(present, ranks, strict=False) if have < 0 or want not in (None, have)]
-    if wrong or len(present) < len(ranks) or (ranks and not outputs):
+    scalar = name in _WEIGHTED and outputs and not tensors[outputs[0]].shape
+    if wrong or scalar or len(present) < len(ranks) or (ranks and not outputs):
         raise ModelError(
-            f"operator {index} ({name}) has inputs of ranks {present} and {len(outputs)} outputs, "
+            f"operator {index} ({name}) has inputs of ranks {present} and {len(outputs)} outputs"
+            f"{' without an axis' if scalar else ''}, "
             f"it needs {['any' if rank is None else rank for rank in ranks]} and 1; the file is damaged"
         )
 
@@ -232,12 +255,17 @@ def _name_of(names: tuple[str, ...], code: int | None) -> str:
 
 
 def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> str:
-    """Precision by the operators that hold weights; by the activations where none does."""
+    """Precision by the operators that hold weights; by the activations where none does.
+
+    One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are.
+    """
     kinds = set()
     for operator in operators:
         present = [tensors[index].dtype for index in operator.inputs[:2] if index >= 0]
         if operator.name in _WEIGHTED and len(present) == 2:
             kinds.add(_PRECISION_BY_TYPES.get((present[0], present[1]), "mixed"))
+    if "hybrid" in kinds:
+        return "hybrid"
     if not kinds:
         kinds = {tensors[operator.outputs[0]].dtype for operator in operators if operator.outputs}
     return kinds.pop() if len(kinds) == 1 else "mixed"

@@ -14,6 +14,7 @@ from tinykit.latency.cycles import shipped_profile
 from tinykit.latency.effects import ARCHITECTURE, POOLS, Case, proxy_of, row_noise
 from tinykit.latency.instructions import TO_80, InstructionReport, Model, counted_combinations, normalise_build
 from tinykit.latency.instructions import predict_instructions as count_instructions
+from tinykit.latency.own import OwnShift, shift_of
 from tinykit.latency.tables import read_table
 from tinykit.quantity import Estimate
 
@@ -47,7 +48,8 @@ def predict_latency(
     core, clock_hz : "cortex-m4", …; clock of the core [Hz].
     runtime : one of `known_runtimes(core)`; None takes `default_runtime(core)`.
     runtime_version : of X-CUBE-AI ("8.1.0"); kernels changed at 7.3, 8.1 and 9.0.
-    board : catalogue id, Board or None; a board that was measured carries its own factor.
+    board : catalogue id, Board or None; a board that was measured carries its own factor, and rows of your own
+        (`tinykit calibrate`) shift it.
     build : "-Os", "-O2", "-O3" or None (unknown: a wider interval).
     arena_region : name of the board's region, or "psram", where the arena lies; None means on-chip RAM.
 
@@ -67,9 +69,10 @@ def predict_latency(
     macs = sum(operator.macs for operator in report.operators)
     extra = ARCHITECTURE[POOLS[name]]
     shift, doubt = _EXTERNAL if _is_external(found, arena_region) else (0.0, 0.0)
-    width = TO_80 * math.hypot(spread, row_noise(case, macs, report), extra, doubt)
-    value, factor = cycles * math.exp(shift) / clock, math.exp(width)
-    return Estimate(value, value / factor, value * factor, "s", "modelled", name, _cite(case, report))
+    own = shift_of(case, spread)
+    width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), extra, doubt)
+    value, factor = cycles * math.exp(shift + own.log_factor) / clock, math.exp(width)
+    return Estimate(value, value / factor, value * factor, "s", "modelled", name, _cite(case, report) + _cite_own(own))
 
 
 def known_runtimes(core: str) -> tuple[str, ...]:
@@ -142,6 +145,12 @@ def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> str:
         return f"{counted}; cycles per instruction carried over from other cores and runtimes (data/latency)"
     measured = "{} published latencies of {} architectures on {} boards".format(*behind)
     return f"{counted}; cycles per instruction from {measured} (data/latency/measured.csv)"
+
+
+def _cite_own(own: OwnShift) -> str:
+    if not own.models:
+        return ""
+    return f"; times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)"
 
 
 def _cite(case: Case, report: InstructionReport) -> str:

@@ -28,21 +28,32 @@ _KIB = 1024
 
 
 @styled
-def plot_arena(plan: ArenaPlan, graph: ModelGraph, *, ax: Axes | None = None) -> Axes:
+def plot_arena(
+    plan: ArenaPlan,
+    graph: ModelGraph,
+    *,
+    ax: Axes | None = None,
+    picked: int | None = None,
+    top_bytes: int = 0,
+    title: str = "",
+) -> Axes:
     """Every buffer of the head as a block: which operators it lives through, and at which addresses.
 
     Parameters
     ----------
     plan : of `predict_arena`. graph : the model it was made for. ax : None for a new figure.
+    picked : position in the plan of one block to mark. top_bytes : head the scale reaches at least, so that two plans
+        compare. title : of axes among others, which are lower: numbers stand for operators, and upright labels go.
     """
     ax = new_axes(ax, 7.2, 3.8)
     if not plan.placed or not plan.head_bytes:
         return say_unknown(ax, "the plan holds no buffer")
-    for placed in plan.placed:
-        _draw_buffer(ax, placed, plan, graph)
-    ax.set(xlim=(-0.6, plan.scopes - 0.4), ylim=(0, plan.head_bytes / _KIB * 1.14))
+    for place, placed in enumerate(plan.placed):
+        _draw_buffer(ax, placed, picked=place == picked)
+        _label_buffer(ax, placed, plan, graph, low_axes=bool(title))
+    ax.set(xlim=(-0.6, plan.scopes - 0.4), ylim=(0, max(plan.head_bytes, top_bytes) / _KIB * 1.14))
     ax.set(xlabel="operator, in order of execution", ylabel="address in the arena [KiB]")
-    if plan.scopes <= 24:
+    if plan.scopes <= 24 and not title:
         names = ["input", *(_shorten(operator.name) for operator in graph.operators)]
         ax.set_xticks(range(plan.scopes), names[: plan.scopes], rotation=40, ha="right")
     else:
@@ -52,7 +63,7 @@ def plot_arena(plan: ArenaPlan, graph: ModelGraph, *, ax: Axes | None = None) ->
     mark_limit(ax, plan.head_bytes / _KIB, f"head {peak}" + (", no plan can be smaller" if same else ""), at=0.42)
     if not same:
         mark_limit(ax, plan.lower_bound_bytes / _KIB, f"lower bound {least}", at=0.72)
-    ax.set_title("Non-persistent arena (head)")
+    ax.set_title(title or "Non-persistent arena (head)")
     note(ax, "tensors solid, kernel scratch hatched")
     return ax
 
@@ -61,25 +72,32 @@ def _shorten(name: str) -> str:
     return plain(name.replace("DEPTHWISE_CONV_2D", "DW_CONV").replace("FULLY_CONNECTED", "DENSE"), 18)
 
 
-def _draw_buffer(ax: Axes, placed: PlacedBuffer, plan: ArenaPlan, graph: ModelGraph) -> None:
+def _draw_buffer(ax: Axes, placed: PlacedBuffer, *, picked: bool) -> None:
     buffer = placed.buffer
     scratch = buffer.tensor < 0
-    left, width = buffer.first - 0.5, buffer.last - buffer.first + 1
-    low, height = placed.offset / _KIB, buffer.nbytes / _KIB
     look: dict[str, Any] = {
         "facecolor": COLOURS["sram"],
-        "edgecolor": "white",
-        "linewidth": 1.2,
+        "edgecolor": "black" if picked else "white",
+        "linewidth": 2.4 if picked else 1.2,
         "alpha": 0.45 if scratch else 0.9,
+        "zorder": 3 if picked else 1,
     }
-    ax.add_patch(Rectangle((left, low), width, height, hatch="////" if scratch else None, **look))
-    if buffer.nbytes < 0.06 * plan.head_bytes or plan.scopes > 24 * width:
+    width = buffer.last - buffer.first + 1
+    corner = (buffer.first - 0.5, placed.offset / _KIB)
+    ax.add_patch(Rectangle(corner, width, buffer.nbytes / _KIB, hatch="////" if scratch else None, **look))
+
+
+def _label_buffer(ax: Axes, placed: PlacedBuffer, plan: ArenaPlan, graph: ModelGraph, *, low_axes: bool) -> None:
+    buffer = placed.buffer
+    width, height = buffer.last - buffer.first + 1, buffer.nbytes / _KIB
+    if buffer.nbytes < (0.12 if low_axes else 0.06) * plan.head_bytes or plan.scopes > 24 * width:
         return
-    shape = "scratch" if scratch else "×".join(map(str, graph.tensors[buffer.tensor].shape[1:]))
+    shape = "scratch" if buffer.tensor < 0 else "×".join(map(str, graph.tensors[buffer.tensor].shape[1:]))
     upright = len(shape) * plan.scopes > 60 * width
-    if upright and height < 0.032 * len(shape) * plan.head_bytes / _KIB:
+    if upright and (low_axes or height < 0.032 * len(shape) * plan.head_bytes / _KIB):
         return
-    ax.text(left + width / 2, low + height / 2, shape, ha="center", va="center", fontsize=7, rotation=90 * upright)
+    middle = (buffer.first - 0.5 + width / 2, placed.offset / _KIB + height / 2)
+    ax.text(*middle, shape, ha="center", va="center", fontsize=7, rotation=90 * upright, zorder=4)
 
 
 @styled
@@ -95,13 +113,12 @@ def plot_operators(graph: ModelGraph, *, instructions: InstructionReport | None 
     if not rows:
         return say_unknown(ax, "the model has no operator")
     counts = [operator.macs for operator in graph.operators]
+    taken = [one.instructions for one in instructions.operators] if instructions else []
+    scale_log(ax.xaxis, 10, max([100, *counts, *taken]) * 6)
     places, height = range(rows), 0.36 if instructions else 0.62
     ax.barh([p - 0.2 * bool(instructions) for p in places], counts, height=height, color=COLOURS["inference"])
-    most = float(max([*counts, 1]))
     if instructions is not None:
-        most = max(most, *(one.instructions for one in instructions.operators))
         _draw_instructions(ax, instructions)
-    scale_log(ax.xaxis, 10, most * 6)
     for place, count in zip(places, counts, strict=True):
         share = f"{count / max(1, graph.macs):.0%}" if count * 200 >= graph.macs else "less than 1%"
         text = f"{count:,} MAC, {share}" if count else "no MAC"

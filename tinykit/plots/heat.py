@@ -23,6 +23,7 @@ from tinykit.plots.style import (
 from tinykit.quantity import Estimate, format_quantity
 from tinykit.thermal import ThermalReport, foster_ladder, temperature_rise
 
+_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 _TIMES_S = np.logspace(-3, np.log10(1800), 80)
 
 
@@ -38,7 +39,9 @@ def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     rows = _rows(report)
     for place, (_, estimate) in enumerate(reversed(rows)):
         error_bar(ax, estimate, place, "temperature")
-        ax.text(estimate.value, place + 0.16, f" {estimate.value:.1f} °C", fontsize=8, va="bottom", ha="center")
+        ax.text(
+            estimate.value, place + 0.16, f" {estimate.value:.1f} °C", fontsize=8, va="bottom", ha="center", bbox=_PAPER
+        )
     ax.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
     limits = [(report.rated_ambient_c, "rated ambient"), (report.junction_max_c, "junction limit")]
     known = [(value, name) for value, name in limits if value is not None]

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from tinykit.fit import FitReport
 from tinykit.plots.style import (
     COLOURS,
+    NOTE_COLOUR,
     band_kwargs,
     error_bar,
     mark_limit,
@@ -42,10 +43,14 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     lows, highs = [current.low for _, current in drawn], [current.high for _, current in drawn]
     scale_log_time(ax.xaxis, spans[0][0], budget.period_s * 1.05)
     scale_log(ax.yaxis, min(lows) / 2.5, max(highs) * 25, "A")
-    total = sum(charge.value for state, _ in drawn if (charge := state.charge_c))
+    charges = [state.charge_c.value for state in budget.states if state.charge_c is not None]
+    total = sum(charges) if len(charges) == len(budget.states) else 0.0
     for state, (start, end) in zip(budget.states, spans, strict=True):
         if state.current_a is not None:
             _draw_state(ax, state, state.current_a, (start, end), total)
+        else:
+            middle, text = np.sqrt(start * end), f"{plain(state.name, 20)}\nno current on record"
+            ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=NOTE_COLOUR)
     ax.set(xlabel="time since waking [s], log", ylabel="current [A], log")
     ax.set_title(f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}")
     note(ax, name_basis(*(current for _, current in drawn)))
@@ -64,7 +69,8 @@ def _draw_state(ax: Axes, state: State, current: Estimate, span: tuple[float, fl
     ax.fill_between(span, current.low, current.high, **band_kwargs(colour))
     ax.plot(span, [current.value] * 2, color=COLOURS[colour], linewidth=3, solid_capstyle="butt")
     charge = state.charge_c
-    share = f"{format_quantity(charge.value, 'C')}, {charge.value / total:.0%}" if charge and total else ""
+    share = format_quantity(charge.value, "C") if charge else ""
+    share += f", {charge.value / total:.0%}" if charge and total else ""
     text = f"{plain(state.name, 20)}\n{format_quantity(current.value, 'A')}\n{share}"
     ax.text(np.sqrt(span[0] * span[1]), current.high * 1.25, text, ha="center", va="bottom", fontsize=7.5)
 
@@ -111,7 +117,8 @@ def _mark_point(ax: Axes, period_s: float, life: Estimate) -> None:
     left, right = ax.get_xlim()
     on_right = period_s > np.sqrt(left * right)
     text = f"  {format_quantity(life.value, 's')}  "
-    ax.text(period_s, life.value, text, ha="right" if on_right else "left", va="bottom", fontsize=9, fontweight="bold")
+    across, along = ("right", "bottom") if on_right else ("left", "top")  # clear of a curve that rises
+    ax.text(period_s, life.value, text, fontsize=9, fontweight="bold", ha=across, va=along)
 
 
 @styled

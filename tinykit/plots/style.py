@@ -86,6 +86,21 @@ def new_axes(ax: Axes | None, width_in: float = 7.0, height_in: float = 3.2) -> 
 
 
 @styled
+def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axes, ...]:
+    """Axes below each other on a figure that is used again and again, with fixed margins: quicker than a layout engine.
+
+    Parameters
+    ----------
+    figure : cleared. heights : relative heights, one axes each. left_in : room for the labels at the left [inch].
+    """
+    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(left=left_in / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=0.5 / height)
+    figure.subplots_adjust(hspace=0.9 * len(heights) / (height - 0.8 - 0.9 * (len(heights) - 1)))
+    return tuple(axes)
+
+
+@styled
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:
     """A figure as PNG bytes, the same for the same content."""
     buffer = io.BytesIO()
@@ -104,7 +119,8 @@ def to_svg(figure: Figure) -> str:
 
 def plain(text: object, limit: int = 40) -> str:
     """Text from a file or a user as the font can draw it: printable Latin, no formulas, cut to a length."""
-    kept = "".join(letter if letter.isprintable() and ord(letter) < 0x250 else "?" for letter in str(text))
+    words = " ".join(str(text).split())
+    kept = "".join(letter if letter.isprintable() and ord(letter) < 0x250 else "?" for letter in words)
     cut = kept if len(kept) <= limit else kept[: limit - 1] + "…"
     return cut.replace("$", r"\$")
 

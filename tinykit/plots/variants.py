@@ -68,7 +68,7 @@ def plot_lsb(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.set(xlim=(-reach - 0.7, reach + 0.7), ylim=(0.5, max(counts) * 6))
     ax.set(xlabel="TFLM less reference [output steps, LSB]", ylabel="outputs [1], log")
     ax.set_title(f"TFLM against {plain(comparison.reference)}")
-    note(ax, f"{comparison.fraction_equal:.1%} equal, measured on {total:,} outputs")
+    note(ax, f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs")
     return ax
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from tinykit.boards import Board
@@ -11,9 +12,11 @@ from tinykit.energy import as_estimate, check_supply, predict_run_current, suppl
 from tinykit.errors import UnknownFactError
 from tinykit.power.cells import Battery
 from tinykit.power.cells import battery as find_battery
+from tinykit.power.loads import Line, add_loads, break_down
 from tinykit.power.pack import Pack, check_average, check_pack, pack_life, wire_pack
 from tinykit.power.state import State
 from tinykit.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
+from tinykit.power.workload import Workload, as_workload
 from tinykit.quantity import Estimate, format_quantity, propagate
 
 DAY_S = 86_400.0
@@ -34,6 +37,7 @@ class PowerBudget:
     average_current_a, average_power_w, energy_per_day_j : drawn from the pack or supply [A], [W], [J].
     battery_life_s, life_without_self_discharge_s : s; duty_cycle : time awake, 0–1.
     findings : what the design cannot do; unknown : why a figure is None.
+    lines : the same charge by consumer: MCU, loads, regulator.
     """
 
     board: Board
@@ -57,6 +61,7 @@ class PowerBudget:
     life_without_self_discharge_s: Estimate | None
     findings: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `tinykit budget --json` that are power's: estimates as dicts, None where unknown."""
@@ -72,6 +77,7 @@ class PowerBudget:
             "supply_v": self.supply_v,
             **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
             "states": [state.to_json() for state in self.states],
+            "lines": [asdict(line) for line in self.lines],
             "findings": list(self.findings),
             "unknown": list(self.unknown),
         }
@@ -89,7 +95,7 @@ class _Supply:
 
 def budget_power(
     board: Board,
-    latency: Estimate | float,
+    latency: Workload | Estimate | float,
     *,
     battery: Pack | Battery | str | None = None,
     period_s: float = 1.0,
@@ -109,11 +115,12 @@ def budget_power(
 
     Parameters
     ----------
-    latency : one inference [s]. period_s : from one inference to the next [s].
+    latency : one inference [s], or a `Workload` with what comes before, after and beside it.
+    period_s : from one inference to the next, or from one look of a gate to the next [s].
     battery : id of a cell, a cell or a `Pack`; a lone cell too low for the board is wired in series.
     ambient_c : [degC], raises the retention current. supply_v, clock_hz : of the MCU [V], [Hz].
     run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
-    extra_states : further awake stretches of the period (sensor, radio), current at the supply.
+    extra_states : further awake stretches of the period, current at the supply.
     derate : lower a coin cell's capacity at high average current.
 
     Raises
@@ -121,7 +128,7 @@ def budget_power(
     ParameterError : a value is negative, NaN or absurd, or the period is shorter than the time awake.
     UnknownBatteryError : no cell of that id.
     """
-    time = as_estimate(latency, "s", "latency", high=_LONGEST_S)
+    work = as_workload(latency, _LONGEST_S)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
     pack = _take_pack(battery, board)
@@ -130,8 +137,11 @@ def budget_power(
         lambda: predict_run_current(board, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
     )
     sleep, no_sleep = _or_unknown(lambda: sleep_current(board, sleep_mode, ambient, sleep_current_a))
-    timeline = lay_timeline(board, time, period, run=run, sleep=sleep, mode=sleep_mode, extra=tuple(extra_states))
-    design = _Design(board, time, pack, sleep_mode, ambient, supply, timeline, derate)
+    idle = {mode: _or_unknown(partial(sleep_current, board, mode, ambient))[0] for mode in ("sleep", "stop")}
+    find = {**idle, sleep_mode: sleep, "run": run}
+    busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
+    timeline = lay_timeline(board, busy, period, run=run, sleep=sleep, mode=sleep_mode)
+    design = _Design(board, work, pack, sleep_mode, ambient, supply, timeline, derate)
     return _total(design, run, no_run, no_sleep if timeline.sleep else "")
 
 
@@ -140,7 +150,7 @@ class _Design:
     """The checked inputs of a budget."""
 
     board: Board
-    latency: Estimate
+    work: Workload
     pack: Pack | None
     sleep_mode: str
     ambient_c: float
@@ -150,14 +160,15 @@ class _Design:
 
 
 def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
-    supply, timeline = design.supply, design.timeline
-    drawn = timeline.behind_regulator(regulator_quiescent()) if supply.regulated else timeline
+    supply, timeline, loads = design.supply, design.timeline, design.work.loads
+    loaded = add_loads(timeline, loads)
+    drawn = loaded.behind_regulator(regulator_quiescent()) if supply.regulated else loaded
     average = drawn.average_current()
     life, ideal, beyond = _life(design, average)
     no_volt = "" if supply.source_v else f"board {design.board.id!r} has no supply voltage on record; give it in V."
     return PowerBudget(
         board=design.board,
-        latency=design.latency,
+        latency=design.work.latency,
         period_s=timeline.period_s,
         pack=design.pack,
         sleep_mode=design.sleep_mode,
@@ -170,9 +181,17 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
         battery_life_s=life,
         life_without_self_discharge_s=ideal,
         findings=(*supply.findings, *_check_period(timeline), *_check_cells(design, drawn), *beyond),
-        unknown=tuple(reason for reason in (*reasons, no_volt) if reason),
+        unknown=tuple(reason for reason in (*reasons, *_unknown_states(drawn), no_volt) if reason),
+        lines=break_down(timeline, drawn, loads),
         **_powers(design, run, average),
     )
+
+
+def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
+    """Reasons for states of unknown current that neither run nor sleep explains."""
+    own = ("inference", "sleep", "wake-up", "idle")
+    names = [state.name for state in drawn.awake if state.current_a is None and state.name not in own]
+    return tuple(f"current of state {name!r} is unknown; give it in A" for name in names)
 
 
 def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Estimate | None]:
@@ -182,7 +201,7 @@ def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> 
     energy = None
     if run_power is not None:
         energy = propagate(
-            lambda p, t: p * t, run_power, design.latency, unit="J", source=f"E = P t; {run_power.source}"
+            lambda p, t: p * t, run_power, design.work.latency, unit="J", source=f"E = P t; {run_power.source}"
         )
     return {
         "run_power_w": run_power,
@@ -254,7 +273,7 @@ def _check_cells(design: _Design, drawn: Timeline) -> tuple[str, ...]:
     peak = max(known, key=lambda state: state.current_a.value if state.current_a else 0.0)
     current = peak.current_a or Estimate.exact(0.0, "A", "measured", "")
     regulated = design.supply.regulated
-    return check_pack(design.pack, design.board, run_a=current, run_s=peak.duration_s.value, regulated=regulated)
+    return check_pack(design.pack, design.board, run_a=current, run_s=peak.burst_s, regulated=regulated)
 
 
 def _check_period(timeline: Timeline) -> tuple[str, ...]:

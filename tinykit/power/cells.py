@@ -11,7 +11,7 @@ from tinykit.facts import read_toml, shipped_path, to_fact
 from tinykit.quantity import Fact
 
 _TEXTS = ("id", "name", "chemistry")
-_UNITS = {
+FIGURE_UNITS = {
     "capacity": "mAh",
     "nominal_voltage": "V",
     "cutoff_voltage": "V",
@@ -25,6 +25,8 @@ _UNITS = {
     "quiescent": "A",
     "usable": "1",
 }
+"""Unit of every figure of a cell."""
+
 _REQUIRED = ("capacity", "nominal_voltage", "cutoff_voltage", "self_discharge")
 
 
@@ -78,8 +80,8 @@ def read_battery(path: Path | str) -> Battery:
         raise FactError(f"{path.name}: missing {missing}, unknown {unknown}; allowed: {sorted(allowed)}")
     figures = {key: to_fact(entry, f"{path.name}: {key}") for key, entry in table.items() if key not in _TEXTS}
     for key, fact in figures.items():
-        if fact.unit != _UNITS[key]:
-            raise FactError(f"{path.name}: {key} is in {fact.unit!r}; give it in {_UNITS[key]!r}")
+        if fact.unit != FIGURE_UNITS[key]:
+            raise FactError(f"{path.name}: {key} is in {fact.unit!r}; give it in {FIGURE_UNITS[key]!r}")
         if fact.value < 0 or (fact.value == 0 and key in _REQUIRED[:3]):
             raise FactError(f"{path.name}: {key} {fact.value:g} {fact.unit} must be above 0; leave out what is unknown")
     return Battery(id=path.stem, name=str(table["name"]), chemistry=str(table["chemistry"]), **figures)

@@ -17,13 +17,15 @@ class State:
     Parameters
     ----------
     name : "wake-up", "inference", "sleep", or what the user calls it.
-    duration_s : s within one period.
+    duration_s : s within one period; the mean of it where the state does not come in every period.
     current_a : A drawn from the supply; None where it is unknown.
+    times : occurrences in one period on average: 1, or the rate at which a gate opens.
     """
 
     name: str
     duration_s: Estimate
     current_a: Estimate | None
+    times: float = 1.0
 
     @property
     def charge_c(self) -> Estimate | None:
@@ -33,6 +35,11 @@ class State:
         source = f"Q = I t; {self.current_a.source}"
         return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source=source)
 
+    @property
+    def burst_s(self) -> float:
+        """How long one occurrence lasts [s]."""
+        return self.duration_s.value / self.times if self.times else 0.0
+
     def to_json(self) -> dict[str, Any]:
         """Plain numbers for the values, and where the current comes from."""
         current, charge = self.current_a, self.charge_c
@@ -41,6 +48,7 @@ class State:
             "duration_s": self.duration_s.value,
             "current_a": None if current is None else current.value,
             "charge_c": None if charge is None else charge.value,
+            "times": self.times,
             "current": None if current is None else current.to_json(),
         }
 

@@ -1,4 +1,4 @@
-"""The timeline of a period: wake-up, inference, further states, and sleep for the rest."""
+"""The timeline of a period: wake-up, the busy states, and sleep for the rest."""
 
 from __future__ import annotations
 
@@ -112,15 +112,14 @@ def wakeup_state(board: Board, run: Estimate | None) -> State | None:
 
 def lay_timeline(
     board: Board,
-    latency: Estimate,
+    busy: tuple[State, ...],
     period_s: float,
     *,
     run: Estimate | None,
     sleep: Estimate | None,
     mode: str,
-    extra: tuple[State, ...] = (),
 ) -> Timeline:
-    """Lay wake-up, inference and further states into a period [s]; sleep takes the rest.
+    """Lay a wake-up and the busy states into a period [s]; sleep takes the rest.
 
     A rest shorter than the wake-up is spent idle at the run current.
 
@@ -128,7 +127,6 @@ def lay_timeline(
     ------
     ParameterError : the states take longer than the period.
     """
-    busy = (State("inference", latency, run), *extra)
     awake_fraction(busy, period_s)
     rest = period_s - sum(state.duration_s.value for state in busy)
     if rest <= period_s * 1e-12:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tinykit.recommend.ledger import Variant, accuracy_json, count_zero_weights, weigh_variant
-from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, sweep_periods
+from tinykit.recommend.ledger import Variant, count_zero_weights, weigh_variant
+from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, look_hot, sweep_periods
+from tinykit.recommend.scenarios import plan_design, sweep_design, weigh_design
 from tinykit.recommend.sizes import ModelSizes, measure_sizes
 
 __all__ = [
@@ -11,11 +12,14 @@ __all__ = [
     "ModelSizes",
     "Outlook",
     "Variant",
-    "accuracy_json",
     "count_zero_weights",
     "find_period",
     "look_ahead",
+    "look_hot",
     "measure_sizes",
+    "plan_design",
+    "sweep_design",
     "sweep_periods",
+    "weigh_design",
     "weigh_variant",
 ]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from tinykit.boards import Board
 from tinykit.datasets import Accuracy, Split, score_predictions
-from tinykit.graph import ModelGraph
+from tinykit.graph import ModelGraph, list_kernels
 from tinykit.latency import default_runtime
 from tinykit.recommend.sizes import ModelSizes, measure_sizes
 from tinykit.runtime import predictions
@@ -35,7 +33,15 @@ class Variant:
     accuracy: Accuracy
     sizes: ModelSizes
     zeros: float
-    predicted: tuple[int, ...]
+    predicted: tuple[int, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        accuracy, sizes = self.accuracy, self.sizes
+        return (
+            f"{self.name:<16} {accuracy.fraction:.3f} [{accuracy.low:.3f} … {accuracy.high:.3f}]"
+            f"  {sizes.flatbuffer_bytes:>7,} flatbuffer bytes  {self.zeros:>4.0%} zeros"
+            f"  flash {sizes.flash_bytes or 'unknown'}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Figures as plain JSON types."""
@@ -45,20 +51,9 @@ class Variant:
             "gzip_bytes_transport_only": self.sizes.gzip_bytes,
             "zero_weights": round(self.zeros, 4),
             "macs": self.graph.macs,
-            "accuracy": accuracy_json(self.accuracy),
+            "accuracy": self.accuracy.to_json(),
             **({"flash_bytes": self.sizes.flash_bytes.to_json()} if self.sizes.flash_bytes else {}),
         }
-
-
-def accuracy_json(accuracy: Accuracy) -> dict[str, Any]:
-    """An accuracy as plain JSON types."""
-    return {
-        "fraction": accuracy.fraction,
-        "low": accuracy.low,
-        "high": accuracy.high,
-        "n": accuracy.n,
-        "method": accuracy.method,
-    }
 
 
 def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, note: str) -> Variant:
@@ -89,12 +84,6 @@ def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, no
 
 def count_zero_weights(graph: ModelGraph) -> float:
     """Fraction of zeros among the kernels (constant tensors of rank 2 and more) of a model, 0–1."""
-    kernels = {
-        index
-        for operator in graph.operators
-        for index in operator.inputs[1:2]
-        if operator.macs and index >= 0 and graph.tensors[index].is_constant
-    }
-    arrays = [graph.constant(index) for index in sorted(kernels)]
-    total = sum(array.size for array in arrays)
-    return sum(int(np.count_nonzero(array == 0)) for array in arrays) / total if total else 0.0
+    kernels = list_kernels(graph)
+    total = sum(kernel.values.size for kernel in kernels)
+    return sum(kernel.zeros for kernel in kernels) / total if total else 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tinykit.boards import Board
-from tinykit.errors import ParameterError
+from tinykit.errors import ParameterError, UnknownFactError
 from tinykit.fit import FitReport, check_fit
 from tinykit.graph import ModelGraph
 from tinykit.power import PowerBudget, budget_power
@@ -45,15 +45,22 @@ class Outlook:
         """Junction temperature on average [degC]; None where unknown."""
         return self.heat.t_junction_c if self.heat else None
 
+    def _tell_period(self) -> str:
+        budget = self.budget
+        return f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
+
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""
         fit, budget, heat = self.fit, self.budget, self.heat
+        needed = f"arena {fit.arena_bytes or 'unknown'}, flash {fit.flash_bytes or 'unknown'}"
         life = _or_unknown(self.battery_life_s, budget.unknown if budget else ())
         if budget is not None and budget.pack is None:
             life = "no battery given"
         return (
             ("memory", f"{fit.verdict.replace('_', ' ')}: {'; '.join(fit.reasons)}"),
+            ("needed", needed),
             ("latency", _or_unknown(fit.latency_s)),
+            ("period", self._tell_period()),
             ("energy per inference", _or_unknown(fit.energy_per_inference_j)),
             ("average power", _or_unknown(budget.average_power_w if budget else None)),
             ("battery life", life),
@@ -94,6 +101,40 @@ def look_ahead(
         fit.board, fit.latency_s, battery=battery, period_s=period_s, ambient_c=ambient_c, clock_hz=fit.clock_hz
     )
     return Outlook(fit, budget, check_heat(fit.board, budget))
+
+
+def look_hot(
+    graph: ModelGraph,
+    board: Board | str,
+    *,
+    duty_cycle: float,
+    ambient_c: float = 25.0,
+    enclosure_area_m2: float | None = None,
+    **setting: object,
+) -> ThermalReport:
+    """Heat of a model that runs a given fraction of the time on a board.
+
+    Parameters
+    ----------
+    duty_cycle : time in inference over the period, above 0 and at most 1; the period is latency / duty cycle.
+    ambient_c : [degC]. enclosure_area_m2 : outer surface of a closed box [m²], None for open air.
+    setting : as in `check_fit`.
+
+    Raises
+    ------
+    UnknownBoardError : no such board. UnknownFactError : the latency on this board is unknown.
+    ParameterError : a value out of range.
+    """
+    if not 0 < duty_cycle <= 1:
+        raise ParameterError(
+            f"duty cycle {duty_cycle!r}; give the fraction of the time in inference, above 0, at most 1"
+        )
+    fit = check_fit(graph, board, **setting)
+    if fit.latency_s is None:
+        raise UnknownFactError(f"the latency on board {fit.board.id!r} is unknown, and with it the power; take another")
+    period_s = fit.latency_s.value / duty_cycle
+    budget = budget_power(fit.board, fit.latency_s, period_s=period_s, ambient_c=ambient_c, clock_hz=fit.clock_hz)
+    return check_heat(fit.board, budget, enclosure_area_m2=enclosure_area_m2)
 
 
 def sweep_periods(fit: FitReport, *, battery: str, ambient_c: float = 25.0) -> tuple[PowerBudget, ...]:

@@ -115,11 +115,15 @@ class DesignRecord:
 
         Raises
         ------
-        OutputError : the folder cannot be written. RecordError : a value that a record cannot hold.
+        OutputError : the folder cannot be written. RecordError : a value that a record cannot hold, or
+        an artefact outside its folder.
         """
         if data is not None:
+            if not stage.artefact:
+                raise RecordError(f"stage {stage.name!r} has content but no file name; give it an artefact")
             stage = replace(stage, sha256=hash_bytes(data))
         later = {name: old for name, old in self.stages.items() if name != stage.name}
+        _check_artefact(stage)
         record = replace(self, stages=MappingProxyType({**later, stage.name: stage}))
         text = _to_toml(record)
         if data is not None:
@@ -154,22 +158,34 @@ def _from_toml(folder: Path) -> DesignRecord:
     path = folder / _FILE
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not a readable record ({error}); remove it to start again") from error
     if table.get("format") != _FORMAT:
         raise RecordError(f"{path}: record format {table.get('format')!r}, this tinykit reads {_FORMAT}")
     try:
         stages = {name: _to_stage(name, values) for name, values in table.get("stages", {}).items()}
-        return DesignRecord(folder, table["task"], table["data_sha256"], table["tools"], MappingProxyType(stages))
+        tools = {str(package): str(version) for package, version in table["tools"].items()}
+        return DesignRecord(folder, table["task"], table["data_sha256"], tools, MappingProxyType(stages))
     except (KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{path}: damaged record ({error}); remove it to start again") from error
 
 
 def _to_stage(name: str, values: dict[str, Any]) -> Stage:
     stage = Stage(name=name, **values)
-    if Path(stage.artefact).name != stage.artefact:
-        raise RecordError(f"stage {name!r} names the file {stage.artefact!r}; artefacts lie in the record's own folder")
+    for part, kind in (("artefact", str), ("sha256", str), ("parent", str), ("recipe", dict), ("results", dict)):
+        if not isinstance(getattr(stage, part), kind):
+            raise TypeError(f"{part} of stage {name!r} is {getattr(stage, part)!r}")
+    _check_artefact(stage)
     return stage
+
+
+def _check_artefact(stage: Stage) -> None:
+    """Refuse a file name that leads out of the record's folder, or that would overwrite the record itself."""
+    name = stage.artefact
+    if name in ("..", _FILE) or "\\" in name or "\0" in name or Path(name).name != name:
+        raise RecordError(
+            f"stage {stage.name!r} names the file {name!r}; artefacts lie in the record's own folder beside {_FILE}"
+        )
 
 
 def _to_toml(record: DesignRecord) -> str:
@@ -191,6 +207,8 @@ def _to_toml(record: DesignRecord) -> str:
         "stages": stages,
     }
     try:
-        return tomli_w.dumps(table)
-    except TypeError as error:
+        text = tomli_w.dumps(table)
+        text.encode()
+        return text
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RecordError(f"a value cannot be recorded ({error}); use numbers, text, lists and tables") from error

@@ -35,6 +35,8 @@ def render_report(outcome: Any) -> str:
         loader=jinja2.PackageLoader("tinykit.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["estimate"] = _show
+    environment.filters["value"] = lambda one: format_quantity(one.value, one.unit)
+    environment.filters["interval"] = _show_interval
     environment.filters["bytes"] = lambda value: format_quantity(value, "byte")
     template = environment.get_template("report.html")
     return template.render(
@@ -48,6 +50,10 @@ def render_report(outcome: Any) -> str:
 
 def _show(estimate: Estimate | None) -> str:
     return "unknown" if estimate is None else str(estimate)
+
+
+def _show_interval(estimate: Estimate) -> str:
+    return f"{format_quantity(estimate.low, estimate.unit)} … {format_quantity(estimate.high, estimate.unit)}"
 
 
 def _list_estimates(outcome: Any) -> tuple[tuple[str, Estimate | None], ...]:

@@ -1,5 +1,6 @@
 """The real TFLM interpreter, in a child process: outputs, arena, missing operators, accuracy, agreement with LiteRT."""
 
+from tinykit.runtime.proof import SameProof, prove_same
 from tinykit.runtime.scoring import dequantise, predictions, quantise_input, score, to_input
 from tinykit.runtime.session import (
     ENGINES,
@@ -10,19 +11,32 @@ from tinykit.runtime.session import (
     missing_operators,
     run,
 )
-from tinykit.runtime.verify import Comparison, Verification, sample_inputs, verify
+from tinykit.runtime.verify import (
+    Answers,
+    Comparison,
+    Verification,
+    collect_answers,
+    compare_answers,
+    sample_inputs,
+    verify,
+)
 
 __all__ = [
     "ENGINES",
+    "Answers",
     "Comparison",
     "RecordedArena",
+    "SameProof",
     "Session",
     "TensorInfo",
     "Verification",
+    "collect_answers",
+    "compare_answers",
     "dequantise",
     "measure_arena",
     "missing_operators",
     "predictions",
+    "prove_same",
     "quantise_input",
     "run",
     "sample_inputs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,7 @@ class Comparison:
 
     def __str__(self) -> str:
         top1 = "" if self.top1_agreement is None else f", top-1 agrees {self.top1_agreement:.1%}"
-        return f"{self.reference}: {self.fraction_equal:.1%} equal, max {self.max_difference} LSB{top1}"
+        return f"{self.reference}: {self.fraction_equal:.2%} equal, max {self.max_difference} LSB{top1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,21 @@ class Verification:
         return "\n".join([f"TFLM against, n={self.n}:", *(str(one) for one in self.comparisons)])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What every interpreter answered to the same samples, as real numbers.
+
+    Parameters
+    ----------
+    own : TFLM's outputs [n, values]. step : as in `Verification`.
+    references : the outputs of each reference, of the same shape.
+    """
+
+    own: Array = field(repr=False)
+    step: float
+    references: Mapping[str, Array] = field(repr=False)
+
+
 def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Verification:
     """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model where one is given.
 
@@ -92,16 +108,39 @@ def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout
     DataError : inputs of a wrong shape or dtype, integers together with `against`, outputs of different sizes.
     ModelError, EngineError : as `Session`.
     """
+    answers = collect_answers(model, inputs, against, timeout_s=timeout_s)
+    return Verification(
+        len(answers.own), answers.step, tuple(compare_answers(answers, reference) for reference in answers.references)
+    )
+
+
+def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Answers:
+    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify`."""
     with Session(model, timeout_s=timeout_s) as session:
         own, info = _answer(session, inputs), session.outputs[0]
     step = info.scale if info.dtype in INTEGERS and info.scale else _epsilon(own)
-    rows = []
+    references = {}
     for engine in ENGINES[1:]:
         with Session(model, engine=engine, timeout_s=timeout_s) as session:
-            rows.append(_compare(engine, own, _answer(session, inputs), step))
+            references[engine] = _answer(session, inputs)
     if against is not None:
-        rows.append(_compare("against", own, _other(against, inputs, own.shape, timeout_s), step))
-    return Verification(len(own), step, tuple(rows))
+        references["against"] = _other(against, inputs, own.shape, timeout_s)
+    return Answers(own, step, references)
+
+
+def compare_answers(answers: Answers, reference: str, count: int | None = None) -> Comparison:
+    """TFLM against one reference, on the first `count` samples (all of them if None).
+
+    Raises
+    ------
+    ParameterError : no such reference, or a count outside 1…n.
+    """
+    if reference not in answers.references:
+        raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, answers.references)}")
+    n = len(answers.own) if count is None else count
+    if not 1 <= n <= len(answers.own):
+        raise ParameterError(f"{n} samples of {len(answers.own)}; ask for 1 to {len(answers.own)}")
+    return _compare(reference, answers.own[:n], answers.references[reference][:n], answers.step)
 
 
 def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Array:

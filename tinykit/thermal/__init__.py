@@ -15,11 +15,22 @@ from tinykit.thermal.laws import (
     temperature_rise,
 )
 from tinykit.thermal.packages import foster_ladder, theta_ja
+from tinykit.thermal.touch import CONTACTS, LoopReport, TouchReport, check_loop, check_touch
+from tinykit.thermal.transient import Ladder, burst_until, cauer_to_foster, duty_that_holds, peak_rise, respond
 
 __all__ = [
+    "CONTACTS",
     "VERDICTS",
+    "Ladder",
+    "LoopReport",
     "ThermalReport",
+    "TouchReport",
+    "burst_until",
+    "cauer_to_foster",
     "check_heat",
+    "check_loop",
+    "check_touch",
+    "duty_that_holds",
     "enclosure_rise",
     "foster_ladder",
     "junction_temperature",
@@ -28,7 +39,9 @@ __all__ = [
     "maximum_ambient",
     "maximum_ambient_with_leakage",
     "maximum_power",
+    "peak_rise",
     "regulator_heat",
+    "respond",
     "temperature_rise",
     "theta_ja",
 ]

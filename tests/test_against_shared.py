@@ -1,0 +1,77 @@
+"""Against real models, where they lie beside the checkout (../shared); without them nothing is collected."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.test_arena import Recorder
+from tinykit.arena import predict_arena
+from tinykit.flash import predict_flash
+from tinykit.graph import read
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+MODELS = sorted(path.name for path in (SHARED / "models").glob("*.tflite"))
+
+# arena_used_bytes() of the linked firmware (built and run under QEMU 7.2, GCC 12.2, TFLM mid-2026): reference
+# kernels on every core, CMSIS-NN on cores with DSP, CMSIS-NN on the M55.
+LINKED = {
+    "mlperf_kws01_dscnn_int8.tflite": (22772, 22820, 27300),
+    "mlperf_ic01_resnet8_int8.tflite": (54340, 54996, 54996),
+    "mlperf_vww01_mbv1_int8.tflite": (100660, 100708, 100756),
+    "mlperf_ad01_int8.tflite": (2260, 2580, 5172),
+}
+# Code and rodata of the linked ELF on a Cortex-M4 with CMSIS-NN at -Os, of the same builds.
+LINKED_CODE = dict(zip(LINKED, (74032, 67356, 74032, 26464), strict=True))
+
+
+@pytest.fixture(scope="module")
+def features():
+    with (SHARED / "measurements" / "model_features.csv").open(encoding="utf-8") as stream:
+        return {Path(row["model_file"]).name: row for row in csv.DictReader(stream)}
+
+
+@pytest.fixture(scope="module")
+def recorder():
+    recorder = Recorder()
+    yield recorder
+    recorder.engine.close()
+
+
+class TestShared:
+    __test__ = bool(MODELS)
+
+    @pytest.mark.parametrize("name", MODELS)
+    def test_head_equals_the_interpreters(self, recorder, name):
+        graph = read(SHARED / "models" / name)
+        assert predict_arena(graph, runtime="tflm-reference").head_bytes == recorder.head_bytes(graph.data)
+
+    @pytest.mark.parametrize("name", MODELS)
+    def test_macs_and_operators_as_counted_elsewhere(self, features, name):
+        graph, row = read(SHARED / "models" / name), features[name]
+        assert (graph.sha256, graph.flatbuffer_bytes) == (row["sha256"], int(row["file_bytes"]))
+        assert graph.macs == int(row["macs_total"])
+        assert len(graph.operators) == int(row["n_ops"])
+        counted = dict(pair.rsplit(":", 1) for pair in row["op_histogram"].split())
+        assert {name: str(count) for name, count in graph.operator_counts().items()} == counted
+
+    @pytest.mark.parametrize(("name", "core"), [*itertools.product(LINKED, ["m4", "m7", "m33", "m55"])])
+    def test_arena_as_linked(self, name, core):
+        """To the byte today; what is owed is never below, and at most 64 bytes above."""
+        graph = read(SHARED / "models" / name)
+        reference, dsp, mve = LINKED[name]
+        found = predict_arena(graph, runtime="tflm-reference", core=f"cortex-{core}")
+        assert found.value == reference
+        found = predict_arena(graph, runtime="tflm-cmsis-nn", core=f"cortex-{core}")
+        assert found.value == (mve if core == "m55" else dsp)
+        assert found.low <= found.value <= found.high
+
+    @pytest.mark.parametrize("name", LINKED)
+    def test_flash_as_linked(self, name):
+        graph = read(SHARED / "models" / name)
+        found = predict_flash(graph, runtime="tflm-cmsis-nn", core="cortex-m4", build="-Os").total
+        assert found.value == graph.flatbuffer_bytes + LINKED_CODE[name] + 104
+        assert found.basis == "compiled"

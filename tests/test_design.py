@@ -1,0 +1,191 @@
+"""The main job on a tiny task: every stage recorded, resumed when nothing changed, and told in the report."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import numpy as np
+import pytest
+
+from tests.models import small_cnn
+from tinykit.boards import board
+from tinykit.compress import Fit, Recipe
+from tinykit.datasets import Dataset, Normalisation, Split
+from tinykit.design import DesignGoal, run, write_checkpoints
+from tinykit.errors import (
+    OutputError,
+    ParameterError,
+    UnknownBatteryError,
+    UnknownBoardError,
+    UnknownRuntimeError,
+    UnknownTaskError,
+)
+from tinykit.facts import shipped_path
+from tinykit.graph import read
+from tinykit.recommend import look_ahead
+from tinykit.record import open_record
+
+QUICK = Recipe(Fit(2, 2e-3), Fit(3, 1e-3), Fit(1, 3e-4))
+RUN = importlib.import_module("tinykit.design.run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "text"),
+    [
+        ({"task": "watch-exercise"}, UnknownTaskError, "watch-exercises"),
+        ({"board": "nucleo-l4r5z"}, UnknownBoardError, "nucleo-l4r5zi"),
+        ({"battery": "cr2023"}, UnknownBatteryError, "cr2032"),
+        ({"period_s": -1.0}, ParameterError, "seconds above 0"),
+        ({"period_s": float("nan")}, ParameterError, "seconds above 0"),
+    ],
+)
+def test_a_goal_that_cannot_be_met_is_refused_before_anything_runs(changes, error, text):
+    with pytest.raises(error, match=text):
+        DesignGoal(**changes)
+
+
+def tiny_task() -> Dataset:
+    rng = np.random.default_rng(3)
+
+    def split(groups: tuple[int, ...], each: int) -> Split:
+        y = np.tile(np.arange(7), len(groups) * each)
+        owner = np.repeat(np.array(groups), 7 * each)
+        x = rng.normal(0, 0.3, (len(y), 100, 1, 6)).astype(np.float32)
+        x[np.arange(len(y)), :, 0, y % 6] += y[:, None].astype(np.float32) - 3
+        return Split(x, y, owner, owner * 100 + y)
+
+    return Dataset(
+        name="watch-exercises",
+        classes=tuple("abcdefg"),
+        train=split((1, 2, 3), 10),
+        validation=split((4,), 4),
+        test=split((5, 6), 6),
+        normalisation=Normalisation((0.0,) * 6, (1.0,) * 6),
+        rate_hz=50.0,
+        sha256="0" * 64,
+        source="made for a test",
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A design on the tiny task, run twice: its outcome, folder, and what was said each time."""
+    patch = pytest.MonkeyPatch()
+    data = tiny_task()
+    patch.setattr(RUN, "load", lambda task: data)
+    folder = tmp_path_factory.mktemp("design")
+    said: list[list[str]] = [[], []]
+    with pytest.warns(UserWarning, match="steps .* are few"):  # QUICK is meant to be
+        outcome = run(DesignGoal(), folder, progress=said[0].append, recipe=QUICK)
+    again = run(DesignGoal(), folder, progress=said[1].append, recipe=QUICK)
+    yield outcome, again, folder, said
+    patch.undo()
+
+
+def test_every_stage_is_recorded_with_its_parent_and_hash(finished):
+    outcome, _, folder, _ = finished
+    record = open_record(folder)
+    parents = {name: stage.parent for name, stage in record.stages.items()}
+    assert parents["pruned"] == "float"
+    assert parents["pqat"] == "pruned"
+    assert parents["int8"] == "pqat"
+    for name, stage in record.stages.items():
+        if stage.artefact:
+            assert record.read(name), name
+    assert record.stages["verdict"].results["fit"]["board"] == outcome.goal.board
+
+
+def test_the_chosen_model_is_int8_inside_and_out_and_kept_its_zeros(finished):
+    outcome, _, _, _ = finished
+    graph = outcome.chosen.graph
+    assert graph.precision == "int8"
+    assert [graph.tensors[index].dtype for index in (*graph.inputs, *graph.outputs)] == ["int8", "int8"]
+    assert outcome.chosen.zeros == pytest.approx(0.75, abs=0.03)
+    assert outcome.variants[0].zeros < 0.02
+
+
+def test_pruning_alone_leaves_the_flatbuffer_as_large_as_it_was(finished):
+    outcome, _, _, _ = finished
+    sizes = {variant.name: variant.sizes for variant in outcome.variants}
+    assert sizes["pruned-float32"].flatbuffer_bytes == sizes["float32"].flatbuffer_bytes
+    assert sizes["pruned-float32"].gzip_bytes < sizes["float32"].gzip_bytes
+
+
+def test_a_second_run_takes_every_stage_over_and_comes_to_the_same(finished):
+    outcome, again, _, said = finished
+    assert sum("as recorded" in line for line in said[0]) == 0
+    assert sum("as recorded" in line for line in said[1]) == 6
+    assert again.chosen.graph.sha256 == outcome.chosen.graph.sha256
+    assert again.summary() == outcome.summary()
+
+
+def test_a_damaged_artefact_is_made_again(finished):
+    _, _, folder, _ = finished
+    target = folder / "int8.tflite"
+    whole = target.read_bytes()
+    target.write_bytes(whole[:-1] + b"x")
+    said: list[str] = []
+    mended = run(DesignGoal(), folder, progress=said.append, recipe=QUICK)
+    assert any(line.startswith("int8: converting") for line in said)
+    assert mended.chosen.graph.data == whole
+
+
+def test_the_firmware_carries_model_hash_accuracy_and_normalisation(finished):
+    outcome, _, folder, _ = finished
+    header = (folder / "firmware" / "src" / "model.h").read_text()
+    assert outcome.chosen.graph.sha256 in header
+    assert str(outcome.chosen.accuracy.n) in header
+    assert "kInputMean[] = {0.0f" in header
+
+
+def test_the_report_is_one_page_that_loads_nothing_and_tells_each_figure(finished):
+    outcome, _, folder, _ = finished
+    page = (folder / "report.html").read_text()
+    assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!data:)", page)
+    assert "http" not in re.sub(r"github\.com\S*|https?://\S+ ?\)", "", page).split("<body>")[0]
+    assert page.count("data:image/png;base64,") == 6
+    for variant in outcome.variants:
+        assert f"{variant.accuracy.fraction:.3f}" in page
+    assert outcome.chosen.graph.sha256 in page
+    assert all(report.board.id in page for report in outcome.fits)
+
+
+def test_the_summary_names_every_variant_the_verdict_and_the_life(finished):
+    outcome, _, _, _ = finished
+    text = "\n".join(outcome.summary())
+    assert all(variant.name in text for variant in outcome.variants)
+    assert outcome.fit.verdict.replace("_", " ") in text
+    assert str(outcome.budget.battery_life_s) in text
+
+
+def test_checkpoints_are_the_record_and_its_models(finished, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        importlib.import_module("tinykit.design.checkpoints"),
+        "make_models",
+        lambda goal, folder, *, progress: made.append((goal.task, folder)),
+    )
+    write_checkpoints(DesignGoal(), tmp_path, progress=lambda line: None)
+    assert made == [("watch-exercises", tmp_path / "watch-exercises")]
+
+
+def test_the_shipped_checkpoints_are_whole_and_of_this_recipe():
+    record = open_record(shipped_path("data", "checkpoints", "watch-exercises"))
+    assert {"float", "pruned", "pqat", "float32", "pruned-float32", "int8-ptq", "int8"} <= set(record.stages)
+    assert all(record.read(name) for name, stage in record.stages.items() if stage.artefact)
+    assert record.stages["pruned"].recipe["sparsity"] == Recipe().sparsity
+    assert record.stages["float"].recipe["epochs"] == Recipe().train.epochs
+
+
+def test_a_folder_that_cannot_be_written_is_found_out_before_training(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        run(DesignGoal(), blocked / "design", progress=lambda line: None)
+
+
+def test_a_board_without_known_latency_ends_in_a_clear_error():
+    outlook = look_ahead(read(small_cnn()), board("gap9-evk"), period_s=1.0, battery=None)
+    with pytest.raises(UnknownRuntimeError, match="latency on gap9-evk is unknown"):
+        RUN._take_budget(outlook)

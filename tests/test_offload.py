@@ -1,0 +1,110 @@
+"""Edge or cloud: both ways on one board, one radio, one cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from tinykit.boards import board
+from tinykit.errors import ParameterError
+from tinykit.offload import SENSORS, Sensor, break_even_bytes, compare_offload
+from tinykit.power import load, plan_workload, transmission
+
+U575 = board("nucleo-u575zi-q")
+GIVEN = {"run_current_a": 9.56e-3, "sleep_current_a": 9.3e-6, "supply_v": 3.0}
+
+
+def compare(sensor: str | Sensor = "keyword", radio: str = "ble", **more):
+    chosen = SENSORS[sensor] if isinstance(sensor, str) else sensor
+    asked = {"period_s": 60.0, "setting": GIVEN} | more
+    return compare_offload(U575, 0.0289, chosen, radio, **asked)
+
+
+def test_audio_belongs_on_the_edge():
+    found = compare()
+    assert found.verdict == "edge"
+    assert found.cloud_bytes == pytest.approx(32_000 * 1440, rel=1e-9)
+    assert found.edge_bytes == pytest.approx(4 * 1440, rel=1e-9)
+    assert found.bandwidth_bps == pytest.approx(32_000 * 8 / 60, rel=1e-9)
+    assert found.cloud_latency_s.value > found.edge_latency_s.value
+    assert found.cloud_j.value > 3 * found.edge_j.value
+
+
+def test_a_few_bytes_and_a_slow_network_belong_in_the_cloud():
+    tiny = Sensor("a temperature", 2)
+    found = compare_offload(U575, 2.0, tiny, "ble", period_s=60.0, setting=GIVEN)
+    assert found.verdict == "cloud"
+
+
+def test_at_the_break_even_both_take_the_same_energy():
+    sent = break_even_bytes(U575, 0.0289, "ble", setting=GIVEN)
+    found = compare(Sensor("as many", sent / 2), "ble")
+    assert found.break_even_bytes == sent
+    assert found.verdict == "even"
+    assert found.edge_j.value == pytest.approx(found.cloud_j.value, rel=0.05)
+
+
+def test_the_break_even_has_its_ends():
+    assert break_even_bytes(U575, 1e-6, "lora", message_rate=0.0, setting=GIVEN) == 0.0
+    assert break_even_bytes(U575, 90_000.0, "ble", setting=GIVEN) == math.inf
+    assert break_even_bytes(replace(U575, run_points=(), ml_power=()), 0.01, "ble") is None
+    rarely, always = (break_even_bytes(U575, 0.0289, "ble", message_rate=r, setting=GIVEN) for r in (0.0, 1.0))
+    assert rarely < always
+
+
+def test_money_and_compression():
+    found = compare(price_per_mb=2.0, compression=10.0)
+    assert found.cloud_cost == pytest.approx(2.0 * 3200 * 1440 * 1e-6, rel=1e-9)
+    assert found.edge_cost < found.cloud_cost
+    assert (compare().edge_cost, compare().cloud_cost) == (None, None)
+    assert found.cloud_j.value < compare().cloud_j.value
+
+
+def test_fewer_messages_never_cost_more():
+    days = [compare(message_rate=rate).edge_j.value for rate in (0.0, 0.1, 1.0)]
+    assert days == sorted(days)
+
+
+def test_sensing_is_in_both_the_front_end_in_one():
+    work = plan_workload(U575, 0.0289, sense_s=1.0, loads=[load("pdm-microphone", during=["sense"])])
+    found = compare_offload(U575, work, SENSORS["keyword"], "ble", period_s=60.0, setting=GIVEN)
+    assert found.edge.states[0].name == "sense"
+    assert [line.name for line in found.cloud.lines] == ["microcontroller", "pdm-microphone"]
+    assert found.edge.states[-2].name == found.cloud.states[-2].name == "transmit"
+
+
+def test_a_radio_too_slow_for_the_data_is_a_finding():
+    found = compare("keyword", "lora", period_s=10.0)
+    assert "longer than the period" in found.findings[0]
+    assert found.verdict == "edge"
+
+
+def test_an_unknown_board_has_an_unknown_verdict():
+    dark = replace(U575, run_points=(), ml_power=())
+    found = compare_offload(dark, 0.01, SENSORS["motion"], "ble", period_s=60.0)
+    assert (found.verdict, found.break_even_bytes) == ("unknown", None)
+
+
+def test_raw_bytes_by_hand():
+    assert SENSORS["keyword"].raw_bytes == 32_000
+    assert SENSORS["person"].raw_bytes == 9216
+    assert transmission("ble", 32_000).packets == 132
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda: Sensor("x", 0), "values of x"),
+        (lambda: Sensor("x", 1, -1), "bytes of a value of x"),
+        (lambda: compare(message_rate=2.0), "message rate"),
+        (lambda: compare(compression=0.5), "compression"),
+        (lambda: compare(cloud_s=-1.0), "time of the cloud"),
+        (lambda: compare(price_per_mb=float("nan")), "price"),
+        (lambda: compare(radio="smoke"), "radio 'smoke' is unknown"),
+    ],
+)
+def test_bad_input_is_refused(attempt, message):
+    with pytest.raises(ParameterError, match=message):
+        attempt()

@@ -1,0 +1,129 @@
+"""Plots and panels of workloads, clocks and offloading: they show what the pure functions answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.models import small_cnn
+from tinykit.boards import board
+from tinykit.errors import UnknownFactError
+from tinykit.graph import ModelGraph, read
+from tinykit.offload import SENSORS, compare_offload
+from tinykit.panels import ClockPanel, CloudPanel, Panel, TimelinePanel
+from tinykit.plots import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado, to_png
+from tinykit.power import budget_power, load, plan_workload, sweep_clocks, swing_life
+from tinykit.recommend import plan_design, sweep_design, weigh_design
+
+U575 = board("nucleo-u575zi-q")
+F407 = board("stm32f407g-disc1")
+PNG = b"\x89PNG\r\n\x1a\n"
+PANELS = (TimelinePanel, ClockPanel, CloudPanel)
+MOVES = [
+    (TimelinePanel, "sense_s", 2.0),
+    (TimelinePanel, "gate", 0.1),
+    (TimelinePanel, "radio", "ble"),
+    (ClockPanel, "period_s", 10.0),
+    (ClockPanel, "board", "nucleo-u575zi-q"),
+    (CloudPanel, "radio", "lora"),
+    (CloudPanel, "sensor", "keyword"),
+    (CloudPanel, "sent", 0.01),
+]
+
+
+@pytest.fixture(scope="module")
+def graph() -> ModelGraph:
+    return read(small_cnn())
+
+
+@pytest.fixture
+def workload_budget():
+    work = plan_workload(U575, 0.03, sense_s=0.5, gate_rate=0.1, send=("ble", 20), loads=[load("led")])
+    return budget_power(U575, work, period_s=10.0, battery="cr2032")
+
+
+def test_the_charge_bars_fill_their_axes(workload_budget):
+    ax = plot_lines(workload_budget)
+    for row in (0, 1):
+        widths = [bar.get_width() for bar in ax.patches if abs(bar.get_y() + 0.275 - row) < 0.01]
+        assert sum(widths) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_every_state_has_a_row(workload_budget):
+    ax = plot_stages(workload_budget)
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == [state.name for state in reversed(workload_budget.states)]
+    ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
+    assert ends == pytest.approx([state.current_a.value for state in reversed(workload_budget.states)], rel=1e-9)
+    assert not plot_stages(budget_power(replace(U575, run_points=(), ml_power=()), 0.03)).axison
+
+
+def test_the_tornado_draws_its_swings(workload_budget):
+    tornado = swing_life(workload_budget)
+    ax = plot_tornado(tornado, most=5)
+    assert len(ax.patches) == 5
+    top = ax.patches[-1]
+    assert top.get_width() == pytest.approx(tornado.swings[0].width_s / 86_400, rel=1e-9)
+    assert ax.get_xlabel() == "battery life [days]"
+    assert not plot_tornado(replace(tornado, swings=())).axison
+
+
+def test_the_clock_plot_marks_both_best(workload_budget):
+    sweep = sweep_clocks(F407, 2e6, 0.1)
+    ax = plot_clocks(sweep)
+    marked = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
+    assert marked == [sweep.best(idle).clock_hz / 1e6 for idle in ("sleep", "stop")]
+    dark = sweep_clocks(replace(F407, sleep_current=None, stop_current=None), 2e6, 0.1)
+    assert not plot_clocks(dark).axison
+
+
+def test_edge_and_cloud_stand_side_by_side_or_say_why_not():
+    found = compare_offload(U575, 0.03, SENSORS["keyword"], "ble", period_s=60.0)
+    ax = plot_offload(found)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["cloud", "edge"]
+    assert found.verdict in ax.get_title(loc="left")
+    dark = replace(U575, run_points=(), ml_power=())
+    assert not plot_offload(compare_offload(dark, 0.03, SENSORS["keyword"], "ble", period_s=60.0)).axison
+    assert not plot_lines(budget_power(dark, 0.03)).axison
+    assert to_png(ax.figure).startswith(PNG)
+
+
+@pytest.mark.parametrize(("kind", "control", "value"), MOVES, ids=[f"{k.__name__}.{c}" for k, c, _ in MOVES])
+def test_a_control_that_moves_changes_picture_and_line(graph, kind: type[Panel], control: str, value):
+    panel = kind(graph)
+    picture, line = bytes(panel.picture.value), repr(panel)
+    assert picture.startswith(PNG)
+    setattr(getattr(panel, control), "value", value)  # noqa: B010
+    assert panel.result is not None, panel.problem
+    assert (bytes(panel.picture.value), panel.verdict.value) != (picture, "")
+    assert repr(panel) != line
+    assert len(repr(panel)) < 110
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_a_board_without_figures_is_told_not_crashed(graph, kind: type[Panel]):
+    panel = kind(graph)
+    panel.board.value = "grove-vision-ai-v2"
+    assert len(repr(panel)) < 110
+    assert panel.verdict.value.startswith("<table>")
+
+
+@pytest.mark.parametrize("kind", PANELS)
+def test_sliders_name_their_unit(graph, kind: type[Panel]):
+    for control in kind(graph)._controls.values():
+        assert control.description
+        if "Slider" in type(control).__name__:
+            assert "[" in control.description
+
+
+def test_panels_show_what_the_pure_functions_answer(graph):
+    assert TimelinePanel(graph).result == plan_design(graph, "nucleo-l4r5zi", period_s=10.0, battery="cr2032")
+    assert ClockPanel(graph).result == sweep_design(graph, "stm32f407g-disc1", period_s=0.1)
+    found = weigh_design(graph, "nucleo-l4r5zi", sensor="motion", radio="ble", period_s=10.0)
+    assert CloudPanel(graph).result.edge_j == found.edge_j
+
+
+def test_a_scenario_needs_a_latency(graph):
+    with pytest.raises(UnknownFactError, match="latency on board"):
+        sweep_design(graph, replace(U575, cores=(replace(U575.cores[0], name="cortex-x"),)), period_s=1.0)

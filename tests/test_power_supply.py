@@ -1,0 +1,167 @@
+"""Cells in cold and heat, the droop under a pulse, cells of the user's own, harvesting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tinykit.boards import board
+from tinykit.errors import ParameterError, UnknownFactError
+from tinykit.power import (
+    LIGHTS,
+    Harvester,
+    Pack,
+    battery,
+    budget_power,
+    buffer_capacitance,
+    cell_at,
+    check_droop,
+    check_neutral,
+    cold_capacity,
+    cold_resistance,
+    make_battery,
+    own_harvester,
+    parallel_buffer,
+    solar,
+    solar_power,
+    store_needed,
+    thermal,
+    thermal_power,
+    warm_discharge,
+)
+
+COIN = Pack(battery("cr2032"))
+U575 = board("nucleo-u575zi-q")
+
+
+def budget(period_s: float = 60.0, **more):
+    return budget_power(U575, 0.0289, period_s=period_s, run_current_a=9.56e-3, sleep_current_a=9.3e-6, **more)
+
+
+def test_a_cell_at_room_temperature_is_the_cell():
+    assert cell_at(COIN.cell, 20.0) == COIN.cell
+
+
+def test_cold_takes_capacity_and_adds_resistance_and_heat_drains():
+    cold, warm = cell_at(COIN.cell, -20.0), cell_at(COIN.cell, 60.0)
+    assert cold.capacity.value == pytest.approx(225 * 0.76, rel=1e-9)
+    assert cold.resistance.value == pytest.approx(45 * 4, rel=1e-9)
+    assert cold.self_discharge.value < COIN.cell.self_discharge.value < warm.self_discharge.value
+    assert warm.self_discharge.value == pytest.approx(0.0012 * 16, rel=1e-9)
+    assert warm.capacity == COIN.cell.capacity
+    assert cold.capacity.kind == "assumed"
+    lives = [budget(battery=cell_at(COIN.cell, place)).battery_life_s.value for place in (-40, -20, 0, 20)]
+    assert lives == sorted(lives)
+
+
+@pytest.mark.parametrize(
+    ("law", "rest"), [(cold_capacity, (0.006,)), (cold_resistance, (20.0,)), (warm_discharge, (10.0,))]
+)
+def test_climate_laws_take_arrays_and_stop_at_their_rating(law, rest):
+    places = np.array([-40.0, 0.0, 20.0])
+    assert list(law(10.0, places, *rest)) == pytest.approx([float(law(10.0, one, *rest)) for one in places])
+    assert float(law(10.0, 20.0, *rest)) == 10.0
+
+
+def test_a_burst_of_45_ma_from_a_cr2032_is_a_finding():
+    found = budget_power(U575, 0.0289, battery="cr2032", run_current_a=0.045, sleep_current_a=9e-6).findings
+    assert any("exceeds the pulse limit" in finding and "15.0 mA" in finding for finding in found)
+
+
+def test_the_buffer_mends_the_droop_by_integration():
+    droop = check_droop(COIN, 0.045, 0.030, 2.0)
+    assert not droop.starts
+    assert droop.lowest_v == pytest.approx(3.0 - 0.045 * 45, rel=1e-9)
+    volt, step = 3.0, 0.030 / 20_000
+    for _ in range(20_000):  # independent oracle: Euler's method on the circuit
+        volt += step * ((3.0 - volt) / 45.0 - 0.045) / droop.capacitor_f
+    assert volt == pytest.approx(2.0, abs=2e-3)
+    assert droop.capacitor_f < buffer_capacitance(0.045, 0.030, 1.0)  # the cell helps
+    assert droop.recharge_s == pytest.approx(3 * 45 * droop.capacitor_f, rel=2e-3)
+
+
+def test_a_small_pulse_needs_no_buffer_and_a_cell_below_the_minimum_has_none():
+    easy = check_droop(COIN, 0.005, 0.01, 2.0)
+    assert (easy.starts, easy.capacitor_f, easy.recharge_s) == (True, 0.0, None)
+    never = check_droop(COIN, 0.005, 0.01, 3.3)
+    assert (never.starts, never.capacitor_f) == (False, None)
+    assert float(parallel_buffer(0.005, 0.01, 45.0, 3.0, needed_v=2.0)) == 0.0
+
+
+def test_cold_brings_the_brown_out_and_parallel_cells_mend_it():
+    assert check_droop(COIN, 0.015, 0.03, 2.0).starts
+    assert not check_droop(COIN, 0.015, 0.03, 2.0, temperature_c=-20.0).starts
+    assert check_droop(Pack(COIN.cell, parallel=4), 0.015, 0.03, 2.0, temperature_c=-20.0).starts
+
+
+def test_a_long_pulse_needs_what_the_bound_says_or_less():
+    times = np.geomspace(1e-3, 10.0, 30)
+    farads = parallel_buffer(0.045, times, 45.0, 3.0, needed_v=2.0)
+    assert np.all(np.diff(farads) > 0)
+    assert np.all(farads <= buffer_capacitance(0.045, times, 1.0))
+
+
+def test_a_cell_of_the_user_s_own():
+    cell = make_battery("bench", 1000.0, 3.7, cutoff_voltage=3.0, resistance=0.2)
+    assert cell.capacity.kind == "measured"
+    assert budget(battery=cell).battery_life_s.value > budget(battery="cr2032").battery_life_s.value
+    assert make_battery("plain", 100.0, 3.0).cutoff_voltage.kind == "assumed"
+
+
+def test_solar_and_thermal_by_hand():
+    assert solar_power(1000.0, 1e-4, 0.2, 0.5) == pytest.approx(0.01, rel=1e-12)
+    assert thermal_power(20.0, 1e-4, 0.2, 0.5) == pytest.approx(4 * thermal_power(10.0, 1e-4, 0.2, 0.5), rel=1e-12)
+    assert list(thermal_power(np.array([0.0, 10.0]), 1e-4)) == pytest.approx([0.0, thermal_power(10.0, 1e-4)])
+
+
+@pytest.mark.parametrize("light", LIGHTS)
+def test_a_day_of_light_is_in_proportion_to_the_area_and_its_profile_sums_to_one(light):
+    small, large = solar(1e-4, light), solar(1e-3, light)
+    assert large.energy_per_day_j.value == pytest.approx(10 * small.energy_per_day_j.value, rel=1e-9)
+    assert sum(small.profile) == pytest.approx(1.0, rel=1e-9)
+    assert small.profile[0] == 0.0
+
+
+def test_the_verdict_follows_the_balance():
+    assert check_neutral(budget(), solar(10e-4, "bright")).verdict == "neutral"
+    assert check_neutral(budget(0.05), solar(1e-6, "office")).verdict == "not neutral"
+    used = budget().energy_per_day_j
+    even = own_harvester([used.value / 86_400.0] * 24)
+    verdict = check_neutral(budget(), even)
+    assert verdict.verdict == "on average" if used.high > used.value else "neutral"
+    assert verdict.surplus_w.value == pytest.approx(0.0, abs=1e-12)
+    assert verdict.store_j == pytest.approx(0.0, abs=1e-9)
+    unknown = check_neutral(budget_power(replace(U575, run_points=(), ml_power=()), 0.01), even)
+    assert (unknown.verdict, unknown.store_j) == ("unknown", None)
+
+
+def test_the_store_passes_the_night():
+    # All of the day's 24 J in one of 24 hours: the other 23 must come out of the store.
+    noon = Harvester("noon", solar(1e-4).energy_per_day_j, tuple(float(hour == 12) for hour in range(24)))
+    assert store_needed(noon, 24.0) == pytest.approx(23.0, rel=1e-9)
+    assert thermal(1e-4, [0.0, 10.0]).profile == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "kind", "message"),
+    [
+        (lambda: cell_at(COIN.cell, 200.0), ParameterError, "temperature of the cell"),
+        (lambda: check_droop(COIN, -1.0, 0.1, 2.0), ParameterError, "pulse current"),
+        (lambda: check_droop(COIN, 0.01, float("nan"), 2.0), ParameterError, "pulse duration"),
+        (lambda: check_droop(COIN, 0.01, 0.1, -2.0), ParameterError, "needed voltage"),
+        (lambda: check_droop(Pack(make_battery("x", 1.0, 3.0)), 0.01, 0.1, 2.0), UnknownFactError, "resistance of 'x'"),
+        (lambda: make_battery("x", 1.0, 3.0, colour=1.0), ParameterError, "'colour'"),
+        (lambda: make_battery("x", -1.0, 3.0), ParameterError, "capacity of x"),
+        (lambda: solar(1e-4, "moon"), ParameterError, "light 'moon' is unknown"),
+        (lambda: solar(-1.0), ParameterError, "solar area"),
+        (lambda: thermal(1e-4, [0.0]), ParameterError, "yield nothing"),
+        (lambda: own_harvester([]), ParameterError, "yield nothing"),
+        (lambda: own_harvester([-1.0]), ParameterError, "harvested power"),
+        (lambda: store_needed(Harvester("x", solar(1e-4).energy_per_day_j, ()), 1.0), UnknownFactError, "no profile"),
+    ],
+)
+def test_bad_input_is_refused(attempt, kind, message):
+    with pytest.raises(kind, match=message):
+        attempt()

@@ -1,0 +1,140 @@
+"""Ladders, bursts, duty cycles, touch limits and the loop of leakage and heat."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tinykit.boards import board
+from tinykit.errors import ParameterError
+from tinykit.thermal import (
+    CONTACTS,
+    Ladder,
+    burst_until,
+    cauer_to_foster,
+    check_heat,
+    check_loop,
+    check_touch,
+    duty_that_holds,
+    foster_ladder,
+    peak_rise,
+    respond,
+    temperature_rise,
+)
+
+STAGES, CONSTANTS = foster_ladder(43.0)
+FOSTER = Ladder(STAGES, tuple(tau / r for r, tau in zip(STAGES, CONSTANTS, strict=True)))
+CAUER = Ladder((4.0, 13.0, 26.0), (0.0025, 0.23, 4.6), "cauer")
+
+
+def test_a_cauer_ladder_and_its_foster_form_step_alike():
+    resistances, constants = cauer_to_foster(CAUER.resistances, CAUER.capacities)
+    assert sum(resistances) == pytest.approx(CAUER.total, rel=1e-12)
+    nodes, step = np.zeros(3), 1e-4  # independent oracle: Euler's method on the nodes
+    for _ in range(20_000):
+        flow = -np.diff(np.append(nodes, 0.0)) / CAUER.resistances
+        nodes = nodes + step * (np.array([1.0, flow[0], flow[1]]) - flow) / CAUER.capacities
+    assert nodes[0] == pytest.approx(float(temperature_rise(2.0, 1.0, resistances, constants)), rel=2e-3)
+
+
+def test_no_power_stays_at_ambient_and_steady_power_reaches_theta():
+    times = np.linspace(0.0, 5000.0, 50)
+    assert list(respond(times, np.zeros(50), FOSTER, 25.0)) == [25.0] * 50
+    assert respond(times, np.full(50, 0.132), FOSTER)[-1] == pytest.approx(25.0 + 0.132 * 43.0, rel=1e-9)
+
+
+def test_a_step_is_the_closed_form_and_cools_as_it_warmed():
+    times = np.array([0.0, 0.5, 5.0, 60.0])
+    warm = respond(times, np.full(4, 1.0), FOSTER, 0.0)
+    assert list(warm) == pytest.approx(list(temperature_rise(times, 1.0, STAGES, CONSTANTS)), rel=1e-9)
+    pulse = respond(np.array([0.0, 1e5, 1e5 + 5.0]), np.array([1.0, 0.0, 0.0]), FOSTER, 0.0)
+    assert pulse[2] == pytest.approx(43.0 - float(temperature_rise(5.0, 1.0, STAGES, CONSTANTS)), rel=1e-9)
+
+
+def test_the_pulse_train_between_its_limits():
+    assert peak_rise(1.0, 1e-7, 1e-6, FOSTER) == pytest.approx(0.1 * 43.0, rel=1e-4)  # fast: the average decides
+    slow = peak_rise(1.0, 1.0, 1e6, FOSTER)
+    assert slow == pytest.approx(float(temperature_rise(1.0, 1.0, STAGES, CONSTANTS)), rel=1e-9)
+    peaks = [peak_rise(1.0, duty, 1.0, FOSTER) for duty in (0.0, 0.2, 0.5, 1.0)]
+    assert peaks == sorted(peaks)
+    assert peaks[0] == 0.0
+    assert peaks[-1] == pytest.approx(43.0, rel=1e-9)
+
+
+def test_the_pulse_train_is_what_many_pulses_lead_to():
+    times = np.arange(0, 2000) * 0.5
+    powers = np.where(np.arange(2000) % 4 == 0, 1.0, 0.0)  # on 0.5 s of 2 s
+    settled = respond(times, powers, FOSTER, 0.0)[-200:]
+    assert settled.max() == pytest.approx(peak_rise(1.0, 0.5, 2.0, FOSTER), rel=2e-3)
+
+
+@pytest.mark.parametrize("ladder", [FOSTER, CAUER])
+def test_a_burst_ends_at_the_limit(ladder):
+    seconds = burst_until(20.0, 1.0, ladder)
+    assert float(temperature_rise(seconds, 1.0, *ladder.foster())) == pytest.approx(20.0, rel=1e-6)
+    assert burst_until(20.0, 2.0, ladder) < seconds
+    assert burst_until(ladder.total, 1.0, ladder) == math.inf
+    assert burst_until(20.0, 1.0, ladder, start_k=20.0) == 0.0
+    assert burst_until(20.0, 1.0, ladder, start_k=10.0) < seconds
+
+
+def test_the_duty_cycle_that_holds_the_limit():
+    fast = duty_that_holds(10.0, 1.0, 1e-4, FOSTER)
+    assert fast == pytest.approx(10.0 / 43.0, rel=1e-2)
+    assert duty_that_holds(10.0, 1.0, 100.0, FOSTER) < fast  # slow pulses peak above their mean
+    assert duty_that_holds(43.0, 1.0, 1.0, FOSTER) == 1.0
+    assert duty_that_holds(0.0, 1.0, 1.0, FOSTER) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_wearable_against_the_touch_limit():
+    worn = check_touch(0.05, 30e-4)
+    assert worn.surface_c.value == pytest.approx(25.0 + 0.05 / (10.0 * 30e-4), rel=1e-9)
+    assert worn.limit.value == 43.0
+    assert worn.verdict == "ok"
+    assert check_touch(0.05, 30e-4, ambient_c=60.0).verdict == "too hot"
+    assert check_touch(0.05, 30e-4, ambient_c=60.0).power_max_w == 0.0
+    assert check_touch(worn.power_max_w, 30e-4).verdict == "tight"
+    assert check_touch(0.0, 30e-4).surface_c.value == 25.0
+    limits = [check_touch(0.05, 30e-4, contact=one).limit.value for one in ("worn", "10 min", "1 min")]
+    assert limits == sorted(limits)
+    assert all(check_touch(0.05, 30e-4, contact=one).limit.kind == "assumed" for one in CONTACTS)
+
+
+def test_the_loop_of_leakage_shows_its_gain():
+    h743 = board("nucleo-h743zi2")
+    calm = check_loop(check_heat(h743, 0.363, leakage_w=0.001))
+    assert calm.verdict == "stable"
+    assert 0 < calm.gain.value < 0.1
+    assert calm.doublings_left == pytest.approx(-math.log2(calm.gain.value), rel=1e-12)
+    hot = check_loop(check_heat(h743, 0.5, leakage_w=0.02, ambient_c=85.0))
+    assert hot is None or hot.gain.high > calm.gain.high
+    assert check_loop(check_heat(h743, 0.1)).doublings_left is None
+    assert check_loop(replace(check_heat(h743, 0.1), t_junction_c=None)) is None
+    near = replace(check_heat(h743, 0.1), leakage_w=check_heat(h743, 0.1, leakage_w=0.5).leakage_w)
+    assert check_loop(near).verdict in ("near", "runaway")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda: Ladder((1.0,), (1.0,), "pi"), "kind 'pi'"),
+        (lambda: Ladder((), ()), "give one pair a stage"),
+        (lambda: Ladder((1.0, 2.0), (1.0,)), "2 resistances and 1 capacities"),
+        (lambda: Ladder((-1.0,), (1.0,)), "ladder element"),
+        (lambda: respond([0.0, 1.0], [1.0], FOSTER), "2 times and 1 powers"),
+        (lambda: respond([1.0, 1.0], [1.0, 1.0], FOSTER), "times do not rise"),
+        (lambda: respond([0.0, 1.0], [1.0, float("nan")], FOSTER), "negative or NaN"),
+        (lambda: burst_until(-1.0, 1.0, FOSTER), "limit of the rise"),
+        (lambda: duty_that_holds(1.0, -1.0, 1.0, FOSTER), "power"),
+        (lambda: duty_that_holds(1.0, 1.0, 0.0, FOSTER), "period"),
+        (lambda: check_touch(0.1, 1e-3, contact="kiss"), "contact 'kiss' is unknown"),
+        (lambda: check_touch(0.1, -1.0), "surface"),
+        (lambda: check_touch(float("nan"), 1.0), "power"),
+    ],
+)
+def test_bad_input_is_refused(attempt, message):
+    with pytest.raises(ParameterError, match=message):
+        attempt()

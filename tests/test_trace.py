@@ -1,0 +1,169 @@
+"""Traces: four layouts, plateaus against the trace's own making, bounded memory, and what is refused."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinykit.boards import board
+from tinykit.energy import predict_energy
+from tinykit.errors import DataError, ParameterError
+from tinykit.power import budget_power
+from tinykit.trace import calibrate_board, compare_trace, find_layout, read_trace
+
+U575 = board("nucleo-u575zi-q")
+HEADERS = {
+    "ppk2": ("Timestamp(ms),Current(uA),D0-D7", 1e3, 1e6, ",00000000"),
+    "otii": ('"Timestamp (s)","Arc Main Current (A)"', 1.0, 1.0, ""),
+    "joulescope": ("#time,current,voltage", 1.0, 1.0, ",3.0"),
+    "plain": ("time [us];current [mA]", 1e6, 1e3, ""),
+}
+
+
+def waves(periods: int = 20, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """30 ms at 9.6 mA every 200 ms, 10 µA between, 3 % noise, a step of 1 ms."""
+    times = np.arange(periods * 200) * 1e-3
+    noise = np.random.default_rng(seed).normal(1.0, 0.03, times.size)
+    phase = np.arange(times.size) % 200
+    return times, np.where((phase >= 50) & (phase < 80), 9.6e-3, 1e-5) * noise
+
+
+def write(path: Path, kind: str, times: np.ndarray, currents: np.ndarray) -> Path:
+    header, per_second, per_ampere, tail = HEADERS[kind]
+    mark = ";" if ";" in header else ","
+    rows = (f"{t * per_second:.9g}{mark}{i * per_ampere:.9g}{tail}" for t, i in zip(times, currents, strict=True))
+    path.write_text(header + "\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_every_layout_gives_the_same_plateaus(tmp_path, kind):
+    times, currents = waves()
+    trace = read_trace(write(tmp_path / "run.csv", kind, times, currents))
+    assert trace.kind == kind
+    assert trace.samples == times.size
+    assert trace.step_s == pytest.approx(1e-3, rel=1e-6)
+    assert trace.average_a == pytest.approx(currents.mean(), rel=1e-6)
+    assert trace.charge_c == pytest.approx(currents.sum() * 1e-3, rel=1e-6)
+    assert trace.active_a == pytest.approx(9.6e-3, rel=5e-3)
+    assert trace.sleep_a == pytest.approx(1e-5, rel=5e-3)
+    assert trace.bursts == 20
+    assert trace.burst_s == pytest.approx(0.030, rel=1e-6)
+    assert trace.period_s == pytest.approx(0.200, rel=1e-6)
+    assert trace.active_share == pytest.approx(0.15, rel=1e-6)
+    assert 1e-5 < trace.threshold_a < 9.6e-3
+
+
+def test_the_charge_of_the_plateaus_is_the_charge_of_the_trace(tmp_path):
+    trace = read_trace(write(tmp_path / "run.csv", "plain", *waves()))
+    parts = trace.active_share * trace.active_a + (1 - trace.active_share) * trace.sleep_a
+    assert parts == pytest.approx(trace.average_a, rel=1e-9)
+    assert sum(trace.histogram) == trace.samples
+
+
+def test_a_flat_trace_has_one_plateau(tmp_path):
+    times = np.arange(1000) * 1e-3
+    trace = read_trace(write(tmp_path / "flat.csv", "plain", times, np.full(1000, 2e-3)))
+    assert trace.threshold_a is None
+    assert trace.sleep_a == trace.active_a == pytest.approx(2e-3, rel=1e-9)
+    with pytest.raises(DataError, match="one plateau only"):
+        calibrate_board(U575, trace, supply_v=3.0)
+    verdicts = {row.figure: row.verdict for row in compare_trace(trace, budget_power(U575, 0.03))}
+    assert verdicts["sleep current"] == "unknown"
+
+
+def test_chunks_give_what_the_whole_gives(tmp_path, monkeypatch):
+    path = write(tmp_path / "run.csv", "ppk2", *waves())
+    whole = read_trace(path)
+    monkeypatch.setattr("tinykit.trace.reading._BLOCK_BYTES", 500)
+    in_parts = read_trace(path)
+    assert in_parts.bursts == whole.bursts
+    assert in_parts.histogram == whole.histogram
+    assert in_parts.burst_s == pytest.approx(whole.burst_s, rel=1e-12)
+    assert in_parts.average_a == pytest.approx(whole.average_a, rel=1e-12)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("tinykit.trace.reading._BLOCK_BYTES", 1 << 16)
+    peaks = []
+    for periods in (50, 500):
+        path = write(tmp_path / f"{periods}.csv", "plain", *waves(periods))
+        tracemalloc.start()
+        read_trace(path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_a_trace_against_its_own_budget_and_against_another(tmp_path):
+    trace = read_trace(write(tmp_path / "run.csv", "plain", *waves()))
+    given = {"sleep_current_a": 1e-5, "period_s": 0.2}
+    rows = {row.figure: row for row in compare_trace(trace, budget_power(U575, 0.03, run_current_a=9.6e-3, **given))}
+    assert {row.verdict for row in rows.values()} == {"as budgeted"}
+    assert rows["average current"].ratio == pytest.approx(1.0, rel=1e-2)
+    low = {row.figure: row for row in compare_trace(trace, budget_power(U575, 0.03, run_current_a=4.8e-3, **given))}
+    assert low["current awake"].verdict == "more than budgeted"
+    assert low["current awake"].ratio == pytest.approx(2.0, rel=1e-2)
+    high = {row.figure: row for row in compare_trace(trace, budget_power(U575, 0.06, run_current_a=9.6e-3, **given))}
+    assert high["time awake in a period"].verdict == "less than budgeted"
+    assert rows["period"].to_json()["ratio"] == pytest.approx(1.0, rel=1e-6)
+
+
+def test_one_measured_point_sharpens_the_board(tmp_path):
+    trace = read_trace(write(tmp_path / "run.csv", "plain", *waves()))
+    learned = calibrate_board(U575, trace, supply_v=3.0)
+    before, after = predict_energy(0.03, U575, supply_v=3.0), predict_energy(0.03, learned, supply_v=3.0)
+    assert after.value == pytest.approx(9.6e-3 * 3.0 * 0.03, rel=1e-2)
+    assert (after.high - after.low) / after.value < (before.high - before.low) / before.value
+    assert learned.ml_power[0].low.kind == "measured"
+    assert "run.csv" in learned.ml_power[0].low.source
+    assert learned.stop_current.value == pytest.approx(1e-5, rel=1e-2)
+    with pytest.raises(ParameterError, match="supply"):
+        calibrate_board(U575, trace, supply_v=-1.0)
+
+
+def test_units_may_be_given_where_the_header_has_none(tmp_path):
+    path = tmp_path / "bare.csv"
+    path.write_text("time,current\n0,1\n1,2\n2,1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="unit 'none' of time"):
+        read_trace(path)
+    layout = find_layout(path, time_unit="ms", current_unit="uA")
+    assert (layout.to_seconds, layout.to_amperes) == (1e-3, 1e-6)
+    assert read_trace(path, time_unit="ms", current_unit="uA").average_a == pytest.approx(4e-6 / 3, rel=1e-9)
+
+
+GOOD = "time (s),current (A)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no row of numbers"),
+        ("0,1\n1,2\n", "no header"),
+        ("time (s),volts (V)\n0,1\n", "no current column"),
+        ("current (A),volts (V)\n0,1\n", "no time column"),
+        ("time (s),current (parsec)\n0,1\n", "unit 'parsec' of current"),
+        ("time (s),current (mA),current (uA)\n0,1,2\n", r"mixed units \['ma', 'ua'\]"),
+        ("time (s),current (A),more\n0,1\n", "header has 3 columns, the numbers 2"),
+        (GOOD + "0,1\n1,2\ntime (s),current (mA)\n2,3\n", "row 4 is not 2 numbers.*\n.*mixed units"),
+        (GOOD + "0,1\n1,2 mA\n2,1\n", "row 3 is not 2 numbers"),
+        (GOOD + "0,1\n1,2,3\n2\n", "row 3 is not 2 numbers"),
+        (GOOD + "0,1\n1,2\n2,3\n30,1\n31,1\n", "gap of 28 s after 2 s"),
+        (GOOD + "0,1\n1,2\n1,3\n", "time does not rise after 1 s"),
+        (GOOD + "0,1\n1,nan\n2,1\n", "NaN or infinity"),
+        (GOOD + "0,1\n", "1 samples"),
+    ],
+)
+def test_bad_traces_are_refused(tmp_path, text, message):
+    path = tmp_path / "bad.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_trace(path)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_trace(tmp_path / "none.csv")

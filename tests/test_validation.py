@@ -1,0 +1,349 @@
+"""Measured rows against predictions: the contract's table of runtimes, honest skipping, and rows of one's own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+
+import pytest
+
+from tests.models import Net, small_cnn
+from tinykit.arena import predict_arena
+from tinykit.boards import board
+from tinykit.cli import main
+from tinykit.energy import predict_energy
+from tinykit.errors import DataError, FactError, ParameterError, UnknownRuntimeError
+from tinykit.graph import read
+from tinykit.latency import predict_latency
+from tinykit.latency.own import calibration_path, read_own
+from tinykit.validation import calibrate, read_rows, validate
+from tinykit.validation.rows import find_board, name_core, name_runtime
+
+COLUMNS = (
+    "source_repo board core clock_mhz stack model_name precision model_file_path_local latency_ms energy_uj "
+    "supply_v total_ram_bytes notes accelerator"
+).split()
+GOOD = {
+    "source_repo": "mine", "board": "NUCLEO-L4R5ZI", "core": "Cortex-M4", "clock_mhz": "120",
+    "stack": "TFLM + CMSIS-NN -O3", "model_name": "net", "precision": "int8",
+    "model_file_path_local": "models/net.tflite",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYKIT_CALIBRATION", str(tmp_path / "own"))
+
+
+@pytest.fixture(scope="module")
+def network():
+    net = Net((1, 32, 32, 3)).conv(8).depthwise().conv(16, (1, 1)).depthwise().pool().flatten().dense()
+    return net.to_bytes()
+
+
+@pytest.fixture
+def folder(tmp_path, network):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "net.tflite").write_bytes(network)
+    (tmp_path / "models" / "other.tflite").write_bytes(small_cnn())
+    return tmp_path
+
+
+def write(folder, *rows, columns=COLUMNS):
+    path = folder / "rows.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, columns)
+        writer.writeheader()
+        writer.writerows({**GOOD, **row} for row in rows)
+    return path
+
+
+def expected(network, **more):
+    case = {"core": "cortex-m4", "clock_hz": 120e6, "runtime": "tflm-cmsis-nn", "board": "nucleo-l4r5zi"}
+    return predict_latency(read(network), **{**case, "build": "-O3", **more})
+
+
+@pytest.mark.parametrize(
+    ("stack", "runtime"),
+    [
+        ("STM32Cube.AI 8.1.0", "x-cube-ai"),
+        ("X-CUBE-AI v10.2", "x-cube-ai"),
+        ("TFLM + CMSIS-NN -Ofast", "tflm-cmsis-nn"),
+        ("TFLM + CMSIS-NN + Silabs MVP kernels", None),
+        ("Edge Impulse EON/TFLM + CMSIS-NN", None),
+        ("TFLM @713b6ed (reference kernels)", "tflm-reference"),
+        ("esp-tflite-micro + ESP-NN (ESP-IDF v5.5 -O2)", "esp-nn"),
+        ("TinyMaix", None),
+    ],
+)
+def test_stacks_mean_what_the_contract_says(stack, runtime):
+    assert name_runtime(stack) == runtime
+
+
+def test_names_of_cores_and_boards():
+    assert name_core("RISC-V RV32IMC") == "riscv-rv32imc"
+    assert name_core("RISC-V HP core (PIE SIMD)") == "riscv-esp32-p4"
+    assert find_board("Nucleo-L4R5ZI").id == find_board("NUCLEO-L4R5ZI-P").id == "nucleo-l4r5zi"
+    assert find_board("apollo510_evb").id == "apollo510-evb"
+    assert find_board("RX65N") is None
+
+
+def test_predictions_are_those_of_the_library(folder, network):
+    path = write(
+        folder,
+        {"latency_ms": "20"},
+        {"latency_ms": "30", "stack": "X-CUBE-AI v8.1.0"},
+        {"latency_ms": "20", "energy_uj": "600", "supply_v": "1.8"},
+        {"total_ram_bytes": "20000", "notes": "arena_used_bytes() on the device"},
+        {"total_ram_bytes": "20000", "notes": "whole firmware"},
+    )
+    result = validate(path)
+    groups = {(group.quantity, group.runtime): group for group in result.groups}
+    assert [(key, group.n) for key, group in groups.items()] == [
+        (("latency", "tflm-cmsis-nn"), 2), (("latency", "x-cube-ai"), 1), (("energy", "tflm-cmsis-nn"), 1),
+        (("arena", "tflm-cmsis-nn"), 1),
+    ]  # fmt: skip
+    latency, cube = result.rows[0], result.rows[1]
+    assert latency.predicted == expected(network)
+    assert latency.error == pytest.approx(expected(network).value / 0.020 - 1)
+    assert cube.predicted == expected(network, runtime="x-cube-ai", runtime_version="8.1.0", build=None)
+    energy = next(one for one in result.rows if one.quantity == "energy")
+    assert energy.predicted == predict_energy(0.020, board("nucleo-l4r5zi"), clock_hz=120e6, supply_v=1.8)
+    assert energy.fitted
+    arena = next(one for one in result.rows if one.quantity == "arena")
+    assert arena.predicted == predict_arena(read(network)).used
+
+
+def test_the_scores_by_hand(folder, network):
+    value = expected(network).value * 1e3
+    path = write(folder, *({"latency_ms": str(value * factor)} for factor in (1, 1 / 1.1, 1 / 1.2, 1 / 3)))
+    group = validate(path).groups[0]
+    assert group.median_ape == pytest.approx(0.15)
+    assert group.p90_ape == pytest.approx(2.0)
+    assert group.coverage_80 == 0.75
+    assert group.bias == pytest.approx((1.1 * 1.2 * 3) ** 0.25 - 1)
+    assert group.fitted == 0
+
+
+def test_what_is_left_out_says_why(folder):
+    path = write(
+        folder,
+        {"latency_ms": "20"},
+        {"latency_ms": "20", "accelerator": "NPU"},
+        {"latency_ms": "20", "stack": "TFLM + CMSIS-NN -O3 (FPU off)"},
+        {"latency_ms": "20", "precision": "float32"},
+        {"latency_ms": "20", "clock_mhz": ""},
+        {"latency_ms": "20", "stack": "TinyMaix"},
+        {"latency_ms": "20", "model_file_path_local": ""},
+        {"latency_ms": "20", "model_file_path_local": "models/none.tflite"},
+        {"latency_ms": "20", "core": "RXv2"},
+        {"latency_ms": "20", "energy_uj": "3", "board": "NUCLEO-L4R5ZI-P"},
+    )
+    result = validate(path)
+    assert [one.reason for one in result.skipped] == [
+        "ran on an accelerator", "built with the FPU off", "precision float32, not int8", "no clock given",
+        "no runtime is known for stack 'TinyMaix'", "no model file named",
+        "model none.tflite not at hand, and not in model_operators.csv",
+    ]  # fmt: skip
+    assert [one.reason for one in result.unknown] == [
+        "latency: no latency evidence for tflm-cmsis-nn on core 'rxv2'",
+        "energy: NUCLEO-L4R5ZI-P is not in the catalogue",
+    ]
+    assert len(result.reasons()) == 9
+
+
+def test_a_model_whose_file_is_elsewhere_is_predicted_from_its_operators(folder, network):
+    rows = [
+        ["model_file", "index", "operator", "input", "weights", "output", "dtype", "stride", "padding", "dilation",
+         "depth_multiplier"],
+        ["stays.tflite", "0", "CONV_2D", "1x32x32x3", "8x3x3x3", "1x32x32x8", "INT8", "1x1", "SAME", "1x1", ""],
+    ]  # fmt: skip
+    (folder / "model_operators.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    path = write(folder, {"latency_ms": "5", "model_file_path_local": "x/stays.tflite"})
+    result = validate(path)
+    assert result.rows[0].row.model_name == "stays"
+    conv = read(Net((1, 32, 32, 3)).conv(8).to_bytes())
+    assert result.rows[0].predicted.value == pytest.approx(expected(conv.data).value, rel=1e-6)
+
+
+def test_models_of_another_folder(folder, tmp_path):
+    path = write(folder, {"latency_ms": "20", "model_file_path_local": "net.tflite"})
+    assert validate(path, models=folder / "models").groups[0].n == 1
+    with pytest.raises(DataError, match="no such folder; give the folder of the .tflite files"):
+        validate(path, models=tmp_path / "nowhere")
+
+
+def test_a_path_never_leaves_the_folders(folder):
+    (folder.parent / "secret.tflite").write_bytes(small_cnn())
+    for name in ("../../secret.tflite", str(folder / "models" / "net.tflite")):
+        rows, skipped = read_rows(write(folder, {"latency_ms": "1", "model_file_path_local": name}))
+        assert (rows, len(skipped)) == ((), 1)
+
+
+def test_a_damaged_model_is_skipped_with_its_reason(folder):
+    (folder / "models" / "net.tflite").write_bytes(b"junk")
+    _, skipped = read_rows(write(folder, {"latency_ms": "1"}))
+    assert skipped[0].reason.startswith("model net.tflite: not a .tflite file")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no column core, clock_mhz, stack, model_name; it has none"),
+        (b"core,stack\nCortex-M4,x\n", "no column clock_mhz, model_name; it has core, stack"),
+        (b"\xff\xfe\x00core", "cannot be read as CSV"),
+        (b"core,clock_mhz,stack,model_name\n", "no row can be compared; it has no rows"),
+        (b"core,clock_mhz,stack,model_name\nA,1,B,C\n", "no row can be compared; 1 × no runtime is known for"),
+    ],
+)
+def test_a_csv_that_says_nothing_is_bad_input(tmp_path, content, message, capsys):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        validate(path)
+    assert main(["validate", str(path)]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_csv_too_large_is_refused(tmp_path, monkeypatch):
+    from tinykit.validation import rows
+
+    monkeypatch.setattr(rows, "_MOST_BYTES", 3)
+    path = tmp_path / "big.csv"
+    path.write_text("core,stack\n")
+    with pytest.raises(DataError, match="more than 3 bytes; give a CSV of measured rows"):
+        read_rows(path)
+
+
+def test_a_missing_csv(tmp_path):
+    with pytest.raises(DataError, match="cannot be read as CSV"):
+        read_rows(tmp_path / "none.csv")
+
+
+def test_the_command_prints_the_table_and_json(folder, capsys):
+    path = write(folder, {"latency_ms": "20"}, {"latency_ms": "2", "stack": "TinyMaix"})
+    assert main(["validate", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "latency   cortex-m4  tflm-cmsis-nn" in out
+    assert "1 × no runtime is known for stack 'TinyMaix'" in out
+    assert main(["validate", str(path), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    wanted = {"core", "runtime", "n", "median_ape", "p90_ape", "coverage_80", "bias", "quantity"}
+    assert wanted <= set(document["groups"][0])
+    assert document["rows"][0]["predicted"]["basis"] == "modelled"
+
+
+def test_own_rows_shift_the_prediction_for_their_board_alone(folder, network):
+    before, elsewhere = expected(network), expected(network, board="nucleo-h743zi2")
+    path = write(folder, {"latency_ms": str(before.value * 1e3 * 1.25)})
+    result = calibrate(path, board("nucleo-l4r5zi"))
+    after = expected(network)
+    assert before.value < after.value < 1.25 * before.value
+    assert math.log(after.high / after.low) < math.log(before.high / before.low)
+    assert "by your own rows of 1 models (tinykit calibrate)" in after.source
+    assert expected(network, board="nucleo-h743zi2") == elsewhere
+    assert result.factors["tflm-cmsis-nn"][0] > 1
+    result.path.unlink()
+    assert expected(network) == before
+
+
+def test_more_models_shift_further_and_runs_of_one_count_once(folder, network):
+    value = expected(network).value * 1.25e3
+    other = expected(small_cnn()).value * 1.25e3
+    target = board("nucleo-l4r5zi")
+    once = calibrate(write(folder, {"latency_ms": value}), target).factors["tflm-cmsis-nn"]
+    again = calibrate(write(folder, *[{"latency_ms": value}] * 5), target).factors["tflm-cmsis-nn"]
+    both = {"latency_ms": other, "model_file_path_local": "models/other.tflite"}
+    two = calibrate(write(folder, {"latency_ms": value}, both), target).factors["tflm-cmsis-nn"]
+    assert again == once
+    assert two[1] == 2
+    assert once[0] < two[0] < 1.25
+
+
+def test_one_measured_energy_sharpens_the_power(folder):
+    target = board("nucleo-u575zi-q")
+    row = {"core": "Cortex-M33", "stack": "X-CUBE-AI v9.0", "clock_mhz": "160", "latency_ms": "10", "energy_uj": "150",
+           "supply_v": "1.8"}  # fmt: skip
+    calibrate(write(folder, row), target)
+    energy = predict_energy(0.020, target, clock_hz=160e6, supply_v=1.8)
+    assert energy.value == pytest.approx(300e-6)
+    assert "your own measured energy" in energy.source
+    assert energy.high / energy.low < 1.25
+
+
+def test_rows_of_another_core_are_left_out(folder):
+    path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "core": "Cortex-M7"}, {"total_ram_bytes": "1"})
+    result = calibrate(path, board("nucleo-l4r5zi"))
+    assert len(result.rows) == 1
+    assert [one.reason for one in result.skipped] == [
+        "measured on cortex-m7, nucleo-l4r5zi has cortex-m4", "no latency given",
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="no latency of cortex-m7 in it that nucleo-h743zi2 could be calibrated by"):
+        calibrate(write(folder, {"latency_ms": "20"}), board("nucleo-h743zi2"))
+    with pytest.raises(DataError, match="it has no rows"):
+        calibrate(write(folder), board("nucleo-l4r5zi"))
+
+
+def test_a_runtime_without_evidence_is_left_out(folder):
+    path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "stack": "ESP-NN"})
+    assert calibrate(path, board("nucleo-l4r5zi")).skipped[0].reason == "no latency evidence for esp-nn on cortex-m4"
+
+
+def test_the_calibrate_command(folder, network, capsys):
+    path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "stack": "TinyMaix"})
+    assert main(["calibrate", str(path), "--board", "nucleo-l4r5zi"]) == 0
+    out = capsys.readouterr().out
+    assert "nucleo-l4r5zi: 1 rows kept in" in out
+    assert "tflm-cmsis-nn: latency times" in out
+    assert "left out: 1" in out
+    assert main(["calibrate", str(path), "--board", "nucleo"]) == 2
+    assert main(["calibrate", str(folder / "none.csv"), "--board", "nucleo-l4r5zi"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rows = 3", "a row cannot be read"),
+        ("[[rows]]\nboard = 'x'", "a row cannot be read"),
+        ("rows = [", "not valid TOML"),
+    ],
+)
+def test_a_damaged_calibration_is_an_error_with_a_way_out(text, message):
+    path = calibration_path("nucleo-l4r5zi")
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(FactError, match=message):
+        read_own("nucleo-l4r5zi")
+
+
+def test_a_row_that_makes_no_sense_is_refused(folder):
+    result = calibrate(write(folder, {"latency_ms": "20"}), board("nucleo-l4r5zi"))
+    text = result.path.read_text().replace("latency_s = 0.02", "latency_s = -1.0")
+    result.path.write_text(text)
+    with pytest.raises(FactError, match="a row of 'net' makes no sense; calibrate again, or delete the file"):
+        expected(read(folder / "models" / "net.tflite").data)
+
+
+def test_a_board_id_names_a_file_and_nothing_else():
+    with pytest.raises(ParameterError, match="cannot name a file; use letters, digits and hyphens"):
+        calibration_path("../x")
+    assert read_own("../x") == ()
+
+
+# mcufit-bench on an ESP32: arena_used_bytes() of 22,780 bytes for the DS-CNN; on an nRF52840 with an older CMSIS-NN
+# 24,164. Both lie in the interval.
+def test_arenas_of_other_versions_lie_in_the_interval():
+    net = Net((1, 49, 10, 1)).conv(64, (10, 4), (2, 2))
+    for _ in range(4):
+        net = net.depthwise().conv(64, (1, 1))
+    kws = read(net.pool("AVERAGE", (25, 5), (25, 5)).flatten().dense(12, per_channel=False).softmax().to_bytes())
+    esp = predict_arena(kws, runtime="esp-nn", core="xtensa-lx6")
+    assert esp.low < 22_780 < esp.high
+    assert "8 to 120 B above it" in esp.used.source
+    nrf = predict_arena(kws)
+    assert nrf.low < nrf.value < 24_164 < nrf.high
+    with pytest.raises(UnknownRuntimeError, match="arena of esp-nn on xtensa-lx7 is unknown: no arena was published"):
+        predict_arena(kws, runtime="esp-nn", core="xtensa-lx7")
+    with pytest.raises(UnknownRuntimeError, match="its planner is not TFLM's"):
+        predict_arena(kws, runtime="x-cube-ai")

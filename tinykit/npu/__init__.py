@@ -1,0 +1,17 @@
+"""Arm Ethos-U through Arm's own compiler, Vela, in a child process: cycles, memory, and what stays on the CPU."""
+
+from tinykit.npu.compiling import ACCELERATORS, MEMORY_MODES, SYSTEM_CONFIGS, compile_for_npu
+from tinykit.npu.placing import accelerators_of, system_config_for
+from tinykit.npu.report import NpuLayer, NpuOperator, NpuReport
+
+__all__ = [
+    "ACCELERATORS",
+    "MEMORY_MODES",
+    "SYSTEM_CONFIGS",
+    "NpuLayer",
+    "NpuOperator",
+    "NpuReport",
+    "accelerators_of",
+    "compile_for_npu",
+    "system_config_for",
+]

@@ -1,0 +1,88 @@
+"""A model in a scenario, one call each: a whole workload, its clocks, edge or cloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinykit.boards import Board
+from tinykit.errors import UnknownFactError
+from tinykit.fit import FitReport, check_fit
+from tinykit.graph import ModelGraph
+from tinykit.offload import SENSORS, Offload, compare_offload
+from tinykit.power import ClockSweep, PowerBudget, budget_power, load, plan_workload, sweep_clocks
+from tinykit.quantity import Estimate, propagate
+
+
+def plan_design(
+    graph: ModelGraph,
+    board: Board | str,
+    *,
+    period_s: float,
+    battery: str | None = None,
+    sense_s: float = 0.0,
+    sensor: str = "accelerometer",
+    gate_rate: float = 1.0,
+    send: tuple[str, float] | None = None,
+    led: bool = False,
+) -> PowerBudget:
+    """Budget of a model with its sensor, a gate, a radio and an LED on a board.
+
+    Parameters
+    ----------
+    sense_s : time the sensor fills its buffer, the MCU in STOP [s]. sensor : id of a load.
+    gate_rate : fraction of the periods in which the network runs. send : radio and payload [byte] after it.
+
+    Raises
+    ------
+    UnknownFactError : the latency on the board is unknown. ParameterError : a value out of range.
+    """
+    fit, latency = _timed(graph, board)
+    loads = [*([load(sensor, during=["sense"])] if sense_s else []), *([load("led")] if led else [])]
+    work = plan_workload(
+        fit.board,
+        latency,
+        sense_s=sense_s or None,
+        sense_at="stop",
+        gate_rate=gate_rate,
+        send=send,
+        loads=loads,
+    )
+    return budget_power(fit.board, work, period_s=period_s, battery=battery, clock_hz=fit.clock_hz)
+
+
+def sweep_design(graph: ModelGraph, board: Board | str, *, period_s: float) -> ClockSweep:
+    """Mean power of a model once a period [s] over the clocks of a board.
+
+    Raises
+    ------
+    UnknownFactError : latency, clock or current are unknown. ParameterError : no clock meets the period.
+    """
+    fit, latency = _timed(graph, board)
+    clock = fit.clock_hz or 0.0
+    cycles = propagate(lambda t: t * clock, latency, unit="cycle", source=f"latency times clock; {latency.source}")
+    return sweep_clocks(fit.board, cycles, period_s)
+
+
+def weigh_design(
+    graph: ModelGraph, board: Board | str, *, sensor: str, radio: str, period_s: float, **more: Any
+) -> Offload:
+    """A model on a board against sending the raw data of a sensor of `tinykit.offload.SENSORS`.
+
+    Parameters
+    ----------
+    more : as in `compare_offload`.
+
+    Raises
+    ------
+    UnknownFactError : the latency is unknown. ParameterError : a value out of range.
+    """
+    fit, latency = _timed(graph, board)
+    setting = {"clock_hz": fit.clock_hz, **more.pop("setting", {})}
+    return compare_offload(fit.board, latency, SENSORS[sensor], radio, period_s=period_s, setting=setting, **more)
+
+
+def _timed(graph: ModelGraph, board: Board | str) -> tuple[FitReport, Estimate]:
+    fit = check_fit(graph, board)
+    if fit.latency_s is None:
+        raise UnknownFactError(f"the latency on board {fit.board.id!r} is unknown: there is no budget; take another")
+    return fit, fit.latency_s

@@ -1,0 +1,19 @@
+"""Measured current traces: read in bounded memory, split into plateaus, held against a budget."""
+
+from __future__ import annotations
+
+from tinykit.trace.compare import Comparison, calibrate_board, compare_trace
+from tinykit.trace.plateaus import Trace, read_trace
+from tinykit.trace.reading import FORMATS, Layout, find_layout, read_chunks
+
+__all__ = [
+    "FORMATS",
+    "Comparison",
+    "Layout",
+    "Trace",
+    "calibrate_board",
+    "compare_trace",
+    "find_layout",
+    "read_chunks",
+    "read_trace",
+]
