@@ -15,9 +15,17 @@ import pytest
 
 from tests.models import Net, hybrid, residual, schema, small_cnn
 from tinykit import runtime
+from tinykit.codegen.names import to_comment, to_identifier
 from tinykit.datasets.scoring import Accuracy
-from tinykit.deploy import OPERATORS, TARGETS, add_method, deploy, deploy_tflm, make_golden_vectors
-from tinykit.deploy.names import to_comment, to_identifier
+from tinykit.deploy import (
+    OPERATORS,
+    TARGETS,
+    add_method,
+    deploy,
+    deploy_tflm,
+    make_golden_vectors,
+    read_self_test_log,
+)
 from tinykit.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.quantity import Estimate
 
@@ -76,6 +84,8 @@ class TestFirmware:
         code, said = start(program, tmp_path, runtime.run(export[1], inputs).tobytes(), self.TENSORS)
         assert (code, said.splitlines()[-1]) == (0, "PASS: golden vectors are equal")
         assert "arena: 123 of 2736 bytes in use" in said
+        log = read_self_test_log(said, model_sha256=export[0].sha256)
+        assert (log.equal, len(log.vectors), log.target, log.arena_bytes) == (True, 5, "tflm", 123)
         assert (tmp_path / "received").read_bytes() == inputs.tobytes()
 
     def test_self_test_fails_on_one_wrong_byte(self, export, program, samples, tmp_path):
@@ -209,7 +219,7 @@ class TestContents:
         listed = json.loads((export[0].folder / "deployment.json").read_text())
         assert sorted([*listed["files"], "deployment.json"]) == list(export[0].files)
         assert listed["model_sha256"] == export[0].sha256
-        assert "17 files for tflm" in str(export[0])
+        assert "18 files for tflm" in str(export[0])
 
     def test_name_comes_from_the_file(self, tmp_path):
         path = tmp_path / "Gesture v2.tflite"
@@ -255,9 +265,13 @@ class TestRefusals:
             deploy_tflm(self.MODEL, tmp_path / "out", arena=900, margin=margin)
 
     def test_target(self, tmp_path):
-        with pytest.raises(ParameterError, match="target 'stm32cubeai' is not there yet; allowed: tflm"):
+        with pytest.raises(ParameterError, match="target 'stm32cubeai' is not there yet; allowed: tflm, c"):
             deploy(self.MODEL, tmp_path / "out", target="stm32cubeai", arena=900)
-        assert TARGETS == ("tflm",)
+        assert TARGETS == ("tflm", "c")
+
+    def test_tflm_without_an_arena(self, tmp_path):
+        with pytest.raises(ParameterError, match="target 'tflm' needs an arena; pass what predict_arena says"):
+            deploy(self.MODEL, tmp_path / "out")
 
     @pytest.mark.parametrize("model", [Net((1, 8)).unary("GELU").to_bytes(), hybrid(), b"nothing", b""])
     def test_models_that_cannot_run_leave_nothing_behind(self, model, tmp_path):

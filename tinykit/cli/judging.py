@@ -42,7 +42,7 @@ def fit(options: Options) -> int:
 
 def budget(options: Options) -> int:
     """`tinykit budget`."""
-    target = _one_board(options)
+    target = one_board(options)
     graph = open_model(options.model, options.representative)
     latency = _latency(graph, target, options)
     plan = budget_power(
@@ -121,7 +121,13 @@ def _choose_boards(options: Options) -> tuple[Board, ...]:
     return boards() if options.board == "all" else (board(options.board),)
 
 
-def _one_board(options: Options) -> Board:
+def one_board(options: Options) -> Board:
+    """The board of a command that needs exactly one.
+
+    Raises
+    ------
+    ParameterError : none was named. UnknownBoardError, FactError : it is not there.
+    """
     if options.board_file:
         return read_board(options.board_file)
     if not options.board:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinykit.cli import checking, judging, looking, making
+from tinykit.cli import checking, judging, looking, making, running
 from tinykit.cli.models import Command
 from tinykit.cli.text import printable
 from tinykit.errors import TinykitError
@@ -48,6 +48,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _add_model_commands(actions)
     _add_judging_commands(actions)
     _add_measured_commands(actions)
+    _add_run(actions)
     design = _add(actions, "design", making.run_design, "the whole chain, from data to a report")
     design.add_argument("--task", metavar="ID", default="watch-exercises", help="dataset (default: watch-exercises)")
     design.add_argument("--board", metavar="ID", default="nucleo-l4r5zi", help="board to design for")
@@ -100,6 +101,15 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     plan.add_argument("--out", metavar="FILE", required=True, help="the model with its plan")
     plan.add_argument("--core", metavar="NAME", default="cortex-m4", help="core to plan for (default: cortex-m4)")
     plan.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
+
+
+def _add_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = _add_model(actions, "run", running.run_model, "compile and run on the virtual board, checked against TFLM")
+    run.add_argument("--board", metavar="ID", help="catalogue id")
+    _setting(run)
+    run.add_argument("--kernels", metavar="SET", help="cmsis-nn (default) or portable")
+    run.add_argument("--compiler", metavar="NAME", help="gcc or zig (default: gcc where it is installed)")
+    run.add_argument("--samples", metavar="N", type=int, default=10, help="inputs made up for the check (default 10)")
 
 
 def _add(

@@ -1,4 +1,4 @@
-"""Hand-over to firmware: a folder that a TFLM project of any ecosystem builds."""
+"""Hand-over to firmware: a folder that a TFLM project of any ecosystem builds, or standalone C."""
 
 from __future__ import annotations
 
@@ -7,15 +7,32 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from tinykit.datasets import Accuracy, Normalisation
+from tinykit.deploy.c import deploy_c
+from tinykit.deploy.deployment import Deployment
+from tinykit.deploy.golden import make_golden_vectors
 from tinykit.deploy.operators import OPERATORS, add_method
-from tinykit.deploy.tflm import MARGIN, Deployment, deploy_tflm, make_golden_vectors
+from tinykit.deploy.self_test import SelfTestLog, VectorResult, read_self_test_log
+from tinykit.deploy.tflm import MARGIN, deploy_tflm
 from tinykit.errors import ParameterError
 from tinykit.graph import ModelGraph
 from tinykit.quantity import Estimate
 
-__all__ = ["MARGIN", "OPERATORS", "TARGETS", "Deployment", "add_method", "deploy", "deploy_tflm", "make_golden_vectors"]
+__all__ = [
+    "MARGIN",
+    "OPERATORS",
+    "TARGETS",
+    "Deployment",
+    "SelfTestLog",
+    "VectorResult",
+    "add_method",
+    "deploy",
+    "deploy_c",
+    "deploy_tflm",
+    "make_golden_vectors",
+    "read_self_test_log",
+]
 
-TARGETS = ("tflm",)
+TARGETS = ("tflm", "c")
 
 
 def deploy(
@@ -23,20 +40,31 @@ def deploy(
     folder: str | Path,
     *,
     target: str = "tflm",
-    arena: int | Estimate,
+    arena: int | Estimate | None = None,
+    kernels: str = "portable",
     accuracy: Accuracy | None = None,
     name: str = "",
     samples: ArrayLike | None = None,
     normalisation: Normalisation | None = None,
 ) -> Deployment:
-    """Write a model for a target; arguments and errors as `deploy_tflm`.
+    """Write a model for a target; arguments and errors as `deploy_tflm` and `deploy_c`.
+
+    Parameters
+    ----------
+    arena : for "tflm" only, which needs it; a C program's arena is its own and of fixed size.
+    kernels : for "c" only: "portable" or "cmsis-nn".
+    normalisation : for "tflm" only: a C program takes the tensor as it is.
 
     Raises
     ------
-    ParameterError : the target is not one of `TARGETS`.
+    ParameterError : the target is not one of `TARGETS`, or "tflm" without an arena.
     """
     if target not in TARGETS:
         raise ParameterError(f"target {target!r} is not there yet; allowed: {', '.join(TARGETS)}")
+    if target == "c":
+        return deploy_c(model, folder, kernels=kernels, accuracy=accuracy, name=name, samples=samples)
+    if arena is None:
+        raise ParameterError("target 'tflm' needs an arena; pass what predict_arena says the model needs")
     return deploy_tflm(
         model, folder, arena=arena, accuracy=accuracy, name=name, samples=samples, normalisation=normalisation
     )

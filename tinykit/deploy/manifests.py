@@ -45,6 +45,7 @@ follow each ecosystem's documentation; they have not been built inside those eco
 - `src/model.h`: `SetUp()`, `Input()`, `Invoke()`, `Output()`, `SelfTest()`, in namespace `$name`.
 - `src/model_data.cpp`: the model, aligned to 16 bytes, constant, for flash.
 - `src/golden_vectors.h`: inputs and the outputs that must come back.
+- `src/cycle_counter.h`: the core's cycle counter, where it has one.
 - `main/main.cpp`: sets the model up, runs the self-test, prints PASS or FAIL.
 - `deployment.json`: hashes of everything here.
 
@@ -72,7 +73,8 @@ CMake fetches `raspberrypi/pico-tflmicro`.
 
 ## Check on the device
 
-1. Run `main.cpp` and read `PASS`. On `FAIL`, compare kernels and TFLM version first.
+1. Run `main.cpp` and read `PASS`. On `FAIL`, compare kernels and TFLM version first. Keep the log: its lines
+   `TINYKIT selftest v1` hold equality and cycles, and `tinykit.deploy.read_self_test_log` reads them.
 2. Compare `ArenaUsedBytes()` with `kArenaBytes`: the prediction is for a 32-bit core, and scratch buffers differ by
    core. If `SetUp()` fails, raise `kArenaBytes` in `src/model.h` by a few KiB.
 3. Normalise raw samples with the constants in `src/model.h`, then quantise as the model was trained:

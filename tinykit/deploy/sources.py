@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.datasets import Normalisation
+from tinykit.deploy.cycle_counter import CYCLE_COUNTER_H
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Contents:
     Parameters
     ----------
     name : C++ identifier, the namespace of everything.
+    sha256 : of the model.
     about : lines for the header comments, already safe.
     model : flatbuffer bytes.
     methods : `Add…` calls of the resolver.
@@ -27,6 +29,7 @@ class Contents:
     """
 
     name: str
+    sha256: str
     about: tuple[str, ...]
     model: bytes = field(repr=False)
     methods: tuple[str, ...]
@@ -42,6 +45,7 @@ def write_sources(contents: Contents) -> dict[str, str]:
     golden, total = contents.golden_inputs, len(contents.golden_inputs)
     values = {
         "name": contents.name,
+        "sha12": contents.sha256[:12],
         "about": "\n".join(f"// {line}" for line in contents.about),
         "guard": f"TINYKIT_{contents.name.upper()}",
         "model_bytes": str(len(contents.model)),
@@ -57,7 +61,8 @@ def write_sources(contents: Contents) -> dict[str, str]:
         "outputs": _rows(contents.golden_outputs),
         "normalisation": _normalise(contents.normalisation),
     }
-    return {path: Template(text.lstrip("\n")).substitute(values) for path, text in _TEMPLATES.items()}
+    files = {path: Template(text.lstrip("\n")).substitute(values) for path, text in _TEMPLATES.items()}
+    return files | {"src/cycle_counter.h": CYCLE_COUNTER_H}
 
 
 def _bytes(data: NDArray[np.uint8], indent: str = "    ") -> str:
@@ -155,6 +160,7 @@ $about
 #include <math.h>
 #include <string.h>
 
+#include "cycle_counter.h"
 #include "golden_vectors.h"
 #include "model_data.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
@@ -167,6 +173,7 @@ namespace {
 
 alignas(16) uint8_t arena[kArenaBytes];
 tflite::MicroInterpreter* interpreter = nullptr;
+uint32_t cycles = 0;  // of the last Invoke() of the self-test
 
 using Resolver = tflite::MicroMutableOpResolver<$count>;
 
@@ -201,7 +208,10 @@ bool RunsAsGolden(size_t vector) {
     memcpy(tensor->data.raw, kGoldenInputs[vector] + offset, tensor->bytes);
     offset += tensor->bytes;
   }
-  if (Invoke() != kTfLiteOk) {
+  const uint32_t start = tinykit_cycles();
+  const TfLiteStatus status = Invoke();
+  cycles = tinykit_cycles() - start;
+  if (status != kTfLiteOk) {
     return false;
   }
   offset = 0;
@@ -213,6 +223,22 @@ bool RunsAsGolden(size_t vector) {
     offset += tensor->bytes;
   }
   return true;
+}
+
+// The lines a log reader takes up; see "Check on the device" in the README.
+void Report(size_t vector, bool equal) {
+  if (cycles != 0) {
+    MicroPrintf("TINYKIT selftest v1 model=$sha12 vector=%d equal=%d cycles=%u", static_cast<int>(vector),
+                static_cast<int>(equal), static_cast<unsigned>(cycles));
+  } else {
+    MicroPrintf("TINYKIT selftest v1 model=$sha12 vector=%d equal=%d", static_cast<int>(vector),
+                static_cast<int>(equal));
+  }
+}
+
+void ReportStart() {
+  MicroPrintf("TINYKIT selftest v1 model=$sha12 target=tflm vectors=%d arena=%d clock_hz=%d",
+              static_cast<int>(kGoldenVectors), static_cast<int>(ArenaUsedBytes()), TINYKIT_CLOCK_HZ);
 }
 
 }  // namespace
@@ -244,9 +270,15 @@ int SelfTest() {
     return -1;
   }
   int failed = 0;
+  tinykit_start_cycles();
+  ReportStart();
   for (size_t vector = 0; vector < kGoldenVectors; ++vector) {
-    failed += RunsAsGolden(vector) ? 0 : 1;
+    cycles = 0;
+    const bool equal = RunsAsGolden(vector);
+    failed += equal ? 0 : 1;
+    Report(vector, equal);
   }
+  MicroPrintf("TINYKIT selftest v1 model=$sha12 failed=%d", failed);
   return failed;
 }
 

@@ -56,7 +56,7 @@ class Operator:
     inputs, outputs : tensor indices, -1 for an input left out.
     macs : multiply-accumulates of one invocation (1 MAC = 2 ops).
     stride, dilation, filter : (height, width); filter of pools only.
-    padding, activation, depth_multiplier, axis : options, "" or 0 where the operator has none.
+    padding, activation, depth_multiplier, axis, beta : options, "" or 0 where the operator has none.
     """
 
     index: int
@@ -72,6 +72,7 @@ class Operator:
     activation: str = ""
     depth_multiplier: int = 0
     axis: int = 0
+    beta: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

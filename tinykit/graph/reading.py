@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 from pathlib import Path
 
 from tinykit.errors import ModelError
@@ -215,6 +216,7 @@ def _read_operator(
         activation=_name_of(schema.ACTIVATIONS, options.get("activation")),
         depth_multiplier=options.get("depth_multiplier", 0),
         axis=options.get("axis", 0),
+        beta=_to_float(options.get("beta", 0)),
     )
 
 
@@ -241,6 +243,11 @@ def _read_options(name: str, table: Table | None) -> dict[str, int]:
         default = 1 if option.startswith("dilation") else 0
         options[option] = table.number(slot, layout, default) if table else default
     return options
+
+
+def _to_float(bits: int) -> float:
+    """A 32-bit float that was read as an integer."""
+    return float(struct.unpack("<f", struct.pack("<i", bits))[0])
 
 
 def _name_of(names: tuple[str, ...], code: int | None) -> str:
