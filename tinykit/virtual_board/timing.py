@@ -28,7 +28,7 @@ class Factor:
 
 
 _M4 = (
-    "measured/model 1.195, 1.195, 1.217 and 1.29 on NUCLEO-L4R5ZI for the submitted programs (MLPerf Tiny v1, microTVM + "
+    "measured/model 1.195, 1.195, 1.217 and 1.29 on NUCLEO-L4R5ZI for the submitted programs (MLPerf Tiny, microTVM + "
     "CMSIS-NN), 1.22 to 1.35 for the kit's own export of the same networks"
 )
 _FACTORS = {
@@ -43,12 +43,12 @@ _FACTORS = {
     ),
     "cortex-m7": Factor(
         0.95, 0.60, 1.60,
-        "timing unvalidated: the dual-issue Cortex-M7 is not modelled; TFLM + CMSIS-NN of unknown build on Arduino Giga R1 "
+        "timing unvalidated: the dual-issue Cortex-M7 is not modelled; TFLM + CMSIS-NN, build unknown, on Giga R1 "
         "took 0.83, 0.84 and 1.26 times the model's cycles",
     ),
     "cortex-m55": Factor(
         0.90, 0.50, 1.80,
-        "timing unvalidated: dual-beat MVE is not modelled, its instructions count one cycle each; TFLM on Apollo510 took "
+        "timing unvalidated: dual-beat MVE is not modelled, it counts 1 cycle each; TFLM on Apollo510 took "
         "0.77 times the model's cycles for one network",
     ),
 }  # fmt: skip
