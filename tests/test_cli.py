@@ -329,7 +329,13 @@ class TestDeploy:
         assert "holds thesis.txt" in refused("deploy", model, "--out", tmp_path / "mine")
         assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
-    @pytest.mark.parametrize("target", ["c", "stm32cubeai", "tflmm"])
+    def test_standalone_c_on_either_kernel_set(self, model, tmp_path, capsys):
+        for kernels in ("portable", "cmsis-nn"):
+            target = tmp_path / kernels
+            assert main(["deploy", str(model), "--target", "c", "--kernels", kernels, "--out", str(target)]) == 0
+            assert list(target.rglob("model.c")), capsys.readouterr().out
+
+    @pytest.mark.parametrize("target", ["stm32cubeai", "tflmm"])
     def test_targets_still_to_come(self, refused, model, tmp_path, target):
         said = refused("deploy", model, "--target", target, "--out", tmp_path / "fw")
         assert f"target '{target}' is not there yet; allowed: tflm" in said

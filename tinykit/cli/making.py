@@ -22,11 +22,12 @@ def deploy(options: Options) -> int:
     if options.target not in TARGETS:
         raise ParameterError(
             f"target {options.target!r} is not there yet; allowed: {', '.join(TARGETS)}; "
-            "c comes with the virtual board, hand-over to STM32Cube.AI, Edge Impulse and ONNX Runtime after it"
+            "hand-over to STM32Cube.AI, Edge Impulse and ONNX Runtime comes later"
         )
     graph = open_model(options.model, options.representative)
     needed = predict_arena(graph, runtime="tflm-cmsis-nn", core="cortex-m55")
-    done = write_deployment(graph, options.out, target=options.target, arena=max(needed.to_start, int(needed.high)))
+    arena = max(needed.to_start, int(needed.high))
+    done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
     say(str(done), *(f"  {name}" for name in done.files))
     return 0
 

@@ -124,4 +124,4 @@ OPTION_SLOTS: dict[str, dict[str, int]] = {
     "CONCATENATION": {"axis": 0, "activation": 1},
     "SOFTMAX": {"beta": 0},
 }  # fmt: skip
-"""Which slot of an operator's options holds what; 8-bit for padding and activation, else 32-bit (beta holds a float)."""
+"""Which slot of an operator's options holds what; 8-bit for padding and activation, else 32-bit (beta: a float)."""
