@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tinykit.panels.arena import ArenaPanel
+from tinykit.panels.board_run import BoardRunPanel
 from tinykit.panels.clocks import ClockPanel
 from tinykit.panels.cloud import CloudPanel
 from tinykit.panels.design import DesignPanel
@@ -19,6 +20,7 @@ from tinykit.panels.timeline import TimelinePanel
 
 __all__ = [
     "ArenaPanel",
+    "BoardRunPanel",
     "ClockPanel",
     "CloudPanel",
     "DesignPanel",

@@ -6,6 +6,7 @@ from tinykit.plots.accelerated import plot_npu
 from tinykit.plots.arena import plot_arena, plot_operators
 from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado
 from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
+from tinykit.plots.instructions import plot_instructions
 from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
 from tinykit.plots.previews import plot_channels, plot_grid, plot_pruning, plot_storage, plot_window
@@ -28,6 +29,7 @@ __all__ = [
     "plot_grid",
     "plot_heat",
     "plot_history",
+    "plot_instructions",
     "plot_junction",
     "plot_life",
     "plot_lines",
