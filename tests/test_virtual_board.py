@@ -242,6 +242,14 @@ def test_a_stack_that_is_too_small_faults_below_its_base(graph):
     assert "stack overflow: 64 bytes" in found.fault.text
 
 
+def test_less_memory_than_the_stack_asks_for_faults_at_its_top(graph):
+    found = run(graph, M4, sample_inputs(graph, 1), "portable", compiler="zig", ram_bytes=2048)
+    assert found.fault is not None
+    assert (found.fault.kind, found.equal) == ("write", False)
+    assert "where this board has no memory for it" in found.fault.text
+
+
+
 @pytest.mark.parametrize(("limits", "kind"), [(Limits(instructions=1000), "instructions"), (Limits(seconds=1), "time")])
 def test_a_program_that_does_not_end_is_stopped(limits, kind, graph, monkeypatch):
     tamper(monkeypatch, r"(int model_op_01_\w+\(void\)\n\{)", r"\1\n    for (volatile int turn = 0;;) { turn++; }")

@@ -70,7 +70,8 @@ class Unicorn:
         """Boot, run every sample, and report outputs, stack, counts and the fault, if there was one."""
         request, engine = self.request, self.engine
         base, top = request["stack"]
-        engine.mem_write(base, PAINT * (top - base))
+        there = min([top, *(start + size for start, size, _ in request["memory"] if start <= base < start + size)])
+        engine.mem_write(base, PAINT * (there - base))
         outputs: list[bytes] = []
         statuses: list[int] = []
         try:
@@ -80,7 +81,7 @@ class Unicorn:
             self._run_samples(outputs, statuses)
         except StopError:
             self.fault["sample"] = len(statuses)
-        painted = bytes(engine.mem_read(base, top - base))
+        painted = bytes(engine.mem_read(base, there - base))
         unused = len(painted) - len(painted.lstrip(PAINT))
         return {
             "outputs": base64.b64encode(b"".join(outputs)).decode(), "statuses": statuses, "fault": self.fault or None,
