@@ -12,8 +12,10 @@ from tests.models import small_cnn
 from tinykit.boards import board
 from tinykit.compress import Fit, Recipe
 from tinykit.datasets import Dataset, Normalisation, Split
-from tinykit.design import DesignGoal, run, write_checkpoints
+from tinykit.design import DesignGoal, keep_measurement, run, write_checkpoints
+from tinykit.design.proof import prove_on_board
 from tinykit.errors import (
+    DataError,
     OutputError,
     ParameterError,
     UnknownBatteryError,
@@ -149,6 +151,41 @@ def test_the_report_is_one_page_that_loads_nothing_and_tells_each_figure(finishe
         assert f"{variant.accuracy.fraction:.3f}" in page
     assert outcome.chosen.graph.sha256 in page
     assert all(report.board.id in page for report in outcome.fits)
+
+
+def test_the_deployed_model_is_proven_on_the_virtual_board(finished):
+    outcome, _, folder, _ = finished
+    assert not isinstance(outcome.proof, str), outcome.proof
+    assert outcome.proof.equal
+    page = (folder / "report.html").read_text()
+    assert "outputs equal to TFLM, byte for byte" in page
+    assert all(str(value) in page for value in outcome.proof.proof().values())
+    kept = open_record(folder).stages["verdict"].results["proof"]
+    assert kept["model_sha256"] == outcome.chosen.graph.sha256
+
+
+def test_a_board_that_cannot_be_emulated_is_said_in_words(finished):
+    outcome, _, _, _ = finished
+    told = prove_on_board(outcome.chosen.graph, tiny_task().test, board("esp32-s3-devkitc-1"))
+    assert isinstance(told, str)
+    assert "xtensa-lx7" in told
+
+
+def test_what_a_real_board_said_enters_the_record_as_measured(finished):
+    outcome, _, folder, _ = finished
+    digits = outcome.chosen.graph.sha256[:12]
+    lines = [
+        f"TINYKIT selftest v1 model={digits} target=c kernels=portable vectors=1 arena=2432 clock_hz=80000000",
+        f"TINYKIT selftest v1 model={digits} vector=0 equal=1 cycles=800000",
+        f"TINYKIT selftest v1 model={digits} failed=0",
+    ]
+    record = keep_measurement(open_record(folder), "\n".join(lines))
+    results = open_record(folder).stages["measured"].results
+    assert record.stages["measured"].parent == "int8"
+    assert (results["equal"], results["latency_s"]["basis"]) == (True, "measured")
+    assert results["latency_s"]["value"] == pytest.approx(0.01, rel=1e-9)
+    with pytest.raises(DataError, match="the board ran model 000000000000"):
+        keep_measurement(record, "\n".join(lines).replace(digits, "0" * 12))
 
 
 def test_the_summary_names_every_variant_the_verdict_and_the_life(finished):

@@ -13,6 +13,7 @@ from tinykit.power import PowerBudget
 from tinykit.recommend import Variant
 from tinykit.record import DesignRecord
 from tinykit.thermal import ThermalReport
+from tinykit.virtual_board import BoardRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class DesignOutcome:
     fit, fits : on the goal's board, and on every board of the catalogue.
     budget, heat : power and temperature on the goal's board.
     firmware : the files for TFLM.
+    proof : the deployed model run on the virtual board, or in words why it was not.
     """
 
     goal: DesignGoal
@@ -40,6 +42,7 @@ class DesignOutcome:
     budget: PowerBudget
     heat: ThermalReport
     firmware: Deployment
+    proof: BoardRun | str
 
     @property
     def chosen(self) -> Variant:
@@ -59,6 +62,7 @@ class DesignOutcome:
             f"latency {self.fit.latency_s}, energy per inference {self.fit.energy_per_inference_j}",
             f"one inference every {self.goal.period_s:g} s from a {self.goal.battery}: {life}",
             f"junction {self.heat.t_junction_c} at {self.heat.ambient_c:g} °C ambient: {self.heat.verdict}",
+            f"virtual board: {self.proof}",
             *(f"- {finding}" for finding in self.budget.findings),
             f"written to {self.folder}",
         )

@@ -15,6 +15,7 @@ from tinykit.deploy import Deployment, deploy
 from tinykit.design.chain import Chain
 from tinykit.design.goal import DesignGoal
 from tinykit.design.outcome import DesignOutcome
+from tinykit.design.proof import prove_on_board
 from tinykit.errors import OutputError, UnknownRuntimeError
 from tinykit.fit import check_fit_all
 from tinykit.graph import read
@@ -61,13 +62,13 @@ def run(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe = RECIP
         chosen.graph, target, period_s=goal.period_s, battery=goal.battery, ambient_c=goal.ambient_c
     )
     budget, heat = _take_budget(outlook)
-    progress("writing firmware files and report")
+    progress("writing firmware files, running the model on the virtual board, writing the report")
     cost = paired_difference(variants[0].predicted, chosen.predicted, data.test.y, data.test.recordings)
-    firmware = _write_firmware(folder, chosen, data)
-    card = read_card(goal.task)
     outcome = DesignOutcome(
-        goal, folder, record, card, variants, cost, outlook.fit, fits=fits, budget=budget, heat=heat, firmware=firmware
-    )
+        goal, folder, record, read_card(goal.task), variants, cost, outlook.fit, fits=fits, budget=budget, heat=heat,
+        firmware=_write_firmware(folder, chosen, data),
+        proof=prove_on_board(chosen.graph, data.test, target),
+    )  # fmt: skip
     outcome = replace(outcome, record=_record_results(outcome))
     write_atomically(folder / "report.html", render_report(outcome).encode())
     return outcome
@@ -134,6 +135,7 @@ def _record_results(outcome: DesignOutcome) -> DesignRecord:
         "fit": _without_none(outcome.fit.to_json()),
         "budget": _without_none(outcome.budget.to_json()),
         "heat": _without_none(outcome.heat.to_json()),
+        "proof": outcome.proof if isinstance(outcome.proof, str) else _without_none(outcome.proof.proof()),
     }
     return record.with_stage(Stage("verdict", parent=outcome.chosen.name, recipe=target, results=found))
 
