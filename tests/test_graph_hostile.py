@@ -262,6 +262,7 @@ class TestNames:
             budget=outlook.budget,
             heat=outlook.heat,
             firmware=SimpleNamespace(files=(), arena_bytes=1024, golden_vectors=0),
+            proof=SCRIPT,
         )
 
 
