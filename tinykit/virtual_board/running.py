@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.boards import Board
-from tinykit.boards import board as find_board
+from tinykit.boards import Board, find_board
 from tinykit.codegen import CExport, export_c
 from tinykit.errors import ParameterError
 from tinykit.graph import ModelGraph
@@ -70,7 +69,7 @@ def run(
     EngineError : compiler, emulator or interpreter failed or took too long.
     """
     _check_sizes(ram_bytes, stack_bytes, clock_hz)
-    target_board = find_board(board) if isinstance(board, str) else board
+    target_board = find_board(board)
     chosen = engine_of(target_of(target_board), engine)
     if chosen == "qemu" and ram_bytes is not None:
         raise ParameterError("ram_bytes needs engine 'unicorn': QEMU's machines have the memory they have")
