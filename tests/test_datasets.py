@@ -12,8 +12,9 @@ import pytest
 from tinykit import datasets
 from tinykit.datasets import Dataset, Normalisation, Split
 from tinykit.datasets.packages import find_packaged_file, read_verified
+from tinykit.datasets.vowels import parse_utterances
 from tinykit.datasets.watch import SHA256, SUBJECTS
-from tinykit.datasets.windows import cut_windows, deal_groups
+from tinykit.datasets.windows import cut_windows, deal_classes, deal_groups
 from tinykit.errors import DataError, FactError, MissingPackageError, ParameterError, UnknownTaskError
 
 
@@ -76,6 +77,73 @@ def test_digits_are_stratified(digits: Dataset) -> None:
         assert len(set(np.bincount(split.y).tolist())) == 1
 
 
+@pytest.fixture(scope="module")
+def vowels() -> Dataset:
+    return datasets.load("vowels")
+
+
+@pytest.fixture(scope="module")
+def faces() -> Dataset:
+    return datasets.load("faces")
+
+
+def test_vowels_keep_the_published_split(vowels: Dataset) -> None:
+    """Counts of the study: 30 training utterances a speaker; 31, 35, 88, 44, 29, 24, 40, 50, 29 in the test."""
+    assert vowels.input_shape == (29, 12, 1)
+    assert [len(split) for split in vowels.splits.values()] == [225, 45, 370]
+    held = np.bincount(vowels.train.y) + np.bincount(vowels.validation.y)
+    np.testing.assert_array_equal(held, np.full(9, 30))
+    np.testing.assert_array_equal(np.bincount(vowels.test.y), [31, 35, 88, 44, 29, 24, 40, 50, 29])
+
+
+def test_vowels_are_normalised_by_coefficient_and_filled_up_behind(vowels: Dataset) -> None:
+    spoken = [vowels.normalisation.undo(one) for one in vowels.train.x]
+    frames = np.concatenate([one[np.abs(one).max((1, 2)) > 1e-5, :, 0] for one in spoken])
+    assert frames.mean(0) == pytest.approx(0, abs=1e-3)
+    assert frames.std(0) == pytest.approx(1, rel=1e-3)
+    lengths = [int((np.abs(one).max((1, 2)) > 1e-5).sum()) for one in spoken]
+    assert 7 <= min(lengths) < max(lengths) <= 29
+    for one, length in zip(spoken, lengths, strict=True):
+        assert one[length:] == pytest.approx(0, abs=1e-6)
+
+
+def test_an_utterance_is_read_column_by_column() -> None:
+    columns = [f"{index},{index + 0.5}" for index in range(12)]
+    series, labels = parse_utterances("# talk\n@data\n" + ":".join([*columns, "9"]) + "\n")
+    assert labels.tolist() == [8]
+    np.testing.assert_array_equal(series[0], [np.arange(12), np.arange(12) + 0.5])
+
+
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ("1,2:3,4:1", r"utterance 1 is \(2, 2\) of speaker 1; expected 12 a frame"),
+        (":".join([*["1,2"] * 12, "10"]), "of speaker 10; expected 12"),
+        (":".join([*["1,2"] * 11, "1,x", "1"]), "utterance 1 cannot be read .*reinstall aeon"),
+        (":".join([*["1,2"] * 11, "1", "1"]), "utterance 1 cannot be read .*reinstall aeon"),
+    ],
+)
+def test_an_utterance_that_is_none_is_named(line: str, match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        parse_utterances(f"@data\n{line}")
+
+
+def test_faces_are_half_of_each_split_and_brighter_in_the_middle(faces: Dataset) -> None:
+    assert faces.input_shape == (25, 25, 1)
+    assert [np.bincount(split.y).tolist() for split in faces.splits.values()] == [[50, 50], [10, 10], [40, 40]]
+    middle = [faces.train.x[faces.train.y == label].mean(0)[10:18, 10:15].mean() for label in (0, 1)]
+    assert middle[1] > middle[0]  # a nose and two cheeks, if the labels are the right way round
+
+
+def test_classes_are_dealt_evenly_by_a_seed() -> None:
+    y = np.repeat([0, 1], 10)
+    rows = deal_classes(y, (5, 2, 3), seed=1)
+    assert [np.bincount(y[part]).tolist() for part in rows] == [[5, 5], [2, 2], [3, 3]]
+    assert sorted(np.concatenate(rows)) == list(range(20))
+    np.testing.assert_array_equal(rows[0], deal_classes(y, (5, 2, 3), seed=1)[0])
+    assert any((a != b).any() for a, b in zip(rows, deal_classes(y, (5, 2, 3), seed=2), strict=True))
+
+
 @pytest.mark.parametrize("task", datasets.tasks())
 def test_each_task_has_a_card_that_agrees_with_it(task: str) -> None:
     card, data = datasets.read_card(task), datasets.load(task)
@@ -106,6 +174,8 @@ def test_a_card_with_a_missing_field_is_named(tmp_path, monkeypatch: pytest.Monk
 def test_missing_package_says_what_to_install() -> None:
     with pytest.raises(MissingPackageError, match="pip install no_such_package"):
         find_packaged_file("no_such_package", "data.npy")
+    with pytest.raises(MissingPackageError, match="pip install --no-deps other==1"):
+        find_packaged_file("no_such_package", "data.npy", install="--no-deps other==1")
     with pytest.raises(MissingPackageError, match=r"numpy lacks data/none\.npy"):
         find_packaged_file("numpy", "data", "none.npy")
 
@@ -119,8 +189,9 @@ def test_a_file_of_another_hash_is_not_unpickled(tmp_path) -> None:
 
 def test_datasets_import_no_heavy_package() -> None:
     code = (
-        "import sys, tinykit.datasets as d; d.load();"
-        "bad = {'tensorflow', 'seglearn', 'sklearn', 'scipy', 'matplotlib', 'mlxtend'} & set(sys.modules); print(bad)"
+        "import sys, tinykit.datasets as d; [d.load(task) for task in d.tasks()];"
+        "heavy = 'tensorflow seglearn sklearn scipy matplotlib mlxtend aeon skimage pandas numba'.split();"
+        "print(set(heavy) & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

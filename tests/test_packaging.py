@@ -111,6 +111,13 @@ def test_conda_users_get_the_same_packages_and_pins():
     assert sorted(listed) == sorted([python, *declared_packages()])
 
 
+def test_the_data_package_that_comes_alone_is_pinned_alike_everywhere():
+    pinned = re.search(r"^DATA +:= (.+)$", (ROOT / "Makefile").read_text(), re.M)[1]
+    for name in ("pyproject.toml", "environment.yml", "README.md", "tinykit/datasets/vowels.py"):
+        assert f"--no-deps {pinned}" in (ROOT / name).read_text(), name
+    assert pinned.replace("==", " ") in (ROOT / "data" / "datasets" / "vowels.toml").read_text()
+
+
 def test_all_is_every_extra_a_user_needs():
     extras = PROJECT["project"]["optional-dependencies"]
     assert extras["all"] == [f"tinykit[{','.join(name for name in extras if name not in ('all', 'test'))}]"]

@@ -127,6 +127,9 @@ def test_networks_tell_their_macs() -> None:
     known = {network.name: network for network in zoo.networks()}
     assert {name: known[name].macs for name in PUBLISHED} == {name: macs for name, (_, macs) in PUBLISHED.items()}
     assert known["watch-cnn"].input_shape == (100, 1, 6)
+    positions, channels = 15 * 6, 112  # 29 x 12 at stride 2; then four depthwise 3 x 3 and pointwise, and the classes
+    blocks = 4 * positions * channels * (9 + channels)
+    assert known["vowels-cnn"].macs == positions * 10 * 4 * channels + blocks + channels * 9
 
 
 def test_same_seed_same_weights() -> None:

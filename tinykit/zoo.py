@@ -1,4 +1,4 @@
-"""Networks the field measures with, and two small ones of this kit, as tf-keras models.
+"""Networks the field measures with, and three small ones of this kit, as tf-keras models.
 
 The four of MLPerf Tiny v1 (Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021 datasets and benchmarks track;
 github.com/mlcommons/tiny, training scripts) are equal to the published ones operator by operator once converted, with
@@ -46,6 +46,7 @@ NETWORKS = (
     Network("fc-autoencoder", (640,), 640, 264_192, "anomaly detection, MLPerf Tiny ad01"),
     Network("watch-cnn", (100, 1, 6), 7, 199_904, "watch-exercises; Conv2D((k, 1)) where others write Conv1D"),
     Network("digits-cnn", (28, 28, 1), 10, 508_352, "digits"),
+    Network("vowels-cnn", (29, 12, 1), 9, 5_282_928, "vowels; the form of ds-cnn, 112 channels wide"),
 )
 
 
@@ -139,11 +140,19 @@ def _classify(make: _NamedLayers, name: str, tensors: tuple[Any, Any], classes: 
 
 
 def _ds_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
+    return _separable_stack(make, "ds-cnn", shape, classes, 64)
+
+
+def _vowels_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
+    return _separable_stack(make, "vowels-cnn", shape, classes, 112)
+
+
+def _separable_stack(make: _NamedLayers, name: str, shape: tuple[int, ...], classes: int, channels: int) -> Any:
     start = make.Input(shape)
-    x = make.Dropout(0.2)(_conv(make, start, 64, (10, 4), (2, 2)))
+    x = make.Dropout(0.2)(_conv(make, start, channels, (10, 4), (2, 2)))
     for _ in range(4):
-        x = _separable(make, x, 64)
-    return _classify(make, "ds-cnn", (start, x), classes, dropout=0.4)
+        x = _separable(make, x, channels)
+    return _classify(make, name, (start, x), classes, dropout=0.4)
 
 
 def _resnet8(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
@@ -195,4 +204,5 @@ _BUILDERS: dict[str, Callable[[_NamedLayers, tuple[int, ...], int], Any]] = {
     "fc-autoencoder": _autoencoder,
     "watch-cnn": _watch_cnn,
     "digits-cnn": _digits_cnn,
+    "vowels-cnn": _vowels_cnn,
 }

@@ -12,12 +12,19 @@ from tinykit.datasets.breakdown import EVERYONE, Breakdown, break_down, deal_win
 from tinykit.datasets.card import DataCard, card_names, read_card
 from tinykit.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.datasets.digits import load_digits
+from tinykit.datasets.faces import load_faces
 from tinykit.datasets.own import read_folder, read_npz
 from tinykit.datasets.scoring import Accuracy, Difference, paired_difference, score_predictions, wilson_interval
+from tinykit.datasets.vowels import load_vowels
 from tinykit.datasets.watch import load_watch_exercises
 from tinykit.errors import UnknownTaskError, name_nearest
 
-_LOADERS: dict[str, Callable[[], Dataset]] = {"watch-exercises": load_watch_exercises, "digits": load_digits}
+_LOADERS: dict[str, Callable[[], Dataset]] = {
+    "watch-exercises": load_watch_exercises,
+    "digits": load_digits,
+    "vowels": load_vowels,
+    "faces": load_faces,
+}
 
 
 def load(task: str = "watch-exercises") -> Dataset:

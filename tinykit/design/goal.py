@@ -10,7 +10,12 @@ from tinykit.datasets import read_card
 from tinykit.errors import ParameterError
 from tinykit.power import battery
 
-NETWORK_OF_TASK = {"watch-exercises": "watch-cnn", "digits": "digits-cnn"}
+NETWORK_OF_TASK = {
+    "watch-exercises": "watch-cnn",
+    "digits": "digits-cnn",
+    "vowels": "vowels-cnn",
+    "faces": "resnet8",
+}
 """The zoo's network for each task."""
 
 
