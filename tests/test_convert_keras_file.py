@@ -49,7 +49,8 @@ def keras() -> Any:
 @pytest.fixture(scope="module")
 def model(keras: Any) -> Any:
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Input((8, 1, 2)), keras.layers.Conv2D(4, (3, 1), name="first"), keras.layers.BatchNormalization()]
+    layers = [keras.layers.Input((8, 1, 2)), keras.layers.Conv2D(4, (3, 1), name="first")]
+    layers += [keras.layers.BatchNormalization()]
     layers += [keras.layers.ReLU(), keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
     return keras.Sequential(layers)
 

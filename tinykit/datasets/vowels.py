@@ -68,7 +68,8 @@ def parse_utterances(text: str) -> tuple[list[Floats], Labels]:
     ------
     DataError : a line that does not hold 12 equally long series of numbers and a speaker 1–9.
     """
-    series, labels = [], []
+    series: list[Floats] = []
+    labels: list[int] = []
     for line in text.partition("@data")[2].split():
         *columns, label = line.split(":")
         try:
