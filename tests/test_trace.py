@@ -18,7 +18,7 @@ U575 = board("nucleo-u575zi-q")
 HEADERS = {
     "ppk2": ("Timestamp(ms),Current(uA),D0-D7", 1e3, 1e6, ",00000000"),
     "otii": ('"Timestamp (s)","Arc Main Current (A)"', 1.0, 1.0, ""),
-    "joulescope": ("#time,current,voltage", 1.0, 1.0, ",3.0"),
+    "joulescope": ("#time,current,voltage,power,charge,energy", 1.0, 1.0, ",3.0,0.03,0,0"),
     "plain": ("time [us];current [mA]", 1e6, 1e3, ""),
 }
 
@@ -145,6 +145,7 @@ GOOD = "time (s),current (A)\n"
         ("0,1\n1,2\n", "no header"),
         ("time (s),volts (V)\n0,1\n", "no current column"),
         ("current (A),volts (V)\n0,1\n", "no time column"),
+        ('"Wall-clock time (UTC)","Arc Main Current (A)"\n0,1\n', "the wall clock, not seconds; export"),
         ("time (s),current (parsec)\n0,1\n", "unit 'parsec' of current"),
         ("time (s),current (mA),current (uA)\n0,1,2\n", r"mixed units \['ma', 'ua'\]"),
         ("time (s),current (A),more\n0,1\n", "header has 3 columns, the numbers 2"),

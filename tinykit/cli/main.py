@@ -85,7 +85,7 @@ def _add_judging_commands(actions: argparse._SubParsersAction[argparse.ArgumentP
     budget.add_argument("--ambient", metavar="C", type=float, default=25.0, help="ambient in °C (default 25)")
     budget.add_argument("--latency", metavar="S", type=float, help="your own measured latency, instead of a prediction")
     budget.add_argument("--run-current", metavar="A", type=float, help="your own measured run current")
-    budget.add_argument("--trace", metavar="CSV", help="a measured current trace to hold the budget against")
+    budget.add_argument("--trace", metavar="FILE", help="a measured current trace (CSV, JLS) against the budget")
 
 
 def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tinykit.trace.compare import Comparison, calibrate_board, compare_trace
+from tinykit.trace.layout import FORMATS, Layout
 from tinykit.trace.plateaus import Trace, read_trace
-from tinykit.trace.reading import FORMATS, Layout, find_layout, read_chunks
+from tinykit.trace.reading import find_layout, read_chunks
 
 __all__ = [
     "FORMATS",

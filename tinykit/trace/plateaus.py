@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.errors import DataError
-from tinykit.trace.reading import Chunk, Layout, find_layout, read_chunks
+from tinykit.trace.layout import Chunk, Layout
+from tinykit.trace.reading import find_layout, read_chunks
 
 _DECADES = (-9.0, 1.0)
 _BINS_A_DECADE = 50

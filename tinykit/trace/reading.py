@@ -1,7 +1,9 @@
-"""Time–current CSV of power analysers, in chunks: layout and units from the header, gaps refused.
+"""Time–current recordings of power analysers, in chunks: layout and units from the header, gaps refused.
 
-Joulescope's binary JLS is left out: its reader is a compiled package that would be needed for one format; the
-Joulescope UI writes CSV too.
+Headers as the programs write them: PPK2 `Timestamp(ms),Current(uA)`, then bits (nordicsemi/pc-nrfconnect-ppk, CSV
+export); Joulescope statistics `#time,current,voltage,power,charge,energy` in s, A, V (jetperch/pyjoulescope_ui,
+statistics recording); Otii `"…time…","Arc Main Current (A)",…` (column names as scripts of its users read them; a
+document of Qoitech's was not found). Otii may write the wall clock instead of seconds: refused, with the way out.
 """
 
 from __future__ import annotations
@@ -9,49 +11,23 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.errors import DataError
+from tinykit.trace.jls import find_jls_layout, is_jls, read_jls_chunks
+from tinykit.trace.layout import AMPERES, SECONDS, Chunk, Layout
 
-FORMATS = ("ppk2", "otii", "joulescope", "plain")
-"""Nordic PPK2, Qoitech Otii, Joulescope, and any CSV whose header names time and current with their units."""
-
-_SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
-_AMPERES = {"a": 1.0, "ma": 1e-3, "ua": 1e-6, "µa": 1e-6, "μa": 1e-6, "na": 1e-9}
 _UNIT = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]")
 _BLOCK_BYTES = 1 << 23
 _GAP = 5.0
 _HEADER_LINES = 50
 
-Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a trace file is laid out.
-
-    Parameters
-    ----------
-    kind : one of `FORMATS`. delimiter : of the columns. header_lines : before the first numbers.
-    columns : in a row. time_at, current_at : which of them. to_seconds, to_amperes : factors from the file's units.
-    """
-
-    kind: str
-    delimiter: str
-    header_lines: int
-    columns: int
-    time_at: int
-    current_at: int
-    to_seconds: float
-    to_amperes: float
-
 
 def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> Layout:
-    """Find columns and units of a trace in its header.
+    """Find columns and units of a trace in its header, or the current of a JLS.
 
     Parameters
     ----------
@@ -60,7 +36,10 @@ def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit:
     Raises
     ------
     DataError : unreadable, no numbers, no time or current column, no unit and none given, or mixed units.
+    MissingPackageError : a JLS, and pyjls is not installed.
     """
+    if is_jls(Path(path)):
+        return find_jls_layout(Path(path), current_unit)
     header, first, count = _read_head(Path(path))
     if not header:
         raise DataError(f"{Path(path).name}: no header; put a line such as `time (s),current (A)` before the numbers")
@@ -71,8 +50,8 @@ def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit:
         raise DataError(f"{Path(path).name}: header has {len(names)} columns, the numbers {width}; make them agree")
     kind = _kind_of(header[-1], names)
     bare = kind == "joulescope"
-    time_at, to_seconds = _column(names, ("timestamp", "time"), _SECONDS, time_unit or ("s" if bare else None), path)
-    current_at, to_amperes = _column(names, ("current",), _AMPERES, current_unit or ("A" if bare else None), path)
+    time_at, to_seconds = _column(names, ("timestamp", "time"), SECONDS, time_unit or ("s" if bare else None), path)
+    current_at, to_amperes = _column(names, ("current",), AMPERES, current_unit or ("A" if bare else None), path)
     return Layout(kind, delimiter, count, len(names), time_at, current_at, to_seconds, to_amperes)
 
 
@@ -84,6 +63,9 @@ def read_chunks(path: str | Path, layout: Layout) -> Iterator[Chunk]:
     DataError : a row that is not numbers (a second header with other units, a unit behind a value), NaN, a time
         that does not rise, or a gap over five steps; the message names the row or the time.
     """
+    if layout.kind == "jls":
+        yield from read_jls_chunks(Path(path), layout)
+        return
     name, rows, last_s, step_s = Path(path).name, layout.header_lines, None, None
     for block in _blocks(Path(path), layout.header_lines):
         table = _numbers(block, layout, name, rows)
@@ -140,6 +122,8 @@ def _column(
     if len(found) > 1 and given is None:
         raise DataError(f"{where}: mixed units {sorted(found)} of {wanted[-1]}; keep one column")
     unit = (given or next(iter(found), "")).lower()
+    if unit == "utc" or "wall-clock" in names[places[0]]:
+        raise DataError(f"{where}: time is the wall clock, not seconds; export the trace with relative time")
     if unit not in units:
         allowed = ", ".join(dict.fromkeys(units))
         raise DataError(f"{where}: unit {unit or 'none'!r} of {wanted[-1]}; allowed: {allowed}; give it yourself")
