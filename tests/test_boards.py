@@ -136,7 +136,7 @@ def test_internal_ram_adds_up():
 def test_unknown_run_current_is_unknown():
     assert {item.id for item in boards() if item.run_current is None} == NO_RUN_CURRENT
     pico = board("raspberry-pi-pico")
-    assert (pico.run_current, pico.run_clock_hz, pico.run_current_kind, pico.run_series()) == (None, None, "", ())
+    assert (pico.run_current, pico.run_clock_hz, pico.run_series()) == (None, None, ())
     assert pico.theta_ja is None
 
 

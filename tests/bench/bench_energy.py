@@ -5,80 +5,132 @@ from __future__ import annotations
 import csv
 import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tinykit.boards import boards
-from tinykit.energy import activity_factor
+from tinykit.energy import activity_factor, load_constants
 from tinykit.facts import shipped_path
 
 TITLE = "Energy per inference against MLPerf Tiny, given latency and data-sheet current"
 Row = dict[str, str]
+Band = tuple[float, float, float]
+_T80 = {1: 3.08, 2: 1.89, 3: 1.64, 4: 1.53, 5: 1.48}
+"""Two-sided 80 % quantile of Student's t by degrees of freedom (any table of it)."""
 
 
 def table() -> list[dict[str, object]]:
-    """One row per method and kind of current: the mean error over rows, and the share of them inside the interval."""
-    with shipped_path("data", "power", "energy_validation.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(line for line in stream if not line.startswith("#")))
-    known = {one.id for one in boards()}
-    unknown = sorted({row["board"] for row in rows} - known)
+    """One row per method and kind of current with its errors and coverage, then each board's own factor."""
+    rows = read_rows()
     out: list[dict[str, object]] = []
-    for kind in sorted({row["current_kind"] for row in rows}):
-        same = [row for row in rows if row["current_kind"] == kind]
-        out += [_score(kind, name, same, predict) for name, predict in _methods(kind, same).items()]
-    out += [_score("all", name, rows, predict) for name, predict in _methods("", rows).items()]
+    for kind in [*sorted({row["current_kind"] for row in rows}), "all"]:
+        same = [row for row in rows if kind in ("all", row["current_kind"])]
+        out += [_score(kind, name, bands) for name, bands in predict_all(same).items()]
+    out += [_spread(name, rows) for name in sorted({row["board"] for row in rows})]
+    unknown = sorted({row["board"] for row in rows} - {one.id for one in boards()})
     return [*out, {"method": f"not in the catalogue: {', '.join(unknown) or 'none'}"}]
 
 
-def _methods(kind: str, rows: list[Row]) -> dict[str, Callable[[Row], tuple[float, float, float] | None]]:
-    single = statistics.median(_ratio(row) for row in rows)
+def read_rows() -> list[Row]:
+    """The shipped rows of MLPerf Tiny with a measured energy."""
+    with shipped_path("data", "power", "energy_validation.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(line for line in stream if not line.startswith("#")))
 
-    def shipped(row: Row) -> tuple[float, float, float]:
-        factor = activity_factor(kind or row["current_kind"])
-        return factor.value, factor.low, factor.high
 
-    def left_out(row: Row) -> tuple[float, float, float] | None:
-        others = [one for one in rows if one["board"] != row["board"]]
-        return _band(_ratio(one) for one in others) if others else None
-
-    def one_point(row: Row) -> tuple[float, float, float] | None:
-        place = ("round", "submitter", "board", "supply_v")
-        twins = [one for one in rows if all(one[key] == row[key] for key in place) and one["model"] != row["model"]]
-        if not twins:
-            return None
-        ratio = _ratio(twins[0])
-        return ratio, ratio * 0.92, ratio * 1.08
-
-    return {
+def predict_all(rows: Sequence[Row]) -> dict[str, list[tuple[Band, float]]]:
+    """Each method's factor with its interval beside the measured one, for every row it can predict."""
+    single = math.exp(statistics.fmean(math.log(ratio_of(row)) for row in rows))
+    methods: dict[str, Callable[[Row], Band | None]] = {
         "naive: V I t": lambda _: (1.0, 1.0, 1.0),
         "one factor, fitted to these rows": lambda _: (single, single, single),
-        "shipped factor by kind of current": shipped,
-        "factor of the other boards": left_out,
-        "one measured point of the same system and supply": one_point,
+        "shipped factor by kind of current": lambda row: shipped(row["current_kind"]),
+        "factor of the other boards, whatever the kind": lambda row: pool(_elsewhere(row, rows)),
+        "factor of the other boards by kind, shipped where no other has it": lambda row: by_kind(row, rows),
     }
-
-
-def _score(
-    kind: str, name: str, rows: list[Row], predict: Callable[[Row], tuple[float, float, float] | None]
-) -> dict[str, object]:
-    pairs = [(band, _ratio(row)) for row in rows if (band := predict(row)) is not None]
-    errors = [abs(band[0] / ratio - 1) for band, ratio in pairs]
-    inside = [band[1] <= ratio <= band[2] for band, ratio in pairs]
-    return {
-        "current": kind,
-        "method": name,
-        "rows": len(pairs),
-        "mean error %": round(100 * statistics.fmean(errors), 1) if errors else None,
-        "in the interval %": round(100 * statistics.fmean(inside)) if inside else None,
+    scored = {
+        name: [(band, ratio_of(row)) for row in rows if (band := predict(row)) is not None]
+        for name, predict in methods.items()
     }
+    return {**scored, "one measured point of the same system, build and supply": one_point(rows)}
 
 
-def _ratio(row: Row) -> float:
+def shipped(kind: str) -> Band:
+    """What `predict_energy` multiplies a stated current of this kind with."""
+    factor = activity_factor(kind)
+    return factor.value, factor.low, factor.high
+
+
+def by_kind(row: Row, rows: Sequence[Row]) -> Band:
+    """Learned on the other boards whose current is of the same kind; the shipped factor where there are none."""
+    same = [one for one in _elsewhere(row, rows) if one["current_kind"] == row["current_kind"]]
+    return pool(same) or shipped(row["current_kind"])
+
+
+def one_point(rows: Sequence[Row]) -> list[tuple[Band, float]]:
+    """Each row from each other network of its system, at the power measured there: E = P t.
+
+    A system is a submitter's folder of a round: one build of one runtime on one board, at one supply.
+    """
+    spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
+    pairs = [(one, row) for row in rows for one in rows if one is not row and system_of(one) == system_of(row)]
+    ratios = [(ratio_of(one), ratio_of(row)) for one, row in pairs]
+    return [((known, known * (1 - spread), known * (1 + spread)), ratio) for known, ratio in ratios]
+
+
+def pool(rows: Sequence[Row]) -> Band | None:
+    """Geometric mean of the boards' factors, each board weighing the same, and what a further board may show.
+
+    The interval is Student's over the boards: their spread, and that of the systems within a board beside it. None
+    with less than two boards.
+    """
+    by_board: dict[str, list[float]] = {}
+    for row in rows:
+        by_board.setdefault(row["board"], []).append(math.log(ratio_of(row)))
+    if len(by_board) < 2:
+        return None
+    means = [statistics.fmean(logs) for logs in by_board.values()]
+    within = statistics.fmean(statistics.pvariance(logs) for logs in by_board.values())
+    middle, between = statistics.fmean(means), statistics.variance(means)
+    half = _T80[len(means) - 1] * math.sqrt(between * (1 + 1 / len(means)) + within)
+    return math.exp(middle), math.exp(middle - half), math.exp(middle + half)
+
+
+def system_of(row: Row) -> tuple[str, str]:
+    """Folder of a submission (round, submitter, build, board) and supply."""
+    return row["source"].rsplit(f"/{row['model']}/", 1)[0], row["supply_v"]
+
+
+def ratio_of(row: Row) -> float:
     """Measured energy over V I t."""
     return float(row["energy_j"]) / (float(row["supply_v"]) * float(row["run_current_a"]) * float(row["latency_s"]))
 
 
-def _band(ratios: Iterable[float]) -> tuple[float, float, float]:
-    """Median with an interval of 1.28 standard deviations of the logarithms, at least those of one board alone."""
-    logs = [math.log(ratio) for ratio in ratios]
-    middle, spread = statistics.median(logs), max(0.15, statistics.pstdev(logs))
-    return math.exp(middle), math.exp(middle - 1.28 * spread), math.exp(middle + 1.28 * spread)
+def _elsewhere(row: Row, rows: Iterable[Row]) -> list[Row]:
+    return [one for one in rows if one["board"] != row["board"]]
+
+
+def _score(kind: str, name: str, pairs: Sequence[tuple[Band, float]]) -> dict[str, object]:
+    errors = [abs(band[0] / ratio - 1) for band, ratio in pairs]
+    if not errors:
+        return {"current": kind, "method": name, "rows": 0}
+    return {
+        "current": kind,
+        "method": name,
+        "rows": len(pairs),
+        "mean error %": round(100 * statistics.fmean(errors), 1),
+        "median error %": round(100 * statistics.median(errors), 1),
+        "in the interval %": round(100 * statistics.fmean(band[1] <= ratio <= band[2] for band, ratio in pairs)),
+        "interval, high over low": round(statistics.median(band[2] / band[1] for band, _ in pairs), 2),
+    }
+
+
+def _spread(board: str, rows: Sequence[Row]) -> dict[str, object]:
+    """Factors of a board's systems: their range is what firmware alone does to a board, at one clock."""
+    own = [row for row in rows if row["board"] == board]
+    systems = {system_of(row) for row in own}
+    factors = [statistics.median(ratio_of(row) for row in own if system_of(row) == one) for one in systems]
+    said = f"{board}: factor {statistics.median(factors):.2f} of {len(factors)} systems"
+    return {
+        "current": own[0]["current_kind"],
+        "method": f"{said}, {min(factors):.2f} to {max(factors):.2f}",
+        "rows": len(own),
+    }

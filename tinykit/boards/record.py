@@ -209,11 +209,6 @@ class Board:
         fact = stated or self.supply_typical
         return fact.value if fact else None
 
-    @property
-    def run_current_kind(self) -> str:
-        """What ran when the reference current was taken, "" when not said."""
-        return self.run_points[0].workload if self.run_points else ""
-
     def run_series(self) -> tuple[RunPoint, ...]:
         """The reference point and those that differ from it by clock only, slowest first."""
         same = [point for point in self.run_points if point.series == self.run_points[0].series]
