@@ -1,7 +1,9 @@
-"""Training, pruning and quantisation-aware training of tf-keras models."""
+"""Training, pruning of weights and of whole channels, and quantisation-aware training of tf-keras models."""
 
 from __future__ import annotations
 
+from tinykit.compress.channels import KeptChannels, Slimmed, prune_channels
+from tinykit.compress.channels.counting import count_macs
 from tinykit.compress.folding import fold_batchnorm
 from tinykit.compress.preview import GridPreview, PruningPreview, preview_grid, preview_pruning
 from tinykit.compress.progress import Bar, Progress
@@ -18,14 +20,17 @@ __all__ = [
     "Fit",
     "GridPreview",
     "History",
+    "KeptChannels",
     "LayerSparsity",
     "Progress",
     "Pruned",
     "PruningPreview",
     "Quantised",
     "Recipe",
+    "Slimmed",
     "Trained",
     "UnsupportedLayer",
+    "count_macs",
     "count_zeros",
     "evaluate",
     "fold_batchnorm",
@@ -35,6 +40,7 @@ __all__ = [
     "preview_grid",
     "preview_pruning",
     "prune",
+    "prune_channels",
     "quantise_aware",
     "train",
     "unsupported_layers",
