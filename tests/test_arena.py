@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, hybrid, identity_classifier, residual, schema, small_cnn
-from tinykit.arena import Buffer, list_buffers, list_scratch_bytes, plan_greedily, predict_arena
+from tinykit.arena import Buffer, arena_for_any_core, list_buffers, list_scratch_bytes, plan_greedily, predict_arena
 from tinykit.errors import UnknownRuntimeError
 from tinykit.graph import ModelGraph, read
 from tinykit.runtime import measure_arena
@@ -329,10 +329,36 @@ class TestScratch:
 
     def test_convolution(self):
         net = Net((1, 8, 8, 3)).conv(4)
-        # 27 columns: two int16 patches of 28 on DSP cores, four int8 patches of 32 with two tiles on MVE.
+        # 27 columns: two int16 patches of 28 on DSP cores, four int8 patches of 32 on MVE, whole vectors of 16.
         assert self.sizes(net, "cortex-m4") == ((112,),)
         assert self.sizes(net, "cortex-m55") == ((128,),)
         assert self.sizes(net, "cortex-m4", "tflm-reference") == ((),)
+
+    def test_patches_are_whole_vectors_of_16_with_helium(self):
+        """40 columns: two patches of 40 × 2 B without, four of 48 B with Helium (CMSIS-NN of 2026; 160 B in 2023)."""
+        net = Net((1, 49, 10, 1)).conv(4, (10, 4))
+        assert self.sizes(net, "cortex-m33") == ((160,),)
+        assert self.sizes(net, "cortex-m55") == ((192,),)
+
+    @pytest.mark.parametrize(
+        ("width", "kernel", "stride", "padding", "expected"),
+        [
+            (20, 5, 1, "VALID", 5 * 4),  # nothing to pad: the filter's row
+            (20, 5, 1, "SAME", (5 + 2) * 4),  # two columns at either end
+            (20, 4, 1, "SAME", (4 + 1) * 4),  # one on the left, two on the right: max(4 + 1, 3 + 2)
+            (3, 5, 1, "SAME", 4 * 16 * 2),  # more padding than columns: the general buffer, 20 in vectors of 16
+        ],
+    )
+    def test_one_dimensional_convolution_with_helium(self, width, kernel, stride, padding, expected):
+        """arm_convolve_1_x_n_s8_get_buffer_size_mve, worked out by hand; the general buffer on DSP cores."""
+        net = Net((1, 1, width, 4)).conv(2, (1, kernel), (1, stride), padding=padding)
+        assert self.sizes(net, "cortex-m55") == ((expected,),)
+        assert self.sizes(net, "cortex-m4") == ((2 * 2 * 4 * kernel,),)
+
+    def test_16_bit_activations(self):
+        net = Net((1, 8, 8, 3), dtype="int16").conv(4)
+        assert self.sizes(net, "cortex-m4") == ((2 * 2 * 27,),)
+        assert self.sizes(net, "cortex-m55") == ((4 * 2 * 32,),)
 
     def test_pointwise_needs_none(self):
         assert self.sizes(Net((1, 8, 8, 3)).conv(4, (1, 1)), "cortex-m4") == ((),)
@@ -349,6 +375,22 @@ class TestScratch:
         assert self.sizes(Net((1, 8)).dense(5), "cortex-m4") == ((),)
         assert self.sizes(Net((1, 8, 8, 3)).pool(), "cortex-m7") == ((12,),)
         assert self.sizes(Net((1, 8, 8, 3)).pool(), "cortex-m55") == ((),)
+
+    def test_dense_of_rank_above_two_runs_as_a_convolution(self):
+        """Depth a multiple of 4: no weight sums with Helium, a multiplier and a shift a unit in the tail."""
+        rows = Net((1, 8)).reshape((2, 4)).dense(12, per_channel=False)
+        rows.tensors[rows.last].shape = [1, 2, 12]
+        assert self.sizes(rows, "cortex-m55")[-1] == ()
+        reference, cmsis = (
+            predict_arena(read(rows.to_bytes()), runtime=one).tail_bytes for one in ("tflm-reference", "tflm-cmsis-nn")
+        )
+        assert cmsis - reference == 2 * 48 + (64 - 32)
+
+    def test_transposed_convolution(self):
+        """Few channels: 32-bit sums, (4 - 1) × 2 + 3 columns of 5 filters, 3 rows; the reference: the output."""
+        net = transpose_conv("int8")
+        assert self.sizes(net, "cortex-m4") == ((4 * 9 * 5 * 3,),)
+        assert self.sizes(net, "cortex-m4", "tflm-reference") == ((4 * 8 * 8 * 5,),)
 
     def test_float_operators_need_none(self):
         assert self.sizes(Net((1, 8, 8, 3), dtype="float32").conv(4), "cortex-m4") == ((),)
@@ -402,6 +444,27 @@ class TestEstimate:
         many = predict_arena(read(Net((1, 8)).dense(12).to_bytes()), runtime="tflm-reference")
         one = predict_arena(read(Net((1, 8)).dense(12, per_channel=False).to_bytes()), runtime="tflm-reference")
         assert many.tail_bytes - one.tail_bytes == 2 * 48
+
+    def test_weight_sums_kept_in_the_tail_are_inside_the_interval(self):
+        """Built for speed, TFLM keeps 4 B a unit on cores with Helium instead of summing into scratch."""
+        graph = read(Net((1, 64)).dense(256).dense(128).dense(256).to_bytes())
+        found, plain = (predict_arena(graph, core=core) for core in ("cortex-m55", "cortex-m4"))
+        kept = plain.value + 4 * (256 + 128 + 256)
+        assert found.value < kept < found.high
+        assert plain.high < kept
+
+    def test_the_array_to_deploy_starts_and_holds_other_versions(self):
+        for graph in (read(small_cnn()), read(autoencoder())):
+            found = predict_arena(graph)
+            assert found.to_deploy == max(found.to_start, int(found.high))
+
+    def test_the_array_for_a_core_not_chosen(self):
+        """Depthwise scratch is Helium's (4464 B), the pool's sums those of cores with the DSP extension alone."""
+        for net, core in ((Net((1, 8, 8, 4)).depthwise(), "cortex-m55"), (Net((1, 4, 4, 256)).pool(), "cortex-m4")):
+            graph = read(net.to_bytes())
+            needs = {one: predict_arena(graph, core=one).to_deploy for one in ("cortex-m4", "cortex-m55")}
+            assert arena_for_any_core(graph) == needs[core] == max(needs.values())
+            assert len(set(needs.values())) == 2
 
     def test_untabulated_operators_widen_the_interval(self):
         known = predict_arena(read(Net((1, 8)).unary("LOGISTIC").to_bytes()))

@@ -2,7 +2,7 @@
 
 from tinykit.arena.offline import ArenaComparison, compare_plans, plan_offline, with_offline_plan
 from tinykit.arena.plan import ArenaPlan, Buffer, PlacedBuffer, list_buffers, plan_greedily
-from tinykit.arena.predict import ArenaEstimate, predict_arena
+from tinykit.arena.predict import ArenaEstimate, arena_for_any_core, predict_arena
 from tinykit.arena.scratch import list_scratch_bytes
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ArenaPlan",
     "Buffer",
     "PlacedBuffer",
+    "arena_for_any_core",
     "compare_plans",
     "list_buffers",
     "list_scratch_bytes",

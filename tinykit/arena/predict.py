@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tinykit.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
-from tinykit.arena.scratch import list_scratch_bytes
+from tinykit.arena.scratch import keep_kernel_sums, list_scratch_bytes
 from tinykit.arena.tail import measure_tail, unknown_operators
 from tinykit.errors import UnknownRuntimeError
 from tinykit.graph import ModelGraph
@@ -14,6 +14,7 @@ from tinykit.quantity import Estimate
 
 _RUNTIMES = ("tflm-reference", "tflm-cmsis-nn", "esp-nn")
 _ESP_NN_CORES = ("xtensa-lx6",)
+_SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
 _VERIFIED_SLACK_BYTES = 64
 _UNKNOWN_OPERATOR_SLACK_BYTES = 160
 _OTHER_VERSIONS_FACTOR = {"tflm-reference": 0.08, "tflm-cmsis-nn": 0.08, "esp-nn": 0.15}
@@ -67,6 +68,11 @@ class ArenaEstimate:
         """High end of the interval in bytes."""
         return self.used.high
 
+    @property
+    def to_deploy(self) -> int:
+        """The array to give it in firmware, in bytes: it starts, and other TFLM versions of the interval fit too."""
+        return max(self.to_start, int(self.high))
+
 
 @lru_cache(maxsize=128)
 def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaEstimate:
@@ -98,11 +104,19 @@ def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: st
     slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
     planning = _ALLOCATION_INFO_BYTES * (len(graph.tensors) + sum(map(len, scratch)))
     planning += _PLANNER_BUFFER_BYTES * len(buffers)
-    high = used + slack + _OTHER_VERSIONS_FACTOR[runtime] * tail + _older_head(graph, runtime, core, plan)
+    high = used + slack + _OTHER_VERSIONS_FACTOR[runtime] * tail + _of_other_builds(graph, runtime, core, plan)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime, source)
     to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
+
+
+def arena_for_any_core(graph: ModelGraph) -> int:
+    """The array that firmware for a core not yet chosen should give TFLM with CMSIS-NN, in bytes.
+
+    The larger need of cores with the DSP extension (pooling sums) and with Helium (patches, bias sums).
+    """
+    return max(predict_arena(graph, runtime="tflm-cmsis-nn", core=core).to_deploy for core in _SCRATCH_EXTREMES)
 
 
 def _check_known(runtime: str, core: str) -> None:
@@ -117,9 +131,14 @@ def _check_known(runtime: str, core: str) -> None:
         )
 
 
-def _older_head(graph: ModelGraph, runtime: str, core: str, plan: ArenaPlan) -> int:
-    """Bytes of head that kernels of older versions may ask for beyond the plan's."""
+def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: ArenaPlan) -> int:
+    """Bytes beyond the plan's: head that kernels of older versions ask for, or weight sums kept in the tail."""
     if runtime != "tflm-cmsis-nn":
         return 0
-    older = list_buffers(graph, list_scratch_bytes(graph, runtime, core, older=True))
-    return max(0, plan_greedily(older, plan.scopes, graph.offline_offsets).head_bytes - plan.head_bytes)
+    older = list_scratch_bytes(graph, runtime, core, older=True)
+    rest, kept = keep_kernel_sums(graph, list_scratch_bytes(graph, runtime, core), core)
+
+    def head(scratch: tuple[tuple[int, ...], ...]) -> int:
+        return plan_greedily(list_buffers(graph, scratch), plan.scopes, graph.offline_offsets).head_bytes
+
+    return max(0, head(older) - plan.head_bytes, head(rest) + kept - plan.head_bytes)

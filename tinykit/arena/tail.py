@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinykit.arena.plan import ALIGNMENT_BYTES
+from tinykit.arena.scratch import goes_as_convolution
 from tinykit.graph import ModelGraph, Operator
 
 _OWN_OBJECTS_BYTES = 144
@@ -71,7 +72,7 @@ def _list_allocations(
     allocations = [(_EVAL_TENSOR_BYTES * len(graph.tensors), 4), (_NODE_BYTES * len(operators), 4)]
     allocations += [(_OPTION_BYTES.get(op.name, _UNKNOWN_OPTION_BYTES), 4) for op in operators]
     allocations += [(size, ALIGNMENT_BYTES) for op in operators if (size := _kernel_bytes(op.name, runtime))]
-    allocations += [(size, ALIGNMENT_BYTES) for op in operators for size in _prepared_bytes(graph, op)]
+    allocations += [(size, ALIGNMENT_BYTES) for op in operators for size in _prepared_bytes(graph, op, runtime)]
     allocations += [(_POINTER_BYTES * sum(len(sizes) for sizes in scratch_bytes), 4)]
     allocations += [
         (tensor.nbytes, ALIGNMENT_BYTES) for tensor in graph.tensors if tensor.is_variable and not tensor.is_constant
@@ -84,15 +85,17 @@ def _kernel_bytes(name: str, runtime: str) -> int:
     return _CMSIS_KERNEL_BYTES.get(name, known) if runtime == "tflm-cmsis-nn" else known
 
 
-def _prepared_bytes(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+def _prepared_bytes(graph: ModelGraph, operator: Operator, runtime: str) -> tuple[int, ...]:
     """What a kernel allocates when it is prepared: multipliers and shifts per channel, softmax tables."""
     tensors = graph.tensors
     if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
         channels = tensors[operator.outputs[0]].shape[-1]
         return (4 * channels, 4 * channels)
-    if operator.name == "FULLY_CONNECTED" and len(tensors[operator.inputs[1]].scales) > 1:
+    if operator.name == "FULLY_CONNECTED":
         channels = tensors[operator.outputs[0]].shape[-1]
-        return (4 * channels, 4 * channels)
+        own = 2 * (len(tensors[operator.inputs[1]].scales) > 1)
+        handed_on = 2 * (runtime == "tflm-cmsis-nn" and goes_as_convolution(graph, operator))
+        return (4 * channels,) * (own + handed_on)
     if operator.name == "SOFTMAX" and tensors[operator.inputs[0]].dtype == "int16":
         return (_SOFTMAX_TABLE_BYTES, _SOFTMAX_TABLE_BYTES)
     return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tinykit.arena import plan_offline, predict_arena, with_offline_plan
+from tinykit.arena import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.cli.models import Options, open_model
 from tinykit.cli.text import say
 from tinykit.deploy import TARGETS
@@ -25,8 +25,7 @@ def deploy(options: Options) -> int:
             "hand-over to STM32Cube.AI, Edge Impulse and ONNX Runtime comes later"
         )
     graph = open_model(options.model, options.representative)
-    needed = predict_arena(graph, runtime="tflm-cmsis-nn", core="cortex-m55")
-    arena = max(needed.to_start, int(needed.high))
+    arena = arena_for_any_core(graph)
     done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
     say(str(done), *(f"  {name}" for name in done.files))
     return 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.arena import predict_arena
+from tinykit.arena import arena_for_any_core
 from tinykit.boards import Board, board, boards
 from tinykit.compress import RECIPE, Recipe
 from tinykit.datasets import Dataset, load, paired_difference, read_card
@@ -111,11 +111,10 @@ def _take_budget(outlook: Outlook) -> tuple[PowerBudget, ThermalReport]:
 
 
 def _write_firmware(folder: Path, chosen: Variant, data: Dataset) -> Deployment:
-    needed = predict_arena(chosen.graph, runtime="tflm-cmsis-nn", core="cortex-m55")
     return deploy(
         chosen.graph,
         folder / "firmware",
-        arena=max(needed.to_start, int(needed.high)),
+        arena=arena_for_any_core(chosen.graph),
         accuracy=chosen.accuracy,
         name=data.name,
         samples=data.test.x[:3],
