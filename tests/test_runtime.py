@@ -16,8 +16,9 @@ import pytest
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
 from tinykit import runtime
 from tinykit.errors import DataError, EngineError, ModelError, ParameterError
-from tinykit.runtime import process
+from tinykit.runtime import process, warm
 from tinykit.runtime.child import read_frame, write_frame
+from tinykit.runtime.warm import close_warm
 
 
 @pytest.fixture(scope="module")
@@ -268,9 +269,11 @@ class TestProcess:
         (tmp_path / "numpy.py").write_text("raise SystemExit(9)")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        close_warm()
         assert runtime.missing_operators(cnn) == ()
 
     def test_no_interpreter_to_start(self, cnn, monkeypatch):
+        close_warm()
         monkeypatch.setattr(process.sys, "executable", "/nowhere/python")
         with pytest.raises(EngineError, match="could not be started"):
             runtime.measure_arena(cnn)
@@ -278,6 +281,7 @@ class TestProcess:
     def test_child_that_cannot_run(self, cnn, monkeypatch, tmp_path):
         broken = tmp_path / "child.py"
         broken.write_text("raise SystemExit('no numpy here')")
+        close_warm()
         monkeypatch.setattr(process, "_CHILD", broken)
         with pytest.raises(EngineError, match=r"ended \(status 1\): no numpy here"):
             runtime.measure_arena(cnn)
@@ -344,7 +348,46 @@ def test_memory_limit_holds():
 
 
 def test_no_child_is_left_behind(cnn):
+    close_warm()
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
     runtime.missing_operators(cnn)
+    close_warm()
     after = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
     assert len(after) <= len(before)
+
+
+class TestWarmChild:
+    def test_one_child_answers_many_models(self, cnn, monkeypatch):
+        close_warm()
+        started = []
+        monkeypatch.setattr(warm, "Engine", lambda: started.append(process.Engine()) or started[-1])
+        first = runtime.measure_arena(cnn, smallest=False)
+        assert runtime.measure_arena(autoencoder(), smallest=False) != first
+        assert runtime.measure_arena(cnn, smallest=False) == first
+        assert len(started) == 1
+        close_warm()
+        assert not started[0].alive
+
+    def test_a_child_that_failed_is_not_kept(self, cnn, monkeypatch):
+        close_warm()
+        started = []
+        monkeypatch.setattr(warm, "Engine", lambda: started.append(process.Engine()) or started[-1])
+        with pytest.raises(ModelError, match="hybrid"):
+            runtime.measure_arena(hybrid(), smallest=False)
+        assert runtime.measure_arena(cnn, smallest=False).head_bytes > 0
+        assert len(started) == 2
+
+    def test_a_used_child_that_died_is_replaced(self, cnn):
+        first = runtime.measure_arena(cnn, smallest=False)
+        child = warm._kept[0][0]
+        asked = []
+
+        def question(one):
+            asked.append(one)
+            if one is child:
+                child._process.kill()
+            return runtime.Session(cnn, child=one).measure_arena(smallest=False)
+
+        assert warm.ask_warm(question) == first
+        assert asked[0] is child
+        assert asked[1] is not child

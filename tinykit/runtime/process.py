@@ -80,6 +80,11 @@ class Engine:
             raise explain(reply, reasons, self._interpreter)
         return reply, results, reasons
 
+    @property
+    def alive(self) -> bool:
+        """Whether the child still runs."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the child; safe to call twice."""
         process = self._process

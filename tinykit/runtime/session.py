@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tinykit.errors import DataError, ModelError, ParameterError
 from tinykit.runtime.process import Engine, check_bytes
+from tinykit.runtime.warm import ask_warm
 
 Array = NDArray[Any]
 Inputs = Array | tuple[Array, ...]
@@ -68,6 +69,7 @@ class Session:
     model : bytes of a .tflite file; nothing of it is parsed in this process.
     engine : one of `ENGINES`.
     timeout_s : limit for each request.
+    child : a process to ask, that is not ended with the session; None starts one of its own.
 
     Raises
     ------
@@ -76,19 +78,22 @@ class Session:
     EngineError : the interpreter is not installed, or took too long.
     """
 
-    def __init__(self, model: bytes, *, engine: str = "tflm", timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, model: bytes, *, engine: str = "tflm", timeout_s: float = 60.0, child: Engine | None = None
+    ) -> None:
         if engine not in ENGINES:
             raise ParameterError(f"engine {engine!r} is unknown; allowed: {', '.join(ENGINES)}")
         data = check_bytes(model)
         self.engine = engine
         self._timeout_s = timeout_s
-        self._child = Engine("TFLM" if engine == "tflm" else "LiteRT")
+        self._own = child is None
+        self._child = child or Engine("TFLM" if engine == "tflm" else "LiteRT")
         try:
             details = self._child.ask({"do": "load", "engine": engine}, data, timeout_s=timeout_s)[0]
             self.inputs = tuple(_to_info(row) for row in details["inputs"])
             self.outputs = tuple(_to_info(row) for row in details["outputs"])
         except BaseException:
-            self._child.close()
+            self.close()
             raise
 
     def __enter__(self) -> Session:
@@ -98,8 +103,9 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the child process."""
-        self._child.close()
+        """End the child process, where it is the session's own."""
+        if self._own:
+            self._child.close()
 
     def run(self, inputs: Inputs) -> Array:
         """Output for n samples of a model of one output.
@@ -174,20 +180,17 @@ def run(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Array:
 def measure_arena(model: bytes, *, smallest: bool = True, timeout_s: float = 30.0) -> RecordedArena:
     """The arena TFLM records for a model on this 64-bit host; errors as `Session`.
 
-    About 0.2 s cold on an idle 2-core machine, nearly all of it starting the child; `smallest=True` adds up to 0.1 s.
+    About 0.2 s on an idle 2-core machine, nearly all of it starting the child, which is kept for the next call;
+    `smallest=True` adds up to 0.1 s.
     """
-    with Session(model, timeout_s=timeout_s) as session:
-        return session.measure_arena(smallest=smallest)
+    check_bytes(model)
+    return ask_warm(lambda child: Session(model, timeout_s=timeout_s, child=child).measure_arena(smallest=smallest))
 
 
 def missing_operators(model: bytes, *, timeout_s: float = 30.0) -> tuple[str, ...]:
     """Names of the operators of a model that this TFLM does not register, sorted; errors as `Session`."""
     data = check_bytes(model)
-    child = Engine()
-    try:
-        return tuple(child.ask({"do": "missing"}, data, timeout_s=timeout_s)[0]["missing"])
-    finally:
-        child.close()
+    return ask_warm(lambda child: tuple(child.ask({"do": "missing"}, data, timeout_s=timeout_s)[0]["missing"]))
 
 
 def _to_info(row: dict[str, Any]) -> TensorInfo:
