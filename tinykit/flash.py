@@ -26,6 +26,7 @@ _NEAREST = (
     ("riscv-", "cortex-m33", 0.4),
 )
 """Cores without linked sizes: prefix, core whose sizes are carried over, doubt as a fraction (assumed)."""
+_DECODE = "CUSTOM:TFLM_DECODE"
 _NEAREST_KERNELS = {"esp-nn": "tflm-cmsis-nn"}
 _SHARE_DOUBT = 0.4
 _LINKED_DOUBT = 0.02
@@ -89,6 +90,12 @@ def predict_flash(graph: ModelGraph, *, runtime: str, core: str, build: str | No
     return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
 
 
+def decoder_code() -> Estimate:
+    """Flash of TFLM's DECODE operator with its lookup table, pruning and Huffman decoders, as an `Estimate` [byte]."""
+    value, low, high = _table()["decoder_bytes"]
+    return Estimate(value, low, high, "byte", "compiled", "tflm", _table()["decoder_source"])
+
+
 def application_ram_bytes() -> int:
     """RAM that TFLM takes outside arena and stack (.data + .bss), in bytes."""
     return int(_table()["data_bytes"] + _table()["bss_bytes"])
@@ -109,6 +116,10 @@ def _table() -> dict[str, Any]:
 
 def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, float]:
     """Bytes of runtime and kernels, and the doubt about them, for one linked row."""
+    if _DECODE in names:
+        plain, doubt = _sum_kernels(names - {_DECODE}, row)
+        code = decoder_code()
+        return plain + code.value, math.hypot(doubt, (code.high - code.low) / 2)
     table = _table()
     for network, operators in table["networks"].items():
         if names == frozenset(operators):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tinykit.graph.model import ModelGraph
 
+_DECODE = "CUSTOM:TFLM_DECODE"
 _FLOAT_TYPES = ("float32", "float16", "bfloat16", "float64")
 
 
 def lint(graph: ModelGraph) -> tuple[str, ...]:
     """Findings about a graph, each with what to do; empty where there is nothing to say."""
-    findings = (rule(graph) for rule in (_precision, _float_ends, _dynamic_shapes, _custom, _subgraphs, _batch))
-    return tuple(finding for finding in findings if finding)
+    return tuple(finding for rule in _RULES if (finding := rule(graph)))
 
 
 def _precision(graph: ModelGraph) -> str:
@@ -53,8 +53,19 @@ def _dynamic_shapes(graph: ModelGraph) -> str:
 
 
 def _custom(graph: ModelGraph) -> str:
-    names = sorted({op.name for op in graph.operators if op.name.startswith(("CUSTOM:", "UNKNOWN:"))})
+    found = {op.name for op in graph.operators if op.name.startswith(("CUSTOM:", "UNKNOWN:"))}
+    names = sorted(found - {_DECODE})
     return f"custom or unknown operators: {', '.join(names)}; the firmware must bring its own kernels" if names else ""
+
+
+def _decoded(graph: ModelGraph) -> str:
+    count = graph.operator_counts().get(_DECODE, 0)
+    return (
+        f"{count} DECODE operators: their weights are decoded into the arena at each inference, by TFLM of mid-2025 "
+        "and later alone; for X-CUBE-AI, an NPU or the C exporter use the model without them"
+        if count
+        else ""
+    )
 
 
 def _subgraphs(graph: ModelGraph) -> str:
@@ -68,3 +79,6 @@ def _batch(graph: ModelGraph) -> str:
     if max(batches, default=1) <= 1:
         return ""
     return f"batch {max(batches)}: a microcontroller runs one sample at a time; convert with batch 1"
+
+
+_RULES = (_precision, _float_ends, _dynamic_shapes, _custom, _decoded, _subgraphs, _batch)

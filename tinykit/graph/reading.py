@@ -93,7 +93,7 @@ def _load(path: Path) -> bytes:
     return data
 
 
-def _take_tables(parent: Table, slot: int, what: str) -> tuple[Table, ...]:
+def take_tables(parent: Table, slot: int, what: str) -> tuple[Table, ...]:
     """A vector of tables, refused where it is longer than any model a microcontroller runs."""
     tables = parent.tables(slot)
     if len(tables) > _MOST_ENTRIES:
@@ -105,13 +105,18 @@ def _take_tables(parent: Table, slot: int, what: str) -> tuple[Table, ...]:
 
 
 def _read_tensors(model: Table, subgraph: Table) -> tuple[Tensor, ...]:
-    buffers = [_locate_buffer(buffer) for buffer in _take_tables(model, schema.Model.BUFFERS, "buffers")]
-    tables = _take_tables(subgraph, schema.SubGraph.TENSORS, "tensors")
+    buffers = [locate_buffer(buffer) for buffer in take_tables(model, schema.Model.BUFFERS, "buffers")]
+    tables = take_tables(subgraph, schema.SubGraph.TENSORS, "tensors")
     return tuple(_read_tensor(index, table, buffers) for index, table in enumerate(tables))
 
 
-def _locate_buffer(buffer: Table) -> tuple[int, int]:
-    """Start and length of a buffer's bytes in the file (0, 0 where it holds none)."""
+def locate_buffer(buffer: Table) -> tuple[int, int]:
+    """Start and length of a buffer's bytes in the file (0, 0 where it holds none).
+
+    Raises
+    ------
+    ModelError : they lie outside the file.
+    """
     start, count = buffer._vector(schema.Buffer.DATA, 1)
     if count:
         return start, count
@@ -173,8 +178,8 @@ def _read_indices(table: Table, slot: int, count: int, lowest: int) -> tuple[int
 
 
 def _read_operators(model: Table, subgraph: Table, tensors: tuple[Tensor, ...]) -> tuple[Operator, ...]:
-    codes = [_name_code(table) for table in _take_tables(model, schema.Model.OPERATOR_CODES, "codes")]
-    tables = _take_tables(subgraph, schema.SubGraph.OPERATORS, "operators")
+    codes = [_name_code(table) for table in take_tables(model, schema.Model.OPERATOR_CODES, "codes")]
+    tables = take_tables(subgraph, schema.SubGraph.OPERATORS, "operators")
     return tuple(_read_operator(index, table, codes, tensors) for index, table in enumerate(tables))
 
 

@@ -62,7 +62,7 @@ ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 class Model:
     """Slots of table Model."""
 
-    OPERATOR_CODES, SUBGRAPHS, DESCRIPTION, BUFFERS = 1, 2, 3, 4
+    VERSION, OPERATOR_CODES, SUBGRAPHS, DESCRIPTION, BUFFERS = 0, 1, 2, 3, 4
     METADATA = 6
 
 
@@ -82,18 +82,21 @@ class Tensor:
     """Slots of table Tensor."""
 
     SHAPE, TYPE, BUFFER, NAME, QUANTISATION, IS_VARIABLE, SPARSITY, SHAPE_SIGNATURE = 0, 1, 2, 3, 4, 5, 6, 7
+    HAS_RANK, VARIANTS, EXTERNAL_BUFFER = 8, 9, 10
 
 
 class Quantisation:
     """Slots of table QuantizationParameters."""
 
-    SCALE, ZERO_POINT, DIMENSION = 2, 3, 6
+    SCALE, ZERO_POINT, DETAILS_TYPE, DIMENSION = 2, 3, 4, 6
 
 
 class Operator:
     """Slots of table Operator."""
 
-    CODE_INDEX, INPUTS, OUTPUTS, OPTIONS = 0, 1, 2, 4
+    CODE_INDEX, INPUTS, OUTPUTS, OPTIONS_TYPE, OPTIONS = 0, 1, 2, 3, 4
+    CUSTOM_OPTIONS, CUSTOM_FORMAT, MUTATING, INTERMEDIATES = 5, 6, 7, 8
+    LARGE_CUSTOM_OFFSET, OPTIONS_2_TYPE = 9, 11
 
 
 class Buffer:

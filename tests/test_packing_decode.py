@@ -1,0 +1,241 @@
+"""DECODE: weights stored coded, decoded by TFLM's own kernel, outputs equal to the byte."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.codegen_graphs import ask_interpreter, random_model
+from tests.models import Net, small_cnn
+from tests.packing_models import pack, shared_dense, thin_out, unpack, wide_cnn
+from tinykit.arena import plan_offline, predict_arena, with_offline_plan
+from tinykit.deploy.operators import add_methods
+from tinykit.errors import ModelError
+from tinykit.flash import decoder_code, predict_flash
+from tinykit.graph import lint, read
+from tinykit.packing import cost_of_decode, decode, lean, refuse_decode
+from tinykit.packing.coding import list_codings
+from tinykit.packing.decoding import find_codings, insert_decode
+from tinykit.packing.leaning import lean_tree
+from tinykit.packing.writing import write_tree
+from tinykit.runtime import missing_operators
+
+PRUNED = thin_out(wide_cnn(), zeros=0.75)
+CLUSTERED = thin_out(wide_cnn(), values=16)
+
+
+def code_anything(model: bytes, seed: int) -> tuple[bytes, int]:
+    """The model with a coding drawn for each weight tensor, whatever its size; and how many were coded."""
+    rng, graph = np.random.default_rng(seed), read(model)
+    chosen = {}
+    for operator in graph.operators:
+        if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            index = operator.inputs[1]
+            codings = list_codings(graph.tensors[index], graph.constant(index))
+            if codings:
+                chosen[index] = codings[int(rng.integers(len(codings)))]
+    return write_tree(insert_decode(graph, lean_tree(graph), chosen)), len(chosen)
+
+
+def pick_tables(graph, *, per_channel: bool):
+    """A lookup table for each weight tensor that has one, shared or one a channel."""
+    chosen = {}
+    for operator in graph.operators:
+        if operator.macs:
+            index = operator.inputs[1]
+            for one in list_codings(graph.tensors[index], graph.constant(index)):
+                if one.bits and (one.table_count > 1) is per_channel:
+                    chosen[index] = one
+    return chosen
+
+
+class TestOutputs:
+    @pytest.mark.parametrize("how", [{"zeros": 0.6}, {"values": 12}, {"values": 5, "per_channel": True}])
+    def test_random_graphs_answer_as_before(self, how):
+        models = [thin_out(random_model(seed), **how, seed=seed) for seed in range(40)]
+        coded = [code_anything(model, seed) for seed, model in enumerate(models)]
+        assert sum(count for _, count in coded) > 20
+        before, after = ask_interpreter(models), ask_interpreter([model for model, _ in coded])
+        for seed, (one, other) in enumerate(zip(before, after, strict=True)):
+            assert one[1].tobytes() == other[1].tobytes(), f"seed {seed}"
+
+    def test_every_index_width_shared_and_per_channel(self):
+        plain, coded, seen = [], [], set()
+        for width in range(1, 8):
+            for per_channel in (False, True):
+                model = thin_out(wide_cnn(), values=2**width, per_channel=per_channel, seed=width)
+                graph = read(model)
+                for tables in (False, True):
+                    chosen = pick_tables(graph, per_channel=tables)
+                    seen |= {(one.bits, one.table_count > 1) for one in chosen.values()}
+                    plain.append(model)
+                    coded.append(write_tree(insert_decode(graph, lean_tree(graph), chosen)))
+        assert seen >= {(bits, tables) for bits in range(1, 8) for tables in (False, True)}
+        before, after = ask_interpreter(plain), ask_interpreter(coded)
+        assert all(one[1].tobytes() == other[1].tobytes() for one, other in zip(before, after, strict=True))
+
+    @pytest.mark.parametrize(("model", "method"), [(PRUNED, "pruning"), (CLUSTERED, "lookup table")])
+    def test_proven_and_smaller_than_lean(self, model, method):
+        packed = decode(model)
+        assert packed.equal
+        assert packed.recipe == ("lean", "decode")
+        assert packed.flatbuffer_bytes < lean(model, prove=False).flatbuffer_bytes
+        assert {one.method for one in packed.coded} == {method}
+        assert all(one.coded_bytes < one.raw_bytes for one in packed.coded)
+        assert packed.flash_bytes == packed.flatbuffer_bytes + packed.cost.code.value
+        assert missing_operators(packed.data) == ()
+
+    def test_tables_per_channel_where_each_channel_has_its_own_values(self):
+        packed = decode(thin_out(wide_cnn(), values=2, per_channel=True))
+        assert {(one.bits, one.tables > 1) for one in packed.coded} >= {(1, True)}
+
+    def test_a_table_that_steps_where_it_must_not_is_caught(self, monkeypatch):
+        """The silent fault of a per-tensor table on per-channel weights: other weights, so no file."""
+        found = find_codings(read(CLUSTERED))
+        stepping = {
+            index: replace(one, tables=one.tables[:6] + bytes([16]) + one.tables[7:]) for index, one in found.items()
+        }
+        monkeypatch.setattr("tinykit.packing.decoding.find_codings", lambda graph: stepping)
+        with pytest.raises(ModelError, match="outputs differ|not decoded to the weights"):
+            decode(CLUSTERED)
+
+    def test_the_weights_themselves_are_compared(self, monkeypatch):
+        """An input of zeros hides wrong weights from the outputs, not from the decoded tensors."""
+        monkeypatch.setattr("tinykit.packing.decoding.check_equal", lambda *_: None)
+        found = find_codings(read(PRUNED))
+        wrong = {
+            index: replace(one, tables=one.tables[:-1] + bytes([one.tables[-1] ^ 1])) for index, one in found.items()
+        }
+        monkeypatch.setattr("tinykit.packing.decoding.find_codings", lambda graph: wrong)
+        with pytest.raises(ModelError, match="not decoded to the weights"):
+            decode(PRUNED)
+
+
+class TestChoice:
+    def test_dense_weights_stay_as_they_are(self):
+        packed = decode(wide_cnn())
+        assert (packed.coded, packed.recipe, packed.cost) == ((), ("lean",), None)
+        assert packed.data == lean(wide_cnn()).data
+        assert packed.equal
+
+    def test_small_tensors_stay_as_they_are(self):
+        graph = read(PRUNED)
+        coded = {one.tensor for one in decode(graph).coded}
+        sizes = {one.inputs[1]: graph.tensors[one.inputs[1]].nbytes for one in graph.operators if one.macs}
+        assert coded
+        assert min(sizes[index] for index in coded) > min(sizes.values())
+
+    def test_each_coded_tensor_earns_its_place(self):
+        packed = decode(PRUNED, least_gain_bytes=64)
+        graph, tree = packed.before, lean_tree(packed.before)
+        chosen = {index: coding for index, coding in find_codings(graph).items()
+                  if index in {one.tensor for one in packed.coded}}  # fmt: skip
+        for index in chosen:
+            fewer = {one: coding for one, coding in chosen.items() if one != index}
+            assert len(write_tree(insert_decode(graph, tree, fewer))) >= packed.flatbuffer_bytes + 64
+
+    def test_a_higher_bar_codes_fewer(self):
+        assert len(decode(PRUNED, least_gain_bytes=2000).coded) < len(decode(PRUNED).coded)
+
+    def test_weights_that_two_operators_share_are_decoded_for_each(self):
+        packed = decode(thin_out(shared_dense(), zeros=0.9))
+        (coded,) = packed.coded
+        assert coded.operators == (0, 1)
+        assert packed.graph.operator_counts() == {"CUSTOM:TFLM_DECODE": 2, "FULLY_CONNECTED": 2}
+        assert packed.cost.weights == 2 * 32 * 32
+
+    def test_weights_that_are_also_an_output_stay(self):
+        tree = unpack(PRUNED)
+        weights = int(tree.subgraphs[0].operators[0].inputs[1])
+        tree.subgraphs[0].outputs = [*tree.subgraphs[0].outputs, weights]
+        assert weights not in find_codings(read(pack(tree)))
+
+    def test_weights_in_a_buffer_that_others_read_do_not_pay(self):
+        tree = unpack(thin_out(Net((1, 40)).dense(40).to_bytes(), zeros=0.9))
+        graph = tree.subgraphs[0]
+        extra = type(graph.tensors[0])(shape=[40, 40], type=9, buffer=graph.tensors[1].buffer)
+        graph.tensors.append(extra)
+        assert decode(pack(tree)).coded == ()
+
+    def test_float_weights(self):
+        net = Net((1, 64), dtype="float32")
+        net.dense(64)
+        tree = unpack(net.to_bytes())
+        values = np.asarray(tree.buffers[1].data, np.uint8).view(np.float32).copy()
+        values[np.abs(values) < 0.15] = 0
+        tree.buffers[1].data = values.view(np.uint8)
+        packed = decode(pack(tree))
+        assert packed.equal
+        assert [one.method for one in packed.coded] == ["pruning"]
+
+
+class TestOnTheDevice:
+    def test_the_arena_is_predicted_to_the_byte(self):
+        for model in (PRUNED, CLUSTERED, thin_out(shared_dense(), zeros=0.9)):
+            packed = decode(model)
+            assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes
+            assert packed.proof.after.head_bytes >= packed.proof.before.head_bytes
+
+    def test_an_offline_plan_is_extended(self):
+        graph = read(PRUNED)
+        planned = read(with_offline_plan(graph, plan_offline(graph, runtime="tflm-reference")))
+        packed = decode(planned)
+        assert packed.equal
+        known = len(planned.tensors)
+        assert packed.graph.offline_offsets[:known] == planned.offline_offsets
+        assert set(packed.graph.offline_offsets[known:]) == {-1}
+
+    def test_the_resolver_gets_the_operator(self):
+        operators = decode(PRUNED).graph.operator_counts()
+        assert "AddDecode" in add_methods(operators)
+
+    def test_flash_counts_the_decoder(self):
+        packed = decode(PRUNED)
+        plain = predict_flash(lean(PRUNED).graph, runtime="tflm-cmsis-nn", core="cortex-m4", build="-Os")
+        coded = predict_flash(packed.graph, runtime="tflm-cmsis-nn", core="cortex-m4", build="-Os")
+        assert coded.runtime_bytes.value == plain.runtime_bytes.value + decoder_code().value
+        assert coded.runtime_bytes.high - coded.runtime_bytes.low > plain.runtime_bytes.high - plain.runtime_bytes.low
+
+    def test_macs_and_shapes_are_those_of_the_model(self):
+        packed = decode(PRUNED)
+        assert packed.graph.macs == packed.before.macs
+
+    def test_lint_says_what_it_needs(self):
+        (finding,) = [one for one in lint(decode(PRUNED).graph) if "DECODE" in one]
+        assert "X-CUBE-AI" in finding
+
+    def test_cost(self):
+        packed = decode(PRUNED)
+        cost = packed.cost
+        assert cost.weights == sum(one.weights for one in packed.coded)
+        assert cost.largest_bytes == max(one.raw_bytes for one in packed.coded)
+        time = cost.latency(100e6)
+        assert time.value == pytest.approx(cost.weights * cost.cycles_per_weight.value / 100e6, rel=1e-12)
+        assert time.low < time.value < time.high
+        assert cost.device == "unverified on device"
+        assert json.loads(json.dumps(packed.to_json(), allow_nan=False))["cost"]["weights"] == cost.weights
+        assert cost_of_decode(packed.before).code.value == 0
+
+    @pytest.mark.parametrize("runtime", ["tflm-reference", "tflm-cmsis-nn", "esp-nn"])
+    def test_tflm_runtimes_can(self, runtime):
+        assert refuse_decode(runtime) == ""
+
+    @pytest.mark.parametrize(("runtime", "words"), [("x-cube-ai", "X-CUBE-AI"), ("ethos-u", "Vela"),
+                                                    ("exporter", "plain arrays"), ("onnx", "unknown")])  # fmt: skip
+    def test_others_are_refused_by_name(self, runtime, words):
+        assert words in refuse_decode(runtime)
+
+
+class TestRefusals:
+    def test_twice(self):
+        with pytest.raises(ModelError, match="TFLM_DECODE operators already"):
+            decode(decode(PRUNED).graph)
+
+    def test_several_subgraphs(self):
+        tree = unpack(small_cnn())
+        tree.subgraphs.append(tree.subgraphs[0])
+        with pytest.raises(ModelError, match="2 subgraphs"):
+            decode(pack(tree))
