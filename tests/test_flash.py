@@ -8,7 +8,7 @@ import pytest
 
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.errors import ParameterError, UnknownRuntimeError
-from tinykit.flash import BUILDS, application_ram_bytes, predict_flash
+from tinykit.flash import BUILDS, predict_flash, predict_runtime_ram
 from tinykit.graph import ModelGraph, read
 
 REFERENCE, CMSIS = "tflm-reference", "tflm-cmsis-nn"
@@ -65,9 +65,38 @@ class TestLinked:
         assert found.total.unit == "byte"
         assert "QEMU 7.2, GCC 12.2" in found.total.source
 
-    def test_ram_beside_the_arena(self):
-        """.data 104 + .bss 528 bytes, arena and stack excluded."""
-        assert application_ram_bytes() == 632
+
+class TestRuntimeRam:
+    """.data 104 and .bss 528 bytes beside the stack's high-water mark, built and run under QEMU."""
+
+    def test_a_linked_network_at_a_known_build(self):
+        for build, stack in (("-Os", 1228), ("-O3", 1148)):
+            found = predict_runtime_ram(NETWORKS["kws"], runtime="tflm-cmsis-nn", core="cortex-m4", build=build)
+            assert found.value == 632 + stack
+            assert found.basis == "simulated"
+
+    def test_build_unknown_takes_the_deeper_and_spans_both(self):
+        found = predict_runtime_ram(NETWORKS["ad"], runtime="tflm-cmsis-nn", core="cortex-m55")
+        assert found.value == 632 + 1008
+        assert found.low < 632 + 1000 < found.high
+
+    def test_another_network_takes_the_deepest_and_doubts_it(self):
+        found = predict_runtime_ram(UNLINKED, runtime="tflm-reference", core="cortex-m7", build="-O3")
+        assert (found.value, found.basis) == (632 + 736, "modelled")
+        assert found.high == round(632 + 1.25 * 736)
+
+    def test_a_borrowed_core_is_doubted_further(self):
+        own, borrowed = (
+            predict_runtime_ram(NETWORKS["kws"], runtime="tflm-reference", core=core)
+            for core in ("cortex-m4", "cortex-m3")
+        )
+        assert borrowed.value == own.value
+        assert borrowed.high > own.high
+        assert borrowed.basis == "modelled"
+
+    def test_nothing_linked(self):
+        with pytest.raises(UnknownRuntimeError, match="nothing linked was published"):
+            predict_runtime_ram(NETWORKS["kws"], runtime="x-cube-ai", core="cortex-m4")
 
 
 class TestBuild:

@@ -65,16 +65,7 @@ def predict_flash(graph: ModelGraph, *, runtime: str, core: str, build: str | No
     UnknownRuntimeError : nothing linked is known for this runtime and core.
     ParameterError : another build.
     """
-    if build is not None and build not in BUILDS:
-        raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)} or None")
-    nearest, borrowed = _find_nearest(core)
-    kernels = _NEAREST_KERNELS.get(runtime, runtime)
-    sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
-    if not sizes:
-        raise UnknownRuntimeError(
-            f"flash of runtime {runtime!r} on {core} is unknown: nothing linked was published; "
-            "known: TFLM with reference, CMSIS-NN or ESP-NN kernels on Cortex-M, Xtensa and RISC-V"
-        )
+    sizes, borrowed = _rows_of(runtime, core, build)
     names = frozenset(operator.name for operator in graph.operators)
     small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
     runtime_bytes = _estimate(small, large, build, borrowed, runtime)
@@ -96,9 +87,48 @@ def decoder_code() -> Estimate:
     return Estimate(value, low, high, "byte", "compiled", "tflm", _table()["decoder_source"])
 
 
-def application_ram_bytes() -> int:
-    """RAM that TFLM takes outside arena and stack (.data + .bss), in bytes."""
-    return int(_table()["data_bytes"] + _table()["bss_bytes"])
+def predict_runtime_ram(
+    graph: ModelGraph, *, runtime: str, core: str, build: str | None = None
+) -> Estimate:
+    """RAM in bytes that TFLM takes beside the arena: its stack at the deepest point, and its static data.
+
+    Stack high-water marks of the networks linked: that of the network with the same operators, else the deepest of
+    them, and a quarter more at the high end. Left out: what the application and its interrupts put on the stack.
+
+    Parameters
+    ----------
+    graph, runtime, core, build : as for `predict_flash`.
+
+    Raises
+    ------
+    UnknownRuntimeError, ParameterError : as `predict_flash`.
+    """
+    sizes, borrowed = _rows_of(runtime, core, build)
+    table, names = _table(), frozenset(operator.name for operator in graph.operators)
+    static = table["data_bytes"] + table["bss_bytes"]
+    alike = [network for network, operators in table["networks"].items() if names == frozenset(operators)]
+    levels = [build] if build in sizes else list(sizes)
+    depths = [sizes[level]["stack"][network] for level in levels for network in alike or table["networks"]]
+    doubt = (0.25 if not alike else _LINKED_DOUBT) + borrowed
+    value, low, high = max(depths), min(depths) * (1 - doubt), max(depths) * (1 + doubt)
+    source = f"{table['source']}: stack high-water mark, .data and .bss"
+    basis = "simulated" if alike and not borrowed else "modelled"
+    return Estimate(static + value, round(static + low), round(static + high), "byte", basis, runtime, source)
+
+
+def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
+    """Linked rows by build for a runtime and core, or those nearest, and the doubt of carrying them over."""
+    if build is not None and build not in BUILDS:
+        raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)} or None")
+    nearest, borrowed = _find_nearest(core)
+    kernels = _NEAREST_KERNELS.get(runtime, runtime)
+    sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
+    if not sizes:
+        raise UnknownRuntimeError(
+            f"flash of runtime {runtime!r} on {core} is unknown: nothing linked was published; "
+            "known: TFLM with reference, CMSIS-NN or ESP-NN kernels on Cortex-M, Xtensa and RISC-V"
+        )
+    return sizes, borrowed
 
 
 def _find_nearest(core: str) -> tuple[str, float]:

@@ -18,6 +18,7 @@ _SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
 _VERIFIED_SLACK_BYTES = 64
 _UNKNOWN_OPERATOR_SLACK_BYTES = 160
 _OTHER_VERSIONS_FACTOR = {"tflm-reference": 0.08, "tflm-cmsis-nn": 0.08, "esp-nn": 0.15}
+_ALLOCATOR_BYTES = 32
 _ALLOCATION_INFO_BYTES = 24
 _PLANNER_BUFFER_BYTES = 44
 _SOURCE = (
@@ -67,6 +68,16 @@ class ArenaEstimate:
     def high(self) -> float:
         """High end of the interval in bytes."""
         return self.used.high
+
+    @property
+    def head_array_bytes(self) -> int:
+        """The smallest non-persistent array where TFLM is given two (`MicroAllocator::Create`): head or planning."""
+        return self.to_start - self.tail_bytes
+
+    @property
+    def tail_array_bytes(self) -> int:
+        """The smallest persistent array of the two; 32 bytes for the second allocator and 16 to align are assumed."""
+        return self.tail_bytes + _ALLOCATOR_BYTES + ALIGNMENT_BYTES
 
     @property
     def to_deploy(self) -> int:

@@ -7,7 +7,7 @@ from tinykit.cli.documents import describe_model
 from tinykit.cli.models import Options, open_model
 from tinykit.cli.text import say, say_json, say_table, show, show_short
 from tinykit.errors import ParameterError
-from tinykit.fit import FitReport, Reserve, check_fit, check_fit_all
+from tinykit.fit import FitReport, Placement, Reserve, check_fit, check_fit_all, list_placements
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime, predict_latency
 from tinykit.power import PowerBudget, budget_power
@@ -30,10 +30,15 @@ def fit(options: Options) -> int:
         clock_hz=options.clock,
         reserve=_reserve(options),
     )
+    placements = _list_placements(graph, reports[0], options) if len(reports) == 1 else ()
     if options.json:
-        say_json({"model": describe_model(graph), "results": [report.to_json() for report in reports]})
+        results = [report.to_json() for report in reports]
+        for one in results[: len(placements) and 1]:
+            one["placements"] = [placement.to_json() for placement in placements]
+        say_json({"model": describe_model(graph), "results": results})
     elif len(reports) == 1:
         _say_report(reports[0])
+        _say_placements(placements)
     else:
         say_table(("board", "verdict", "arena", "flash", "latency", "energy"), [_row(report) for report in reports])
         say("", "Each figure is an estimate: `tinykit fit MODEL --board ID` shows its interval, basis and source.")
@@ -108,6 +113,24 @@ def _say_report(report: FitReport) -> None:
     say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
     say(*(f"- {line}" for line in (*report.reasons, *report.advice)))
     say(*(f"  {name}: {figure.source}" for name, figure in figures.items() if figure))
+
+
+def _list_placements(graph: ModelGraph, report: FitReport, options: Options) -> tuple[Placement, ...]:
+    return list_placements(
+        graph, report.board, runtime=report.runtime, runtime_version=options.runtime_version,
+        clock_hz=options.clock, reserve=report.reserve,
+    )  # fmt: skip
+
+
+def _say_placements(placements: tuple[Placement, ...]) -> None:
+    if len(placements) < 2:
+        return
+    say("", "placements, the fastest that fits first; slowdown: over an arena in the main on-chip RAM")
+    rows = [
+        (one.name, one.verdict.replace("_", " "), show_short(one.latency_s), show(one.slowdown)) for one in placements
+    ]
+    say_table(("placement", "verdict", "latency", "slowdown"), rows)
+    say(*(f"- {note}" for note in dict.fromkeys(note for one in placements for note in one.notes)))
 
 
 def _row(report: FitReport) -> tuple[str, ...]:

@@ -10,14 +10,13 @@ from tinykit.boards import Board
 from tinykit.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.fit.judge import judge
 from tinykit.fit.placing import place_in_flash, place_in_ram
+from tinykit.fit.setting import NPU_RUNTIME as RUNTIME
 from tinykit.fit.verdict import DOES_NOT_FIT, UNKNOWN, FitReport, Reserve
 from tinykit.flash import predict_flash
 from tinykit.graph import ModelGraph, read
 from tinykit.latency import default_runtime, from_graph, predict_latency
 from tinykit.npu import NpuReport, accelerators_of, compile_for_npu, system_config_for
 from tinykit.quantity import Estimate, propagate, relabel
-
-RUNTIME = "ethos-u"
 
 
 def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, reserve: Reserve) -> FitReport:
@@ -57,7 +56,7 @@ def _judge(compiled: NpuReport, board: Board, clock_hz: float | None, reserve: R
     flash = relabel(
         flash, runtime=RUNTIME, source=f"{flash.source}; compiled model; the NPU's driver taken as one more kernel"
     )
-    ram = place_in_ram(board, arena.to_start, reserve)
+    ram = place_in_ram(board, arena, reserve)
     code = place_in_flash(board, int(flash.value), reserve)
     verdict, reasons = judge(arena, ram, flash, code)
     return FitReport(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tinykit.arena import ArenaEstimate, plan_offline
-from tinykit.fit.verdict import TIGHT_MARGIN, RegionUse
+from tinykit.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, TIGHT_MARGIN, RegionUse
 from tinykit.graph import ModelGraph
 from tinykit.quantity import format_quantity
 
 _TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels whose time is known",)
+
+_IN_RAM = {ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION}
 
 
 def advise(
@@ -15,7 +17,7 @@ def advise(
 ) -> tuple[str, ...]:
     """Advice for the memories that are tight or too small; none where all have room."""
     scarce = {held for use in uses if use.margin < TIGHT_MARGIN for held in use.holds}
-    on_arena = advise_on_arena(graph, arena) if arena and scarce & {"arena", "stack and application"} else ()
+    on_arena = advise_on_arena(graph, arena) if arena and scarce & _IN_RAM else ()
     on_flash = advise_on_flash(graph, runtime) if "model" in scarce else ()
     return on_arena + on_flash + (_TO_INT8 if graph.precision == "float32" else ())
 

@@ -2,67 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
-from typing import TypeVar
 
 from tinykit.arena import ArenaEstimate, predict_arena
 from tinykit.boards import EXTERNAL_RAM_KINDS, Board, find_board
 from tinykit.boards import boards as all_boards
 from tinykit.energy import predict_energy
-from tinykit.errors import (
-    EngineError,
-    ModelError,
-    ParameterError,
-    UnknownFactError,
-    UnknownRuntimeError,
-    name_nearest,
-)
-from tinykit.fit.accelerated import RUNTIME as NPU_RUNTIME
+from tinykit.errors import EngineError, ModelError
 from tinykit.fit.accelerated import check_on_npu
 from tinykit.fit.advise import advise
 from tinykit.fit.judge import judge
-from tinykit.fit.placing import place_in_flash, place_in_ram
-from tinykit.fit.verdict import DOES_NOT_FIT, FitReport, RegionUse, Reserve
-from tinykit.flash import predict_flash
+from tinykit.fit.placing import Layout, place_in_flash, place_in_ram
+from tinykit.fit.setting import NPU_RUNTIME, Setting
+from tinykit.fit.timing import attempt, outside_factor, predict_time
+from tinykit.fit.verdict import DOES_NOT_FIT, FitReport
+from tinykit.flash import predict_flash, predict_runtime_ram
 from tinykit.graph import ModelGraph
-from tinykit.latency import RUNTIMES, default_runtime, predict_latency
-from tinykit.quantity import Estimate
+from tinykit.latency import default_runtime
+from tinykit.quantity import Estimate, format_quantity
 from tinykit.runtime import measure_arena
-
-_T = TypeVar("_T")
-_NAMED_RUNTIMES = (*RUNTIMES, NPU_RUNTIME)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """How the model is to run.
-
-    Parameters
-    ----------
-    runtime, runtime_version, build : None for the core's default, or unknown.
-    clock_hz : None for the core's highest.
-    reserve : what stack and application take.
-    use_engine : ask the TFLM interpreter (a child process) as well; without it the graph alone answers.
-    """
-
-    runtime: str | None = None
-    runtime_version: str | None = None
-    build: str | None = None
-    clock_hz: float | None = None
-    reserve: Reserve = field(default_factory=Reserve)
-    use_engine: bool = True
-
-    def __post_init__(self) -> None:
-        if self.runtime is not None and self.runtime not in _NAMED_RUNTIMES:
-            raise UnknownRuntimeError(
-                f"runtime {self.runtime!r} is unknown; {name_nearest(self.runtime, _NAMED_RUNTIMES)}\n"
-                "leave it out for the core's own default"
-            )
-        if self.clock_hz is not None and not 0 < self.clock_hz < math.inf:
-            raise ParameterError(f"clock {self.clock_hz} Hz; give hertz above 0, such as 120e6, or leave it out")
 
 
 def check_fit(graph: ModelGraph, board: Board | str, **setting: object) -> FitReport:
@@ -105,15 +65,15 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     clock_hz = setting.clock_hz or board.clock_hz
     if runtime == NPU_RUNTIME:
         return check_on_npu(graph, board, clock_hz=clock_hz, reserve=setting.reserve)
-    arena, _ = _try(lambda: predict_arena(graph, runtime=runtime, core=board.core))
-    flash, _ = _try(lambda: predict_flash(graph, runtime=runtime, core=board.core, build=setting.build).total)
+    arena, _ = attempt(lambda: predict_arena(graph, runtime=runtime, core=board.core))
+    flash, _ = attempt(lambda: predict_flash(graph, runtime=runtime, core=board.core, build=setting.build).total)
     refusal, recorded_head = _ask_engine(graph, runtime, setting.use_engine)
     arena = _with_evidence(arena, recorded_head, _reference_head(graph)) if arena else None
-    ram = place_in_ram(board, arena.to_start, setting.reserve) if arena else ()
+    ram = place_in_ram(board, arena, setting.reserve) if arena else ()
     code = place_in_flash(board, int(flash.value), setting.reserve) if flash else ()
-    latency, slow = _latency(graph, board, setting, runtime=runtime, clock_hz=clock_hz, ram=ram)
-    energy, dear = _try(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
-    verdict, reasons = judge(arena, ram, flash, code)
+    latency, slowdown, slow = _latency(graph, board, setting, ram)
+    energy, dear = attempt(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
+    verdict, reasons = judge(arena, ram, flash, code, slowdown)
     unknown = tuple(f"{what} unknown: {why}" for what, why in (("latency", slow), ("energy", dear)) if why)
     return FitReport(
         graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
@@ -123,43 +83,36 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
         latency_s=latency,
         energy_per_inference_j=energy,
         regions=(*ram, *code),
-        reasons=(*((refusal,) if refusal else ()), *reasons, *unknown),
+        reasons=(*((refusal,) if refusal else ()), *reasons, *_further_reasons(graph, board, setting, ram), *unknown),
         advice=advise(graph, arena, (*ram, *code), runtime),
     )  # fmt: skip
 
 
-def _try(compute: Callable[[], _T]) -> tuple[_T | None, str]:
-    """A prediction, or None and why there is no evidence for one."""
-    try:
-        return compute(), ""
-    except (UnknownRuntimeError, UnknownFactError) as error:
-        return None, str(error).partition("\n")[0]
-
-
 def _latency(
-    graph: ModelGraph,
-    board: Board,
-    setting: Setting,
-    *,
-    runtime: str,
-    clock_hz: float | None,
-    ram: tuple[RegionUse, ...],
-) -> tuple[Estimate | None, str]:
-    if clock_hz is None:
-        return None, f"the clock of {board.id} is not on record"
-    external = ram[0].kind if ram and ram[0].kind in EXTERNAL_RAM_KINDS else None
-    return _try(
-        lambda: predict_latency(
-            graph,
-            core=board.core,
-            clock_hz=clock_hz,
-            runtime=runtime,
-            runtime_version=setting.runtime_version,
-            board=board,
-            build=setting.build,
-            arena_region=external,
-        )
-    )
+    graph: ModelGraph, board: Board, setting: Setting, ram: Layout
+) -> tuple[Estimate | None, Estimate | None, str]:
+    """Latency where the arena lies, how many times slower that is than on chip where it is outside, and why unknown."""
+    inside, why = predict_time(graph, board, setting)
+    if inside is None or not ram or ram[0].kind not in EXTERNAL_RAM_KINDS:
+        return inside, None, why
+    outside, why = predict_time(graph, board, setting, memory=ram[0].kind)
+    return outside, outside_factor(inside, outside) if outside else None, why
+
+
+def _further_reasons(graph: ModelGraph, board: Board, setting: Setting, ram: Layout) -> tuple[str, ...]:
+    """Told where RAM would do in sum but lies in pieces, and where the reserve is below what TFLM itself takes."""
+    told = []
+    pieces = [one.available_bytes for one in board.sram_windows() if one.kind not in EXTERNAL_RAM_KINDS]
+    short = bool(ram) and min(use.margin_bytes for use in ram) < 0
+    if short and len(pieces) > 1 and sum(pieces) >= sum(use.used_bytes for use in ram):
+        total, largest = (format_quantity(nbytes, "byte") for nbytes in (sum(pieces), max(pieces)))
+        told.append(f"{total} of RAM in all, in {len(pieces)} pieces of at most {largest}: an arena is one array")
+    runtime = setting.runtime or default_runtime(board.core)
+    own, _ = attempt(lambda: predict_runtime_ram(graph, runtime=runtime, core=board.core, build=setting.build))
+    if own is not None and setting.reserve.sram_bytes < own.value:
+        given, needed = (format_quantity(nbytes, "byte") for nbytes in (setting.reserve.sram_bytes, own.value))
+        told.append(f"the reserve of {given} is less than the {needed} that TFLM's own stack and static data take")
+    return tuple(told)
 
 
 def _ask_engine(graph: ModelGraph, runtime: str, wanted: bool) -> tuple[str, int | None]:

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from tinykit.arena import ArenaEstimate
 from tinykit.boards import EXTERNAL_RAM_KINDS
-from tinykit.fit.verdict import DOES_NOT_FIT, FITS, TIGHT, TIGHT_MARGIN, UNKNOWN, RegionUse
+from tinykit.fit.verdict import ARENA_HEAD, DOES_NOT_FIT, FITS, TIGHT, TIGHT_MARGIN, UNKNOWN, RegionUse
 from tinykit.quantity import Estimate, format_quantity
 
 
 def judge(
-    arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], flash: Estimate | None, code: tuple[RegionUse, ...]
+    arena: ArenaEstimate | None,
+    ram: tuple[RegionUse, ...],
+    flash: Estimate | None,
+    code: tuple[RegionUse, ...],
+    slowdown: Estimate | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """The worse of the verdicts on RAM and flash, with the reasons of both.
 
     Parameters
     ----------
     arena, flash : what is needed, None where unknown.
-    ram, code : where it would lie, empty where the board's memory is unknown.
+    ram, code : where it would lie, empty where the board's memory is unknown; the model's region before the code's.
+    slowdown : how many times slower an arena in external RAM is, None where unknown.
     """
-    on_ram = _judge_ram(arena, ram)
+    on_ram = _judge_ram(arena, ram, slowdown)
     on_flash = _judge_flash(flash, code)
     order = (FITS, TIGHT, UNKNOWN, DOES_NOT_FIT)
     worse = max(on_ram[0], on_flash[0], key=order.index)
     return worse, (on_ram[1], on_flash[1])
 
 
-def _judge_ram(arena: ArenaEstimate | None, ram: tuple[RegionUse, ...]) -> tuple[str, str]:
+def _judge_ram(
+    arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], slowdown: Estimate | None
+) -> tuple[str, str]:
     if arena is None:
         return UNKNOWN, "arena unknown: this runtime's planner is not TFLM's and no figure was published"
     need = format_quantity(arena.to_start, "byte")
@@ -35,9 +42,19 @@ def _judge_ram(arena: ArenaEstimate | None, ram: tuple[RegionUse, ...]) -> tuple
     if worst.margin_bytes < 0:
         short = format_quantity(-worst.margin_bytes, "byte")
         return DOES_NOT_FIT, f"arena of {need}: {worst.name} is {short} too small"
-    left = format_quantity(worst.margin_bytes, "byte")
     if use.kind in EXTERNAL_RAM_KINDS:
-        return TIGHT, f"arena of {need} only in external {use.name}: slower, by how much is not known for this board"
+        times = f"{slowdown} times the time" if slowdown else "by how much is not known for this board"
+        return TIGHT, f"arena of {need} only in external {use.name}: slower, {times}"
+    if ARENA_HEAD in use.holds:
+        head, tail = (format_quantity(one.used_bytes, "byte") for one in ram[:2])
+        text = f"head of {head} in {use.name}, tail of {tail} in {ram[1].name} (MicroAllocator::Create, two arrays)"
+        return TIGHT, f"no bank holds an arena of {need} as one array: {text}"
+    return _judge_whole(arena, ram)
+
+
+def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...]) -> tuple[str, str]:
+    use, worst = ram[0], min(ram, key=lambda use: use.margin)
+    need, left = format_quantity(arena.to_start, "byte"), format_quantity(worst.margin_bytes, "byte")
     tight = worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes
     if len(ram) > 1:
         beside = f"{format_quantity(use.margin_bytes, 'byte')} left; stack and application in {ram[1].name}"
@@ -53,10 +70,13 @@ def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[s
     need = format_quantity(flash.value, "byte")
     if not code:
         return UNKNOWN, f"model and runtime take {need}, but where this board keeps its code is not known"
-    use = code[0]
+    use = min(code, key=lambda use: use.margin)
     if use.margin_bytes < 0:
         short = format_quantity(-use.margin_bytes, "byte")
         return DOES_NOT_FIT, f"model and runtime take {need} of flash: {use.name} is {short} too small"
-    left = format_quantity(use.margin_bytes, "byte")
-    tight = use.margin < TIGHT_MARGIN or flash.high - flash.value > use.margin_bytes
-    return (TIGHT if tight else FITS), f"model and runtime take {need} of {use.name}: {left} left"
+    tight = use.margin < TIGHT_MARGIN or flash.high - flash.value > code[-1].margin_bytes
+    verdict, left = (TIGHT if tight else FITS), format_quantity(code[-1].margin_bytes, "byte")
+    if len(code) > 1:
+        model = format_quantity(code[0].used_bytes, "byte")
+        return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left} left there"
+    return verdict, f"model and runtime take {need} of {use.name}: {left} left"

@@ -17,6 +17,9 @@ FITS, TIGHT, DOES_NOT_FIT, UNKNOWN = "fits", "tight", "does_not_fit", "unknown"
 TIGHT_MARGIN = 0.10
 """Fraction of a region that must stay free for a verdict of "fits"."""
 
+ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION = "arena", "arena head", "arena tail", "stack and application"
+"""What a RAM region may hold; head and tail where TFLM is given two arrays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reserve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinykit.plots.accelerated import plot_npu
 from tinykit.plots.arena import plot_arena, plot_operators
+from tinykit.plots.banks import plot_banks
 from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado
 from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
 from tinykit.plots.instructions import plot_instructions
@@ -20,6 +21,7 @@ __all__ = [
     "lay_axes",
     "plot_accuracy",
     "plot_arena",
+    "plot_banks",
     "plot_channels",
     "plot_clocks",
     "plot_confusion",
