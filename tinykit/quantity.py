@@ -17,10 +17,12 @@ from tinykit.errors import FactError, ParameterError
 BASES = ("assumed", "modelled", "simulated", "datasheet", "compiled", "measured")
 """How a number was obtained, weakest first: a result is never of a stronger basis than its inputs."""
 
-_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"))
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _PREFIXED_UNITS = ("W", "J", "A", "V", "Hz", "C")
 _DAY_S = 86_400.0
 _YEAR_S = 365.25 * _DAY_S
+_PLAIN_FROM = 1e-3
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +153,12 @@ def relabel(estimate: Estimate, **changes: Any) -> Estimate:
 
 
 def format_quantity(value: float, unit: str) -> str:
-    """A number for people: three significant digits, a prefix, KiB for bytes, days for long times.
+    """A number for people: three significant digits, a prefix or a power of ten, KiB for bytes, days for long times.
 
     >>> format_quantity(0.0123, "s"), format_quantity(23_552, "byte"), format_quantity(8e7, "s")
     ('12.3 ms', '23.0 KiB', '2.54 years')
+    >>> format_quantity(1.33e-7, "1")
+    '1.33 × 10⁻⁷'
     """
     if unit == "byte":
         return _format_bytes(value)
@@ -176,6 +180,10 @@ def _prefix_of(value: float) -> tuple[float, str]:
 def _three_digits(value: float) -> str:
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
+    digits, _, power = f"{value:.2e}".partition("e")
+    value = float(f"{digits}e{power}")
+    if abs(value) < _PLAIN_FROM:
+        return f"{digits} × 10{str(int(power)).translate(_RAISED)}"
     decimals = 2 - math.floor(math.log10(abs(value) * (1 + 1e-9)))
     return f"{value:.{max(0, decimals)}f}"
 
