@@ -11,19 +11,24 @@ from tinykit.boards import board
 from tinykit.errors import UnknownFactError
 from tinykit.graph import ModelGraph, read
 from tinykit.offload import SENSORS, compare_offload
-from tinykit.panels import ClockPanel, CloudPanel, Panel, TimelinePanel
-from tinykit.plots import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado, to_png
+from tinykit.panels import BurstPanel, ClockPanel, CloudPanel, Panel, TimelinePanel
+from tinykit.plots import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado, to_png
 from tinykit.power import budget_power, load, plan_workload, sweep_clocks, swing_life
-from tinykit.recommend import plan_design, sweep_design, weigh_design
+from tinykit.recommend import look_warm, plan_design, sweep_design, weigh_design
 
 U575 = board("nucleo-u575zi-q")
 F407 = board("stm32f407g-disc1")
 PNG = b"\x89PNG\r\n\x1a\n"
-PANELS = (TimelinePanel, ClockPanel, CloudPanel)
+PANELS = (TimelinePanel, ClockPanel, CloudPanel, BurstPanel)
 MOVES = [
     (TimelinePanel, "sense_s", 2.0),
     (TimelinePanel, "gate", 0.1),
     (TimelinePanel, "radio", "ble"),
+    (TimelinePanel, "also", "led"),
+    (BurstPanel, "burst_s", 100.0),
+    (BurstPanel, "pause_s", 1.0),
+    (BurstPanel, "air_c", 60.0),
+    (BurstPanel, "box_cm2", 88.0),
     (ClockPanel, "period_s", 10.0),
     (ClockPanel, "board", "nucleo-u575zi-q"),
     (CloudPanel, "radio", "lora"),
@@ -48,6 +53,30 @@ def test_the_charge_bars_fill_their_axes(workload_budget):
     for row in (0, 1):
         widths = [bar.get_width() for bar in ax.patches if abs(bar.get_y() + 0.275 - row) < 0.01]
         assert sum(widths) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_the_stack_holds_every_consumer_and_sums_to_the_states(workload_budget):
+    tops = [sum(flow) for flow in zip(*(line.currents_a for line in workload_budget.lines), strict=True)]
+    assert tops == pytest.approx([state.current_a.value for state in workload_budget.states], rel=1e-9)
+    for line in workload_budget.lines:
+        times = (state.duration_s.value for state in workload_budget.states)
+        assert sum(i * t for i, t in zip(line.currents_a, times, strict=True)) == pytest.approx(line.charge_c, rel=1e-9)
+    ax = plot_stack(workload_budget)
+    assert len(ax.patches) == len(workload_budget.lines)
+    assert [tick.get_text().split("\n")[0] for tick in ax.get_xticklabels()] == [
+        state.name for state in workload_budget.states
+    ]
+    assert not plot_stack(budget_power(replace(U575, run_points=(), ml_power=()), 0.03)).axison
+
+
+def test_the_sun_shines_on_a_box_only(graph):
+    panel = BurstPanel(graph)
+    open_air = panel.result
+    panel.sun.value = "black"
+    assert panel.result == open_air
+    panel.box_cm2.value = 88.0
+    assert panel.result.report.sun_w.value > 1.0
+    assert "touch limit" in panel.verdict.value
 
 
 def test_every_state_has_a_row(workload_budget):
@@ -118,6 +147,7 @@ def test_sliders_name_their_unit(graph, kind: type[Panel]):
 
 
 def test_panels_show_what_the_pure_functions_answer(graph):
+    assert BurstPanel(graph).result == look_warm(graph, "nucleo-h743zi2", burst_s=10.0, pause_s=90.0)
     assert TimelinePanel(graph).result == plan_design(graph, "nucleo-l4r5zi", period_s=10.0, battery="cr2032")
     assert ClockPanel(graph).result == sweep_design(graph, "stm32f407g-disc1", period_s=0.1)
     found = weigh_design(graph, "nucleo-l4r5zi", sensor="motion", radio="ble", period_s=10.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinykit.panels.arena import ArenaPanel
 from tinykit.panels.board_run import BoardRunPanel
+from tinykit.panels.bursts import BurstPanel
 from tinykit.panels.clocks import ClockPanel
 from tinykit.panels.cloud import CloudPanel
 from tinykit.panels.design import DesignPanel
@@ -21,6 +22,7 @@ from tinykit.panels.timeline import TimelinePanel
 __all__ = [
     "ArenaPanel",
     "BoardRunPanel",
+    "BurstPanel",
     "ClockPanel",
     "CloudPanel",
     "DesignPanel",

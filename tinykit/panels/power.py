@@ -8,9 +8,9 @@ from typing import Any
 from tinykit.boards import board as find_board
 from tinykit.graph import ModelGraph
 from tinykit.panels.shell import Panel, choose_battery, choose_board, slide, slide_log
-from tinykit.plots import KitFigure, lay_axes, plot_states
+from tinykit.plots import KitFigure, lay_axes, plot_life, plot_states
 from tinykit.quantity import format_quantity
-from tinykit.recommend import Outlook, look_ahead
+from tinykit.recommend import Outlook, look_ahead, sweep_periods
 
 _SLOWEST_SHARE = 0.1
 _UNKNOWN_CLOCK_MHZ = 100.0
@@ -24,6 +24,7 @@ class PowerPanel(Panel[Outlook]):
     graph : the model. board, battery : ids to start from. period_s : from one inference to the next [s].
     """
 
+    size_in = (7.2, 5.8)
     board: Any
     battery: Any
     period_s: Any
@@ -61,9 +62,11 @@ class PowerPanel(Panel[Outlook]):
         )
 
     def draw(self, result: Outlook, figure: KitFigure) -> None:
-        """The states of one period."""
+        """The states of one period, and the life over the period with this one marked."""
         if result.budget is not None:
-            plot_states(result.budget, ax=lay_axes(figure, 1.0)[0])
+            above, below = lay_axes(figure, 1.0, 1.0)
+            plot_states(result.budget, ax=above)
+            plot_life(sweep_periods(result.fit, battery=self.battery.value), point=result.budget, ax=below)
 
     def tell(self, result: Outlook) -> Iterable[tuple[str, str]]:
         """Every verdict but those on memory and heat."""

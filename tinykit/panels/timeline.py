@@ -7,10 +7,12 @@ from typing import Any
 
 from tinykit.graph import ModelGraph
 from tinykit.panels.shell import Panel, choose, choose_board, slide, slide_log
-from tinykit.plots import KitFigure, lay_axes, plot_lines, plot_stages
+from tinykit.plots import KitFigure, lay_axes, plot_lines, plot_stack, plot_stages
 from tinykit.power import RADIOS, PowerBudget
 from tinykit.quantity import format_quantity
 from tinykit.recommend import plan_design
+
+_BESIDE = ("led", "debugger")
 
 
 class TimelinePanel(Panel[PowerBudget]):
@@ -22,12 +24,13 @@ class TimelinePanel(Panel[PowerBudget]):
     payload_bytes : sent after each inference [byte]. sensor : id of a load.
     """
 
-    size_in = (7.2, 5.2)
+    size_in = (7.2, 8.0)
     board: Any
     period_s: Any
     sense_s: Any
     gate: Any
     radio: Any
+    also: Any
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class TimelinePanel(Panel[PowerBudget]):
             "sense_s": slide("sensing [s]", 0.0, 0.0, 5.0, 0.1),
             "gate": slide("gate opens [1]", 1.0, 0.0, 1.0, 0.01),
             "radio": choose("radio", ["none", *RADIOS], "none"),
+            "also": choose("always on beside it", ["none", *_BESIDE], "none"),
         }
         super().__init__("Timeline", graph.path, controls)
 
@@ -61,18 +65,22 @@ class TimelinePanel(Panel[PowerBudget]):
             gate_rate=self.gate.value,
             send=None if radio == "none" else (radio, self.payload_bytes),
             sensor=self.sensor,
+            beside=() if self.also.value == "none" else (self.also.value,),
         )
 
     def draw(self, result: PowerBudget, figure: KitFigure) -> None:
-        """The states as rows, and below them the charge by state and by consumer."""
-        above, below = lay_axes(figure, 1.5, 1.0, left_in=1.1)
-        plot_stages(result, ax=above)
-        plot_lines(result, ax=below)
+        """The states as rows, the consumers stacked in time, and the charge by state and by consumer."""
+        rows, trace, charge = lay_axes(figure, 1.4, 1.2, 0.9, left_in=1.1)
+        plot_stages(result, ax=rows)
+        plot_stack(result, ax=trace)
+        plot_lines(result, ax=charge)
 
     def tell(self, result: PowerBudget) -> Iterable[tuple[str, str]]:
         """Average, life, findings."""
         yield "average current", str(result.average_current_a or "unknown")
         yield "battery life", str(result.battery_life_s or "unknown")
+        shares = (f"{line.name} {line.share:.0%}" for line in result.lines if line.share is not None)
+        yield "charge by consumer", ", ".join(shares) or "unknown"
         yield from (("look out", finding) for finding in result.findings)
         yield from (("unknown", reason) for reason in result.unknown)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tinykit.plots.accelerated import plot_npu
 from tinykit.plots.arena import plot_arena, plot_operators
 from tinykit.plots.banks import plot_banks
-from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stages, plot_tornado
-from tinykit.plots.heat import plot_heat, plot_junction, plot_transient
+from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado
+from tinykit.plots.heat import plot_bursts, plot_heat, plot_junction, plot_transient
 from tinykit.plots.instructions import plot_instructions
 from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
@@ -22,6 +22,7 @@ __all__ = [
     "plot_accuracy",
     "plot_arena",
     "plot_banks",
+    "plot_bursts",
     "plot_channels",
     "plot_clocks",
     "plot_confusion",
@@ -42,6 +43,7 @@ __all__ = [
     "plot_per_subject",
     "plot_pruning",
     "plot_sizes",
+    "plot_stack",
     "plot_stages",
     "plot_states",
     "plot_storage",

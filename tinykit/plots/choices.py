@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from matplotlib.axes import Axes
 
 from tinykit.offload import Offload
@@ -100,10 +103,10 @@ def plot_lines(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
         return say_unknown(ax, plain("; ".join(budget.unknown) or "no charge flows", 200))
     for row, parts in ((1, states), (0, lines)):
         left = 0.0
-        for name, coulombs in parts:
+        for place, (name, coulombs) in enumerate(parts):
             share = coulombs / total
-            colour = COLOURS.get(name, COLOURS["other state" if row else "reserved"])
-            ax.barh(row, share, left=left, height=0.55, color=colour, edgecolor="white")
+            look = {"color": COLOURS.get(name, COLOURS["other state"]), "edgecolor": "white"}
+            ax.barh(row, share, left=left, height=0.55, **(look if row else _consumer(place)))
             if share > 0.06:
                 text = f"{plain(name, 16)}\n{share:.0%}"
                 ax.text(left + share / 2, row, text, ha="center", va="center", fontsize=7.5)
@@ -128,7 +131,7 @@ def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     if len(known) < len(budget.states) or any(current.low <= 0 for _, current in known):
         return say_unknown(ax, plain("; ".join(budget.unknown) or "a current of 0 has no place on a log axis", 200))
     least, most = min(current.low for _, current in known) / 3, max(current.high for _, current in known)
-    scale_log(ax.xaxis, least, most * 1e3, "A")
+    scale_log(ax.xaxis, least, most * 100, "A")
     for row, (state, current) in enumerate(reversed(known)):
         colour = COLOURS.get(state.name, COLOURS["other state"])
         ax.barh(row, current.value - least, left=least, height=0.6, color=colour)
@@ -142,6 +145,45 @@ def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     ax.set_title(f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}")
     note(ax, name_basis(*(current for _, current in known)))
     return ax
+
+
+@styled
+def plot_stack(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
+    """Current through the states of a period, the consumers stacked; a decade more of time is one step wider.
+
+    Parameters
+    ----------
+    budget : of `budget_power`. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.0, 2.4)
+    flows = [(line.name, line.currents_a) for line in budget.lines]
+    if not flows or any(current is None for _, flow in flows for current in flow):
+        return say_unknown(ax, plain("; ".join(budget.unknown) or "no current flows", 200))
+    times = np.array([max(state.duration_s.value, 1e-9) for state in budget.states])
+    edges = np.concatenate([[0.0], np.cumsum(2.0 + np.log10(times / times.min()))])
+    top = np.zeros(len(times))
+    for place, (name, flow) in enumerate(flows):
+        height = np.array(flow, float) * 1e3
+        ax.stairs(top + height, edges, baseline=top, fill=True, label=plain(name, 24), **_consumer(place))
+        top = top + height
+    centres = 0.5 * (edges[:-1] + edges[1:])
+    for centre, most in zip(centres.tolist(), top.tolist(), strict=True):
+        ax.text(centre, most, format_quantity(most * 1e-3, "A"), ha="center", va="bottom", fontsize=7.5)
+    names = [f"{plain(state.name, 12)}\n{format_quantity(state.duration_s.value, 's')}" for state in budget.states]
+    ax.set_xticks(centres, names, fontsize=7.5)
+    ax.set(xlim=(0, edges[-1]), ylim=(0, top.max() * 1.35), ylabel="current [mA]")
+    ax.grid(visible=False, axis="x")
+    if len(flows) > 1:
+        ax.legend(loc="upper right", fontsize=7.5, ncols=len(flows))
+    ax.set_title("Current through a period, wider for longer")
+    note(ax, name_basis(budget.average_current_a))
+    return ax
+
+
+def _consumer(place: int) -> dict[str, Any]:
+    """How the consumer at a place of the list is filled: greys with a white edge, darker first."""
+    greys = ("0.45", "0.75", "0.6", "0.85")
+    return {"color": greys[place % len(greys)], "edgecolor": "white", "linewidth": 0.6}
 
 
 @styled

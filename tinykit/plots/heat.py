@@ -21,7 +21,7 @@ from tinykit.plots.style import (
     styled,
 )
 from tinykit.quantity import Estimate, format_quantity
-from tinykit.thermal import ThermalReport, foster_ladder, temperature_rise
+from tinykit.thermal import Curve, ThermalReport, Warming, follow_step, foster_ladder
 
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 _TIMES_S = np.logspace(-3, np.log10(1800), 80)
@@ -110,27 +110,84 @@ def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `check_heat`; its θJA is shared out by `foster_ladder`. ax : None for a new figure.
+    report : of `check_heat`; the curve ends at its junction and interval (`follow_step`). ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.0)
-    power, theta = report.continuous_power_w, report.theta_ja
-    if power is None or theta is None:
-        return say_unknown(ax, "transient unknown: power or theta_ja of the board is not on record")
-    start = report.ambient_c + (report.enclosure_rise_k.value if report.enclosure_rise_k else 0.0)
-    curves = [
-        start + temperature_rise(_TIMES_S, watt, *foster_ladder(kelvin))
-        for watt, kelvin in zip(_ends(power), _ends(theta), strict=True)
-    ]
-    ax.fill_between(_TIMES_S, curves[1], curves[2], **band_kwargs("temperature"))
-    ax.plot(_TIMES_S, curves[0], color=COLOURS["temperature"])
+    power = report.continuous_power_w
+    if power is None or report.t_junction_continuous_c is None:
+        return say_unknown(ax, "transient unknown: no power or theta_ja on record, or no stable temperature")
+    curve = follow_step(report, _TIMES_S)
+    _draw_curve(ax, curve, 1.0)
     scale_log_time(ax.xaxis, _TIMES_S[0], _TIMES_S[-1])
-    ax.set_ylim(start - 1, curves[2][-1] + 0.2 * (curves[2][-1] - start) + 1)
+    _mark_ceiling(ax, report, curve)
     for time_s, name in zip(foster_ladder(1.0)[1], ("die", "package", "board"), strict=True):
         mark_limit(ax, time_s, f"{name} {format_quantity(time_s, 's')}", vertical=True, at=0.62)
     ax.set(xlabel="time since inference started [s], log", ylabel="junction temperature [°C]")
     ax.set_title(f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing")
     note(ax, "time constants assumed")
     return ax
+
+
+@styled
+def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
+    """Junction over three periods of burst and pause, once the board is warm, with its limit and that of the surface.
+
+    Parameters
+    ----------
+    warming : of `follow_bursts`. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.0, 3.0)
+    curve, period = warming.curve, warming.burst_s + warming.pause_s
+    scale, unit = _unit_of(curve.times_s[-1])
+    for place in range(round(curve.times_s[-1] / period)):
+        start = place * period / scale
+        ax.axvspan(start, start + warming.burst_s / scale, color=COLOURS["inference"], alpha=0.13, linewidth=0)
+    _draw_curve(ax, curve, scale)
+    ax.set_xlim(0, curve.times_s[-1] / scale)
+    _mark_ceiling(ax, warming.report, curve, warming)
+    ax.set(xlabel=f"time, once the board is warm [{unit}]; bursts shaded", ylabel="junction temperature [°C]")
+    ax.set_title(f"{plain(warming.report.board.id)}: duty cycle {warming.duty_cycle:.0%}, {warming.verdict}")
+    note(ax, "time constants assumed")
+    return ax
+
+
+def _draw_curve(ax: Axes, curve: Curve, scale: float) -> None:
+    times = [time / scale for time in curve.times_s]
+    ax.fill_between(times, curve.low_c, curve.high_c, **band_kwargs("temperature"))
+    ax.plot(times, curve.value_c, color=COLOURS["temperature"])
+
+
+def _unit_of(longest_s: float) -> tuple[float, str]:
+    """A unit in which the longest time is a number from 1 to a few hundred."""
+    units = ((1e-3, "ms"), (1.0, "s"), (60.0, "min"), (3600.0, "h"))
+    return next((pair for pair in reversed(units) if longest_s >= 2 * pair[0]), units[0])
+
+
+def _mark_ceiling(ax: Axes, report: ThermalReport, curve: Curve, warming: Warming | None = None) -> None:
+    """Junction limit, and surface with its touch limit; a limit far above is told at the top edge."""
+    surface = warming.surface if warming else None
+    lows, highs = [*curve.low_c, report.ambient_c], list(curve.high_c)
+    if surface is not None:
+        lows, highs = [*lows, surface.limit.value], [*highs, surface.limit.value, surface.surface_c.value]
+    bottom, top, limit = min(lows), max(highs), report.junction_max_c
+    room = 0.14 * (top - bottom) + 1.5
+    far = limit is not None and limit > top + 1.5 * (top - bottom) + 5
+    ax.set_ylim(bottom - room, top + 2 * room if far or limit is None else max(top, limit) + room)
+    mark_limit(ax, report.ambient_c, f"ambient {report.ambient_c:g} °C", at=0.45)
+    if far and limit is not None:
+        text = f"junction limit {limit:g} °C: {limit - max(curve.high_c):.0f} K above the band"
+        ax.text(0.36, 0.97, text, transform=ax.transAxes, ha="center", va="top", fontsize=8, color=COLOURS["limit"])
+    elif limit is not None:
+        mark_limit(ax, limit, f"junction limit {limit:g} °C", at=0.3)
+    if surface is not None:
+        mark_limit(ax, surface.limit.value, f"touch limit {surface.limit.value:g} °C, surface", at=0.72)
+        _mark_surface(ax, surface.surface_c.value)
+
+
+def _mark_surface(ax: Axes, surface_c: float) -> None:
+    ax.axhline(surface_c, color=COLOURS["temperature"], linestyle=":", linewidth=1.6)
+    text, place = f"surface {surface_c:.1f} °C", ax.get_yaxis_transform()
+    ax.text(0.985, surface_c, text, ha="right", va="center", transform=place, fontsize=8, bbox=_PAPER)
 
 
 def _ends(estimate: Estimate) -> tuple[float, float, float]:

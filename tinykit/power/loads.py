@@ -13,6 +13,8 @@ from tinykit.quantity import Estimate, propagate
 
 MCU = "microcontroller"
 
+_Flow = tuple[float | None, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -36,11 +38,17 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one consumer takes: charge [C] in a period and its part of the whole, 0–1; None where unknown."""
+    """What one consumer takes; None where unknown.
+
+    Parameters
+    ----------
+    charge_c : in a period [C]. share : of the whole, 0–1. currents_a : in each state of the budget, in order [A].
+    """
 
     name: str
     charge_c: float | None
     share: float | None
+    currents_a: tuple[float | None, ...] = ()
 
 
 def load(name: str, current_a: Estimate | float | None = None, *, during: Sequence[str] = ()) -> Load:
@@ -98,14 +106,27 @@ def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[
     ----------
     bare : the MCU's states alone. drawn : with loads and regulator, as the pack sees them.
     """
+    times = [state.duration_s.value for state in bare.states]
+    rows: list[tuple[str, _Flow]] = [(MCU, tuple(_value(state.current_a) for state in bare.states))]
+    for one in loads:
+        rows.append((one.name, tuple(_value(one.current_a) if one.overlaps(state) else 0.0 for state in bare.states)))
     total = average_of(drawn.awake, drawn.sleep, drawn.period_s)
     whole = None if total is None else total.value * drawn.period_s
-    mcu = bare.average_current()
-    rows = [(MCU, None if mcu is None else mcu.value * bare.period_s)]
-    for one in loads:
-        seconds = sum(state.duration_s.value for state in bare.states if one.overlaps(state))
-        rows.append((one.name, None if one.current_a is None else one.current_a.value * seconds))
     if whole is not None:
-        rest = whole - sum(charge for _, charge in rows if charge is not None)
-        rows += [("regulator", rest)] if rest > whole * 1e-9 else []
-    return tuple(Line(name, charge, None if charge is None or not whole else charge / whole) for name, charge in rows)
+        taken = [sum(flow[place] or 0.0 for _, flow in rows) for place in range(len(times))]
+        rest = tuple((_value(one.current_a) or 0.0) - used for one, used in zip(drawn.states, taken, strict=True))
+        rows += [("regulator", rest)] if (_charge(rest, times) or 0.0) > whole * 1e-9 else []
+    charges = [_charge(flow, times) for _, flow in rows]
+    parts = [None if charge is None or not whole else charge / whole for charge in charges]
+    shared = zip(rows, charges, parts, strict=True)
+    return tuple(Line(name, charge, part, flow) for (name, flow), charge, part in shared)
+
+
+def _value(current: Estimate | None) -> float | None:
+    return None if current is None else current.value
+
+
+def _charge(flow: _Flow, times: Sequence[float]) -> float | None:
+    """Charge of a consumer in a period [C]; None where a current is unknown."""
+    known = [current for current in flow if current is not None]
+    return sum(i * t for i, t in zip(known, times, strict=True)) if len(known) == len(flow) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinykit.recommend.ledger import Variant, count_zero_weights, weigh_variant
 from tinykit.recommend.outlook import PERIODS_S, Outlook, find_period, look_ahead, look_hot, sweep_periods
-from tinykit.recommend.scenarios import plan_design, sweep_design, weigh_design
+from tinykit.recommend.scenarios import look_warm, plan_design, sweep_design, weigh_design
 from tinykit.recommend.sizes import ModelSizes, measure_sizes
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "find_period",
     "look_ahead",
     "look_hot",
+    "look_warm",
     "measure_sizes",
     "plan_design",
     "sweep_design",

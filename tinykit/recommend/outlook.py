@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from tinykit.boards import Board
@@ -110,14 +110,16 @@ def look_hot(
     duty_cycle: float,
     ambient_c: float = 25.0,
     enclosure_area_m2: float | None = None,
+    sun_w: Estimate | float = 0.0,
     **setting: object,
 ) -> ThermalReport:
-    """Heat of a model that runs a given fraction of the time on a board.
+    """Heat of a model that runs a given fraction of the time on a board; how long an inference takes cancels out.
 
     Parameters
     ----------
     duty_cycle : time in inference over the period, above 0 and at most 1; the period is latency / duty cycle.
     ambient_c : [degC]. enclosure_area_m2 : outer surface of a closed box [m²], None for open air.
+    sun_w : heat the sun leaves in the box [W].
     setting : as in `check_fit`.
 
     Raises
@@ -132,9 +134,11 @@ def look_hot(
     fit = check_fit(graph, board, **setting)
     if fit.latency_s is None:
         raise UnknownFactError(f"the latency on board {fit.board.id!r} is unknown, and with it the power; take another")
-    period_s = fit.latency_s.value / duty_cycle
-    budget = budget_power(fit.board, fit.latency_s, period_s=period_s, ambient_c=ambient_c, clock_hz=fit.clock_hz)
-    return check_heat(fit.board, budget, enclosure_area_m2=enclosure_area_m2)
+    latency = fit.latency_s
+    given = replace(latency, low=latency.value, high=latency.value)
+    period_s = latency.value / duty_cycle
+    budget = budget_power(fit.board, given, period_s=period_s, ambient_c=ambient_c, clock_hz=fit.clock_hz)
+    return check_heat(fit.board, budget, enclosure_area_m2=enclosure_area_m2, sun_w=sun_w)
 
 
 def sweep_periods(fit: FitReport, *, battery: str, ambient_c: float = 25.0) -> tuple[PowerBudget, ...]:

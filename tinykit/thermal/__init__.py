@@ -12,19 +12,25 @@ from tinykit.thermal.laws import (
     maximum_ambient_with_leakage,
     maximum_power,
     regulator_heat,
+    solar_heat,
     temperature_rise,
 )
 from tinykit.thermal.packages import foster_ladder, theta_ja
+from tinykit.thermal.sun import PAINTS, solar_load
 from tinykit.thermal.touch import CONTACTS, LoopReport, TouchReport, check_loop, check_touch
 from tinykit.thermal.transient import Ladder, burst_until, cauer_to_foster, duty_that_holds, peak_rise, respond
+from tinykit.thermal.warming import Curve, Warming, follow_bursts, follow_step
 
 __all__ = [
     "CONTACTS",
+    "PAINTS",
     "VERDICTS",
+    "Curve",
     "Ladder",
     "LoopReport",
     "ThermalReport",
     "TouchReport",
+    "Warming",
     "burst_until",
     "cauer_to_foster",
     "check_heat",
@@ -32,6 +38,8 @@ __all__ = [
     "check_touch",
     "duty_that_holds",
     "enclosure_rise",
+    "follow_bursts",
+    "follow_step",
     "foster_ladder",
     "junction_temperature",
     "junction_with_leakage",
@@ -42,6 +50,8 @@ __all__ = [
     "peak_rise",
     "regulator_heat",
     "respond",
+    "solar_heat",
+    "solar_load",
     "temperature_rise",
     "theta_ja",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinykit.boards import Board, find_board
 from tinykit.energy import as_estimate, band, load_constants
+from tinykit.errors import ParameterError
 from tinykit.power import PowerBudget, leakage_doubling
 from tinykit.quantity import Estimate, format_quantity, propagate
 from tinykit.thermal.die import DESTROYED_C, Die
@@ -33,7 +34,7 @@ class ThermalReport:
     t_ambient_max_c, t_ambient_max_continuous_c : highest ambient for the junction's limit [degC].
     junction_max_c, rated_ambient_c : limits on record [degC]; None where none was found.
     verdict : "ok", "tight" (less than 10 % of the way from 25 °C to the limit left, at the warm end
-        of the band), "too hot" or "unknown". reasons : why.
+        of the band), "too hot" or "unknown". reasons : why. sun_w : heat the sun adds to the box [W].
     """
 
     board: Board
@@ -51,6 +52,7 @@ class ThermalReport:
     rated_ambient_c: float | None
     verdict: str = "unknown"
     reasons: tuple[str, ...] = ()
+    sun_w: Estimate | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `tinykit budget --json` that are heat's: estimates as dicts, None where unknown."""
@@ -73,6 +75,7 @@ def check_heat(
     theta_ja: Estimate | float | None = None,
     leakage_w: Estimate | float | None = None,
     enclosure_area_m2: float | None = None,
+    sun_w: Estimate | float = 0.0,
 ) -> ThermalReport:
     """Junction temperature on average and in continuous inference, and the highest ambient: Tj = Ta + P θJA.
 
@@ -83,20 +86,20 @@ def check_heat(
     theta_ja : of the user's own board [K/W]; None takes the record's, else a prior from the package.
     leakage_w : at 25 °C [W], doubles every 19 K; None takes the budget's retention current, else 0.
     enclosure_area_m2 : outer surface of a closed box [m²]; None is open air.
+    sun_w : heat the sun leaves in that box [W], as of `solar_load`.
 
     Raises
     ------
-    ParameterError : a value is negative, NaN or absurd.
+    ParameterError : a value is negative, NaN or absurd, or sun without a box.
     """
     target = find_board(board)
     budget = power if isinstance(power, PowerBudget) else None
-    ambient = as_estimate(_ambient_of(budget, ambient_c), "degC", "ambient", low=-60.0, high=200.0).value
-    average, continuous, heat = _powers(power)
-    leakage = _leakage_of(budget, leakage_w)
-    air_rise = _air_rise(heat or continuous, enclosure_area_m2)
-    theta = find_theta_ja(target, theta_ja)
+    ambient = _ambient_of(budget, ambient_c)
+    (average, continuous, heat), leakage = _powers(power), _leakage_of(budget, leakage_w)
+    sun = as_estimate(sun_w, "W", "heat of the sun", high=1e5)
+    air_rise = _air_rise(heat or continuous, enclosure_area_m2, sun)
+    theta, limit = find_theta_ja(target, theta_ja), target.junction_max.value if target.junction_max else None
     die = None if theta is None else Die(theta, leakage, leakage_doubling(), air_rise or _OPEN_AIR, ambient)
-    limit = target.junction_max.value if target.junction_max else None
     report = ThermalReport(
         board=target,
         ambient_c=ambient,
@@ -111,6 +114,7 @@ def check_heat(
         t_ambient_max_continuous_c=die.ambient_limit(continuous, limit) if die else None,
         junction_max_c=limit,
         rated_ambient_c=target.ambient_max.value if target.ambient_max else None,
+        sun_w=sun,
     )
     return _judge(report, die, _decisive(report, budget))
 
@@ -124,9 +128,8 @@ def _powers(power: PowerBudget | Estimate | float) -> tuple[Estimate | None, Est
 
 
 def _ambient_of(budget: PowerBudget | None, ambient_c: float | None) -> float:
-    if ambient_c is not None:
-        return ambient_c
-    return budget.ambient_c if budget else _REFERENCE_C
+    own = budget.ambient_c if budget else _REFERENCE_C
+    return as_estimate(own if ambient_c is None else ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
 
 
 def _leakage_of(budget: PowerBudget | None, leakage_w: Estimate | float | None) -> Estimate:
@@ -140,12 +143,15 @@ def _leakage_of(budget: PowerBudget | None, leakage_w: Estimate | float | None) 
     return propagate(lambda i: i * supply, asleep, unit="W", source=f"retention current as leakage; {asleep.source}")
 
 
-def _air_rise(heat: Estimate | None, area_m2: float | None) -> Estimate | None:
+def _air_rise(heat: Estimate | None, area_m2: float | None, sun: Estimate) -> Estimate | None:
+    if area_m2 is None and sun.high > 0:
+        raise ParameterError(f"the sun brings {sun.value:g} W, but there is no box; give enclosure_area_m2 in m²")
     if area_m2 is None or heat is None:
         return None
     area = as_estimate(area_m2, "m2", "enclosure area", low=1e-4, high=100.0)
     film = band(load_constants("thermal", "constants.toml")["enclosure"], "film_coefficient", "film_low", "film_high")
-    return propagate(enclosure_rise, heat, area, film, unit="K", source=f"P/(h A); {film.source}")
+    source = f"P/(h A); {film.source}"
+    return propagate(lambda p, s, a, h: enclosure_rise(p + s, a, h), heat, sun, area, film, unit="K", source=source)
 
 
 def _rated_limit(board: Board, air_rise: Estimate | None) -> Estimate | None:
@@ -179,7 +185,7 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
     if report.board.current_scope == "board":
         notes.append("the current is that of the whole board: the die is cooler than this")
     if junction is not None and report.junction_max_c is not None:
-        verdict, reason = _against_junction(junction, report.junction_max_c)
+        verdict, reason = judge_junction(junction, report.junction_max_c)
     else:
         verdict, reason = _against_rating(report)
     if verdict == "ok" and _above_rating(report):
@@ -187,7 +193,8 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
     return replace(report, verdict=verdict, reasons=(reason, *_above_rating(report), *notes))
 
 
-def _against_junction(junction: Estimate, limit_c: float) -> tuple[str, str]:
+def judge_junction(junction: Estimate, limit_c: float) -> tuple[str, str]:
+    """Verdict and reason of a junction temperature against its limit [°C]."""
     text = f"junction {junction} against a limit of {format_quantity(limit_c, 'degC')}"
     if junction.value > limit_c:
         return "too hot", text
