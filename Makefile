@@ -10,7 +10,7 @@ PYTHON ?=
 # < 0.64) and bring 60 MB more, so it comes alone, after `pip check` has seen everything that is imported.
 DATA   := aeon==1.6.0
 
-.PHONY: help design test lab bench checkpoints lint clean
+.PHONY: help design test lab bench readme checkpoints lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test         every test: unit, notebooks, layers, policy, browser, firmware"
 	@echo "make lab          the course in JupyterLab"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
+	@echo "make readme       the README's table of errors, scored again"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make lint         ruff, mypy and the import floors (all part of make test)"
 	@echo "make clean        removes .venv, build and caches"
@@ -59,6 +60,9 @@ lab: $(READY)
 
 bench: $(READY)
 	$(PY) -m tests.bench
+
+readme: $(READY)
+	$(PY) -m tests.bench.readme
 
 checkpoints: $(READY)
 	$(PY) -m tinykit design --checkpoints data/checkpoints

@@ -8,6 +8,7 @@ from tinykit.cli.text import say, say_json, say_table
 from tinykit.validation import GroupError
 from tinykit.validation import calibrate as keep_rows
 from tinykit.validation import validate as compare
+from tinykit.validation.published import from_groups, to_markdown
 
 _MOST_REASONS = 12
 
@@ -17,6 +18,9 @@ def validate(options: Options) -> int:
     result = compare(options.csv, models=options.models)
     if options.json:
         say_json(result.to_json())
+        return 0
+    if options.markdown:
+        say(to_markdown(from_groups(result.groups)).rstrip("\n"))
         return 0
     header = ("quantity", "core", "runtime", "rows", "fitted", "median", "p90", "in 80 %", "bias")
     say_table(header, [_row(group) for group in result.groups])

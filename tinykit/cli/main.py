@@ -64,6 +64,7 @@ def _make_parser() -> argparse.ArgumentParser:
 def _add_measured_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     validate = _add(actions, "validate", checking.validate, "predictions against measured rows, by core and runtime")
     _json(validate)
+    validate.add_argument("--markdown", action="store_true", help="the table as Markdown, and nothing else")
     calibrate = _add(actions, "calibrate", checking.calibrate, "let your own measured rows shift a board's latency")
     calibrate.add_argument("--board", metavar="ID", required=True, help="catalogue id of the board they are from")
     for parser in (validate, calibrate):

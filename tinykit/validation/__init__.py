@@ -1,6 +1,7 @@
 """Predictions against measured rows: errors by core and runtime, and rows of one's own that sharpen them."""
 
 from tinykit.validation.compare import ComparedRow, GroupError, Validation, validate
+from tinykit.validation.published import PublishedError, quote_error, read_errors
 from tinykit.validation.rows import MeasuredRow, Skipped, read_rows
 from tinykit.validation.sharpen import Calibration, calibrate
 
@@ -9,9 +10,12 @@ __all__ = [
     "ComparedRow",
     "GroupError",
     "MeasuredRow",
+    "PublishedError",
     "Skipped",
     "Validation",
     "calibrate",
+    "quote_error",
+    "read_errors",
     "read_rows",
     "validate",
 ]

@@ -1,0 +1,97 @@
+"""published errors: the README shows what the table holds, the table reads back, quotes say what stands behind them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.bench import readme
+from tinykit.cli import main
+from tinykit.errors import FactError, UnknownFactError
+from tinykit.validation import quote_error, read_errors
+from tinykit.validation.compare import GroupError
+from tinykit.validation.published import (
+    ARCHITECTURE_OUT,
+    AS_PUBLISHED,
+    PublishedError,
+    from_groups,
+    parse_errors,
+    render_errors,
+    to_markdown,
+)
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+SEEN = PublishedError("latency", "cortex-m4", "x", AS_PUBLISHED, 5, 3, 0, 0.101, 0.25, 0.8, -0.02)
+UNSEEN = dataclasses.replace(SEEN, how=ARCHITECTURE_OUT, known=0, groups=4, median_ape=0.151)
+
+
+def test_the_readme_shows_the_shipped_errors():
+    text = README.read_text(encoding="utf-8")
+    assert readme.START in text, "`make readme` finds its place by this line"
+    assert readme.fill(text, to_markdown(read_errors())) == text, "`make readme` writes the block again"
+
+
+def test_the_table_reads_back():
+    errors = read_errors()
+    assert parse_errors(render_errors(errors), "test") == errors
+    assert {one.quantity for one in errors} == {"latency", "energy", "arena"}
+    assert {one.how for one in errors} == {"as published", "architecture left out", "board left out"}
+
+
+def test_markdown_by_hand():
+    alone = to_markdown((SEEN,))
+    assert alone.splitlines()[2] == "| latency | cortex-m4 | x | 5 | 3 | 10.1% | 25.0% | 80% | −2.0% |"
+    both = to_markdown((UNSEEN, SEEN)).splitlines()
+    assert both[0].endswith("| unseen: median | p90 | in 80 % |")
+    assert both[2].endswith("| −2.0% | 15.1% | 25.0% | 80% |")
+    assert len(both) == 3
+
+
+def test_a_group_becomes_a_row():
+    group = GroupError("arena", "cortex-m55", "tflm-cmsis-nn", 7, 2, 0.1, 0.2, 0.9, 0.05)
+    (one,) = from_groups((group,))
+    assert (one.rows, one.known, one.how, one.median_ape, one.bias) == (7, 2, AS_PUBLISHED, 0.1, 0.05)
+
+
+def test_a_quote_prefers_what_was_not_seen_and_says_so():
+    unseen = quote_error("latency", core="cortex-m4", runtime="tflm-cmsis-nn")
+    assert unseen.startswith("latency, tflm-cmsis-nn on cortex-m4: median error ")
+    assert unseen.endswith(" architectures left out in turn)")
+    arena = quote_error("arena", core="cortex-m4", runtime="tflm-cmsis-nn")
+    assert arena.endswith("published rows, 0 of them known to the fit)")
+    assert quote_error("energy").startswith("energy, all boards: median error ")
+    assert "boards left out in turn" in quote_error("energy")
+
+
+def test_nothing_measured_is_not_quoted():
+    with pytest.raises(UnknownFactError, match="no error of latency ethos-u on cortex-m55 was published\nknown: arena"):
+        quote_error("latency", core="cortex-m55", runtime="ethos-u")
+
+
+def test_a_damaged_table_is_told():
+    with pytest.raises(FactError, match="a row cannot be read .* `make readme` writes the file again"):
+        parse_errors("quantity,core\nlatency,cortex-m4\n", "errors.csv")
+
+
+def test_a_missing_table_is_told(monkeypatch, tmp_path):
+    from tinykit.validation import published
+
+    monkeypatch.setattr(published, "shipped_path", lambda *_: tmp_path / "none.csv")
+    with pytest.raises(FactError, match="cannot be read .* reinstall the package"):
+        published.read_errors.__wrapped__()
+
+
+def test_the_command_prints_markdown(tmp_path, capsys):
+    from tests.test_validation import COLUMNS, GOOD, small_cnn
+
+    (tmp_path / "net.tflite").write_bytes(small_cnn())
+    row = {**dict.fromkeys(COLUMNS, ""), **GOOD, "model_file_path_local": "net.tflite", "latency_ms": "2"}
+    path = tmp_path / "rows.csv"
+    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    assert main(["validate", str(path), "--markdown"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| quantity | core | runtime | rows | known |")
+    assert lines[2].startswith("| latency | cortex-m4 | tflm-cmsis-nn | 1 | 0 |")
+    assert len(lines) == 3
