@@ -1,53 +1,78 @@
-"""Instructions of the exported program by kind of operator, beside TFLM's: GCC, CMSIS-NN, MLPerf Tiny's files."""
+"""Instructions of the exported program by kind of operator, beside TFLM's: GCC, CMSIS-NN, MLPerf Tiny's files.
+
+`corrected` is what the kit predicts of TFLM from the export's count (tinykit/virtual_board/tflm.py), `residual %` what
+is left of the difference. The corrections come from these operators; `left out %` is the largest residual of an
+operator that is corrected by the others of its kind alone.
+"""
 
 from __future__ import annotations
 
+import math
+import statistics
+from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.bench_virtual_board import FILES, models
-from tinykit.graph import ModelGraph
-from tinykit.latency.tables import read_table
+from tests.bench.board_corrections import BOARDS, RESHAPE, counted
 from tinykit.virtual_board import run, sample_inputs
+from tinykit.virtual_board.tflm import corrections
 
 TITLE = "Instructions by kind of operator: the export (CMSIS-NN 4.0.0) against TFLM (its own, newer CMSIS-NN), GCC -O3"
-BOARDS = {"cortex-m4": "nucleo-l4r5zi", "cortex-m7": "nucleo-h743zi2", "cortex-m33": "nucleo-u575zi-q"}
 LARGE_DENSE_MACS = 8000
 
 
-def kind(row: dict[str, str], macs: int) -> str:
-    """Kind of an operator of the counted table, as the deviations fall together."""
-    name = row["operator"]
-    if name == "CONV_2D":
-        _, height, width, depth = (int(size) for size in row["weights"].split("x"))
-        few = "few channels" if depth < 4 else "KxK"
-        return "1x1 convolution" if (height, width) == (1, 1) else f"{few} convolution"
-    if name == "FULLY_CONNECTED":
-        return "large FC" if macs >= LARGE_DENSE_MACS else "small FC"
-    return {"DEPTHWISE_CONV_2D": "depthwise", "AVERAGE_POOL_2D": "average pool", "ADD": "add"}.get(name, "other")
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One operator: the export's instructions, TFLM's, the prediction of TFLM's, and what TFLM adds to every one."""
+
+    own: int
+    tflm: int
+    corrected: float
+    added: float
 
 
 def table() -> list[dict[str, Any]]:
     """One row per core and kind: instructions of both in sum, the deviation, and its extremes over the operators."""
-    graphs = {name: graph for name, graph in models().items() if name in FILES}
-    return [row for core, board in BOARDS.items() for row in _rows(core, board, graphs)]
+    return [row for core, board in BOARDS.items() for row in _rows(core, board)]
 
 
-def _rows(core: str, board: str, graphs: dict[str, ModelGraph]) -> list[dict[str, Any]]:
-    pairs: dict[str, list[tuple[int, int]]] = {}
-    for name, graph in graphs.items():
-        counted = [row for row in read_table("operator_counts").rows if row["model"] == name]
+def _rows(core: str, board: str) -> list[dict[str, Any]]:
+    kinds: dict[str, list[Counted]] = {}
+    known = corrections(core, "gcc")
+    for name, graph in models().items():
+        if name not in FILES:
+            continue
         found = run(graph, board, sample_inputs(graph, 1), compiler="gcc")
-        for row, one in zip(counted, found.operators, strict=True):
-            pair = (one.instructions, int(row[f"tflm-cmsis-nn@{core}"]))
-            pairs.setdefault(kind(row, one.macs), []).append(pair)
-    return [_row(core, name, counts) for name, counts in pairs.items()]
+        predicted = found.tflm.operators if found.tflm else ()
+        for one, count, guess in zip(found.operators, counted(name, core), predicted, strict=True):
+            size = "large " if one.macs >= LARGE_DENSE_MACS else "small "
+            kind = f"{size}{one.kind}" if one.kind == "fully connected" else one.kind
+            row = Counted(one.instructions, count, guess.value, known[one.kind][3])
+            kinds.setdefault(kind, []).append(row)
+    return [_row(core, kind, counts) for kind, counts in sorted(kinds.items())]
 
 
-def _row(core: str, name: str, counts: list[tuple[int, int]]) -> dict[str, Any]:
-    own, other = (sum(column) for column in zip(*counts, strict=True))
-    each = [100 * (one / two - 1) for one, two in counts]
+def _row(core: str, kind: str, counts: list[Counted]) -> dict[str, Any]:
+    own, other, corrected = (sum(getattr(one, name) for one in counts) for name in ("own", "tflm", "corrected"))
+    before, after = ([_percent(getattr(one, name), one.tflm) for one in counts] for name in ("own", "corrected"))
     return {
-        "core": core, "kind": name, "operators": len(counts), "export": own, "TFLM": other,
-        "difference %": round(100 * (own / other - 1), 2), "lowest %": round(min(each), 2),
-        "highest %": round(max(each), 2),
+        "core": core, "kind": kind, "operators": len(counts), "export": own, "TFLM": other,
+        "difference %": _percent(own, other), "lowest %": min(before), "highest %": max(before),
+        "corrected": round(corrected), "residual %": _percent(corrected, other), "residual lowest %": min(after),
+        "residual highest %": max(after), "left out %": None if kind == RESHAPE else _left_out(counts),
     }  # fmt: skip
+
+
+def _percent(one: float, other: float) -> float:
+    return round(100 * (one / other - 1), 2)
+
+
+def _left_out(counts: list[Counted]) -> float | None:
+    """Largest residual of an operator corrected by the others that differ from it; None where there are none."""
+    found = []
+    for one in counts:
+        others = [math.log((other.tflm - other.added) / other.own) for other in counts
+                  if other.own != one.own and other.tflm > other.added]  # fmt: skip
+        if others:
+            found.append(_percent(one.own * math.exp(statistics.mean(others)) + one.added, one.tflm))
+    return max(found, key=abs) if found else None

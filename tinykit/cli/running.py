@@ -61,6 +61,8 @@ def _say_run(found: BoardRun) -> None:
     if found.stack_bytes is not None:
         rows += [("stack", format_quantity(found.stack_bytes, "byte"))]
     rows += [("cycles", show(found.cycles)), ("latency", show(found.latency_s))]
+    if found.tflm:
+        rows += [("TFLM's instructions", show(found.tflm.instructions)), ("TFLM's latency", show(found.tflm.latency_s))]
     say_table(("figure", "value"), rows)
     if found.operators:
         table = [(str(one.index), one.name, f"{one.instructions:,}", f"{one.macs:,}") for one in found.operators]

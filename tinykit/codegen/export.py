@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from tinykit.arena import ArenaPlan, list_buffers, plan_greedily
 from tinykit.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
-from tinykit.codegen.library import DEFINES, INCLUDE_FOLDERS, read_library
+from tinykit.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
 from tinykit.codegen.names import to_identifier
 from tinykit.codegen.program import FAMILIES, Lowered, Program, refuse
 from tinykit.codegen.writing import Part, write_program
@@ -81,6 +81,10 @@ class CExport:
         """What GCC and clang need besides the core's own flags, for files written below a folder."""
         includes = (f"-I{folder}" if path == "." else f"-I{folder}/{path}" for path in self.include_folders)
         return ("-std=c11", *includes, *(f"-D{define}" for define in self.defines))
+
+    def gcc_flags(self, source: str, core: str) -> tuple[str, ...]:
+        """Flags of one source for one core, GCC only, with which the kernels execute what TFLM's execute."""
+        return GCC_FLAGS.get(source, ()) if core_family(core) == "dsp" else ()
 
     def plan_for(self, core: str) -> ArenaPlan:
         """Layout of the arena on a core, such as "cortex-m4"."""

@@ -90,6 +90,7 @@ class BoardRunPanel(Panel[BoardRun]):
             yield "outputs", "equal to TFLM's, byte for byte" if result.equal else "NOT equal to TFLM's"
             yield "instructions", f"{result.instructions:,}, counted in the emulator"
             yield "latency", str(result.latency_s or "unknown")
+            yield "TFLM's latency", str(result.tflm.latency_s or "unknown") if result.tflm else "unknown"
             yield "stack", f"{result.stack_bytes} B of {_STACK_BYTES} B"
         yield "arena", f"{format_quantity(result.arena_bytes, 'byte')}, the exported program's own"
         yield "built by", f"{result.compiler}, run by {result.engine}"

@@ -63,7 +63,7 @@ def build(
     EngineError : the compiler refused the sources or failed. OutputError : the cache cannot be written.
     """
     files = {**export.files, **_own_files()}
-    units = _units(export, target, mailbox)
+    units = _units(export, target, mailbox, gcc=compiler.name == "gcc")
     flags = (*compiler.compile_flags(target), *export.compiler_flags())
     includes = _list_includes(files)
     keys = [hash_of(str(compiler), flags, unit.flags, *_everything_in(unit.source, files, includes)) for unit in units]
@@ -108,12 +108,13 @@ def _own_files() -> dict[str, bytes]:
     return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
 
 
-def _units(export: CExport, target: Target, mailbox: Sizes | None) -> list[_Unit]:
+def _units(export: CExport, target: Target, mailbox: Sizes | None, *, gcc: bool) -> list[_Unit]:
     units = []
     for index, name in enumerate(export.sources):
         library = "/" in name
         kind = "kernel" if library or name.startswith("kernels") else "model"
-        units.append(_Unit(f"{kind}_{index}", name, () if library else _STRICT))
+        flags = export.gcc_flags(name, target.core) if gcc else ()
+        units.append(_Unit(f"{kind}_{index}", name, flags if library else _STRICT))
     about: tuple[str, ...] = (
         f"-DTK_MODEL(what)={export.name}_##what", f"-DTK_NEEDS_DSP={int(target.dsp)}",
         f"-DTK_NEEDS_MVE={int(target.mve)}", f"-DTK_INPUTS={export.name.upper()}_INPUTS",

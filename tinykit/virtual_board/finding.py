@@ -22,6 +22,7 @@ from tinykit.virtual_board.faults import explain_status, explain_stop
 from tinykit.virtual_board.memory import MemoryMap
 from tinykit.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
 from tinykit.virtual_board.targets import Target
+from tinykit.virtual_board.tflm import count_tflm, kind_of
 from tinykit.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
 from tinykit.virtual_board.tracing import first_departure, first_wrong_sample, tensors_between
 
@@ -116,6 +117,7 @@ class Finding:
                 _hash(wanted),
             ),
             notes=memory.notes,
+            tflm=count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz),
         )  # fmt: skip
 
     def _fault(self, seen: Emulation) -> Fault | None:
@@ -142,7 +144,8 @@ class Finding:
         for position, operator in enumerate(self.plan.graph.operators):
             counts = classes.get(FIRST_OPERATOR + position, {})
             total, cycles = counts.get("instructions", 0), class_cycles(counts)
-            rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs))
+            kind = kind_of(operator, self.plan.graph)
+            rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs, kind))
         return tuple(rows)
 
     def _cycles(self, classes: Mapping[int, Mapping[str, int]]) -> Estimate:

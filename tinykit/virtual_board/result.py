@@ -35,6 +35,7 @@ class OperatorRun:
     classes : the same by class.
     cycles : by the class costs alone, without the board's factor.
     macs : multiply-accumulates.
+    kind : operators of one kind depart from TFLM's counts in the same way.
     """
 
     index: int
@@ -43,6 +44,33 @@ class OperatorRun:
     classes: Classes
     cycles: float
     macs: int
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TflmCount:
+    """What TFLM with CMSIS-NN would execute, as far as it can be said from the export's counts.
+
+    Parameters
+    ----------
+    operators : instructions of each, empty where only the sum is known.
+    instructions, cycles, latency_s : of one inference; no latency where no clock is known.
+    assumed : kinds of operators that nobody counted in TFLM; their own counts stand in, with a wide interval.
+    """
+
+    operators: tuple[Estimate, ...] = field(repr=False)
+    instructions: Estimate
+    cycles: Estimate
+    latency_s: Estimate | None
+    assumed: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {
+            "operators": [one.to_json() for one in self.operators], "instructions": self.instructions.to_json(),
+            "cycles": self.cycles.to_json(), "latency_s": self.latency_s.to_json() if self.latency_s else None,
+            "assumed": list(self.assumed),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +147,9 @@ class BoardRun:
     stack_bytes : high-water mark of the stack, None where the program did not end.
     instructions : of one inference of the first sample, the model's own function included.
     operators : the same by operator.
-    cycles, latency_s : Estimates of basis "simulated"; None where there was a fault, or no clock is known.
+    cycles, latency_s : of the exported program, Estimates of basis "simulated"; None where there was a fault, or no
+        clock is known.
+    tflm : what TFLM would execute and take for the same; None where its counts cannot be said from the export's.
     fault : None where all samples came to their end.
     hashes : of model, firmware, inputs and outputs.
     notes : what about the memory map is not from the board's record.
@@ -144,6 +174,7 @@ class BoardRun:
     fault: Fault | None
     hashes: Hashes = field(repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    tflm: TflmCount | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         head = f"{self.board} ({self.core}, {self.kernels}, {self.compiler})"
@@ -176,6 +207,7 @@ class BoardRun:
             "operators": [asdict(operator) for operator in self.operators],
             "cycles": self.cycles.to_json() if self.cycles else None,
             "latency_s": self.latency_s.to_json() if self.latency_s else None,
+            "tflm": self.tflm.to_json() if self.tflm else None,
             "fault": asdict(fault) if fault else None,
             "hashes": asdict(self.hashes), "notes": list(self.notes),
         }  # fmt: skip

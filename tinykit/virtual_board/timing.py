@@ -44,12 +44,12 @@ _FACTORS = {
     "cortex-m7": Factor(
         0.95, 0.60, 1.60,
         "timing unvalidated: the dual-issue Cortex-M7 is not modelled; TFLM + CMSIS-NN, build unknown, on Giga R1 "
-        "took 0.83, 0.84 and 1.26 times the model's cycles",
+        "took 0.83, 0.84 and 1.33 times the model's cycles of TFLM's own counts, the last with its arena in SDRAM",
     ),
     "cortex-m55": Factor(
         0.90, 0.50, 1.80,
         "timing unvalidated: dual-beat MVE is not modelled, it counts 1 cycle each; TFLM on Apollo510 took "
-        "0.77 times the model's cycles for one network",
+        "0.77 times the model's cycles for one network, counted on the export, whose M55 counts are not TFLM's",
     ),
 }  # fmt: skip
 
