@@ -179,6 +179,19 @@ class TestOnTheDevice:
             assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes
             assert packed.proof.after.head_bytes >= packed.proof.before.head_bytes
 
+    @pytest.mark.parametrize(("model", "state"), [(PRUNED, 80), (CLUSTERED, 72)])
+    def test_the_tail_counts_what_the_interpreter_allocates(self, model, state):
+        packed = decode(model)
+        before, after = packed.proof.before, packed.proof.after
+        count = len(packed.coded)
+        name = "Persistent buffer data"
+        assert after.counts[name] - before.counts[name] == 2 * count
+        assert after.requested[name] - before.requested[name] == (8 + state) * count
+        plain, coded = (predict_arena(one, runtime="tflm-reference") for one in (packed.before, packed.graph))
+        structures = 12 * 2 * count + 32 * count
+        assert coded.tail_bytes - plain.tail_bytes == pytest.approx(structures + (16 + 48) * count, abs=16)
+        assert coded.used.high - coded.value < 0.2 * coded.value
+
     def test_an_offline_plan_is_extended(self):
         graph = read(PRUNED)
         planned = read(with_offline_plan(graph, plan_offline(graph, runtime="tflm-reference")))

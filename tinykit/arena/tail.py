@@ -28,6 +28,7 @@ _OPTION_BYTES = {
     "SOFTMAX": 4, "RESHAPE": 36, "ADD": 8, "SUB": 8, "MUL": 4, "MEAN": 4, "CONCATENATION": 8, "PACK": 8,
     "STRIDED_SLICE": 24, "TRANSPOSE_CONV": 20, "LEAKY_RELU": 4, "SPLIT": 4, "GATHER": 8,
     "LOGISTIC": 0, "QUANTIZE": 0, "DEQUANTIZE": 0, "PAD": 0, "SHAPE": 4, "TRANSPOSE": 0, "TANH": 0,
+    "CUSTOM:TFLM_DECODE": 0,
 }  # fmt: skip
 """Bytes of the parsed options of an operator (`TfLiteConvParams` and its like)."""
 
@@ -35,9 +36,12 @@ _KERNEL_BYTES = {
     "CONV_2D": 64, "DEPTHWISE_CONV_2D": 64, "FULLY_CONNECTED": 28, "AVERAGE_POOL_2D": 32, "MAX_POOL_2D": 32,
     "SOFTMAX": 48, "RESHAPE": 0, "ADD": 60, "SUB": 60, "MUL": 40, "MEAN": 44, "LOGISTIC": 16, "TANH": 16,
     "QUANTIZE": 40, "DEQUANTIZE": 24, "PAD": 56, "PADV2": 56, "STRIDED_SLICE": 84, "SHAPE": 0, "PACK": 0,
-    "TRANSPOSE": 0,
+    "TRANSPOSE": 0, "CUSTOM:TFLM_DECODE": 0,
 }  # fmt: skip
 """Bytes of a reference kernel's own data (`OpDataConv` and its like)."""
+
+_DECODE_STATE_BYTES = 40
+"""One decoder of a DECODE operator, 36 or 40 bytes (72 or 80 on a 64-bit host, as the interpreter records there)."""
 
 _CMSIS_KERNEL_BYTES = {"FULLY_CONNECTED": 64, "AVERAGE_POOL_2D": 36, "MAX_POOL_2D": 36}
 """Kernels whose CMSIS-NN variant keeps more."""
@@ -86,8 +90,10 @@ def _kernel_bytes(name: str, runtime: str) -> int:
 
 
 def _prepared_bytes(graph: ModelGraph, operator: Operator, runtime: str) -> tuple[int, ...]:
-    """What a kernel allocates when it is prepared: multipliers and shifts per channel, softmax tables."""
+    """What a kernel allocates when it is prepared: multipliers and shifts per channel, softmax tables, decoders."""
     tensors = graph.tensors
+    if operator.name == "CUSTOM:TFLM_DECODE":
+        return (_POINTER_BYTES * len(operator.outputs), *(_DECODE_STATE_BYTES for _ in operator.outputs))
     if operator.name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"):
         channels = tensors[operator.outputs[0]].shape[-1]
         return (4 * channels, 4 * channels)
