@@ -10,7 +10,7 @@ import pytest
 from tests.models import OPTIONS, Net, autoencoder, hybrid, residual, schema, small_cnn
 from tests.test_arena import MODELS, reduce, svdf, transpose_conv
 from tinykit.errors import ModelError
-from tinykit.graph import lint, read
+from tinykit.graph import find_stray_operators, lint, read
 from tinykit.graph import reading as reading_room
 from tinykit.graph.flatbuffer import FlatBuffer
 
@@ -242,6 +242,72 @@ class TestLint:
     def test_each_finding_alone(self, model, said):
         (finding,) = lint(read(model))
         assert finding.startswith(said)
+
+    def test_what_to_set_in_the_converter_is_named(self):
+        assert "(operators 0)" in lint(read(half_hybrid()))[0]
+        assert "converter.representative_dataset" in lint(read(half_hybrid()))[0]
+        assert lint(read(MODELS["quantise"]))[0].endswith("inference_input_type = inference_output_type = tf.int8")
+
+    def test_float_operators_inside_an_integer_model(self):
+        net = Net((1, 8)).dense(4).dequantise()
+        net.unary("ELU").quantise().dense(2)
+        (finding,) = lint(read(net.to_bytes()))
+        assert finding.startswith("1 operators compute in float inside an integer model: ELU (operators 2)")
+
+    def test_half_precision_weights(self):
+        net = Net((1, 8), dtype="float32")
+        half = net.tensor((4, 8), dtype="float32", data=np.ones((4, 8), np.float16))
+        net.tensors[half].type = schema.TensorType.FLOAT16
+        weights = net.tensor((4, 8))
+        net.use("DEQUANTIZE", [half], [weights], OPTIONS.DequantizeOptions, schema.DequantizeOptionsT())
+        options = schema.FullyConnectedOptionsT()
+        net.use("FULLY_CONNECTED", [0, weights, -1], [net.tensor((1, 4))], OPTIONS.FullyConnectedOptions, options)
+        assert any(one.startswith("1 float16 weight tensors behind DEQUANTIZE") for one in lint(read(net.to_bytes())))
+
+
+def normalised(net: Net, *, per_channel: bool = True, constants: int = 2) -> Net:
+    """MUL and ADD by constants behind the last operator, as an unfolded normalisation leaves them."""
+    shape = (net.shape[-1],) if per_channel else (1,)
+    for code, make in (("MUL", schema.MulOptionsT), ("ADD", schema.AddOptionsT))[:constants]:
+        constant = net.tensor(shape, data=np.full(shape, 3, np.int8), scale=0.01)
+        out = net.tensor(net.shape, scale=net.scale)
+        kind = getattr(OPTIONS, make.__name__[:-1])
+        net.use(code, [net.last, constant], [out], kind, make())
+    return net
+
+
+class TestStrayOperators:
+    @pytest.mark.parametrize("per_channel", [True, False])
+    @pytest.mark.parametrize("make", [
+        lambda: Net((1, 8, 8, 2)).conv(4, activation="NONE"),
+        lambda: Net((1, 8, 8, 2)).depthwise(activation="NONE"),
+        lambda: Net((1, 8)).dense(4),
+    ])  # fmt: skip
+    def test_left_behind_a_layer(self, make, per_channel):
+        graph = read(normalised(make(), per_channel=per_channel).to_bytes())
+        assert [op.name for op in find_stray_operators(graph)] == ["MUL", "ADD"]
+        (finding,) = lint(graph)
+        assert finding.startswith("2 operators that multiply or add constants behind a layer (ADD, MUL: 1, 2)")
+
+    @pytest.mark.parametrize("net", [
+        normalised(Net((1, 8, 8, 2)).conv(4, activation="RELU")),
+        normalised(Net((1, 8, 8, 2)).conv(4, activation="NONE").pool()),
+        normalised(Net((1, 8))),
+    ])  # fmt: skip
+    def test_not_where_it_could_not_be_folded(self, net):
+        assert find_stray_operators(read(net.to_bytes())) == ()
+
+    def test_not_where_another_operator_reads_the_layer(self):
+        net = Net((1, 8)).dense(8)
+        start = net.last
+        normalised(net, constants=1).add(start)
+        assert find_stray_operators(read(net.to_bytes())) == ()
+
+    def test_not_a_residual_addition_nor_a_constant_image(self):
+        assert find_stray_operators(read(residual())) == ()
+        net = Net((1, 4, 4, 2)).conv(2, activation="NONE")
+        net.add(net.tensor((1, 4, 4, 2), data=np.ones((1, 4, 4, 2), np.int8)))
+        assert find_stray_operators(read(net.to_bytes())) == ()
 
     def test_more_subgraphs(self):
         model = tree(small_cnn())

@@ -1,5 +1,6 @@
 """Graph reading: any .tflite file, from anyone, as operators, tensors, MACs and quantisation."""
 
+from tinykit.graph.folding import find_stray_operators
 from tinykit.graph.kernels import Kernel, list_kernels
 from tinykit.graph.lint import lint
 from tinykit.graph.metadata import write_metadata, write_offline_offsets
@@ -11,6 +12,7 @@ __all__ = [
     "ModelGraph",
     "Operator",
     "Tensor",
+    "find_stray_operators",
     "lint",
     "list_kernels",
     "read",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tinykit.graph.model import ModelGraph
+from collections.abc import Sequence
+
+from tinykit.graph.folding import find_stray_operators
+from tinykit.graph.model import ModelGraph, Operator
 
 _DECODE = "CUSTOM:TFLM_DECODE"
 _FLOAT_TYPES = ("float32", "float16", "bfloat16", "float64")
@@ -15,10 +18,12 @@ def lint(graph: ModelGraph) -> tuple[str, ...]:
 
 def _precision(graph: ModelGraph) -> str:
     if graph.precision == "hybrid":
-        names = sorted({op.name for op in graph.operators if _is_hybrid(graph, op.inputs)})
+        found = [op for op in graph.operators if _is_hybrid(graph, op.inputs)]
+        names = sorted({op.name for op in found})
         return (
-            f"hybrid model: {', '.join(names)} has float activations and integer weights, which TFLM does not run; "
-            "convert with a representative dataset for int8"
+            f"hybrid model: {', '.join(names)} has float activations and integer weights (operators "
+            f"{_number(found)}), which TFLM does not run; convert with a representative dataset for int8: "
+            "converter.representative_dataset and target_spec.supported_ops = [TFLITE_BUILTINS_INT8]"
         )
     if graph.precision == "float32":
         return "float32 model: four times the flash and SRAM of int8 and no CMSIS-NN kernels; convert to int8"
@@ -34,12 +39,61 @@ def _float_ends(graph: ModelGraph) -> str:
     if graph.precision not in ("int8", "int16x8"):
         return ""
     floats = [index for index in (*graph.inputs, *graph.outputs) if graph.tensors[index].dtype in _FLOAT_TYPES]
+    kind = "tf.int8" if graph.precision == "int8" else "tf.int16"
     return (
         f"{len(floats)} float input or output tensors: the firmware then links QUANTIZE and DEQUANTIZE; "
-        "convert with integer input and output types"
+        f"convert with integer input and output types: inference_input_type = inference_output_type = {kind}"
         if floats
         else ""
     )
+
+
+def _float_islands(graph: ModelGraph) -> str:
+    """Operators that compute in float inside an integer model."""
+    if graph.precision not in ("int8", "int16x8"):
+        return ""
+    found = [
+        op for op in graph.operators
+        if op.name not in ("QUANTIZE", "DEQUANTIZE") and op.outputs
+        and graph.tensors[op.outputs[0]].dtype in _FLOAT_TYPES
+    ]  # fmt: skip
+    names = ", ".join(sorted({op.name for op in found}))
+    return (
+        f"{len(found)} operators compute in float inside an integer model: {names} (operators {_number(found)}); "
+        "replace the layer by one with an int8 kernel, such as ELU by ReLU"
+        if found
+        else ""
+    )
+
+
+def _half_weights(graph: ModelGraph) -> str:
+    found = [
+        op for op in graph.operators
+        if op.name == "DEQUANTIZE" and op.inputs[0] >= 0
+        and graph.tensors[op.inputs[0]].is_constant and graph.tensors[op.inputs[0]].dtype in ("float16", "bfloat16")
+    ]  # fmt: skip
+    return (
+        f"{len(found)} float16 weight tensors behind DEQUANTIZE, which TFLM does not run; convert to int8, or to "
+        "float32 without target_spec.supported_types = [tf.float16]"
+        if found
+        else ""
+    )
+
+
+def _stray(graph: ModelGraph) -> str:
+    found = find_stray_operators(graph)
+    if not found:
+        return ""
+    names = ", ".join(sorted({op.name for op in found}))
+    return (
+        f"{len(found)} operators that multiply or add constants behind a layer ({names}: {_number(found)}): a "
+        "normalisation was not folded; fold it into the layer before it, and convert with training=False"
+    )
+
+
+def _number(operators: Sequence[Operator]) -> str:
+    shown = ", ".join(str(op.index) for op in operators[:6])
+    return shown + (" …" if len(operators) > 6 else "")
 
 
 def _dynamic_shapes(graph: ModelGraph) -> str:
@@ -81,4 +135,7 @@ def _batch(graph: ModelGraph) -> str:
     return f"batch {max(batches)}: a microcontroller runs one sample at a time; convert with batch 1"
 
 
-_RULES = (_precision, _float_ends, _dynamic_shapes, _custom, _decoded, _subgraphs, _batch)
+_RULES = (
+    _precision, _float_ends, _float_islands, _half_weights, _stray, _dynamic_shapes, _custom, _decoded, _subgraphs,
+    _batch,
+)  # fmt: skip

@@ -8,6 +8,7 @@ from tinykit.plots.banks import plot_banks
 from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado
 from tinykit.plots.heat import plot_bursts, plot_heat, plot_junction, plot_transient
 from tinykit.plots.instructions import plot_instructions
+from tinykit.plots.layers import plot_layers
 from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
 from tinykit.plots.previews import plot_channels, plot_grid, plot_pruning, plot_storage, plot_window
@@ -34,6 +35,7 @@ __all__ = [
     "plot_history",
     "plot_instructions",
     "plot_junction",
+    "plot_layers",
     "plot_life",
     "plot_lines",
     "plot_lsb",

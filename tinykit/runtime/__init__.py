@@ -1,5 +1,6 @@
 """The real TFLM interpreter, in a child process: outputs, arena, missing operators, accuracy, agreement with LiteRT."""
 
+from tinykit.runtime.layers import LayerComparison, LayerError, compare_layers
 from tinykit.runtime.proof import SameProof, prove_same
 from tinykit.runtime.scoring import dequantise, predictions, quantise_input, score, to_input
 from tinykit.runtime.session import (
@@ -25,6 +26,8 @@ __all__ = [
     "ENGINES",
     "Answers",
     "Comparison",
+    "LayerComparison",
+    "LayerError",
     "RecordedArena",
     "SameProof",
     "Session",
@@ -32,6 +35,7 @@ __all__ = [
     "Verification",
     "collect_answers",
     "compare_answers",
+    "compare_layers",
     "dequantise",
     "measure_arena",
     "missing_operators",

@@ -89,13 +89,14 @@ class _Tflm:
         self.model = model
         self._runtime = runtime
         self._inputs, self._outputs, self._stateful = _look_at(model)
-        self._interpreter = self._allocate()
+        self._preserving: Any = None
+        self._interpreter = self._allocate(runtime.InterpreterConfig.kAllocationRecording)
 
-    def _allocate(self) -> Any:
+    def _allocate(self, config: Any) -> Any:
         for size in ARENA_SIZES_BYTES:
             start = os.fstat(2).st_size
             try:
-                return self._runtime.Interpreter.from_bytes(self.model, arena_size=size)
+                return self._runtime.Interpreter.from_bytes(self.model, arena_size=size, intrepreter_config=config)
             except RuntimeError:
                 if size == ARENA_SIZES_BYTES[-1] or b"missing: " not in os.pread(2, 65_536, start):
                     raise
@@ -116,6 +117,17 @@ class _Tflm:
         self._interpreter.invoke()
         return [np.array(self._interpreter.get_output(index)) for index in range(self._outputs)]
 
+    def tensors(self, inputs: list[NDArray[Any]], indices: list[int]) -> list[NDArray[Any]]:
+        """Tensors of the main subgraph after one inference that overwrites none of them."""
+        if self._preserving is None:
+            self._preserving = self._allocate(self._runtime.InterpreterConfig.kPreserveAllTensors)
+        one = self._preserving
+        for index, array in enumerate(inputs):
+            one.set_input(array, index)
+        one.invoke()
+        wrapper = one._interpreter
+        return [np.array(wrapper.GetTensor(index, 0)["tensor_data"]) for index in indices]
+
     def print_allocations(self) -> None:
         self._interpreter.print_allocations()
 
@@ -135,9 +147,12 @@ class _LiteRt:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         resolver = OpResolverType[LITERT_RESOLVERS[engine]]
-        one = Interpreter(model_content=model, num_threads=1, experimental_op_resolver_type=resolver)
+        self._build = functools.partial(
+            Interpreter, model_content=model, num_threads=1, experimental_op_resolver_type=resolver
+        )
+        self._preserving: Any = None
+        self._interpreter = one = self._build()
         one.allocate_tensors()
-        self._interpreter = one
         self._inputs, self._outputs = one.get_input_details(), one.get_output_details()
 
     def details(self) -> dict[str, Any]:
@@ -145,6 +160,17 @@ class _LiteRt:
             "inputs": [_detail(detail) for detail in self._inputs],
             "outputs": [_detail(detail) for detail in self._outputs],
         }
+
+    def tensors(self, inputs: list[NDArray[Any]], indices: list[int]) -> list[NDArray[Any]]:
+        """Tensors of the main subgraph after one inference that overwrites none of them."""
+        if self._preserving is None:
+            self._preserving = self._build(experimental_preserve_all_tensors=True)
+            self._preserving.allocate_tensors()
+        one = self._preserving
+        for detail, array in zip(self._inputs, inputs, strict=True):
+            one.set_tensor(detail["index"], array)
+        one.invoke()
+        return [np.array(one.get_tensor(index)) for index in indices]
 
     def run(self, inputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
         self._interpreter.reset_all_variables()
@@ -238,9 +264,9 @@ def _probe(schema: Any, code: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def _run_all(engine: Any, arrays: Arrays) -> Arrays:
+def _run_all(run: Callable[[Arrays], Arrays], arrays: Arrays) -> Arrays:
     """Each input is [n, *shape]; each output comes back as [n, *shape]."""
-    rows = [engine.run([array[index] for array in arrays]) for index in range(len(arrays[0]))]
+    rows = [run([array[index] for array in arrays]) for index in range(len(arrays[0]))]
     return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
@@ -261,7 +287,10 @@ class _Server:
         if request["do"] == "missing":
             return {"missing": _missing(arrays[0].tobytes())}, []
         if request["do"] == "run":
-            return {}, _run_all(self._engine, arrays)
+            return {}, _run_all(self._engine.run, arrays)
+        if request["do"] == "tensors":
+            wanted = [int(index) for index in request["indices"]]
+            return {}, _run_all(functools.partial(self._engine.tensors, indices=wanted), arrays)
         if request["do"] == "record":
             self._engine.print_allocations()
             return {}, []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,6 +133,25 @@ class Session:
         arrays = self._check(inputs if isinstance(inputs, tuple) else (inputs,))
         results = self._child.ask({"do": "run"}, *arrays, timeout_s=self._timeout_s)[1]
         return tuple(one.reshape(-1, *info.sample_shape) for one, info in zip(results, self.outputs, strict=True))
+
+    def run_tensors(self, inputs: Inputs, indices: Sequence[int]) -> tuple[Array, ...]:
+        """What tensors of the main subgraph hold after each of n inferences, in an arena that keeps all of them.
+
+        Parameters
+        ----------
+        inputs : as for `run`. indices : of tensors that operators write, as `tinykit.graph` numbers them.
+
+        Returns
+        -------
+        [n, *shape of the tensor] in its dtype, for each index.
+
+        Raises
+        ------
+        ModelError : the interpreter has no such tensor. DataError : as `run`.
+        """
+        arrays = self._check(inputs if isinstance(inputs, tuple) else (inputs,))
+        wanted = {"do": "tensors", "indices": [int(index) for index in indices]}
+        return tuple(self._child.ask(wanted, *arrays, timeout_s=self._timeout_s)[1])
 
     def measure_arena(self, *, smallest: bool = True) -> RecordedArena:
         """The arena as recorded (see `RecordedArena`); `smallest=True` adds about 15 forks of a few ms.
