@@ -77,7 +77,7 @@ def test_moving_back_restores_the_picture(graph, kind: type[Panel]):
 @pytest.mark.parametrize("kind", PANELS)
 def test_every_board_of_the_catalogue_can_be_chosen(graph, kind: type[Panel], monkeypatch: pytest.MonkeyPatch):
     panel = kind(graph)
-    monkeypatch.setattr(tinykit.panels.shell, "to_png", lambda figure: PNG)
+    monkeypatch.setattr(tinykit.panels.shell, "to_png_quickly", lambda figure: PNG)
     for number, one in enumerate(boards()):
         if number % 5:
             monkeypatch.setattr(panel, "draw", lambda result, figure: None)

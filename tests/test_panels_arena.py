@@ -89,9 +89,11 @@ def test_the_plot_marks_a_block_and_shares_a_scale(vww):
     ax = plot_arena(both.offline, vww, picked=3, top_bytes=both.greedy.head_bytes, title="Offline plan (head)")
     assert ax.get_title(loc="left") == "Offline plan (head)"
     assert ax.get_ylim()[1] > both.greedy.head_bytes / 1024
-    widths = [patch.get_linewidth() for patch in ax.patches]
-    assert widths.count(2.4) == 1
-    assert widths.index(2.4) == 3
+    (marked,) = [group for group in ax.collections if group.get_linewidth()[0] == 2.4]
+    (block,) = marked.get_paths()
+    placed = both.offline.placed[3]
+    assert block.vertices[0] == pytest.approx((placed.buffer.first - 0.5, placed.offset / 1024))
+    assert sum(len(group.get_paths()) for group in ax.collections) == len(both.offline.placed)
 
 
 def test_a_plan_of_nothing_says_so(vww):

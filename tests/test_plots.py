@@ -244,8 +244,9 @@ def test_the_zeros_of_pruned_weights_are_counted():
 def test_the_arena_has_a_block_for_each_buffer(graph):
     arena = predict_arena(graph)
     ax = plot_arena(arena.plan, graph)
-    assert len(ax.patches) == len(arena.plan.placed)
-    assert max(block.get_y() + block.get_height() for block in ax.patches) * 1024 == pytest.approx(arena.head_bytes)
+    blocks = [path.vertices for group in ax.collections for path in group.get_paths()]
+    assert len(blocks) == len(arena.plan.placed)
+    assert max(block[:, 1].max() for block in blocks) * 1024 == pytest.approx(arena.head_bytes)
 
 
 def test_operators_of_hostile_names_are_drawn_as_plain_text():

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 
 from tinykit.boards import boards
 from tinykit.errors import TinykitError
-from tinykit.plots import KitFigure, to_png
+from tinykit.plots import KitFigure, to_png_quickly
 from tinykit.power import batteries
 
 Result = TypeVar("Result")
@@ -71,7 +71,7 @@ class Panel(widgets.VBox, Generic[Result]):
 
     def update(self) -> None:
         """Compute and draw again; an input that is refused shows its message instead."""
-        self._figure.clear()
+        self._figure = KitFigure(self.size_in)
         try:
             self.result, self.problem = self.compute(), ""
             self.draw(self.result, self._figure)
@@ -80,7 +80,7 @@ class Panel(widgets.VBox, Generic[Result]):
             self.result, self.problem = None, str(error)
             self._figure.text(0.5, 0.5, "no result: see the message below", ha="center", color="#555555")
             self.verdict.value = to_table([("not possible", self.problem)])
-        self.picture.value = to_png(self._figure)
+        self.picture.value = to_png_quickly(self._figure)
 
     def adapt(self, changed: Any) -> None:
         """Fit the ranges of other controls to the one that changed; nothing to do by default."""

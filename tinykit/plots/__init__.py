@@ -12,6 +12,7 @@ from tinykit.plots.layers import plot_layers
 from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
 from tinykit.plots.previews import plot_channels, plot_grid, plot_pruning, plot_storage, plot_window
+from tinykit.plots.quick import to_png_quickly
 from tinykit.plots.style import COLOURS, KitFigure, lay_axes, to_png, to_svg
 from tinykit.plots.training import plot_accuracy, plot_confusion, plot_history, plot_per_subject
 from tinykit.plots.variants import plot_lsb, plot_sizes, plot_weights
@@ -54,5 +55,6 @@ __all__ = [
     "plot_weights",
     "plot_window",
     "to_png",
+    "to_png_quickly",
     "to_svg",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
+from matplotlib.collections import PolyCollection
 
 from tinykit.arena import ArenaPlan, PlacedBuffer
 from tinykit.graph import ModelGraph
@@ -48,8 +48,8 @@ def plot_arena(
     ax = new_axes(ax, 7.2, 3.8)
     if not plan.placed or not plan.head_bytes:
         return say_unknown(ax, "the plan holds no buffer")
-    for place, placed in enumerate(plan.placed):
-        _draw_buffer(ax, placed, picked=place == picked)
+    _draw_buffers(ax, plan, picked)
+    for placed in plan.placed:
         _label_buffer(ax, placed, plan, graph, low_axes=bool(title))
     ax.set(xlim=(-0.6, plan.scopes - 0.4), ylim=(0, max(plan.head_bytes, top_bytes) / _KIB * 1.14))
     ax.set(xlabel="operator, in order of execution", ylabel="address in the arena [KiB]")
@@ -72,19 +72,24 @@ def _shorten(name: str) -> str:
     return plain(name.replace("DEPTHWISE_CONV_2D", "DW_CONV").replace("FULLY_CONNECTED", "DENSE"), 18)
 
 
-def _draw_buffer(ax: Axes, placed: PlacedBuffer, *, picked: bool) -> None:
-    buffer = placed.buffer
-    scratch = buffer.tensor < 0
-    look: dict[str, Any] = {
-        "facecolor": COLOURS["sram"],
-        "edgecolor": "black" if picked else "white",
-        "linewidth": 2.4 if picked else 1.2,
-        "alpha": 0.45 if scratch else 0.9,
-        "zorder": 3 if picked else 1,
-    }
-    width = buffer.last - buffer.first + 1
-    corner = (buffer.first - 0.5, placed.offset / _KIB)
-    ax.add_patch(Rectangle(corner, width, buffer.nbytes / _KIB, hatch="////" if scratch else None, **look))
+def _draw_buffers(ax: Axes, plan: ArenaPlan, picked: int | None) -> None:
+    """Tensors, scratch and the one picked as three collections: a block of its own for each takes ten times as long."""
+    marked = [] if picked is None else [plan.placed[picked]]
+    others = [placed for place, placed in enumerate(plan.placed) if place != picked]
+    groups = [(others, {"edgecolor": "white", "linewidth": 1.2, "zorder": 1})]
+    groups += [(marked, {"edgecolor": "black", "linewidth": 2.4, "zorder": 3})]
+    for group, look in groups:
+        for scratch in (False, True):
+            blocks = [_outline(placed) for placed in group if (placed.buffer.tensor < 0) == scratch]
+            style = {"hatch": "////", "alpha": 0.45} if scratch else {"alpha": 0.9}
+            if blocks:
+                ax.add_collection(PolyCollection(blocks, facecolor=COLOURS["sram"], **look, **style), autolim=False)
+
+
+def _outline(placed: PlacedBuffer) -> list[tuple[float, float]]:
+    left, right = placed.buffer.first - 0.5, placed.buffer.last + 0.5
+    low, high = placed.offset / _KIB, (placed.offset + placed.buffer.nbytes) / _KIB
+    return [(left, low), (right, low), (right, high), (left, high)]
 
 
 def _label_buffer(ax: Axes, placed: PlacedBuffer, plan: ArenaPlan, graph: ModelGraph, *, low_axes: bool) -> None:

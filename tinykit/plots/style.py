@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from tinykit.plots.quick_axes import QuickAxes
 from tinykit.quantity import Estimate, format_quantity, weakest
 
 COLOURS: Mapping[str, str] = MappingProxyType(
@@ -57,6 +59,14 @@ _TIME_NAMES = (
     *("1 day", "1 week", "30 days", "1 year", "10 years", "100 years"),
 )
 
+
+class _Inside(threading.local):
+    """Whether this thread draws in the kit's style already: setting it again would cost as much as a line of text."""
+
+    style = False
+
+
+_inside = _Inside()
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -73,8 +83,14 @@ def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @functools.wraps(draw)
     def in_style(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        with mpl.rc_context(_RC):
+        if _inside.style:
             return draw(*args, **kwargs)
+        _inside.style = True
+        try:
+            with mpl.rc_context(_RC):
+                return draw(*args, **kwargs)
+        finally:
+            _inside.style = False
 
     return in_style
 
@@ -93,7 +109,9 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
     ----------
     figure : cleared. heights : relative heights, one axes each. left_in : room for the labels at the left [inch].
     """
-    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    axes = figure.subplots(
+        len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw={"axes_class": QuickAxes}
+    )[:, 0]
     width, height = figure.get_size_inches()
     figure.subplots_adjust(left=left_in / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=0.5 / height)
     figure.subplots_adjust(hspace=0.9 * len(heights) / (height - 0.8 - 0.9 * (len(heights) - 1)))
