@@ -76,12 +76,13 @@ def _draw_buffers(ax: Axes, plan: ArenaPlan, picked: int | None) -> None:
     """Tensors, scratch and the one picked as three collections: a block of its own for each takes ten times as long."""
     marked = [] if picked is None else [plan.placed[picked]]
     others = [placed for place, placed in enumerate(plan.placed) if place != picked]
+    groups: list[tuple[list[PlacedBuffer], dict[str, Any]]]
     groups = [(others, {"edgecolor": "white", "linewidth": 1.2, "zorder": 1})]
     groups += [(marked, {"edgecolor": "black", "linewidth": 2.4, "zorder": 3})]
     for group, look in groups:
         for scratch in (False, True):
             blocks = [_outline(placed) for placed in group if (placed.buffer.tensor < 0) == scratch]
-            style = {"hatch": "////", "alpha": 0.45} if scratch else {"alpha": 0.9}
+            style: dict[str, Any] = {"hatch": "////", "alpha": 0.45} if scratch else {"alpha": 0.9}
             if blocks:
                 ax.add_collection(PolyCollection(blocks, facecolor=COLOURS["sram"], **look, **style), autolim=False)
 

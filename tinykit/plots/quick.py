@@ -39,13 +39,11 @@ class QuickRenderer(RendererAgg):
         self._bitmaps: dict[tuple[Any, ...], Bitmap] = {}
         self._sizes: dict[tuple[Any, ...], Size] = {}
 
-    def draw_text(
-        self, gc: Any, x: float, y: float, s: str, prop: FontProperties, angle: float,
-        ismath: Any = False, mtext: Any = None,
-    ) -> None:  # fmt: skip
-        """Put a text at its baseline (x, y) [pixel], snapped to whole pixels."""
-        if ismath:
-            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+    def draw_text(self, gc: Any, x: float, y: float, s: str, *words: Any, **named: Any) -> None:
+        """Put a text at its baseline (x, y) [pixel], on whole pixels; `words` are font, angle, formula, text."""
+        prop, angle = words[:2]
+        if named.get("ismath", words[2] if len(words) > 2 else False):
+            super().draw_text(gc, x, y, s, *words, **named)
             return
         key = (s, hash(prop), angle, gc.get_antialiased())
         if key not in self._bitmaps:
@@ -87,8 +85,9 @@ class QuickCanvas(FigureCanvasAgg):
     def get_renderer(self) -> RendererAgg:
         """The renderer of this size and resolution."""
         width, height = self.get_width_height(physical=True)
-        self.renderer = _renderer_of(width, height, self.figure.dpi)
-        return self.renderer
+        renderer = _renderer_of(width, height, self.figure.dpi)
+        self.renderer = renderer
+        return renderer
 
 
 @styled

@@ -7,7 +7,7 @@ label here. Anything else is drawn by matplotlib's own axis, from which these in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,7 @@ _PLAIN = {
     "labelleft": (True,), "labelbottom": (True,), "labelright": (False,), "labeltop": (False,),
 }  # fmt: skip
 _EDGE = 0.5
+_SETTINGS: Any = mpl.rcParams
 Place = tuple[float, str]
 
 
@@ -45,7 +46,7 @@ class _QuickAxis(Axis):
         Artist.set_clip_path(self, path, transform)
 
     def set_ticks(
-        self, ticks: Sequence[float], labels: Iterable[str] | None = None, *, minor: bool = False, **words: Any
+        self, ticks: Any, labels: Iterable[str] | None = None, *, minor: bool = False, **words: Any
     ) -> Any:
         """Places and labels, without making ticks where only a font size is set."""
         if minor or labels is None or set(words) - {"fontsize"}:
@@ -65,15 +66,15 @@ class _QuickAxis(Axis):
         if not self._is_plain(places):
             super().draw(renderer)
             return
-        shows_grid = self.get_tick_params().get("gridOn", mpl.rcParams["axes.grid"])
+        shows_grid = self.get_tick_params().get("gridOn", _SETTINGS["axes.grid"])
         if shows_grid:
-            words = mpl.rcParams["grid.color"], mpl.rcParams["grid.linewidth"]
+            words = _SETTINGS["grid.color"], _SETTINGS["grid.linewidth"]
             _stroke(renderer, [self._grid_line(at) for at, _ in places], *words)
         rc = f"{self._rc}tick"
-        length = renderer.points_to_pixels(mpl.rcParams[f"{rc}.major.size"])
+        length = renderer.points_to_pixels(_SETTINGS[f"{rc}.major.size"])
         marks = [self._mark(at, length) for at, _ in places]
-        _stroke(renderer, marks, mpl.rcParams[f"{rc}.color"], mpl.rcParams[f"{rc}.major.width"])
-        reach = self._write(renderer, places, length + renderer.points_to_pixels(mpl.rcParams[f"{rc}.major.pad"]))
+        _stroke(renderer, marks, _SETTINGS[f"{rc}.color"], _SETTINGS[f"{rc}.major.width"])
+        reach = self._write(renderer, places, length + renderer.points_to_pixels(_SETTINGS[f"{rc}.major.pad"]))
         self._place_name(reach + renderer.points_to_pixels(self.labelpad))
         self.label.draw(renderer)
         self.stale = False
@@ -91,7 +92,7 @@ class _QuickAxis(Axis):
 
     def _list_places(self) -> list[Place]:
         """Where the ticks are [pixel along the axis], those in sight, with their labels."""
-        values = self.get_majorticklocs()
+        values = [float(value) for value in self.get_majorticklocs()]
         texts = self.get_major_formatter().format_ticks(values)
         low, high = self._span()
         along = [(self._to_pixel(value), text) for value, text in zip(values, texts, strict=False)]
@@ -118,7 +119,7 @@ class _QuickAxis(Axis):
         raise NotImplementedError
 
 
-class QuickXAxis(_QuickAxis, XAxis):  # type: ignore[misc]
+class QuickXAxis(_QuickAxis, XAxis):
     """Along the bottom."""
 
     _rc = "x"
@@ -136,7 +137,7 @@ class QuickXAxis(_QuickAxis, XAxis):  # type: ignore[misc]
         return [(at, self.axes.bbox.y0), (at, self.axes.bbox.y0 - length)]
 
     def _write(self, renderer: Any, places: list[Place], gap: float) -> float:
-        prop = _font(self._label_size or mpl.rcParams["xtick.labelsize"])
+        prop = _font(self._label_size or _SETTINGS["xtick.labelsize"])
         _, height, descent = renderer.get_text_width_height_descent("lp", prop, False)
         baseline = self.axes.bbox.y0 - gap - (height - descent)
         for at, text in places:
@@ -148,7 +149,7 @@ class QuickXAxis(_QuickAxis, XAxis):  # type: ignore[misc]
         self.label.set_position((self.label.get_position()[0], self.axes.bbox.y0 - away))
 
 
-class QuickYAxis(_QuickAxis, YAxis):  # type: ignore[misc]
+class QuickYAxis(_QuickAxis, YAxis):
     """Along the left side."""
 
     _rc = "y"
@@ -166,7 +167,7 @@ class QuickYAxis(_QuickAxis, YAxis):  # type: ignore[misc]
         return [(self.axes.bbox.x0, at), (self.axes.bbox.x0 - length, at)]
 
     def _write(self, renderer: Any, places: list[Place], gap: float) -> float:
-        prop, widest = _font(self._label_size or mpl.rcParams["ytick.labelsize"]), 0.0
+        prop, widest = _font(self._label_size or _SETTINGS["ytick.labelsize"]), 0.0
         _, height, descent = renderer.get_text_width_height_descent("lp", prop, False)
         for at, text in places:
             width = renderer.get_text_width_height_descent(text, prop, False)[0] if text else 0.0
@@ -214,7 +215,7 @@ def _print(renderer: Any, x: float, y: float, text: str, prop: FontProperties) -
     if not text:
         return
     context = renderer.new_gc()
-    context.set_foreground(mpl.rcParams["text.color"])
+    context.set_foreground(_SETTINGS["text.color"])
     renderer.draw_text(context, x, renderer.height - y, text, prop, 0.0)
     context.restore()
 
