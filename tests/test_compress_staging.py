@@ -7,7 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinykit.compress import Fit, LayerSparsity, Pruned, Quantised, Trained, keep_conversion, keep_model, predict
+from tinykit.compress import (
+    Clustered,
+    Fit,
+    LayerClusters,
+    LayerSparsity,
+    Pruned,
+    Quantised,
+    Trained,
+    keep_conversion,
+    keep_model,
+    predict,
+)
 from tinykit.compress.training import History
 from tinykit.convert import Conversion, load_model
 from tinykit.datasets import Dataset, Normalisation, Split
@@ -53,11 +64,16 @@ def test_pruned_and_quantised_models_keep_what_was_chosen(tmp_path, data, model)
     record = open_record(tmp_path, "own")
     layers = (LayerSparsity("conv", 30, 40),)
     record = keep_model(record, "pruned", Pruned(model, HISTORY, 0.75, "constant", layers), data, parent="float")
-    record = keep_model(record, "pqat", Quantised(model, HISTORY, True, ()), data, parent="pruned")
+    record = keep_model(record, "pqat", Quantised(model, HISTORY, "sparsity", ()), data, parent="pruned")
     stages = open_record(tmp_path, "own").stages
     assert (stages["pruned"].recipe["sparsity"], stages["pruned"].recipe["schedule"]) == (0.75, "constant")
     assert stages["pruned"].results["sparsity"] == 0.75
-    assert stages["pqat"].recipe["preserve_sparsity"] is True
+    shared = (LayerClusters("conv", 40, 8, 15),)
+    made = Clustered(model, HISTORY, {"conv": 8}, True, shared, layers, ("conv",), (), ())
+    stage = keep_model(record, "clustered", made, data, parent="pruned").stage("clustered")
+    assert (stage.recipe["clusters"], stage.recipe["sparse"]) == ({"conv": 8}, ["conv"])
+    assert stage.results["distinct"] == {"conv": 8}
+    assert stages["pqat"].recipe["preserve"] == "sparsity"
     assert [stage.parent for stage in stages.values()] == ["float", "pruned"]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tinykit.compress.channels import KeptChannels, Slimmed, prune_channels
 from tinykit.compress.channels.counting import count_macs
+from tinykit.compress.clustering import Clustered, LayerClusters, cluster, count_clusters
 from tinykit.compress.folding import fold_batchnorm
+from tinykit.compress.patterns import holds_pattern
 from tinykit.compress.preview import GridPreview, PruningPreview, preview_grid, preview_pruning
 from tinykit.compress.progress import Bar, Progress
 from tinykit.compress.pruning import LayerSparsity, Pruned, count_zeros, prune
@@ -17,10 +19,12 @@ from tinykit.compress.training import History, Trained, evaluate, predict, train
 __all__ = [
     "RECIPE",
     "Bar",
+    "Clustered",
     "Fit",
     "GridPreview",
     "History",
     "KeptChannels",
+    "LayerClusters",
     "LayerSparsity",
     "Progress",
     "Pruned",
@@ -30,10 +34,13 @@ __all__ = [
     "Slimmed",
     "Trained",
     "UnsupportedLayer",
+    "cluster",
+    "count_clusters",
     "count_macs",
     "count_zeros",
     "evaluate",
     "fold_batchnorm",
+    "holds_pattern",
     "keep_conversion",
     "keep_model",
     "predict",

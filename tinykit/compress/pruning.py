@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from tinykit.compress.patterns import BLOCK, PATTERN, ZEROS, refuse_pattern
 from tinykit.compress.progress import Progress
 from tinykit.compress.recipe import RECIPE, Fit
+from tinykit.compress.sharing import find_kernel
 from tinykit.compress.training import History, check_fits, clone, run_fit
 from tinykit.datasets import Dataset
 from tinykit.errors import ModelError, ParameterError
 from tinykit.legacy_keras import load_keras, load_tfmot, quiet, require_model
 
 SCHEDULES = ("polynomial", "constant")
+Target = float | str
 PRUNABLE = ("Conv1D", "Conv2D", "Conv2DTranspose", "Dense")
 _RAMP = 0.6  # share of the steps in which sparsity grows; the rest recovers accuracy
 _MINIMUM_STEPS = 100
@@ -42,17 +45,19 @@ class Pruned:
     Parameters
     ----------
     model, history : as `Trained`.
-    target, schedule : sparsity asked for (0–1), and how it was reached.
+    target, schedule : what was asked for (a sparsity 0–1, "2:4", or one a layer), and how it was reached.
     layers : zeros in each kernel.
+    skipped : layers that "2:4" leaves as they are; the notes say why.
     notes : what to know of it.
     """
 
     model: Any = field(repr=False)
     history: History
-    target: float
+    target: Target | Mapping[str, Target]
     schedule: str
     layers: tuple[LayerSparsity, ...]
     notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def sparsity(self) -> float:
@@ -63,7 +68,7 @@ class Pruned:
 def prune(
     model: Any,
     data: Dataset,
-    sparsity: float = RECIPE.sparsity,
+    sparsity: Target | Mapping[str, Target] = RECIPE.sparsity,
     *,
     schedule: str = "polynomial",
     fit: Fit = RECIPE.prune,
@@ -75,33 +80,38 @@ def prune(
 
     Parameters
     ----------
-    sparsity : share of weights to set to zero in each kernel, 0 <= sparsity < 1.
+    sparsity : share of weights to set to zero in each kernel, 0 <= sparsity < 1; or "2:4", two zeros in every four
+        weights along the input channels; or {layer: either of them}, which leaves the other layers dense.
     schedule : "polynomial" grows from 0 over 60 % of the steps, s(t) = S · (1 - (1 - t/T)³) (Zhu and Gupta 2017,
-        arXiv:1710.01878); "constant" prunes to the full sparsity at once and trains on.
+        arXiv:1710.01878); "constant" prunes to the full sparsity at once and trains on, as "2:4" always does.
     layers : names of the layers to prune; every Conv1D, Conv2D, Conv2DTranspose and Dense if None.
 
     Zeros alone shrink no `.tflite`: they pay in flash only with a codec that stores them short.
 
     Raises
     ------
-    ParameterError : sparsity outside [0, 1), unknown schedule or layer.
+    ParameterError : sparsity outside [0, 1), unknown pattern, schedule or layer, "2:4" for a layer that cannot take it.
     ModelError : no layer to prune, or already wrapped by tfmot.
     DataError, EngineError, KerasVersionError : as `train`.
     """
-    _check_request(sparsity, schedule)
     check_fits(require_model(model), data)
-    chosen = _choose_layers(model, layers)
+    targets = _choose_targets(model, sparsity, schedule, layers)
+    skipped = {} if isinstance(sparsity, Mapping) else _find_skipped(model, targets)
+    chosen = {name: target for name, target in targets.items() if name not in skipped}
+    if not chosen:
+        raise ModelError(f"no layer can take {PATTERN}: {_list_skipped(skipped)}")
     steps = fit.steps(len(data.train))
     keras, tfmot = load_keras(), load_tfmot()
     keras.utils.set_random_seed(seed)
     with quiet():
-        wrapped = _wrap(clone(model), chosen, _make_schedule(tfmot, sparsity, schedule, steps))
+        wrapped = _wrap(clone(model), chosen, schedule, steps)
     updates = (tfmot.sparsity.keras.UpdatePruningStep(),)
     history = run_fit(wrapped, data, fit, stage="prune", seed=seed, progress=progress, callbacks=updates)
     with quiet():
         stripped = clone(tfmot.sparsity.keras.strip_pruning(wrapped))
-    notes = _judge_steps(steps)
-    return Pruned(stripped, history, sparsity, schedule, count_zeros(stripped, chosen), notes)
+    notes = (*_judge_steps(steps), *((f"{PATTERN} left {_list_skipped(skipped)}",) if skipped else ()))
+    zeros = count_zeros(stripped, tuple(chosen))
+    return Pruned(stripped, history, sparsity, schedule, zeros, notes, tuple(skipped))
 
 
 def count_zeros(model: Any, names: tuple[str, ...] | None = None) -> tuple[LayerSparsity, ...]:
@@ -113,17 +123,37 @@ def count_zeros(model: Any, names: tuple[str, ...] | None = None) -> tuple[Layer
     for outer in model.layers:
         layer = outer.layer if "Quantize" in type(outer).__name__ and hasattr(outer, "layer") else outer
         if layer.name in (names or ()) or (names is None and type(layer).__name__ in PRUNABLE):
-            kernel = np.asarray(next(weight for weight in outer.weights if weight.name.endswith("kernel:0")))
+            kernel = np.asarray(find_kernel(outer))
             found.append(LayerSparsity(layer.name, int((kernel == 0).sum()), int(kernel.size)))
     return tuple(found)
 
 
-def _check_request(sparsity: float, schedule: str) -> None:
-    if not 0 <= sparsity < 1:
-        hint = f"; for {sparsity:g} % write {sparsity / 100:g}" if 1 < sparsity < 100 else ""
-        raise ParameterError(f"sparsity {sparsity:g} is outside [0, 1), a share of the weights{hint}")
+def _choose_targets(
+    model: Any, sparsity: Target | Mapping[str, Target], schedule: str, layers: tuple[str, ...] | None
+) -> dict[str, Target]:
+    """What each layer to prune shall reach, in model order."""
     if schedule not in SCHEDULES:
         raise ParameterError(f"schedule {schedule!r} is unknown; allowed: {', '.join(SCHEDULES)}")
+    if not isinstance(sparsity, Mapping):
+        _check_target(sparsity)
+        return dict.fromkeys(_choose_layers(model, layers), sparsity)
+    if layers is not None:
+        raise ParameterError("layers beside a sparsity for each layer; the names in the latter are enough")
+    chosen = _choose_layers(model, tuple(sparsity))
+    for name in chosen:
+        _check_target(sparsity[name])
+        if sparsity[name] == PATTERN and (reason := refuse_pattern(model.get_layer(name))):
+            raise ParameterError(f"layer {name!r} cannot take {PATTERN}: {reason}")
+    return {name: sparsity[name] for name in chosen}
+
+
+def _check_target(sparsity: Target) -> None:
+    if isinstance(sparsity, str):
+        if sparsity != PATTERN:
+            raise ParameterError(f"sparsity {sparsity!r} is unknown; allowed: a share 0–1, or {PATTERN!r}")
+    elif not 0 <= sparsity < 1:
+        hint = f"; for {sparsity:g} % write {sparsity / 100:g}" if 1 < sparsity < 100 else ""
+        raise ParameterError(f"sparsity {sparsity:g} is outside [0, 1), a share of the weights{hint}")
 
 
 def _choose_layers(model: Any, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -137,24 +167,42 @@ def _choose_layers(model: Any, wanted: tuple[str, ...] | None) -> tuple[str, ...
     return tuple(wanted or able)
 
 
-def _make_schedule(tfmot: Any, sparsity: float, schedule: str, steps: int) -> Any:
-    if schedule == "constant":
-        return tfmot.sparsity.keras.ConstantSparsity(sparsity, begin_step=0, frequency=max(1, steps // 50))
+def _find_skipped(model: Any, targets: Mapping[str, Target]) -> dict[str, str]:
+    """Layers among the targets that cannot take "2:4", with the reason."""
+    reasons = {name: refuse_pattern(model.get_layer(name)) for name, target in targets.items() if target == PATTERN}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _list_skipped(skipped: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} as it is ({reason})" for name, reason in skipped.items())
+
+
+def _make_schedule(sparsity: Target, schedule: str, steps: int) -> Any:
+    schedules = load_tfmot().sparsity.keras
+    if schedule == "constant" or sparsity == PATTERN:
+        share = ZEROS / BLOCK if isinstance(sparsity, str) else sparsity
+        return schedules.ConstantSparsity(share, begin_step=0, frequency=max(1, steps // 50))
     frequency = max(1, int(steps * _RAMP) // 30)
     end = max(1, int(steps * _RAMP) // frequency) * frequency  # a multiple, so that the last update is at the end
-    return tfmot.sparsity.keras.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=end, frequency=frequency)
+    return schedules.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=end, frequency=frequency)
 
 
-def _wrap(model: Any, chosen: tuple[str, ...], schedule: Any) -> Any:
+def _wrap(model: Any, chosen: Mapping[str, Target], schedule: str, steps: int) -> Any:
     wrapper = load_tfmot().sparsity.keras.prune_low_magnitude
-    return load_keras().models.clone_model(
-        model, clone_function=lambda layer: wrapper(layer, schedule) if layer.name in chosen else layer
-    )
+
+    def wrap_one(layer: Any) -> Any:
+        if layer.name not in chosen:
+            return layer
+        target = chosen[layer.name]
+        pattern = {"sparsity_m_by_n": (ZEROS, BLOCK)} if target == PATTERN else {}
+        return wrapper(layer, _make_schedule(target, schedule, steps), **pattern)
+
+    return load_keras().models.clone_model(model, clone_function=wrap_one)
 
 
 def _judge_steps(steps: int) -> tuple[str, ...]:
     if steps >= _MINIMUM_STEPS:
         return ()
-    note = f"{steps} steps of pruning are few: sparsity is reached, accuracy may not have recovered; give more epochs"
-    warnings.warn(note, stacklevel=3)
-    return (note,)
+    return (
+        f"{steps} steps of pruning are few: sparsity is reached, accuracy may not have recovered; give more epochs",
+    )

@@ -35,13 +35,14 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The whole chain: train, prune to `sparsity` (0–1), quantise-aware training; one seed for all."""
+    """The whole chain: train, prune to `sparsity` (0–1), cluster, quantise-aware training; one seed for all."""
 
     train: Fit = Fit(12, 2e-3)
     prune: Fit = Fit(10, 2e-3)
     quantise: Fit = Fit(4, 1e-3)
     sparsity: float = 0.75
     seed: int = 0
+    cluster: Fit = Fit(4, 1e-3)
 
 
 RECIPE = Recipe()

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from tinykit.compress.clustering import Clustered
 from tinykit.compress.pruning import Pruned
 from tinykit.compress.quantising import Quantised
 from tinykit.compress.training import History, Trained, evaluate
@@ -20,7 +21,7 @@ from tinykit.record import DesignRecord, Stage, tool_versions
 def keep_model(
     record: DesignRecord,
     name: str,
-    made: Trained | Pruned | Quantised,
+    made: Trained | Pruned | Clustered | Quantised,
     data: Dataset,
     *,
     parent: str = "",
@@ -30,7 +31,7 @@ def keep_model(
 
     Parameters
     ----------
-    made : what `train`, `prune` or `quantise_aware` returned.
+    made : what `train`, `prune`, `cluster` or `quantise_aware` returned.
     data : what it was trained on; the accuracy on its test split becomes a result.
     parent : the stage it was made from, "" for the first.
     recipe : the choices; those its history knows if None.
@@ -45,6 +46,8 @@ def keep_model(
     results = {**_curves(made.history), "accuracy": evaluate(made.model, data.test).to_json()}
     if isinstance(made, Pruned):
         results["sparsity"] = round(made.sparsity, 4)
+    if isinstance(made, Clustered):
+        results["distinct"] = {layer.name: layer.most for layer in made.layers}
     choices = _choices(made) if recipe is None else recipe
     return record.with_stage(Stage(name, f"{name}.h5", "", parent, choices, results), content)
 
@@ -78,11 +81,22 @@ def _own(record: DesignRecord, data: Dataset) -> DesignRecord:
     return replace(record, data_sha256=data.sha256, tools=record.tools or tool_versions())
 
 
-def _choices(made: Trained | Pruned | Quantised) -> dict[str, Any]:
+def _choices(made: Trained | Pruned | Clustered | Quantised) -> dict[str, Any]:
     known: dict[str, Any] = {"seed": made.history.seed, **asdict(made.history.fit)}
     if isinstance(made, Pruned):
-        return {"sparsity": made.target, "schedule": made.schedule, **known}
-    return {"preserve_sparsity": made.preserved_sparsity, **known} if isinstance(made, Quantised) else known
+        return {"sparsity": _plain(made.target), "schedule": made.schedule, **known}
+    if isinstance(made, Clustered):
+        return {
+            "clusters": _plain(made.clusters),
+            "per_channel": made.per_channel,
+            "sparse": list(made.sparse),
+            **known,
+        }
+    return {"preserve": made.preserved, **known} if isinstance(made, Quantised) else known
+
+
+def _plain(choice: Any) -> Any:
+    return dict(choice) if isinstance(choice, Mapping) else choice
 
 
 def _curves(history: History) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Chain:
         def make() -> Made:
             parent = load_model(self.record.path("pruned"))
             fit, seed = self.recipe.quantise, self.recipe.seed
-            return quantise_aware(parent, self.data, preserve_sparsity=True, fit=fit, seed=seed, progress=Bar())
+            return quantise_aware(parent, self.data, preserve="sparsity", fit=fit, seed=seed, progress=Bar())
 
         self._keras_stage("pqat", "pruned", recipe, make)
 
