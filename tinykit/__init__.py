@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tinykit.energy import predict_energy as predict_energy
     from tinykit.fit import check_fit as check_fit
     from tinykit.fit import check_fit_all as check_fit_all
+    from tinykit.fit import line_up as line_up
     from tinykit.fit import list_placements as list_placements
     from tinykit.graph import read as read
     from tinykit.latency import predict_latency as predict_latency
@@ -76,6 +77,7 @@ _ROOMS_OF_NAMES = {
     "read_board": "boards",
     "check_fit": "fit",
     "check_fit_all": "fit",
+    "line_up": "fit",
     "list_placements": "fit",
     "predict_arena": "arena",
     "predict_latency": "latency",

@@ -1,4 +1,4 @@
-"""Commands that judge: `fit` and `budget`."""
+"""Commands that judge: `fit`, `compare` and `budget`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from tinykit.cli.documents import describe_model
 from tinykit.cli.models import Options, open_model
 from tinykit.cli.text import say, say_json, say_table, show, show_short
 from tinykit.errors import ParameterError
-from tinykit.fit import FitReport, Placement, Reserve, check_fit, check_fit_all, list_placements
+from tinykit.fit import (
+    MACHINES,
+    FitReport,
+    Placement,
+    Reserve,
+    check_fit,
+    check_fit_all,
+    line_up,
+    list_placements,
+    name_machine,
+)
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime, predict_latency
 from tinykit.power import PowerBudget, budget_power
@@ -113,6 +123,34 @@ def _say_report(report: FitReport) -> None:
     say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
     say(*(f"- {line}" for line in (*report.reasons, *report.advice)))
     say(*(f"  {name}: {figure.source}" for name, figure in figures.items() if figure))
+
+
+def compare(options: Options) -> int:
+    """`tinykit compare`."""
+    graph = open_model(options.model, options.representative)
+    chosen = options.boards.split(",") if options.boards else MACHINES
+    reports = line_up(graph, chosen, reserve=_reserve(options))
+    if options.json:
+        results = [{"machine": name_machine(report), **report.to_json()} for report in reports]
+        say_json({"model": describe_model(graph), "results": results})
+    else:
+        say_table(
+            ("machine", "board", "runtime", "clock", "verdict", "latency", "arena", "flash", "energy"),
+            [_machine_row(report) for report in reports],
+        )
+        for report in reports:
+            unknown = [text for text in report.reasons if "unknown" in text or report.arena_bytes is None]
+            say(*(f"- {name_machine(report)}, {report.board.id}: {text}" for text in unknown))
+    return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
+
+
+def _machine_row(report: FitReport) -> tuple[str, ...]:
+    clock = report.npu.clock_hz if report.npu else report.clock_hz
+    figures = (report.arena_bytes, report.flash_bytes, report.energy_per_inference_j)
+    return (
+        name_machine(report), report.board.id, report.runtime, format_quantity(clock, "Hz") if clock else "unknown",
+        report.verdict.replace("_", " "), show(report.latency_s), *(show_short(figure) for figure in figures),
+    )  # fmt: skip
 
 
 def _list_placements(graph: ModelGraph, report: FitReport, options: Options) -> tuple[Placement, ...]:

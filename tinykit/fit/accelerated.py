@@ -34,7 +34,7 @@ def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, res
     """
     accelerators = accelerators_of(board)
     if not accelerators:
-        return _refuse(graph, board, clock_hz, reserve, (UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
+        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
     try:
         compiled = compile_for_npu(
             graph,
@@ -43,9 +43,9 @@ def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, res
             clock_hz=board.npu_clock.value if board.npu_clock else None,
         )
     except ModelError as error:
-        return _refuse(graph, board, clock_hz, reserve, (DOES_NOT_FIT, str(error)))
+        return refuse(graph, board, clock_hz, reserve, (DOES_NOT_FIT, str(error)))
     except EngineError as error:
-        return _refuse(graph, board, clock_hz, reserve, (UNKNOWN, str(error)))
+        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, str(error)))
     return _judge(compiled, board, clock_hz, reserve)
 
 
@@ -67,7 +67,7 @@ def _judge(compiled: NpuReport, board: Board, clock_hz: float | None, reserve: R
         latency_s=_latency(compiled, board, clock_hz),
         energy_per_inference_j=None,
         regions=(*ram, *code),
-        reasons=(*reasons, str(compiled), *_stay(compiled)),
+        reasons=(*reasons, str(compiled), *_stay(compiled), "energy unknown: the run currents on record are the CPU's"),
         advice=(),
         npu=compiled,
     )  # fmt: skip
@@ -109,9 +109,10 @@ def _stay(compiled: NpuReport) -> tuple[str, ...]:
     return tuple(f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
 
 
-def _refuse(
+def refuse(
     graph: ModelGraph, board: Board, clock_hz: float | None, reserve: Reserve, answer: tuple[str, str]
 ) -> FitReport:
+    """A report without figures: its verdict and its one reason are the answer."""
     return FitReport(
         graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=RUNTIME, reserve=reserve,
         verdict=answer[0], arena_bytes=None, flash_bytes=None, latency_s=None, energy_per_inference_j=None,
