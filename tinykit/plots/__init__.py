@@ -7,7 +7,7 @@ from tinykit.plots.arena import plot_arena, plot_operators
 from tinykit.plots.banks import plot_banks
 from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado
 from tinykit.plots.heat import plot_bursts, plot_heat, plot_junction, plot_transient
-from tinykit.plots.instructions import plot_instructions
+from tinykit.plots.instructions import plot_cores, plot_instructions
 from tinykit.plots.layers import plot_layers
 from tinykit.plots.lineup import plot_lineup
 from tinykit.plots.memory import plot_fit, plot_fit_all
@@ -29,6 +29,7 @@ __all__ = [
     "plot_channels",
     "plot_clocks",
     "plot_confusion",
+    "plot_cores",
     "plot_energy",
     "plot_fit",
     "plot_fit_all",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from tinykit.plots.style import COLOURS, new_axes, note, plain, say_unknown, styled
-from tinykit.virtual_board import BoardRun, OperatorRun
+from tinykit.virtual_board import BoardRun, CoreCount, OperatorRun
 
 _HEIGHT = 0.4
 
@@ -48,3 +50,30 @@ def _describe(one: OperatorRun) -> str:
     if not one.macs:
         return f"{one.instructions:,} instructions"
     return f"{one.instructions:,} instructions, {one.instructions / one.macs:.2f} per MAC"
+
+
+@styled
+def plot_cores(counts: Sequence[CoreCount], *, ax: Axes | None = None) -> Axes:
+    """Instructions of one inference on several cores, the parts of each bar its operators, with how they were counted.
+
+    Parameters
+    ----------
+    counts : of `virtual_board.count`, of one model.
+    ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.2, 1.0 + 0.5 * len(counts))
+    longest = max([1, *(one.instructions for one in counts)])
+    for place, one in enumerate(counts):
+        start = 0
+        for executed in one.operators:
+            ax.barh(place, executed, left=start, height=0.6, color=COLOURS["inference"], edgecolor="white")
+            start += executed
+        per_mac = f", {one.instructions / one.macs:.1f} per MAC" if one.macs else ""
+        ax.text(one.instructions, place, f"  {one.instructions:,}{per_mac}\n  {one.how}", va="center", fontsize=7)
+    ax.set_yticks(range(len(counts)), [one.core for one in counts])
+    ax.set(ylim=(len(counts) - 0.5, -0.5), xlim=(0, longest * 1.4), xlabel="instructions per inference [1]")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.set_title("the same C on each core, by operator")
+    note(ax, "counted in an emulator")
+    return ax

@@ -1,11 +1,12 @@
 """The virtual board: a model compiled for a Cortex-M, run inside the board's own memory map, counted and checked."""
 
+from tinykit.virtual_board.counting import CoreCount, count
 from tinykit.virtual_board.emulating import Limits
 from tinykit.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Sizes, TflmCount
 from tinykit.virtual_board.running import run, sample_inputs
 from tinykit.virtual_board.targets import CORES
 
 __all__ = [
-    "CORES", "BoardRun", "Classes", "Fault", "Hashes", "Limits", "OperatorRun", "Sizes", "TflmCount", "run",
-    "sample_inputs",
+    "CORES", "BoardRun", "Classes", "CoreCount", "Fault", "Hashes", "Limits", "OperatorRun", "Sizes", "TflmCount",
+    "count", "run", "sample_inputs",
 ]  # fmt: skip
