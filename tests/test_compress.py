@@ -158,6 +158,7 @@ def test_constant_schedule_one_layer_few_steps(trained: Trained, data: Dataset) 
         ({"sparsity": float("nan")}, "sparsity nan is outside"),
         ({"schedule": "cubic"}, "schedule 'cubic' is unknown; allowed: polynomial, constant"),
         ({"layers": ("norm_1",)}, "layer 'norm_1' cannot be pruned; allowed: conv_1"),
+        ({"sparsity": {}}, "a sparsity for each layer that names none"),
         ({"sparsity": {"norm_1": 0.5}}, "layer 'norm_1' cannot be pruned; allowed: conv_1"),
         ({"sparsity": {"conv_1": 1.5}}, r"sparsity 1\.5 is outside \[0, 1\)"),
         ({"sparsity": "1:4"}, "sparsity '1:4' is unknown; allowed: a share 0–1, or '2:4'"),

@@ -180,6 +180,7 @@ def test_small_kernels_are_left_and_named(data: Dataset) -> None:
         (1, "1 clusters for 'conv_1'; allowed: whole numbers 2–128"),
         (200, "200 clusters for 'conv_1'"),
         (4.0, "4.0 clusters for 'conv_1'"),
+        ({}, "clusters for each layer that name none"),
         ({"norm_1": 8}, "layer 'norm_1' cannot be clustered; allowed: conv_1"),
     ],
 )

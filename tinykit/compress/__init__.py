@@ -12,6 +12,7 @@ from tinykit.compress.progress import Bar, Progress
 from tinykit.compress.pruning import LayerSparsity, Pruned, count_zeros, prune
 from tinykit.compress.quantising import Quantised, quantise_aware
 from tinykit.compress.recipe import RECIPE, Fit, Recipe
+from tinykit.compress.sensitivity import LayerSensitivity, scan_sensitivity, suggest_sparsity
 from tinykit.compress.staging import keep_conversion, keep_model
 from tinykit.compress.support import UnsupportedLayer, unsupported_layers
 from tinykit.compress.training import History, Trained, evaluate, predict, train
@@ -25,6 +26,7 @@ __all__ = [
     "History",
     "KeptChannels",
     "LayerClusters",
+    "LayerSensitivity",
     "LayerSparsity",
     "Progress",
     "Pruned",
@@ -49,6 +51,8 @@ __all__ = [
     "prune",
     "prune_channels",
     "quantise_aware",
+    "scan_sensitivity",
+    "suggest_sparsity",
     "train",
     "unsupported_layers",
 ]

@@ -204,6 +204,8 @@ def _choose_clusters(model: Any, clusters: int | Mapping[str, int]) -> dict[str,
     if not able:
         raise ModelError(f"the model has no layer to cluster; those that can be are {', '.join(PRUNABLE)}")
     wanted = dict(clusters) if isinstance(clusters, Mapping) else dict.fromkeys(able, clusters)
+    if not wanted:
+        raise ParameterError("clusters for each layer that name none; give them such as {'conv_1': 16}")
     if unknown := sorted(set(wanted) - set(able)):
         raise ParameterError(f"layer {unknown[0]!r} cannot be clustered; allowed: {', '.join(able)}")
     for name, count in wanted.items():

@@ -139,6 +139,8 @@ def _choose_targets(
         return dict.fromkeys(_choose_layers(model, layers), sparsity)
     if layers is not None:
         raise ParameterError("layers beside a sparsity for each layer; the names in the latter are enough")
+    if not sparsity:
+        raise ParameterError("a sparsity for each layer that names none; give one such as {'conv_1': 0.5}")
     chosen = _choose_layers(model, tuple(sparsity))
     for name in chosen:
         _check_target(sparsity[name])

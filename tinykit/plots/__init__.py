@@ -14,6 +14,7 @@ from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
 from tinykit.plots.previews import plot_channels, plot_grid, plot_pruning, plot_storage, plot_window
 from tinykit.plots.quick import to_png_quickly
+from tinykit.plots.sensitivity import plot_sensitivity
 from tinykit.plots.style import COLOURS, KitFigure, lay_axes, to_png, to_svg
 from tinykit.plots.training import plot_accuracy, plot_confusion, plot_history, plot_per_subject
 from tinykit.plots.variants import plot_lsb, plot_sizes, plot_weights
@@ -48,6 +49,7 @@ __all__ = [
     "plot_operators",
     "plot_per_subject",
     "plot_pruning",
+    "plot_sensitivity",
     "plot_sizes",
     "plot_stack",
     "plot_stages",
