@@ -34,16 +34,7 @@ def plot_sensitivity(
     ax = new_axes(ax, 2.2 + 1.15 * len(scan[0].steps), 0.95 + 0.4 * len(scan))
     shades = LinearSegmentedColormap.from_list("loss", ["#FFFFFF", COLOURS["does_not_fit"]])
     for row, layer in enumerate(scan):
-        for column, change in enumerate(layer.changes):
-            share = min(1.0, max(0.0, -change.value / _WORST))
-            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shades(share), edgecolor="white"))
-            ax.text(column, row - 0.13, f"{100 * change.value:+.1f}", ha="center", va="center", fontsize=9)
-            interval = f"{100 * change.low:+.0f} … {100 * change.high:+.0f}"
-            ax.text(column, row + 0.26, interval, ha="center", va="center", fontsize=6.5, color="#333333")
-        if max_drop is not None and (borne := layer.bears(max_drop)) > 0:
-            place = layer.steps.index(borne)
-            frame = Rectangle((place - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor="black", linewidth=1.6)
-            ax.add_patch(frame)
+        _draw_row(ax, row, layer, shades, max_drop)
     names = [plain(layer.name if not layer.coupled else " + ".join((layer.name, *layer.coupled)), 26) for layer in scan]
     ax.set_yticks(range(len(scan)), names)
     ax.set_xticks(range(len(scan[0].steps)), [f"{step:.0%}" for step in scan[0].steps])
@@ -55,3 +46,17 @@ def plot_sensitivity(
     ax.set_title("Change of accuracy [points]", loc="left")
     note(ax, f"95 % interval, n = {scan[0].changes[0].n:,}")
     return ax
+
+
+def _draw_row(
+    ax: Axes, row: int, layer: LayerSensitivity, shades: LinearSegmentedColormap, max_drop: float | None
+) -> None:
+    for column, change in enumerate(layer.changes):
+        share = min(1.0, max(0.0, -change.value / _WORST))
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shades(share), edgecolor="white"))
+        ax.text(column, row - 0.13, f"{100 * change.value:+.1f}", ha="center", va="center", fontsize=9)
+        interval = f"{100 * change.low:+.0f} … {100 * change.high:+.0f}"
+        ax.text(column, row + 0.26, interval, ha="center", va="center", fontsize=6.5, color="#333333")
+    if max_drop is not None and (borne := layer.bears(max_drop)) > 0:
+        left, top = layer.steps.index(borne) - 0.48, row - 0.46
+        ax.add_patch(Rectangle((left, top), 0.96, 0.92, fill=False, edgecolor="black", linewidth=1.6))
