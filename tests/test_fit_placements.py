@@ -140,12 +140,23 @@ class TestWhere:
 class TestCost:
     def test_external_ram_as_measured(self):
         """VWW on an Arduino Giga: 51.4265 ms in SRAM, 63.7664 ms in SDRAM."""
-        board = m7(ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM)
+        board = m7(ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache=None)
         outside = next(one for one in listed(board) if "arena in SDRAM" in one.name)
         assert outside.slowdown.value == pytest.approx(63.7664 / 51.4265)
         assert 1 < outside.slowdown.low < outside.slowdown.high < 1.6
         inside = predict_latency(CNN, core="cortex-m7", clock_hz=400e6)
         assert outside.latency_s.value == pytest.approx(inside.value * outside.slowdown.value)
+
+    def test_a_head_that_the_cache_holds_may_cost_nothing(self):
+        banks = ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM
+        small, large = (
+            next(one for one in listed(m7(*banks), graph, Reserve(0, 0)) if "arena in SDRAM" in one.name)
+            for graph in (CNN, LARGE)
+        )
+        assert predict_arena(CNN).head_bytes < 16 * KIB < predict_arena(LARGE).head_bytes
+        assert small.slowdown.low == 1
+        assert small.slowdown.value == pytest.approx(math.sqrt(large.slowdown.value))
+        assert any("the data cache holds this head whole" in note for note in small.notes)
 
     def test_the_factor_leaves_out_what_both_are_unsure_of(self):
         case = {"core": "cortex-m7", "clock_hz": 400e6}

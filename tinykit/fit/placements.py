@@ -11,12 +11,12 @@ from tinykit.boards import EXTERNAL_RAM_KINDS, Board, find_board
 from tinykit.fit.judge import judge
 from tinykit.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
 from tinykit.fit.setting import NPU_RUNTIME, Setting
-from tinykit.fit.timing import attempt, bank_delay, fetch_delay, outside_factor, predict_time
+from tinykit.fit.timing import attempt, bank_delay, data_cache_bytes, fetch_delay, outside_factor, predict_time
 from tinykit.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, DOES_NOT_FIT, FITS, RegionUse
 from tinykit.flash import FlashEstimate, predict_flash
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime
-from tinykit.quantity import Estimate, propagate, relabel
+from tinykit.quantity import Estimate, propagate
 
 _APART = "TFLM takes two arrays: MicroAllocator::Create(tail, size, head, size, …)"
 _UNTOLD_XIP = "whether the chip reads this memory as if it were its own is not on record"
@@ -167,16 +167,17 @@ class _Lister:
         if inside is None or clock_hz is None:
             return None, None, (f"latency unknown: {why}",)
         base, factor, notes = inside, Estimate.exact(1.0, "1", inside.basis, "", inside.runtime), []
-        if head.kind in EXTERNAL_RAM_KINDS:
-            outside, _ = predict_time(self.graph, self.board, self.setting, memory=head.kind)
-            base = outside or inside
-            factor = outside_factor(inside, base)
+        outside, _ = predict_time(self.graph, self.board, self.setting, memory=head.kind)
+        if head.kind in EXTERNAL_RAM_KINDS and outside is not None:
+            kept = self.arena.head_bytes <= (data_cache_bytes(self.board) or 0)
+            factor = outside_factor(inside, outside, kept=kept)
+            base = propagate(lambda t, f: t * f, inside, factor, unit="s", source=inside.source)
             notes.append(f"arena: {factor.source}")
         delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]
         delays += [fetch_delay(self.graph, self.board)] if len(code) > 1 else []
         for delay in delays:
             if delay.high > delay.low:
-                base = relabel(propagate(lambda t, d: t + d, base, delay, unit="s", source=base.source))
+                base = propagate(lambda t, d: t + d, base, delay, unit="s", source=base.source)
                 factor = propagate(lambda f, d: f + d / inside.value, factor, delay, unit="1", source=delay.source)
                 notes.append(delay.source)
         return base, factor, tuple(notes)
