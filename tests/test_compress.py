@@ -223,7 +223,7 @@ def test_layers_qat_refuses_are_named_before_training(keras: Any, data: Dataset)
     found = unsupported_layers(sequence)
     assert [layer.name for layer in found] == ["wave", "norm", "leak"]
     steps: list[Any] = []
-    with pytest.raises(ModelError, match=r"cannot take 3 layers: Conv1D 'wave': write it with Reshape"):
+    with pytest.raises(ModelError, match=r"cannot take 3 layers: Conv1D 'wave': rewrite the model with as_conv2d"):
         quantise_aware(sequence, data, progress=lambda *step: steps.append(step))
     assert steps == []
 

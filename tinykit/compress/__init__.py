@@ -12,6 +12,7 @@ from tinykit.compress.progress import Bar, Progress
 from tinykit.compress.pruning import LayerSparsity, Pruned, count_zeros, prune
 from tinykit.compress.quantising import Quantised, quantise_aware
 from tinykit.compress.recipe import RECIPE, Fit, Recipe
+from tinykit.compress.rewriting import as_conv2d
 from tinykit.compress.sensitivity import LayerSensitivity, scan_sensitivity, suggest_sparsity
 from tinykit.compress.staging import keep_conversion, keep_model
 from tinykit.compress.support import UnsupportedLayer, unsupported_layers
@@ -36,6 +37,7 @@ __all__ = [
     "Slimmed",
     "Trained",
     "UnsupportedLayer",
+    "as_conv2d",
     "cluster",
     "count_clusters",
     "count_macs",

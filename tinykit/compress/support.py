@@ -83,7 +83,7 @@ def _takes_normalisation(layer: Any) -> bool:
 
 def _advise(kind: str) -> str:
     if kind.endswith("1D"):
-        return "write it with Reshape((time, 1, channels)) and its 2D form, kernel (k, 1)"
+        return "rewrite the model with as_conv2d(model): the same weights, kernel (k, 1)"
     if kind in ("PReLU", "ELU", "Activation"):
         return "use ReLU"
     if kind == "BatchNormalization":
