@@ -12,11 +12,14 @@ from tests.codegen_graphs import ask_interpreter, random_model
 from tests.models import Net, small_cnn
 from tests.packing_models import pack, shared_dense, thin_out, unpack, wide_cnn
 from tinykit.arena import plan_offline, predict_arena, with_offline_plan
+from tinykit.codegen import export_c
 from tinykit.deploy.operators import add_methods
-from tinykit.errors import ModelError
+from tinykit.errors import ModelError, UnknownRuntimeError
+from tinykit.fit import check_fit
 from tinykit.flash import decoder_code, predict_flash
 from tinykit.graph import lint, read
-from tinykit.packing import cost_of_decode, decode, lean, refuse_decode
+from tinykit.latency import predict_latency
+from tinykit.packing import cost_of_decode, decode, lean, predict_packed_latency, refuse_decode
 from tinykit.packing.coding import list_codings
 from tinykit.packing.decoding import find_codings, insert_decode
 from tinykit.packing.leaning import lean_tree
@@ -226,8 +229,9 @@ class TestOnTheDevice:
         assert cost.weights == sum(one.weights for one in packed.coded)
         assert cost.largest_bytes == max(one.raw_bytes for one in packed.coded)
         time = cost.latency(100e6)
-        assert time.value == pytest.approx(cost.weights * cost.cycles_per_weight.value / 100e6, rel=1e-12)
+        assert time.value == pytest.approx(cost.cycles.value / 100e6, rel=1e-12)
         assert time.low < time.value < time.high
+        assert cost.latency(100e6, "xtensa-lx7") is None
         assert cost.device == "unverified on device"
         assert json.loads(json.dumps(packed.to_json(), allow_nan=False))["cost"]["weights"] == cost.weights
         assert cost_of_decode(packed.before).code.value == 0
@@ -240,6 +244,63 @@ class TestOnTheDevice:
                                                     ("exporter", "plain arrays"), ("onnx", "unknown")])  # fmt: skip
     def test_others_are_refused_by_name(self, runtime, words):
         assert words in refuse_decode(runtime)
+
+
+    def test_quick_tables_cost_less_time_than_others(self):
+        """The kernel has loops of their own for tables of 2 to 4 bits, where scales go along the first axis."""
+        per_weight = {}
+        for bits in (1, 4, 6):
+            cost = decode(thin_out(wide_cnn(), values=2**bits, seed=bits)).cost
+            per_weight[bits] = cost.cycles.value / cost.weights
+        assert per_weight[4] < per_weight[1] / 3
+        assert per_weight[4] < per_weight[6] / 3
+
+    def test_latency_is_that_of_the_model_and_of_decoding(self):
+        packed = decode(PRUNED)
+        case = {"core": "cortex-m4", "clock_hz": 120e6, "runtime": "tflm-cmsis-nn"}
+        plain, coded = predict_packed_latency(packed.before, **case), predict_packed_latency(packed.graph, **case)
+        extra = packed.cost.latency(120e6)
+        assert plain.value == predict_latency(packed.before, **case).value
+        assert coded.value == pytest.approx(plain.value + extra.value, rel=1e-9)
+        assert coded.high - coded.low > plain.high - plain.low
+        assert "decoding" in coded.source
+
+    @pytest.mark.parametrize(("case", "words"), [
+        ({"core": "cortex-m4", "runtime": "x-cube-ai"}, "x-cube-ai cannot run this model"),
+        ({"core": "xtensa-lx6", "runtime": "tflm-reference"}, "how long DECODE takes on xtensa-lx6 is unknown"),
+    ])  # fmt: skip
+    def test_latency_is_unknown_elsewhere(self, case, words):
+        with pytest.raises(UnknownRuntimeError, match=words):
+            predict_packed_latency(decode(PRUNED).graph, clock_hz=1e8, **case)
+
+    def test_the_fit_counts_all_of_it(self):
+        packed = decode(PRUNED)
+        plain, coded = (check_fit(one, "nucleo-l4r5zi") for one in (packed.before, packed.graph))
+        assert coded.verdict == plain.verdict
+        assert coded.latency_s.value > plain.latency_s.value
+        assert coded.energy_per_inference_j.value > plain.energy_per_inference_j.value
+        assert coded.arena_bytes.value > plain.arena_bytes.value
+
+    def test_a_runtime_without_it_does_not_fit(self):
+        for runtime, words in (("x-cube-ai", "X-CUBE-AI does not know"), ("ethos-u", "Vela compresses weights itself")):
+            board = "nucleo-l4r5zi" if runtime == "x-cube-ai" else "corstone-300"
+            report = check_fit(decode(PRUNED).graph, board, runtime=runtime)
+            assert report.verdict == "does_not_fit"
+            assert words in " ".join(report.reasons)
+
+    def test_a_coding_of_another_kind_has_no_known_time(self):
+        graph = decode(PRUNED).graph
+        tables = graph.tensors[graph.operators[0].inputs[1]]
+        data = bytearray(graph.data)
+        data[tables.data_start] = 1
+        cost = cost_of_decode(read(bytes(data)))
+        assert cost.cycles is None
+        assert cost.latency(1e8) is None
+        assert cost.to_json()["cycles"] is None
+
+    def test_the_exporter_says_why_not(self):
+        with pytest.raises(ModelError, match="plain arrays"):
+            export_c(decode(PRUNED).graph)
 
 
 class TestRefusals:

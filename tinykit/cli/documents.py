@@ -7,6 +7,7 @@ from typing import Any
 from tinykit.arena import ArenaEstimate
 from tinykit.boards import Board
 from tinykit.graph import ModelGraph
+from tinykit.packing import cost_of_decode, has_decode
 from tinykit.runtime import Verification
 
 
@@ -63,6 +64,7 @@ def describe_graph(graph: ModelGraph, planned: ArenaEstimate, findings: tuple[st
                  "first": p.buffer.first, "last": p.buffer.last} for p in planned.plan.placed
             ],
         },
+        "decode": cost_of_decode(graph).to_json() if has_decode(graph) else None,
         "findings": findings,
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ from tinykit.cli.documents import describe_board, describe_graph, describe_verif
 from tinykit.cli.models import Options, open_model, read_bytes
 from tinykit.cli.text import say, say_json, say_table, show
 from tinykit.graph import ModelGraph, lint
+from tinykit.packing import cost_of_decode, has_decode
 from tinykit.quantity import format_quantity
 from tinykit.runtime import sample_inputs
 from tinykit.runtime import verify as compare
@@ -45,6 +46,9 @@ def inspect(options: Options) -> int:
     say(str(graph), f"sha256 {graph.sha256}", f"weights {graph.weight_bytes:,} bytes")
     say(f"arena {show(planned.used)} on a Cortex-M4 with CMSIS-NN; starts with {planned.to_start:,} bytes", "")
     say_table(("#", "operator", "output", "MACs", "live bytes"), _operator_rows(graph, planned))
+    if has_decode(graph):
+        cost = cost_of_decode(graph)
+        say(f"DECODE: {cost.weights:,} weights decoded at each inference by {cost.code} of code; {cost.device}")
     say(*(f"- {finding}" for finding in findings))
     return 0
 

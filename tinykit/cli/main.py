@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinykit.cli import checking, judging, looking, making, running
+from tinykit.cli import checking, judging, looking, making, packing, running
 from tinykit.cli.models import Command
 from tinykit.cli.text import printable
 from tinykit.errors import TinykitError
@@ -103,6 +103,11 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     deploy.add_argument("--target", default="tflm", help="tflm, or c for a program that needs no runtime")
     deploy.add_argument("--kernels", default="portable", help="for c: portable (default) or cmsis-nn")
     deploy.add_argument("--out", metavar="DIR", required=True)
+    pack = _add_model(actions, "pack", packing.pack, "a smaller file of the same outputs, to the byte")
+    pack.add_argument("--out", metavar="FILE", required=True, help="the packed model")
+    pack.add_argument("--board", metavar="ID", help="board to choose for (default: a Cortex-M4 with TFLM)")
+    pack.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
+    _json(pack)
     plan = _add_model(actions, "plan", making.plan, "write an offline plan of the arena into the model, where it helps")
     plan.add_argument("--out", metavar="FILE", required=True, help="the model with its plan")
     plan.add_argument("--core", metavar="NAME", default="cortex-m4", help="core to plan for (default: cortex-m4)")

@@ -14,6 +14,7 @@ from tinykit.codegen.program import FAMILIES, Lowered, Program, refuse
 from tinykit.codegen.writing import Part, write_program
 from tinykit.errors import ModelError, ParameterError
 from tinykit.graph import ModelGraph, Operator
+from tinykit.packing import has_decode, refuse_decode
 
 KERNELS = ("portable", "cmsis-nn")
 """The kernel sets an export can be built on."""
@@ -155,6 +156,11 @@ def _check(graph: ModelGraph) -> None:
     made = set(graph.inputs)
     if any(graph.tensors[index].is_constant for index in made) or len(made) != len(graph.inputs):
         raise ModelError(f"an input of the model {graph.inputs} is a constant or occurs twice; the file is damaged")
+    if has_decode(graph):
+        raise ModelError(
+            f"the model decodes its weights on the device: {refuse_decode('exporter')}\n"
+            "export the model it was packed from"
+        )
     for operator in graph.operators:
         if operator.name not in PORTABLE_LOWERINGS:
             dtype = graph.tensors[operator.inputs[0]].dtype if operator.inputs and operator.inputs[0] >= 0 else "none"

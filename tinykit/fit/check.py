@@ -21,6 +21,7 @@ from tinykit.fit.verdict import DOES_NOT_FIT, FitReport
 from tinykit.flash import predict_flash, predict_runtime_ram
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime
+from tinykit.packing import has_decode, refuse_decode
 from tinykit.quantity import Estimate, format_quantity
 from tinykit.runtime import measure_arena
 
@@ -117,6 +118,9 @@ def _further_reasons(graph: ModelGraph, board: Board, setting: Setting, ram: Lay
 
 def _ask_engine(graph: ModelGraph, runtime: str, wanted: bool) -> tuple[str, int | None]:
     """Why TFLM refuses the model ("" if it does not), and the head it recorded (None if not asked)."""
+    undecoded = refuse_decode(runtime) if has_decode(graph) else ""
+    if undecoded:
+        return f"{runtime} cannot run DECODE operators: {undecoded}", None
     if not wanted or not runtime.startswith("tflm-"):
         return "", None
     return _run_engine(graph.data)

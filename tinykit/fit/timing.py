@@ -18,7 +18,8 @@ from tinykit.errors import UnknownFactError, UnknownRuntimeError
 from tinykit.fit.setting import Setting
 from tinykit.fit.verdict import RegionUse
 from tinykit.graph import ModelGraph, Operator
-from tinykit.latency import default_runtime, predict_latency
+from tinykit.latency import default_runtime
+from tinykit.packing import predict_packed_latency
 from tinykit.quantity import Estimate
 
 _LINE_BYTES = 32
@@ -50,7 +51,7 @@ def predict_time(
     if clock_hz is None:
         return None, f"the clock of {board.id} is not on record"
     return attempt(
-        lambda: predict_latency(
+        lambda: predict_packed_latency(
             graph,
             core=board.core,
             clock_hz=clock_hz,

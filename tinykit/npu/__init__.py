@@ -1,6 +1,7 @@
 """Arm Ethos-U through Arm's own compiler, Vela, in a child process: cycles, memory, and what stays on the CPU."""
 
 from tinykit.npu.compiling import ACCELERATORS, MEMORY_MODES, SYSTEM_CONFIGS, compile_for_npu
+from tinykit.npu.encoding import EncodedWeights, encode_weights
 from tinykit.npu.placing import accelerators_of, system_config_for
 from tinykit.npu.report import NpuLayer, NpuOperator, NpuReport
 
@@ -8,10 +9,12 @@ __all__ = [
     "ACCELERATORS",
     "MEMORY_MODES",
     "SYSTEM_CONFIGS",
+    "EncodedWeights",
     "NpuLayer",
     "NpuOperator",
     "NpuReport",
     "accelerators_of",
     "compile_for_npu",
+    "encode_weights",
     "system_config_for",
 ]

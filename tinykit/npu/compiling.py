@@ -31,6 +31,7 @@ SYSTEM_CONFIGS = (
 
 _OWN_CONFIG = "Ethos_U55_High_End_Dram"
 _NPU_CODE = "CUSTOM:ethos-u"
+_DECODE_CODE = "CUSTOM:TFLM_DECODE"
 _LONGEST_NAME = 256
 _REASON = re.compile(r"^Warning \([^)]*\) operator: \w+, ofm: '([^\n]*)'\nReason: (.*?)\n\n", re.MULTILINE | re.DOTALL)
 _LOW, _HIGH = 0.7, 1.7
@@ -77,6 +78,7 @@ def compile_for_npu(
     if clock_hz is not None and not 0 < clock_hz < math.inf:
         raise ParameterError(f"NPU clock {clock_hz} Hz; give hertz above 0, such as 400e6")
     _check_precision(graph)
+    _check_weights(graph)
     config = system_config or _default_config(accelerator, memory_mode)
     path = str(_find_config(config, config_file))
     return _compile(graph, accelerator, config, memory_mode, path, clock_hz=clock_hz, timeout_s=timeout_s)
@@ -92,6 +94,14 @@ def _check_precision(graph: ModelGraph) -> None:
         raise ModelError(
             f"a {graph.precision} model runs on the CPU alone: Ethos-U computes int8 and int16 only\n"
             "convert to int8 with a representative dataset (tinykit.convert), then compile again"
+        )
+
+
+def _check_weights(graph: ModelGraph) -> None:
+    if any(operator.name == _DECODE_CODE for operator in graph.operators):
+        raise ModelError(
+            "the model decodes its weights on the device: Vela compresses weights itself, and takes constants alone\n"
+            "compile the model it was packed from"
         )
 
 

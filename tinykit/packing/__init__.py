@@ -2,9 +2,19 @@
 
 `lean(model)` leaves out what no interpreter reads; `decode(model)` also codes weights with lookup tables or pruning, to
 be decoded on the device by TFLM's DECODE operator. Both return a `Packed`: the file, its sizes, the proof, the cost.
+`pack(model, runtime=…)` takes the one of both that leaves fewer bytes in flash, the decoder's code counted in.
 """
 
-from tinykit.packing.cost import DECODE_RUNTIMES, UNVERIFIED, DecodeCost, cost_of_decode, refuse_decode
+from tinykit.packing.choosing import PackChoice, pack
+from tinykit.packing.cost import (
+    DECODE_RUNTIMES,
+    UNVERIFIED,
+    DecodeCost,
+    cost_of_decode,
+    has_decode,
+    predict_packed_latency,
+    refuse_decode,
+)
 from tinykit.packing.decoding import decode
 from tinykit.packing.leaning import lean
 from tinykit.packing.packed import CodedTensor, Packed
@@ -14,9 +24,13 @@ __all__ = [
     "UNVERIFIED",
     "CodedTensor",
     "DecodeCost",
+    "PackChoice",
     "Packed",
     "cost_of_decode",
     "decode",
+    "has_decode",
     "lean",
+    "pack",
+    "predict_packed_latency",
     "refuse_decode",
 ]

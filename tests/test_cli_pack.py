@@ -1,0 +1,154 @@
+"""tinykit pack: what it writes, what it says, and what it makes of hostile files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.models import Net, flip_bits, hybrid, small_cnn
+from tests.packing_models import thin_out, wide_cnn
+from tinykit.cli import main
+from tinykit.graph import read
+from tinykit.packing import decode, lean, pack
+
+LARGE = thin_out(Net((1, 128), seed=1).dense(128).to_bytes(), zeros=0.9)
+SMALL = thin_out(wide_cnn(), zeros=0.75)
+
+
+@pytest.fixture
+def command(tmp_path, capsys):
+    def run(model: bytes, *arguments: str):
+        path = tmp_path / "model.tflite"
+        path.write_bytes(model)
+        status = main(["pack", str(path), "--out", str(tmp_path / "out.tflite"), *arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+class TestWhatItWrites:
+    def test_decode_where_it_pays(self, command, tmp_path):
+        status, said, _ = command(LARGE, "--board", "nucleo-l4r5zi")
+        written = (tmp_path / "out.tflite").read_bytes()
+        assert status == 0
+        assert written == decode(LARGE).data
+        assert "CUSTOM:TFLM_DECODE" in read(written).operator_counts()
+        assert "chosen: lean + decode; DECODE saves" in said
+        assert "outputs equal in TFLM to the byte on 4 inputs" in said
+        assert "unverified on device" in said
+        assert "(modelled)" in said
+
+    def test_lean_where_the_decoder_costs_more_than_it_saves(self, command, tmp_path):
+        status, said, _ = command(SMALL)
+        assert status == 0
+        assert (tmp_path / "out.tflite").read_bytes() == lean(SMALL).data
+        assert "less than its code of 6,500" in said
+
+    def test_lean_where_the_runtime_has_no_decode(self, command, tmp_path):
+        status, said, _ = command(LARGE, "--runtime", "x-cube-ai", "--board", "nucleo-l4r5zi")
+        assert status == 0
+        assert (tmp_path / "out.tflite").read_bytes() == lean(LARGE).data
+        assert "no DECODE: X-CUBE-AI does not know" in said
+
+    def test_nothing_where_nothing_is_saved(self, command, tmp_path):
+        status, said, _ = command(lean(small_cnn()).data)
+        assert status == 0
+        assert "nothing saved, nothing written" in said
+        assert not (tmp_path / "out.tflite").exists()
+
+    def test_a_model_that_decodes_already(self, command):
+        status, said, _ = command(decode(LARGE).data)
+        assert status == 0
+        assert "no further DECODE: it has DECODE operators already" in said
+
+    def test_json_is_one_document(self, command, tmp_path):
+        _, said, err = command(LARGE, "--board", "nucleo-l4r5zi", "--json")
+        document = json.loads(said)
+        assert err == ""
+        assert document["chosen"] == ["lean", "decode"]
+        assert document["decode"]["equal"] is True
+        assert document["decode"]["flatbuffer_bytes"] == (tmp_path / "out.tflite").stat().st_size
+        assert document["lean"]["flatbuffer_bytes"] > document["decode"]["flatbuffer_bytes"]
+        assert document["arena_bytes"]["value"] > document["arena_bytes_before"]["value"]
+        assert document["decode_latency_s"]["basis"] == "modelled"
+        assert document["decode"]["cost"]["device"] == "unverified on device"
+
+    def test_inspect_tells_of_decode(self, tmp_path, capsys):
+        path = tmp_path / "coded.tflite"
+        path.write_bytes(decode(LARGE).data)
+        assert main(["inspect", str(path)]) == 0
+        said = capsys.readouterr().out
+        assert "DECODE: 16,384 weights decoded at each inference" in said
+        assert "1 DECODE operators" in said
+        assert main(["inspect", str(path), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["decode"]["weights"] == 16_384
+
+
+class TestChoice:
+    def test_flash_decides_with_the_decoder_counted_in(self):
+        for model, saves in ((LARGE, True), (SMALL, False)):
+            choice = pack(model)
+            assert (choice.coded.flash_bytes < choice.plain.flash_bytes) is saves
+            assert choice.chosen is (choice.coded if saves else choice.plain)
+            assert choice.saves
+
+    def test_an_unknown_runtime_gets_no_decode(self):
+        assert "whether 'onnx' has TFLM's DECODE operator is unknown" in pack(LARGE, runtime="onnx").reason
+
+    def test_dense_weights(self):
+        assert pack(small_cnn()).reason == "no DECODE: no weight tensor shrinks by it"
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(("model", "words"), [
+        (b"", "not a .tflite file"),
+        (b"x" * 100, "not a .tflite file"),
+        (small_cnn()[:300], "damaged"),
+        (hybrid(), "hybrid"),
+    ])  # fmt: skip
+    def test_one_clear_message(self, command, tmp_path, model, words):
+        status, said, err = command(model)
+        assert (status, said) == (2, "")
+        assert words in err
+        assert "Traceback" not in err
+        assert not (tmp_path / "out.tflite").exists()
+
+    def test_names_of_a_hostile_file_do_not_reach_the_terminal(self, command):
+        net = Net((1, 64), name="\x1b[2Jgone").dense(64)
+        net.tensors[1].name = "<script>\x07"
+        status, said, err = command(thin_out(net.to_bytes(), zeros=0.9))
+        assert status == 0
+        assert "\x1b" not in said + err
+        assert "\x07" not in said + err
+
+    def test_flipped_bits_end_in_a_message_or_a_proof(self, command):
+        ends = [command(flip_bits(SMALL, seed, 4)) for seed in range(5)]
+        assert {status for status, _, _ in ends} <= {0, 2}
+        assert all("outputs equal" in said or "nothing" in said for status, said, _ in ends if status == 0)
+
+    def test_an_output_that_cannot_be_written(self, tmp_path, capsys):
+        (tmp_path / "file").write_text("x")
+        path = tmp_path / "model.tflite"
+        path.write_bytes(small_cnn())
+        assert main(["pack", str(path), "--out", str(tmp_path / "file" / "out.tflite")]) == 2
+        assert "cannot be written" in capsys.readouterr().err
+
+    def test_an_unknown_board(self, command):
+        status, _, err = command(small_cnn(), "--board", "nucleo-l4r5z")
+        assert status == 2
+        assert "nucleo-l4r5zi" in err
+
+    def test_a_decode_header_out_of_a_stranger_s_hand(self, tmp_path, capsys):
+        """Tables shorter than their header, or of no known kind, are looked at without a crash."""
+        graph = decode(LARGE).graph
+        tables = graph.tensors[graph.operators[0].inputs[1]]
+        data = np.frombuffer(graph.data, np.uint8).copy()
+        data[tables.data_start : tables.data_start + 16] = 255
+        path = tmp_path / "odd.tflite"
+        path.write_bytes(data.tobytes())
+        assert main(["inspect", str(path)]) == 0
+        assert main(["fit", str(path), "--board", "nucleo-l4r5zi"]) in (0, 1)
+        assert "Traceback" not in capsys.readouterr().err
