@@ -64,9 +64,13 @@ def describe_graph(graph: ModelGraph, planned: ArenaEstimate, findings: tuple[st
                  "first": p.buffer.first, "last": p.buffer.last} for p in planned.plan.placed
             ],
         },
-        "decode": cost_of_decode(graph).to_json() if has_decode(graph) else None,
-        "findings": findings,
+        "findings": findings, **_describe_decode(graph),
     }  # fmt: skip
+
+
+def _describe_decode(graph: ModelGraph) -> dict[str, Any]:
+    """What decoding weights on the device costs, of a model that does."""
+    return {"decode": cost_of_decode(graph).to_json()} if has_decode(graph) else {}
 
 
 def describe_verification(result: Verification) -> dict[str, Any]:
