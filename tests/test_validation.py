@@ -117,12 +117,12 @@ def test_predictions_are_those_of_the_library(folder, network):
 
 def test_the_scores_by_hand(folder, network):
     value = expected(network).value * 1e3
-    path = write(folder, *({"latency_ms": str(value * factor)} for factor in (1, 1 / 1.1, 1 / 1.2, 1 / 3)))
+    path = write(folder, *({"latency_ms": str(value * factor)} for factor in (1, 1 / 1.08, 1 / 1.12, 1 / 3)))
     group = validate(path).groups[0]
-    assert group.median_ape == pytest.approx(0.15)
+    assert group.median_ape == pytest.approx(0.10)
     assert group.p90_ape == pytest.approx(2.0)
     assert group.coverage_80 == 0.75
-    assert group.bias == pytest.approx((1.1 * 1.2 * 3) ** 0.25 - 1)
+    assert group.bias == pytest.approx((1.08 * 1.12 * 3) ** 0.25 - 1)
     assert group.fitted == 0
 
 

@@ -7,11 +7,19 @@ instruction from published measurements, pooled so that thin groups borrow from 
 from __future__ import annotations
 
 from tinykit.latency.instructions import InstructionReport, OperatorInstructions, predict_instructions
-from tinykit.latency.prediction import RUNTIMES, default_runtime, known_runtimes, predict_latency
+from tinykit.latency.prediction import (
+    RUNTIMES,
+    Asked,
+    default_runtime,
+    known_runtimes,
+    model_latency,
+    predict_latency,
+)  # fmt: skip
 from tinykit.latency.shapes import OperatorShape, from_graph, from_rows
 
 __all__ = [
     "RUNTIMES",
+    "Asked",
     "InstructionReport",
     "OperatorInstructions",
     "OperatorShape",
@@ -19,6 +27,7 @@ __all__ = [
     "from_graph",
     "from_rows",
     "known_runtimes",
+    "model_latency",
     "predict_instructions",
     "predict_latency",
 ]

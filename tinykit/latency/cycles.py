@@ -10,8 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.latency.effects import POOLS, Case, effects_of, prior_mean
-from tinykit.latency.kernels import FAMILIES
+from tinykit.latency.effects import Case, effects_of, prior_mean
+from tinykit.latency.kernels import PARTS
 from tinykit.latency.tables import read_table
 
 
@@ -30,9 +30,9 @@ class Profile:
 
     Parameters
     ----------
-    log_cycles : log(cycles per instruction) by family, shape (families,).
-    covariance : of it for what was measured, shape (families, families).
-    unknown : variance of what was not measured, by family, shape (families,).
+    log_cycles : log(cycles per instruction) by part, shape (parts,).
+    covariance : of it for what was measured, shape (parts, parts).
+    unknown : variance of what was not measured, by part, shape (parts,).
     """
 
     log_cycles: NDArray[np.float64]
@@ -40,9 +40,9 @@ class Profile:
     unknown: NDArray[np.float64]
 
     def cycles(self, work: Sequence[float]) -> tuple[float, float]:
-        """(cycles, log standard deviation) of instructions by family, in the order of `FAMILIES`.
+        """(cycles, log standard deviation) of instructions by part, in the order of `PARTS`.
 
-        cycles = Σ instructions × exp(log_cycles); the deviation weighs each family by its share of the cycles.
+        cycles = Σ instructions × exp(log_cycles); the deviation weighs each part by its share of the cycles.
         """
         parts = np.asarray(work) * np.exp(self.log_cycles)
         total = float(parts.sum())
@@ -53,12 +53,12 @@ class Profile:
 
 
 def profile_of(posterior: Posterior, case: Case) -> Profile:
-    """The cycles per instruction of a case by kernel family, with their uncertainty."""
+    """The cycles per instruction of a case by part, with their uncertainty."""
     index = {name: number for number, name in enumerate(posterior.effects)}
-    design = np.zeros((len(FAMILIES), len(index)))
-    missing = np.zeros((2, len(FAMILIES)))
-    for number, family in enumerate(FAMILIES):
-        for name, spread in effects_of(case, family):
+    design = np.zeros((len(PARTS), len(index)))
+    missing = np.zeros((2, len(PARTS)))
+    for number, part in enumerate(PARTS):
+        for name, spread in effects_of(case, part):
             if name in index:
                 design[number, index[name]] = 1.0
             else:
@@ -66,14 +66,15 @@ def profile_of(posterior: Posterior, case: Case) -> Profile:
     return Profile(design @ posterior.mean + missing[0], design @ posterior.covariance @ design.T, missing[1])
 
 
-def render_posterior(posterior: Posterior, pool: str, rows: int) -> str:
-    """The text of `data/latency/cycles_<pool>.csv`: one line an effect, mean, then its row of the covariance."""
+def render_posterior(posterior: Posterior, rows: int) -> str:
+    """The text of `data/latency/cycles.csv`: one line an effect, its mean, its covariance row up to the diagonal."""
     lines = [
         f"# source: fitted by tinykit/latency/calibrating.py to {rows} published rows of measured.csv",
-        f"# content: log effects on the cycles per modelled instruction of {pool}: mean and covariance",
+        "# content: log effects on the cycles per modelled instruction: mean, and covariance (lower triangle)",
         "effect,mean,covariance",
     ]
-    for name, mean, row in zip(posterior.effects, posterior.mean, posterior.covariance, strict=True):
+    for number, (name, mean) in enumerate(zip(posterior.effects, posterior.mean, strict=True)):
+        row = posterior.covariance[number, : number + 1]
         lines.append(f"{name},{mean:.5f},{' '.join(f'{value:.2e}' for value in row)}")
     return "\n".join(lines) + "\n"
 
@@ -81,11 +82,14 @@ def render_posterior(posterior: Posterior, pool: str, rows: int) -> str:
 @lru_cache(maxsize=512)
 def shipped_profile(case: Case) -> Profile:
     """`profile_of` a case under the shipped posterior."""
-    return profile_of(_shipped(POOLS[case.runtime]), case)
+    return profile_of(_shipped(), case)
 
 
-@lru_cache(maxsize=8)
-def _shipped(pool: str) -> Posterior:
-    rows = read_table(f"cycles_{pool}").rows
-    covariance = np.array([np.array(row["covariance"].split(), dtype=float) for row in rows])
+@lru_cache(maxsize=1)
+def _shipped() -> Posterior:
+    rows = read_table("cycles").rows
+    covariance = np.zeros((len(rows), len(rows)))
+    for number, row in enumerate(rows):
+        covariance[number, : number + 1] = np.array(row["covariance"].split(), dtype=float)
+    covariance += np.tril(covariance, -1).T
     return Posterior(tuple(row["effect"] for row in rows), np.array([float(row["mean"]) for row in rows]), covariance)

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from tinykit.errors import ParameterError, UnknownRuntimeError
 from tinykit.graph import ModelGraph
-from tinykit.latency.kernels import FAMILIES, LANES, family_of, features_of, kind_of
+from tinykit.latency.kernels import LANES, LOOP_FEATURES, PARTS, family_of, features_of, kind_of
 from tinykit.latency.shapes import OperatorShape, from_graph
 from tinykit.latency.tables import read_table
 from tinykit.quantity import Estimate
@@ -46,6 +46,7 @@ class OperatorInstructions:
     macs : multiply-accumulates of one invocation.
     kind, family : the kernel that runs it, and the family its cycle factor belongs to.
     basis : "modelled" where counted tables fix the kernel, "assumed" where none does.
+    outside : of the instructions of a convolution, those outside its multiply-accumulate loop; 0 elsewhere.
     """
 
     index: int
@@ -55,6 +56,7 @@ class OperatorInstructions:
     kind: str
     family: str
     basis: str
+    outside: float = 0.0
 
 
 Operators = tuple[OperatorInstructions, ...]
@@ -69,7 +71,7 @@ class InstructionReport:
     core, runtime, build : what it holds for; build "" means it is not known.
     total : instructions of one inference, 80 % interval.
     operators : one entry per operator, in execution order.
-    families : instructions by kernel family, in the order of `FAMILIES`.
+    parts : instructions by part, in the order of `PARTS`.
     assumed_share : fraction of the total, 0–1, that rests on assumed kernel costs.
     build_spread : standard deviation of the log total for not knowing the build, 0 where it is known.
     """
@@ -79,7 +81,7 @@ class InstructionReport:
     build: str
     total: Estimate
     operators: tuple[OperatorInstructions, ...]
-    families: tuple[float, ...]
+    parts: tuple[float, ...]
     assumed_share: float
     build_spread: float
 
@@ -172,14 +174,16 @@ def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionR
 def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> InstructionReport:
     total = sum(operator.instructions for operator in operators)
     assumed = sum(operator.instructions for operator in operators if operator.basis == "assumed")
-    families = [0.0] * len(FAMILIES)
+    parts = dict.fromkeys(PARTS, 0.0)
     for operator in operators:
-        families[FAMILIES.index(operator.family)] += operator.instructions
+        parts[operator.family] += operator.instructions - operator.outside
+        if operator.outside:
+            parts[f"{operator.family} outside"] += operator.outside
     share = assumed / total if total else 0.0
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
     source = f"kernel model fitted to: {read_table('operator_counts').source}"
     estimate = Estimate(total, total / width, total * width, "instruction", "modelled", name[1], source)
-    return InstructionReport(*name, estimate, operators, tuple(families), share, spread)
+    return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
 
 
 def _count(shapes: tuple[OperatorShape, ...], kernels: _Kernels) -> Operators:
@@ -194,9 +198,10 @@ def _count_one(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorI
             "its latency is unknown; measure it on the board and give the figure (--latency)"
         )
     features = _features(shape, kind, LANES[kernels.style])
-    cost = sum(feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True))
+    costs = [feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
+    outside = sum(costs[LOOP_FEATURES.get(kind, len(costs)) :])
     basis = "modelled" if kind in kernels.counted else "assumed"
-    return OperatorInstructions(index, shape.name, cost, shape.macs, kind, family_of(kind), basis)
+    return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside)
 
 
 def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
@@ -204,7 +209,8 @@ def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
     if len(counted) == 1:
         return first
     middle = math.sqrt(math.prod(count.instructions for count in counted))
-    return replace(first, instructions=middle)
+    share = sum(count.outside / max(count.instructions, 1e-30) for count in counted) / len(counted)
+    return replace(first, instructions=middle, outside=middle * share)
 
 
 def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ import tomli_w
 from tinykit.errors import FactError, ParameterError
 from tinykit.facts import read_toml
 from tinykit.latency.cycles import shipped_profile
-from tinykit.latency.effects import ARCHITECTURE, POOLS, Case
-from tinykit.latency.kernels import FAMILIES
+from tinykit.latency.effects import POOLS, Case, unseen_spread
+from tinykit.latency.kernels import PARTS
 
 _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
@@ -32,7 +32,7 @@ class OwnRow:
     ----------
     board, core, runtime, version, build, model, source : what was measured, and the file it was read from.
     clock_hz, latency_s : [Hz], [s].
-    work : modelled instructions by kernel family, in the order of `FAMILIES`.
+    work : modelled instructions by part, in the order of `PARTS`.
     noise : log standard deviation of the row about the model.
     energy_j, supply_v : of one inference [J], [V]; 0 where they were not measured.
     """
@@ -105,7 +105,7 @@ def _read(path: Path, _changed: int) -> tuple[OwnRow, ...]:
     for table in tables if isinstance(tables, list) else [tables]:
         try:
             row = OwnRow(**{name: table[name] for name in names if name != "work"}, work=tuple(table["work"]))
-            sound = len(row.work) == len(FAMILIES) and min(row.clock_hz, row.latency_s, row.noise, sum(row.work)) > 0
+            sound = len(row.work) == len(PARTS) and min(row.clock_hz, row.latency_s, row.noise, sum(row.work)) > 0
         except (KeyError, TypeError) as error:
             raise FactError(f"{path}: a row cannot be read ({error!r}); calibrate again, or delete the file") from error
         if not sound or row.runtime not in POOLS:
@@ -135,7 +135,7 @@ def shift_of(case: Case, spread: float) -> OwnShift:
         return OwnShift(0.0, spread, 0)
     weight, total = spread**-2, 0.0
     for seen in logs.values():
-        one = 1 / (ARCHITECTURE[POOLS[case.runtime]] ** 2 + max(noise for _, noise in seen) ** 2)
+        one = 1 / (unseen_spread(case.runtime, case.core) ** 2 + max(noise for _, noise in seen) ** 2)
         weight += one
         total += one * sum(log for log, _ in seen) / len(seen)
     return OwnShift(total / weight, weight**-0.5, len(logs))

@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tinykit.boards import Board, find_board
 from tinykit.errors import ParameterError, UnknownRuntimeError
 from tinykit.latency.cycles import shipped_profile
 from tinykit.latency.effects import POOLS, Case, proxy_of, row_noise, unseen_spread
-from tinykit.latency.instructions import TO_80, InstructionReport, Model, counted_combinations, normalise_build
+from tinykit.latency.instructions import (
+    TO_80,
+    InstructionReport,
+    Model,
+    counted_combinations,
+    normalise_build,
+    shapes_of,
+)  # fmt: skip
 from tinykit.latency.instructions import predict_instructions as count_instructions
-from tinykit.latency.own import OwnShift, shift_of
+from tinykit.latency.measured import find_measured
+from tinykit.latency.own import OwnShift, read_own, shift_of
 from tinykit.latency.tables import read_table
 from tinykit.quantity import Estimate
 
@@ -36,11 +44,13 @@ def predict_latency(
     build: str | None = None,
     arena_region: str | None = None,
 ) -> Estimate:
-    """Latency of one inference [s], 80 % interval, basis "modelled".
+    """Latency of one inference [s], 80 % interval: "measured" where this very case was published, else "modelled".
 
-    latency = Σ over kernel families of instructions × cycles per instruction / clock. Instructions follow from
-    the operator shapes (`predict_instructions`); cycles per instruction from published measurements, pooled over
-    cores, boards and versions. Left out: pre- and post-processing, interrupts, a cold cache.
+    Measured: the same operators on the same board, core, runtime (with its version, or its build) and clock, arena in
+    on-chip RAM. Modelled: latency = Σ over parts of the kernels of instructions × cycles per instruction / clock.
+    Instructions follow from the operator shapes (`predict_instructions`); cycles per instruction from published
+    measurements, pooled over runtimes, cores, boards and versions. Left out: pre- and post-processing, interrupts, a
+    cold cache.
 
     Parameters
     ----------
@@ -60,21 +70,51 @@ def predict_latency(
     UnknownBoardError : no such board.
     UnknownRuntimeError : no evidence for this core, runtime or precision.
     """
-    clock = _check_clock(clock_hz)
-    name = default_runtime(core) if runtime is None else runtime
-    _check_known(name, core)
-    found = None if board is None else find_board(board)
-    _check_case(found, core, runtime_version)
-    case = Case(core, name, runtime_version or "", found.id if found else "", normalise_build(build))
+    asked = Asked(core, clock_hz, runtime, runtime_version, board=board, build=build, arena_region=arena_region)
+    case, clock, found = _read_case(asked)
+    known = None
+    if not _is_external(found, arena_region) and not read_own(case.board):
+        known = find_measured(shapes_of(model), case, clock)
+    return known or model_latency(model, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The case a latency is asked for, with the parameters of `predict_latency`."""
+
+    core: str
+    clock_hz: float
+    runtime: str | None = None
+    runtime_version: str | None = None
+    board: str | Board | None = None
+    build: str | None = None
+    arena_region: str | None = None
+
+
+def model_latency(model: Model, asked: Asked) -> Estimate:
+    """As `predict_latency`, but always modelled: what error tables hold against measured figures."""
+    case, clock, found = _read_case(asked)
     report = _instructions_for(model, case)
-    cycles, spread = shipped_profile(case).cycles(report.families)
+    cycles, spread = shipped_profile(case).cycles(report.parts)
     macs = sum(operator.macs for operator in report.operators)
-    extra = unseen_spread(name, core)
-    shift, doubt = _EXTERNAL if _is_external(found, arena_region) else (0.0, 0.0)
+    shift, doubt = _EXTERNAL if _is_external(found, asked.arena_region) else (0.0, 0.0)
     own = shift_of(case, spread)
-    width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), extra, doubt)
+    width = TO_80 * math.hypot(
+        own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt
+    )
     value, factor = cycles * math.exp(shift + own.log_factor) / clock, math.exp(width)
-    return Estimate(value, value / factor, value * factor, "s", "modelled", name, _cite(case, report) + _cite_own(own))
+    source = _cite(case, report) + _cite_own(own)
+    return Estimate(value, value / factor, value * factor, "s", "modelled", case.runtime, source)
+
+
+def _read_case(asked: Asked) -> tuple[Case, float, Board | None]:
+    clock = _check_clock(asked.clock_hz)
+    name = default_runtime(asked.core) if asked.runtime is None else asked.runtime
+    _check_known(name, asked.core)
+    found = None if asked.board is None else find_board(asked.board)
+    _check_case(found, asked.core, asked.runtime_version)
+    build, board = normalise_build(asked.build), found.id if found else ""
+    return Case(asked.core, name, asked.runtime_version or "", board, build), clock, found
 
 
 def _check_case(board: Board | None, core: str, version: str | None) -> None:

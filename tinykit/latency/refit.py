@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinykit.facts import shipped_path
-from tinykit.latency.calibrating import count_evidence, fit_effects, is_lasting, keep_effects, read_measured
+from tinykit.latency.calibrating import fit_effects, is_lasting, keep_effects
 from tinykit.latency.cycles import render_posterior
-from tinykit.latency.effects import POOLS
 from tinykit.latency.fitting import render_coefficients
+from tinykit.latency.published import count_evidence, read_measured
 
 
 def refit(folder: Path | None = None) -> tuple[Path, ...]:
@@ -35,7 +35,4 @@ def render_all() -> Iterator[tuple[str, str]]:
     yield "coefficients.csv", render_coefficients()
     rows = read_measured()
     yield "evidence.csv", count_evidence(rows)
-    for pool in dict.fromkeys(POOLS.values()):
-        posterior = keep_effects(fit_effects(rows, pool), is_lasting)
-        count = sum(POOLS[row.case.runtime] == pool for row in rows)
-        yield f"cycles_{pool}.csv", render_posterior(posterior, pool, count)
+    yield "cycles.csv", render_posterior(keep_effects(fit_effects(rows), is_lasting), len(rows))

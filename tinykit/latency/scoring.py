@@ -1,18 +1,19 @@
-"""How far the predictions err on networks they have not seen: leave-one-architecture-out on published rows."""
+"""How far the predictions err on networks and boards they have not seen: each left out of the published rows."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinykit.latency.calibrating import Measured, fit_effects
-from tinykit.latency.cycles import profile_of
-from tinykit.latency.effects import POOLS, unseen_spread
+from tinykit.latency.calibrating import fit_effects
+from tinykit.latency.cycles import Posterior, profile_of
+from tinykit.latency.effects import unseen_spread
 from tinykit.latency.instructions import TO_80
+from tinykit.latency.published import Measured
 
 LEAST_MACS = 100_000
 """Smaller models are left out of the score: their fixed costs are no matter of the network."""
@@ -20,7 +21,7 @@ LEAST_MACS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """One row predicted without its architecture.
+    """One row predicted without its architecture, or its board.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ class Residual:
     error : log(predicted / measured).
     spread : predicted log standard deviation.
     naive_error : log error of one cycles-per-MAC constant per core and runtime, NaN where no other
-        architecture was measured there.
+        architecture (or board) was measured there.
     """
 
     row: Measured
@@ -55,21 +56,29 @@ class GroupScore:
 
 def leave_architectures_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
     """Every whole-model row predicted by effects fitted without its architecture, anywhere."""
-    residuals = []
-    for pool in dict.fromkeys(POOLS.values()):
-        members = [row for row in rows if POOLS[row.case.runtime] == pool]
-        start = fit_effects(members, pool)
-        for architecture in sorted({row.architecture for row in members}):
-            others = [row for row in members if row.architecture != architecture]
-            posterior = fit_effects(others, pool, start)
-            for row in members:
-                if row.architecture == architecture and row.whole and row.macs >= LEAST_MACS:
-                    profile = profile_of(posterior, replace(row.case, system=""))
-                    cycles, spread = profile.cycles(row.work)
-                    width = math.hypot(spread, row.noise, unseen_spread(row.case.runtime, row.case.core))
-                    naive = _naive_cycles(row, others)
-                    residuals.append(Residual(row, _log(cycles, row), width, _log(naive, row)))
+    return _leave_out(rows, lambda row: row.architecture)
+
+
+def leave_boards_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
+    """Every whole-model row predicted by effects fitted without its board."""
+    return _leave_out(rows, lambda row: row.case.board)
+
+
+def _leave_out(rows: Sequence[Measured], key: Callable[[Measured], str]) -> tuple[Residual, ...]:
+    residuals, start = [], fit_effects(rows)
+    for left in sorted({key(row) for row in rows}):
+        others = [row for row in rows if key(row) != left]
+        tested = [row for row in rows if key(row) == left and row.whole and row.macs >= LEAST_MACS]
+        if tested and others:
+            posterior = fit_effects(others, start)
+            residuals += [_residual(row, posterior, others) for row in tested]
     return tuple(residuals)
+
+
+def _residual(row: Measured, posterior: Posterior, others: Sequence[Measured]) -> Residual:
+    cycles, spread = profile_of(posterior, replace(row.case, system="")).cycles(row.work)
+    width = math.hypot(spread, row.noise, unseen_spread(row.case.runtime, row.case.core))
+    return Residual(row, _log(cycles, row), width, _log(_naive_cycles(row, others), row))
 
 
 def score_groups(residuals: Sequence[Residual]) -> tuple[GroupScore, ...]:

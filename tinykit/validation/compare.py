@@ -14,7 +14,7 @@ from tinykit.arena import predict_arena
 from tinykit.energy import predict_energy
 from tinykit.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.graph import ModelGraph
-from tinykit.latency import predict_latency
+from tinykit.latency import Asked, model_latency
 from tinykit.latency.tables import read_table
 from tinykit.quantity import Estimate
 from tinykit.validation.rows import MeasuredRow, Skipped, is_exact, read_rows
@@ -107,7 +107,8 @@ class Validation:
 def validate(path: str | Path, *, models: str | Path | None = None) -> Validation:
     """Predict every row of a measurements CSV and compare.
 
-    Latency and arena are predicted from the model; energy from the measured latency, so that its error is its own.
+    Latency and arena are predicted from the model, never by a published figure of the same case; energy from the
+    measured latency, so that its error is its own.
 
     Parameters
     ----------
@@ -148,10 +149,8 @@ def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:
 
 
 def _latency(row: MeasuredRow) -> Estimate:
-    return predict_latency(
-        row.model, core=row.core, clock_hz=row.clock_hz, runtime=row.runtime, runtime_version=row.version or None,
-        board=row.board, build=row.build or None,
-    )  # fmt: skip
+    version, build = row.version or None, row.build or None
+    return model_latency(row.model, Asked(row.core, row.clock_hz, row.runtime, version, board=row.board, build=build))
 
 
 def _energy(row: MeasuredRow) -> Estimate:

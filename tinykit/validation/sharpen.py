@@ -77,7 +77,7 @@ def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
     return OwnRow(
         board=board.id, core=row.core, runtime=row.runtime, version=row.version, build=row.build,
         model=row.model_name, source=f"{source}, line {row.line}", clock_hz=row.clock_hz, latency_s=row.latency_s,
-        work=report.families, noise=row_noise(case, macs, report), energy_j=row.energy_j or 0.0,
+        work=report.parts, noise=row_noise(case, macs, report), energy_j=row.energy_j or 0.0,
         supply_v=row.supply_v or 0.0,
     )  # fmt: skip
 

@@ -1,0 +1,79 @@
+"""The very same model on the very same board, runtime and clock: then a published figure wins over the model.
+
+Kernels take the time their shapes ask for, whatever the weights: a model is the same where its operators are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import lru_cache
+
+from tinykit.latency.effects import Case
+from tinykit.latency.instructions import Shapes
+from tinykit.latency.kernels import kind_of
+from tinykit.latency.published import model_shapes
+from tinykit.latency.shapes import OperatorShape
+from tinykit.latency.tables import read_table
+from tinykit.quantity import Estimate
+
+_AGAIN = 1.03
+"""Factor either way for another specimen, compiler and clock trim (assumed): the same binary on one system differs by
+0.2 % between two rounds of MLPerf Tiny."""
+
+_SAME_CLOCK = 1e-3
+_BUILT_BY_USER = ("tflm-cmsis-nn", "tflm-reference", "esp-nn")
+
+
+def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None:
+    """The published latency [s] of this model in this case, basis "measured"; None where there is none.
+
+    Board, core, runtime and clock have to be the same; of X-CUBE-AI also major and minor version, of runtimes that
+    are built from source the build: one that is not known is another one. Rows of several sources are averaged, and
+    the interval holds them all.
+    """
+    names = _same_models(model) if case.board else frozenset()
+    rows = [row for row in read_table("measured").rows if row["model"] in names and _is_same(row, case, clock_hz)]
+    if not rows:
+        return None
+    logs = [math.log(float(row["latency_s"])) for row in rows]
+    low, high = math.exp(min(logs)) / _AGAIN, math.exp(max(logs)) * _AGAIN
+    told = "; ".join(dict.fromkeys(f"{row['model']}, {row['stack']}, {row['source_repo']}" for row in rows))
+    source = f"measured on {case.board}: {told} (data/latency/measured.csv)"
+    return Estimate(math.exp(sum(logs) / len(logs)), low, high, "s", "measured", case.runtime, source)
+
+
+def _is_same(row: dict[str, str], case: Case, clock_hz: float) -> bool:
+    named = (row["board"], row["core"], row["runtime"]) == (case.board, case.core, case.runtime)
+    if not named or row["part"] != "all" or abs(float(row["clock_hz"]) / clock_hz - 1) > _SAME_CLOCK:
+        return False
+    if case.runtime in _BUILT_BY_USER:
+        return bool(case.build) and row["build"] == case.build and not row["stack"].startswith("microTVM")
+    return bool(case.version) and _minor(row["version"]) == _minor(case.version)
+
+
+def _minor(version: str) -> tuple[str, ...]:
+    """Major and minor number.
+
+    >>> _minor("v8.1.0") == _minor("8.1"), _minor("10") == _minor("10.0.0")
+    (True, True)
+    """
+    return tuple((*version.lstrip("v").split("."), "0")[:2])
+
+
+@lru_cache(maxsize=256)
+def _same_models(model: Shapes) -> frozenset[str]:
+    return _models_by_operators().get(_key(model.shapes), frozenset())
+
+
+@lru_cache(maxsize=1)
+def _models_by_operators() -> dict[frozenset[tuple[OperatorShape, int]], frozenset[str]]:
+    found: dict[frozenset[tuple[OperatorShape, int]], set[str]] = {}
+    for name, shapes in model_shapes().items():
+        found.setdefault(_key(shapes), set()).add(name)
+    return {key: frozenset(names) for key, names in found.items()}
+
+
+def _key(shapes: tuple[OperatorShape, ...]) -> frozenset[tuple[OperatorShape, int]]:
+    """The operators with their number, whatever their order; those that move no data are left out."""
+    return frozenset(Counter(shape for shape in shapes if kind_of(shape) != "reshape").items())
