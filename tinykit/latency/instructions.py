@@ -47,6 +47,7 @@ class OperatorInstructions:
     kind, family : the kernel that runs it, and the family its cycle factor belongs to.
     basis : "modelled" where counted tables fix the kernel, "assumed" where none does.
     outside : of the instructions of a convolution, those outside its multiply-accumulate loop; 0 elsewhere.
+    call : of the instructions, those that run once a call.
     """
 
     index: int
@@ -57,6 +58,7 @@ class OperatorInstructions:
     family: str
     basis: str
     outside: float = 0.0
+    call: float = 0.0
 
 
 Operators = tuple[OperatorInstructions, ...]
@@ -176,7 +178,8 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     assumed = sum(operator.instructions for operator in operators if operator.basis == "assumed")
     parts = dict.fromkeys(PARTS, 0.0)
     for operator in operators:
-        parts[operator.family] += operator.instructions - operator.outside
+        parts[operator.family] += operator.instructions - operator.outside - operator.call
+        parts["calls"] += operator.call
         if operator.outside:
             parts[f"{operator.family} outside"] += operator.outside
     share = assumed / total if total else 0.0
@@ -199,9 +202,10 @@ def _count_one(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorI
         )
     features = _features(shape, kind, LANES[kernels.style])
     costs = [feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
-    outside = sum(costs[LOOP_FEATURES.get(kind, len(costs)) :])
+    *body, call = costs
+    outside = sum(body[LOOP_FEATURES.get(kind, len(body)) :])
     basis = "modelled" if kind in kernels.counted else "assumed"
-    return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside)
+    return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call)
 
 
 def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
@@ -209,8 +213,12 @@ def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
     if len(counted) == 1:
         return first
     middle = math.sqrt(math.prod(count.instructions for count in counted))
-    share = sum(count.outside / max(count.instructions, 1e-30) for count in counted) / len(counted)
-    return replace(first, instructions=middle, outside=middle * share)
+    scales = [middle / max(count.instructions, 1e-30) / len(counted) for count in counted]
+    outside, call = (
+        sum(scale * getattr(count, name) for scale, count in zip(scales, counted, strict=True))
+        for name in ("outside", "call")
+    )
+    return replace(first, instructions=middle, outside=outside, call=call)
 
 
 def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ LANES = {"portable": 1, "dsp": 4, "mve": 16}
 FAMILIES = ("conv", "conv_1x1", "depthwise", "fully_connected", "other")
 """Kernel families that have cycle factors of their own."""
 
-PARTS = (*FAMILIES, "conv outside", "conv_1x1 outside")
-"""What instructions are summed by: families, and of convolutions what lies outside the multiply-accumulate loop
-(im2col, rescaling, set-up), for closed runtimes gain on loop and rest differently."""
+PARTS = (*FAMILIES, "conv outside", "conv_1x1 outside", "calls")
+"""What instructions are summed by: families; of convolutions apart what lies outside the multiply-accumulate loop
+(im2col, rescaling), for closed runtimes gain on loop and rest differently; and of all kernels what runs once a call,
+straight through flash that nothing has fetched before."""
 
 LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
 """How many of a kernel's features, the first ones, are its multiply-accumulate loop."""

@@ -85,10 +85,10 @@ def _measured_of(row: dict[str, str], shapes: tuple[OperatorShape, ...]) -> Meas
     case = case_of(row)
     runtime, core, build = proxy_of(case)
     report = predict_instructions(shapes, core=core, runtime=runtime, build=build or None)
-    kept = _KEPT[row["part"]]
+    whole, kept = row["part"] == "all", _KEPT[row["part"]]
     parts = zip(PARTS, report.parts, strict=True)
-    work = tuple(value if part.removesuffix(" outside") in kept else 0.0 for part, value in parts)
+    work = tuple(value if whole or part.removesuffix(" outside") in kept else 0.0 for part, value in parts)
     macs = sum(shape.macs for shape in shapes)
     noise = row_noise(case, macs, report)
     cycles = float(row["latency_s"]) * float(row["clock_hz"])
-    return Measured(case, row["architecture"], row["model"], cycles, work, noise, macs, row["part"] == "all")
+    return Measured(case, row["architecture"], row["model"], cycles, work, noise, macs, whole)
