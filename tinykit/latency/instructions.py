@@ -156,6 +156,7 @@ def normalise_build(build: str | None) -> str:
     return name or ""
 
 
+@lru_cache(maxsize=1)
 def counted_combinations() -> tuple[str, ...]:
     """Everything that was counted, as "tflm-cmsis-nn on cortex-m4"."""
     rows = read_table("coefficients").rows

@@ -32,8 +32,8 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
     are built from source the build: one that is not known is another one. Rows of several sources are averaged, and
     the interval holds them all.
     """
-    names = _same_models(model) if case.board else frozenset()
-    rows = [row for row in read_table("measured").rows if row["model"] in names and _is_same(row, case, clock_hz)]
+    rows = [row for row in _rows_of(case.board) if _is_same(row, case, clock_hz)]
+    rows = [row for row in rows if _key(model.shapes) == _key_of(row["model"])]
     if not rows:
         return None
     logs = [math.log(float(row["latency_s"])) for row in rows]
@@ -61,17 +61,14 @@ def _minor(version: str) -> tuple[str, ...]:
     return tuple((*version.lstrip("v").split("."), "0")[:2])
 
 
-@lru_cache(maxsize=256)
-def _same_models(model: Shapes) -> frozenset[str]:
-    return _models_by_operators().get(_key(model.shapes), frozenset())
+@lru_cache(maxsize=128)
+def _rows_of(board: str) -> tuple[dict[str, str], ...]:
+    return tuple(row for row in read_table("measured").rows if board and row["board"] == board)
 
 
-@lru_cache(maxsize=1)
-def _models_by_operators() -> dict[frozenset[tuple[OperatorShape, int]], frozenset[str]]:
-    found: dict[frozenset[tuple[OperatorShape, int]], set[str]] = {}
-    for name, shapes in model_shapes().items():
-        found.setdefault(_key(shapes), set()).add(name)
-    return {key: frozenset(names) for key, names in found.items()}
+@lru_cache(maxsize=64)
+def _key_of(model: str) -> frozenset[tuple[OperatorShape, int]]:
+    return _key(model_shapes()[model])
 
 
 def _key(shapes: tuple[OperatorShape, ...]) -> frozenset[tuple[OperatorShape, int]]:

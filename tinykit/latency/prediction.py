@@ -71,11 +71,9 @@ def predict_latency(
     UnknownRuntimeError : no evidence for this core, runtime or precision.
     """
     asked = Asked(core, clock_hz, runtime, runtime_version, board=board, build=build, arena_region=arena_region)
-    case, clock, found = _read_case(asked)
-    known = None
-    if not _is_external(found, arena_region) and not read_own(case.board):
-        known = find_measured(shapes_of(model), case, clock)
-    return known or model_latency(model, asked)
+    case, clock, external = _read_case(asked)
+    known = None if external else find_measured(shapes_of(model), case, clock)
+    return known if known and not read_own(case.board) else _model_case(model, case, clock, external=external)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +91,15 @@ class Asked:
 
 def model_latency(model: Model, asked: Asked) -> Estimate:
     """As `predict_latency`, but always modelled: what error tables hold against measured figures."""
-    case, clock, found = _read_case(asked)
+    case, clock, external = _read_case(asked)
+    return _model_case(model, case, clock, external=external)
+
+
+def _model_case(model: Model, case: Case, clock: float, *, external: bool) -> Estimate:
     report = _instructions_for(model, case)
     cycles, spread = shipped_profile(case).cycles(report.parts)
     macs = sum(operator.macs for operator in report.operators)
-    shift, doubt = _EXTERNAL if _is_external(found, asked.arena_region) else (0.0, 0.0)
+    shift, doubt = _EXTERNAL if external else (0.0, 0.0)
     own = shift_of(case, spread)
     width = TO_80 * math.hypot(
         own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt
@@ -107,14 +109,16 @@ def model_latency(model: Model, asked: Asked) -> Estimate:
     return Estimate(value, value / factor, value * factor, "s", "modelled", case.runtime, source)
 
 
-def _read_case(asked: Asked) -> tuple[Case, float, Board | None]:
+def _read_case(asked: Asked) -> tuple[Case, float, bool]:
+    """The case, its clock [Hz], and whether the arena lies in external RAM."""
     clock = _check_clock(asked.clock_hz)
     name = default_runtime(asked.core) if asked.runtime is None else asked.runtime
     _check_known(name, asked.core)
     found = None if asked.board is None else find_board(asked.board)
     _check_case(found, asked.core, asked.runtime_version)
     build, board = normalise_build(asked.build), found.id if found else ""
-    return Case(asked.core, name, asked.runtime_version or "", board, build), clock, found
+    case = Case(asked.core, name, asked.runtime_version or "", board, build)
+    return case, clock, _is_external(found, asked.arena_region)
 
 
 def _check_case(board: Board | None, core: str, version: str | None) -> None:
@@ -125,6 +129,7 @@ def _check_case(board: Board | None, core: str, version: str | None) -> None:
         raise ParameterError(f"runtime version {version!r} is no number; give it as '8.1.0', or leave it out")
 
 
+@lru_cache(maxsize=64)
 def known_runtimes(core: str) -> tuple[str, ...]:
     """The runtimes whose latency can be predicted on a core; empty where there is no evidence."""
     return tuple(name for name in RUNTIMES if _rows_behind(name, core) or f"{name} on {core}" in counted_combinations())
