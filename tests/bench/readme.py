@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from tests.bench import bench_energy
-from tinykit.latency.calibrating import read_measured
+from tinykit.latency.published import read_measured
 from tinykit.latency.scoring import leave_architectures_out, score_groups
 from tinykit.validation import validate
 from tinykit.validation.published import (
