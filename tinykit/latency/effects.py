@@ -161,9 +161,9 @@ def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
 
 
 def unseen_spread(runtime: str, core: str) -> float:
-    """Log standard deviation to expect of a network that was never measured on this core and runtime, on a new system."""
-    version = _ARCHITECTURE_VERSION if runtime == "x-cube-ai" else 0.0
-    return math.hypot(*_ARCHITECTURE[POOLS[runtime]], _SYSTEM[POOLS[runtime]], version, _UNSEEN.get((runtime, core), 0.0))
+    """Log standard deviation of a network never measured on this core and runtime, on a system never measured."""
+    pool, version = POOLS[runtime], _ARCHITECTURE_VERSION if runtime == "x-cube-ai" else 0.0
+    return math.hypot(*_ARCHITECTURE[pool], _SYSTEM[pool], version, _UNSEEN.get((runtime, core), 0.0))
 
 
 def row_noise(case: Case, macs: int, report: InstructionReport) -> float:
