@@ -6,12 +6,13 @@ import pytest
 
 from tests.models import Net, residual, small_cnn
 from tests.test_arena import random_graph
-from tinykit.arena import list_buffers, plan_greedily, plan_offline, predict_arena, with_offline_plan
+from tinykit.arena import compare_plans, list_buffers, plan_greedily, plan_offline, predict_arena, with_offline_plan
 from tinykit.arena.plan import Buffer, place_in_order
 from tinykit.cli import main
 from tinykit.errors import EngineError, ModelError
 from tinykit.fit.advise import advise_on_arena
 from tinykit.graph import read
+from tinykit.plots import plot_plans, to_png
 from tinykit.runtime import measure_arena, prove_same
 
 
@@ -139,3 +140,12 @@ def test_a_plan_that_changes_an_output_is_not_written(tmp_path, vww, monkeypatch
     with pytest.raises(EngineError, match="the offline plan is not used: outputs of 4 inputs DIFFER"):
         making.plan(options)
     assert not (tmp_path / "out").exists()
+
+
+def test_both_plans_are_drawn_to_one_scale(vww):
+    greedy, offline = plot_plans(compare_plans(vww))
+    assert greedy.get_ylim() == offline.get_ylim()
+    said = [[text.get_text() for text in ax.texts] for ax in (greedy, offline)]
+    assert any(text.startswith("lower bound 54.0 KiB") for text in said[0])
+    assert any(text == "head 54.0 KiB, no plan can be smaller" for text in said[1])
+    assert to_png(greedy.figure).startswith(b"\x89PNG")

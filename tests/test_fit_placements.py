@@ -118,6 +118,8 @@ class TestWhere:
         assert model.used_bytes == CNN.flatbuffer_bytes
         assert model.used_bytes + runtime.used_bytes == FLASH
         assert any("not on record" in text for text in first.notes)
+        told = check_fit(CNN, made(*regions), reserve=NOTHING, use_engine=False).reasons
+        assert "external_flash could hold the model, if the chip reads it as memory: see its placements" in told
 
     def test_flash_that_the_chip_cannot_read_as_memory_is_no_place(self):
         regions = ram("SRAM", 64 * KIB), ROOM, code(2**24, "external_flash", xip=False)

@@ -156,11 +156,17 @@ def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, flo
             return row[network] + table["data_bytes"], _LINKED_DOUBT * row[network]
     beyond = row["kws"] - row["ad"]
     total, doubt = float(row["ad"] + table["data_bytes"]), (_LINKED_DOUBT * row["ad"]) ** 2
-    for name in names - {"FULLY_CONNECTED"}:
-        share = _share(name, beyond, row["kws"] - row["ic"])
-        total += share
-        doubt += (_SHARE_DOUBT * share) ** 2
-    return total, math.sqrt(doubt)
+    parts = [_share(name, beyond, row["kws"] - row["ic"]) for name in names - {"FULLY_CONNECTED"}]
+    parts += [] if "FULLY_CONNECTED" in names else [-_dense_code(row)]
+    return total + sum(parts), math.sqrt(doubt + sum((_SHARE_DOUBT * part) ** 2 for part in parts))
+
+
+def _dense_code(row: dict[str, Any]) -> float:
+    """Bytes of the fully connected kernels, which every network linked has and another may not: what they take beyond
+    the reference kernel's, and that one's share of the smallest image, assumed."""
+    same = (one for one in _table()["sizes"] if (one["core"], one["build"]) == (row["core"], row["build"]))
+    reference = min(one["ad"] for one in same)
+    return float(row["ad"] - reference + _table()["dense_share"] * reference)
 
 
 def _share(name: str, beyond: float, depthwise_over_add: float) -> float:

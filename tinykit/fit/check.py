@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -17,13 +17,15 @@ from tinykit.fit.judge import judge
 from tinykit.fit.placing import Layout, place_in_flash, place_in_ram
 from tinykit.fit.setting import NPU_RUNTIME, Setting
 from tinykit.fit.timing import attempt, outside_factor, predict_time
-from tinykit.fit.verdict import DOES_NOT_FIT, FitReport
+from tinykit.fit.verdict import DOES_NOT_FIT, FitReport, RegionUse
 from tinykit.flash import predict_flash, predict_runtime_ram
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime
 from tinykit.packing import has_decode, refuse_decode
 from tinykit.quantity import Estimate, format_quantity
 from tinykit.runtime import measure_arena
+
+_CODE = {"model", "runtime"}
 
 
 def check_fit(graph: ModelGraph, board: Board | str, **setting: object) -> FitReport:
@@ -75,6 +77,7 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     latency, slowdown, slow = _latency(graph, board, setting, ram)
     energy, dear = attempt(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
+    further = _further_reasons(graph, board, setting, (*ram, *code))
     unknown = tuple(f"{what} unknown: {why}" for what, why in (("latency", slow), ("energy", dear)) if why)
     return FitReport(
         graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
@@ -84,7 +87,7 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
         latency_s=latency,
         energy_per_inference_j=energy,
         regions=(*ram, *code),
-        reasons=(*((refusal,) if refusal else ()), *reasons, *_further_reasons(graph, board, setting, ram), *unknown),
+        reasons=(*((refusal,) if refusal else ()), *reasons, *further, *unknown),
         advice=advise(graph, arena, (*ram, *code), runtime),
     )  # fmt: skip
 
@@ -100,20 +103,27 @@ def _latency(
     return outside, outside_factor(inside, outside) if outside else None, why
 
 
-def _further_reasons(graph: ModelGraph, board: Board, setting: Setting, ram: Layout) -> tuple[str, ...]:
-    """Told where RAM would do in sum but lies in pieces, and where the reserve is below what TFLM itself takes."""
+def _further_reasons(graph: ModelGraph, board: Board, setting: Setting, uses: Layout) -> tuple[str, ...]:
+    """Told where memory would do that the layout leaves out, and where the reserve is below what TFLM itself takes."""
     told = []
     pieces = [one.available_bytes for one in board.sram_windows() if one.kind not in EXTERNAL_RAM_KINDS]
-    short = bool(ram) and min(use.margin_bytes for use in ram) < 0
-    if short and len(pieces) > 1 and sum(pieces) >= sum(use.used_bytes for use in ram):
+    ram = [use for use in uses if not _CODE & set(use.holds)]
+    if len(pieces) > 1 and _is_short(ram) and sum(pieces) >= sum(use.used_bytes for use in ram):
         total, largest = (format_quantity(nbytes, "byte") for nbytes in (sum(pieces), max(pieces)))
         told.append(f"{total} of RAM in all, in {len(pieces)} pieces of at most {largest}: an arena is one array")
+    outside = [one.name for one in board.flash_regions if one.kind != "flash" and one.xip is not False]
+    if outside and _is_short([use for use in uses if _CODE & set(use.holds)]):
+        told.append(f"{outside[0]} could hold the model, if the chip reads it as memory: see its placements")
     runtime = setting.runtime or default_runtime(board.core)
     own, _ = attempt(lambda: predict_runtime_ram(graph, runtime=runtime, core=board.core, build=setting.build))
     if own is not None and setting.reserve.sram_bytes < own.value:
         given, needed = (format_quantity(nbytes, "byte") for nbytes in (setting.reserve.sram_bytes, own.value))
         told.append(f"the reserve of {given} is less than the {needed} that TFLM's own stack and static data take")
     return tuple(told)
+
+
+def _is_short(uses: Sequence[RegionUse]) -> bool:
+    return any(use.margin_bytes < 0 for use in uses)
 
 
 def _ask_engine(graph: ModelGraph, runtime: str, wanted: bool) -> tuple[str, int | None]:

@@ -8,7 +8,7 @@ from typing import Any
 from tinykit.arena import ArenaComparison, Buffer, compare_plans
 from tinykit.graph import ModelGraph
 from tinykit.panels.shell import Panel, choose
-from tinykit.plots import KitFigure, lay_axes, plot_arena
+from tinykit.plots import KitFigure, lay_axes, plot_plans
 from tinykit.quantity import format_quantity
 
 _CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
@@ -53,10 +53,7 @@ class ArenaPanel(Panel[ArenaComparison]):
 
     def draw(self, result: ArenaComparison, figure: KitFigure) -> None:
         """Both plans on one scale, the block marked in both."""
-        top = max(result.greedy.head_bytes, result.offline.head_bytes)
-        plans = {"Greedy plan of TFLM (head)": result.greedy, "Offline plan (head)": result.offline}
-        for (title, plan), ax in zip(plans.items(), lay_axes(figure, 1.0, 1.0), strict=True):
-            plot_arena(plan, result.graph, ax=ax, picked=self.block.value, top_bytes=top, title=title)
+        plot_plans(result, axes=lay_axes(figure, 1.0, 1.0), picked=self.block.value)
 
     def tell(self, result: ArenaComparison) -> Iterable[tuple[str, str]]:
         """The block, and what the offline plan saves."""

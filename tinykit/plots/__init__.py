@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinykit.plots.accelerated import plot_npu
-from tinykit.plots.arena import plot_arena, plot_operators
+from tinykit.plots.arena import plot_arena, plot_operators, plot_plans
 from tinykit.plots.banks import plot_banks
 from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado
 from tinykit.plots.heat import plot_bursts, plot_heat, plot_junction, plot_transient
@@ -48,6 +48,7 @@ __all__ = [
     "plot_offload",
     "plot_operators",
     "plot_per_subject",
+    "plot_plans",
     "plot_pruning",
     "plot_sensitivity",
     "plot_sizes",

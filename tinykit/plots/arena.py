@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from tinykit.arena import ArenaPlan, PlacedBuffer
+from tinykit.arena import ArenaComparison, ArenaPlan, PlacedBuffer
 from tinykit.graph import ModelGraph
 from tinykit.latency import InstructionReport
 from tinykit.plots.style import (
     COLOURS,
+    KitFigure,
     error_bar,
+    lay_axes,
     mark_limit,
     name_basis,
     new_axes,
@@ -66,6 +69,24 @@ def plot_arena(
     ax.set_title(title or "Non-persistent arena (head)")
     note(ax, "tensors solid, kernel scratch hatched")
     return ax
+
+
+@styled
+def plot_plans(
+    comparison: ArenaComparison, *, axes: Sequence[Axes] | None = None, picked: int | None = None
+) -> tuple[Axes, ...]:
+    """The greedy plan of TFLM above the offline one, to one scale, each with its head and the lower bound.
+
+    Parameters
+    ----------
+    comparison : of `compare_plans`. axes : two, None for a new figure. picked : as for `plot_arena`, marked in both.
+    """
+    chosen = axes if axes is not None else lay_axes(KitFigure((7.2, 5.8)), 1.0, 1.0)
+    top = max(comparison.greedy.head_bytes, comparison.offline.head_bytes)
+    plans = {"Greedy plan of TFLM (head)": comparison.greedy, "Offline plan (head)": comparison.offline}
+    for (title, plan), ax in zip(plans.items(), chosen, strict=True):
+        plot_arena(plan, comparison.graph, ax=ax, picked=picked, top_bytes=top, title=title)
+    return tuple(chosen)
 
 
 def _shorten(name: str) -> str:
