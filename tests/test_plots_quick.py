@@ -46,7 +46,15 @@ def logarithmic(figure: Figure, kind: type[Axes]) -> Axes:
     return ax
 
 
-@pytest.mark.parametrize("kind", [draw, logarithmic])
+@styled
+def in_two_lines(figure: Figure, kind: type[Axes]) -> Axes:
+    ax = figure.add_axes((0.15, 0.3, 0.8, 0.55), axes_class=kind)
+    ax.set_xticks([0.2, 0.8], ["wake-up\n13 µs", "sleep\n9.89 s\nand on"], fontsize=8)
+    ax.set_xlabel("states")
+    return ax
+
+
+@pytest.mark.parametrize("kind", [draw, logarithmic, in_two_lines])
 def test_quick_axes_look_like_matplotlibs_own(kind):
     """Oracle: the stock axes on the stock renderer. Text is snapped to pixels, so edges of letters may differ."""
     own, quick = KitFigure(SIZE), KitFigure(SIZE)

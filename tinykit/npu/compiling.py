@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,18 @@ def compile_for_npu(
     _check_weights(graph)
     config = system_config or _default_config(accelerator, memory_mode)
     path = str(_find_config(config, config_file))
-    return _compile(graph, accelerator, config, memory_mode, path, clock_hz=clock_hz, timeout_s=timeout_s)
+    report = _compile(graph, accelerator, config, memory_mode, path, timeout_s=timeout_s)
+    return report if clock_hz is None else _at_clock(report, clock_hz)
+
+
+def _at_clock(report: NpuReport, clock_hz: float) -> NpuReport:
+    """The same cycles at another clock: Vela never sees the clock, its memories being relative to it."""
+    return replace(report, clock_hz=clock_hz, latency=_latency(report.cycles, clock_hz, report.latency.source))
+
+
+def _latency(cycles: int, clock_hz: float, source: str) -> Estimate:
+    time = cycles / clock_hz
+    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", "ethos-u", source)
 
 
 def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:
@@ -128,23 +140,21 @@ def _compile(
     memory_mode: str,
     path: str,
     *,
-    clock_hz: float | None,
     timeout_s: float,
 ) -> NpuReport:
     options = ["--accelerator-config", accelerator, "--config", path]
     options += ["--system-config", config, "--memory-mode", memory_mode]
     reply, compiled = compile_warm(graph.data, options, timeout_s=timeout_s)
     summary = reply["summary"]
-    clock = clock_hz or float(summary["core_clock"])
+    clock = float(summary["core_clock"])
     cycles = int(float(summary["cycles_total"]))
     source = _SOURCE.format(config=config, mode=memory_mode)
-    time = cycles / clock
     off_chip, on_chip = (_bytes_of(summary, f"{place}_flash_memory_used") for place in ("off_chip", "on_chip"))
     area = str(summary["weights_storage_area"])
     return NpuReport(
         graph=graph, accelerator=accelerator, system_config=config, memory_mode=memory_mode, clock_hz=clock,
         cycles=cycles,
-        latency=Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", "ethos-u", source),
+        latency=_latency(cycles, clock, source),
         sram_bytes=_bytes_of(summary, "sram_memory_used"),
         dram_bytes=_bytes_of(summary, "dram_memory_used"),
         constants_bytes=off_chip + on_chip,

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from tinykit.boards import boards
 from tinykit.errors import TinykitError
 from tinykit.plots import KitFigure, to_png_quickly
+from tinykit.plots.style import styled
 from tinykit.power import batteries
 
 Result = TypeVar("Result")
@@ -69,6 +70,7 @@ class Panel(widgets.VBox, Generic[Result]):
         """The result in a few words, for `repr`."""
         raise NotImplementedError
 
+    @styled
     def update(self) -> None:
         """Compute and draw again; an input that is refused shows its message instead."""
         self._figure = KitFigure(self.size_in)

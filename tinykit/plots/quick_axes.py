@@ -26,6 +26,7 @@ _PLAIN = {
     "labelleft": (True,), "labelbottom": (True,), "labelright": (False,), "labeltop": (False,),
 }  # fmt: skip
 _EDGE = 0.5
+_LEADING = 1.2
 _SETTINGS: Any = mpl.rcParams
 Place = tuple[float, str]
 
@@ -87,7 +88,7 @@ class _QuickAxis(Axis):
             and isinstance(self.get_minor_locator(), NullLocator)
             and not self.get_major_formatter().get_offset()
             and all(value in _PLAIN.get(name, ()) for name, value in params.items())
-            and not any("\n" in text or "$" in text for _, text in places)
+            and not any(mark in text for _, text in places for mark in self._unusual)
         )
 
     def _list_places(self) -> list[Place]:
@@ -99,6 +100,7 @@ class _QuickAxis(Axis):
         return [(at, text) for at, text in along if low - _EDGE <= at <= high + _EDGE]
 
     _rc = ""
+    _unusual: tuple[str, ...] = ("$", "\n")
 
     def _span(self) -> tuple[float, float]:
         raise NotImplementedError
@@ -123,6 +125,7 @@ class QuickXAxis(_QuickAxis, XAxis):
     """Along the bottom."""
 
     _rc = "x"
+    _unusual = ("$",)
 
     def _span(self) -> tuple[float, float]:
         return self.axes.bbox.x0, self.axes.bbox.x1
@@ -139,11 +142,14 @@ class QuickXAxis(_QuickAxis, XAxis):
     def _write(self, renderer: Any, places: list[Place], gap: float) -> float:
         prop = _font(self._label_size or _SETTINGS["xtick.labelsize"])
         _, height, descent = renderer.get_text_width_height_descent("lp", prop, False)
-        baseline = self.axes.bbox.y0 - gap - (height - descent)
+        top, most = self.axes.bbox.y0 - gap, 0
         for at, text in places:
-            width = renderer.get_text_width_height_descent(text, prop, False)[0] if text else 0.0
-            _print(renderer, at - width / 2, baseline, text, prop)
-        return gap + height if places else 0.0
+            lines = text.split("\n")
+            most = max(most, len(lines))
+            for row, line in enumerate(lines):
+                width = renderer.get_text_width_height_descent(line, prop, False)[0] if line else 0.0
+                _print(renderer, at - width / 2, top - (row * _LEADING + 1) * height + descent, line, prop)
+        return gap + (1 + (most - 1) * _LEADING) * height if places else 0.0
 
     def _place_name(self, away: float) -> None:
         self.label.set_position((self.label.get_position()[0], self.axes.bbox.y0 - away))

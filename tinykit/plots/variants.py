@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinykit.plots.style import COLOURS, name_basis, new_axes, note, plain, say_unknown, styled
+from tinykit.plots.style import COLOURS, name_basis, new_axes, note, plain, say_unknown, scale_log, styled
 from tinykit.quantity import format_quantity
 from tinykit.recommend import ModelSizes
 from tinykit.runtime import Comparison
@@ -63,9 +63,9 @@ def plot_lsb(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     if len(steps) <= 16:
         for step, count in zip(steps, counts, strict=True):
             ax.text(step, count * 1.15, f"{count / total:.2%}", ha="center", va="bottom", fontsize=7.5)
-    ax.set_yscale("log")
+    scale_log(ax.yaxis, 0.5, max(counts) * 6)
     reach = max(3, *(abs(step) for step in steps))
-    ax.set(xlim=(-reach - 0.7, reach + 0.7), ylim=(0.5, max(counts) * 6))
+    ax.set_xlim(-reach - 0.7, reach + 0.7)
     ax.set(xlabel="TFLM less reference [output steps, LSB]", ylabel="outputs [1], log")
     ax.set_title(f"TFLM against {plain(comparison.reference)}")
     note(ax, f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs")

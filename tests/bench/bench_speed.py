@@ -1,0 +1,142 @@
+"""How long answers take: a graph read, all boards checked, a compilation for an NPU, and one move of every panel.
+
+The wall clock of a shared machine says as much of its neighbours as of the kit, so the time of the processor stands
+beside it; it misses only what a child process does. Each repetition asks about bytes not seen before, and each move
+goes to a value not shown before.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinykit.panels
+from tests.bench.peer import Peer
+from tests.test_arena import REFERENCE_NETWORKS
+from tinykit.datasets import Split
+from tinykit.errors import TinykitError
+from tinykit.fit import check_fit_all
+from tinykit.graph import ModelGraph, read
+from tinykit.npu import compile_for_npu
+from tinykit.panels import LsbPanel, Panel, SubjectPanel
+from tinykit.runtime import Answers
+
+TITLE = "Speed: medians in milliseconds"
+_REPEATS = 15
+_CONTROLS = {"ArenaPanel": "block", "SubjectPanel": "part", "BoardRunPanel": "ram_kib"}
+"""Which control to move where the first slider is not the one, or there is none."""
+
+
+def table() -> list[dict[str, object]]:
+    """One row per answer with its limit, this kit's first, mcufit's after them, then the load of the machine."""
+    model = REFERENCE_NETWORKS["vww"]().to_bytes()
+    fresh = (model + bytes(count) for count in itertools.count())
+    size = f"{len(model):,} bytes"
+    graphs = _graphs_of(fresh)
+    with_engine = functools.partial(check_fit_all, use_engine=True)
+    rows = [
+        _row(f"read a model of {size}", 15, read, _bytes_of(fresh)),
+        _row("check_fit_all, the whole catalogue", 100, check_fit_all, graphs),
+        _row("the same, the warm TFLM child asked", 300, with_engine, graphs),
+        _row("compile_for_npu, one configuration, warm", 100, compile_for_npu, graphs),
+    ]
+    rows += [_time_panel(name) for name in sorted(set(tinykit.panels.__all__) - {"Panel"})]
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    return [*rows, *_time_peer(model), {"answer": f"load {load} on {os.cpu_count()} cores, {_REPEATS} repetitions"}]
+
+
+def _bytes_of(fresh: Iterator[bytes]) -> Callable[[], bytes]:
+    return lambda: next(fresh)
+
+
+def _graphs_of(fresh: Iterator[bytes]) -> Callable[[], ModelGraph]:
+    return lambda: read(next(fresh))
+
+
+def _row(
+    answer: str, limit_ms: float | None, ask: Callable[[Any], object], make: Callable[[], Any]
+) -> dict[str, object]:
+    """Time `ask` on what `make` gives, which is not timed; the first answer, which starts children, is left out."""
+    walls, own = [], []
+    for _ in range(_REPEATS + 1):
+        thing = make()
+        wall, processor = time.perf_counter(), time.process_time()
+        ask(thing)
+        walls.append(time.perf_counter() - wall)
+        own.append(time.process_time() - processor)
+    return {
+        "answer": answer,
+        "limit": limit_ms,
+        "median": round(1e3 * statistics.median(walls[1:]), 1),
+        "least": round(1e3 * min(walls[1:]), 1),
+        "processor: median": round(1e3 * statistics.median(own[1:]), 1),
+        "first": round(1e3 * walls[0], 1),
+    }
+
+
+def _time_panel(name: str) -> dict[str, object]:
+    try:
+        panel = _make(name)
+    except (TinykitError, OSError) as error:
+        return {"answer": f"{name}: not available here, {str(error).partition(chr(10))[0]}"}
+    control, widget = _control_of(name, panel)
+    values = _values_of(widget)
+
+    def move(value: Any) -> None:
+        widget.value = value
+
+    return _row(f"{name}: move {control}, figure included", 50, move, lambda: next(values))
+
+
+def _control_of(name: str, panel: Panel[Any]) -> tuple[str, Any]:
+    sliders = (key for key, one in panel._controls.items() if "Slider" in type(one).__name__)
+    control = _CONTROLS.get(name) or next(sliders)
+    return control, getattr(panel, control)
+
+
+def _values_of(widget: Any) -> Iterator[Any]:
+    """Values of a control that differ from one to the next."""
+    if hasattr(widget, "options"):
+        return itertools.cycle([one[1] if isinstance(one, tuple) else one for one in widget.options][::-1])
+    ends = (widget.min, widget.max)
+    places = np.linspace(*ends, _REPEATS + 3)[1:-1]
+    return itertools.cycle(float(place) for place in (widget.base**places if hasattr(widget, "base") else places))
+
+
+def _make(name: str) -> Panel[Any]:
+    rng = np.random.default_rng(1)
+    if name == "LsbPanel":
+        outputs = rng.integers(-128, 128, (200, 4)).astype(np.float64)
+        return LsbPanel(Answers(outputs, 1.0, {"litert-reference": outputs + (rng.random((200, 4)) < 0.1)}))
+    if name == "SubjectPanel":
+        labels = np.arange(300) % 3
+        people = np.repeat(np.arange(10), 30)
+        split = Split(np.zeros((300, 4, 1, 2), np.float32), labels, people, people)
+        return SubjectPanel(np.where(rng.random(300) < 0.1, 0, labels), split, ("one", "two", "three"))
+    network = "vww" if name == "ArenaPanel" else "kws"
+    panel: Panel[Any] = getattr(tinykit.panels, name)(read(REFERENCE_NETWORKS[network]().to_bytes()))
+    return panel
+
+
+def _time_peer(model: bytes) -> list[dict[str, object]]:
+    try:
+        peer = Peer()
+    except ImportError as error:
+        return [{"answer": f"mcufit: not available here, {error}"}]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vww.tflite"
+        path.write_bytes(model)
+        said = f"mcufit {peer.version}"
+        return [
+            _row(f"{said}: read the same model", None, peer.read, lambda: path),
+            _row(f"{said}: check all its boards ({peer.method})", None, peer.check_all, lambda: peer.read(path)),
+        ]
