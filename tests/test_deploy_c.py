@@ -82,6 +82,8 @@ class TestFolder:
         assert done.sha256 in readme
         assert "it is not\nthe tensor arena of TensorFlow Lite Micro" in readme
         assert "NOTICE.txt" in readme
+        assert "arm_nn_vec_mat_mult_t_s8.c` with `-funroll-loops`" in readme
+        assert "-funroll-loops" not in (exports["portable"].folder / "README.md").read_text()
         assert "6 operators, arena" in str(done)
 
     def test_no_placeholder_is_left(self, exports):

@@ -1,6 +1,7 @@
-"""MLPerf Tiny's files on the virtual board: sizes, arena, stack and instructions beside TFLM's own, built and counted.
+"""Networks on the virtual board: sizes, arena, stack and instructions beside TFLM's own, built and counted.
 
-The models lie beside the checkout (../shared/models) and do not ship; without them a small network stands in.
+The course's network, the zoo's four of MLPerf Tiny (untrained), and MLPerf Tiny's own files, which lie beside the
+checkout (../shared/models) and do not ship; without them a small network stands in. On Cortex-M4 each runs in QEMU too.
 """
 
 from __future__ import annotations
@@ -8,17 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.bench.bench_zoo import convert_untrained
+from tests.bench.board_counts import course
 from tests.models import small_cnn
 from tinykit.errors import MissingPackageError
 from tinykit.graph import ModelGraph, read
 from tinykit.latency.tables import read_table
-from tinykit.virtual_board import run, sample_inputs
+from tinykit.virtual_board import BoardRun, run, sample_inputs
 
 TITLE = "The exported program on the virtual board, 10 inputs, beside TFLM (CMSIS-NN, -O3) built and counted under QEMU"
 FILES = {
     "kws": "mlperf_kws01_dscnn_int8", "ic": "mlperf_ic01_resnet8_int8",
     "vww": "mlperf_vww01_mbv1_int8", "ad": "mlperf_ad01_int8",
 }  # fmt: skip
+ZOO = ("ds-cnn", "resnet8", "mobilenet-v1-025", "fc-autoencoder")
 BOARDS = ("raspberry-pi-pico", "nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "stm32n6570-dk")
 TFLM_ARENA = {
     "cortex-m55": {"kws": 27300, "ic": 54996, "vww": 100756, "ad": 5172},
@@ -35,21 +39,28 @@ def models() -> dict[str, ModelGraph]:
     return graphs or {"small": read(small_cnn())}
 
 
+def everything() -> dict[str, ModelGraph]:
+    """All networks of the table."""
+    zoo = {f"zoo {name}": convert_untrained(name) for name in ZOO}
+    return {"watch-cnn": course()[0], **zoo, **models()}
+
+
 def table() -> list[dict[str, Any]]:
     """One row per model, board and kernels; TFLM's columns are empty where nothing was counted."""
     rows = []
-    for name, graph in models().items():
+    for name, graph in everything().items():
         inputs = sample_inputs(graph, 10)
         for board in BOARDS:
             for kernels in ("cmsis-nn", "portable"):
                 try:
-                    rows.append(_row(name, graph, run(graph, board, inputs, kernels)))
+                    found = run(graph, board, inputs, kernels)
+                    rows.append(_row(name, graph, found) | _in_qemu(graph, found, inputs))
                 except MissingPackageError as error:
                     rows.append({"model": name, "board": board, "kernels": kernels, "not available": str(error)})
     return rows
 
 
-def _row(name: str, graph: ModelGraph, found: Any) -> dict[str, Any]:
+def _row(name: str, graph: ModelGraph, found: BoardRun) -> dict[str, Any]:
     beside = found.kernels == "cmsis-nn"
     counted = _counted(name, found.core) if beside and found.core != "cortex-m55" else None
     arenas = TFLM_ARENA.get(found.core, TFLM_ARENA[""]) if beside else {}
@@ -64,6 +75,15 @@ def _row(name: str, graph: ModelGraph, found: Any) -> dict[str, Any]:
         "instructions": found.instructions, "TFLM instructions": counted,
         "difference %": round(100 * (found.instructions / counted - 1), 2) if counted and found.instructions else None,
     }  # fmt: skip
+
+
+def _in_qemu(graph: ModelGraph, found: BoardRun, inputs: Any) -> dict[str, Any]:
+    """On Cortex-M4, whether the other emulator gives the same bytes and the same counts."""
+    if found.core != "cortex-m4":
+        return {}
+    other = run(graph, found.board, inputs, found.kernels, engine="qemu")
+    agreed = other.equal and other.instructions == found.instructions and other.operators == found.operators
+    return {"QEMU agrees": agreed}
 
 
 def _counted(name: str, core: str) -> int | None:

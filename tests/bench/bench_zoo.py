@@ -28,7 +28,7 @@ _SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"
 
 def table() -> list[dict[str, Any]]:
     """One row a network of the zoo, and one for each published file at hand."""
-    rows = [_row(network.name, _convert(network.name), network.macs) for network in networks()]
+    rows = [_row(network.name, convert_untrained(network.name), network.macs) for network in networks()]
     for name, linked in LINKED.items():
         path = _SHARED / f"{name}.tflite"
         if path.exists():
@@ -39,7 +39,7 @@ def table() -> list[dict[str, Any]]:
     return rows
 
 
-def _convert(name: str) -> ModelGraph:
+def convert_untrained(name: str) -> ModelGraph:
     """An untrained network as int8; BatchNormalization sees data first, or activations fade to scales of nothing."""
     model = build(name)
     samples = np.random.default_rng(0).normal(0, 1, (100, *model.input_shape[1:])).astype(np.float32)

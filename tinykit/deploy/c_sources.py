@@ -36,6 +36,7 @@ def write_self_test(
         "folders": "\n".join(f"    {_join('src', folder)}" for folder in export.include_folders),
         "definitions": " ".join(export.defines),
         "definitions_text": ", ".join(f"`{define}`" for define in export.defines) or "none",
+        "options_text": _options(export),
         **readme,
     }
     files = {path: Template(text.lstrip("\n")).substitute(values) for path, text in _TEMPLATES.items()}
@@ -44,6 +45,18 @@ def write_self_test(
 
 def _join(folder: str, path: str) -> str:
     return folder if path == "." else f"{folder}/{path}"
+
+
+def _options(export: CExport) -> str:
+    """What GCC is told of single files so that they execute what TensorFlow Lite Micro's kernels execute."""
+    told = ((source, export.gcc_flags(source, "cortex-m4")) for source in export.sources)
+    lines = [f"`src/{source}` with `{' '.join(flags)}`" for source, flags in told if flags]
+    if not lines:
+        return ""
+    return (
+        "\nWith GCC, for cores with the DSP extension, TensorFlow Lite Micro builds "
+        f"{', '.join(lines)}: the same results, and its instruction counts.\n"
+    )
 
 
 def _rows(table: NDArray[np.uint8]) -> str:
@@ -236,7 +249,7 @@ $folders
 ```
 
 Definitions: $definitions_text.
-
+$options_text
 Or `add_subdirectory` this folder with CMake and link `tinykit_$name`. Build with `-O2` or `-O3`.
 
 ## Operators

@@ -1,0 +1,39 @@
+"""How long the course's network takes on the virtual board: from an empty cache, and again. One run of ten inputs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from typing import Any
+
+from tests.bench.board_counts import course
+from tinykit.virtual_board import run
+from tinykit.virtual_board.compilers import GCC
+
+TITLE = "watch-cnn on nucleo-l4r5zi, ten inputs [s]: from an empty cache (under 15 s), and again (under 2 s)"
+
+
+def table() -> list[dict[str, Any]]:
+    """One row a compiler and kernel set."""
+    compilers = ("zig", "gcc") if shutil.which(GCC) else ("zig",)
+    return [_row(compiler, kernels) for compiler in compilers for kernels in ("cmsis-nn", "portable")]
+
+
+def _row(compiler: str, kernels: str) -> dict[str, Any]:
+    graph, inputs = course()
+    kept = os.environ.get("TINYKIT_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TINYKIT_CACHE"] = folder
+        try:
+            spent, equal = [], True
+            for _ in range(2):
+                start = time.perf_counter()
+                equal = run(graph, "nucleo-l4r5zi", inputs, kernels, compiler=compiler).equal and equal
+                spent.append(time.perf_counter() - start)
+        finally:
+            os.environ.pop("TINYKIT_CACHE")
+            if kept is not None:
+                os.environ["TINYKIT_CACHE"] = kept
+    return {"compiler": compiler, "kernels": kernels, "first s": spent[0], "again s": spent[1], "equal": equal}

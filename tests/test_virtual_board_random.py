@@ -1,0 +1,34 @@
+"""Random small networks, odd in shape, stride, padding and scale, on the cores' own instructions: equal to TFLM."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.codegen_graphs import random_model
+from tinykit.graph import read
+from tinykit.virtual_board import run, sample_inputs
+
+BOARDS = ("raspberry-pi-pico", "nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q")
+EXAMPLES = int(os.environ.get("TINYKIT_RANDOM_GRAPHS", "6"))
+"""How many; the host's compiler runs hundreds of the same graphs in test_codegen."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.mark.parametrize("kernels", ["cmsis-nn", "portable"])
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(1000, 2**31 - 1), board=st.sampled_from(BOARDS))
+def test_a_random_network_is_equal_on_the_board(kernels, seed, board):
+    graph = read(random_model(seed))
+    found = run(graph, board, sample_inputs(graph, 2, seed=seed % 97), kernels, compiler="zig")
+    assert found.fault is None
+    assert found.equal
