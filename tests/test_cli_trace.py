@@ -32,6 +32,19 @@ def test_the_comparison_is_told(files, capsys):
     assert "as budgeted" in said
 
 
+def test_the_trace_sharpens_the_budget(files, capsys):
+    given = ("--run-current", "0.0096")
+    wide = [option for option in ask(files, "--json", "--battery", "cr2032") if option not in given]
+    assert main(wide) == 0
+    document = json.loads(capsys.readouterr().out)
+    before, after = document["energy_per_inference_j"], document["sharpened"]["energy_per_inference_j"]
+    assert (after["high"] - after["low"]) / after["value"] < (before["high"] - before["low"]) / before["value"]
+    assert after["value"] == pytest.approx(9.6e-3 * document["supply_v"] * 0.03, rel=1e-2)
+    assert "run.csv" in after["source"]
+    assert main([option for option in wide if option != "--json"]) == 0
+    assert "from this trace" in capsys.readouterr().out
+
+
 def test_the_document_keeps_its_keys_and_gains_two(files, capsys):
     assert main(ask(files, "--json")) == 0
     document = json.loads(capsys.readouterr().out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 
 from tinykit.boards import board
 from tinykit.energy import predict_energy
-from tinykit.errors import DataError, ParameterError
+from tinykit.errors import DataError, ParameterError, UnknownFactError
 from tinykit.power import budget_power
-from tinykit.trace import calibrate_board, compare_trace, find_layout, read_trace
+from tinykit.trace import calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
 
 U575 = board("nucleo-u575zi-q")
 HEADERS = {
@@ -123,6 +124,27 @@ def test_one_measured_point_sharpens_the_board(tmp_path):
     assert learned.stop_current.value == pytest.approx(1e-5, rel=1e-2)
     with pytest.raises(ParameterError, match="supply"):
         calibrate_board(U575, trace, supply_v=-1.0)
+
+
+def test_a_rehearsed_trace_reads_back_as_the_budget_it_was_made_of(tmp_path):
+    budget = budget_power(U575, 0.03, period_s=0.5, run_current_a=9.6e-3, sleep_current_a=1e-5)
+    trace = read_trace(rehearse_trace(budget, tmp_path / "made.csv", periods=10))
+    assert (trace.kind, trace.samples) == ("plain", 5000)
+    assert trace.average_a == pytest.approx(budget.average_current_a.value, rel=1e-2)
+    assert {row.verdict for row in compare_trace(trace, budget)} == {"as budgeted"}
+    again = rehearse_trace(budget, tmp_path / "again.csv", periods=10)
+    assert again.read_bytes() == (tmp_path / "made.csv").read_bytes()
+
+
+def test_nothing_unknown_or_endless_is_rehearsed(tmp_path):
+    dark = budget_power(replace(U575, run_points=(), ml_power=()), 0.03)
+    with pytest.raises(UnknownFactError, match="nothing to rehearse"):
+        rehearse_trace(dark, tmp_path / "none.csv")
+    budget = budget_power(U575, 0.03, run_current_a=9.6e-3)
+    with pytest.raises(ParameterError, match="step"):
+        rehearse_trace(budget, tmp_path / "none.csv", step_s=-1.0)
+    with pytest.raises(ParameterError, match="give 1 up to"):
+        rehearse_trace(budget, tmp_path / "none.csv", periods=0)
 
 
 def test_units_may_be_given_where_the_header_has_none(tmp_path):

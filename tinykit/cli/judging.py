@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from tinykit.boards import Board, board, boards, read_board
 from tinykit.cli.documents import describe_model
 from tinykit.cli.models import Options, open_model
@@ -23,7 +26,7 @@ from tinykit.latency import default_runtime, predict_latency
 from tinykit.power import PowerBudget, budget_power
 from tinykit.quantity import Estimate, format_quantity
 from tinykit.thermal import ThermalReport, check_heat
-from tinykit.trace import Comparison, compare_trace, read_trace
+from tinykit.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
 
 _YOUR_FIGURE = "given on the command line"
 _DAY_S = 86_400
@@ -60,28 +63,61 @@ def budget(options: Options) -> int:
     target = one_board(options)
     graph = open_model(options.model, options.representative)
     latency = _latency(graph, target, options)
-    plan = budget_power(
+    plan = _plan(target, latency, options, run_current_a=options.run_current)
+    heat = check_heat(target, plan)
+    memory = check_fit(graph, target, runtime=options.runtime, clock_hz=options.clock)
+    measured = _measure(latency, plan, options) if options.trace else None
+    if options.json:
+        verdict = {"fit_verdict": memory.verdict, "latency_s": latency.to_json()}
+        say_json({**verdict, **plan.to_json(), **heat.to_json(), **(measured.to_json() if measured else {})})
+        return _status(memory, heat)
+    _say_budget(latency, plan, heat, memory)
+    if measured:
+        _say_measured(measured)
+    return _status(memory, heat)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A trace beside the budget, and the budget with its currents; None where it has one plateau only."""
+
+    trace: Trace
+    rows: tuple[Comparison, ...]
+    sharper: PowerBudget | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What `budget --trace --json` adds to the document."""
+        found = {"trace": self.trace.to_json(), "comparison": [row.to_json() for row in self.rows]}
+        return {**found, "sharpened": self.sharper.to_json()} if self.sharper else found
+
+
+def _plan(target: Board, latency: Estimate, options: Options, run_current_a: float | None = None) -> PowerBudget:
+    return budget_power(
         target,
         latency,
         battery=options.battery,
         period_s=options.period,
         ambient_c=options.ambient,
         clock_hz=options.clock,
-        run_current_a=options.run_current,
+        run_current_a=run_current_a,
     )
-    heat = check_heat(target, plan)
-    memory = check_fit(graph, target, runtime=options.runtime, clock_hz=options.clock)
-    trace = read_trace(options.trace) if options.trace else None
-    rows = compare_trace(trace, plan) if trace else ()
-    if options.json:
-        measured = {"trace": trace.to_json(), "comparison": [row.to_json() for row in rows]} if trace else {}
-        verdict = {"fit_verdict": memory.verdict, "latency_s": latency.to_json()}
-        say_json({**verdict, **plan.to_json(), **heat.to_json(), **measured})
-        return _status(memory, heat)
-    _say_budget(latency, plan, heat, memory)
-    if rows:
-        say_table(("measured", "budget", "trace", "verdict"), [_compared(row) for row in rows])
-    return _status(memory, heat)
+
+
+def _measure(latency: Estimate, plan: PowerBudget, options: Options) -> _Measured:
+    trace = read_trace(options.trace)
+    sharper = None
+    if trace.threshold_a is not None and plan.supply_v is not None:
+        learned = calibrate_board(plan.board, trace, supply_v=plan.supply_v, clock_hz=options.clock)
+        sharper = _plan(learned, latency, options)
+    return _Measured(trace, compare_trace(trace, plan), sharper)
+
+
+def _say_measured(measured: _Measured) -> None:
+    say_table(("measured", "budget", "trace", "verdict"), [_compared(row) for row in measured.rows])
+    if measured.sharper:
+        energy, life = measured.sharper.energy_per_inference_j, measured.sharper.battery_life_s
+        say("", "With the board's current awake and asleep from this trace:")
+        say_table(("figure", "estimate"), [("energy per inference", show(energy)), ("battery life", show(life))])
 
 
 def _status(memory: FitReport, heat: ThermalReport) -> int:

@@ -82,7 +82,7 @@ def look_ahead(
     ambient_c: float = 25.0,
     **setting: object,
 ) -> Outlook:
-    """Fit, power budget and heat of a model that runs once a period on a board.
+    """Fit, power budget and heat of a model that runs once a period on a board; one energy, at the battery's voltage.
 
     Parameters
     ----------
@@ -100,6 +100,7 @@ def look_ahead(
     budget = budget_power(
         fit.board, fit.latency_s, battery=battery, period_s=period_s, ambient_c=ambient_c, clock_hz=fit.clock_hz
     )
+    fit = replace(fit, energy_per_inference_j=budget.energy_per_inference_j)
     return Outlook(fit, budget, check_heat(fit.board, budget))
 
 

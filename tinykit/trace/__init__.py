@@ -6,6 +6,7 @@ from tinykit.trace.compare import Comparison, calibrate_board, compare_trace
 from tinykit.trace.layout import FORMATS, Layout
 from tinykit.trace.plateaus import Trace, read_trace
 from tinykit.trace.reading import find_layout, read_chunks
+from tinykit.trace.rehearsing import rehearse_trace
 
 __all__ = [
     "FORMATS",
@@ -17,4 +18,5 @@ __all__ = [
     "find_layout",
     "read_chunks",
     "read_trace",
+    "rehearse_trace",
 ]
