@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tinykit.boards import Board, board, boards, read_board
@@ -108,7 +109,9 @@ def _measure(latency: Estimate, plan: PowerBudget, options: Options) -> _Measure
     sharper = None
     if trace.threshold_a is not None and plan.supply_v is not None:
         learned = calibrate_board(plan.board, trace, supply_v=plan.supply_v, clock_hz=options.clock)
-        sharper = _plan(learned, latency, options)
+        seen = trace.burst_s if options.latency is None else None
+        source = f"user's trace {Path(trace.path).name}, mean of {trace.bursts} bursts"
+        sharper = _plan(learned, Estimate.exact(seen, "s", "measured", source) if seen else latency, options)
     return _Measured(trace, compare_trace(trace, plan), sharper)
 
 
@@ -116,7 +119,7 @@ def _say_measured(measured: _Measured) -> None:
     say_table(("measured", "budget", "trace", "verdict"), [_compared(row) for row in measured.rows])
     if measured.sharper:
         energy, life = measured.sharper.energy_per_inference_j, measured.sharper.battery_life_s
-        say("", "With the board's current awake and asleep from this trace:")
+        say("", "With currents and time awake from this trace:")
         say_table(("figure", "estimate"), [("energy per inference", show(energy)), ("battery life", show(life))])
 
 

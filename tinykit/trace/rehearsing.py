@@ -22,7 +22,7 @@ def rehearse_trace(
     Parameters
     ----------
     budget : whose values are taken, not their intervals; a gated state comes in every period at its mean length.
-    path : of the CSV. periods : to record. step_s : between samples [s]; a state shorter than it may be missed.
+    path : of the CSV; its folder is made. periods : to record. step_s : between samples [s]; a state shorter than it may be missed.
     seed : of the noise.
 
     Raises
@@ -41,6 +41,7 @@ def rehearse_trace(
     ideal = np.array([current.value for current in currents if current is not None])[places]
     noisy = ideal * np.random.default_rng(seed).normal(1.0, _NOISE, times.size)
     target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
     columns = np.column_stack([times, noisy])
     np.savetxt(target, columns, fmt="%.9g", delimiter=",", header="time (s),current (A)", comments="")
     return target
