@@ -152,6 +152,9 @@ def test_verdicts(h743):
     assert (away.verdict, away.t_junction_c) == ("too hot", None)
     assert "runaway" in away.reasons[0]
     assert any("above the rated 85" in reason for reason in check_heat(h743, 0.1, ambient_c=100.0).reasons)
+    boxed = check_heat(h743, 0.1, ambient_c=80.0, enclosure_area_m2=88e-4, sun_w=1.0)
+    assert any("air in the box of 92.5 °C is above the rated 85" in reason for reason in boxed.reasons)
+    assert not any("rated" in reason for reason in check_heat(h743, 0.1, ambient_c=80.0).reasons)
 
 
 def test_a_burst_longer_than_the_package_counts_as_continuous(h743):

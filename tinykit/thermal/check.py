@@ -218,7 +218,9 @@ def _against_rating(report: ThermalReport) -> tuple[str, str]:
 
 
 def _above_rating(report: ThermalReport) -> tuple[str, ...]:
-    rated = report.rated_ambient_c
-    if rated is None or report.ambient_c <= rated or report.junction_max_c is None:
+    rated, rise = report.rated_ambient_c, report.enclosure_rise_k
+    air = report.ambient_c + (rise.value if rise else 0.0)
+    if rated is None or air <= rated or report.junction_max_c is None:
         return ()
-    return (f"ambient {report.ambient_c:g} °C is above the rated {rated:g} °C: the data sheet's figures may not hold",)
+    where = "air in the box" if rise else "ambient"
+    return (f"{where} of {air:.3g} °C is above the rated {rated:g} °C: the data sheet's figures may not hold",)
