@@ -77,17 +77,15 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     latency, slowdown, slow = _latency(graph, board, setting, ram)
     energy, dear = attempt(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
-    further = _further_reasons(graph, board, setting, (*ram, *code))
     unknown = tuple(f"{what} unknown: {why}" for what, why in (("latency", slow), ("energy", dear)) if why)
+    reasons += (*_further_reasons(graph, board, setting, (*ram, *code)), *unknown)
     return FitReport(
         graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
         verdict=DOES_NOT_FIT if refusal else verdict,
-        arena_bytes=arena.used if arena else None,
-        flash_bytes=flash,
-        latency_s=latency,
+        arena_bytes=arena.used if arena else None, flash_bytes=flash, latency_s=latency,
         energy_per_inference_j=energy,
         regions=(*ram, *code),
-        reasons=(*((refusal,) if refusal else ()), *reasons, *further, *unknown),
+        reasons=(refusal, *reasons) if refusal else reasons,
         advice=advise(graph, arena, (*ram, *code), runtime),
     )  # fmt: skip
 
