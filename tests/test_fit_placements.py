@@ -14,7 +14,8 @@ from tinykit.arena import predict_arena
 from tinykit.boards import boards
 from tinykit.cli import main
 from tinykit.fit import Reserve, check_fit, list_placements
-from tinykit.fit.timing import bank_delay, data_cache_bytes, fetch_delay, outside_factor
+from tinykit.fit.setting import Setting
+from tinykit.fit.timing import bank_delay, data_cache_bytes, fetch_delay, move_outside, outside_factor
 from tinykit.fit.verdict import RegionUse
 from tinykit.graph import read
 from tinykit.latency import predict_latency
@@ -161,10 +162,14 @@ class TestCost:
         assert any("the data cache holds this head whole" in note for note in small.notes)
 
     def test_the_factor_leaves_out_what_both_are_unsure_of(self):
-        case = {"core": "cortex-m7", "clock_hz": 400e6}
-        inside, outside = predict_latency(CNN, **case), predict_latency(CNN, **case, arena_region="psram")
-        factor = outside_factor(inside, outside)
+        board = m7(ram("SRAM", 64 * KIB), ram("PSRAM", 64 * KIB, "psram"), ROOM)
+        outside = predict_latency(CNN, core="cortex-m7", clock_hz=400e6, board=board, arena_region="PSRAM")
+        factor = outside_factor(CNN, board, Setting(), "psram")
         assert factor.high / factor.value < outside.high / outside.value
+        inside = predict_latency(CNN, core="cortex-m7", clock_hz=400e6, board=board)
+        moved = move_outside(inside, factor)
+        assert moved.value == pytest.approx(outside.value)
+        assert math.log(moved.high / moved.value) == pytest.approx(math.log(outside.high / outside.value), rel=0.15)
 
     def test_cache_lines_by_hand(self):
         """One 1 × 1 convolution reads 8 × 8 × 4 and writes 8 × 8 × 8 bytes: 24 lines of 32, at 10 … 20 … 40 cycles."""

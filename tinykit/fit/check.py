@@ -16,7 +16,7 @@ from tinykit.fit.advise import advise
 from tinykit.fit.judge import judge
 from tinykit.fit.placing import Layout, place_in_flash, place_in_ram
 from tinykit.fit.setting import NPU_RUNTIME, Setting
-from tinykit.fit.timing import attempt, outside_factor, predict_time
+from tinykit.fit.timing import attempt, move_outside, outside_factor, predict_time
 from tinykit.fit.verdict import DOES_NOT_FIT, FitReport, RegionUse
 from tinykit.flash import predict_flash, predict_runtime_ram
 from tinykit.graph import ModelGraph
@@ -97,8 +97,8 @@ def _latency(
     inside, why = predict_time(graph, board, setting)
     if inside is None or not ram or ram[0].kind not in EXTERNAL_RAM_KINDS:
         return inside, None, why
-    outside, why = predict_time(graph, board, setting, memory=ram[0].kind)
-    return outside, outside_factor(inside, outside) if outside else None, why
+    factor = outside_factor(graph, board, setting, ram[0].kind)
+    return move_outside(inside, factor), factor, why
 
 
 def _further_reasons(graph: ModelGraph, board: Board, setting: Setting, uses: Layout) -> tuple[str, ...]:

@@ -11,7 +11,15 @@ from tinykit.boards import EXTERNAL_RAM_KINDS, Board, find_board
 from tinykit.fit.judge import judge
 from tinykit.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
 from tinykit.fit.setting import NPU_RUNTIME, Setting
-from tinykit.fit.timing import attempt, bank_delay, data_cache_bytes, fetch_delay, outside_factor, predict_time
+from tinykit.fit.timing import (
+    attempt,
+    bank_delay,
+    data_cache_bytes,
+    fetch_delay,
+    move_outside,
+    outside_factor,
+    predict_time,
+)
 from tinykit.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, DOES_NOT_FIT, FITS, RegionUse
 from tinykit.flash import FlashEstimate, predict_flash
 from tinykit.graph import ModelGraph
@@ -167,11 +175,10 @@ class _Lister:
         if inside is None or clock_hz is None:
             return None, None, (f"latency unknown: {why}",)
         base, factor, notes = inside, Estimate.exact(1.0, "1", inside.basis, "", inside.runtime), []
-        outside, _ = predict_time(self.graph, self.board, self.setting, memory=head.kind)
-        if head.kind in EXTERNAL_RAM_KINDS and outside is not None:
+        if head.kind in EXTERNAL_RAM_KINDS:
             kept = self.arena.head_bytes <= (data_cache_bytes(self.board) or 0)
-            factor = outside_factor(inside, outside, kept=kept)
-            base = propagate(lambda t, f: t * f, inside, factor, unit="s", source=inside.source)
+            factor = outside_factor(self.graph, self.board, self.setting, head.kind, kept=kept)
+            base = move_outside(inside, factor)
             notes.append(f"arena: {factor.source}")
         delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]
         delays += [fetch_delay(self.graph, self.board)] if len(code) > 1 else []

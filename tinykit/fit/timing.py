@@ -11,16 +11,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from tinykit.boards import EXTERNAL_RAM_KINDS, Board
+from tinykit.boards import Board
 from tinykit.errors import UnknownFactError, UnknownRuntimeError
 from tinykit.fit.setting import Setting
 from tinykit.fit.verdict import RegionUse
 from tinykit.graph import ModelGraph, Operator
 from tinykit.latency import default_runtime
 from tinykit.packing import predict_packed_latency
-from tinykit.quantity import Estimate
+from tinykit.quantity import Estimate, propagate
 
 _LINE_BYTES = 32
 _TCM_CYCLES = (10.0, 20.0, 40.0)
@@ -43,45 +43,53 @@ def attempt(compute: Callable[[], _T]) -> tuple[_T | None, str]:
         return None, str(error).partition("\n")[0]
 
 
-def predict_time(
-    graph: ModelGraph, board: Board, setting: Setting, *, memory: str | None = None
-) -> tuple[Estimate | None, str]:
-    """Latency [s] with the arena in on-chip RAM, or in the external kind of memory named; None with the reason."""
+def predict_time(graph: ModelGraph, board: Board, setting: Setting) -> tuple[Estimate | None, str]:
+    """Latency [s] with the arena in on-chip RAM; None with the reason."""
     clock_hz = setting.clock_hz or board.clock_hz
     if clock_hz is None:
         return None, f"the clock of {board.id} is not on record"
-    return attempt(
-        lambda: predict_packed_latency(
-            graph,
-            core=board.core,
-            clock_hz=clock_hz,
-            runtime=setting.runtime or default_runtime(board.core),
-            runtime_version=setting.runtime_version,
-            board=board,
-            build=setting.build,
-            arena_region=memory if memory in EXTERNAL_RAM_KINDS else None,
-        )
-    )
+    return attempt(lambda: predict_packed_latency(graph, **_case_of(board, setting, clock_hz), board=board))
 
 
-def outside_factor(inside: Estimate, outside: Estimate, *, kept: bool = False) -> Estimate:
+def _case_of(board: Board, setting: Setting, clock_hz: float) -> dict[str, Any]:
+    return {
+        "core": board.core,
+        "clock_hz": clock_hz,
+        "runtime": setting.runtime or default_runtime(board.core),
+        "runtime_version": setting.runtime_version,
+        "build": setting.build,
+    }
+
+
+def outside_factor(
+    graph: ModelGraph, board: Board, setting: Setting, memory: str, *, kept: bool = False
+) -> Estimate:
     """Time with the arena in external RAM over that in on-chip RAM; what both are unsure of is left out.
+
+    Both are asked for without the board: where it was measured, it was so with one of them alone.
 
     Parameters
     ----------
-    inside, outside : latencies of `predict_time`.
+    graph, board, setting : a case whose latency is known. memory : "sdram" or "psram".
     kept : the data cache holds the whole head: between no cost at all and that of the network measured, whose head was
         several times as large as the cache.
     """
+    case = _case_of(board, setting, setting.clock_hz or board.clock_hz or 1.0)
+    inside, outside = (predict_packed_latency(graph, **case, arena_region=region) for region in (None, memory))
     factor = outside.value / inside.value
-    widths = (math.log(one.high / one.value) for one in (outside, inside))
-    doubt = math.exp(math.sqrt(max(0.0, next(widths) ** 2 - next(widths) ** 2)))
+    widths = [math.log(one.high / one.value) for one in (outside, inside)]
+    doubt = math.exp(math.sqrt(max(0.0, widths[0] ** 2 - widths[1] ** 2)))
     value, low = (math.sqrt(factor), 1.0) if kept else (factor, factor / doubt)
     return Estimate(
         value, low, factor * doubt, "1", "modelled", outside.runtime,
         "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM (SamsiGg/1.-Studienarbeit---"
         "KI-auf-ESP32)" + ("; the data cache holds this head whole" if kept else ""),
     )  # fmt: skip
+
+
+def move_outside(inside: Estimate, factor: Estimate) -> Estimate:
+    """Latency [s] with the arena in external RAM, from that in on-chip RAM."""
+    return propagate(lambda t, f: t * f, inside, factor, unit="s", source=f"{inside.source}; arena: {factor.source}")
 
 
 def bank_delay(graph: ModelGraph, board: Board, use: RegionUse, clock_hz: float) -> Estimate:
