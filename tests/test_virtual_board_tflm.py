@@ -106,11 +106,12 @@ def test_what_zig_makes_is_corrected_too():
 
 
 def test_kinds_are_told_apart():
-    net = Net((1, 8, 8, 3)).conv(4).conv(4).conv(4, kernel=(1, 1)).depthwise().pool("MAX").flatten().dense()
+    net = Net((1, 8, 8, 3)).conv(4).conv(4).conv(4, kernel=(1, 1)).depthwise().pool("MAX").flatten()
+    net.dense().dense(per_channel=False)
     graph = read(net.to_bytes())
     assert [kind_of(one, graph) for one in graph.operators] == [
         "few channels convolution", "KxK convolution", "1x1 convolution", "depthwise", "max_pool_2d", "reshape",
-        "fully connected",
+        "fully connected, a scale for each unit", "fully connected",
     ]  # fmt: skip
 
 
