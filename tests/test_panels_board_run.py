@@ -28,6 +28,15 @@ def done(graph):
     return run(graph, "nucleo-wl55jc", sample_inputs(graph, 1), compiler="zig")
 
 
+def test_more_memory_than_enough_runs_nothing(graph, monkeypatch):
+    panel = BoardRunPanel(graph, compiler="zig", ram_kib=20)
+    enough = panel.result
+    monkeypatch.setattr(board_run, "run", None)
+    panel.ram_kib.value = 33
+    assert panel.result is enough
+    assert enough.fault is None
+
+
 def test_less_memory_ends_in_a_fault_and_more_brings_the_run_back(graph):
     panel = BoardRunPanel(graph, compiler="zig")
     line, picture = repr(panel), bytes(panel.picture.value)

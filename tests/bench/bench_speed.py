@@ -1,14 +1,16 @@
 """How long answers take: a graph read, all boards checked, a compilation for an NPU, and one move of every panel.
 
 The wall clock of a shared machine says as much of its neighbours as of the kit, so the time of the processor stands
-beside it; it misses only what a child process does. Each repetition asks about bytes not seen before, and each move
-goes to a value not shown before.
+beside it, which misses only what a child process does; and because neighbours slow a processor down as well, that time
+is divided by how much slower than its best a yardstick ran just before. Each repetition asks about bytes not seen
+before, and each move goes to a value not shown before.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
+import math
 import os
 import statistics
 import tempfile
@@ -32,6 +34,7 @@ from tinykit.runtime import Answers
 
 TITLE = "Speed: medians in milliseconds"
 _REPEATS = 15
+_best = [math.inf]
 _CONTROLS = {"ArenaPanel": "block", "SubjectPanel": "part", "BoardRunPanel": "ram_kib"}
 """Which control to move where the first slider is not the one, or there is none."""
 
@@ -41,6 +44,7 @@ def table() -> list[dict[str, object]]:
     model = REFERENCE_NETWORKS["vww"]().to_bytes()
     fresh = (model + bytes(count) for count in itertools.count())
     size = f"{len(model):,} bytes"
+    _best[0] = min(_yardstick() for _ in range(200))
     graphs = _graphs_of(fresh)
     with_engine = functools.partial(check_fit_all, use_engine=True)
     rows = [
@@ -66,21 +70,33 @@ def _row(
     answer: str, limit_ms: float | None, ask: Callable[[Any], object], make: Callable[[], Any]
 ) -> dict[str, object]:
     """Time `ask` on what `make` gives, which is not timed; the first answer, which starts children, is left out."""
-    walls, own = [], []
+    walls, own, slow = [], [], []
     for _ in range(_REPEATS + 1):
         thing = make()
+        slow.append(min(_yardstick() for _ in range(3)))
         wall, processor = time.perf_counter(), time.process_time()
         ask(thing)
-        walls.append(time.perf_counter() - wall)
         own.append(time.process_time() - processor)
+        walls.append(time.perf_counter() - wall)
+    _best[0] = min(_best[0], *slow)
+    alone = [spent * _best[0] / pace for spent, pace in zip(own, slow, strict=True)]
     return {
         "answer": answer,
         "limit": limit_ms,
         "median": round(1e3 * statistics.median(walls[1:]), 1),
         "least": round(1e3 * min(walls[1:]), 1),
         "processor: median": round(1e3 * statistics.median(own[1:]), 1),
+        "undisturbed": round(1e3 * statistics.median(alone[1:]), 1),
         "first": round(1e3 * walls[0], 1),
     }
+
+
+def _yardstick() -> float:
+    """Seconds of the processor for a fixed piece of Python, about 2 ms."""
+    start, total = time.process_time(), 0
+    for number in range(50_000):
+        total += number
+    return time.process_time() - start
 
 
 def _time_panel(name: str) -> dict[str, object]:

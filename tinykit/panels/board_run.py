@@ -66,10 +66,11 @@ class BoardRunPanel(Panel[BoardRun]):
             self.ram_kib.max = _largest_kib(self.board.value)
 
     def compute(self) -> BoardRun:
-        """The run for the controls, from memory where it was done before."""
+        """The run for the controls, from memory where it was done before: one that ended in less SRAM ends the same."""
         key = (self.board.value, self.kernels.value, self.ram_kib.value)
         if key not in self._runs:
-            self._runs[key] = run(
+            enough = [one for at, one in self._runs.items() if at[:2] == key[:2] and at[2] < key[2] and not one.fault]
+            self._runs[key] = enough[0] if enough else run(
                 self.graph, self.board.value, self.inputs, self.kernels.value, compiler=self.compiler,
                 ram_bytes=round(self.ram_kib.value * _KIB), stack_bytes=_STACK_BYTES,
             )  # fmt: skip
