@@ -9,6 +9,7 @@ import pytest
 
 from tests.models import Net, flip_bits, hybrid, small_cnn
 from tests.packing_models import thin_out, wide_cnn
+from tinykit.arena import predict_arena
 from tinykit.cli import main
 from tinykit.graph import read
 from tinykit.packing import decode, lean, pack
@@ -62,7 +63,7 @@ class TestWhatItWrites:
     def test_a_model_that_decodes_already(self, command):
         status, said, _ = command(decode(LARGE).data)
         assert status == 0
-        assert "no further DECODE: it has DECODE operators already" in said
+        assert "no DECODE: the model has DECODE operators already" in said
 
     def test_json_is_one_document(self, command, tmp_path):
         _, said, err = command(LARGE, "--board", "nucleo-l4r5zi", "--json")
@@ -75,6 +76,18 @@ class TestWhatItWrites:
         assert document["arena_bytes"]["value"] > document["arena_bytes_before"]["value"]
         assert document["decode_latency_s"]["basis"] == "modelled"
         assert document["decode"]["cost"]["device"] == "unverified on device"
+
+    def test_a_limit_of_the_arena(self, command, tmp_path):
+        status, said, _ = command(LARGE, "--board", "nucleo-l4r5zi", "--arena-limit", "4000")
+        assert status == 0
+        assert (tmp_path / "out.tflite").read_bytes() == lean(LARGE).data
+        assert "in an arena of 4,000 bytes" in said
+
+    def test_the_board_sets_the_limit(self, command):
+        """112 KiB of decoded weights are more than the RAM of a micro:bit less the assumed reserve."""
+        model = thin_out(Net((1, 360), seed=1).dense(320).to_bytes(), zeros=0.9)
+        assert "chosen: lean + decode" in command(model, "--board", "nucleo-l4r5zi")[1]
+        assert "no DECODE: no weight tensor shrinks by it in an arena of" in command(model, "--board", "microbit-v2")[1]
 
     def test_inspect_tells_of_decode(self, tmp_path, capsys):
         path = tmp_path / "coded.tflite"
@@ -97,6 +110,20 @@ class TestChoice:
 
     def test_an_unknown_runtime_gets_no_decode(self):
         assert "whether 'onnx' has TFLM's DECODE operator is unknown" in pack(LARGE, runtime="onnx").reason
+
+    def test_the_arena_has_a_limit(self):
+        """Decoded weights lie in the arena: where the largest do not fit beside the activations they stay raw."""
+        model = thin_out(Net((1, 96), seed=2).dense(160).dense(96).dense(64).to_bytes(), zeros=0.9)
+        graph = read(model)
+        free = pack(graph)
+        whole = predict_arena(free.coded.graph).to_start
+        assert [one.raw_bytes for one in free.coded.coded] == [15_360, 15_360, 6_144]
+        tight = pack(graph, arena_limit_bytes=whole - 1)
+        assert [one.raw_bytes for one in tight.coded.coded] == [6_144]
+        assert predict_arena(tight.coded.graph).to_start < whole
+        none = pack(graph, arena_limit_bytes=1000)
+        assert none.coded is None
+        assert none.reason == "no DECODE: no weight tensor shrinks by it in an arena of 1,000 bytes"
 
     def test_dense_weights(self):
         assert pack(small_cnn()).reason == "no DECODE: no weight tensor shrinks by it"

@@ -106,6 +106,7 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     pack = _add_model(actions, "pack", packing.pack, "a smaller file of the same outputs, to the byte")
     pack.add_argument("--out", metavar="FILE", required=True, help="the packed model")
     pack.add_argument("--board", metavar="ID", help="board to choose for (default: a Cortex-M4 with TFLM)")
+    pack.add_argument("--arena-limit", metavar="BYTES", type=int, help="largest arena (default: what the board has)")
     pack.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
     _json(pack)
     plan = _add_model(actions, "plan", making.plan, "write an offline plan of the arena into the model, where it helps")

@@ -10,9 +10,10 @@ from tinykit.boards import Board, find_board
 from tinykit.cli.models import Options, open_model
 from tinykit.cli.text import say, say_json, say_table, show
 from tinykit.errors import UnknownRuntimeError
+from tinykit.fit import Reserve
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime
-from tinykit.packing import PackChoice, Packed
+from tinykit.packing import PackChoice, Packed, refuse_decode
 from tinykit.packing import pack as choose
 from tinykit.quantity import Estimate
 
@@ -24,7 +25,8 @@ def pack(options: Options) -> int:
     graph = open_model(options.model, options.representative)
     board = find_board(options.board) if options.board else None
     core = board.core if board else _DEFAULT_CORE
-    choice = choose(graph, runtime=options.runtime or default_runtime(core))
+    runtime = options.runtime or default_runtime(core)
+    choice = choose(graph, runtime=runtime, core=core, arena_limit_bytes=_limit(options, board, runtime))
     if choice.saves:
         choice.chosen.save(Path(options.out))
     if options.json:
@@ -33,6 +35,16 @@ def pack(options: Options) -> int:
     _tell(choice, core, board)
     say(f"{options.out}: written" if choice.saves else "nothing saved, nothing written")
     return 0
+
+
+def _limit(options: Options, board: Board | None, runtime: str) -> int | None:
+    """Bytes the arena may take: as asked, or the board's largest window less the assumed reserve."""
+    if options.arena_limit is not None:
+        return int(options.arena_limit)
+    windows = board.sram_windows() if board else ()
+    if not windows or refuse_decode(runtime):
+        return None
+    return max(0, windows[0].available_bytes - Reserve().sram_bytes)
 
 
 def _tell(choice: PackChoice, core: str, board: Board | None) -> None:

@@ -25,7 +25,13 @@ _CERTAIN_GAIN_BYTES = 600
 _BYTE_TYPE = schema.TYPE_NAMES.index("uint8")
 
 
-def decode(model: ModelGraph | bytes | str | Path, *, inputs: int = 4, least_gain_bytes: int = 64) -> Packed:
+def decode(
+    model: ModelGraph | bytes | str | Path,
+    *,
+    inputs: int = 4,
+    least_gain_bytes: int = 64,
+    most_decoded_bytes: int | None = None,
+) -> Packed:
     """The lean model with every weight tensor coded that becomes smaller by it, proven equal in TFLM.
 
     Each weight tensor of a convolution, depthwise convolution or fully connected operator is tried as lookup table
@@ -38,6 +44,7 @@ def decode(model: ModelGraph | bytes | str | Path, *, inputs: int = 4, least_gai
     model : a .tflite file, its bytes or its graph; of one subgraph, without DECODE.
     inputs : made-up inputs for the proof. The decoded weights themselves are compared in TFLM too, byte by byte.
     least_gain_bytes : what a tensor has to save in the file to be worth decoding at each inference.
+    most_decoded_bytes : larger tensors stay as they are, as a decoded one lies whole in the arena; None for no limit.
 
     Raises
     ------
@@ -47,7 +54,7 @@ def decode(model: ModelGraph | bytes | str | Path, *, inputs: int = 4, least_gai
     graph = model if isinstance(model, ModelGraph) else read(model)
     _check(graph)
     tree = lean_tree(graph)
-    chosen = _choose(graph, tree, least_gain_bytes)
+    chosen = choose_codings(graph, tree, least_gain_bytes, most_decoded_bytes)
     name = f"{graph.path} (lean + decode)" if chosen else f"{graph.path} (lean)"
     after = read(write_tree(insert_decode(graph, tree, chosen)), name)
     proof = check_equal(graph, after, inputs)
@@ -125,9 +132,14 @@ def _weights_of(graph: ModelGraph, position: int) -> int:
     return operator.inputs[_WEIGHT_POSITION] if operator.name in _DECODED_FOR else -1
 
 
-def _choose(graph: ModelGraph, tree: ModelTree, least_gain_bytes: int) -> dict[int, Coding]:
+def choose_codings(
+    graph: ModelGraph, tree: ModelTree, least_gain_bytes: int, most_decoded_bytes: int | None = None
+) -> dict[int, Coding]:
     """The codings that pay: all, then without each one whose absence costs less than `least_gain_bytes`."""
     chosen = find_codings(graph)
+    if most_decoded_bytes is not None:
+        small = {index for index in chosen if graph.tensors[index].nbytes <= most_decoded_bytes}
+        chosen = {index: coding for index, coding in chosen.items() if index in small}
     contents = [tree.buffers[tensor.buffer] for tensor in tree.main.tensors]
     gains = {index: graph.tensors[index].nbytes - coding.nbytes for index, coding in chosen.items()}
     size = len(write_tree(insert_decode(graph, tree, chosen)))
