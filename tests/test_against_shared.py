@@ -12,6 +12,7 @@ from tests.test_arena import Recorder
 from tinykit.arena import predict_arena
 from tinykit.flash import predict_flash
 from tinykit.graph import read
+from tinykit.packing import decode, lean
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MODELS = sorted(path.name for path in (SHARED / "models").glob("*.tflite"))
@@ -48,6 +49,20 @@ class TestShared:
     def test_head_equals_the_interpreters(self, recorder, name):
         graph = read(SHARED / "models" / name)
         assert predict_arena(graph, runtime="tflm-reference").head_bytes == recorder.head_bytes(graph.data)
+
+    @pytest.mark.parametrize(("name", "bytes_lean", "bytes_coded"), [
+        ("mlperf_kws01_dscnn_int8.tflite", 30_208, None),
+        ("mlperf_ic01_resnet8_int8.tflite", 84_464, None),
+        ("mlperf_vww01_mbv1_int8.tflite", 241_024, 93_872),
+    ])  # fmt: skip
+    def test_packed_with_the_same_outputs(self, name, bytes_lean, bytes_coded):
+        """VWW was published with most of its weights exactly zero, though nobody calls it pruned."""
+        packed = decode(SHARED / "models" / name)
+        assert lean(packed.before, prove=False).flatbuffer_bytes == bytes_lean
+        assert packed.equal
+        assert packed.flatbuffer_bytes == (bytes_coded or bytes_lean)
+        arena = predict_arena(packed.graph, runtime="tflm-reference")
+        assert arena.head_bytes == packed.proof.after.head_bytes
 
     @pytest.mark.parametrize("name", MODELS)
     def test_macs_and_operators_as_counted_elsewhere(self, features, name):

@@ -203,6 +203,7 @@ class TestOnTheDevice:
         known = len(planned.tensors)
         assert packed.graph.offline_offsets[:known] == planned.offline_offsets
         assert set(packed.graph.offline_offsets[known:]) == {-1}
+        assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes
 
     def test_the_resolver_gets_the_operator(self):
         operators = decode(PRUNED).graph.operator_counts()

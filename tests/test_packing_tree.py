@@ -230,6 +230,28 @@ class TestRefusals:
         with pytest.raises(ModelError, match="offline plan refers to buffer 77"):
             rewrite(self.spoil(change))
 
+    def test_buffers_behind_the_flatbuffer_come_back_inside(self):
+        tree = unpack(small_cnn())
+        wanted = contents(tree)
+        tail = b""
+        for buffer in tree.buffers[1:]:
+            content = np.asarray(buffer.data, np.uint8).tobytes()
+            buffer.data, buffer.offset, buffer.size = None, 10**6 + len(tail), len(content)
+            tail += content
+        model = pack(tree)
+        assert len(model) < 10**6
+        moved = rewrite(model + bytes(10**6 - len(model)) + tail)
+        assert contents(unpack(moved)) == wanted
+        assert len(moved) < 20_000
+
+    def test_many_buffers_of_one_large_content_are_refused(self):
+        """Each would be a copy: gigabytes from a file of one megabyte."""
+        tree = unpack(small_cnn())
+        extra = [schema.BufferT(offset=2, size=10**6) for _ in range(4000)]
+        tree.buffers += extra
+        with pytest.raises(ModelError, match="more entries than it can hold"):
+            read_tree(pack(tree) + bytes(10**6))
+
     def test_a_tensor_that_is_not_there(self):
         def change(tree):
             tree.subgraphs[0].operators[0].inputs = [0, 99, 2]

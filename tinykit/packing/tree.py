@@ -104,6 +104,8 @@ def read_tree(data: bytes) -> ModelTree:
 
 def _read_buffer(data: bytes, table: Table) -> bytes:
     start, count = locate_buffer(table)
+    if not table.field(schema.Buffer.DATA):
+        table.buffer.take(count, 1, start)
     return data[start : start + count]
 
 
