@@ -8,7 +8,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MultipleLocator
 
 from tinykit.plots import KitFigure, to_png, to_png_quickly
@@ -103,14 +105,28 @@ def test_the_same_content_gives_the_same_bytes_whatever_was_drawn_before():
 def test_texts_are_rasterised_once(monkeypatch):
     made = []
     rasterise = QuickRenderer._rasterise
-    monkeypatch.setattr(QuickRenderer, "_rasterise", lambda *words: made.append(words[2]) or rasterise(*words))
+
+    def watched(renderer, gc, text, prop, angle):
+        made.append((text, hash(prop), angle))
+        return rasterise(renderer, gc, text, prop, angle)
+
+    monkeypatch.setattr(QuickRenderer, "_rasterise", watched)
     size = (5.03, 2.01)  # of no other figure
     for _ in range(2):
         figure = KitFigure(size)
         draw(figure)
         to_png_quickly(figure)
-    assert "two thirds" in made
+    assert {"two", "thirds", "upright"} <= {word for word, _, _ in made}
     assert len(made) == len(set(made))
+
+
+@pytest.mark.parametrize("text", ["nucleo: duty cycle 10%, ok", "limit 125 °C: 84 K above", " led  by blanks", " ", ""])
+def test_words_take_the_room_of_the_text(text):
+    """Oracle: matplotlib's own measure of the whole text."""
+    prop = FontProperties(size=9)
+    own, quick = RendererAgg(600, 300, 90), QuickRenderer(600, 300, 90)
+    found = quick.get_text_width_height_descent(text, prop, False)
+    assert found == pytest.approx(own.get_text_width_height_descent(text, prop, False), abs=1.0)
 
 
 def test_limits_follow_the_ticks_as_in_matplotlib():

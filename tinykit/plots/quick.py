@@ -1,7 +1,7 @@
 """Pictures for panels: a figure as PNG in a fraction of the time, by remembering how each piece of text looks.
 
 Nearly all of the time of a redraw goes into text: every label is shaped, hinted and rasterised again at its own
-fraction of a pixel. Between two moves of a slider most labels stay the same, so that here a text is rasterised once,
+fraction of a pixel. Between two moves of a slider most words stay the same, so that here a word is rasterised once,
 placed on whole pixels, and remembered.
 """
 
@@ -40,30 +40,53 @@ class QuickRenderer(RendererAgg):
         self._sizes: dict[tuple[Any, ...], Size] = {}
 
     def draw_text(self, gc: Any, x: float, y: float, s: str, *words: Any, **named: Any) -> None:
-        """Put a text at its baseline (x, y) [pixel], on whole pixels; `words` are font, angle, formula, text."""
+        """Put a text at its baseline (x, y) [pixel], each word on whole pixels; `words` are font, angle, formula."""
         prop, angle = words[:2]
         if named.get("ismath", words[2] if len(words) > 2 else False):
             super().draw_text(gc, x, y, s, *words, **named)
             return
-        key = (s, hash(prop), angle, gc.get_antialiased())
-        if key not in self._bitmaps:
-            _make_room(self._bitmaps)
-            self._bitmaps[key] = self._rasterise(gc, s, prop, angle)
-        image, left, below = self._bitmaps[key]
-        if image.size:
-            self._renderer.draw_text_image(image, round(x) + left, round(y) + below, 0, gc)
+        words_of_it = [(s, 0.0)] if angle else self._split(s, prop)
+        for word, along in words_of_it:
+            key = (word, hash(prop), angle, gc.get_antialiased())
+            if key not in self._bitmaps:
+                _make_room(self._bitmaps)
+                self._bitmaps[key] = self._rasterise(gc, word, prop, angle)
+            image, left, below = self._bitmaps[key]
+            if image.size:
+                self._renderer.draw_text_image(image, round(x + along) + left, round(y) + below, 0, gc)
 
     def get_text_width_height_descent(self, s: str, prop: FontProperties, ismath: Any) -> Size:
-        """Size of a text [pixel], remembered."""
-        key = (s, hash(prop), ismath)
+        """Size of a text [pixel], of words measured once."""
+        if ismath or " " not in s:
+            return self._measure(s, prop, ismath)
+        places = self._split(s, prop)
+        sizes = [self._measure(word, prop, False) for word, _ in places]
+        descent = max(size[2] for size in sizes)
+        return places[-1][1] + sizes[-1][0], max(size[1] - size[2] for size in sizes) + descent, descent
+
+    def _measure(self, text: str, prop: FontProperties, ismath: Any) -> Size:
+        key = (text, hash(prop), ismath)
         if key not in self._sizes:
             _make_room(self._sizes)
-            self._sizes[key] = super().get_text_width_height_descent(s, prop, ismath)
+            self._sizes[key] = super().get_text_width_height_descent(text, prop, ismath)
         return self._sizes[key]
+
+    def _split(self, text: str, prop: FontProperties) -> list[tuple[str, float]]:
+        """The words of a text and where each starts [pixel]; what changes between two moves is mostly one of them."""
+        if " " not in text:
+            return [(text, 0.0)]
+        gap = self._measure("n n", prop, False)[0] - 2 * self._measure("n", prop, False)[0]
+        places, along = [], 0.0
+        for word in text.split(" "):
+            if word:
+                places.append((word, along))
+                along += self._measure(word, prop, False)[0]
+            along += gap
+        return places or [(text, 0.0)]
 
     def _rasterise(self, gc: Any, text: str, prop: FontProperties, angle: float) -> Bitmap:
         """Coverage of a text as Agg itself draws it, and where it lies about its baseline's start [pixel]."""
-        width, height, descent = self.get_text_width_height_descent(text, prop, False)
+        width, height, descent = self._measure(text, prop, False)
         reach = math.ceil(width + height) + _MARGIN
         size = (2 * reach, 2 * reach) if angle else (math.ceil(width) + 2 * _MARGIN, math.ceil(height) + 2 * _MARGIN)
         start = (reach, reach) if angle else (_MARGIN, math.ceil(height - descent) + _MARGIN)
