@@ -204,6 +204,7 @@ def test_front_ends_cost_more_the_more_they_do():
         (lambda: Stage("look", seconds(1.0), times=-1.0), "occurrences of 'look'"),
         (lambda: FrontEnd("wavelet"), "front end 'wavelet' is unknown"),
         (lambda: FrontEnd("fft", frames=0), "frames 0 of the front end"),
+        (lambda: FrontEnd("fft", arithmetic="q16"), "arithmetic 'q16' of a front end is unknown"),
         (lambda: transmission("zigbee", 10), "radio 'zigbee' is unknown"),
         (lambda: transmission("ble", -1), "payload -1"),
         (lambda: transmission("lora", 10, spreading_factor=6), "spreading factor 6"),

@@ -24,7 +24,16 @@ from tinykit.power.dvfs import (
     race_gain,
     sweep_clocks,
 )
-from tinykit.power.frontend import FRONT_ENDS, FrontEnd, fft_operations, front_end_cycles, front_end_time
+from tinykit.power.features import compute_mfcc, reference_mfcc
+from tinykit.power.frontend import (
+    ARITHMETIC,
+    FRONT_ENDS,
+    FrontEnd,
+    fft_operations,
+    front_end_cycles,
+    front_end_instructions,
+    front_end_time,
+)
 from tinykit.power.harvest import (
     LIGHTS,
     Harvester,
@@ -61,6 +70,7 @@ from tinykit.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, slee
 from tinykit.power.workload import Stage, Workload, as_workload, plan_workload
 
 __all__ = [
+    "ARITHMETIC",
     "FRONT_ENDS",
     "IDLES",
     "LIGHTS",
@@ -102,11 +112,13 @@ __all__ = [
     "check_neutral",
     "cold_capacity",
     "cold_resistance",
+    "compute_mfcc",
     "duty_cycle",
     "duty_cycled_power",
     "effective_capacity",
     "fft_operations",
     "front_end_cycles",
+    "front_end_instructions",
     "front_end_time",
     "largest_model",
     "ldo_efficiency",
@@ -125,6 +137,7 @@ __all__ = [
     "plan_workload",
     "race_gain",
     "read_battery",
+    "reference_mfcc",
     "retention_current",
     "self_discharge_current",
     "shortest_period",

@@ -11,7 +11,7 @@ from tinykit.errors import UnknownFactError
 from tinykit.fit import FitReport, check_fit
 from tinykit.graph import ModelGraph
 from tinykit.offload import SENSORS, Offload, compare_offload
-from tinykit.power import ClockSweep, PowerBudget, budget_power, load, plan_workload, sweep_clocks
+from tinykit.power import ClockSweep, FrontEnd, PowerBudget, budget_power, load, plan_workload, sweep_clocks
 from tinykit.quantity import Estimate, propagate
 from tinykit.recommend.outlook import look_hot
 from tinykit.thermal import Warming, follow_bursts
@@ -27,6 +27,7 @@ def plan_design(
     sensor: str = "accelerometer",
     gate_rate: float = 1.0,
     send: tuple[str, float] | None = None,
+    front_end: FrontEnd | None = None,
     sleep_mode: str = "stop",
     beside: Sequence[str] = (),
 ) -> PowerBudget:
@@ -36,6 +37,7 @@ def plan_design(
     ----------
     sense_s : time the sensor fills its buffer, the MCU in STOP [s]. sensor : id of a load.
     gate_rate : fraction of the periods in which the network runs. send : radio and payload [byte] after it.
+    front_end : before the network, in every period.
     sleep_mode : "stop", "standby" or "sleep" between periods. beside : ids of loads that are always on, such as "led".
 
     Raises
@@ -49,6 +51,8 @@ def plan_design(
         latency,
         sense_s=sense_s or None,
         sense_at="stop",
+        front_end=front_end,
+        clock_hz=fit.clock_hz,
         gate_rate=gate_rate,
         send=send,
         loads=loads,
