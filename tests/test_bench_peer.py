@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
 import tinykit.panels
+from tests.bench import __main__ as bench
 from tests.bench import bench_speed
 from tests.models import small_cnn
 from tinykit.panels import Panel
@@ -26,6 +28,13 @@ def test_the_peer_answers_all_three_questions(tmp_path):
     assert answer.flash_bytes > path.stat().st_size
     assert set(answer.latency_s) == {"esp32", "nano33ble"}
     assert all(0 < seconds < 10 for seconds in answer.latency_s.values())
+
+
+@pytest.mark.parametrize("name", bench.names())
+def test_every_table_still_finds_what_it_scores(name):
+    module = importlib.import_module(f"tests.bench.bench_{name}")
+    assert module.TITLE
+    assert callable(module.table)
 
 
 def test_the_package_does_not_import_the_peer():

@@ -1,8 +1,8 @@
 """Arena, flash and latency of this kit and of mcufit on the models both handle, in one run.
 
 Arena and flash are those of linked firmware, and arenas that devices reported. This kit's flash table holds the
-linked sizes of kws, ic and ad; both tools' latencies were fitted to rows of the two boards, so that a column without
-the network's own rows stands beside.
+linked sizes of kws, ic and ad. Both tools' latencies were fitted to rows of the two boards, mcufit's to these alone; a
+column without the network's own rows stands beside, and the kit's figures are modelled, not the published ones.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tinykit.boards import boards
 from tinykit.facts import read_toml, shipped_path
 from tinykit.flash import predict_flash
 from tinykit.graph import ModelGraph, read
-from tinykit.latency import predict_latency
-from tinykit.latency.calibrating import read_measured
+from tinykit.latency.prediction import Asked, model_latency
+from tinykit.latency.published import read_measured
 from tinykit.latency.scoring import leave_architectures_out
 from tinykit.latency.tables import read_table
 
@@ -116,8 +116,8 @@ def _is_of_both(line: dict[str, str]) -> bool:
 
 def _predict(graph: ModelGraph, line: dict[str, str]) -> float:
     board = line["board"] if line["board"] in {one.id for one in boards()} else None
-    words = {"core": line["core"], "runtime": line["runtime"], "board": board, "build": line["build"] or None}
-    return predict_latency(graph, clock_hz=float(line["clock_hz"]), **words).value
+    words = {"runtime": line["runtime"], "board": board, "build": line["build"] or None}
+    return model_latency(graph, Asked(line["core"], float(line["clock_hz"]), **words)).value
 
 
 def _row(quantity: str, target: str, ours: Sequence[Pair], theirs: Sequence[Pair]) -> dict[str, object]:
