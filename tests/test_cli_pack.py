@@ -11,8 +11,10 @@ from tests.models import Net, flip_bits, hybrid, small_cnn
 from tests.packing_models import thin_out, wide_cnn
 from tinykit.arena import predict_arena
 from tinykit.cli import main
+from tinykit.fit import check_fit
 from tinykit.graph import read
-from tinykit.packing import decode, lean, pack
+from tinykit.packing import decode, foresee_flash, lean, pack
+from tinykit.quantity import format_quantity
 
 LARGE = thin_out(Net((1, 128), seed=1).dense(128).to_bytes(), zeros=0.9)
 SMALL = thin_out(wide_cnn(), zeros=0.75)
@@ -107,6 +109,17 @@ class TestChoice:
             assert (choice.coded.flash_bytes < choice.plain.flash_bytes) is saves
             assert choice.chosen is (choice.coded if saves else choice.plain)
             assert choice.saves
+
+    @pytest.mark.parametrize("runtime", ["tflm-cmsis-nn", "x-cube-ai"])
+    def test_what_is_foreseen_is_what_comes(self, runtime):
+        for model in (LARGE, SMALL, small_cnn()):
+            assert foresee_flash(read(model), runtime=runtime) == pack(model, runtime=runtime).chosen.flash_bytes
+
+    def test_the_fit_advises_it_where_flash_is_scarce(self):
+        model = thin_out(Net((1, 640), seed=1).dense(1400).to_bytes(), zeros=0.9)
+        advice = check_fit(read(model), "nucleo-f411re", use_engine=False).advice
+        saved = len(model) - foresee_flash(read(model))
+        assert any(one.startswith(f"{format_quantity(saved, 'byte')} fewer with the same outputs") for one in advice)
 
     def test_an_unknown_runtime_gets_no_decode(self):
         assert "whether 'onnx' has TFLM's DECODE operator is unknown" in pack(LARGE, runtime="onnx").reason

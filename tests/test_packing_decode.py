@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.codegen_graphs import ask_interpreter, random_model
 from tests.models import Net, small_cnn
@@ -115,6 +117,16 @@ class TestOutputs:
         monkeypatch.setattr("tinykit.packing.decoding.find_codings", lambda graph: wrong)
         with pytest.raises(ModelError, match="not decoded to the weights"):
             decode(PRUNED)
+
+
+    @settings(max_examples=6, deadline=None)
+    @given(zeros=st.floats(0, 1), values=st.integers(0, 200), per_channel=st.booleans(), seed=st.integers(0, 999))
+    def test_any_weights_come_back_equal_and_never_larger_than_lean(self, zeros, values, per_channel, seed):
+        model = thin_out(wide_cnn(seed), zeros=zeros, values=values, per_channel=per_channel, seed=seed)
+        packed = decode(model, inputs=2)
+        assert packed.equal
+        assert packed.flatbuffer_bytes <= lean(model, prove=False).flatbuffer_bytes
+        assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes
 
 
 class TestChoice:

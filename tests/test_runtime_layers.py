@@ -11,6 +11,7 @@ import pytest
 from tests.codegen_graphs import random_model
 from tests.models import Net, autoencoder, residual, small_cnn
 from tests.packing_models import pack, thin_out, unpack, wide_cnn
+from tinykit.cli import main
 from tinykit.errors import DataError, ModelError
 from tinykit.graph import read
 from tinykit.packing import decode, lean
@@ -192,6 +193,22 @@ class TestMatching:
         monkeypatch.setattr("tinykit.runtime.matching._MOST_PAIRS", 1)
         pairs = match_operators(graph, graph.operators, graph, graph.operators)
         assert len(pairs) == len(graph.operators)
+
+
+class TestCommand:
+    def test_verify_tells_layer_by_layer(self, tmp_path, capsys):
+        model, parent = tmp_path / "int8.tflite", tmp_path / "float.tflite"
+        model.write_bytes(small_cnn())
+        parent.write_bytes(to_float(small_cnn()))
+        assert main(["verify", str(model), "--against", str(parent), "--layers"]) == 0
+        said = capsys.readouterr().out
+        assert "float against integer, worst layer first, n=32:" in said
+        assert "SOFTMAX 5: SQNR" in said
+        assert main(["verify", str(model), "--against", str(parent), "--layers", "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert len(document["layers"]["layers"]) == 6
+        assert main(["verify", str(model), "--layers"]) == 2
+        assert "--against FLOAT.tflite" in capsys.readouterr().err
 
 
 class TestRefusals:

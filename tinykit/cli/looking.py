@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tinykit.arena import ArenaEstimate, predict_arena
 from tinykit.boards import boards
 from tinykit.cli.documents import describe_board, describe_graph, describe_verification
 from tinykit.cli.models import Options, open_model, read_bytes
 from tinykit.cli.text import say, say_json, say_table, show
+from tinykit.errors import ParameterError
 from tinykit.graph import ModelGraph, lint
 from tinykit.packing import cost_of_decode, has_decode
 from tinykit.quantity import format_quantity
-from tinykit.runtime import sample_inputs
+from tinykit.runtime import LayerComparison, compare_layers, sample_inputs
 from tinykit.runtime import verify as compare
 
 
@@ -71,14 +74,24 @@ def verify(options: Options) -> int:
     """`tinykit verify`."""
     graph = open_model(options.model, options.representative)
     against = read_bytes(options.against) if options.against else None
-    result = compare(graph.data, sample_inputs(graph.data), against)
+    inputs = sample_inputs(graph.data)
+    result = compare(graph.data, inputs, against)
+    layers = _compare_layers(graph, options.against, inputs) if options.layers else None
     if options.json:
-        say_json(describe_verification(result))
+        say_json({**describe_verification(result), **({"layers": layers.to_json()} if layers else {})})
         return 0
     say(f"TFLM against, {result.n} made-up inputs, one LSB = {result.step:g}:")
     for comparison in result.comparisons:
         say(str(comparison), f"  LSB histogram {comparison.histogram}", f"  {comparison.explanation}")
+    if layers:
+        say("", *str(layers).split("\n"))
     return 0
+
+
+def _compare_layers(graph: ModelGraph, against: str | None, inputs: Any) -> LayerComparison:
+    if not against:
+        raise ParameterError("--layers compares with a float model; name it: --against FLOAT.tflite")
+    return compare_layers(open_model(against), graph, inputs)
 
 
 def _or_unknown(value: float | None, unit: str) -> str:

@@ -98,6 +98,7 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     _json(inspect)
     verify = _add_model(actions, "verify", looking.verify, "TFLM's output against LiteRT's, as a histogram of LSB")
     verify.add_argument("--against", metavar="REFERENCE", help="another .tflite to compare with")
+    verify.add_argument("--layers", action="store_true", help="layer by layer against the float REFERENCE, worst first")
     _json(verify)
     deploy = _add_model(actions, "deploy", making.deploy, "files that a firmware project compiles")
     deploy.add_argument("--target", default="tflm", help="tflm, or c for a program that needs no runtime")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tinykit.arena import ArenaEstimate, plan_offline
+from tinykit.errors import ModelError
 from tinykit.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, TIGHT_MARGIN, RegionUse
 from tinykit.graph import ModelGraph
+from tinykit.packing import foresee_flash
 from tinykit.quantity import format_quantity
 
 _TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels whose time is known",)
@@ -50,10 +52,21 @@ def _has_gaps(arena: ArenaEstimate) -> bool:
 def advise_on_flash(graph: ModelGraph, runtime: str) -> tuple[str, ...]:
     """What would make the image smaller."""
     advice = []
+    saved = _foresee_saving(graph, runtime)
+    if saved > 0:
+        advice.append(f"{format_quantity(saved, 'byte')} fewer with the same outputs: tinykit pack MODEL --out FILE")
     if runtime == "tflm-cmsis-nn" and graph.precision == "int8":
         advice.append("register int8-only kernels (Register_…_INT8): 3 to 27 KiB less code on the networks linked")
     advice.append("build with -Os: smaller kernels, at the price of time")
     return tuple(advice)
+
+
+def _foresee_saving(graph: ModelGraph, runtime: str) -> int:
+    """Bytes of flash that packing would save, decoder code counted in; 0 for what cannot be packed."""
+    try:
+        return graph.flatbuffer_bytes - foresee_flash(graph, runtime=runtime)
+    except ModelError:
+        return 0
 
 
 def _describe(graph: ModelGraph, tensor: int, nbytes: int) -> str:

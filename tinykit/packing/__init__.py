@@ -5,7 +5,7 @@ be decoded on the device by TFLM's DECODE operator. Both return a `Packed`: the 
 `pack(model, runtime=…)` takes the one of both that leaves fewer bytes in flash, the decoder's code counted in.
 """
 
-from tinykit.packing.choosing import PackChoice, pack
+from tinykit.packing.choosing import PackChoice, foresee_flash, pack
 from tinykit.packing.cost import (
     DECODE_RUNTIMES,
     UNVERIFIED,
@@ -28,6 +28,7 @@ __all__ = [
     "Packed",
     "cost_of_decode",
     "decode",
+    "foresee_flash",
     "has_decode",
     "lean",
     "pack",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from tinykit.arena import predict_arena
+from tinykit.flash import decoder_code
 from tinykit.graph import ModelGraph, read
 from tinykit.packing.cost import has_decode, refuse_decode
 from tinykit.packing.decoding import choose_codings, decode, insert_decode
@@ -71,6 +73,22 @@ def pack(
         where = "" if arena_limit_bytes is None else f" in an arena of {arena_limit_bytes:,} bytes"
         return PackChoice(graph, runtime, plain, None, plain, f"no DECODE: no weight tensor shrinks by it{where}")
     return _compare(graph, runtime, plain, coded)
+
+
+@lru_cache(maxsize=32)
+def foresee_flash(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn") -> int:
+    """Bytes of file and decoder code that `pack` would come to, in milliseconds: nothing is proven or handed out.
+
+    Raises
+    ------
+    ModelError : as `lean`.
+    """
+    tree = lean_tree(graph)
+    plain = len(write_tree(tree))
+    chosen = {} if _why_not(graph, runtime) else choose_codings(graph, tree, _LEAST_GAIN_BYTES)
+    if not chosen:
+        return plain
+    return min(plain, len(write_tree(insert_decode(graph, tree, chosen))) + round(decoder_code().value))
 
 
 def _why_not(graph: ModelGraph, runtime: str) -> str:
