@@ -28,17 +28,23 @@ _OPTION_BYTES = {
     "SOFTMAX": 4, "RESHAPE": 36, "ADD": 8, "SUB": 8, "MUL": 4, "MEAN": 4, "CONCATENATION": 8, "PACK": 8,
     "STRIDED_SLICE": 24, "TRANSPOSE_CONV": 20, "LEAKY_RELU": 4, "SPLIT": 4, "GATHER": 8,
     "LOGISTIC": 0, "QUANTIZE": 0, "DEQUANTIZE": 0, "PAD": 0, "SHAPE": 4, "TRANSPOSE": 0, "TANH": 0,
-    "CUSTOM:TFLM_DECODE": 0,
+    "REDUCE_MAX": 4, "SUM": 4, "RESIZE_NEAREST_NEIGHBOR": 2, "RESIZE_BILINEAR": 2, "PADV2": 0, "RELU": 0, "RELU6": 0,
+    "HARD_SWISH": 0, "ABS": 0, "NEG": 0, "SQRT": 0, "RSQRT": 0, "SQUARE": 0, "FLOOR": 0, "SIN": 0, "LOG": 0,
+    "MAXIMUM": 0, "MINIMUM": 0, "SQUARED_DIFFERENCE": 0, "PRELU": 0, "ELU": 0, "CUSTOM:TFLM_DECODE": 0,
 }  # fmt: skip
 """Bytes of the parsed options of an operator (`TfLiteConvParams` and its like)."""
 
 _KERNEL_BYTES = {
     "CONV_2D": 64, "DEPTHWISE_CONV_2D": 64, "FULLY_CONNECTED": 28, "AVERAGE_POOL_2D": 32, "MAX_POOL_2D": 32,
     "SOFTMAX": 48, "RESHAPE": 0, "ADD": 60, "SUB": 60, "MUL": 40, "MEAN": 44, "LOGISTIC": 16, "TANH": 16,
-    "QUANTIZE": 40, "DEQUANTIZE": 24, "PAD": 56, "PADV2": 56, "STRIDED_SLICE": 84, "SHAPE": 0, "PACK": 0,
-    "TRANSPOSE": 0, "CUSTOM:TFLM_DECODE": 0,
+    "QUANTIZE": 32, "DEQUANTIZE": 24, "PAD": 56, "PADV2": 56, "STRIDED_SLICE": 84, "SHAPE": 0, "PACK": 0,
+    "TRANSPOSE": 0, "CONCATENATION": 24, "REDUCE_MAX": 44, "SUM": 44, "RESIZE_NEAREST_NEIGHBOR": 0,
+    "RESIZE_BILINEAR": 0, "RELU": 32, "RELU6": 2, "HARD_SWISH": 32, "ABS": 32, "NEG": 0, "SQRT": 0, "RSQRT": 32,
+    "SQUARE": 0, "FLOOR": 0, "SIN": 0, "LOG": 0, "LEAKY_RELU": 32, "MAXIMUM": 0, "MINIMUM": 0, "PRELU": 32,
+    "SQUARED_DIFFERENCE": 112, "ELU": 256, "CUSTOM:TFLM_DECODE": 0,
 }  # fmt: skip
-"""Bytes of a reference kernel's own data (`OpDataConv` and its like)."""
+"""Bytes of a reference kernel's own data (`OpDataConv` and its like); where it holds no pointers, as the x86-64
+interpreter records it."""
 
 _DECODE_STATE_BYTES = 40
 """One decoder of a DECODE operator, 36 or 40 bytes (72 or 80 on a 64-bit host, as the interpreter records there)."""
@@ -102,6 +108,8 @@ def _prepared_bytes(graph: ModelGraph, operator: Operator, runtime: str) -> tupl
         own = 2 * (len(tensors[operator.inputs[1]].scales) > 1)
         handed_on = 2 * (runtime == "tflm-cmsis-nn" and goes_as_convolution(graph, operator))
         return (4 * channels,) * (own + handed_on)
+    if operator.name == "CONCATENATION" and tensors[operator.outputs[0]].dtype == "int8":
+        return (4 * len(operator.inputs), 4 * len(operator.inputs))
     if operator.name == "SOFTMAX" and tensors[operator.inputs[0]].dtype == "int16":
         return (_SOFTMAX_TABLE_BYTES, _SOFTMAX_TABLE_BYTES)
     return ()
