@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.codegen_graphs import ask_interpreter, random_model
-from tests.models import Net, small_cnn
+from tests.models import Net, flip_bits, small_cnn
 from tests.packing_models import pack, shared_dense, thin_out, unpack, wide_cnn
 from tinykit.arena import plan_offline, predict_arena, with_offline_plan
 from tinykit.codegen import export_c
@@ -21,7 +21,7 @@ from tinykit.fit import check_fit
 from tinykit.flash import decoder_code, predict_flash
 from tinykit.graph import lint, read
 from tinykit.latency import predict_latency
-from tinykit.packing import cost_of_decode, decode, lean, predict_packed_latency, refuse_decode
+from tinykit.packing import cost_of_decode, decode, foresee_flash, lean, predict_packed_latency, refuse_decode
 from tinykit.packing.coding import list_codings
 from tinykit.packing.decoding import find_codings, insert_decode
 from tinykit.packing.leaning import lean_tree
@@ -326,3 +326,19 @@ class TestRefusals:
         tree.subgraphs.append(tree.subgraphs[0])
         with pytest.raises(ModelError, match="2 subgraphs"):
             decode(pack(tree))
+
+
+class TestHostile:
+    def test_damaged_models_with_decode_end_in_an_error_or_a_report(self):
+        model, said = decode(PRUNED).data, []
+        for seed in range(150):
+            try:
+                graph = read(flip_bits(model, seed, 1 + seed % 6))
+                json.dumps(cost_of_decode(graph).to_json(), allow_nan=False)
+                report = check_fit(graph, "nucleo-l4r5zi", use_engine=False)
+                json.dumps(report.to_json(), allow_nan=False)
+                said.append(str(foresee_flash(graph)))
+            except ModelError as error:
+                said.append(str(error))
+        assert any(text.isdigit() for text in said)
+        assert any(not text.isdigit() for text in said)
