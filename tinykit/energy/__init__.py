@@ -15,6 +15,7 @@ from tinykit.energy.laws import (
     ldo_input_current,
     smps_input_current,
 )
+from tinykit.energy.modes import list_modes, with_mode
 from tinykit.energy.predict import check_clock, check_supply, predict_energy, predict_run_current, supply_voltage
 from tinykit.energy.scaling import activity_factor, clock_ratio, scale_supply
 
@@ -29,10 +30,12 @@ __all__ = [
     "energy_per_inference",
     "fit_run_current",
     "ldo_input_current",
+    "list_modes",
     "load_constants",
     "predict_energy",
     "predict_run_current",
     "scale_supply",
     "smps_input_current",
     "supply_voltage",
+    "with_mode",
 ]
