@@ -147,7 +147,7 @@ def test_sliders_name_their_unit(graph, kind: type[Panel]):
 
 
 def test_panels_show_what_the_pure_functions_answer(graph):
-    assert BurstPanel(graph).result == look_warm(graph, "nucleo-h743zi2", burst_s=10.0, pause_s=90.0)
+    assert BurstPanel(graph).result == look_warm(graph, "nucleo-h743zi2", burst_s=10.0, pause_s=100.0)
     assert TimelinePanel(graph).result == plan_design(graph, "nucleo-l4r5zi", period_s=10.0, battery="cr2032")
     assert ClockPanel(graph).result == sweep_design(graph, "stm32f407g-disc1", period_s=0.1)
     found = weigh_design(graph, "nucleo-l4r5zi", sensor="motion", radio="ble", period_s=10.0)

@@ -19,9 +19,9 @@ def list_modes(board: Board) -> tuple[str, ...]:
 def with_mode(board: Board, mode: str) -> Board:
     """The board in another of `list_modes`: its stated points come first, and measured power follows them.
 
-    Measured power is taken in the same proportion as the stated currents of the two modes at its own supply and the clocks
-    nearest to each other, kind "modelled"; at another supply of the same mode it stays. The latency is the caller's: a
-    mode that fetches slower also runs longer.
+    Measured power is taken in the same proportion as the stated currents of the two modes at its own supply and the
+    clocks nearest to each other, kind "modelled"; at another supply of the same mode it stays. The latency is the
+    caller's: a mode that fetches slower also runs longer.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinykit.graph import ModelGraph
@@ -42,7 +42,7 @@ class BurstPanel(Panel[Warming]):
         *,
         board: str = "nucleo-h743zi2",
         burst_s: float = 10.0,
-        pause_s: float = 90.0,
+        pause_s: float = 100.0,
         air_c: float = 25.0,
         box_cm2: float = 0.0,
     ) -> None:
@@ -52,7 +52,7 @@ class BurstPanel(Panel[Warming]):
             "air_c": slide("ambient [°C]", air_c, -40, 125, 1),
             "burst_s": slide_log("burst [s]", burst_s, -2, 4),
             "pause_s": slide_log("pause [s]", pause_s, -2, 4),
-            "box_cm2": slide("closed box [cm²], 0 none", box_cm2, 0, 1000, 1),
+            "box_cm2": slide("closed box [cm²]", box_cm2, 0, 1000, 1),
             "sun": choose("sun on the box", ["none", *PAINTS], "none"),
         }
         super().__init__("Bursts and pauses", graph.path, controls)
@@ -81,8 +81,8 @@ class BurstPanel(Panel[Warming]):
         """Verdict, peak, trough, how long a burst may last, the duty cycle that holds the limit, the surface."""
         yield "verdict", f"{result.verdict}: {result.reason}"
         yield "junction", f"peak {result.peak_c}, trough {result.trough_c}"
-        yield "longest burst", _two_ends(result.burst_limit_s, "s", "no limit on record")
-        yield "largest duty cycle", _two_ends(result.duty_limit, "1", "no limit on record")
+        yield "longest burst", _two_ends(result.burst_limit_s, lambda time_s: format_quantity(time_s, "s"))
+        yield "largest duty cycle", _two_ends(result.duty_limit, lambda duty: f"{duty:.0%}")
         if (air := result.report.enclosure_rise_k) is not None:
             yield "air in the box", f"{air} above ambient"
         if (surface := result.surface) is not None:
@@ -93,9 +93,9 @@ class BurstPanel(Panel[Warming]):
         return f"{result.verdict}, {format_quantity(result.peak_c.value, 'degC')}"
 
 
-def _two_ends(pair: tuple[float, float] | None, unit: str, unknown: str) -> str:
+def _two_ends(pair: tuple[float, float] | None, tell: Callable[[float], str]) -> str:
     """A bound at best and at the warm end of the interval."""
     if pair is None:
-        return unknown
-    best, warm = ("any" if math.isinf(one) else format_quantity(one, unit) for one in pair)
-    return f"{best}; at the warm end of the band {warm}"
+        return "no limit on record"
+    best, warm = ("any" if math.isinf(one) else tell(one) for one in pair)
+    return best if best == warm else f"{best}; at the warm end of the band {warm}"
