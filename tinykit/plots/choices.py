@@ -11,6 +11,7 @@ from tinykit.offload import Offload
 from tinykit.plots.style import (
     COLOURS,
     band_kwargs,
+    draw_bar,
     error_bar,
     mark_limit,
     name_basis,
@@ -134,7 +135,7 @@ def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     scale_log(ax.xaxis, least, most * 100, "A")
     for row, (state, current) in enumerate(reversed(known)):
         colour = COLOURS.get(state.name, COLOURS["other state"])
-        ax.barh(row, current.value - least, left=least, height=0.6, color=colour)
+        draw_bar(ax, row, current.value - least, left=least, height=0.6, colour=colour)
         ax.plot([current.low, current.high], [row, row], color=COLOURS["limit"], linewidth=1)
         charge = state.charge_c
         parts = (format_quantity(state.burst_s, "s"), "" if state.times == 1 else f"x {state.times:.3g}")

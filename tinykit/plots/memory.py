@@ -12,6 +12,7 @@ from tinykit.fit.verdict import TIGHT_MARGIN
 from tinykit.plots.style import (
     COLOURS,
     VERDICT_WORDS,
+    draw_bar,
     mark_limit,
     name_basis,
     new_axes,
@@ -60,9 +61,9 @@ def _draw_region(ax: Axes, row: int, use: RegionUse, needed: Estimate | None) ->
     percent = 100 / use.total_bytes
     reserved, used = use.reserved_bytes * percent, use.used_bytes * percent
     bar: dict[str, Any] = {"height": 0.34, "edgecolor": "#666666", "linewidth": 0.5}
-    ax.barh(row, 100, color=COLOURS["free"], **bar)
-    ax.barh(row, reserved, color=COLOURS["reserved"], hatch="////", **bar)
-    ax.barh(row, used, left=reserved, color=colour, **bar)
+    draw_bar(ax, row, 100, colour=COLOURS["free"], **bar)
+    draw_bar(ax, row, reserved, colour=COLOURS["reserved"], hatch="////", **bar)
+    draw_bar(ax, row, used, left=reserved, colour=colour, **bar)
     if needed is not None and use.used_bytes:
         ends = [[(needed.value - needed.low) * percent], [(needed.high - needed.value) * percent]]
         ax.errorbar(reserved + used, row, xerr=ends, color="#222222", capsize=3, elinewidth=1.2)
