@@ -178,6 +178,8 @@ GOOD = "time (s),current (A)\n"
         (GOOD + "0,1\n1,2\n1,3\n", "time does not rise after 1 s"),
         (GOOD + "0,1\n1,nan\n2,1\n", "NaN or infinity"),
         (GOOD + "0,1\n", "1 samples"),
+        (GOOD + "0,1\n1,9600\n2,1\n", "a current of 9.6e\\+03 A; the unit is wrong"),
+        (GOOD + "0,-1\n1,-2\n2,-1\n", "it flows backwards; swap the leads"),
     ],
 )
 def test_bad_traces_are_refused(tmp_path, text, message):
@@ -185,6 +187,12 @@ def test_bad_traces_are_refused(tmp_path, text, message):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         read_trace(path)
+
+
+def test_noise_around_zero_is_no_fault(tmp_path):
+    times, currents = waves()
+    trace = read_trace(write(tmp_path / "noisy.csv", "plain", times, currents - 2e-5))
+    assert trace.sleep_a < 0 < trace.active_a
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):

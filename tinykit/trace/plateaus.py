@@ -18,6 +18,7 @@ _BINS_A_DECADE = 50
 _BINS = int((_DECADES[1] - _DECADES[0]) * _BINS_A_DECADE)
 _APART = 2.0
 _HYSTERESIS = 1.25
+_MOST_A = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,13 @@ def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: 
 
     Raises
     ------
-    DataError : not a trace, a gap, mixed units, or fewer than two samples.
+    DataError : not a trace, a gap, mixed units, fewer than two samples, or currents that no board has.
     """
     layout = find_layout(path, time_unit=time_unit, current_unit=current_unit)
     counted = _count(path, layout)
     if counted.samples < 2:
         raise DataError(f"{Path(path).name}: {counted.samples} samples; a trace needs two at least")
+    _check_plausible(Path(path).name, counted)
     threshold = _part(counted.histogram)
     bursts = _Bursts(threshold) if threshold is not None else None
     if bursts is not None:
@@ -90,13 +92,22 @@ def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: 
     return _trace(str(path), layout, counted, step, bursts)
 
 
+def _check_plausible(name: str, counted: _Counted) -> None:
+    """Refuse what only a wrong unit or swapped leads can give; noise around 0 is let through."""
+    mean, largest = counted.total / counted.samples, max(counted.peak, -counted.lowest)
+    if largest > _MOST_A:
+        raise DataError(f"{name}: a current of {largest:.3g} A; the unit is wrong, give it yourself (mA, uA)")
+    if mean < 0 and counted.peak < -counted.lowest:
+        raise DataError(f"{name}: the mean current is {mean:.3g} A, it flows backwards; swap the leads")
+
+
 class _Counted:
     """The running sums of the first pass."""
 
     def __init__(self) -> None:
         self.histogram = np.zeros(_BINS, dtype=np.int64)
         self.samples = 0
-        self.total, self.peak = 0.0, -np.inf
+        self.total, self.peak, self.lowest = 0.0, -np.inf, np.inf
         self.start_s = self.end_s = 0.0
 
 
@@ -107,7 +118,8 @@ def _count(path: str | Path, layout: Layout) -> _Counted:
             found.start_s = float(times[0])
         found.samples += times.size
         found.total += float(currents.sum())
-        found.peak, found.end_s = max(found.peak, float(currents.max())), float(times[-1])
+        found.peak, found.lowest = max(found.peak, float(currents.max())), min(found.lowest, float(currents.min()))
+        found.end_s = float(times[-1])
         logs = np.log10(np.clip(currents, 10.0 ** _DECADES[0], 10.0 ** _DECADES[1]))
         places = ((logs - _DECADES[0]) * _BINS_A_DECADE).astype(np.int64)
         found.histogram += np.bincount(np.minimum(places, _BINS - 1), minlength=_BINS)
