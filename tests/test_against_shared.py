@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tinykit.arena import predict_arena
 from tinykit.flash import predict_flash
 from tinykit.graph import read
 from tinykit.packing import decode, lean
+from tinykit.validation import read_errors, validate
+from tinykit.validation.published import AS_PUBLISHED, from_groups
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MODELS = sorted(path.name for path in (SHARED / "models").glob("*.tflite"))
@@ -90,3 +93,18 @@ class TestShared:
         found = predict_flash(graph, runtime="tflm-cmsis-nn", core="cortex-m4", build="-Os").total
         assert found.value == graph.flatbuffer_bytes + LINKED_CODE[name] + 104
         assert found.basis == "compiled"
+
+
+class TestPublishedErrors:
+    __test__ = (SHARED / "measurements" / "calibration.csv").is_file()
+
+    def test_rows_as_published_score_as_the_shipped_table_says(self):
+        """`make readme` after a change of a model or of evidence."""
+        shipped = [one for one in read_errors() if one.how == AS_PUBLISHED]
+        scored = from_groups(validate(SHARED / "measurements" / "calibration.csv").groups)
+        assert [dataclasses.replace(one, median_ape=0, p90_ape=0, coverage_80=0, bias=0) for one in shipped] == [
+            dataclasses.replace(one, median_ape=0, p90_ape=0, coverage_80=0, bias=0) for one in scored
+        ]
+        for one, again in zip(shipped, scored, strict=True):
+            assert one.median_ape == pytest.approx(again.median_ape, abs=1e-4)
+            assert one.coverage_80 == pytest.approx(again.coverage_80, abs=1e-4)

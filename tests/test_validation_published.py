@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,29 @@ def test_the_readme_shows_the_shipped_errors():
     text = README.read_text(encoding="utf-8")
     assert readme.START in text, "`make readme` finds its place by this line"
     assert readme.fill(text, to_markdown(read_errors())) == text, "`make readme` writes the block again"
+
+
+def test_what_was_left_out_scores_as_the_shipped_evidence_gives():
+    """Every network, and every board, predicted from the others alone, again; `make readme` after a change."""
+    shipped = [one for one in read_errors() if one.how != AS_PUBLISHED]
+    scored = readme.left_out()
+    keys = [[(one.core, one.runtime, one.rows) for one in errors] for errors in (shipped, scored)]
+    assert keys[0] == keys[1]
+    for one, again in zip(shipped, scored, strict=True):
+        for name in ("median_ape", "p90_ape", "coverage_80", "bias"):
+            assert getattr(one, name) == pytest.approx(getattr(again, name), abs=1e-4), f"{one.runtime} on {one.core}"
+
+
+def test_notebooks_quote_errors_of_the_table():
+    """A median that a notebook states under "How far to trust this" is one of the table's."""
+    known = {f"{100 * one.median_ape:.1f}" for one in read_errors()}
+    quoted = {}
+    for path in sorted((README.parent / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        trust = next("".join(cell["source"]) for cell in cells if "## How far to trust this" in "".join(cell["source"]))
+        quoted[path.stem] = set(re.findall(r"median (\d+\.\d) %", trust))
+    assert sum(map(bool, quoted.values())) >= 4
+    assert not {name: left for name, found in quoted.items() if (left := found - known)}
 
 
 def test_the_table_reads_back():
