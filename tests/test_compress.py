@@ -112,6 +112,18 @@ def test_data_that_does_not_fit_the_model(data: Dataset, keras: Any) -> None:
         train(zoo.build("watch-cnn", classes=5), data)
 
 
+def test_an_autoencoder_learns_to_give_its_input_back(data: Dataset) -> None:
+    model = zoo.build("fc-autoencoder", input_shape=(600,), classes=600)
+    made = train(model, data, Fit(2, 2e-3, 64))
+    assert made.history.loss[1] < made.history.loss[0]
+    assert (made.history.accuracy, made.history.validation_accuracy) == ((), ())
+    x = data.test.x.reshape(len(data.test), -1)
+    error = [float(((np.asarray(one(x, training=False)) - x) ** 2).mean()) for one in (model, made.model)]
+    assert error[1] < error[0]
+    with pytest.raises(DataError, match="samples of watch-exercises are 600 numbers, the model takes 640"):
+        train(zoo.build("fc-autoencoder"), data)
+
+
 def test_a_diverging_training_is_an_error(data: Dataset) -> None:
     model = zoo.build("watch-cnn")
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])

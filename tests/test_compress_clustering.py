@@ -96,6 +96,11 @@ def test_groups_are_found_again_and_only_where_values_are_shared() -> None:
     whole = find_groups(shared, False)
     assert whole is not None
     assert len(np.unique(whole)) == len(np.unique(shared))
+    few = np.array([[1.0], [2.0], [3.0], [4.0], [4.0], [0.0]], np.float32)
+    assert find_groups(few, False) is None  # four values for five weights may be chance
+    held = find_groups(few, False, any_shared=True)
+    assert held is not None
+    assert held[:, 0].tolist() == [1, 2, 3, 4, 4, 0]
     assert find_groups(np.linspace(0, 1, 400, dtype=np.float32).reshape(4, 100), False) is None
 
 

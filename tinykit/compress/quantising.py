@@ -19,7 +19,7 @@ from tinykit.compress.pruning import count_zeros
 from tinykit.compress.recipe import RECIPE, Fit
 from tinykit.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
 from tinykit.compress.support import check_supported
-from tinykit.compress.training import History, check_fits, run_fit
+from tinykit.compress.training import History, check_fits, run_fit, to_samples
 from tinykit.datasets import Dataset
 from tinykit.errors import ModelError, ParameterError
 from tinykit.legacy_keras import load_keras, load_tfmot, quiet, require_model
@@ -87,11 +87,12 @@ def quantise_aware(
     load_keras().utils.set_random_seed(seed)
     folded, names = fold_batchnorm(model)
     held = _find_held(folded)
-    preserve = preserve or _choose_preserve(held)
-    if preserve in ("clusters", "both") and all(one.groups is None for one in held.values()):
+    clustered = _is_clustered(folded)
+    preserve = preserve or _choose_preserve(clustered, any(one.mask is not None for one in held.values()))
+    if preserve in ("clusters", "both") and not clustered:
         raise ParameterError(f"preserve {preserve!r}, but no kernel has shared values; cluster the model first")
     wrapped = _wrap(folded, preserve == "sparsity")
-    calibrate_ranges(wrapped, folded, data.train.take(_CALIBRATION_SAMPLES, seed).x)
+    calibrate_ranges(wrapped, folded, to_samples(folded, data.train.take(_CALIBRATION_SAMPLES, seed).x))
     holders = _make_holders(wrapped, held, preserve)
     history = run_fit(wrapped, data, fit, stage="quantise", seed=seed, progress=progress, callbacks=holders)
     return Quantised(wrapped, history, preserve, names, judge_steps(history.steps))
@@ -148,19 +149,22 @@ def _find_held(model: Any) -> dict[str, Held]:
     found = {}
     for layer in count_zeros(model):
         kernel = np.asarray(model.get_layer(layer.name).kernel)
-        groups = find_groups(kernel, is_per_channel(model.get_layer(layer.name)))
+        groups = find_groups(kernel, is_per_channel(model.get_layer(layer.name)), any_shared=True)
         mask = (kernel != 0).astype(np.float32) if layer.sparsity >= _SPARSE_FROM else None
         if groups is not None or mask is not None:
             found[layer.name] = Held(groups, mask)
     return found
 
 
-def _choose_preserve(held: dict[str, Held]) -> str:
-    clustered = any(one.groups is not None for one in held.values())
-    sparse = any(one.mask is not None for one in held.values())
-    return {(False, False): "none", (False, True): "sparsity", (True, False): "clusters"}.get(
-        (clustered, sparse), "both"
-    )
+def _is_clustered(model: Any) -> bool:
+    layers = [model.get_layer(layer.name) for layer in count_zeros(model)]
+    return any(find_groups(np.asarray(layer.kernel), is_per_channel(layer)) is not None for layer in layers)
+
+
+def _choose_preserve(clustered: bool, sparse: bool) -> str:
+    if clustered:
+        return "both" if sparse else "clusters"
+    return "sparsity" if sparse else "none"
 
 
 def _make_holders(wrapped: Any, held: dict[str, Held], preserve: str) -> tuple[Any, ...]:

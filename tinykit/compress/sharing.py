@@ -60,8 +60,12 @@ def join_channels(parts: list[NDArray[Any]], kernel: Floats, per_channel: bool) 
     return (np.stack(parts, axis=-1) if per_channel else parts[0]).reshape(kernel.shape)
 
 
-def find_groups(kernel: Floats, per_channel: bool) -> NDArray[np.int32] | None:
-    """The group of each weight, one for each distinct value of a channel; None if the kernel is not clustered."""
+def find_groups(kernel: Floats, per_channel: bool, *, any_shared: bool = False) -> NDArray[np.int32] | None:
+    """The group of each weight, one for each distinct value of a channel; None if the kernel is not clustered.
+
+    With `any_shared` two equal non-zero weights are enough: a small sparse kernel may have hardly more than its
+    clusters. By itself that proves nothing, for in a large kernel some weights are equal by chance.
+    """
     groups, start, nonzero, distinct = [], 0, 0, 0
     for part in split_channels(kernel, per_channel):
         values, places = np.unique(part, return_inverse=True)
@@ -71,7 +75,8 @@ def find_groups(kernel: Floats, per_channel: bool) -> NDArray[np.int32] | None:
         start += len(values)
         nonzero += int(np.count_nonzero(part))
         distinct += int(np.count_nonzero(values))
-    return None if distinct > _SHARED * nonzero else join_channels(groups, kernel, per_channel)
+    most = nonzero - 1 if any_shared else _SHARED * nonzero
+    return None if distinct > most else join_channels(groups, kernel, per_channel)
 
 
 def make_holder(kernels: Mapping[str, Any], held: Mapping[str, Held]) -> Any:

@@ -17,7 +17,10 @@ from tinykit.legacy_keras import load_keras, quiet, require_model
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How a stage of training went, one figure an epoch; accuracies are 0–1, validation is on groups not trained on."""
+    """How a stage of training went, one figure an epoch; accuracies are 0–1, validation is on groups not trained on.
+
+    An autoencoder has no accuracies: they are empty.
+    """
 
     stage: str
     fit: Fit
@@ -39,11 +42,12 @@ class Trained:
 def train(
     model: Any, data: Dataset, fit: Fit = RECIPE.train, *, seed: int = RECIPE.seed, progress: Progress | None = None
 ) -> Trained:
-    """Train a copy of a classifier on the training split.
+    """Train a copy of a classifier, or of an autoencoder, on the training split.
 
     Parameters
     ----------
-    model : tf-keras model, output [n, classes] (softmax, or logits).
+    model : tf-keras model, output [n, classes] (softmax, or logits); or one that takes vectors [n, features] and gives
+        as many numbers: it learns to give each sample, flattened, back (mean squared error), labels unseen.
     fit : epochs, learning rate, batch size.
     seed : of order and dropout; the same seed on the same machine gives the same weights to the bit.
     progress : called after each step.
@@ -81,9 +85,26 @@ def clone(model: Any) -> Any:
     return copy
 
 
+def is_autoencoder(model: Any) -> bool:
+    """Whether a model takes vectors and gives vectors of the same length; samples of datasets have three axes."""
+    shape = model.input_shape
+    return isinstance(shape, tuple) and len(shape) == 2 and shape == model.output_shape
+
+
+def to_samples(model: Any, x: Any) -> Any:
+    """Samples [n, …] in the shape the model takes."""
+    return np.asarray(x).reshape(-1, *model.input_shape[1:])
+
+
 def check_fits(model: Any, data: Dataset) -> None:
     """`DataError` unless the data's samples and classes are those the model takes and gives."""
     shapes = model.input_shape, model.output_shape
+    if is_autoencoder(model):
+        if (size := math.prod(data.input_shape)) != shapes[0][1]:
+            raise DataError(
+                f"samples of {data.name} are {size} numbers, the model takes {shapes[0][1]}; build it to fit"
+            )
+        return
     if not all(isinstance(shape, tuple) for shape in shapes) or shapes[0][1:] != data.input_shape:
         raise DataError(f"samples of {data.name} are {data.input_shape}, the model takes {shapes[0]}; build it to fit")
     if len(shapes[1]) != 2 or shapes[1][1] != len(data.classes):
@@ -100,22 +121,38 @@ def run_fit(
     progress: Progress | None,
     callbacks: tuple[Any, ...] = (),
 ) -> History:
-    """Fit in place with Adam, a cosine learning rate and cross-entropy; the caller has seeded and cloned."""
+    """Fit in place with Adam, a cosine learning rate and the loss of its kind; the caller has seeded and cloned."""
     keras = load_keras()
     steps = fit.steps(len(data.train))
     rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
     reporter = _make_reporter(keras, stage, steps, progress)
+    (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
+    metrics = [] if is_autoencoder(model) else ["accuracy"]
     with quiet():
-        model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+        model.compile(keras.optimizers.Adam(rate), _choose_loss(model), metrics=metrics)
         log = model.fit(
-            data.train.x, data.train.y, validation_data=(data.validation.x, data.validation.y),
-            epochs=fit.epochs, batch_size=fit.batch_size, verbose=0, callbacks=[*callbacks, reporter],
+            x, y, validation_data=validation, epochs=fit.epochs, batch_size=fit.batch_size, verbose=0,
+            callbacks=[*callbacks, reporter],
         ).history  # fmt: skip
     if not all(math.isfinite(value) for value in log["loss"]):
         raise EngineError(f"{stage}: the loss became {log['loss'][-1]}; lower the learning rate ({fit.learning_rate})")
-    curves = [tuple(float(value) for value in log[name]) for name in ("loss", "accuracy", "val_accuracy")]
+    curves = [tuple(float(value) for value in log.get(name, ())) for name in ("loss", "accuracy", "val_accuracy")]
     return History(stage, fit, seed, steps, *curves)
+
+
+def _pair(model: Any, split: Split) -> tuple[Any, Any]:
+    """What the model is fed, and what it shall give."""
+    if not is_autoencoder(model):
+        return split.x, split.y
+    x = to_samples(model, split.x)
+    return x, x
+
+
+def _choose_loss(model: Any) -> Any:
+    losses = load_keras().losses
+    if is_autoencoder(model):
+        return losses.MeanSquaredError()
+    return losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
 
 
 def _gives_probabilities(model: Any) -> bool:
