@@ -9,6 +9,7 @@ from tinykit.plots.choices import plot_clocks, plot_lines, plot_offload, plot_st
 from tinykit.plots.heat import plot_bursts, plot_heat, plot_junction, plot_transient
 from tinykit.plots.instructions import plot_cores, plot_instructions
 from tinykit.plots.layers import plot_layers
+from tinykit.plots.ledger import plot_ledger
 from tinykit.plots.lineup import plot_lineup
 from tinykit.plots.memory import plot_fit, plot_fit_all
 from tinykit.plots.power import plot_energy, plot_life, plot_states
@@ -40,6 +41,7 @@ __all__ = [
     "plot_instructions",
     "plot_junction",
     "plot_layers",
+    "plot_ledger",
     "plot_life",
     "plot_lines",
     "plot_lineup",

@@ -1,0 +1,79 @@
+"""The ledger as one picture: each way to store each variant, the one that reaches flash in colour, and its accuracy."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from tinykit.plots.style import COLOURS, new_axes, note, plain, say_unknown, styled
+from tinykit.recommend import FORMS, Form, Ledger, LedgerRow
+
+_KIB = 1024
+_HEIGHT = 0.15
+_GZIP = FORMS[-1]
+
+
+@styled
+def plot_ledger(ledger: Ledger, *, ax: Axes | None = None) -> Axes:
+    """Bytes of every form of every variant; a dashed line at the baseline's file as converted.
+
+    Parameters
+    ----------
+    ledger : of `open_ledger`. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.4, 1.5 + 0.95 * len(ledger.rows))
+    if not ledger.rows:
+        return say_unknown(ax, "no variant given")
+    for position, row in enumerate(ledger.rows):
+        _draw_row(ax, position, row)
+    plain_kib = ledger.baseline.plain_bytes / _KIB
+    ax.axvline(plain_kib, color=COLOURS["limit"], linewidth=1, linestyle="--", zorder=0.5)
+    ax.set_yticks(range(len(ledger.rows)), [_label(row) for row in ledger.rows], fontsize=8)
+    most = max((form.flash_bytes or 0) for row in ledger.rows for form in row.forms.values()) / _KIB
+    ax.set(xlim=(0, most * 1.36), ylim=(len(ledger.rows) - 0.45, -0.75))
+    ax.set_xlabel(f"model [KiB] on {plain(ledger.target, 48)}")
+    ax.text(plain_kib, -0.62, " baseline as converted", fontsize=7.5, va="center")
+    ax.set_title("What reaches flash")
+    ax.legend(handles=_legend(), loc="lower right", fontsize=7.5, framealpha=1)
+    note(ax, "file sizes exact; decoder code compiled")
+    return ax
+
+
+def _draw_row(ax: Axes, position: int, row: LedgerRow) -> None:
+    shown = [form for form in row.forms.values() if form.flash_bytes is not None]
+    for step, form in enumerate(shown):
+        y = position + (step - (len(shown) - 1) / 2) * _HEIGHT * 1.08
+        width, code = (form.model_bytes or 0) / _KIB, form.code_bytes / _KIB
+        reaches = row.chosen is not None and row.chosen.name == form.name
+        colour = COLOURS["flash"] if reaches else COLOURS["transport" if form.name == _GZIP else "reserved"]
+        alpha = 1.0 if reaches or form.name == _GZIP else 0.45
+        ax.barh(y, width, _HEIGHT, color=colour, alpha=alpha)
+        if code:
+            ax.barh(y, code, _HEIGHT, left=width, color="white", edgecolor=colour, hatch="////", linewidth=0.8)
+        weight = "bold" if reaches else "normal"
+        text = ax.text(width + code, y, f" {_tell(form)}", va="center", fontsize=6.8, fontweight=weight)
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4})
+
+
+def _tell(form: Form) -> str:
+    name = f"{form.name}, transport only" if form.name == _GZIP else form.name
+    return f"{form.flash_bytes:,} B  {name}"
+
+
+def _label(row: LedgerRow) -> str:
+    accuracy = row.variant.accuracy
+    told = f"{100 * accuracy.fraction:.1f} % [{100 * accuracy.low:.1f} … {100 * accuracy.high:.1f}]"
+    if row.against is None:
+        return f"{plain(row.name, 24)}\n{told}\nbaseline"
+    change = f"{100 * row.against.value:+.1f} [{100 * row.against.low:+.1f} … {100 * row.against.high:+.1f}] points"
+    return f"{plain(row.name, 24)}\n{told}\n{change}\n{row.verdict}"
+
+
+def _legend() -> list[Patch | Line2D]:
+    return [
+        Patch(color=COLOURS["flash"], label="reaches flash here"),
+        Patch(color=COLOURS["reserved"], alpha=0.45, label="does not"),
+        Patch(facecolor="white", edgecolor=COLOURS["flash"], hatch="////", label="decoder code"),
+        Patch(color=COLOURS["transport"], label="transport only"),
+    ]
