@@ -10,7 +10,7 @@ PYTHON ?=
 # < 0.64) and bring 60 MB more, so it comes alone, after `pip check` has seen everything that is imported.
 DATA   := aeon==1.6.0
 
-.PHONY: help design test lab bench readme checkpoints lint clean
+.PHONY: help design test lab bench readme checkpoints studies lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
 	@echo "make readme       the README's table of errors, scored again"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
+	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
 	@echo "make lint         ruff, mypy and the import floors (all part of make test)"
 	@echo "make clean        removes .venv, build and caches"
 
@@ -66,6 +67,9 @@ readme: $(READY)
 
 checkpoints: $(READY)
 	$(PY) -m tinykit design --checkpoints data/checkpoints
+
+studies: $(READY)
+	$(PY) -m tinykit design --studies data/studies
 
 lint: $(READY)
 	$(PY) -m ruff check .

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tinykit.cli import checking, judging, looking, making, packing, running
+from tinykit.cli import checking, judging, looking, making, packing, running, weighing
 from tinykit.cli.models import Command
 from tinykit.cli.text import printable
 from tinykit.errors import TinykitError
@@ -49,6 +49,7 @@ def _make_parser() -> argparse.ArgumentParser:
     _add_judging_commands(actions)
     _add_measured_commands(actions)
     _add_run(actions)
+    _add_ledger(actions)
     design = _add(actions, "design", making.run_design, "the whole chain, from data to a report")
     design.add_argument("--task", metavar="ID", default="watch-exercises", help="dataset (default: watch-exercises)")
     design.add_argument("--board", metavar="ID", default="nucleo-l4r5zi", help="board to design for")
@@ -56,6 +57,7 @@ def _make_parser() -> argparse.ArgumentParser:
     design.add_argument("--period", metavar="S", type=float, default=2.0, help="seconds between inferences")
     design.add_argument("--out", metavar="DIR", default="build/design", help="folder for the results")
     design.add_argument("--checkpoints", metavar="DIR", help="write the notebooks' checkpoints there, and stop")
+    design.add_argument("--studies", metavar="DIR", help="write the shipped compression studies there, and stop")
     notebooks = _add(actions, "notebooks", making.copy_notebooks, "copy the course out of the installed package")
     notebooks.add_argument("folder", metavar="DIR")
     return parser
@@ -123,6 +125,20 @@ def _add_run(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     run.add_argument("--kernels", metavar="SET", help="cmsis-nn (default) or portable")
     run.add_argument("--compiler", metavar="NAME", help="gcc or zig (default: gcc where it is installed)")
     run.add_argument("--samples", metavar="N", type=int, default=10, help="inputs made up for the check (default 10)")
+
+
+def _add_ledger(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "variants side by side: every way to store them, what reaches flash, accuracy; and which to take"
+    ledger = _add(actions, "ledger", weighing.ledger, text)
+    ledger.add_argument("models", metavar="STUDY|MODEL", nargs="+", help="a shipped study, or models, baseline first")
+    ledger.add_argument("--test", metavar="NPZ", help="for models of your own: arrays x, y, groups (see read_npz)")
+    ledger.add_argument("--board", metavar="ID", default="nucleo-l4r5zi", help="target (default: nucleo-l4r5zi)")
+    ledger.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
+    ledger.add_argument("--flash", metavar="BYTES", type=float, help="budget: model, runtime and decoder")
+    ledger.add_argument("--arena", metavar="BYTES", type=float, help="budget: tensor arena")
+    ledger.add_argument("--latency", metavar="S", type=float, help="budget: one inference")
+    ledger.add_argument("--accuracy", metavar="FRACTION", type=float, help="budget: at least, in TFLM, 0 to 1")
+    _json(ledger)
 
 
 def _add(

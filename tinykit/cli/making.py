@@ -51,8 +51,11 @@ def plan(options: Options) -> int:
 
 def run_design(options: Options) -> int:
     """`tinykit design`."""
-    from tinykit.design import DesignGoal, run, write_checkpoints  # pulls in the training floor
+    from tinykit.design import DesignGoal, run, write_checkpoints, write_studies  # pulls in the training floor
 
+    if options.studies:
+        write_studies(Path(options.studies), progress=say)
+        return 0
     goal = DesignGoal(options.task, options.board, options.battery, options.period)
     if options.checkpoints:
         write_checkpoints(goal, Path(options.checkpoints), progress=say)

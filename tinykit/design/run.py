@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from tinykit.boards import Board, board, boards
 from tinykit.compress import RECIPE, Recipe
 from tinykit.datasets import Dataset, load, paired_difference, read_card
 from tinykit.deploy import Deployment, deploy
-from tinykit.design.chain import Chain
+from tinykit.design.chain import chain_steps
 from tinykit.design.goal import DesignGoal
 from tinykit.design.outcome import DesignOutcome
 from tinykit.design.proof import prove_on_board
+from tinykit.design.steps import Say, follow
 from tinykit.errors import OutputError, UnknownRuntimeError
 from tinykit.fit import check_fit_all
 from tinykit.graph import read
@@ -24,8 +25,6 @@ from tinykit.recommend import Outlook, Variant, look_ahead, weigh_variant
 from tinykit.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
 from tinykit.report import render_report
 from tinykit.thermal import ThermalReport
-
-Say = Callable[[str], None]
 
 VARIANTS = {
     "float32": "trained, float32",
@@ -81,7 +80,7 @@ def make_models(
     progress(f"loading {goal.task}")
     data = load(goal.task)
     record = open_record(folder, goal.task, data_sha256=data.sha256, tools=tool_versions())
-    return data, Chain(record, data, progress, recipe).run()
+    return data, follow(record, chain_steps(goal.task, recipe), data, say=progress)
 
 
 def _check_writable(folder: Path) -> None:

@@ -18,6 +18,7 @@ from tinykit.panels.shell import Panel
 from tinykit.panels.sparsity import SparsityPanel
 from tinykit.panels.subject import SubjectPanel
 from tinykit.panels.timeline import TimelinePanel
+from tinykit.panels.variants import VariantPanel
 
 __all__ = [
     "ArenaPanel",
@@ -36,4 +37,5 @@ __all__ = [
     "SparsityPanel",
     "SubjectPanel",
     "TimelinePanel",
+    "VariantPanel",
 ]
