@@ -31,11 +31,11 @@ def plot_ledger(ledger: Ledger, *, ax: Axes | None = None) -> Axes:
     ax.axvline(plain_kib, color=COLOURS["limit"], linewidth=1, linestyle="--", zorder=0.5)
     ax.set_yticks(range(len(ledger.rows)), [_label(row) for row in ledger.rows], fontsize=8)
     most = max((form.flash_bytes or 0) for row in ledger.rows for form in row.forms.values()) / _KIB
-    ax.set(xlim=(0, most * 1.36), ylim=(len(ledger.rows) - 0.45, -0.75))
+    ax.set(xlim=(0, most * 1.36), ylim=(len(ledger.rows) - 0.05, -0.75))
     ax.set_xlabel(f"model [KiB] on {plain(ledger.target, 48)}")
     ax.text(plain_kib, -0.62, " baseline as converted", fontsize=7.5, va="center")
     ax.set_title("What reaches flash")
-    ax.legend(handles=_legend(), loc="lower right", fontsize=7.5, framealpha=1)
+    ax.legend(handles=_legend(), loc="lower center", ncols=4, fontsize=7.5, framealpha=1)
     note(ax, "file sizes exact; decoder code compiled")
     return ax
 
