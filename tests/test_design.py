@@ -78,8 +78,7 @@ def finished(tmp_path_factory):
     patch.setattr(RUN, "load", lambda task: data)
     folder = tmp_path_factory.mktemp("design")
     said: list[list[str]] = [[], []]
-    with pytest.warns(UserWarning, match="steps .* are few"):  # QUICK is meant to be
-        outcome = run(DesignGoal(), folder, progress=said[0].append, recipe=QUICK)
+    outcome = run(DesignGoal(), folder, progress=said[0].append, recipe=QUICK)
     again = run(DesignGoal(), folder, progress=said[1].append, recipe=QUICK)
     yield outcome, again, folder, said
     patch.undo()

@@ -16,7 +16,6 @@ from tinykit.graph import list_kernels, read
 from tinykit.packing import lean
 from tinykit.record import DesignRecord, open_record, tool_versions
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*steps.* are few")
 FIT = {"epochs": 1, "learning_rate": 2e-3, "batch_size": 64, "seed": 0}
 CONVERT = {"precision": "int8", "representative": 20}
 STEPS = (
