@@ -104,18 +104,23 @@ def _code_table(values: Values, axis: int, channels: int, *, per_channel: bool) 
     keys = values.view(f"u{values.itemsize}")
     moved = np.moveaxis(keys, axis, 0)
     rows = moved.reshape(channels, -1) if per_channel else keys.reshape(1, -1)
-    tables = [np.unique(row) for row in rows]
-    longest = max(map(len, tables))
+    ordered = np.sort(rows, axis=1)
+    first = np.ones(rows.shape, bool)  # of a run of equal values
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    longest = int(first.sum(axis=1).max())
     width = max(1, (longest - 1).bit_length())
     if width > _WIDEST_INDEX:
         return None
-    indices = np.stack([np.searchsorted(table, row) for table, row in zip(tables, rows, strict=True)])
+    place = first.cumsum(axis=1) - 1
+    indices = np.empty_like(place)
+    np.put_along_axis(indices, np.argsort(rows, axis=1, kind="stable"), place, axis=1)
     if per_channel:
         indices = np.moveaxis(indices.reshape(moved.shape), 0, axis)
-    padded = np.stack([np.pad(table, (0, longest - len(table))) for table in tables])
+    padded = np.zeros((len(rows), longest), keys.dtype)
+    padded[np.nonzero(first)[0], place[first]] = ordered[first]
     shown_axis, step = (axis, longest) if per_channel else (_ONE_TABLE_AXIS, 0 if channels > 1 else longest)
     header = _HEADER.pack(LOOKUP, 1, 0, 1, shown_axis << 4 | width, step)
-    return Coding(_pack(indices.ravel(), width), header + padded.tobytes(), width, len(tables))
+    return Coding(_pack(indices.ravel(), width), header + padded.tobytes(), width, len(rows))
 
 
 def _code_pruned(tensor: Tensor, values: Values) -> Coding | None:
