@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXACT = {"tflite-micro", "ethos-u-vela", "tensorflow", "tf-keras", "tensorflow-model-optimization"}
-EXACT |= {"bakenn", "capstone", "unicorn", "ziglang"}
+EXACT |= {"bakenn", "capstone", "cmsisdsp", "unicorn", "ziglang"}
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "TINYKIT"))}
 
 
