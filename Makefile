@@ -10,7 +10,7 @@ PYTHON ?=
 # < 0.64) and bring 60 MB more, so it comes alone, after `pip check` has seen everything that is imported.
 DATA   := aeon==1.6.0
 
-.PHONY: help design test lab bench readme checkpoints studies lint clean
+.PHONY: help design test lab bench readme sweep checkpoints studies lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make lab          the course in JupyterLab"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
 	@echo "make readme       the README's table of errors, scored again"
+	@echo "make sweep        thousands of single kernels counted on the virtual board"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
 	@echo "make lint         ruff, mypy and the import floors (all part of make test)"
@@ -64,6 +65,9 @@ bench: $(READY)
 
 readme: $(READY)
 	$(PY) -m tests.bench.readme
+
+sweep: $(READY)
+	$(PY) -m tests.sweep
 
 checkpoints: $(READY)
 	$(PY) -m tinykit design --checkpoints data/checkpoints

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinykit.latency.fitting import TABLES, fit_coefficients
-from tinykit.latency.kernels import LANES, features_of, kind_of
+from tinykit.latency.kernels import features_of, kind_of
 from tinykit.latency.shapes import from_rows
 from tinykit.latency.tables import read_table
 
@@ -36,7 +36,7 @@ def _total(rows: list[dict[str, str]], name: str, coefficients: dict[str, tuple[
     for shape, row in zip(from_rows(rows), rows, strict=True):
         kind = kind_of(shape)
         if kind in coefficients:
-            total += float(np.dot(features_of(shape, kind, LANES[TABLES[name]]), coefficients[kind]))
+            total += float(np.dot(features_of(shape, kind, TABLES[name]), coefficients[kind]))
         else:
             total += float(row[name])
     return total

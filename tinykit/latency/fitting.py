@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.latency.kernels import LANES, features_of, kind_of
+from tinykit.latency.kernels import features_of, kind_of
 from tinykit.latency.shapes import OperatorShape, from_rows
+from tinykit.latency.sweeping import Coefficients, as_tflm, fit_swept
 from tinykit.latency.tables import read_table
 
-Coefficients = dict[str, tuple[float, ...]]
 TABLES = {
     "tflm-reference@cortex-m4": "portable",
     "tflm-cmsis-nn@cortex-m4": "dsp",
@@ -24,6 +24,9 @@ TABLES = {
     "tflm-cmsis-nn@cortex-m55": "mve",
 }
 """The counted tables (-O3) and the SIMD style of their inner loops."""
+
+_SCALAR = ("cortex-m0plus",)
+"""Cores without DSP whose kernels were swept."""
 
 _CALL = 1500.0
 """Instructions of one call of a convolution or depthwise kernel: set-up and the wrapper (assumed)."""
@@ -34,9 +37,6 @@ _ROUGH = {
     ("portable", "conv"): (8, 0, 100, 0, 40, 0),
     ("portable", "conv_1x1"): (8, 0, 100, 0, 40, 0),
     ("portable", "depthwise"): (25, 150, 0, 10),
-    ("dsp", "conv"): (6, 6, 40, 4, 40, 4),
-    ("dsp", "conv_1x1"): (6, 6, 40, 0, 40, 4),
-    ("dsp", "depthwise"): (4, 40, 4, 100),
     ("mve", "conv"): (2.5, 3, 15, 1, 25, 1),
     ("mve", "conv_1x1"): (2.5, 3, 15, 0, 25, 1),
     ("mve", "depthwise"): (0.5, 15, 80, 150),
@@ -48,7 +48,9 @@ _PARTS = ("conv or its inner loop", "conv_1x1 or overhead", "depthwise", "fully_
 
 
 def fit_coefficients(table: str, leave_out: str = "") -> Coefficients:
-    """Non-negative coefficients of every kernel in a counted table, least squares of the relative error.
+    """Non-negative coefficients of every kernel of a counted table, least squares of the relative error.
+
+    Kernels of CMSIS-NN without MVE come from the sweep of single kernels, taken to TFLM by the table (`as_tflm`).
 
     Parameters
     ----------
@@ -59,11 +61,13 @@ def fit_coefficients(table: str, leave_out: str = "") -> Coefficients:
     shapes = from_rows(rows)
     counts = [float(row[table]) for row in rows]
     kinds = [kind_of(shape) for shape in shapes]
-    fitted = {}
-    for kind in sorted(set(kinds)):
+    fitted, style = {}, TABLES[table]
+    if style == "dsp":
+        fitted = as_tflm(fit_swept(table.split("@")[1], style), table, shapes, counts)
+    for kind in sorted(set(kinds) - set(fitted)):
         chosen = [position for position, other in enumerate(kinds) if other == kind]
-        features = np.array([features_of(shapes[position], kind, LANES[TABLES[table]]) for position in chosen])
-        rough = _ROUGH.get((TABLES[table], kind), ())
+        features = np.array([features_of(shapes[position], kind, style) for position in chosen])
+        rough = _ROUGH.get((style, kind), ())
         fitted[kind] = _fit_kind(kind, features, np.array([counts[position] for position in chosen]), rough)
     return fitted
 
@@ -78,7 +82,10 @@ def fit_all() -> list[tuple[str, str, str, Coefficients]]:
             continue
         base = table if table in TABLES else f"{row['runtime']}@cortex-m4"
         totals = {model: float(row[model]) * 1e6 for model in _MODELS}
-        fitted.append((row["runtime"], row["core"], row["build"], carry_over(counted[base], TABLES[base], totals)))
+        carried = carry_over(counted[base], TABLES[base], totals)
+        if row["core"] in _SCALAR:
+            carried |= as_tflm(fit_swept(row["core"], "scalar"), table)
+        fitted.append((row["runtime"], row["core"], row["build"], carried))
     return fitted
 
 
@@ -95,7 +102,7 @@ def carry_over(base: Coefficients, style: str, totals: dict[str, float]) -> Coef
 
     Parameters
     ----------
-    base, style : coefficients of the nearest counted table and its SIMD style, from `LANES`.
+    base, style : coefficients of the nearest counted table and its style.
     totals : instructions of each counted model under the other core or build.
     """
     rows = read_table("operator_counts").rows
@@ -128,7 +135,7 @@ def _part_of(kind: str, slot: int, style: str) -> int:
 
 def _count_parts(shape: OperatorShape, coefficients: Coefficients, style: str) -> NDArray[np.float64]:
     sums, kind = np.zeros(len(_PARTS)), kind_of(shape)
-    features = features_of(shape, kind, LANES[style])
+    features = features_of(shape, kind, style)
     for slot, (feature, value) in enumerate(zip(features, coefficients[kind], strict=True)):
         sums[_part_of(kind, slot, style)] += feature * value
     return sums
@@ -160,7 +167,8 @@ def render_coefficients() -> str:
         "runtime,core,build,style,kind,coefficients",
     ]
     for runtime, core, build, coefficients in fit_all():
-        style = TABLES.get(f"{runtime}@{core}", "portable" if runtime == "tflm-reference" else "dsp")
+        known = "scalar" if core in _SCALAR else "portable"
+        style = TABLES.get(f"{runtime}@{core}", known)
         for kind, values in sorted(coefficients.items()):
             lines.append(f"{runtime},{core},{build},{style},{kind},{' '.join(f'{value:g}' for value in values)}")
     return "\n".join(lines) + "\n"

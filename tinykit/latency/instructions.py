@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from tinykit.errors import ParameterError, UnknownRuntimeError
 from tinykit.graph import ModelGraph
-from tinykit.latency.kernels import LANES, LOOP_FEATURES, PARTS, family_of, features_of, kind_of
+from tinykit.latency.kernels import LANES, PARTS, count_loop_features, family_of, feature_names, features_of, kind_of
+from tinykit.latency.loops import BLOCK
 from tinykit.latency.shapes import OperatorShape, from_graph
 from tinykit.latency.tables import read_table
 from tinykit.quantity import Estimate
@@ -201,10 +202,10 @@ def _count_one(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorI
             f"operator {index} {shape.name} has no instruction model\n"
             "its latency is unknown; measure it on the board and give the figure (--latency)"
         )
-    features = _features(shape, kind, LANES[kernels.style])
+    features = _features(shape, kind, kernels.style)
     costs = [feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
     *body, call = costs
-    outside = sum(body[LOOP_FEATURES.get(kind, len(body)) :])
+    outside = sum(body[count_loop_features(kind, kernels.style) :])
     basis = "modelled" if kind in kernels.counted else "assumed"
     return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call)
 
@@ -243,15 +244,20 @@ def _kernels(runtime: str, core: str, build: str) -> _Kernels:
     style = rows[0]["style"]
     assumed = (row for row in read_table("assumed_kernels").rows if row["style"] == style)
     every = {row["kind"]: _numbers(row["coefficients"]) for row in assumed}
-    every["depthwise_any"] = _any_depthwise(counted["depthwise"], style)
+    every["depthwise_any"] = every["depthwise_mult"] = _any_depthwise(counted["depthwise"], style)
+    every["max_pool"] = counted["pool"]
     return _Kernels(style, every | counted, frozenset(counted))
 
 
 def _any_depthwise(counted: tuple[float, ...], style: str) -> tuple[float, ...]:
-    """Coefficients of a depthwise kernel that is not 3×3: the portable one is the same code for every size; the SIMD
-    libraries unroll 3×3, so that its whole cost per tap, and 30 % more (assumed), is taken for other sizes."""
+    """Coefficients of a depthwise kernel nobody counted: the portable one is the same code for every size; the SIMD
+    libraries unroll 3×3, so that its whole cost per tap, and 30 % more (assumed), is taken for the others."""
     if style == "portable":
         return counted
+    if style in BLOCK:
+        each = dict(zip(feature_names("depthwise", style), counted, strict=True))
+        per_tap = (each["tap_blocks"] + each["row_blocks"] / 3 + each["blocks"] / 9) / 4
+        return _OTHER_DEPTHWISE * per_tap, 0.0, 0.0, each["pixels"], each["call"]
     macs, outputs, blocks, pixels, call = counted
     per_tap = (9 * macs + outputs + blocks / LANES[style]) / 9
     return _OTHER_DEPTHWISE * per_tap, 0.0, 0.0, pixels, call
@@ -267,8 +273,8 @@ def _read_shapes(hashed: _Hashed) -> Shapes:
 
 
 @lru_cache(maxsize=4096)
-def _features(shape: OperatorShape, kind: str, lanes: int) -> tuple[float, ...]:
-    return features_of(shape, kind, lanes)
+def _features(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
+    return features_of(shape, kind, style)
 
 
 def _refuse_other_precisions(shapes: tuple[OperatorShape, ...]) -> None:

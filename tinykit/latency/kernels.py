@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 
-from tinykit.latency.shapes import OperatorShape
+from tinykit.latency.loops import BLOCK, LOOPS, NAMES, count_turns
+from tinykit.latency.shapes import OperatorShape, taps_along
 
-LANES = {"portable": 1, "dsp": 4, "mve": 16}
-"""Multiply-accumulates per inner block: plain C, Armv7E-M DSP (SMLAD, two by two), Armv8.1-M MVE."""
+LANES = {"portable": 1, "scalar": 1, "dsp": 4, "mve": 16}
+"""Multiply-accumulates per inner block by style: plain C, CMSIS-NN without DSP, Armv7E-M DSP (SMLAD), Armv8.1-M MVE."""
 
 FAMILIES = ("conv", "conv_1x1", "depthwise", "fully_connected", "other")
 """Kernel families that have cycle factors of their own."""
@@ -22,14 +23,13 @@ PARTS = (*FAMILIES, "conv outside", "conv_1x1 outside", "calls")
 (im2col, rescaling), for closed runtimes gain on loop and rest differently; and of all kernels what runs once a call,
 straight through flash that nothing has fetched before."""
 
-LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
-"""How many of a kernel's features, the first ones, are its multiply-accumulate loop."""
+_LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
 
 _KIND_OF_NAME = {
     "DEPTHWISE_CONV_2D": "depthwise",
     "FULLY_CONNECTED": "fully_connected",
     "AVERAGE_POOL_2D": "pool",
-    "MAX_POOL_2D": "pool",
+    "MAX_POOL_2D": "max_pool",
     "ADD": "add",
     "SUB": "add",
     "MUL": "mul",
@@ -66,8 +66,13 @@ _KIND_OF_NAME = {
     "RESIZE_BILINEAR": "resize",
     "TRANSPOSE_CONV": "transpose_conv",
 }
-_MOST_TAPS = 10_000
-_FAMILY_OF_KIND = {"conv": "conv", "conv_1x1": "conv_1x1", "depthwise": "depthwise", "depthwise_any": "depthwise"}
+_FAMILY_OF_KIND = {
+    "conv": "conv",
+    "conv_1x1": "conv_1x1",
+    "depthwise": "depthwise",
+    "depthwise_any": "depthwise",
+    "depthwise_mult": "depthwise",
+}
 
 
 def kind_of(shape: OperatorShape) -> str:
@@ -75,10 +80,9 @@ def kind_of(shape: OperatorShape) -> str:
     if shape.name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _is_regular(shape):
         return "unlisted"
     if shape.name == "CONV_2D":
-        pointwise = shape.weight_shape[1:3] == (1, 1) and shape.stride == (1, 1)
-        return "conv_1x1" if pointwise else "conv"
-    if shape.name == "DEPTHWISE_CONV_2D" and not _has_fast_depthwise(shape):
-        return "depthwise_any"
+        return "conv_1x1" if shape.weight_shape[1:3] == (1, 1) else "conv"
+    if shape.name == "DEPTHWISE_CONV_2D":
+        return _kind_of_depthwise(shape)
     return _KIND_OF_NAME.get(shape.name, "unlisted")
 
 
@@ -87,22 +91,25 @@ def family_of(kind: str) -> str:
     return kind if kind == "fully_connected" else _FAMILY_OF_KIND.get(kind, "other")
 
 
-def features_of(shape: OperatorShape, kind: str, lanes: int) -> tuple[float, ...]:
-    """The features of one operator under its kernel, in the order of `FEATURE_NAMES[kind]`.
+def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
+    """The features of one operator under its kernel, in the order of `feature_names(kind, style)`.
 
     Parameters
     ----------
     shape, kind : the operator and `kind_of` it.
-    lanes : multiply-accumulates per inner block, from `LANES`.
+    style : of the kernels' inner loops, a key of `LANES`.
     """
+    if style in BLOCK and kind in NAMES:
+        return count_turns(shape, kind, style)
+    lanes = LANES[style]
     if kind in ("conv", "conv_1x1"):
         return _convolution(shape, lanes)
-    if kind in ("depthwise", "depthwise_any"):
+    if kind.startswith("depthwise"):
         return _depthwise(shape, lanes)
     if kind == "fully_connected":
         return _fully_connected(shape, lanes)
     outputs = float(math.prod(shape.output_shape))
-    if kind == "pool":
+    if kind in ("pool", "max_pool"):
         return _window(shape) * outputs, outputs, 1.0
     if kind == "transpose_conv":
         return float(shape.macs), outputs, 1.0
@@ -111,22 +118,32 @@ def features_of(shape: OperatorShape, kind: str, lanes: int) -> tuple[float, ...
     return (1.0,) if kind == "reshape" else (outputs, 1.0)
 
 
+def count_loop_features(kind: str, style: str) -> int:
+    """How many of a convolution's features, the first ones, are its multiply-accumulate loop; all of other kernels'."""
+    own = LOOPS if style in BLOCK else _LOOP_FEATURES
+    return own.get(kind, len(feature_names(kind, style)))
+
+
 FEATURE_NAMES: dict[str, tuple[str, ...]] = {
     "conv": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
     "conv_1x1": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
     "depthwise": ("macs", "outputs", "channel_blocks", "pixels", "call"),
     "depthwise_any": ("macs", "outputs", "channel_blocks", "pixels", "call"),
+    "depthwise_mult": ("macs", "outputs", "channel_blocks", "pixels", "call"),
     "fully_connected": ("blocks", "remainder", "outputs", "call"),
     "pool": ("window_elements", "outputs", "call"),
+    "max_pool": ("window_elements", "outputs", "call"),
     "transpose_conv": ("macs", "outputs", "call"),
     "mean": ("inputs", "outputs", "call"),
     "reshape": ("call",),
 }
-"""Feature names by kernel; every other kernel has ("outputs", "call")."""
+"""Feature names by kernel where `loops` has none; every other kernel has ("outputs", "call")."""
 
 
-def feature_names(kind: str) -> tuple[str, ...]:
+def feature_names(kind: str, style: str) -> tuple[str, ...]:
     """Names of the features of a kernel."""
+    if style in BLOCK and kind in NAMES:
+        return NAMES[kind]
     return FEATURE_NAMES.get(kind, ("outputs", "call"))
 
 
@@ -156,8 +173,11 @@ def _fully_connected(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
     return float(outputs * (depth // lanes)), float(tail), float(outputs), 1.0
 
 
-def _has_fast_depthwise(shape: OperatorShape) -> bool:
-    return shape.weight_shape[1:3] == (3, 3) and shape.depth_multiplier <= 1 and shape.dilation == (1, 1)
+def _kind_of_depthwise(shape: OperatorShape) -> str:
+    """CMSIS-NN has a kernel for 3×3, one for any filter, and a slow one for multipliers and dilation."""
+    if shape.depth_multiplier > 1 or shape.dilation != (1, 1):
+        return "depthwise_mult"
+    return "depthwise" if shape.weight_shape[1:3] == (3, 3) else "depthwise_any"
 
 
 def _window(shape: OperatorShape) -> float:
@@ -170,22 +190,7 @@ def _taps_inside(shape: OperatorShape) -> int:
     """Pairs of output pixel and filter tap that fall inside the input: what the loops really visit."""
     inside = shape.output_shape[0] if len(shape.output_shape) == 4 else 1
     for axis in (1, 2):
-        inside *= _taps_along(shape, axis)
-    return inside
-
-
-def _taps_along(shape: OperatorShape, axis: int) -> int:
-    size, outputs, taps = shape.input_shape[axis], shape.output_shape[axis], shape.weight_shape[axis]
-    stride, dilation = shape.stride[axis - 1], shape.dilation[axis - 1]
-    if shape.padding != "SAME" or taps == 1 or taps > _MOST_TAPS:
-        return outputs * taps
-    missing = max(0, (outputs - 1) * stride + (taps - 1) * dilation + 1 - size)
-    inside = 0
-    for tap in range(taps):
-        offset = tap * dilation - missing // 2
-        first = max(0, -(offset // stride))
-        last = min(outputs - 1, (size - 1 - offset) // stride)
-        inside += max(0, last - first + 1)
+        inside *= taps_along(shape, axis)
     return inside
 
 

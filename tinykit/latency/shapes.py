@@ -11,6 +11,7 @@ from tinykit.graph import ModelGraph
 from tinykit.graph import Operator as GraphOperator
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
+_MOST_TAPS = 10_000
 Shape = tuple[int, ...]
 
 
@@ -77,6 +78,22 @@ def count_macs(name: str, input_shape: Shape, weight_shape: Shape, output_shape:
     if name == "FULLY_CONNECTED" and weight_shape:
         return math.prod(output_shape) * weight_shape[-1]
     return 0
+
+
+def taps_along(shape: OperatorShape, axis: int) -> int:
+    """Pairs of output position and filter tap that fall inside the input along an axis (1: height, 2: width)."""
+    size, outputs, taps = shape.input_shape[axis], shape.output_shape[axis], shape.weight_shape[axis]
+    stride, dilation = shape.stride[axis - 1], shape.dilation[axis - 1]
+    if shape.padding != "SAME" or taps == 1 or taps > _MOST_TAPS:
+        return outputs * taps
+    missing = max(0, (outputs - 1) * stride + (taps - 1) * dilation + 1 - size)
+    inside = 0
+    for tap in range(taps):
+        offset = tap * dilation - missing // 2
+        first = max(0, -(offset // stride))
+        last = min(outputs - 1, (size - 1 - offset) // stride)
+        inside += max(0, last - first + 1)
+    return inside
 
 
 def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:

@@ -1,0 +1,109 @@
+"""The sweep of single kernels: what it counts, the loops of the library, and how well they hold on unseen shapes."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+
+from tests.bench.bench_sweep import STYLES, errors_of
+from tests.sweep.__main__ import BOARDS, CORES, TOGETHER, describe
+from tests.sweep.graphs import join
+from tests.sweep.shapes import draw
+from tinykit.graph import read
+from tinykit.latency import OperatorShape, from_graph
+from tinykit.latency.loops import NAMES, count_turns
+from tinykit.latency.sweeping import drop_negative, fit_swept, read_sweep
+from tinykit.latency.tables import read_table
+from tinykit.virtual_board import run, sample_inputs
+
+SHAPE_COLUMNS = 9
+
+
+def first_model():
+    rng = np.random.default_rng(0)
+    return read(join([draw(rng) for _ in range(TOGETHER)], 0))
+
+
+def convolution(size, channels, kernel, filters, stride=1, padding="SAME"):
+    out = math.ceil(size / stride)
+    shapes = (1, size, size, channels), (filters, kernel, kernel, channels), (1, out, out, filters)
+    return OperatorShape("CONV_2D", *shapes, stride=(stride, stride), padding=padding)
+
+
+def named(shape, kind, style="dsp"):
+    return dict(zip(NAMES[kind], count_turns(shape, kind, style), strict=True))
+
+
+def test_the_table_holds_what_the_same_seed_draws():
+    rows = read_table("sweep").rows
+    assert len(rows) >= 2000
+    for shape, row in zip(from_graph(first_model()), rows, strict=False):
+        assert describe(shape) == tuple(row.values())[:SHAPE_COLUMNS]
+    assert {row["operator"] for row in rows} >= {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D"}
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+def test_the_virtual_board_counts_what_the_table_says():
+    graph = first_model()
+    found = run(graph, BOARDS[0], sample_inputs(graph, 1, seed=0), "cmsis-nn", compiler="gcc")
+    assert found.equal
+    for operator, row in zip(found.operators, read_table("sweep").rows, strict=False):
+        assert list(astuple(operator.classes)) == [int(one) for one in row[CORES[0]].split()]
+
+
+@pytest.mark.parametrize(("core", "style"), STYLES.items())
+def test_unseen_shapes_are_within_three_percent(core, style):
+    found = errors_of(core, style)
+    pairs = [pair for kind, each in found.items() for pair in each if kind != "max_pool"]
+    errors = np.abs([error for error, _ in pairs])
+    assert len(errors) > 600
+    assert np.median(errors) < 0.005
+    assert np.mean(errors <= 0.03) > 0.94
+    counts = np.array([counted for _, counted in pairs], dtype=float)
+    assert counts[errors <= 0.03].sum() > 0.95 * counts.sum()
+
+
+@pytest.mark.parametrize(("core", "style"), STYLES.items())
+def test_no_loop_takes_less_than_nothing(core, style):
+    for values in fit_swept(core, style).values():
+        assert min(values) >= 0
+        assert max(values) < 1000
+
+
+def test_a_pointwise_convolution_by_hand():
+    # 5×5 pixels are 12 pairs and one left; 7 filters 3 pairs and one left; 38 products: 2 × 16, 1 × 4, 2 left.
+    turns = named(convolution(5, 38, 1, 7), "conv_1x1")
+    assert (turns["pairs long_blocks"], turns["pairs blocks"], turns["pairs remainder"]) == (12 * 3 * 2, 36, 36 * 2)
+    assert (turns["odd_pixel long_blocks"], turns["odd_pixel once"]) == (3 * 2, 3)
+    assert (turns["odd_channel products"], turns["odd_channel once"]) == (25 * 38, 25)
+    # A stride makes a call of each of the 3 rows: 3 pixels are a pair and one left.
+    strided = named(convolution(5, 38, 1, 7, stride=2), "conv_1x1")
+    assert (strided["rows"], strided["pairs once"], strided["odd_pixel once"]) == (3, 3 * 3, 3 * 3)
+
+
+def test_a_convolution_by_hand():
+    # 4×4 outputs, 3×3 taps, SAME: (2+3+3+2)² of 144 taps inside; 6 channels are a block and two left.
+    turns = named(convolution(4, 6, 3, 5), "conv")
+    assert (turns["taps"], turns["tap_blocks"], turns["tap_remainder"]) == (100, 100, 200)
+    assert (turns["taps_outside"], turns["bytes_outside"], turns["tap_ends"]) == (44, 264, 100)
+    assert (turns["pairs blocks"], turns["pairs remainder"]) == (8 * 2 * 13, 8 * 2 * 2)
+    assert turns["odd_channel once"] == 8
+    scalar = named(convolution(4, 6, 3, 5), "conv", "scalar")
+    assert (scalar["pairs blocks"], scalar["pairs remainder"]) == (8 * 2 * 54, 0)
+
+
+def test_what_would_cost_less_than_nothing_is_left_out():
+    matrix = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 2.0], [1.0, 1.0, 0.5]])
+    assert drop_negative(matrix, matrix @ [2.0, 3.0, 0.0]) == pytest.approx([2.0, 3.0, 0.0], abs=1e-9)
+    found = drop_negative(matrix, matrix @ [2.0, 3.0, -0.5])
+    assert found.min() >= 0
+    assert found[2] == 0
+
+
+def test_every_swept_operator_was_counted_on_every_core():
+    for core in CORES:
+        assert all(counted > 0 for _, counted in read_sweep(core))
