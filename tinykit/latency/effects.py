@@ -40,6 +40,7 @@ _SPREADS = {
     "calls": 0.5,
     "outside": 0.3,
     "board": 0.04,
+    "arena": 0.2,
     "build|family": 0.04,
     "version": 0.2,
     "version|family": 0.13,
@@ -52,7 +53,7 @@ _SPREADS = {
 _SYSTEM = {"tflm": 0.05, "x-cube-ai": 0.02, "esp-nn": 0.15}
 """Of a measuring system: its compiler options, memories, caches; X-CUBE-AI is one binary."""
 
-_ARCHITECTURE = {"tflm": (0.08, 0.04), "x-cube-ai": (0.08, 0.02), "esp-nn": (0.05, 0.12)}
+_ARCHITECTURE = {"tflm": (0.06, 0.04), "x-cube-ai": (0.07, 0.02), "esp-nn": (0.05, 0.12)}
 """Log standard deviation of an architecture on a runtime, and further on each core: what kernel shapes leave open."""
 
 _ARCHITECTURE_VERSION = 0.05
@@ -69,6 +70,8 @@ _MEANS = {
     # Loads, stores and taken branches of two cycles on Cortex-M0+ (assumed 1.45), times 0.90 measured on an RP2040
     # (person_detect total): 1.3 against the 1.44 of Cortex-M4.
     "cortex-m0plus": math.log(1.3 / 1.44),
+    # Reads of activations wait for a further bus; nothing more was known before a row was seen.
+    "arena external": 0.1,
     # A closed runtime gains on convolutions by keeping values in registers; a fully-connected layer uses each weight
     # once, so that it stays nearer to CMSIS-NN: about half of the gain is expected to be missing.
     "x-cube-ai|fully_connected": 0.3,
@@ -86,6 +89,7 @@ class Case:
     board : catalogue id, "" where unknown.
     build : "-Os", "-O2", "-O3", "" where unknown.
     system : whose measurement it is, "" for a prediction.
+    arena : "external" where it lies in SDRAM or PSRAM, "" on the chip.
     """
 
     core: str
@@ -94,6 +98,7 @@ class Case:
     board: str = ""
     build: str = ""
     system: str = ""
+    arena: str = ""
 
 
 def proxy_of(case: Case) -> tuple[str, str, str]:
@@ -128,6 +133,8 @@ def effects_of(case: Case, part: str) -> tuple[Effect, ...]:
     ]
     if outside:
         effects.append((f"{runtime}|outside", _SPREADS["outside"]))
+    if case.arena:
+        effects.append((f"arena {case.arena}", _SPREADS["arena"]))
     if POOLS[runtime] == "tflm" and arm and family != "calls":
         effects.append((f"build {case.build}|{family}" if case.build else "", _SPREADS["build|family"]))
     return (*effects, *(_version_effects(case, family, outside) if runtime == "x-cube-ai" else ()))

@@ -28,7 +28,7 @@ _BUILT_BY_USER = ("tflm-cmsis-nn", "tflm-reference", "esp-nn")
 def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None:
     """The published latency [s] of this model in this case, basis "measured"; None where there is none.
 
-    Board, core, runtime and clock have to be the same; of X-CUBE-AI also major and minor version, of runtimes that
+    Board, core, runtime, clock and the arena's memory (on the chip or outside) have to be the same; of X-CUBE-AI also major and minor version, of runtimes that
     are built from source the build: one that is not known is another one. Rows of several sources are averaged, and
     the interval holds them all.
     """
@@ -44,8 +44,8 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
 
 
 def _is_same(row: dict[str, str], case: Case, clock_hz: float) -> bool:
-    named = (row["board"], row["core"], row["runtime"]) == (case.board, case.core, case.runtime)
-    if not named or row["part"] != "all" or abs(float(row["clock_hz"]) / clock_hz - 1) > _SAME_CLOCK:
+    same = (row["board"], row["core"], row["runtime"], row["arena"]) == (case.board, case.core, case.runtime, case.arena)
+    if not same or row["part"] != "all" or abs(float(row["clock_hz"]) / clock_hz - 1) > _SAME_CLOCK:
         return False
     if case.runtime in _BUILT_BY_USER:
         return bool(case.build) and row["build"] == case.build and not row["stack"].startswith("microTVM")

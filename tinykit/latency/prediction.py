@@ -28,9 +28,8 @@ from tinykit.quantity import Estimate
 
 RUNTIMES = tuple(POOLS)
 _EXTERNAL_KINDS = ("psram", "sdram")
-_EXTERNAL = (math.log(63.7664 / 51.4265), 0.15)
-"""Log factor of an arena in external RAM, and its standard deviation: VWW on an Arduino Giga R1, 51.4 ms in SRAM,
-63.8 ms in SDRAM (SamsiGg/1.-Studienarbeit---KI-auf-ESP32, Cortex-M7 @480 MHz); the deviation is assumed."""
+_EXTERNAL_DOUBT = 0.15
+"""Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
 
 
 def predict_latency(
@@ -71,9 +70,9 @@ def predict_latency(
     UnknownRuntimeError : no evidence for this core, runtime or precision.
     """
     asked = Asked(core, clock_hz, runtime, runtime_version, board=board, build=build, arena_region=arena_region)
-    case, clock, external = _read_case(asked)
-    known = None if external else find_measured(shapes_of(model), case, clock)
-    return known if known and not read_own(case.board) else _model_case(model, case, clock, external=external)
+    case, clock = _read_case(asked)
+    known = find_measured(shapes_of(model), case, clock)
+    return known if known and not read_own(case.board) else _model_case(model, case, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,34 +90,32 @@ class Asked:
 
 def model_latency(model: Model, asked: Asked) -> Estimate:
     """As `predict_latency`, but always modelled: what error tables hold against measured figures."""
-    case, clock, external = _read_case(asked)
-    return _model_case(model, case, clock, external=external)
+    return _model_case(model, *_read_case(asked))
 
 
-def _model_case(model: Model, case: Case, clock: float, *, external: bool) -> Estimate:
+def _model_case(model: Model, case: Case, clock: float) -> Estimate:
     report = _instructions_for(model, case)
     cycles, spread = shipped_profile(case).cycles(report.parts)
     macs = sum(operator.macs for operator in report.operators)
-    shift, doubt = _EXTERNAL if external else (0.0, 0.0)
-    own = shift_of(case, spread)
+    own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     width = TO_80 * math.hypot(
         own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt
     )
-    value, factor = cycles * math.exp(shift + own.log_factor) / clock, math.exp(width)
+    value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
     source = _cite(case, report) + _cite_own(own)
     return Estimate(value, value / factor, value * factor, "s", "modelled", case.runtime, source)
 
 
-def _read_case(asked: Asked) -> tuple[Case, float, bool]:
-    """The case, its clock [Hz], and whether the arena lies in external RAM."""
+def _read_case(asked: Asked) -> tuple[Case, float]:
+    """The case and its clock [Hz]."""
     clock = _check_clock(asked.clock_hz)
     name = default_runtime(asked.core) if asked.runtime is None else asked.runtime
     _check_known(name, asked.core)
     found = None if asked.board is None else find_board(asked.board)
     _check_case(found, asked.core, asked.runtime_version)
     build, board = normalise_build(asked.build), found.id if found else ""
-    case = Case(asked.core, name, asked.runtime_version or "", board, build)
-    return case, clock, _is_external(found, asked.arena_region)
+    arena = "external" if _is_external(found, asked.arena_region) else ""
+    return Case(asked.core, name, asked.runtime_version or "", board, build, arena=arena), clock
 
 
 def _check_case(board: Board | None, core: str, version: str | None) -> None:
@@ -210,5 +207,7 @@ def _cite_own(own: OwnShift) -> str:
 
 def _cite(case: Case, report: InstructionReport) -> str:
     text = _cite_cached(replace(case, version="", board=""), proxy_of(case))
+    if case.arena:
+        text += "; arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
     share = f"; {report.assumed_share:.0%} of the instructions assumed"
     return text + share if report.assumed_share > 0.01 else text

@@ -63,7 +63,7 @@ def model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
 def case_of(row: dict[str, str]) -> Case:
     """What a row of `measured.csv` was measured on."""
     system = "microTVM" if row["stack"].startswith("microTVM") else row["source_repo"]
-    return Case(row["core"], row["runtime"], row["version"], row["board"], row["build"], system)
+    return Case(row["core"], row["runtime"], row["version"], row["board"], row["build"], system, row["arena"])
 
 
 def count_evidence(rows: Sequence[Measured]) -> str:

@@ -150,7 +150,9 @@ def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:
 
 def _latency(row: MeasuredRow) -> Estimate:
     version, build = row.version or None, row.build or None
-    return model_latency(row.model, Asked(row.core, row.clock_hz, row.runtime, version, board=row.board, build=build))
+    region = row.arena_region or None
+    asked = Asked(row.core, row.clock_hz, row.runtime, version, board=row.board, build=build, arena_region=region)
+    return model_latency(row.model, asked)
 
 
 def _energy(row: MeasuredRow) -> Estimate:

@@ -21,6 +21,7 @@ _NOT_TFLM_CMSIS = re.compile("Silabs|MVP|Edge Impulse")
 _BUILD = re.compile(r"-O(3|fast|s)\b")
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _ARENA_NOTE = re.compile("arena_used_bytes|RecordingMicroAllocator")
+_OUTSIDE = re.compile(r"arena in (?:external )?(sdram|psram)", re.IGNORECASE)
 _CORES = {"RISC-V HP core (PIE SIMD)": "riscv-esp32-p4"}
 Model = ModelGraph | tuple[OperatorShape, ...]
 
@@ -35,6 +36,7 @@ class MeasuredRow:
     core, runtime, version, build : as `predict_latency` takes them. clock_hz : [Hz].
     model_name, model : name, and the graph or the operator shapes.
     latency_s, energy_j, supply_v, arena_bytes : what was measured.
+    arena_region : "sdram" or "psram" where the notes say that the arena lay there, "" for on-chip RAM.
     source : repository or origin of the row, "" where not said.
     """
 
@@ -53,6 +55,7 @@ class MeasuredRow:
     supply_v: float | None
     arena_bytes: float | None
     source: str
+    arena_region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredR
         supply_v=_positive(table.get("supply_v", "")),
         arena_bytes=_positive(_arena_text(table)),
         source=table.get("source_repo", ""),
+        arena_region="".join(_OUTSIDE.findall(table.get("notes", ""))[:1]).lower(),
     )  # fmt: skip
 
 
