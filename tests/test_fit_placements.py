@@ -142,10 +142,10 @@ class TestWhere:
 
 class TestCost:
     def test_external_ram_as_measured(self):
-        """VWW on an Arduino Giga: 51.4265 ms in SRAM, 63.7664 ms in SDRAM."""
+        """VWW on an Arduino Giga: 51.4265 ms in SRAM, 63.7664 ms in SDRAM, pooled with two networks more."""
         board = m7(ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache=None)
         outside = next(one for one in listed(board) if "arena in SDRAM" in one.name)
-        assert outside.slowdown.value == pytest.approx(63.7664 / 51.4265)
+        assert outside.slowdown.value == pytest.approx(63.7664 / 51.4265, rel=0.05)
         assert 1 < outside.slowdown.low < outside.slowdown.high < 1.6
         inside = predict_latency(CNN, core="cortex-m7", clock_hz=400e6)
         assert outside.latency_s.value == pytest.approx(inside.value * outside.slowdown.value)

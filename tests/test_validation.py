@@ -347,3 +347,14 @@ def test_arenas_of_other_versions_lie_in_the_interval():
         predict_arena(kws, runtime="esp-nn", core="xtensa-lx7")
     with pytest.raises(UnknownRuntimeError, match="its planner is not TFLM's"):
         predict_arena(kws, runtime="x-cube-ai")
+
+
+def test_an_arena_outside_is_read_from_the_notes_and_predicted_there(folder, network):
+    path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "notes": "median of 5; arena in external SDRAM"})
+    inside, outside = validate(path).rows
+    assert (inside.row.arena_region, outside.row.arena_region) == ("", "sdram")
+    assert outside.predicted == expected(network, arena_region="sdram")
+    assert outside.predicted.value > 1.1 * inside.predicted.value
+    result = calibrate(path, board("nucleo-l4r5zi"))
+    assert [one.reason for one in result.skipped] == ["arena in sdram, not in on-chip RAM"]
+    assert len(result.rows) == 1

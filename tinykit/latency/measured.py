@@ -28,9 +28,9 @@ _BUILT_BY_USER = ("tflm-cmsis-nn", "tflm-reference", "esp-nn")
 def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None:
     """The published latency [s] of this model in this case, basis "measured"; None where there is none.
 
-    Board, core, runtime, clock and the arena's memory (on the chip or outside) have to be the same; of X-CUBE-AI also major and minor version, of runtimes that
-    are built from source the build: one that is not known is another one. Rows of several sources are averaged, and
-    the interval holds them all.
+    Board, core, runtime, clock and the arena's memory (on the chip or outside) have to be the same; of X-CUBE-AI also
+    major and minor version, of runtimes that are built from source the build: one that is not known is another one.
+    Rows of several sources are averaged, and the interval holds them all.
     """
     rows = [row for row in _rows_of(case.board) if _is_same(row, case, clock_hz)]
     rows = [row for row in rows if _key(model.shapes) == _key_of(row["model"])]
@@ -44,8 +44,10 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
 
 
 def _is_same(row: dict[str, str], case: Case, clock_hz: float) -> bool:
-    same = (row["board"], row["core"], row["runtime"], row["arena"]) == (case.board, case.core, case.runtime, case.arena)
-    if not same or row["part"] != "all" or abs(float(row["clock_hz"]) / clock_hz - 1) > _SAME_CLOCK:
+    place = (row["board"], row["core"], row["runtime"], row["arena"])
+    if place != (case.board, case.core, case.runtime, case.arena) or row["part"] != "all":
+        return False
+    if abs(float(row["clock_hz"]) / clock_hz - 1) > _SAME_CLOCK:
         return False
     if case.runtime in _BUILT_BY_USER:
         return bool(case.build) and row["build"] == case.build and not row["stack"].startswith("microTVM")

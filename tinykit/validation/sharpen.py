@@ -63,6 +63,8 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
 def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
     if row.latency_s is None:
         return Skipped(row.line, "no latency given")
+    if row.arena_region:
+        return Skipped(row.line, f"arena in {row.arena_region}, not in on-chip RAM")
     if row.core != board.core:
         return Skipped(row.line, f"measured on {row.core}, {board.id} has {board.core}")
     if row.runtime not in known_runtimes(row.core):
