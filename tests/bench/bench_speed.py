@@ -9,6 +9,7 @@ before, and each move goes to a value not shown before.
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import math
 import os
@@ -114,8 +115,8 @@ def _time_panel(name: str) -> dict[str, object]:
 
 
 def _control_of(name: str, panel: Panel[Any]) -> tuple[str, Any]:
-    sliders = (key for key, one in panel._controls.items() if "Slider" in type(one).__name__)
-    control = _CONTROLS.get(name) or next(sliders)
+    sliders = [key for key, one in panel._controls.items() if "Slider" in type(one).__name__]
+    control = _CONTROLS.get(name) or [*sliders, *panel._controls][0]
     return control, getattr(panel, control)
 
 
@@ -138,8 +139,11 @@ def _make(name: str) -> Panel[Any]:
         people = np.repeat(np.arange(10), 30)
         split = Split(np.zeros((300, 4, 1, 2), np.float32), labels, people, people)
         return SubjectPanel(np.where(rng.random(300) < 0.1, 0, labels), split, ("one", "two", "three"))
+    kind = getattr(tinykit.panels, name)
+    if "graph" not in inspect.signature(kind).parameters:
+        return kind()
     network = "vww" if name == "ArenaPanel" else "kws"
-    panel: Panel[Any] = getattr(tinykit.panels, name)(read(REFERENCE_NETWORKS[network]().to_bytes()))
+    panel: Panel[Any] = kind(read(REFERENCE_NETWORKS[network]().to_bytes()))
     return panel
 
 
