@@ -16,7 +16,7 @@ NETWORKS: dict[str, tuple[tuple[int, int, int], tuple[str, ...]]] = {
     "watch-cnn": ((100, 1, 6), VARIANTS),
     "ds-cnn": ((25, 5, 1), ("PTQ int8", "PTQ int16x8")),
     "resnet8": ((8, 8, 3), ("PTQ int8", "PTQ int16x8", "PCQAT")),
-    "fc-autoencoder": ((8, 4, 1), ("PTQ int8", "PTQ int16x8", "PCQAT")),
+    "fc-autoencoder": ((8, 4, 1), ("PTQ int8", "PTQ int16x8", "PQAT", "PCQAT")),
 }
 CLASSES = 4
 FOREIGN = {"MUL", "SUB", "DEQUANTIZE", "CAST"}

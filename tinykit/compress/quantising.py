@@ -3,6 +3,9 @@
 Plain (QAT), or holding the zeros of a pruned parent (PQAT), the shared values of a clustered one (CQAT), or both
 (PCQAT). tfmot's own schemes for the last two leave wrappers that cannot be read back from a file, and forget the
 zeros of all layers once one has none; here clusters and their zeros are held by `sharing`, on plain QAT wrappers.
+
+A limitation of tfmot: a Dense or Conv2D with a separate ReLU right behind it, no normalisation between, trains with its
+activations rounded but not its weights; give such a layer `activation="relu"` instead.
 """
 
 from __future__ import annotations
@@ -88,7 +91,8 @@ def quantise_aware(
     folded, names = fold_batchnorm(model)
     held = _find_held(folded)
     clustered = _is_clustered(folded)
-    preserve = preserve or _choose_preserve(clustered, any(one.mask is not None for one in held.values()))
+    sparse = any(one.sparsity >= _SPARSE_FROM for one in count_zeros(folded))
+    preserve = preserve or _choose_preserve(clustered, sparse)
     if preserve in ("clusters", "both") and not clustered:
         raise ParameterError(f"preserve {preserve!r}, but no kernel has shared values; cluster the model first")
     wrapped = _wrap(folded, preserve == "sparsity")
@@ -150,7 +154,7 @@ def _find_held(model: Any) -> dict[str, Held]:
     for layer in count_zeros(model):
         kernel = np.asarray(model.get_layer(layer.name).kernel)
         groups = find_groups(kernel, is_per_channel(model.get_layer(layer.name)), any_shared=True)
-        mask = (kernel != 0).astype(np.float32) if layer.sparsity >= _SPARSE_FROM else None
+        mask = (kernel != 0).astype(np.float32) if layer.zeros else None
         if groups is not None or mask is not None:
             found[layer.name] = Held(groups, mask)
     return found
@@ -168,10 +172,16 @@ def _choose_preserve(clustered: bool, sparse: bool) -> str:
 
 
 def _make_holders(wrapped: Any, held: dict[str, Held], preserve: str) -> tuple[Any, ...]:
-    """The callback that holds clusters, and zeros if both are asked for; tfmot's own wrappers hold zeros alone."""
-    if preserve not in ("clusters", "both"):
+    """The callback that holds what is asked for; none for plain QAT.
+
+    Zeros alone are held by tfmot's scheme too, but not in a Dense layer with a ReLU behind it: that one gets another
+    configuration, and an autoencoder's zeros were gone but for those of its last layer.
+    """
+    zeros, shared = preserve in ("sparsity", "both"), preserve in ("clusters", "both")
+    kept = {name: Held(one.groups if shared else None, one.mask if zeros else None) for name, one in held.items()}
+    kept = {name: one for name, one in kept.items() if one.groups is not None or one.mask is not None}
+    if not kept:
         return ()
-    kept = {name: one if preserve == "both" else Held(one.groups, None) for name, one in held.items()}
     layers = {layer.layer.name: layer for layer in wrapped.layers if hasattr(layer, "layer")}
     return (make_holder({name: find_kernel(layers[name]) for name in kept}, kept),)
 
