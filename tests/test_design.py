@@ -145,7 +145,7 @@ def test_the_report_is_one_page_that_loads_nothing_and_tells_each_figure(finishe
     page = (folder / "report.html").read_text()
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!data:)", page)
     assert "http" not in re.sub(r"github\.com\S*|https?://\S+ ?\)", "", page).split("<body>")[0]
-    assert page.count("data:image/png;base64,") == 6
+    assert page.count("data:image/png;base64,") == 7
     for variant in outcome.variants:
         assert f"{variant.accuracy.fraction:.3f}" in page
     assert outcome.chosen.graph.sha256 in page

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from tinykit.plots import plot_accuracy, plot_fit, plot_fit_all, plot_heat, plot_sizes, plot_states, to_png
+from tinykit.plots import plot_accuracy, plot_banks, plot_fit, plot_fit_all, plot_heat, plot_sizes, plot_states, to_png
 from tinykit.quantity import Estimate, format_quantity
 
 _KINDS = (
@@ -86,6 +86,7 @@ def _draw_all(outcome: Any) -> dict[str, str]:
         "accuracy": lambda: plot_accuracy({v.name: v.accuracy for v in outcome.variants}),
         "sizes": lambda: plot_sizes([v.sizes for v in outcome.variants]),
         "regions": lambda: plot_fit(outcome.fit),
+        "banks": lambda: plot_banks(outcome.fit),
         "boards": lambda: plot_fit_all(outcome.fits),
         "states": lambda: plot_states(outcome.budget),
         "heat": lambda: plot_heat(outcome.heat),
