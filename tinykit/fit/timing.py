@@ -83,7 +83,7 @@ def outside_factor(
     return Estimate(
         value, low, factor * doubt, "1", "modelled", outside.runtime,
         "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM (SamsiGg/1.-Studienarbeit---"
-        "KI-auf-ESP32)" + ("; the data cache holds this head whole" if kept else ""),
+        "KI-auf-ESP32); fitted to it and two more rows" + ("; the data cache holds this head whole" if kept else ""),
     )  # fmt: skip
 
 
