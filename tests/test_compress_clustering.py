@@ -179,6 +179,15 @@ def test_small_kernels_are_left_and_named(data: Dataset) -> None:
         cluster(model, data, {"conv_1": 60}, fit=QUICK)
 
 
+def test_zeros_of_layers_that_are_not_clustered_are_held_too(sparse: Any, data: Dataset) -> None:
+    made = cluster(sparse, data, {"conv_1": 60, "conv_2": 8}, fit=QUICK)
+    assert made.skipped == ("conv_1",)
+    for name in ("conv_1", "conv_3"):
+        before, after = (np.asarray(one.get_layer(name).kernel) for one in (sparse, made.model))
+        assert np.array_equal(before == 0, after == 0)
+        assert not np.array_equal(before, after)
+
+
 @pytest.mark.parametrize(
     ("clusters", "message"),
     [

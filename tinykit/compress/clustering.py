@@ -115,11 +115,9 @@ def cluster(
     if not chosen:
         raise ModelError(f"every kernel has too few weights for its clusters ({', '.join(skipped)}); ask for fewer")
     sparse = _find_sparse(copy, tuple(chosen), preserve_sparsity)
-    held = {
-        name: _share(copy.get_layer(name), count, per_channel, name in sparse) for name, count in chosen.items()
-    }  # fmt: skip
-    kernels = {name: copy.get_layer(name).kernel for name in held}
-    holder = make_holder(kernels, held)
+    held = {name: _share(copy.get_layer(name), count, per_channel, name in sparse) for name, count in chosen.items()}
+    held |= _hold_zeros(copy, tuple(chosen), preserve_sparsity)
+    holder = make_holder({name: copy.get_layer(name).kernel for name in held}, held)
     history = run_fit(copy, data, fit, stage="cluster", seed=seed, progress=progress, callbacks=(holder,))
     names = tuple(chosen)
     return Clustered(
@@ -180,6 +178,13 @@ def _centre(weights: Floats, places: NDArray[np.int64], centroids: NDArray[np.fl
         farthest = np.argsort(-np.abs(weights - means[places]), kind="stable")[: len(empty)]
         means[empty[: len(farthest)]] = weights[farthest]
     return np.sort(means)
+
+
+def _hold_zeros(model: Any, clustered: tuple[str, ...], preserve: bool | None) -> dict[str, Held]:
+    """Zeros of the layers that are not clustered: too small for it, or not named."""
+    others = tuple(layer.name for layer in count_zeros(model) if layer.name not in clustered)
+    kernels = {name: np.asarray(model.get_layer(name).kernel) for name in _find_sparse(model, others, preserve)}
+    return {name: Held(None, (kernel != 0).astype(np.float32)) for name, kernel in kernels.items()}
 
 
 def _share(layer: Any, count: int, per_channel: bool, zero: bool) -> Held:
