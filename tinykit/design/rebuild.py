@@ -39,7 +39,8 @@ class Rebuilt:
         if parted is None:
             return f"{self.name}: bit for bit as recorded, {len(self.made)} stages made again"
         why = f"; other versions of {', '.join(self.tools_differ)}" if self.tools_differ else ""
-        return f"{self.name}: other bytes than recorded from stage {parted!r} on{why}; the same machine gives the same"
+        told = f"{self.name}: other bytes than recorded from stage {parted!r} on{why}"
+        return f"{told}; the same machine, versions and code give the same"
 
     __repr__ = __str__
 
