@@ -36,8 +36,9 @@ class Rebuilt:
 
     def __str__(self) -> str:
         parted = next((name for name in self.made if self.made[name] != self.recorded[name]), None)
-        if parted is None:
-            return f"{self.name}: bit for bit as recorded, {len(self.made)} stages made again"
+        if self.equal:
+            names = "" if parted is None else f"; the Keras file {parted!r} names its layers by another number"
+            return f"{self.name}: bit for bit as recorded, {len(self.made)} stages made again{names}"
         why = f"; other versions of {', '.join(self.tools_differ)}" if self.tools_differ else ""
         told = f"{self.name}: other bytes than recorded from stage {parted!r} on{why}"
         return f"{told}; the same machine, versions and code give the same"
