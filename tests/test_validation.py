@@ -126,6 +126,14 @@ def test_the_scores_by_hand(folder, network):
     assert group.fitted == 0
 
 
+def test_rows_that_a_board_was_calibrated_by_count_as_known(folder):
+    path = write(folder, {"latency_ms": "20"}, {"latency_ms": "40"})
+    assert validate(path).groups[0].fitted == 0
+    calibrate(write(folder, {"latency_ms": "20"}), board("nucleo-l4r5zi"))
+    again = validate(write(folder, {"latency_ms": "20"}, {"latency_ms": "40"}))
+    assert [one.fitted for one in again.rows] == [True, False]
+
+
 def test_what_is_left_out_says_why(folder):
     path = write(
         folder,

@@ -15,6 +15,7 @@ from tinykit.energy import predict_energy
 from tinykit.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.graph import ModelGraph
 from tinykit.latency import Asked, model_latency
+from tinykit.latency.own import read_own
 from tinykit.latency.tables import read_table
 from tinykit.quantity import Estimate
 from tinykit.validation.rows import MeasuredRow, Skipped, is_exact, read_rows
@@ -30,8 +31,8 @@ class ComparedRow:
     Parameters
     ----------
     row : what was measured. quantity : one of `QUANTITIES`. measured : in the estimate's unit.
-    predicted : the estimate. fitted : whether this latency is among those the model was fitted to, or the
-        power of this board among the facts the energy starts from.
+    predicted : the estimate. fitted : whether this latency is among those the model was fitted to or the board's own
+        rows (`calibrate`), or the power of this board among the facts the energy starts from.
     """
 
     row: MeasuredRow
@@ -166,11 +167,14 @@ def _is_fitted(row: MeasuredRow, quantity: str) -> bool:
         return row.board is not None and bool(row.board.ml_power)
     if quantity != "latency" or not row.latency_s:
         return False
-    return any(
-        (known["core"], known["runtime"], known["source_repo"]) == (row.core, row.runtime, row.source)
-        and abs(math.log(float(known["latency_s"]) / row.latency_s)) < _SAME
+    place, latency_s = (row.core, row.runtime), row.latency_s
+    published = (
+        float(known["latency_s"])
         for known in read_table("measured").rows
+        if (known["core"], known["runtime"], known["source_repo"]) == (*place, row.source)
     )
+    own = (one.latency_s for one in read_own(row.board.id if row.board else "") if (one.core, one.runtime) == place)
+    return any(abs(math.log(known / latency_s)) < _SAME for known in (*published, *own))
 
 
 def _group(rows: list[ComparedRow]) -> tuple[GroupError, ...]:
