@@ -141,6 +141,15 @@ class TestWhere:
 
 
 class TestCost:
+    @pytest.mark.parametrize("cache", [None, "L1 I16K+D16K"])
+    def test_fit_and_placement_agree_on_external_ram(self, cache):
+        board = m7(ram("SRAM", NEED - 1), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache=cache)
+        report = check_fit(CNN, board, reserve=NOTHING, use_engine=False)
+        (place,) = (one for one in listed(board) if one.name.startswith("arena in SDRAM"))
+        assert report.regions[0].name == "SDRAM"
+        assert report.latency_s.value == pytest.approx(place.latency_s.value)
+        assert report.latency_s.low == pytest.approx(place.latency_s.low)
+
     def test_external_ram_as_measured(self):
         """VWW on an Arduino Giga: 51.4265 ms in SRAM, 63.7664 ms in SDRAM, pooled with two networks more."""
         board = m7(ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache=None)

@@ -74,7 +74,7 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     arena = _with_evidence(arena, recorded_head, _reference_head(graph)) if arena else None
     ram = place_in_ram(board, arena, setting.reserve) if arena else ()
     code = place_in_flash(board, int(flash.value), setting.reserve) if flash else ()
-    latency, slowdown, slow = _latency(graph, board, setting, ram)
+    latency, slowdown, slow = _latency(graph, board, setting, ram, arena)
     energy, dear = attempt(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
     unknown = tuple(f"{what} unknown: {why}" for what, why in (("latency", slow), ("energy", dear)) if why)
@@ -91,13 +91,13 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
 
 
 def _latency(
-    graph: ModelGraph, board: Board, setting: Setting, ram: Layout
+    graph: ModelGraph, board: Board, setting: Setting, ram: Layout, arena: ArenaEstimate | None
 ) -> tuple[Estimate | None, Estimate | None, str]:
     """Latency where the arena lies, how many times slower that is than on chip where it is outside, and why unknown."""
     inside, why = predict_time(graph, board, setting)
-    if inside is None or not ram or ram[0].kind not in EXTERNAL_RAM_KINDS:
+    if inside is None or arena is None or not ram or ram[0].kind not in EXTERNAL_RAM_KINDS:
         return inside, None, why
-    factor = outside_factor(graph, board, setting, ram[0].kind)
+    factor = outside_factor(graph, board, setting, ram[0].kind, head_bytes=arena.head_bytes)
     return move_outside(inside, factor), factor, why
 
 

@@ -14,7 +14,6 @@ from tinykit.fit.setting import NPU_RUNTIME, Setting
 from tinykit.fit.timing import (
     attempt,
     bank_delay,
-    data_cache_bytes,
     fetch_delay,
     move_outside,
     outside_factor,
@@ -176,8 +175,8 @@ class _Lister:
             return None, None, (f"latency unknown: {why}",)
         base, factor, notes = inside, Estimate.exact(1.0, "1", inside.basis, "", inside.runtime), []
         if head.kind in EXTERNAL_RAM_KINDS:
-            kept = self.arena.head_bytes <= (data_cache_bytes(self.board) or 0)
-            factor = outside_factor(self.graph, self.board, self.setting, head.kind, kept=kept)
+            nbytes = self.arena.head_bytes
+            factor = outside_factor(self.graph, self.board, self.setting, head.kind, head_bytes=nbytes)
             base = move_outside(inside, factor)
             notes.append(f"arena: {factor.source}")
         delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]

@@ -62,7 +62,7 @@ def _case_of(board: Board, setting: Setting, clock_hz: float) -> dict[str, Any]:
 
 
 def outside_factor(
-    graph: ModelGraph, board: Board, setting: Setting, memory: str, *, kept: bool = False
+    graph: ModelGraph, board: Board, setting: Setting, memory: str, *, head_bytes: float = math.inf
 ) -> Estimate:
     """Time with the arena in external RAM over that in on-chip RAM; what both are unsure of is left out.
 
@@ -71,9 +71,10 @@ def outside_factor(
     Parameters
     ----------
     graph, board, setting : a case whose latency is known. memory : "sdram" or "psram".
-    kept : the data cache holds the whole head: between no cost at all and that of the network measured, whose head was
-        several times as large as the cache.
+    head_bytes : of the arena. Where the board's data cache holds it whole: between no cost at all and that of the
+        network measured, whose head was several times as large as the cache.
     """
+    kept = head_bytes <= (data_cache_bytes(board) or 0)
     case = _case_of(board, setting, setting.clock_hz or board.clock_hz or 1.0)
     inside, outside = (predict_packed_latency(graph, **case, arena_region=region) for region in (None, memory))
     factor = outside.value / inside.value
