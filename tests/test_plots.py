@@ -264,6 +264,10 @@ def test_untrusted_text_becomes_plain(text: str):
     assert "$" not in shown.replace("\\$", "")
 
 
+def test_powers_of_ten_stay_as_they_are():
+    assert plain("6.00 × 10⁻⁴ 1/month") == "6.00 × 10⁻⁴ 1/month"
+
+
 def test_a_confusion_matrix_of_the_wrong_shape_is_refused():
     with pytest.raises(ParameterError, match="2 classes; give one row a class"):
         plot_confusion(np.eye(3), ["a", "b"])

@@ -52,6 +52,7 @@ VERDICT_WORDS: Mapping[str, str] = MappingProxyType(
 NOTE_COLOUR = "#555555"
 DPI = 90
 
+_POWERS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _RC = mpl.rc_params_from_file(Path(__file__).with_name("tinykit.mplstyle"), use_default_template=False)
 _TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
 _YEARS_S = tuple(years * 365.25 * 86_400 for years in (1, 10, 100))
@@ -137,11 +138,15 @@ def to_svg(figure: Figure) -> str:
 
 
 def plain(text: object, limit: int = 40) -> str:
-    """Text from a file or a user as the font can draw it: printable Latin, no formulas, cut to a length."""
+    """Text from a file or a user as the font can draw it: printable Latin and powers, no formulas, cut to a length."""
     words = " ".join(str(text).split())
-    kept = "".join(letter if letter.isprintable() and ord(letter) < 0x250 else "?" for letter in words)
+    kept = "".join(letter if _is_drawable(letter) else "?" for letter in words)
     cut = kept if len(kept) <= limit else kept[: limit - 1] + "…"
     return cut.replace("$", r"\$")
+
+
+def _is_drawable(letter: str) -> bool:
+    return letter.isprintable() and (ord(letter) < 0x250 or letter in _POWERS)
 
 
 def note(ax: Axes, text: str) -> None:
