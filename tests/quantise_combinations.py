@@ -45,23 +45,24 @@ class Judgement:
 
 def combine(
     model: Any, data: Dataset, fits: tuple[Fit, Fit], *, clusters: int = 16, wanted: tuple[str, ...] = VARIANTS
-) -> Iterator[Combination]:
-    """The wanted variants of a network, trained with the first fit and compressed with the second."""
+) -> Iterator[tuple[str, Callable[[], Combination]]]:
+    """The wanted variants of a network by name, and what makes each, so that one that fails leaves the others.
+
+    The first fit trains and prunes the float parents, the second clusters them and trains with rounding.
+    """
     long, short = fits
     base = train(model, data, long).model
     samples = to_samples(model, data.representative(100))
-    for variant, precision in (("PTQ int8", "int8"), ("PTQ int16x8", "int16x8")):
-        if variant in wanted:
-            yield Combination(variant, convert_here(base, precision, samples), base)
     sparse = prune(base, data, 0.5, fit=long).model if {"PQAT", "PCQAT"} & set(wanted) else None
     recipes: dict[str, Callable[[], Combination]] = {
+        "PTQ int8": lambda: Combination("PTQ int8", convert_here(base, "int8", samples), base),
+        "PTQ int16x8": lambda: Combination("PTQ int16x8", convert_here(base, "int16x8", samples), base),
         "QAT": lambda: Combination("QAT", train_int8(base, data, short, "none"), base),
         "PQAT": lambda: Combination("PQAT", train_int8(sparse, data, short, "sparsity"), sparse, None, 0.5),
         "CQAT": lambda: share(base, data, short, clusters, None),
         "PCQAT": lambda: share(sparse, data, short, clusters, 0.5),
     }
-    for variant in (one for one in recipes if one in wanted):
-        yield recipes[variant]()
+    yield from ((variant, recipes[variant]) for variant in recipes if variant in wanted)
 
 
 def share(parent: Any, data: Dataset, fit: Fit, clusters: int, sparsity: float | None) -> Combination:

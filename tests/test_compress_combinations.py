@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.bench.bench_quantise import TASKS
 from tests.quantise_combinations import VARIANTS, combine, judge, make_data
 from tinykit import zoo
 from tinykit.compress import Fit
@@ -30,7 +31,12 @@ def made(request: pytest.FixtureRequest) -> Any:
     size = shape[0] * shape[1] * shape[2]
     model = zoo.build(request.param, input_shape=(size,) if flat else shape, classes=size if flat else CLASSES)
     found = combine(model, data, (Fit(6, 5e-3, 24), Fit(1, 1e-3, 24)), clusters=8, wanted=wanted)
-    return request.param, {one.variant: (one, judge(one, data.test.x[:120])) for one in found}
+    ones = {variant: make() for variant, make in found}
+    return request.param, {variant: (one, judge(one, data.test.x[:120])) for variant, one in ones.items()}
+
+
+def test_the_benchmark_leaves_no_network_out() -> None:
+    assert set(TASKS) == {network.name for network in zoo.networks()}
 
 
 def test_each_follows_its_float_parent_in_the_interpreter(made: Any) -> None:
