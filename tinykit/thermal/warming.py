@@ -118,7 +118,10 @@ def _surface(report: ThermalReport, area_m2: float | None, contact: str) -> Touc
 
 
 def _bounds(report: ThermalReport, period_s: float) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
-    """Longest burst and largest duty cycle, each at best and at the warm end."""
+    """Longest burst and largest duty cycle, each at best and at the warm end.
+
+    The air in a box is held where the present duty cycle has warmed it, and the heat of pauses is left out.
+    """
     if report.junction_max_c is None:
         return None, None
     hot, bursts, duties = _hot(report), [], []
