@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -223,6 +224,12 @@ def test_the_cache_drops_the_oldest(monkeypatch):
         keep("room", str(number), bytes(300))
     assert load("room", "9") is not None
     assert load("room", "0") is None
+
+
+def test_many_may_keep_at_once():
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: keep("crowd", str(number), bytes(10)), range(800)))
+    assert all(load("crowd", str(number)) for number in range(800))
 
 
 def test_time_is_cycles_over_clock_and_says_how_far_to_trust_it():

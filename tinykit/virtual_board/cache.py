@@ -83,7 +83,11 @@ def _refuse(folder: Path, error: OSError) -> OutputError:
 
 def _make_room(folder: Path) -> None:
     """Drop the oldest entries of a folder that has grown over its limit, to half of it."""
-    entries = [(entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder)]
+    entries = []
+    with os.scandir(folder) as found:
+        for entry in found:
+            with contextlib.suppress(FileNotFoundError):  # another process has just named its file, or dropped it
+                entries.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
     total = sum(size for _, size, _ in entries)
     if total <= _LIMIT_BYTES:
         return
