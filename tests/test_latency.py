@@ -183,7 +183,7 @@ def test_no_evidence_is_unknown():
 
 
 def test_runtimes_by_core():
-    assert known_runtimes("cortex-m4") == ("tflm-cmsis-nn", "tflm-reference", "x-cube-ai")
+    assert known_runtimes("cortex-m4") == ("tflm-cmsis-nn", "tflm-reference", "x-cube-ai", "edge-impulse-eon")
     assert known_runtimes("xtensa-lx7") == ("tflm-reference", "esp-nn")
     assert known_runtimes("c28x") == ()
     assert default_runtime("cortex-m0plus") == "tflm-cmsis-nn"

@@ -16,11 +16,21 @@ PROXIES = {
     "tflm-cmsis-nn": ("tflm-cmsis-nn", "cortex-m4"),
     "x-cube-ai": ("tflm-cmsis-nn", "cortex-m4"),
     "esp-nn": ("tflm-cmsis-nn", "cortex-m4"),
+    "edge-impulse-eon": ("tflm-cmsis-nn", "cortex-m4"),
 }
 """Whose instructions stand in where a runtime was not counted on a core (closed sources, other instruction sets)."""
 
-POOLS = {"tflm-cmsis-nn": "tflm", "tflm-reference": "tflm", "x-cube-ai": "x-cube-ai", "esp-nn": "esp-nn"}
+POOLS = {
+    "tflm-cmsis-nn": "tflm",
+    "tflm-reference": "tflm",
+    "x-cube-ai": "x-cube-ai",
+    "esp-nn": "esp-nn",
+    "edge-impulse-eon": "tflm",
+}
 """Runtimes whose systems and architectures stray alike."""
+
+_KERNELS = {"edge-impulse-eon": "tflm-cmsis-nn"}
+"""Runtimes that call another's kernels: they share its effects and add their own. EON compiles TFLM's kernels in."""
 
 Effect = tuple[str, float]
 
@@ -36,8 +46,9 @@ _SPREADS = {
     "family": 0.15,
     "other family": 0.5,
     "runtime|family": 0.1,
-    "closed fully_connected": 0.2,
+    "x-cube-ai|fully_connected": 0.2,
     "calls": 0.5,
+    "other calls": 1.5,
     "outside": 0.3,
     "board": 0.04,
     "arena": 0.2,
@@ -117,9 +128,8 @@ def effects_of(case: Case, part: str) -> tuple[Effect, ...]:
 
     An effect with an empty name is there but unknown: its prior widens the interval.
     """
-    runtime, core, arm = case.runtime, case.core, case.core.startswith("cortex-")
+    runtime, core, arm = _KERNELS.get(case.runtime, case.runtime), case.core, case.core.startswith("cortex-")
     family, outside = part.removesuffix(" outside"), part.endswith(" outside")
-    closed = (runtime, family) == ("x-cube-ai", "fully_connected")
     place = "family" if arm else "other family"
     known = "counted runtime" if POOLS[runtime] == "tflm" else "closed runtime"
     effects = [
@@ -127,17 +137,27 @@ def effects_of(case: Case, part: str) -> tuple[Effect, ...]:
         (core, _SPREADS["core" if arm else "other core"]),
         (f"{runtime}|{core}", _SPREADS["runtime|core"]),
         (f"{'arm' if arm else 'other'}|{family}", _SPREADS["calls" if family == "calls" else place]),
-        (f"{runtime}|{family}", _SPREADS["closed fully_connected" if closed else "runtime|family"]),
+        (f"{runtime}|{family}", _SPREADS.get(f"{runtime}|{family}", _SPREADS["runtime|family"])),
         (f"board {case.board}" if case.board else "", _SPREADS["board"]),
-        (f"system {case.system}|{core}|{runtime}" if case.system else "", _SYSTEM[POOLS[runtime]]),
+        (f"system {case.system}|{core}|{case.runtime}" if case.system else "", _SYSTEM[POOLS[runtime]]),
     ]
+    further = _version_effects(case, family, outside) if runtime == "x-cube-ai" else []
+    return (*effects, *_special_effects(case, runtime, family, outside), *further)
+
+
+def _special_effects(case: Case, runtime: str, family: str, outside: bool) -> list[Effect]:
+    """Effects that only some parts, builds or memories have, and those of a runtime that calls another's kernels."""
+    effects, calls = [], family == "calls"
     if outside:
         effects.append((f"{runtime}|outside", _SPREADS["outside"]))
+    if case.runtime != runtime:
+        own = (f"{case.runtime}|calls", "other calls") if calls else (case.runtime, "counted runtime")
+        effects.append((own[0], _SPREADS[own[1]]))
     if case.arena:
         effects.append((f"arena {case.arena}", _SPREADS["arena"]))
-    if POOLS[runtime] == "tflm" and arm and family != "calls":
+    if POOLS[runtime] == "tflm" and case.core.startswith("cortex-") and not calls:
         effects.append((f"build {case.build}|{family}" if case.build else "", _SPREADS["build|family"]))
-    return (*effects, *(_version_effects(case, family, outside) if runtime == "x-cube-ai" else ()))
+    return effects
 
 
 def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
@@ -160,7 +180,7 @@ def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
 def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
     """Effects of a measured network: ten runs of one network do not count as ten networks."""
     everywhere, here = _ARCHITECTURE[POOLS[case.runtime]]
-    name = f"architecture {architecture}|{case.runtime}"
+    name = f"architecture {architecture}|{_KERNELS.get(case.runtime, case.runtime)}"
     effects = [(name, everywhere), (f"{name}|{case.core}", here)]
     if case.runtime == "x-cube-ai":
         effects.append((f"{name}|version {version_step(case.version)}", _ARCHITECTURE_VERSION))

@@ -98,7 +98,9 @@ def name_runtime(stack: str) -> str | None:
         return "tflm-cmsis-nn"
     if "TFLM" in stack and "reference" in stack:
         return "tflm-reference"
-    return "esp-nn" if "ESP-NN" in stack else None
+    if "ESP-NN" in stack:
+        return "esp-nn"
+    return "edge-impulse-eon" if "Edge Impulse EON" in stack else None
 
 
 def name_core(core: str) -> str:
