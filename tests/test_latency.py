@@ -182,6 +182,17 @@ def test_no_evidence_is_unknown():
         predict_latency(MODELS["kws"], **L4R5, board="nucleo-l4r5z")
 
 
+# EdgeMark, NUCLEO-L4R5ZI: Edge Impulse EON took 125.2, 432.5 and 10.2 ms, TFLM -O3 110.6, 407.7 and 8.9 ms.
+@pytest.mark.parametrize(("model", "latency_s"), [("kws", 125.24e-3), ("ic", 432.54e-3), ("ad", 10.171e-3)])
+def test_eon_runs_cmsis_nn_with_a_cost_of_its_own(model, latency_s):
+    place = {"core": "cortex-m4", "clock_hz": 120e6, "board": "nucleo-l4r5zi"}
+    eon = model_latency(MODELS[model], Asked(**place, runtime="edge-impulse-eon"))
+    assert eon.low < latency_s < eon.high
+    assert eon.value > model_latency(MODELS[model], Asked(**place, runtime="tflm-cmsis-nn", build="-O3")).value
+    with pytest.raises(UnknownRuntimeError, match="no latency evidence for edge-impulse-eon on core 'cortex-m7'"):
+        predict_latency(MODELS[model], core="cortex-m7", clock_hz=1e8, runtime="edge-impulse-eon")
+
+
 def test_runtimes_by_core():
     assert known_runtimes("cortex-m4") == ("tflm-cmsis-nn", "tflm-reference", "x-cube-ai", "edge-impulse-eon")
     assert known_runtimes("xtensa-lx7") == ("tflm-reference", "esp-nn")
