@@ -8,7 +8,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -82,10 +81,8 @@ class TestRun:
 
     def test_a_thousand_samples_in_one_call(self, session):
         inputs = np.random.default_rng(0).integers(-128, 128, (1000, 8, 8, 1)).astype(np.int8)
-        start = time.perf_counter()
         outputs = session.run(inputs)
         assert outputs.shape == (1000, 4)
-        assert time.perf_counter() - start < 5
         assert np.array_equal(outputs[:3], session.run(inputs[:3]))
 
     def test_two_inputs(self):
