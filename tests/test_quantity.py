@@ -106,6 +106,22 @@ def test_a_monotonic_function_of_one_input_maps_its_interval_exactly(value, down
     assert (falling.low, falling.high) == pytest.approx((1 / cause.high, 1 / cause.low))
 
 
+@given(first=positive, second=positive, down=st.floats(0, 0.99), up=st.floats(0, 99))
+def test_an_interval_ends_where_all_inputs_are_at_their_worse_ends(first, second, down, up):
+    a, b = (estimate(x, x * (1 - down), x * (1 + up)) for x in (first, second))
+    product = propagate(lambda x, y: x * y, a, b, unit="s", source="test")
+    assert product.low >= a.low * b.low * (1 - 1e-9)
+    ratio = propagate(lambda x, y: x / y, a, b, unit="1", source="test")
+    assert 0 <= a.low / b.high * (1 - 1e-9) <= ratio.low <= ratio.high <= a.high / b.low * (1 + 1e-9)
+    assert ratio.low <= min(a.low / b.value, a.value / b.high) * (1 + 1e-9)
+
+
+def test_a_ridge_keeps_the_deviations_of_its_inputs():
+    a = estimate(1.0, 0.0, 2.0)
+    ridge = propagate(lambda x, y: 1.0 - abs(x - y), a, a, unit="1", source="test")
+    assert (ridge.low, ridge.value, ridge.high) == (0.0, 1.0, 1.0)
+
+
 @given(first=positive, second=positive)
 def test_exact_inputs_give_an_exact_result(first, second):
     a, b = (Estimate.exact(x, "s", "measured", "clock") for x in (first, second))

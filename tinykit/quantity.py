@@ -125,7 +125,12 @@ def propagate(
 
     Each input is moved to its low and high end alone, and the resulting deviations are added in
     quadrature, upward and downward apart (GUM, JCGM 100:2008, 5.1.2, with finite differences), so
-    that a monotonic function of one input maps its interval exactly.
+    that a monotonic function of one input maps its interval exactly. The sum never reaches beyond
+    what all inputs give together, each at its worse end: a product of wide factors stays above 0.
+
+    >>> wide = Estimate(1.0, 0.1, 1.0, "1", "assumed")
+    >>> propagate(lambda a, b: a * b, wide, wide, unit="1", source="example").low
+    0.010000000000000002
 
     Parameters
     ----------
@@ -134,17 +139,21 @@ def propagate(
     unit, source : of the result.
     """
     values = [estimate.value for estimate in inputs]
-    centre = function(*values)
+    centre = least = most = function(*values)
     up = down = 0.0
-    for position, estimate in enumerate(inputs):
-        ends = [centre]
-        for end in (estimate.low, estimate.high):
-            ends.append(function(*values[:position], end, *values[position + 1 :]))
-        up += (max(ends) - centre) ** 2
-        down += (centre - min(ends)) ** 2
+    best, worst = list(values), list(values)
+    for place, estimate in enumerate(inputs):
+        found = {end: function(*values[:place], end, *values[place + 1 :]) for end in (estimate.low, estimate.high)}
+        found[values[place]] = centre
+        best[place], worst[place] = max(found, key=lambda end: found[end]), min(found, key=lambda end: found[end])
+        top, bottom = found[best[place]], found[worst[place]]
+        up, down = up + (top - centre) ** 2, down + (centre - bottom) ** 2
+        least, most = min(least, bottom), max(most, top)
+    low = max(centre - math.sqrt(down), min(least, function(*worst)))
+    high = min(centre + math.sqrt(up), max(most, function(*best)))
     runtime = next((estimate.runtime for estimate in inputs if estimate.runtime), "")
     lowest = weakest(basis, *(estimate.basis for estimate in inputs))
-    return Estimate(centre, centre - math.sqrt(down), centre + math.sqrt(up), unit, lowest, runtime, source)
+    return Estimate(centre, low, high, unit, lowest, runtime, source)
 
 
 def relabel(estimate: Estimate, **changes: Any) -> Estimate:
