@@ -140,6 +140,22 @@ def test_an_average_beyond_the_continuous_limit_and_a_life_beyond_shelf_life_are
     assert any("shelf life" in finding for finding in lazy.findings)
 
 
+def test_a_clock_above_the_highest_is_a_finding(u575):
+    found = [budget_power(u575, 0.01, clock_hz=hertz).findings for hertz in (160e6, 1e9)]
+    assert found == [(), ("clock of 1.00 GHz is above the highest of nucleo-u575zi-q, 160 MHz",)]
+
+
+def test_a_cell_against_an_unknown_lowest_supply_is_unknown(u575):
+    blank = replace(u575, supply_min=None)
+    plans = [budget_power(one, 0.01, battery="nimh-aa") for one in (u575, blank)]
+    assert plans[0].unknown == ()
+    assert plans[1].unknown == (
+        f"board 'nucleo-u575zi-q' has no lowest supply on record: whether {battery('nimh-aa').name} can start it "
+        "is unknown",
+    )
+    assert budget_power(blank, 0.01).unknown == ()
+
+
 def test_lone_cells_too_low_for_the_board_are_wired_in_series(u575):
     assert budget_power(u575, 0.03, battery="aa").pack == Pack(battery("aa"), series=2)
     assert wire_pack(battery("cr2032"), 1.71).series == 1

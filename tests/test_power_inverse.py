@@ -97,6 +97,9 @@ def test_unknowns_and_bad_wishes_are_refused():
             ask()
     with pytest.raises(ParameterError, match="wished life"):
         shortest_period(U575, 0.03, -1.0, **COIN)
+    for period_s in (-1.0, 0.0, float("nan")):
+        with pytest.raises(ParameterError, match="period"):
+            lowest_clock_for_life(U575, 1e6, YEAR_S, period_s, **COIN)
     with pytest.raises(ParameterError, match="cycles per MAC"):
         largest_model(U575, YEAR_S, 60.0, cycles_per_mac=0.0, **COIN)
 
@@ -127,6 +130,12 @@ def test_the_quadrature_of_the_doubts_is_the_interval_of_the_life():
     swings = [swing for swing in swing_life(budget, derate=False).swings if swing.name not in choices]
     down = sum((budget.battery_life_s.value - swing.life_low_s) ** 2 for swing in swings) ** 0.5
     assert down == pytest.approx(budget.battery_life_s.value - budget.battery_life_s.low, rel=0.15)
+
+
+@pytest.mark.parametrize("derate", [True, False])
+def test_a_tornado_derates_as_its_budget_did(derate):
+    budget = budget_power(U575, 0.0289, period_s=0.1, **(COIN | {"derate": derate}))
+    assert swing_life(budget).life_s == pytest.approx(budget.battery_life_s.value, rel=1e-9)
 
 
 def test_a_tornado_needs_a_life():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from tinykit.energy import as_estimate, check_supply, predict_run_current, suppl
 from tinykit.errors import UnknownFactError
 from tinykit.power.cells import Battery
 from tinykit.power.cells import battery as find_battery
+from tinykit.power.climate import cell_at
 from tinykit.power.loads import Line, add_loads, break_down
 from tinykit.power.pack import Pack, check_average, check_pack, pack_life, wire_pack
 from tinykit.power.state import State
@@ -37,7 +38,7 @@ class PowerBudget:
     average_current_a, average_power_w, energy_per_day_j : drawn from the pack or supply [A], [W], [J].
     battery_life_s, life_without_self_discharge_s : s; duty_cycle : time awake, 0–1.
     findings : what the design cannot do; unknown : why a figure is None.
-    lines : the same charge by consumer: MCU, loads, regulator.
+    lines : the same charge by consumer: MCU, loads, regulator. derate : as it was asked for.
     """
 
     board: Board
@@ -62,6 +63,7 @@ class PowerBudget:
     findings: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     lines: tuple[Line, ...] = ()
+    derate: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `tinykit budget --json` that are power's: estimates as dicts, None where unknown."""
@@ -118,7 +120,8 @@ def budget_power(
     latency : one inference [s], or a `Workload` with what comes before, after and beside it.
     period_s : from one inference to the next, or from one look of a gate to the next [s].
     battery : id of a cell, a cell or a `Pack`; a lone cell too low for the board is wired in series.
-    ambient_c : [degC], raises the retention current. supply_v, clock_hz : of the MCU [V], [Hz].
+    ambient_c : [degC], of board and cell: raises the retention current, and moves the cell (`cell_at`) unless it
+        comes moved already. supply_v, clock_hz : of the MCU [V], [Hz].
     run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
     extra_states : further awake stretches of the period, current at the supply.
     derate : lower a coin cell's capacity at high average current.
@@ -132,7 +135,7 @@ def budget_power(
     work = as_workload(latency, _LONGEST_S)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
-    pack = _take_pack(battery, target)
+    pack = _take_pack(battery, target, ambient)
     supply = _choose_supply(target, pack, supply_v)
     run, no_run = _or_unknown(
         lambda: predict_run_current(target, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
@@ -142,7 +145,8 @@ def budget_power(
     find = {**idle, sleep_mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
     timeline = lay_timeline(target, busy, period, run=run, sleep=sleep, mode=sleep_mode)
-    design = _Design(target, work, pack, sleep_mode, ambient, supply, timeline, derate)
+    notes = _check_clock(target, clock_hz)
+    design = _Design(target, work, pack, sleep_mode, ambient, supply, timeline, derate, notes)
     return _total(design, run, no_run, no_sleep if timeline.sleep else "")
 
 
@@ -158,15 +162,15 @@ class _Design:
     supply: _Supply
     timeline: Timeline
     derate: bool
+    notes: tuple[str, ...]
 
 
 def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
     supply, timeline, loads = design.supply, design.timeline, design.work.loads
-    loaded = add_loads(timeline, loads)
-    drawn = loaded.behind_regulator(regulator_quiescent()) if supply.regulated else loaded
+    drawn = _draw(design)
     average = drawn.average_current()
     life, ideal, beyond = _life(design, average)
-    no_volt = "" if supply.source_v else f"board {design.board.id!r} has no supply voltage on record; give it in V."
+    findings = (*design.notes, *supply.findings, *_check_period(timeline), *_check_cells(design, drawn, average))
     return PowerBudget(
         board=design.board,
         latency=design.work.latency,
@@ -181,11 +185,18 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
         sleep_current_25_a=_retention_25(design),
         battery_life_s=life,
         life_without_self_discharge_s=ideal,
-        findings=(*supply.findings, *_check_period(timeline), *_check_cells(design, drawn), *beyond),
-        unknown=tuple(reason for reason in (*reasons, *_unknown_states(drawn), no_volt) if reason),
+        findings=(*findings, *beyond),
+        unknown=tuple(filter(None, (*reasons, *_unknown_states(drawn), *_unknown_supply(design)))),
         lines=break_down(timeline, drawn, loads),
+        derate=design.derate,
         **_powers(design, run, average),
     )
+
+
+def _draw(design: _Design) -> Timeline:
+    """The timeline as the source sees it: loads and regulator on top."""
+    loaded = add_loads(design.timeline, design.work.loads)
+    return loaded.behind_regulator(regulator_quiescent()) if design.supply.regulated else loaded
 
 
 def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
@@ -193,6 +204,16 @@ def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
     own = ("inference", "sleep", "wake-up", "idle")
     names = [state.name for state in drawn.awake if state.current_a is None and state.name not in own]
     return tuple(f"current of state {name!r} is unknown; give it in A" for name in names)
+
+
+def _unknown_supply(design: _Design) -> tuple[str, ...]:
+    """Reasons for an unknown supply, and for a cell that nothing can be held against."""
+    name = design.board.id
+    if not design.supply.source_v:
+        return (f"board {name!r} has no supply voltage on record; give it in V.",)
+    if design.pack is None or design.board.supply_min is not None:
+        return ()
+    return (f"board {name!r} has no lowest supply on record: whether {design.pack} can start it is unknown",)
 
 
 def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Estimate | None]:
@@ -233,11 +254,14 @@ def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str)
     return propagate(lambda number: number * factor, estimate, unit=unit, source=f"{law}; {estimate.source}")
 
 
-def _take_pack(battery: Pack | Battery | str | None, board: Board) -> Pack | None:
-    if battery is None or isinstance(battery, Pack):
-        return battery
-    cell = battery if isinstance(battery, Battery) else find_battery(battery)
-    return wire_pack(cell, board.supply_min.value if board.supply_min else None)
+def _take_pack(battery: Pack | Battery | str | None, board: Board, ambient_c: float) -> Pack | None:
+    """The pack, its cells at ambient."""
+    if battery is None:
+        return None
+    if not isinstance(battery, Pack):
+        cell = battery if isinstance(battery, Battery) else find_battery(battery)
+        battery = wire_pack(cell, board.supply_min.value if board.supply_min else None)
+    return battery if battery.cell.temperature else replace(battery, cell=cell_at(battery.cell, ambient_c))
 
 
 def _choose_supply(board: Board, pack: Pack | None, supply_v: float | None) -> _Supply:
@@ -267,14 +291,23 @@ def _life(design: _Design, average: Estimate | None) -> tuple[Estimate | None, E
     return life, ideal, check_average(design.pack, average, life)
 
 
-def _check_cells(design: _Design, drawn: Timeline) -> tuple[str, ...]:
+def _check_clock(board: Board, clock_hz: float | None) -> tuple[str, ...]:
+    if clock_hz is None or board.clock_hz is None or clock_hz <= board.clock_hz * (1 + 1e-9):
+        return ()
+    asked, most = format_quantity(clock_hz, "Hz"), format_quantity(board.clock_hz, "Hz")
+    return (f"clock of {asked} is above the highest of {board.id}, {most}",)
+
+
+def _check_cells(design: _Design, drawn: Timeline, average: Estimate | None) -> tuple[str, ...]:
     known = [state for state in drawn.awake if state.current_a is not None]
     if design.pack is None or not known:
         return ()
     peak = max(known, key=lambda state: state.current_a.value if state.current_a else 0.0)
     current = peak.current_a or Estimate.exact(0.0, "A", "measured", "")
     regulated = design.supply.regulated
-    return check_pack(design.pack, design.board, run_a=current, run_s=peak.burst_s, regulated=regulated)
+    return check_pack(
+        design.pack, design.board, run_a=current, run_s=peak.burst_s, average_a=average, regulated=regulated
+    )
 
 
 def _check_period(timeline: Timeline) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ class Battery:
     max_continuous, max_pulse : A. resistance : internal, ohm.
     rate_exponent, rate_anchor : p [1] and I0 [A] of `effective_capacity`; only coin cells have them.
     quiescent : A drawn by a protection circuit. usable : fraction of the capacity above the load's minimum.
+    temperature : the figures were moved to by `cell_at` [degC]; None for those of the data sheet's room.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Battery:
     rate_anchor: Fact | None = None
     quiescent: Fact | None = None
     usable: Fact | None = None
+    temperature: Fact | None = None
 
     def sources(self) -> tuple[str, ...]:
         """Every document the cell's figures come from, sorted, each once."""
@@ -74,7 +76,7 @@ def read_battery(path: Path | str) -> Battery:
     """
     path = Path(path)
     table = read_toml(path)
-    allowed = {field.name for field in fields(Battery)} - {"id"}
+    allowed = {field.name for field in fields(Battery)} - {"id", "temperature"}
     unknown, missing = sorted(set(table) - allowed), sorted({"name", "chemistry", *_REQUIRED} - set(table))
     if unknown or missing:
         raise FactError(f"{path.name}: missing {missing}, unknown {unknown}; allowed: {sorted(allowed)}")

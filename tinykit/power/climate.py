@@ -16,6 +16,7 @@ from tinykit.power.physics import loaded_voltage
 from tinykit.quantity import Fact
 
 _RATED_C = 20.0
+_ROOM_C = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,15 @@ def cold_resistance(resistance_ohm: Any, temperature_c: Any, doubling_k: Any = 2
 
 
 def warm_discharge(per_month: Any, temperature_c: Any, doubling_k: Any = 10.0) -> Any:
-    """Self-discharge with temperature: s = s20 2^((T - 20)/T_s).
+    """Self-discharge with temperature: s = s0 2^(ΔT/T_s), ΔT from the room of data sheets, 20 to 25 °C.
 
-    Parameters: per_month s20, fraction a month, temperature_c T [°C], doubling_k T_s [K], scalar or array.
+    Parameters: per_month s0, fraction a month in that room, temperature_c T [°C], doubling_k T_s [K], scalar or array.
 
-    >>> float(warm_discharge(0.01, 40.0))
-    0.04
+    >>> float(warm_discharge(0.01, 22.0)), float(warm_discharge(0.01, 45.0))
+    (0.01, 0.04)
     """
-    return per_month * 2.0 ** ((np.asarray(temperature_c, float) - _RATED_C) / doubling_k)
+    place = np.asarray(temperature_c, float)
+    return per_month * 2.0 ** ((place - np.clip(place, _RATED_C, _ROOM_C)) / doubling_k)
 
 
 def parallel_buffer(
@@ -97,9 +99,14 @@ def cell_at(cell: Battery, temperature_c: float) -> Battery:
 
     Raises
     ------
-    ParameterError : not from -60 to 100 °C.
+    ParameterError : not from -60 to 100 °C, or the figures hold for another temperature already.
     """
     place = as_estimate(temperature_c, "degC", "temperature of the cell", low=-60.0, high=100.0).value
+    if cell.temperature is not None:
+        there = cell.temperature.value
+        raise ParameterError(f"the figures of {cell.id!r} hold for {there:g} °C; start from the cell as rated")
+    if _RATED_C <= place <= _ROOM_C:
+        return cell
     group = load_constants("power", "sleep.toml")["temperature"]
     resistance = cell.resistance
     if resistance is not None:
@@ -112,6 +119,7 @@ def cell_at(cell: Battery, temperature_c: float) -> Battery:
         capacity=_moved(cell.capacity, capacity, place, group["cold_capacity"]),
         self_discharge=_moved(cell.self_discharge, loss, place, group["discharge_doubling"]),
         resistance=resistance,
+        temperature=Fact(place, "degC", "measured", "temperature of the cell, given by the user"),
     )
 
 
@@ -122,13 +130,14 @@ def _moved(fact: Fact, value: float, temperature_c: float, law: Fact) -> Fact:
 
 
 def check_droop(
-    pack: Pack, current_a: float, duration_s: float, needed_v: float, *, temperature_c: float = 20.0
+    pack: Pack, current_a: float, duration_s: float, needed_v: float, *, temperature_c: float | None = None
 ) -> Droop:
     """Whether a pack carries a pulse above the load's minimum, and the buffer that mends it if not.
 
     Parameters
     ----------
     current_a, duration_s : of the pulse [A], [s]. needed_v : brown-out voltage of the load [V].
+    temperature_c : of the cells [degC]; None takes their figures as they are.
 
     Raises
     ------
@@ -137,7 +146,7 @@ def check_droop(
     current = as_estimate(current_a, "A", "pulse current", low=1e-12, high=100.0).value
     time = as_estimate(duration_s, "s", "pulse duration", high=1e5).value
     needed = as_estimate(needed_v, "V", "needed voltage", high=100.0).value
-    cell = cell_at(pack.cell, temperature_c)
+    cell = pack.cell if temperature_c is None else cell_at(pack.cell, temperature_c)
     if cell.resistance is None:
         raise UnknownFactError(f"internal resistance of {pack.cell.id!r} is unknown; give a cell with `resistance`")
     ohm = cell.resistance.value * pack.series / pack.parallel

@@ -128,15 +128,16 @@ def lowest_clock_for_life(
     """
     wished = _wish(life_s)
     work = as_estimate(cycles, "cycle", "cycles", low=1.0, high=1e15)
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
     if board.clock_hz is None:
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown")
     ends: list[float | None] = [None, None, None]
     chosen = None
     for clock in (board.clock_hz * step / 12 for step in range(1, 13)):
-        if work.value / clock > period_s:
+        if work.value / clock > period:
             continue
         plan = budget_power(
-            board, work.value / clock, battery=battery, period_s=period_s, clock_hz=clock, **setting
+            board, work.value / clock, battery=battery, period_s=period, clock_hz=clock, **setting
         )
         life = plan.battery_life_s
         if life is None:

@@ -103,15 +103,18 @@ def _value(fact: Fact | None) -> float:
     return 0.0 if fact is None else fact.value
 
 
-def check_pack(pack: Pack, board: Board, *, run_a: Estimate, run_s: float, regulated: bool) -> tuple[str, ...]:
+def check_pack(
+    pack: Pack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
+) -> tuple[str, ...]:
     """What a pack cannot do for a board: pulse limit, brown-out and its buffer capacitor, voltages.
 
     Parameters
     ----------
-    run_a, run_s : highest supply current [A] and how long it lasts [s].
+    run_a, run_s : highest supply current [A] and how long it lasts [s]. average_a : over the period [A], if known.
     regulated : a linear regulator stands between pack and board.
     """
-    findings = [_check_pulse(pack, run_a), _check_cutoff(pack, board), _check_brown_out(pack, board, run_a, run_s)]
+    brown_out = _check_brown_out(pack, board, run_a, run_s, average_a or run_a)
+    findings = [_check_pulse(pack, run_a), _check_cutoff(pack, board), brown_out]
     supply_max = board.supply_max
     if supply_max is not None and pack.full_v > supply_max.value and not regulated:
         findings.append(f"fresh {pack} gives {pack.full_v:.2g} V, above the board's maximum {supply_max.value:.2g} V")
@@ -152,7 +155,7 @@ def _check_cutoff(pack: Pack, board: Board) -> str:
     return f"{pack} is empty at {pack.cutoff_v:.2g} V, below the board's minimum {least:.3g} V: the last charge is lost"
 
 
-def _check_brown_out(pack: Pack, board: Board, run_a: Estimate, run_s: float) -> str:
+def _check_brown_out(pack: Pack, board: Board, run_a: Estimate, run_s: float, average_a: Estimate) -> str:
     if board.supply_min is None or pack.cell.resistance is None:
         return ""
     resistance = pack.cell.resistance.value * pack.series / pack.parallel
@@ -160,7 +163,10 @@ def _check_brown_out(pack: Pack, board: Board, run_a: Estimate, run_s: float) ->
     if left >= least or pack.nominal_v <= least:
         return ""
     farad = buffer_capacitance(run_a.value, run_s, pack.nominal_v - least)
+    mended = f"a buffer of {farad * 1e3:.3g} mF carries the burst"
+    if loaded_voltage(pack.nominal_v, average_a.value, resistance) < least:
+        mended = "no buffer mends it, the average alone is too much: take cells in parallel or a longer period"
     return (
         f"brown-out: a half-used {pack} falls to {max(0.0, left):.2g} V under {format_quantity(run_a.value, 'A')}, the "
-        f"board needs {least:.3g} V; a buffer of {farad * 1e3:.3g} mF carries the burst"
+        f"board needs {least:.3g} V; {mended}"
     )

@@ -48,7 +48,7 @@ class Tornado:
     swings: tuple[Swing, ...]
 
 
-def swing_life(budget: PowerBudget, *, derate: bool = True) -> Tornado:
+def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     """Move each current, each time, the capacity, self-discharge and period alone, and see the life.
 
     Each current and time goes to the ends of its 80 % interval, the capacity to its spread, self-discharge
@@ -56,7 +56,7 @@ def swing_life(budget: PowerBudget, *, derate: bool = True) -> Tornado:
 
     Parameters
     ----------
-    derate : as in `budget_power`.
+    derate : as in `budget_power`; None takes the budget's own.
 
     Raises
     ------
@@ -66,11 +66,13 @@ def swing_life(budget: PowerBudget, *, derate: bool = True) -> Tornado:
     if pack is None or average is None:
         raise UnknownFactError("the battery life of this budget is unknown, nothing moves it; give cell and currents")
 
+    rated = budget.derate if derate is None else derate
+
     def life(average_a: float) -> float:
-        return pack_life(pack, Estimate.exact(average_a, "A", average.basis, "swing"), derate=derate).value
+        return pack_life(pack, Estimate.exact(average_a, "A", average.basis, "swing"), derate=rated).value
 
     mean = Estimate.exact(average.value, "A", average.basis, "swing")
-    swings = [*_state_swings(budget, life), *_cell_swings(pack, mean, derate), _period_swing(budget, life)]
+    swings = [*_state_swings(budget, life), *_cell_swings(pack, mean, rated), _period_swing(budget, life)]
     kept = sorted((swing for swing in swings if swing.width_s > 0), key=lambda swing: -swing.width_s)
     return Tornado(budget, life(average.value), tuple(kept))
 
