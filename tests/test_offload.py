@@ -46,6 +46,24 @@ def test_at_the_break_even_both_take_the_same_energy():
     assert found.edge_j.value == pytest.approx(found.cloud_j.value, rel=0.05)
 
 
+@pytest.mark.parametrize("period_s", [10.0, 600.0])
+def test_the_break_even_counts_all_the_thinking(period_s):
+    mic, fast = load("pdm-microphone", during=["sense"]), load("flash", 2e-3, during=["inference"])
+    gated = {"sense_s": 1.0, "gate_s": 5e-3, "gate_rate": 0.2, "decide_s": 1e-3, "loads": [mic, fast]}
+    work = plan_workload(U575, 0.0289, **gated)
+    sent = break_even_bytes(U575, work, "ble", setting=GIVEN)
+    few, many = (
+        compare_offload(U575, work, Sensor("x", sent + more, 1), "ble", period_s=period_s, setting=GIVEN)
+        for more in (-2, 2)
+    )
+    assert few.cloud_j.value < few.edge_j.value == many.edge_j.value < many.cloud_j.value
+    assert few.break_even_bytes == many.break_even_bytes == sent
+
+
+def test_a_radio_that_draws_less_than_sleep_never_breaks_even():
+    assert break_even_bytes(U575, 0.0289, "ble", setting={**GIVEN, "sleep_current_a": 0.009}) == math.inf
+
+
 def test_the_break_even_has_its_ends():
     assert break_even_bytes(U575, 1e-6, "lora", message_rate=0.0, setting=GIVEN) == 0.0
     assert break_even_bytes(U575, 90_000.0, "ble", setting=GIVEN) == math.inf
@@ -99,6 +117,7 @@ def test_raw_bytes_by_hand():
         (lambda: Sensor("x", 0), "values of x"),
         (lambda: Sensor("x", 1, -1), "bytes of a value of x"),
         (lambda: compare(message_rate=2.0), "message rate"),
+        (lambda: break_even_bytes(U575, 0.0289, "ble", message_rate=float("nan")), "message rate"),
         (lambda: compare(compression=0.5), "compression"),
         (lambda: compare(cloud_s=-1.0), "time of the cloud"),
         (lambda: compare(price_per_mb=float("nan")), "price"),

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.boards import Board
-from tinykit.energy import as_estimate, predict_energy
-from tinykit.errors import UnknownFactError
+from tinykit.energy import as_estimate
 from tinykit.offload.sensor import Sensor
 from tinykit.power import (
     PowerBudget,
@@ -35,7 +34,7 @@ class Offload:
     edge_latency_s, cloud_latency_s : from the last sample to the answer [s].
     edge_bytes, cloud_bytes : that leave the device in a day. bandwidth_bps : mean of the raw data [bit/s].
     price_per_mb : of 10⁶ byte, None where none was given.
-    break_even_bytes : raw bytes an inference for which both take the same energy; None where unknown.
+    break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
     findings : what cannot work.
     """
 
@@ -145,28 +144,49 @@ def break_even_bytes(
     message_rate: float = 1.0,
     setting: Mapping[str, Any] | None = None,
 ) -> float | None:
-    """Raw bytes an inference for which sending costs as much charge as thinking and sending the answer.
+    """Raw bytes a period for which sending costs as much charge as thinking and sending the answer.
 
-    With fewer bytes the cloud is cheaper, with more the edge. 0 where even an empty packet costs more than the
-    inference; None where the board's energy is unknown, inf where no payload up to 10⁹ byte costs as much.
+    Front end, gate and what follows the network count as thinking; the sleep that either way displaces is taken off.
+    With fewer bytes the cloud is cheaper, with more the edge. 0 where even an empty packet costs more than thinking;
+    None where a current is unknown, inf where no payload up to 10⁹ byte costs as much.
+
+    Raises
+    ------
+    ParameterError : a figure out of range.
     """
     work, options = as_workload(latency, 366 * _DAY_S), dict(setting or {})
-    known = {key: options[key] for key in ("clock_hz", "supply_v", "run_current_a") if key in options}
-    try:
-        energy = predict_energy(work.latency, board, **known)
-        supply = predict_energy(1.0, board, **{**known, "run_current_a": 1.0}).value
-    except UnknownFactError:
+    rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
+    stages = _with_message(work, transmission(radio, message_bytes), rate)
+    period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
+    empty = _raw_only(work, transmission(radio, 0))
+    edge, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in (stages, empty))
+    local, sent, sending = _above_sleep(edge), _above_sleep(cloud), _above_sleep(cloud, only="transmit")
+    if local is None or sent is None or sending is None:
         return None
-    local = energy.value / supply * work.rate
-    local += message_rate * work.rate * transmission(radio, message_bytes).charge_c.value
-    if transmission(radio, 0).charge_c.value >= local:
+    if sent >= local:
         return 0.0
-    if transmission(radio, 1e9).charge_c.value < local:
+    each = transmission(radio, 0).duration_s.value
+    longest = each + (local - sent) * each / sending if sending > 0 else math.inf
+    return _most_bytes(radio, longest)
+
+
+def _above_sleep(budget: PowerBudget, only: str = "") -> float | None:
+    """Charge of a period above sleep [C], of one state or of all: what differs between two ways of the same sleep."""
+    asleep = next((state.current_a for state in budget.states if state.name == "sleep"), None)
+    floor = 0.0 if asleep is None else asleep.value
+    awake = [state for state in budget.states if state.name == only or (not only and state.name != "sleep")]
+    known = [(state.duration_s.value, state.current_a.value) for state in awake if state.current_a is not None]
+    return sum(seconds * (ampere - floor) for seconds, ampere in known) if len(known) == len(awake) else None
+
+
+def _most_bytes(radio: str, seconds: float) -> float:
+    """The payload that a radio sends in a time [s], to a byte; inf beyond 10⁹ byte."""
+    if transmission(radio, 1e9).duration_s.value < seconds:
         return math.inf
     low, high = 0.0, 1e9
     while high - low > 0.5:
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if transmission(radio, middle).charge_c.value < local else (low, middle)
+        low, high = (middle, high) if transmission(radio, middle).duration_s.value < seconds else (low, middle)
     return low
 
 
