@@ -150,11 +150,30 @@ def test_nothing_unknown_or_endless_is_rehearsed(tmp_path):
 def test_units_may_be_given_where_the_header_has_none(tmp_path):
     path = tmp_path / "bare.csv"
     path.write_text("time,current\n0,1\n1,2\n2,1\n", encoding="utf-8")
-    with pytest.raises(DataError, match="unit 'none' of time"):
+    with pytest.raises(DataError, match=r"unit 'none' of time.*\n.*header, as `time \(s\)`"):
         read_trace(path)
     layout = find_layout(path, time_unit="ms", current_unit="uA")
     assert (layout.to_seconds, layout.to_amperes) == (1e-3, 1e-6)
     assert read_trace(path, time_unit="ms", current_unit="uA").average_a == pytest.approx(4e-6 / 3, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "time (s);current (mA)\n0;1\n1,0;2,5\n2,0;1\n",
+        "time (s)\tcurrent (mA)\n0,0\t1,0\n1,0\t2,5\n2,0\t1,0\n",
+        '"time (s)","current (mA)"\n"0","1"\n"1.0","2.5"\n"2.0","1"\n',
+        "time_s,current_mA\n0,1\n1,2.5\n2,1\n",
+        "time s,current mA\n0,1\n1,2.5\n2,1\n",
+        "time (s);current (µA)\n0,0;1000,0\n1,0;2500,0\n2,0;1000,0\n",
+    ],
+)
+def test_what_spreadsheets_make_of_a_trace_reads_alike(tmp_path, text):
+    path = tmp_path / "saved.csv"
+    path.write_bytes(text.encode("latin-1"))
+    found = read_trace(path)
+    assert (found.samples, found.step_s) == (3, 1.0)
+    assert (found.average_a, found.peak_a) == pytest.approx((1.5e-3, 2.5e-3), rel=1e-9)
 
 
 GOOD = "time (s),current (A)\n"
@@ -174,6 +193,7 @@ GOOD = "time (s),current (A)\n"
         (GOOD + "0,1\n1,2\ntime (s),current (mA)\n2,3\n", "row 4 is not 2 numbers.*\n.*mixed units"),
         (GOOD + "0,1\n1,2 mA\n2,1\n", "row 3 is not 2 numbers"),
         (GOOD + "0,1\n1,2,3\n2\n", "row 3 is not 2 numbers"),
+        ("time (s);current (A)\n0.0;1.234,5\n", "row 2 is not 2 numbers"),
         (GOOD + "0,1\n1,2\n2,3\n30,1\n31,1\n", "gap of 28 s after 2 s"),
         (GOOD + "0,1\n1,2\n1,3\n", "time does not rise after 1 s"),
         (GOOD + "0,1\n1,nan\n2,1\n", "NaN or infinity"),

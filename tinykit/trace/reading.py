@@ -20,7 +20,8 @@ from tinykit.errors import DataError
 from tinykit.trace.jls import find_jls_layout, is_jls, read_jls_chunks
 from tinykit.trace.layout import AMPERES, SECONDS, Chunk, Layout
 
-_UNIT = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]")
+_UNIT = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]|(?:time(?:stamp)?|current)[ _]([a-zµμ]{1,2})$")
+_LATIN_MICRO = "\ufffd"
 _BLOCK_BYTES = 1 << 23
 _GAP = 5.0
 _HEADER_LINES = 50
@@ -43,7 +44,7 @@ def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit:
     header, first, count = _read_head(Path(path))
     if not header:
         raise DataError(f"{Path(path).name}: no header; put a line such as `time (s),current (A)` before the numbers")
-    title = header[-1].lstrip("#").strip().strip("\ufeff")
+    title = header[-1].lstrip("#").strip().replace(_LATIN_MICRO, "µ")
     delimiter = next((mark for mark in (";", "\t", ",") if mark in first), ",")
     names = [name.strip().strip('"').lower() for name in title.split(delimiter)]
     if len(names) != (width := len(first.split(delimiter))):
@@ -52,7 +53,8 @@ def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit:
     bare = kind == "joulescope"
     time_at, to_seconds = _column(names, ("timestamp", "time"), SECONDS, time_unit or ("s" if bare else None), path)
     current_at, to_amperes = _column(names, ("current",), AMPERES, current_unit or ("A" if bare else None), path)
-    return Layout(kind, delimiter, count, len(names), time_at, current_at, to_seconds, to_amperes)
+    decimal = "," if delimiter != "," and "." not in first else "."
+    return Layout(kind, delimiter, count, len(names), time_at, current_at, to_seconds, to_amperes, decimal)
 
 
 def read_chunks(path: str | Path, layout: Layout) -> Iterator[Chunk]:
@@ -89,7 +91,7 @@ def _read_head(path: Path) -> tuple[list[str], str, int]:
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             for place, line in enumerate(file):
-                if re.match(r"\s*[-+]?[.\d]", line):
+                if re.match(r'\s*"?[-+]?[.\d]', line):
                     return header, line, place
                 if line.strip():
                     header.append(line.rstrip("\n"))
@@ -118,15 +120,18 @@ def _column(
     where = Path(path).name
     if not places:
         raise DataError(f"{where}: no {wanted[-1]} column among {names}; name one with its unit")
-    found = {match.group(1).lower() for place in places if (match := _UNIT.search(names[place]))}
+    found = {(match[1] or match[2]).lower() for place in places if (match := _UNIT.search(names[place]))}
     if len(found) > 1 and given is None:
         raise DataError(f"{where}: mixed units {sorted(found)} of {wanted[-1]}; keep one column")
     unit = (given or next(iter(found), "")).lower()
     if unit == "utc" or "wall-clock" in names[places[0]]:
         raise DataError(f"{where}: time is the wall clock, not seconds; export the trace with relative time")
     if unit not in units:
-        allowed = ", ".join(dict.fromkeys(units))
-        raise DataError(f"{where}: unit {unit or 'none'!r} of {wanted[-1]}; allowed: {allowed}; give it yourself")
+        allowed, name, example = ", ".join(dict.fromkeys(units)), wanted[-1], "s" if units is SECONDS else "A"
+        raise DataError(
+            f"{where}: unit {unit or 'none'!r} of {name}; allowed: {allowed}\n"
+            f"write it in the header, as `{name} ({example})`, or pass {name}_unit to `read_trace`"
+        )
     return places[0], units[unit]
 
 
@@ -147,7 +152,7 @@ def _blocks(path: Path, header_lines: int) -> Iterator[bytes]:
 
 def _numbers(block: bytes, layout: Layout, name: str, rows_before: int) -> NDArray[np.float64]:
     """A block of lines as [rows, columns]; the fast parser, and the slow one only to name the row that is wrong."""
-    lines = block.replace(b"\r", b"").strip().replace(b'"', b"")
+    lines = block.replace(b"\r", b"").strip().replace(b'"', b"").replace(layout.decimal.encode(), b".")
     count = lines.count(b"\n") + 1
     flat = lines.replace(b"\n", layout.delimiter.encode())
     try:
