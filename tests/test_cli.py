@@ -17,6 +17,7 @@ from tinykit.cli import main, making
 from tinykit.cli.models import open_model
 from tinykit.cli.text import printable, say_table, show, show_short
 from tinykit.errors import DataError, OutputError
+from tinykit.facts import shipped_path
 from tinykit.quantity import Estimate
 
 BOARD_FILE = """
@@ -241,6 +242,28 @@ class TestBudget:
         inference = next(state for state in document["states"] if state["name"] == "inference")
         assert (inference["current_a"], inference["duration_s"]) == (0.5, 0.25)
         assert inference["charge_c"] == pytest.approx(0.125)
+
+    def test_a_cell_of_ones_own(self, tell, refused, model, tmp_path):
+        shipped = Path(str(shipped_path("data", "batteries", "cr2032.toml"))).read_text(encoding="utf-8")
+        (tmp_path / "double.toml").write_text(shipped.replace("value = 225,", "value = 450,"), encoding="utf-8")
+        asked = ["budget", model, "--board", "nucleo-l4r5zi", "--period", "10", "--json", "--battery"]
+        one, two = (json.loads(tell(*asked, cell)[1]) for cell in ("cr2032", tmp_path / "double.toml"))
+        assert (one["battery"], two["battery"]) == ("cr2032", "double")
+        assert two["life_without_self_discharge_s"]["value"] == pytest.approx(
+            2 * one["life_without_self_discharge_s"]["value"], rel=1e-9
+        )
+        assert "none.toml" in refused(*asked, tmp_path / "none.toml")
+
+    def test_the_ambient_is_that_of_the_cell_too(self, tell, refused, model):
+        asked = ["budget", model, "--board", "nucleo-l4r5zi", "--period", "10", "--battery", "cr2032"]
+        asked += ["--latency", "0.1"]
+        lives = {
+            place: json.loads(tell(*asked, "--json", "--ambient", place)[1])["battery_life_s"]["value"]
+            for place in ("-20", "25")
+        }
+        # At -20 °C the cell has 76 % of its capacity, and sleep is a hundredth of the charge.
+        assert 0.76 < lives["-20"] / lives["25"] < 0.78
+        assert "temperature of the cell 130.0" in refused(*asked, "--ambient", "130")
 
     def test_latency_of_a_core_without_evidence(self, tell, refused, model):
         said = refused("budget", model, "--board", "syntiant-ndp9120")

@@ -24,7 +24,7 @@ from tinykit.fit import (
 )
 from tinykit.graph import ModelGraph
 from tinykit.latency import default_runtime, predict_latency
-from tinykit.power import PowerBudget, budget_power
+from tinykit.power import Battery, PowerBudget, budget_power, read_battery
 from tinykit.quantity import Estimate, format_quantity
 from tinykit.thermal import ThermalReport, check_heat
 from tinykit.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
@@ -96,12 +96,18 @@ def _plan(target: Board, latency: Estimate, options: Options, run_current_a: flo
     return budget_power(
         target,
         latency,
-        battery=options.battery,
+        battery=_cell(options),
         period_s=options.period,
         ambient_c=options.ambient,
         clock_hz=options.clock,
         run_current_a=run_current_a,
     )
+
+
+def _cell(options: Options) -> Battery | str | None:
+    """The cell named: an id of the catalogue, or a TOML of the user's own."""
+    given: str | None = options.battery
+    return read_battery(given) if given and given.lower().endswith(".toml") else given
 
 
 def _measure(latency: Estimate, plan: PowerBudget, options: Options) -> _Measured:

@@ -87,7 +87,7 @@ def _add_judging_commands(actions: argparse._SubParsersAction[argparse.ArgumentP
     budget = _add_model(actions, "budget", judging.budget, "power, battery life and junction temperature")
     budget.add_argument("--board", metavar="ID", help="catalogue id")
     _setting(budget)
-    budget.add_argument("--battery", metavar="ID", help="cell (default: none)")
+    budget.add_argument("--battery", metavar="ID|TOML", help="cell, or the file of one of your own (default: none)")
     budget.add_argument("--period", metavar="S", type=float, default=1.0, help="seconds between inferences (default 1)")
     budget.add_argument("--ambient", metavar="C", type=float, default=25.0, help="ambient in °C (default 25)")
     budget.add_argument("--latency", metavar="S", type=float, help="your own measured latency, instead of a prediction")
