@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinykit.boards import board
-from tinykit.errors import ParameterError, UnknownFactError
+from tinykit.errors import FactError, ParameterError, UnknownFactError
 from tinykit.power import (
     LIGHTS,
     Harvester,
@@ -185,6 +185,9 @@ def test_the_store_passes_the_night():
         (lambda: check_droop(Pack(make_battery("x", 1.0, 3.0)), 0.01, 0.1, 2.0), UnknownFactError, "resistance of 'x'"),
         (lambda: make_battery("x", 1.0, 3.0, colour=1.0), ParameterError, "'colour'"),
         (lambda: make_battery("x", -1.0, 3.0), ParameterError, "capacity of x"),
+        (lambda: make_battery("x", 1.0, 3.0, cutoff_voltage=5.0), FactError, "cut-off of 5 V is above the nominal 3 V"),
+        (lambda: make_battery("x", 1.0, 3.0, usable=85.0), FactError, "usable 85 is a fraction"),
+        (lambda: make_battery("x", 1.0, 3.0, self_discharge=3.0), FactError, "self_discharge 3 is a fraction"),
         (lambda: solar(1e-4, "moon"), ParameterError, "light 'moon' is unknown"),
         (lambda: solar(-1.0), ParameterError, "solar area"),
         (lambda: thermal(1e-4, [0.0]), ParameterError, "yield nothing"),

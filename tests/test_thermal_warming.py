@@ -128,6 +128,9 @@ def test_bad_input_is_refused():
         report(sun_w=1.0)
     with pytest.raises(UnknownFactError, match=r"junction of .* is unknown"):
         follow_step(check_heat("corstone-300", 0.1), [1.0])
+    for time_s in (-1.0, float("nan")):
+        with pytest.raises(ParameterError, match="times hold a negative or NaN"):
+            follow_step(report(), [0.0, time_s])
 
 
 def test_the_pictures_name_their_limits():

@@ -42,6 +42,10 @@ class Battery:
     rate_exponent, rate_anchor : p [1] and I0 [A] of `effective_capacity`; only coin cells have them.
     quiescent : A drawn by a protection circuit. usable : fraction of the capacity above the load's minimum.
     temperature : the figures were moved to by `cell_at` [degC]; None for those of the data sheet's room.
+
+    Raises
+    ------
+    FactError : a cut-off above the nominal voltage, or a fraction above 1.
     """
 
     id: str
@@ -60,6 +64,14 @@ class Battery:
     quiescent: Fact | None = None
     usable: Fact | None = None
     temperature: Fact | None = None
+
+    def __post_init__(self) -> None:
+        nominal, cutoff = self.nominal_voltage.value, self.cutoff_voltage.value
+        if cutoff > nominal:
+            raise FactError(f"cell {self.id!r}: cut-off of {cutoff:g} V is above the nominal {nominal:g} V")
+        for name, fact in (("self_discharge", self.self_discharge), ("usable", self.usable)):
+            if fact is not None and fact.value > 1:
+                raise FactError(f"cell {self.id!r}: {name} {fact.value:g} is a fraction; give it from 0 to 1")
 
     def sources(self) -> tuple[str, ...]:
         """Every document the cell's figures come from, sorted, each once."""

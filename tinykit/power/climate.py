@@ -169,7 +169,7 @@ def make_battery(name: str, capacity_mah: float, nominal_v: float, **figures: fl
 
     Raises
     ------
-    ParameterError : an unknown field or a figure that is not a positive number.
+    ParameterError : an unknown field or a figure that is not a positive number. FactError : as of `Battery`.
     """
     units = FIGURE_UNITS
     given = {"capacity": capacity_mah, "nominal_voltage": nominal_v, **figures}

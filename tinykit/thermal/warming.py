@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.energy import as_estimate
-from tinykit.errors import UnknownFactError
+from tinykit.errors import ParameterError, UnknownFactError
 from tinykit.quantity import Estimate, propagate
 from tinykit.thermal.check import ThermalReport, judge_junction
 from tinykit.thermal.laws import temperature_rise
@@ -71,8 +71,11 @@ def follow_step(report: ThermalReport, times_s: ArrayLike) -> Curve:
     Raises
     ------
     UnknownFactError : power or θJA is unknown, or no temperature is stable.
+    ParameterError : a time negative or NaN.
     """
     times = np.asarray(times_s, float)
+    if not np.all(times >= 0):
+        raise ParameterError("times hold a negative or NaN value; give s since the start, 0 and above")
     return _curve(report, times, np.asarray(temperature_rise(times, 1.0, _SHARES, _TAUS)))
 
 
