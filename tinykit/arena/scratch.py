@@ -2,9 +2,9 @@
 
 CMSIS-NN's sizes follow its `*_get_buffer_size` functions as they are in 2026 (CMSIS-NN Source/ConvolutionFunctions,
 PoolingFunctions; TFLM tensorflow/lite/micro/kernels/cmsis_nn): they differ between cores with Helium (MVE), with the
-DSP extension, and with neither. Of TFLM's reference kernels reductions, transposed convolutions and SVDF need some,
-with either kernel set; their sizes are those that the x86-64 interpreter records (tests/test_arena.py). Not tabulated:
-LSTM.
+DSP extension, and with neither. Of TFLM's reference kernels reductions, mirrored padding, transposed convolutions,
+SVDF and LSTM need some, with either kernel set; their sizes are those that the x86-64 interpreter records
+(tests/test_arena.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tinykit.graph import ModelGraph, Operator
 _MVE_CORES = ("cortex-m55", "cortex-m85")
 _DSP_CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 _MVE_CHANNEL_BLOCK = 124
+_LSTM_CELL = 19
 _REVERSE_CHANNELS = 16
 """A transposed convolution of more input channels is computed as a convolution with its filter reversed."""
 
@@ -60,6 +61,21 @@ def keep_kernel_sums(
     return rest, kept
 
 
+def list_kept_sums(graph: ModelGraph, operator: Operator, core: str) -> tuple[int, ...]:
+    """Weight sums that CMSIS-NN's kernels of recurrent layers keep in the tail, in bytes.
+
+    SVDF: one a filter with Helium. LSTM: on every core one a unit for the input and the state of each of four gates.
+    """
+    if _input_dtype(graph, operator) not in ("int8", "int16"):
+        return ()
+    if operator.name == "SVDF" and core in _MVE_CORES:
+        return (4 * graph.tensors[operator.inputs[1]].shape[0],)
+    if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        sums = 8 if _input_dtype(graph, operator) == "int16" else 4
+        return (sums * graph.tensors[operator.outputs[0]].shape[-1],) * 8
+    return ()
+
+
 def goes_as_convolution(graph: ModelGraph, operator: Operator) -> bool:
     """Whether CMSIS-NN computes a fully connected operator as a 1 × 1 convolution: rank above 2, depth of 4 n."""
     rank, depth = len(graph.tensors[operator.outputs[0]].shape), graph.tensors[operator.inputs[1]].shape[-1]
@@ -78,7 +94,9 @@ def _operator_scratch(graph: ModelGraph, operator: Operator, runtime: str, core:
     if runtime == "tflm-cmsis-nn" and operator.name == "TRANSPOSE_CONV" and _input_dtype(graph, operator) == "int8":
         return _reversed_conv(graph, operator, core)
     if operator.name in _REFERENCE_RULES:
-        return _REFERENCE_RULES[operator.name](graph, operator)
+        sizes = _REFERENCE_RULES[operator.name](graph, operator)
+        # CMSIS-NN computes the integer LSTM in three buffers, the reference in four.
+        return sizes[:3] if runtime == "tflm-cmsis-nn" and list_kept_sums(graph, operator, "") else sizes
     rules = {"int8": _CMSIS_RULES, "int16": _CMSIS_RULES_INT16}.get(_input_dtype(graph, operator), {})
     rule = rules.get(operator.name)
     if runtime != "tflm-cmsis-nn" or rule is None:
@@ -94,8 +112,10 @@ def _input_dtype(graph: ModelGraph, operator: Operator) -> str:
 
 
 def _conv(graph: ModelGraph, operator: Operator, core: str) -> int:
-    height, width, channels = graph.tensors[operator.inputs[1]].shape[1:]
-    if (height, width) == (1, 1) and operator.dilation == (1, 1):
+    """None for 1 × 1; patches of all input channels, though the filters of a grouped convolution see fewer."""
+    height, width, filtered = graph.tensors[operator.inputs[1]].shape[1:]
+    channels = graph.tensors[operator.inputs[0]].shape[-1]
+    if (height, width) == (1, 1) and operator.dilation == (1, 1) and channels == filtered:
         return 0
     if core in _MVE_CORES and _is_one_by_n(graph, operator):
         return _one_by_n(graph, operator, width, channels)
@@ -127,7 +147,7 @@ def _one_by_n(graph: ModelGraph, operator: Operator, width: int, channels: int) 
 
 
 def _conv_int16(graph: ModelGraph, operator: Operator, core: str) -> int:
-    columns = math.prod(graph.tensors[operator.inputs[1]].shape[1:])
+    columns = math.prod(graph.tensors[operator.inputs[1]].shape[1:3]) * graph.tensors[operator.inputs[0]].shape[-1]
     return 4 * 2 * 8 * math.ceil(columns / 8) if core in _MVE_CORES else 2 * 2 * columns
 
 
@@ -143,7 +163,8 @@ def _reversed_conv(graph: ModelGraph, operator: Operator, core: str) -> tuple[in
 
 def _depthwise(graph: ModelGraph, operator: Operator, core: str) -> int:
     height, width, channels = graph.tensors[operator.inputs[1]].shape[1:]
-    if operator.depth_multiplier != 1 or operator.dilation != (1, 1):
+    values = graph.tensors[operator.inputs[0]].shape
+    if values[-1] != channels or values[0] != 1 or operator.dilation != (1, 1):
         return 0
     if core in _MVE_CORES:
         return 4 * _MVE_CHANNEL_BLOCK * height * width
@@ -168,6 +189,11 @@ def _reduce(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
     return 4 * len(values.shape), 4 * axes.elements
 
 
+def _mirror_pad(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+    """Elements below each dimension, of the input and of the output."""
+    return (4 * len(graph.tensors[operator.inputs[0]].shape),) * 2
+
+
 def _sum(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
     """Index and axes, and 32-bit sums of integers."""
     sums = () if _is_float(graph, operator.inputs[0]) else (4 * graph.tensors[operator.outputs[0]].elements,)
@@ -189,6 +215,11 @@ def _svdf(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
     return (filters,) if values.dtype == "float32" else (filters, 4 * graph.tensors[operator.outputs[0]].elements)
 
 
+def _lstm(graph: ModelGraph, operator: Operator) -> tuple[int, ...]:
+    """Four buffers of the size of the cell's state, input 19."""
+    return (graph.tensors[operator.inputs[_LSTM_CELL]].nbytes,) * 4
+
+
 def _is_float(graph: ModelGraph, index: int) -> bool:
     return graph.tensors[index].dtype == "float32"
 
@@ -198,8 +229,10 @@ _REFERENCE_RULES = {
     "SUM": _sum,
     "REDUCE_MAX": _reduce,
     "REDUCE_MIN": _reduce,
+    "MIRROR_PAD": _mirror_pad,
     "TRANSPOSE_CONV": _transpose_conv,
     "SVDF": _svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
 }
 
 _CMSIS_RULES = {
