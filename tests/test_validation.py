@@ -174,6 +174,19 @@ def test_a_model_whose_file_is_elsewhere_is_predicted_from_its_operators(folder,
     assert result.rows[0].row.model_name == "stays"
     conv = read(Net((1, 32, 32, 3)).conv(8).to_bytes())
     assert result.rows[0].predicted.value == pytest.approx(expected(conv.data).value, rel=1e-6)
+    for place in (folder / "models", folder):
+        (folder / "model_operators.csv").rename(place / "model_operators.csv")
+        away = folder / "models" / "measured"
+        away.mkdir(exist_ok=True)
+        elsewhere = write(away, {"latency_ms": "5", "model_file_path_local": "x/stays.tflite"})
+        assert validate(elsewhere, models=folder / "models").rows[0].predicted == result.rows[0].predicted
+        (place / "model_operators.csv").rename(folder / "model_operators.csv")
+
+
+@pytest.mark.parametrize("latency", ["", "none", "-20", "0", "inf"])
+def test_a_row_without_a_measurement_is_counted_as_left_out(folder, latency):
+    path = write(folder, {"latency_ms": "20"}, {"latency_ms": latency, "energy_uj": "3"})
+    assert validate(path).reasons() == {"no latency given, nor the arena of a model file at hand": 1}
 
 
 def test_models_of_another_folder(folder, tmp_path):

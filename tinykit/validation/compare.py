@@ -105,6 +105,9 @@ class Validation:
         }
 
 
+_NOTHING_MEASURED = "no latency given, nor the arena of a model file at hand"
+
+
 def validate(path: str | Path, *, models: str | Path | None = None) -> Validation:
     """Predict every row of a measurements CSV and compare.
 
@@ -123,7 +126,9 @@ def validate(path: str | Path, *, models: str | Path | None = None) -> Validatio
     compared: list[ComparedRow] = []
     unknown: list[Skipped] = []
     for row in rows:
-        for quantity, measured, predict in _tasks(row):
+        if not (tasks := _tasks(row)):
+            unknown.append(Skipped(row.line, _NOTHING_MEASURED))
+        for quantity, measured, predict in tasks:
             try:
                 compared.append(ComparedRow(row, quantity, measured, predict(), _is_fitted(row, quantity)))
             except (UnknownRuntimeError, UnknownFactError, ParameterError) as error:

@@ -71,8 +71,8 @@ def read_rows(path: Path, models: Path | None = None) -> tuple[tuple[MeasuredRow
 
     Parameters
     ----------
-    path : CSV with at least the columns core, clock_mhz, stack, model_name. `model_operators.csv` beside it gives
-        the operators of models whose file is not at hand.
+    path : CSV with at least the columns core, clock_mhz, stack, model_name. `model_operators.csv` beside it, or in
+        or above the folder of the models, gives the operators of models whose file is not at hand.
     models : folder of the model files; None looks beside the CSV, in its folder, its parent's and their `models`.
 
     Raises
@@ -217,8 +217,9 @@ class _Finder:
         beside = path.parent
         self._folders = (models,) if models else (beside, beside / "models", beside.parent, beside.parent / "models")
         self._operators: dict[str, list[dict[str, str]]] = {}
-        table = beside / "model_operators.csv"
-        for row in _read_csv(table, ("model_file", "operator")) if table.is_file() else ():
+        tables = (folder / "model_operators.csv" for folder in (beside, *((models, models.parent) if models else ())))
+        table = next((one for one in tables if one.is_file()), None)
+        for row in _read_csv(table, ("model_file", "operator")) if table else ():
             self._operators.setdefault(Path(row["model_file"]).name, []).append(row)
         self._found: dict[str, Model | str] = {}
 
