@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinykit.datasets import read_folder, read_npz
+from tinykit.datasets import load, read_folder, read_npz, read_samples
 from tinykit.errors import DataError, ParameterError
 
 RATE_HZ = 50.0
@@ -177,3 +177,26 @@ def test_bare_npy_and_missing_file(tmp_path: Path) -> None:
         read_npz(tmp_path / "x.npy")
     with pytest.raises(DataError, match="No such file"):
         read_npz(tmp_path / "none.npz")
+
+
+def save_test_samples(path: Path, **more: np.ndarray) -> Path:
+    test = load("watch-exercises").test
+    np.savez(path, x=test.x, y=test.y, groups=test.groups, recordings=test.recordings, **more)
+    return path
+
+
+def test_samples_to_score_on_stay_as_they_are_and_all_count(tmp_path: Path):
+    test, found = load("watch-exercises").test, read_samples(save_test_samples(tmp_path / "own.npz"))
+    np.testing.assert_array_equal(found.x, test.x)
+    np.testing.assert_array_equal(found.y, test.y)
+    assert len(np.unique(found.recordings)) == 42
+
+
+def test_a_split_in_the_file_leaves_its_test_rows(tmp_path: Path):
+    test = load("watch-exercises").test
+    split = np.where(test.groups == test.groups[0], "train", "test")
+    found = read_samples(save_test_samples(tmp_path / "own.npz", split=split))
+    np.testing.assert_array_equal(found.x, test.x[split == "test"])
+    none = save_test_samples(tmp_path / "none.npz", split=np.full(len(test), "train"))
+    with pytest.raises(DataError, match="no sample of split 'test'; leave split out to score on all 1484"):
+        read_samples(none)

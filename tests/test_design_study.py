@@ -217,6 +217,17 @@ def test_the_command_takes_models_of_ones_own(tmp_path, capsys):
     assert "accuracy needs samples: give --test NPZ" in capsys.readouterr().err
 
 
+def test_samples_of_ones_own_are_scored_as_the_study_scores_them(tmp_path, capsys):
+    study, test = find_study("watch-exercises"), load("watch-exercises").test
+    model, samples = tmp_path / "int8.tflite", tmp_path / "own.npz"
+    model.write_bytes(study.open().read("int8"))
+    np.savez(samples, x=test.x, y=test.y, groups=test.groups, recordings=test.recordings)
+    assert main(["ledger", str(model), "--test", str(samples), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    (known,) = study.ledger("nucleo-l4r5zi", "int8").to_json()["rows"]
+    assert row["accuracy"] == known["accuracy"]
+
+
 def test_the_design_command_writes_studies(tmp_path, monkeypatch):
     made: list[str] = []
     room = importlib.import_module("tinykit.design.checkpoints")

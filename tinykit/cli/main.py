@@ -131,7 +131,7 @@ def _add_ledger(actions: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     text = "variants side by side: every way to store them, what reaches flash, accuracy; and which to take"
     ledger = _add(actions, "ledger", weighing.ledger, text)
     ledger.add_argument("models", metavar="STUDY|MODEL", nargs="+", help="a shipped study, or models, baseline first")
-    ledger.add_argument("--test", metavar="NPZ", help="for models of your own: arrays x, y, groups (see read_npz)")
+    ledger.add_argument("--test", metavar="NPZ", help="samples for your own models: x as they take it, y, groups")
     ledger.add_argument("--board", metavar="ID", default="nucleo-l4r5zi", help="target (default: nucleo-l4r5zi)")
     ledger.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
     ledger.add_argument("--flash", metavar="BYTES", type=float, help="budget: model, runtime and decoder")

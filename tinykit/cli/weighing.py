@@ -32,9 +32,9 @@ def _open(options: Options) -> Ledger:
         if len(options.models) > 1 or Path(options.models[0]).suffix:
             raise ParameterError("accuracy needs samples: give --test NPZ with x, y and groups, or the name of a study")
         return find_study(options.models[0]).ledger(options.board, runtime=options.runtime)
-    from tinykit.datasets import read_npz
+    from tinykit.datasets import read_samples
 
-    test = read_npz(options.test).test
+    test = read_samples(options.test)
     target = find_board(options.board)
     names = [Path(path).stem for path in options.models]
     variants = [

@@ -13,7 +13,7 @@ from tinykit.datasets.card import DataCard, card_names, read_card
 from tinykit.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.datasets.digits import load_digits
 from tinykit.datasets.faces import load_faces
-from tinykit.datasets.own import read_folder, read_npz
+from tinykit.datasets.own import read_folder, read_npz, read_samples
 from tinykit.datasets.scoring import Accuracy, Difference, paired_difference, score_predictions, wilson_interval
 from tinykit.datasets.vowels import load_vowels
 from tinykit.datasets.watch import load_watch_exercises
@@ -64,6 +64,7 @@ __all__ = [
     "read_card",
     "read_folder",
     "read_npz",
+    "read_samples",
     "score_by_group",
     "score_predictions",
     "tasks",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinykit.datasets.dataset import Dataset, Floats, Labels
+from tinykit.datasets.dataset import Dataset, Floats, Labels, Split
 from tinykit.datasets.recordings import SUFFIXES, read_recording
 from tinykit.datasets.windows import assemble, deal_groups, stack_windows
 from tinykit.errors import DataError, ParameterError
@@ -103,6 +103,25 @@ def read_npz(
         Path(path).stem, raw, y, rows, groups=groups, recordings=recordings, classes=names,
         rate_hz=rate_hz, sha256=_hash_arrays([raw, y]), source=f"file {Path(path).name}",
     )  # fmt: skip
+
+
+def read_samples(path: str | Path) -> Split:
+    """Samples to score on from an `.npz`: x as the network takes it, never normalised again, and all of them.
+
+    Parameters
+    ----------
+    path : x, y, groups and optionally recordings as for `read_npz`. split : if there, the rows "test" alone.
+
+    Raises
+    ------
+    DataError : not an `.npz`, keys missing, wrong shape or type, too few samples, or none of them "test".
+    """
+    arrays = _open_npz(Path(path))
+    x, y, groups, recordings = _take_arrays(Path(path), arrays)
+    rows = np.flatnonzero(arrays["split"].astype(str) == "test") if "split" in arrays else np.arange(len(y))
+    if not len(rows):
+        raise DataError(f"{path}: no sample of split 'test'; leave split out to score on all {len(y)}")
+    return Split(x[rows], y[rows], groups[rows], recordings[rows])
 
 
 def _files_by_class(folder: Path) -> dict[str, list[Path]]:
