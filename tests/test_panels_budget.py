@@ -146,6 +146,14 @@ def test_sliders_name_their_unit(graph, kind: type[Panel]):
             assert "[" in control.description
 
 
+def test_a_line_too_long_gives_up_inputs_and_never_the_result(graph):
+    panel = CloudPanel(graph, board="adafruit-feather-nrf52840-sense", sensor="keyword", radio="lora")
+    panel.sent.value = 0.01
+    assert repr(panel).endswith(f"…): {panel.summarise(panel.result)}")
+    assert repr(panel).startswith("CloudPanel(board=adafruit-feather-nrf52840-sense, ")
+    assert len(repr(panel)) == 109
+
+
 def test_panels_show_what_the_pure_functions_answer(graph):
     assert BurstPanel(graph).result == look_warm(graph, "nucleo-h743zi2", burst_s=10.0, pause_s=100.0)
     assert TimelinePanel(graph).result == plan_design(graph, "nucleo-l4r5zi", period_s=10.0, battery="cr2032")

@@ -166,7 +166,8 @@ def test_relabel_changes_only_what_is_named():
         (80e6, "Hz", "80.0 MHz"),
         (25, "degC", "25.0 °C"),
         (0.5, "1", "0.500"),
-        (12_345, "instruction", "12,345 instruction"),
+        (12_345, "instruction", "12,345 instructions"),
+        (11_223_208, "cycle", "11,223,208 cycles"),
     ],
 )
 def test_numbers_read_in_the_units_of_people(value, unit, text):

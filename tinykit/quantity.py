@@ -178,6 +178,8 @@ def format_quantity(value: float, unit: str) -> str:
     if unit in _PREFIXED_UNITS and value:
         factor, prefix = _prefix_of(value)
         return f"{_three_digits(value / factor)} {prefix}{unit}"
+    if unit in ("instruction", "cycle"):
+        return f"{_three_digits(value)} {unit}s"
     return f"{_three_digits(value)} {unit}" if unit not in ("1", "") else _three_digits(value)
 
 

@@ -207,7 +207,7 @@ def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
     if raw.duration_s.value <= period_s:
         return ()
     need = raw.duration_s.value
-    return (f"sending {raw.payload_bytes:.0f} byte takes {need:.3g} s, longer than the period of {period_s:g} s",)
+    return (f"sending {raw.payload_bytes:,.0f} bytes takes {need:.3g} s, longer than the period of {period_s:g} s",)
 
 
 def _add(first: Estimate, second: Estimate) -> Estimate:

@@ -68,9 +68,9 @@ class CloudPanel(Panel[Offload]):
         """Verdict, energies, latencies, bytes."""
         even = result.break_even_bytes
         yield "verdict", result.verdict
-        yield "edge", f"{result.edge_j or 'unknown'} a day, {result.edge_latency_s}, {result.edge_bytes:,.0f} byte"
-        yield "cloud", f"{result.cloud_j or 'unknown'} a day, {result.cloud_latency_s}, {result.cloud_bytes:,.0f} byte"
-        yield "break-even", "unknown" if even is None else f"{even:,.0f} raw byte an inference"
+        yield "edge", f"{result.edge_j or 'unknown'} a day, {result.edge_latency_s}, {result.edge_bytes:,.0f} bytes"
+        yield "cloud", f"{result.cloud_j or 'unknown'} a day, {result.cloud_latency_s}, {result.cloud_bytes:,.0f} bytes"
+        yield "break-even", "unknown" if even is None else f"{even:,.0f} raw bytes an inference"
         yield from (("look out", finding) for finding in result.findings)
 
     def summarise(self, result: Offload) -> str:

@@ -16,7 +16,7 @@ from tinykit.plots.style import styled
 from tinykit.power import batteries
 
 Result = TypeVar("Result")
-_LONGEST_REPR = 108
+_LONGEST_REPR = 109
 _STYLE = {"description_width": "150px"}
 _CONTROL = {"width": "560px"}
 
@@ -100,6 +100,9 @@ class Panel(widgets.VBox, Generic[Result]):
             return f"{type(self).__name__}()"
         inputs = ", ".join(f"{name}={format_value(control.value)}" for name, control in self._controls.items())
         found = self.problem.partition("\n")[0] if self.result is None else self.summarise(self.result)
+        room = _LONGEST_REPR - len(f"{type(self).__name__}(): {found}")
+        if self.result is not None and 0 < room < len(inputs):
+            inputs = inputs[: room - 1] + "…"
         line = f"{type(self).__name__}({inputs}): {found}"
         return line if len(line) <= _LONGEST_REPR else line[: _LONGEST_REPR - 1] + "…"
 
