@@ -75,6 +75,9 @@ def expected(network, **more):
         ("Edge Impulse", None),
         ("TFLM @713b6ed (reference kernels)", "tflm-reference"),
         ("esp-tflite-micro + ESP-NN (ESP-IDF v5.5 -O2)", "esp-nn"),
+        ("tflm-cmsis-nn", "tflm-cmsis-nn"),
+        ("tflm-reference -O3", "tflm-reference"),
+        ("x-cube-ai 8.1.0", "x-cube-ai"),
         ("TinyMaix", None),
     ],
 )

@@ -70,7 +70,7 @@ def _add_measured_commands(actions: argparse._SubParsersAction[argparse.Argument
     calibrate = _add(actions, "calibrate", checking.calibrate, "let your own measured rows shift a board's latency")
     calibrate.add_argument("--board", metavar="ID", required=True, help="catalogue id of the board they are from")
     for parser in (validate, calibrate):
-        parser.add_argument("csv", metavar="CSV", help="measured rows, one a line")
+        parser.add_argument("csv", metavar="CSV", help="columns core, clock_mhz, stack, model_name; see README")
         parser.add_argument("--models", metavar="DIR", help="folder of the model files (default: beside the CSV)")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tinykit.boards import Board, boards
 from tinykit.errors import DataError, ModelError
 from tinykit.graph import ModelGraph, read
-from tinykit.latency import OperatorShape, from_rows
+from tinykit.latency import RUNTIMES, OperatorShape, from_rows
 
 _NEEDED = ("core", "clock_mhz", "stack", "model_name")
 _MOST_BYTES = 256 * 2**20
@@ -89,9 +89,14 @@ def read_rows(path: Path, models: Path | None = None) -> tuple[tuple[MeasuredRow
 def name_runtime(stack: str) -> str | None:
     """The runtime that a published stack means, first match wins; None where no runtime of tinykit's is meant.
 
+    A stack that begins with a runtime's own name, `tflm-cmsis-nn -O3`, means that runtime.
+
     >>> name_runtime("X-CUBE-AI v8.1.0"), name_runtime("TFLM + CMSIS-NN -O3"), name_runtime("TinyMaix")
     ('x-cube-ai', 'tflm-cmsis-nn', None)
     """
+    named = stack.partition(" ")[0]
+    if named in RUNTIMES:
+        return named
     if "Cube.AI" in stack or "CUBE-AI" in stack:
         return "x-cube-ai"
     if "TFLM" in stack and "CMSIS-NN" in stack and not _NOT_TFLM_CMSIS.search(stack):
