@@ -12,7 +12,6 @@ import pytest
 
 from tests.codegen_builds import WARNINGS, run_tool, tool
 from tests.models import Net, small_cnn
-from tinykit.codegen import HOST_DEFINES
 from tinykit.deploy import deploy, deploy_c, read_self_test_log
 from tinykit.errors import DataError, ModelError, OutputError, ParameterError, UnknownFactError
 
@@ -28,13 +27,14 @@ def exports(tmp_path_factory):
 
 
 def build(done, program, *options):
-    """As the README says: all C files, the include folders, the definitions."""
+    """As the README says, for a computer: all C files, the include folders, the definitions."""
     folder, readme = done.folder, (done.folder / "README.md").read_text()
     folders = re.search(r"```\n(    src.*?)\n```", readme, re.DOTALL)[1].split()
     definitions = re.findall(r"`(\w+)`", re.search(r"^Definitions: (.*)\.$", readme, re.MULTILINE)[1])
+    here = re.findall(r"`(-D[^`]+)`", "".join(re.findall(r"^On a computer .*$", readme, re.MULTILINE)))
     flags = ["-std=c11", *WARNINGS, *(f"-I{folder / one}" for one in folders), *(f"-D{one}" for one in definitions)]
     sources = sorted(str(path) for path in folder.rglob("*.c"))
-    run_tool([tool("gcc"), *flags, *(f"-D{one}" for one in HOST_DEFINES), *options, *sources, "-o", str(program)])
+    run_tool([tool("gcc"), *flags, *here, *options, *sources, "-o", str(program)])
     return subprocess.run([str(program)], capture_output=True, text=True, check=False)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,14 +16,14 @@ from tinykit.arena import ArenaPlan
 from tinykit.boards import Region, Window, board, boards
 from tinykit.codegen import CExport
 from tinykit.codegen.export import ExportedOperator
-from tinykit.errors import EngineError, UnknownRuntimeError
+from tinykit.errors import EngineError, ParameterError, UnknownRuntimeError
 from tinykit.quantity import Fact
 from tinykit.virtual_board import CORES, compilers, emulating, memory
 from tinykit.virtual_board.building import Overflow, build
 from tinykit.virtual_board.cache import hash_of, keep, load
 from tinykit.virtual_board.compilers import Compiler, call_compiler, choose_compiler
 from tinykit.virtual_board.elf import read_elf
-from tinykit.virtual_board.emulating import FIRST_OPERATOR, MODEL, Limits, emulate
+from tinykit.virtual_board.emulating import FIRST_OPERATOR, MODEL, Limits, counter_library, emulate
 from tinykit.virtual_board.linking import read_overflow, write_script
 from tinykit.virtual_board.memory import MemoryMap, Place, map_machine, map_memory, shrink
 from tinykit.virtual_board.targets import engine_of, target_of
@@ -265,12 +267,15 @@ def test_a_compiler_names_itself():
 
 
 def test_a_child_that_dies_or_fails_is_an_engine_error(monkeypatch):
-    def give(text):
-        done = subprocess.CompletedProcess([], 1, text, "it broke")
+    def give(text, status=1, said="it broke"):
+        done = subprocess.CompletedProcess([], status, text, said)
         monkeypatch.setattr(emulating.subprocess, "run", lambda *args, **options: done)
 
     give("")
     with pytest.raises(EngineError, match=r"the emulator ended \(status 1\): it broke"):
+        emulating._ask({}, 1.0)
+    give("", -signal.SIGKILL, "")
+    with pytest.raises(EngineError, match=r"\(stopped by SIGKILL\): it gave no reason; .* run fewer samples at a time"):
         emulating._ask({}, 1.0)
     give('{"error": "UcError: x"}')
     with pytest.raises(EngineError, match="the emulator failed: UcError: x"):
@@ -284,6 +289,23 @@ def test_a_child_that_takes_too_long_is_stopped(monkeypatch):
     monkeypatch.setattr(emulating.subprocess, "run", late)
     with pytest.raises(EngineError, match="the emulator was stopped after 1 s"):
         emulating._ask({}, 1.0)
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 0}, {"seconds": -1}, {"seconds": math.nan}, {"seconds": math.inf},
+                                    {"seconds": 1e-9}, {"instructions": 0}, {"instructions": -5}])  # fmt: skip
+def test_limits_that_would_limit_nothing_are_refused(limits):
+    """unicorn takes 0 microseconds for no limit, and the counter a negative number for the largest there is."""
+    with pytest.raises(ParameterError, match="give 0.001 s and 1 instruction or more, and finite numbers"):
+        Limits(**limits)
+
+
+def test_a_damaged_counter_is_compiled_again():
+    """A library cut short would end the child by a signal, in every run to come."""
+    path = counter_library("unicorn")
+    sound = path.read_bytes()
+    path.unlink()
+    path.write_bytes(sound[: len(sound) // 2])
+    assert counter_library("unicorn").read_bytes() == sound
 
 
 def test_a_window_is_found_by_kind():

@@ -8,7 +8,7 @@ from string import Template
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.codegen import CExport
+from tinykit.codegen import HOST_DEFINES, CExport
 from tinykit.deploy.cycle_counter import CYCLE_COUNTER_H
 
 
@@ -36,7 +36,7 @@ def write_self_test(
         "folders": "\n".join(f"    {_join('src', folder)}" for folder in export.include_folders),
         "definitions": " ".join(export.defines),
         "definitions_text": ", ".join(f"`{define}`" for define in export.defines) or "none",
-        "options_text": _options(export),
+        "options_text": _options(export) + _host_text(export),
         **readme,
     }
     files = {path: Template(text.lstrip("\n")).substitute(values) for path, text in _TEMPLATES.items()}
@@ -57,6 +57,13 @@ def _options(export: CExport) -> str:
         "\nWith GCC, for cores with the DSP extension, TensorFlow Lite Micro builds "
         f"{', '.join(lines)}: the same results, and its instruction counts.\n"
     )
+
+
+def _host_text(export: CExport) -> str:
+    """How an export with CMSIS-NN is compiled where there are no Arm headers; the kit's own kernels need nothing."""
+    if not export.defines:
+        return ""
+    return f"\nOn a computer instead of an Arm core, add {' and '.join(f'`-D{one}`' for one in HOST_DEFINES)}.\n"
 
 
 def _rows(table: NDArray[np.uint8]) -> str:

@@ -291,7 +291,7 @@ def limit(memory_bytes: int, seconds: float) -> None:
         import resource
     except ImportError:
         return
-    wanted = {"RLIMIT_AS": memory_bytes, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 64 * 2**20, "RLIMIT_CPU": int(seconds) + 10}
+    wanted = {"RLIMIT_AS": memory_bytes, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 64 * 2**20, "RLIMIT_CPU": int(seconds)}
     for name, value in wanted.items():
         try:
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -305,7 +305,7 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         request: Request = json.load(sys.stdin)
-        limit(request["memory_limit"], request["seconds"] * 4)
+        limit(request["memory_limit"], request["processor_seconds"])
         reply = Unicorn(request).run() if request["engine"] == "unicorn" else Qemu(request).run()
         reply["classes"] = _load("decoding").classify(reply.pop("rows"), request["segments"])
     except Exception as error:  # noqa: BLE001 -- whatever happened becomes a reply

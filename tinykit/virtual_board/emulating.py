@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.codegen import CExport
-from tinykit.errors import EngineError, MissingPackageError
+from tinykit.errors import EngineError, MissingPackageError, ParameterError
 from tinykit.virtual_board.cache import cache_folder, check_folder, hash_of
 from tinykit.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
 from tinykit.virtual_board.elf import Firmware
@@ -35,6 +37,9 @@ _COUNTER = Path(__file__).with_name("counter") / "counter.c"
 _MEMORY_BYTES = {"unicorn": 3 * 2**30, "qemu": 16 * 2**30}
 """Address space of the child; QEMU reserves all that its machine could have, and touches little of it."""
 _START_S = 30.0
+_LEAST_S = 0.001
+_PROCESSORS = 4
+"""Threads that may keep as many processors busy before the time that is allowed is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,21 @@ class Limits:
     ----------
     seconds : for booting, and for each sample; for all of it in QEMU.
     instructions : of the first sample, which is the one that is counted.
+
+    Raises
+    ------
+    ParameterError : less than a millisecond or an instruction, or no end at all: 0 would mean "for ever" to unicorn.
     """
 
     seconds: float = 120.0
     instructions: int = 20_000_000_000
+
+    def __post_init__(self) -> None:
+        if not (_LEAST_S <= self.seconds < math.inf and 1 <= self.instructions < math.inf):
+            raise ParameterError(
+                f"limits of {self.seconds} s and {self.instructions} instructions; "
+                f"give {_LEAST_S} s and 1 instruction or more, and finite numbers"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +173,25 @@ def counter_library(engine: str) -> Path:
     flags += [] if engine == "qemu" else ["-nostdlib", "-ffreestanding"]
     host = shutil.which("cc") or shutil.which("gcc")
     command = [host] if host else [*choose_compiler("zig").command, "-fno-sanitize=all"]
-    path = cache_folder() / "counter" / f"{hash_of(*command, *flags, _COUNTER.read_bytes())[:32]}.so"
-    if path.is_file():
-        return path
+    where, key = cache_folder() / "counter", hash_of(*command, *flags, _COUNTER.read_bytes())[:32]
+    for path in where.glob(f"{key}-*.so"):
+        if path.name == _name_counter(key, path):
+            return path
     check_folder()
-    path.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        result = call_compiler([*command, *flags, "-o", "counter.so", str(_COUNTER)], Path(folder))
+    where.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        made = Path(folder) / "counter.so"
+        result = call_compiler([*command, *flags, "-o", made.name, str(_COUNTER)], made.parent)
         if result.returncode:
             raise EngineError(f"{command[0]} could not compile the counter: {result.stderr.strip()[-300:]}")
-        os.replace(Path(folder) / "counter.so", path)
+        path = where / _name_counter(key, made)
+        os.replace(made, path)
     return path
+
+
+def _name_counter(key: str, library: Path) -> str:
+    """A name that holds the library's own hash, so that a damaged one is not taken for it."""
+    return f"{key}-{hash_of(library.read_bytes())[:32]}.so"
 
 
 def _for_unicorn(firmware: Firmware, target: Target, memory: MemoryMap) -> dict[str, Any]:
@@ -212,10 +236,9 @@ def _plugin_version() -> int:
 
 def _ask(request: dict[str, Any], seconds: float) -> dict[str, Any]:
     command = [sys.executable, "-I", "-W", "ignore", str(_CHILD)]
+    asked = json.dumps({**request, "processor_seconds": _PROCESSORS * seconds})
     try:
-        done = subprocess.run(
-            command, input=json.dumps(request), capture_output=True, text=True, timeout=seconds, check=False
-        )
+        done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"the emulator was stopped after {seconds:g} s; allow more with limits") from error
     except OSError as error:
@@ -223,10 +246,17 @@ def _ask(request: dict[str, Any], seconds: float) -> dict[str, Any]:
     try:
         reply: dict[str, Any] = json.loads(done.stdout)
     except json.JSONDecodeError as error:
-        raise EngineError(f"the emulator ended (status {done.returncode}): {done.stderr.strip()[-300:]}") from error
+        raise EngineError(f"the emulator ended {_describe_end(done.returncode, done.stderr.strip())}") from error
     if reply.get("error"):
         raise EngineError(f"the emulator failed: {reply['error']}")
     return reply
+
+
+def _describe_end(status: int, said: str) -> str:
+    """Whether it left or was stopped, and its last words."""
+    names = {int(one): one.name for one in signal.Signals}
+    how = f"status {status}" if status >= 0 else f"stopped by {names.get(-status, f'signal {-status}')}"
+    return f"({how}): {said[-300:] or 'it gave no reason; it may lack memory: run fewer samples at a time'}"
 
 
 def _encode(data: bytes) -> str:
