@@ -120,6 +120,30 @@ class OddNet(Net):
         options = schema.ConcatenationOptionsT(axis=axis)
         return self.use("CONCATENATION", both, [out], OPTIONS.ConcatenationOptions, options, version=2)
 
+    def pair_with(self, code, shape, *, constant):
+        """ADD or MUL with an operand of another shape, even of another rank, constant or a second input."""
+        data = self.rng.integers(-128, 128, shape).astype(np.int8) if constant else None
+        second = self.tensor(shape, data=data, scale=0.03, zero_point=11)
+        self.inputs += [] if constant else [second]
+        out = self.result(np.broadcast_shapes(self.shape, shape))
+        kind, make = (OPTIONS.AddOptions, schema.AddOptionsT) if code == "ADD" else (
+            OPTIONS.MulOptions, schema.MulOptionsT)  # fmt: skip
+        return self.use(code, [second, self.last], [out], kind, make(), version=2)
+
+    def concatenate_uneven(self, axis):
+        """With itself, a constant and a second input, of different lengths along the axis."""
+        sizes, shapes = (self.shape[axis], 2, 1), [list(self.shape) for _ in range(4)]
+        for shape, size in zip(shapes, (*sizes, sum(sizes) + self.shape[axis]), strict=True):
+            shape[axis] = size
+        like = {"scale": self.scale, "zero_point": self.zero_point}
+        data = self.rng.integers(-128, 128, shapes[1]).astype(np.int8)
+        fixed, second = self.tensor(shapes[1], data=data, **like), self.tensor(shapes[2], **like)
+        self.inputs.append(second)
+        out = self.result(shapes[3], self.scale, self.zero_point)
+        options = schema.ConcatenationOptionsT(axis=axis)
+        inputs = [self.last, fixed, second, self.last]
+        return self.use("CONCATENATION", inputs, [out], OPTIONS.ConcatenationOptions, options, version=2)
+
     def odd_pad(self):
         widths = self.rng.integers(0, 3, (len(self.shape), 2)).astype(np.int32)
         widths[0] = 0

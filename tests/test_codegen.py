@@ -67,9 +67,28 @@ def other_cases():
         yield net(scale=scale).odd_logistic()
 
 
+def uneven_cases():
+    """Operands of different shapes and ranks, computed or constant; windows larger than the image."""
+    for code in ("ADD", "MUL"):
+        for shape, other in [((1, 4, 5, 3), (3,)), ((3,), (1, 4, 5, 3)), ((1, 4, 1, 3), (1, 1, 5, 1)), ((1, 4, 5), ()),
+                             ((2, 1, 3, 1, 5, 1), (1, 2, 1, 4, 1, 2)), ((1, 1, 1, 1), (2, 4, 5, 3))]:  # fmt: skip
+            for constant in (True, False):
+                yield net(1, shape).pair_with(code, other, constant=constant)
+    for axis in range(-4, 4):
+        yield net(axis + 4, (2, 3, 4, 5)).concatenate_uneven(axis)
+    yield net(2, (3,)).concatenate_uneven(0)
+    yield net(3, (1, 2, 3, 2, 3)).concatenate_uneven(2)
+    for kind in ("AVERAGE", "MAX"):
+        yield net(4, (2, 5, 7, 3)).pool(kind, (9, 9), (1, 1), "SAME")
+        yield net(5, (2, 5, 7, 3)).pool(kind, (3, 3), (4, 5), "SAME")
+    yield net(6, (1, 2, 2, 16)).odd_conv(kernel=(7, 7), stride=(1, 2), dilation=(1, 3), padding="SAME")
+    for axes in ((), (1, 1), (1, -3)):
+        yield net(7, (2, 7, 9, 4)).odd_mean(axes, True, False)
+
+
 def case_models(kernels):
     """For CMSIS-NN's kernels only the operators it has: the others are the same code as on the portable ones."""
-    models = [one.to_bytes() for one in (*convolution_cases(), *other_cases())]
+    models = [one.to_bytes() for one in (*convolution_cases(), *other_cases(), *uneven_cases())]
     twice = net().second_input()
     twice.outputs = [twice.last, twice.inputs[0]]
     models += [small_cnn(), residual(), autoencoder(), twice.to_bytes()]
@@ -141,6 +160,15 @@ class TestCompilers:
         command = [sys.executable, "-m", "ziglang", "cc", *core, *flags, "-c"]
         for source in sources:
             run_tool([*command, str(folder / source), "-o", str(folder / "object.o")])
+
+    @pytest.mark.parametrize("target", ["cortex_m0plus", "cortex_m33+dsp", "cortex_m55+mve"])
+    def test_clang_takes_the_library_too(self, target, folders, tmp_path):
+        if importlib.util.find_spec("ziglang") is None:
+            pytest.skip("ziglang is not installed")
+        export, folder = folders[1]
+        flags = [*WARNINGS, *export.compiler_flags(str(folder)), "-O1", "-target", "thumb-freestanding-eabi"]
+        sources = [str(folder / source) for source in export.sources]
+        run_tool([sys.executable, "-m", "ziglang", "cc", *flags, f"-mcpu={target}", "-c", *sources], cwd=tmp_path)
 
     def test_cpp_can_call_it(self, folders, tmp_path):
         _, folder = folders[0]
