@@ -210,8 +210,33 @@ def test_the_cheapest_that_meets_the_budgets_is_taken(ledger):
 def test_a_budget_the_cheapest_breaks_leads_to_the_next(ledger):
     dense = ledger.row("int8")
     found = recommend(ledger, Budgets(arena_bytes=dense.arena.value))
-    assert found.chosen is dense  # DECODE needs more arena; "again" is equal, and comes later
-    assert found.met == ("int8", "again")
+    assert found.chosen is dense  # with DECODE "sparse" needs more arena, lean it is equal, and comes later
+    assert found.met == ("int8", "sparse", "again")
+
+
+def test_where_decoding_takes_too_much_arena_the_same_variant_is_taken_lean(ledger, variants, test_split):
+    sparse = ledger.row("sparse")
+    (alone,) = (open_ledger(variants[1:2], test_split, BOARD),)
+    found = recommend(alone, Budgets(arena_bytes=sparse.fit.arena_bytes.value))
+    assert (found.chosen.name, found.chosen.chosen.name) == ("sparse", "lean")
+    assert found.chosen.arena == sparse.fit.arena_bytes
+    assert found.chosen.latency == sparse.fit.latency_s
+    assert found.chosen.flash.value == pytest.approx(
+        sparse.fit.flash_bytes.value - sparse.variant.graph.flatbuffer_bytes + len(lean(sparse.variant.graph).data)
+    )
+    assert str(found).startswith("take sparse (lean; with lean + DECODE arena ")
+    assert " too much for " in str(found)
+    assert found.to_json()["in_flash"] == "lean"
+    assert recommend(alone, Budgets(arena_bytes=sparse.arena.value)).passed_over == ""
+
+
+def test_a_board_without_room_for_decoded_weights_keeps_the_lean_file(variants, test_split):
+    small = open_ledger(variants[:2], test_split, "nucleo-wl55jc")
+    row = small.row("sparse")
+    assert row.chosen.name == "lean"
+    assert row.arena == row.fit.arena_bytes
+    assert row.verdict == "saves nothing"
+    assert "sparse: the arena for decoded weights does not fit nucleo-wl55jc" in str(small)
 
 
 def test_what_is_missing_is_told_with_its_amount(ledger):
@@ -256,6 +281,10 @@ def test_the_picture_tells_every_form_and_the_verdict(ledger):
         for form in row.forms.values():
             if form.flash_bytes is not None:
                 assert f"{form.flash_bytes:,} B" in texts
+    assert all(name in texts for name in ("reaches flash here", "does not", "decoder code", "transport only"))
+    ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
+    sizes = {form.flash_bytes / 1024 for row in ledger.rows for form in row.forms.values() if form.flash_bytes}
+    assert all(min(abs(end - size) for end in ends) < 1e-9 for size in sizes)
     labels = " ".join(label.get_text() for label in ax.get_yticklabels())
     assert ledger.row("sparse").verdict in labels
     assert "saves nothing" in labels

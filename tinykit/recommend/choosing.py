@@ -9,7 +9,7 @@ from typing import Any
 
 from tinykit.errors import ParameterError
 from tinykit.quantity import Estimate, format_quantity
-from tinykit.recommend.rows import LedgerRow
+from tinykit.recommend.rows import LedgerRow, store_as
 from tinykit.recommend.table import Ledger
 
 
@@ -96,6 +96,7 @@ class Recommendation:
     budgets : what was asked. chosen : the cheapest variant that meets them, None where none does.
     nearest : the chosen one, or else the one that misses least. checks : its budgets, one by one.
     met : names of every variant that meets the budgets, the cheapest first.
+    passed_over : why the chosen one is not stored in its smallest form; "" where it is.
     """
 
     budgets: Budgets
@@ -103,6 +104,7 @@ class Recommendation:
     nearest: LedgerRow
     checks: tuple[Check, ...]
     met: tuple[str, ...]
+    passed_over: str = ""
 
     def __str__(self) -> str:
         told = "; ".join(map(str, self.checks)) or "no budget given"
@@ -110,7 +112,7 @@ class Recommendation:
             missing = "; ".join(str(check) for check in self.checks if not check.met)
             return f"no variant meets the budgets; {self.nearest.name} comes nearest: {missing}"
         others = f", the fewest bytes in flash of {len(self.met)} that meet the budgets" if len(self.met) > 1 else ""
-        form = f" ({self.chosen.chosen.name})" if self.chosen.chosen else ""
+        form = f" ({self.chosen.chosen.name}{self.passed_over})" if self.chosen.chosen else ""
         return f"take {self.chosen.name}{form}{others}: {told}"
 
     __repr__ = __str__
@@ -121,6 +123,7 @@ class Recommendation:
             "budgets": self.budgets.to_json(),
             "chosen": self.chosen.name if self.chosen else None,
             "nearest": self.nearest.name,
+            "in_flash": self.nearest.chosen.name if self.nearest.chosen else None,
             "met": list(self.met),
             "reasons": [str(check) for check in self.checks],
         }
@@ -129,16 +132,36 @@ class Recommendation:
 def recommend(ledger: Ledger, budgets: Budgets) -> Recommendation:
     """The variant with the fewest bytes in flash that meets the budgets; of equal ones the fastest, then the first.
 
+    A variant may be stored in any form the target runs: where decoding takes too much arena or time, lean may do.
     A figure meets a budget by its value; where its interval reaches beyond, the reason says so. None is met by what is
     unknown. Where no variant meets all, the nearest is the one whose worst miss is the smallest share of its limit.
     """
-    judged = [(row, tuple(_check(row, budgets))) for row in ledger.rows]
+    stored = [one for row in ledger.rows for one in _list_stored(row, ledger)]
+    judged = [(row, tuple(_check(row, budgets))) for row in stored]
     able = sorted((pair for pair in judged if all(check.met for check in pair[1])), key=lambda pair: _price(pair[0]))
     if able:
         row, checks = able[0]
-        return Recommendation(budgets, row, row, checks, tuple(row.name for row, _ in able))
+        met = tuple(dict.fromkeys(row.name for row, _ in able))
+        return Recommendation(budgets, row, row, checks, met, _pass_over(row, judged))
     row, checks = min(judged, key=lambda pair: sorted((check.excess for check in pair[1]), reverse=True))
     return Recommendation(budgets, None, row, checks, ())
+
+
+def _list_stored(row: LedgerRow, ledger: Ledger) -> Iterator[LedgerRow]:
+    """The row as it is, then in the other forms that the target can run."""
+    yield row
+    for name in ledger.target.runnable:
+        if row.chosen is not row.forms[name] and row.forms[name].flash_bytes is not None:
+            yield store_as(row, name)
+
+
+def _pass_over(chosen: LedgerRow, judged: list[tuple[LedgerRow, tuple[Check, ...]]]) -> str:
+    """What keeps the smallest form of the chosen variant out, "" where it is the chosen one."""
+    forms = [(row, checks) for row, checks in judged if row.name == chosen.name]
+    row, checks = min(forms, key=lambda pair: _price(pair[0]))
+    if row.chosen is None or row.chosen is chosen.chosen:
+        return ""
+    return f"; with {row.chosen.name} {'; '.join(str(one) for one in checks if not one.met)}"
 
 
 def _price(row: LedgerRow) -> tuple[float, float]:

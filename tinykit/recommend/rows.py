@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from tinykit.arena import predict_arena
 from tinykit.datasets import Difference
 from tinykit.energy import predict_energy
 from tinykit.errors import ModelError, TinykitError, UnknownFactError, UnknownRuntimeError
-from tinykit.fit import FitReport, check_fit
+from tinykit.fit import FitReport, Reserve, check_fit
 from tinykit.flash import predict_flash
 from tinykit.graph import ModelGraph, list_kernels
 from tinykit.latency import predict_instructions
@@ -129,24 +129,26 @@ def weigh_row(
     """
     graph = variant.graph
     forms = list_forms(graph, target)
-    chosen = choose_form(forms, target)
     fit = check_fit(graph, target.board, runtime=target.runtime)
-    latency = _latency(fit, chosen)
+    chosen = choose_form(forms, target, fit)
     return LedgerRow(
         variant=variant,
         weights=count_weights(graph),
         forms=forms,
         chosen=chosen,
         fit=fit,
-        arena=_arena(fit, chosen),
-        flash=_flash(fit, chosen),
-        latency=latency,
-        energy=_energy(fit, latency),
+        **_list_figures(fit, chosen),
         instructions=_instructions(graph, target),
         against=against,
         plain_bytes=baseline.plain_bytes if baseline else graph.flatbuffer_bytes,
         best_bytes=baseline.best_bytes if baseline else chosen.flash_bytes if chosen else None,
     )
+
+
+def store_as(row: LedgerRow, name: str) -> LedgerRow:
+    """The row with another of its forms in flash, and every figure that changes with it."""
+    form = row.forms[name]
+    return replace(row, chosen=form, **_list_figures(row.fit, form))
 
 
 def count_weights(graph: ModelGraph) -> Weights:
@@ -160,10 +162,35 @@ def count_weights(graph: ModelGraph) -> Weights:
     return Weights(total, total - sum(kernel.zeros for kernel in kernels), distinct)
 
 
-def choose_form(forms: dict[str, Form], target: Target) -> Form | None:
-    """The form with the fewest bytes in flash among those the target can run; None where there is none."""
+def choose_form(forms: dict[str, Form], target: Target, fit: FitReport | None = None) -> Form | None:
+    """The form with the fewest bytes in flash among those the target can run; None where there is none.
+
+    Parameters
+    ----------
+    fit : of the model as converted; with it, a form whose arena is too large for the board comes last.
+    """
     able = [forms[name] for name in target.runnable if forms[name].flash_bytes is not None]
-    return min(able, key=lambda form: form.flash_bytes or 0) if able else None
+    return min(able, key=lambda form: (_is_crowded(fit, form), form.flash_bytes or 0)) if able else None
+
+
+def _is_crowded(fit: FitReport | None, form: Form) -> bool:
+    """Whether decoded weights take the arena beyond the board's largest memory, the assumed reserve left free."""
+    windows = fit.board.sram_windows() if fit else ()
+    if fit is None or not windows or form.packed is None or not form.packed.coded:
+        return False
+    arena = _arena(fit, form)
+    return arena is not None and arena.value > max(window.available_bytes for window in windows) - Reserve().sram_bytes
+
+
+def _list_figures(fit: FitReport, chosen: Form | None) -> dict[str, Any]:
+    """Figures that depend on the form in flash, by the names of a row."""
+    latency = _latency(fit, chosen)
+    return {
+        "arena": _arena(fit, chosen),
+        "flash": _flash(fit, chosen),
+        "latency": latency,
+        "energy": _energy(fit, latency),
+    }
 
 
 def _arena(fit: FitReport, chosen: Form | None) -> Estimate | None:

@@ -12,7 +12,7 @@ from tinykit.errors import ParameterError, name_nearest
 from tinykit.quantity import Estimate, format_quantity
 from tinykit.recommend.forms import DECODE, FORMS, GZIP, Target
 from tinykit.recommend.ledger import Variant
-from tinykit.recommend.rows import LedgerRow, weigh_row
+from tinykit.recommend.rows import LedgerRow, choose_form, weigh_row
 
 _COLUMNS = 4
 _MARK = "→"
@@ -69,7 +69,10 @@ class Ledger:
 
     def _notes(self) -> tuple[str, ...]:
         notes = dict.fromkeys(row.chosen.note for row in self.rows if row.chosen and row.chosen.name == DECODE)
-        return tuple(f"{DECODE}: {note}" for note in notes)
+        crowded = [row for row in self.rows if row.chosen is not choose_form(row.forms, self.target)]
+        names = ", ".join(row.name for row in crowded)
+        told = (f"{names}: the arena for decoded weights does not fit {self.target.board.id}",) if crowded else ()
+        return (*(f"{DECODE}: {note}" for note in notes), *told)
 
 
 def open_ledger(
