@@ -11,8 +11,11 @@ import pytest
 from tests.models import small_cnn
 from tinykit.boards import board
 from tinykit.compress import Fit, Recipe
+from tinykit.compress.quantising import judge_steps
 from tinykit.datasets import Dataset, Normalisation, Split
-from tinykit.design import DesignGoal, keep_measurement, run, write_checkpoints
+from tinykit.design import DesignGoal, Step, keep_measurement, run, write_checkpoints
+from tinykit.design.actions import read_fit
+from tinykit.design.goal import NETWORK_OF_TASK
 from tinykit.design.proof import prove_on_board
 from tinykit.errors import (
     DataError,
@@ -82,6 +85,19 @@ def finished(tmp_path_factory):
     again = run(DesignGoal(), folder, progress=said[1].append, recipe=QUICK)
     yield outcome, again, folder, said
     patch.undo()
+
+
+@pytest.mark.parametrize("task", NETWORK_OF_TASK)
+def test_each_task_trains_for_steps_enough_unless_told_otherwise(task, monkeypatch, tmp_path):
+    """Twelve epochs of 225 or 100 samples left the float networks of vowels and faces at chance."""
+    followed: list[Step] = []
+    monkeypatch.setattr(RUN, "follow", lambda record, steps, data, *, say: followed.extend(steps))
+    data, _ = RUN.make_models(DesignGoal(task=task), tmp_path, progress=lambda line: None)
+    trained = [step for step in followed if step.action != "convert"]
+    steps = {step.name: read_fit(step.choices).steps(len(data.train.x)) for step in trained}
+    assert set(steps) == {"float", "pruned", "pqat"}
+    assert min(steps["float"], steps["pruned"]) >= 250
+    assert not any("steps of QAT are few" in note for note in judge_steps(steps["pqat"]))
 
 
 def test_every_stage_is_recorded_with_its_parent_and_hash(finished):

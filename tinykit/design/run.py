@@ -9,10 +9,10 @@ from typing import Any
 
 from tinykit.arena import arena_for_any_core
 from tinykit.boards import Board, board, boards
-from tinykit.compress import RECIPE, Recipe
+from tinykit.compress import Recipe
 from tinykit.datasets import Dataset, load, paired_difference, read_card
 from tinykit.deploy import Deployment, deploy
-from tinykit.design.chain import chain_steps
+from tinykit.design.chain import chain_steps, recipe_of
 from tinykit.design.goal import DesignGoal
 from tinykit.design.outcome import DesignOutcome
 from tinykit.design.proof import prove_on_board
@@ -35,7 +35,7 @@ VARIANTS = {
 """The stages that become rows of the ledger, float first, the one to deploy last."""
 
 
-def run(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe = RECIPE) -> DesignOutcome:
+def run(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None) -> DesignOutcome:
     """Run the whole chain and leave record, models, firmware and report in a folder.
 
     Parameters
@@ -43,7 +43,7 @@ def run(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe = RECIP
     goal : task, board, cell, period.
     folder : for the results; stages already recorded there with the same data, recipe and tools are taken over.
     progress : takes one line at a time.
-    recipe : of training, pruning and QAT.
+    recipe : of training, pruning and QAT; the task's own (`recipe_of`) if None.
 
     Raises
     ------
@@ -74,13 +74,13 @@ def run(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe = RECIP
 
 
 def make_models(
-    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe = RECIPE
+    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None
 ) -> tuple[Dataset, DesignRecord]:
     """Make or resume every model of a goal's task; arguments and errors as `run`."""
     progress(f"loading {goal.task}")
     data = load(goal.task)
     record = open_record(folder, goal.task, data_sha256=data.sha256, tools=tool_versions())
-    return data, follow(record, chain_steps(goal.task, recipe), data, say=progress)
+    return data, follow(record, chain_steps(goal.task, recipe or recipe_of(goal.task)), data, say=progress)
 
 
 def _check_writable(folder: Path) -> None:
