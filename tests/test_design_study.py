@@ -123,6 +123,13 @@ def test_a_damaged_variant_is_not_handed_out(tmp_path, monkeypatch):
         find_study("watch-exercises").ledger(BOARD)
 
 
+def test_a_shipped_record_and_a_variant_are_read_once():
+    """A move of the panel parsed the record of 24 variants twice: 30 ms."""
+    study = find_study(GRID)
+    assert study.open() is study.open()
+    assert study.recall("int8")[0] is study.recall("int8", "s75-int8")[0]
+
+
 def test_faults():
     with pytest.raises(UnknownTaskError, match="no study 'vowel'; nearest: vowels"):
         find_study("vowel")

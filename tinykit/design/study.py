@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,8 @@ class Study:
     variants: Mapping[str, str]
 
     def open(self) -> DesignRecord:
-        """The shipped record of the study."""
-        return open_record(shipped_path("data", "studies", self.name), self.task)
+        """The shipped record of the study, read once in a process."""
+        return _open_shipped(shipped_path("data", "studies", self.name), self.task)
 
     def recall(self, *names: str) -> tuple[Variant, ...]:
         """Variants as shipped, with the accuracy in TFLM that was recorded when they were made; all if none is named.
@@ -58,8 +59,8 @@ class Study:
         ------
         UnknownStageError : no such variant. RecordError : a file that is not the recorded one.
         """
-        record = self.open()
-        return tuple(_recall(record, name, self.variants.get(name, "")) for name in names or self.variants)
+        folder = shipped_path("data", "studies", self.name)
+        return tuple(_recall(folder, self.task, name, self.variants.get(name, "")) for name in names or self.variants)
 
     def score(self, test: Split, board: Board | str, *names: str) -> tuple[Variant, ...]:
         """Variants scored again in TFLM on the task's unseen samples; parameters and errors as `recall`."""
@@ -131,7 +132,14 @@ def score_stages(record: DesignRecord, names: tuple[str, ...], test: Split) -> D
     return record
 
 
-def _recall(record: DesignRecord, name: str, note: str) -> Variant:
+@lru_cache(maxsize=16)
+def _open_shipped(folder: Path, task: str) -> DesignRecord:
+    return open_record(folder, task)
+
+
+@lru_cache(maxsize=64)
+def _recall(folder: Path, task: str, name: str, note: str) -> Variant:
+    record = _open_shipped(folder, task)
     graph = read(record.read(name), name=f"{name}.tflite")
     accuracy = Accuracy(**{"n_clusters": None, **record.stage(name).results["accuracy"]})
     return Variant(name, note, graph, accuracy, measure_sizes(name, graph), count_zero_weights(graph), ())

@@ -107,7 +107,7 @@ def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
         _pack(hashed, LEAN),
         _pack(hashed, DECODE),
         _encode(hashed, accelerator),
-        Form(GZIP, _zip(graph), note="transport only: nothing on a board unpacks it"),
+        Form(GZIP, _zip(hashed), note="transport only: nothing on a board unpacks it"),
     )
     return {form.name: form for form in found}
 
@@ -135,5 +135,6 @@ def _encode(hashed: _Hashed, accelerator: str) -> Form:
     return Form(VELA, report.flatbuffer_bytes, note=f"compiled for {accelerator}")
 
 
-def _zip(graph: ModelGraph) -> int:
-    return len(gzip.compress(graph.data, compresslevel=9, mtime=0))
+@lru_cache(maxsize=128)
+def _zip(hashed: _Hashed) -> int:
+    return len(gzip.compress(hashed.graph.data, compresslevel=9, mtime=0))
