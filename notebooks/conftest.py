@@ -1,4 +1,4 @@
-"""Each notebook runs in a workspace of its own, so that none sees what another, or the last run, has left."""
+"""Each notebook runs in a workspace of its own: none sees what another, the last run or `tinykit calibrate` left."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.path not in _WORKSPACES:
             _WORKSPACES[item.path] = tempfile.TemporaryDirectory(prefix="tinykit-workspace-")
         os.environ["TINYKIT_WORKSPACE"] = _WORKSPACES[item.path].name
+        os.environ["TINYKIT_CALIBRATION"] = f"{_WORKSPACES[item.path].name}/calibration"
 
 
 def pytest_sessionfinish() -> None:
-    os.environ.pop("TINYKIT_WORKSPACE", None)
+    for name in ("TINYKIT_WORKSPACE", "TINYKIT_CALIBRATION"):
+        os.environ.pop(name, None)
     while _WORKSPACES:
         _WORKSPACES.popitem()[1].cleanup()

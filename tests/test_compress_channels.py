@@ -206,6 +206,7 @@ def test_what_it_cannot_cut_is_left_whole_and_named() -> None:
         (50, {}, r"fraction 50 is outside \[0, 1\).*write 0\.5"),
         (1.0, {}, r"fraction 1 is outside \[0, 1\)"),
         (float("nan"), {}, "fraction nan is outside"),
+        ("0.3", {}, r"fraction '0\.3' is no number; give a share of the channels"),
         ({"conv_9": 0.5, "dense_1": 0.5}, {}, "no channel of layer 'dense_1' can be removed; allowed: conv_1, conv_2"),
         ({"conv_1": 0.5, "conv_3": 0.25}, {}, "conv_1 and conv_3 share their channels; give them one fraction"),
         (0.5, {"importance": "l3"}, "importance 'l3' is unknown; allowed: l1, l2"),

@@ -175,7 +175,7 @@ def test_bare_npy_and_missing_file(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros(3))
     with pytest.raises(DataError, match=r"a bare \.npy"):
         read_npz(tmp_path / "x.npy")
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="none.npz: no such file; give an .npz"):
         read_npz(tmp_path / "none.npz")
 
 

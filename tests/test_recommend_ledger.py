@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import math
@@ -130,6 +131,12 @@ def test_the_table_marks_what_reaches_flash_and_calls_gzip_transport(ledger):
     assert all(cell.endswith("00") for cell in lines["gzip, about, transport only [B]"])
     assert "lean + DECODE: outputs byte-equal in TFLM on this host; unverified on device" in str(ledger)
     assert max(map(len, str(ledger).splitlines())) <= 100
+
+
+def test_a_label_beyond_the_outputs_is_refused(test_split):
+    odd = dataclasses.replace(test_split, y=test_split.y + 1)
+    with pytest.raises(DataError, match="label 5 in the test samples, but small has 5 outputs, 0 to 4"):
+        weigh_variant(read(broad()), odd, board(BOARD), name="small", note="")
 
 
 def test_many_variants_are_told_in_blocks(variants, test_split):

@@ -156,6 +156,8 @@ def _open_npz(path: Path) -> dict[str, np.ndarray]:
             if isinstance(archive, np.ndarray):
                 raise DataError(f"{path}: a bare .npy; save x, y and groups together with np.savez")
             return {key: archive[key] for key in archive.files}
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; give an .npz that np.savez wrote") from error
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, DataError):
             raise

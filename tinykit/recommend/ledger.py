@@ -7,6 +7,7 @@ from typing import Any
 
 from tinykit.boards import Board
 from tinykit.datasets import Accuracy, Split, score_predictions
+from tinykit.errors import DataError
 from tinykit.graph import ModelGraph, list_kernels
 from tinykit.latency import default_runtime
 from tinykit.recommend.sizes import ModelSizes, measure_sizes
@@ -69,7 +70,14 @@ def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, no
     Raises
     ------
     ModelError, EngineError : the interpreter refuses the model.
+    DataError : a label beyond the outputs.
     """
+    classes = graph.tensors[graph.outputs[0]].elements
+    if test.y.max() >= classes:
+        raise DataError(
+            f"label {test.y.max()} in the test samples, but {name} has {classes} outputs, 0 to {classes - 1}\n"
+            "give labels as the positions of its outputs"
+        )
     predicted = predictions(graph.data, test.x)
     return Variant(
         name=name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,8 @@ def spread_fractions(groups: Groups, fraction: float | Mapping[str, float]) -> d
 
 
 def _check_fraction(fraction: float) -> float:
+    if isinstance(fraction, bool) or not isinstance(fraction, Real):
+        raise ParameterError(f"fraction {fraction!r} is no number; give a share of the channels in [0, 1)")
     if not 0 <= fraction < 1:
         hint = f"; for {fraction:g} % write {fraction / 100:g}" if 1 < fraction < 100 else ""
         raise ParameterError(f"fraction {fraction:g} is outside [0, 1), a share of the channels{hint}")
