@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tinykit.convert import inspect_keras_file, load_model, save_model
+from tinykit.convert import inspect_keras_file, keras_file, load_model, save_model
 from tinykit.errors import KerasVersionError, MissingPackageError, ModelError, OutputError
 from tinykit.legacy_keras import load_keras, load_tfmot, quiet
 
@@ -167,11 +167,15 @@ def test_truncated_and_garbage_files(model: Any, tmp_path: Path, suffix: str) ->
             load_model(path)
 
 
-def test_flipped_bytes_never_escape_as_another_error(model: Any, tmp_path: Path) -> None:
+def test_flipped_bytes_never_escape_as_another_error(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some make the HDF5 library loop for ever: it reads in a child process that is ended."""
+    monkeypatch.setattr(keras_file, "_H5_TIMEOUT_S", 5.0)
     whole = bytearray(save_model(model, tmp_path / "whole.h5").read_bytes())
     rng = np.random.default_rng(1)
     path = tmp_path / "bad.h5"
-    for _ in range(60):
+    for _ in range(30):
         content = bytearray(whole)
         for position in rng.integers(0, len(whole), 20):
             content[position] = rng.integers(256)
@@ -206,6 +210,24 @@ def test_a_huge_description_is_not_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", b" " * (17 * 1024**2))
     with pytest.raises(ModelError, match="no model needs that"):
+        inspect_keras_file(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import time; time.sleep(60)", "model.h5: not a readable HDF5 file: no end after 0.5 s"),
+        ("import os; os.abort()", "model.h5: not a readable HDF5 file, or truncated: its reader crashed"),
+    ],
+)
+def test_a_reader_that_hangs_or_crashes(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+) -> None:
+    path, child = save_model(model, tmp_path / "model.h5"), tmp_path / "child.py"
+    child.write_text(code)
+    monkeypatch.setattr(keras_file, "_H5_CHILD", child)
+    monkeypatch.setattr(keras_file, "_H5_TIMEOUT_S", 0.5 if "sleep" in code else 60.0)
+    with pytest.raises(ModelError, match=message):
         inspect_keras_file(path)
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from tinykit.errors import KerasVersionError, MissingPackageError, ModelError
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
 _MAX_CONFIG_BYTES = 16 * 1024**2
+_H5_CHILD = Path(__file__).with_name("h5_child.py")
+_H5_MEMORY_BYTES, _H5_TIMEOUT_S = 4 * 2**30, 60.0
 _MODULES = re.compile(
     r"(keras|tf_keras)(\.(layers|initializers|regularizers|constraints|models|activations|src\.[a-z_.]+))?$"
 )
@@ -105,18 +110,24 @@ def inspect_keras_file(path: str | Path) -> KerasFile:
 
 
 def _read_h5(path: Path) -> tuple[str, Any]:
+    """Version and description, by a child process: a damaged file can hang or crash the HDF5 library."""
+    if find_spec("h5py") is None:
+        raise MissingPackageError("h5py is not installed; pip install 'tinykit[train]'")
+    command = [sys.executable, "-I", "-W", "ignore", str(_H5_CHILD), str(_H5_MEMORY_BYTES), str(path.absolute())]
     try:
-        import h5py
-    except ModuleNotFoundError as error:
-        raise MissingPackageError("h5py is not installed; pip install 'tinykit[train]'") from error
-    try:
-        with h5py.File(path, "r") as file:
-            config, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "2")
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise ModelError(f"{path.name}: not a readable HDF5 file, or truncated ({error})") from error
-    if config is None:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_H5_TIMEOUT_S, check=False
+        )
+        found = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{path.name}: not a readable HDF5 file: no end after {_H5_TIMEOUT_S:g} s") from error
+    except ValueError as error:
+        raise ModelError(f"{path.name}: not a readable HDF5 file, or truncated: its reader crashed") from error
+    if "error" in found:
+        raise ModelError(f"{path.name}: not a readable HDF5 file, or truncated ({found['error'][:200]})")
+    if found["config"] is None:
         raise ModelError(f"{path.name}: holds no model_config (weights alone?); save the whole model with model.save")
-    return _text(version), _parse(path, _text(config))
+    return found["version"] or "2", _parse(path, found["config"])
 
 
 def _read_keras(path: Path) -> tuple[str, Any]:
