@@ -72,7 +72,7 @@ def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, no
     ModelError, EngineError : the interpreter refuses the model.
     DataError : a label beyond the outputs.
     """
-    classes = graph.tensors[graph.outputs[0]].elements
+    classes = sum(graph.tensors[index].elements for index in graph.outputs[:1])
     if test.y.max() >= classes:
         raise DataError(
             f"label {test.y.max()} in the test samples, but {name} has {classes} outputs, 0 to {classes - 1}\n"
