@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def replace_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) ->
     script = tmp_path / "child.sh"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$3"\n')
     script.chmod(0o755)
-    monkeypatch.setattr(conversion.sys, "executable", str(script))
+    monkeypatch.setattr(conversion, "sys", SimpleNamespace(executable=str(script)))  # of the converter's child alone
 
 
 def test_a_converter_that_refuses_is_quoted(
