@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tinykit import zoo
-from tinykit.convert import Conversion, conversion, convert, convert_all, save_model
+from tinykit.convert import Conversion, conversion, convert, convert_all, inspect_keras_file, save_model
 from tinykit.errors import DataError, EngineError, ModelError, OutputError, ParameterError
 from tinykit.graph import read
 from tinykit.legacy_keras import load_keras, load_tfmot, quiet
@@ -93,7 +91,7 @@ def test_gru_crashes_the_converter_and_not_this_process(keras: Any) -> None:
 
 
 def test_crash_without_recurrent_layers_names_the_layers(model: Any, tmp_path: Path) -> None:
-    found = conversion.inspect_keras_file(save_model(model, tmp_path / "model.h5"))
+    found = inspect_keras_file(save_model(model, tmp_path / "model.h5"))
     with pytest.raises(EngineError, match=r"crashed \(SIGSEGV\) on a model of .*Conv2D"):
         raise EngineError(conversion._describe_crash(11, found))
 
@@ -104,10 +102,9 @@ def test_timeout(model: Any, samples: np.ndarray) -> None:
 
 
 def replace_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
-    script = tmp_path / "child.sh"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$3"\n')
-    script.chmod(0o755)
-    monkeypatch.setattr(conversion, "sys", SimpleNamespace(executable=str(script)))  # of the converter's child alone
+    script = tmp_path / "child.py"
+    script.write_text(code)
+    monkeypatch.setattr(conversion, "_CHILD", script)
 
 
 def test_a_converter_that_refuses_is_quoted(
@@ -131,8 +128,8 @@ def test_a_model_the_child_cannot_load_is_a_model_error(
 def test_an_edge_of_another_type_is_refused(
     model: Any, samples: np.ndarray, converted: dict[str, Conversion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pretend(folder: Path, *_: Any) -> str:
-        (folder / "int8.tflite").write_bytes(converted["float32"].model)
+    def pretend(copy: Path, *_: Any) -> str:
+        copy.with_name("int8.tflite").write_bytes(converted["float32"].model)
         return "2.21.0"
 
     monkeypatch.setattr(conversion, "_run_child", pretend)

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tinykit.convert import inspect_keras_file, keras_file, load_model, save_model
+from tinykit.convert import containers, inspect_keras_file, load_model, save_model
 from tinykit.errors import KerasVersionError, MissingPackageError, ModelError, OutputError
 from tinykit.legacy_keras import load_keras, load_tfmot, quiet
 
@@ -171,7 +171,7 @@ def test_flipped_bytes_never_escape_as_another_error(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some make the HDF5 library loop for ever: it reads in a child process that is ended."""
-    monkeypatch.setattr(keras_file, "_H5_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(containers, "_TIMEOUT_S", 5.0)
     whole = bytearray(save_model(model, tmp_path / "whole.h5").read_bytes())
     rng = np.random.default_rng(1)
     path = tmp_path / "bad.h5"
@@ -225,8 +225,8 @@ def test_a_reader_that_hangs_or_crashes(
 ) -> None:
     path, child = save_model(model, tmp_path / "model.h5"), tmp_path / "child.py"
     child.write_text(code)
-    monkeypatch.setattr(keras_file, "_H5_CHILD", child)
-    monkeypatch.setattr(keras_file, "_H5_TIMEOUT_S", 0.5 if "sleep" in code else 60.0)
+    monkeypatch.setattr(containers, "_CHILD", child)
+    monkeypatch.setattr(containers, "_TIMEOUT_S", 0.5 if "sleep" in code else 60.0)
     with pytest.raises(ModelError, match=message):
         inspect_keras_file(path)
 

@@ -271,7 +271,7 @@ class TestProcess:
 
     def test_no_interpreter_to_start(self, cnn, monkeypatch):
         close_warm()
-        monkeypatch.setattr(process.sys, "executable", "/nowhere/python")
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
         with pytest.raises(EngineError, match="could not be started"):
             runtime.measure_arena(cnn)
 

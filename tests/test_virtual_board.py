@@ -356,7 +356,8 @@ def test_a_missing_package_is_named(graph, monkeypatch):
 
 
 def test_tools_that_are_not_there_are_named(graph, monkeypatch):
-    monkeypatch.setattr(compilers.shutil, "which", lambda name: None)
+    for module in (compilers, emulating):
+        monkeypatch.setattr(module, "find_program", lambda name: None)
     with pytest.raises(ParameterError, match="arm-none-eabi-gcc is not on PATH"):
         run(graph, M4, sample_inputs(graph, 1), compiler="gcc")
     with pytest.raises(MissingPackageError, match="qemu-system-arm, which runs this core, is not on PATH"):

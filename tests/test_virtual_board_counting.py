@@ -26,8 +26,8 @@ def network():
 
 @pytest.fixture
 def without_qemu(monkeypatch):
-    real = emulating.shutil.which
-    monkeypatch.setattr(emulating.shutil, "which", lambda name: None if name == emulating.QEMU else real(name))
+    real = emulating.find_program
+    monkeypatch.setattr(emulating, "find_program", lambda name: None if name == emulating.QEMU else real(name))
 
 
 @needs_qemu
@@ -39,8 +39,8 @@ def test_the_kept_counts_are_those_of_a_run():
 @pytest.mark.parametrize("kernels", KERNELS)
 def test_a_run_and_a_kept_count_are_the_same(network, kernels, monkeypatch):
     live = count(*insert(network, BOARD), kernels, compiler="zig")
-    real = emulating.shutil.which
-    monkeypatch.setattr(emulating.shutil, "which", lambda name: None if name == emulating.QEMU else real(name))
+    real = emulating.find_program
+    monkeypatch.setattr(emulating, "find_program", lambda name: None if name == emulating.QEMU else real(name))
     kept = count(*insert(network, BOARD), kernels, compiler="zig")
     assert live == kept
     assert (live.how, kept.how) == ("run by qemu", "kept from a run by qemu")

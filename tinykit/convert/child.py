@@ -1,21 +1,20 @@
-"""The child process that runs the TensorFlow Lite converter: `python -m tinykit.convert.child FOLDER`.
+"""What the child process does that runs the TensorFlow Lite converter; `start_child.py` starts it.
 
-FOLDER holds `job.json` (model file, precisions), `representative.npy` and the model; the child leaves
-`<precision>.tflite` and `result.json`. If the converter crashes, it takes this process with it and no other.
+Its folder holds `job.json` (model file, precisions), `representative.npy` and the model, a copy that was inspected; the
+child leaves `<precision>.tflite` and `result.json`. If the converter crashes, it takes this process with it, no other.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinykit.convert.loading import load_model
+from tinykit.convert.loading import load_inspected
 from tinykit.errors import TinykitError
 from tinykit.legacy_keras import load_tensorflow, quiet
 
@@ -26,7 +25,9 @@ def main(folder: Path) -> int:
     result: dict[str, Any] = {}
     try:
         tensorflow = load_tensorflow()
-        model = load_model(folder / job["model"])
+        model = load_inspected(
+            folder / job["model"], job["name"], quantised=job["quantised"], pruned=job["pruned"]
+        )  # fmt: skip
         number_afresh(model)
         samples = np.load(folder / "representative.npy") if job["representative"] else None
         for precision in job["precisions"]:
@@ -83,7 +84,3 @@ def convert_one(tensorflow: Any, model: Any, precision: str, samples: Any) -> by
             converter.target_spec.supported_ops = [operators]
             converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
     return bytes(converter.convert())
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,14 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.convert.keras_file import KerasFile, inspect_keras_file
+from tinykit.convert.keras_file import KerasFile, copy_inspected
 from tinykit.convert.loading import save_model
 from tinykit.convert.representative import check_representative
 from tinykit.errors import EngineError, ModelError, OutputError, ParameterError
 from tinykit.graph import read
+from tinykit.isolation import child_environment, python_command
 
 PRECISIONS = ("int8", "int16x8", "float32")
 TIMEOUT_S = 300.0
+_CHILD = Path(__file__).with_name("start_child.py")
 _EDGE_TYPES = {"int8": "int8", "int16x8": "int16", "float32": "float32"}
 _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
 
@@ -112,23 +112,16 @@ def convert_all(
         raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
     with tempfile.TemporaryDirectory(prefix="tinykit-convert-") as name:
         folder = Path(name)
-        found = _place_model(model, folder)
+        source = model if isinstance(model, str | Path) else save_model(model, folder / "model.h5")
+        found, copy = copy_inspected(source, folder)
         shape = _check_model(found, precisions)
         samples, notes = None, tuple[str, ...]()
         if not found.quantised and any(precision != "float32" for precision in precisions):
             samples, notes = check_representative(representative, shape, training)
             np.save(folder / "representative.npy", samples)
-        version = _run_child(folder, found, tuple(precisions), timeout_s)
+        version = _run_child(copy, found, tuple(precisions), timeout_s)
         used = 0 if samples is None else len(samples)
         return {precision: _collect(folder, precision, found, (used, version, notes)) for precision in precisions}
-
-
-def _place_model(model: Any, folder: Path) -> KerasFile:
-    if isinstance(model, str | Path):
-        found = inspect_keras_file(model)
-        shutil.copyfile(model, folder / f"model{found.path.suffix.lower()}")
-        return found
-    return inspect_keras_file(save_model(model, folder / "model.h5"))
 
 
 def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | None, ...]:
@@ -144,18 +137,18 @@ def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | Non
     return shape
 
 
-def _run_child(folder: Path, found: KerasFile, precisions: tuple[str, ...], timeout_s: float) -> str:
+def _run_child(copy: Path, found: KerasFile, precisions: tuple[str, ...], timeout_s: float) -> str:
+    folder = copy.parent
     job = {
-        "model": f"model{found.path.suffix.lower()}",
-        "precisions": precisions,
-        "representative": (folder / "representative.npy").exists(),
-    }
+        "model": copy.name, "name": found.path.name, "quantised": found.quantised, "pruned": found.pruned,
+        "precisions": precisions, "representative": (folder / "representative.npy").exists(),
+    }  # fmt: skip
     (folder / "job.json").write_text(json.dumps(job))
-    package_home = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([package_home, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "tinykit.convert.child", str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, env=environment, check=False)
+        done = subprocess.run(
+            python_command(_CHILD, folder), cwd=folder, env=child_environment(),
+            capture_output=True, timeout=timeout_s, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"the converter did not end within {timeout_s:g} s; is the model too large?") from error
     if done.returncode < 0:

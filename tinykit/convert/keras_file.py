@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import zipfile
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tinykit.errors import KerasVersionError, MissingPackageError, ModelError
+from tinykit.convert.containers import copy_file, pack_archive, read_archive, read_h5
+from tinykit.errors import KerasVersionError, ModelError
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
-_MAX_CONFIG_BYTES = 16 * 1024**2
-_H5_CHILD = Path(__file__).with_name("h5_child.py")
-_H5_MEMORY_BYTES, _H5_TIMEOUT_S = 4 * 2**30, 60.0
 _MODULES = re.compile(
     r"(keras|tf_keras)(\.(layers|initializers|regularizers|constraints|models|activations|src\.[a-z_.]+))?$"
 )
@@ -83,16 +78,43 @@ def inspect_keras_file(path: str | Path) -> KerasFile:
 
     Raises
     ------
-    ModelError : unreadable or truncated, weights only, a Lambda layer, a custom layer or function.
+    ModelError : unreadable or truncated, weights only, a Lambda layer, a custom layer or function, two containers in
+        one file, data in other files, links, or sizes that no model has.
     KerasVersionError : written by Keras 3.
     MissingPackageError : h5py is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinykit-keras-") as folder:
+        return copy_inspected(path, Path(folder))[0]
+
+
+def copy_inspected(path: str | Path, folder: Path) -> tuple[KerasFile, Path]:
+    """What `inspect_keras_file` says, and the copy it looked at: the only one to load, since a file can change.
+
+    Parameters
+    ----------
+    path : the stranger's file; which container it is, its bytes say.
+    folder : where the copy is left, as `model.h5` or `model.keras`; it must be the caller's alone.
     """
     source = Path(path)
     if source.suffix.lower() not in SUFFIXES:
         raise ModelError(f"{source.name}: not a Keras file by its name; allowed: {', '.join(SUFFIXES)}")
     if not source.is_file():
         raise ModelError(f"{source}: no such file")
-    version, config = _read_keras(source) if source.suffix.lower() == ".keras" else _read_h5(source)
+    copy = copy_file(source, folder)
+    if copy.suffix == ".h5":
+        stated = read_h5(copy, source.name)
+        if stated["config"] is None:
+            raise ModelError(f"{source.name}: holds no model_config (weights alone?); save the whole model, model.save")
+        version, config = stated["version"] or "2", _parse(source, stated["config"])
+        return _inspect(source, version, config), copy
+    config, metadata = (_parse(source, _text(part)) for part in read_archive(copy, folder, source.name))
+    version = str(metadata.get("keras_version", "2")) if isinstance(metadata, dict) else "2"
+    found = _inspect(source, version, config)
+    read_h5(folder / "model.weights.h5", source.name)
+    return found, pack_archive(folder, config, metadata, source.name)
+
+
+def _inspect(source: Path, version: str, config: Any) -> KerasFile:
     if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) >= 3:
         raise KerasVersionError(
             f"{source.name} was saved by Keras {version}; this kit reads models of tf-keras 2.\n"
@@ -109,42 +131,8 @@ def inspect_keras_file(path: str | Path) -> KerasFile:
     return _describe(source, version, found)
 
 
-def _read_h5(path: Path) -> tuple[str, Any]:
-    """Version and description, by a child process: a damaged file can hang or crash the HDF5 library."""
-    if find_spec("h5py") is None:
-        raise MissingPackageError("h5py is not installed; pip install 'tinykit[train]'")
-    command = [sys.executable, "-I", "-W", "ignore", str(_H5_CHILD), str(_H5_MEMORY_BYTES), str(path.absolute())]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_H5_TIMEOUT_S, check=False
-        )
-        found = json.loads(done.stdout)
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{path.name}: not a readable HDF5 file: no end after {_H5_TIMEOUT_S:g} s") from error
-    except ValueError as error:
-        raise ModelError(f"{path.name}: not a readable HDF5 file, or truncated: its reader crashed") from error
-    if "error" in found:
-        raise ModelError(f"{path.name}: not a readable HDF5 file, or truncated ({found['error'][:200]})")
-    if found["config"] is None:
-        raise ModelError(f"{path.name}: holds no model_config (weights alone?); save the whole model with model.save")
-    return found["version"] or "2", _parse(path, found["config"])
-
-
-def _read_keras(path: Path) -> tuple[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > _MAX_CONFIG_BYTES:
-                raise ModelError(f"{path.name}: its config.json is over {_MAX_CONFIG_BYTES} bytes, no model needs that")
-            archive.getinfo("model.weights.h5")
-            config, metadata = archive.read("config.json"), archive.read("metadata.json")
-    except (OSError, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path.name}: not a readable .keras archive, or truncated ({error})") from error
-    table = _parse(path, _text(metadata))
-    return str(table.get("keras_version", "2")) if isinstance(table, dict) else "2", _parse(path, _text(config))
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
 
 
 def _parse(path: Path, text: str) -> Any:

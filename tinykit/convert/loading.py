@@ -8,36 +8,52 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tinykit.convert.keras_file import QUANTISATION, SUFFIXES, inspect_keras_file
+from tinykit.convert.keras_file import QUANTISATION, SUFFIXES, copy_inspected
 from tinykit.errors import ModelError, OutputError
 from tinykit.legacy_keras import load_keras, load_tfmot, quiet, require_model
 
 
 def load_model(path: str | Path) -> Any:
-    """The tf-keras model of a `.h5` or `.keras` file, not compiled; the file is inspected first.
+    """The tf-keras model of a `.h5` or `.keras` file, not compiled; a copy is inspected first, and that one is loaded.
 
     Raises
     ------
     ModelError : see `inspect_keras_file`, or its weights do not fit its layers.
     KerasVersionError : written by Keras 3, or Keras 3 is loaded in this process.
     """
-    found = inspect_keras_file(path)
-    if found.quantised and found.path.suffix.lower() == ".keras":
-        raise ModelError(f"{found.path.name}: tf-keras cannot read a QAT model back from .keras; save it as .h5")
+    with tempfile.TemporaryDirectory(prefix="tinykit-keras-") as folder:
+        found, copy = copy_inspected(path, Path(folder))
+        return load_inspected(copy, found.path.name, quantised=found.quantised, pruned=found.pruned)
+
+
+def load_inspected(copy: Path, name: str, *, quantised: bool, pruned: bool) -> Any:
+    """The model of a copy that `copy_inspected` made.
+
+    Parameters
+    ----------
+    copy : where it left the copy.
+    name : of the stranger's file, for messages.
+    quantised, pruned : as it found.
+
+    Raises
+    ------
+    ModelError : weights that do not fit the layers, or QAT wrappers in a `.keras` archive.
+    KerasVersionError : Keras 3 is loaded in this process.
+    """
+    if quantised and copy.suffix == ".keras":
+        raise ModelError(f"{name}: tf-keras cannot read a QAT model back from .keras; save it as .h5")
     keras = load_keras()
     with contextlib.ExitStack() as scopes:
-        if found.quantised or found.pruned:
+        if quantised or pruned:
             tfmot = load_tfmot()
             scopes.enter_context(tfmot.quantization.keras.quantize_scope())
             scopes.enter_context(tfmot.sparsity.keras.prune_scope())
         scopes.enter_context(quiet())
         try:
-            return keras.models.load_model(str(found.path), compile=False, safe_mode=True)
+            return keras.models.load_model(str(copy), compile=False, safe_mode=True)
         except Exception as error:
             reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise ModelError(
-                f"{found.path.name}: cannot be loaded ({reason}); save it again with model.save"
-            ) from error
+            raise ModelError(f"{name}: cannot be loaded ({reason}); save it again with model.save") from error
 
 
 def save_model(model: Any, path: str | Path) -> Path:

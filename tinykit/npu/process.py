@@ -7,13 +7,13 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 from tinykit.errors import EngineError, MissingPackageError, ModelError, ParameterError
+from tinykit.isolation import child_environment, python_command
 from tinykit.npu.child import read_frame, write_frame
 
 _CHILD = Path(__file__).with_name("child.py")
@@ -33,12 +33,12 @@ class Compiler:
     def __init__(self, *, memory_bytes: int = 4 * 2**30) -> None:
         self._folder = tempfile.mkdtemp(prefix="tinykit-npu-")
         self._pid, self._uses = os.getpid(), 0
-        command = [sys.executable, "-I", "-W", "ignore", str(_CHILD), str(memory_bytes), self._folder]
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = python_command(_CHILD, memory_bytes, self._folder)
+        environment = child_environment(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
         pipe = subprocess.PIPE
         try:
             self._process = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, cwd=self._folder, env=environment
             )
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)

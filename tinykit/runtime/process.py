@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.errors import EngineError, ModelError
+from tinykit.isolation import NEUTRAL_FOLDER, child_environment, python_command
 from tinykit.runtime.child import read_frame, write_frame
 
 _CHILD = Path(__file__).with_name("child.py")
@@ -39,13 +39,14 @@ class Engine:
     def __init__(self, interpreter: str = "TFLM", *, memory_bytes: int = 4 * 2**30) -> None:
         self._interpreter = interpreter
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the engine
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        environment = child_environment(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-W", "ignore", str(_CHILD), str(memory_bytes)],
+                python_command(_CHILD, memory_bytes),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
+                cwd=NEUTRAL_FOLDER,
                 env=environment,
             )
         except OSError as error:

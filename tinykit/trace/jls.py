@@ -6,7 +6,6 @@ import contextlib
 import json
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from tinykit.errors import DataError, EngineError, MissingPackageError
+from tinykit.isolation import NEUTRAL_FOLDER, child_environment, python_command
 from tinykit.trace.layout import AMPERES, Chunk, Layout
 
 MAGIC = b"jlsfmt\r\n"
@@ -103,9 +103,12 @@ class _Reading:
     def __init__(self, path: Path, signal: int | None = None) -> None:
         self._name, self._late = path.name, threading.Event()
         more = [] if signal is None else [str(signal)]
-        command = [sys.executable, "-I", "-W", "ignore", str(_CHILD), str(_MEMORY_BYTES), str(path.resolve()), *more]
+        command = python_command(_CHILD, _MEMORY_BYTES, path.resolve(), *more)
         try:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                cwd=NEUTRAL_FOLDER, env=child_environment(),
+            )  # fmt: skip
         except OSError as error:
             raise EngineError(f"the process that reads JLS could not be started: {error}") from error
         try:

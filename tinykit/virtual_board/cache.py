@@ -18,9 +18,9 @@ def cache_folder() -> Path:
     """Where compiled objects are kept: `TINYKIT_CACHE`, else `tinykit` in the user's cache folder."""
     own = os.environ.get("TINYKIT_CACHE")
     if own:
-        return Path(own)
+        return Path(own).absolute()
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tinykit"
+    return (Path(base).absolute() if base else Path.home() / ".cache") / "tinykit"
 
 
 def hash_of(*parts: str | bytes | Iterable[str]) -> str:

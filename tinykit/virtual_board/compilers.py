@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tinykit.errors import EngineError, MissingPackageError, ParameterError
+from tinykit.isolation import NEUTRAL_FOLDER, child_environment, find_program
 from tinykit.virtual_board.cache import cache_folder
 from tinykit.virtual_board.targets import Target
 
@@ -66,7 +65,7 @@ def choose_compiler(wanted: str | None = None) -> Compiler:
     """
     if wanted not in (None, *COMPILERS):
         raise ParameterError(f"compiler {wanted!r} is unknown; allowed: {', '.join(COMPILERS)}, or None for the first")
-    path = shutil.which(GCC)
+    path = find_program(GCC)
     if wanted == "gcc" and not path:
         raise ParameterError(f"{GCC} is not on PATH; install Debian's gcc-arm-none-eabi, or use compiler='zig'")
     if path and wanted != "zig":
@@ -81,7 +80,10 @@ def choose_compiler(wanted: str | None = None) -> Compiler:
 @lru_cache(maxsize=4)
 def _gcc(path: str) -> Compiler:
     try:
-        result = subprocess.run([path, "-dumpfullversion"], capture_output=True, text=True, timeout=30, check=True)
+        result = subprocess.run(
+            [path, "-dumpfullversion"], cwd=NEUTRAL_FOLDER, env=child_environment(),
+            capture_output=True, text=True, timeout=30, check=True,
+        )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         raise EngineError(f"{path} does not start ({error}); install it again, or use compiler='zig'") from error
     return Compiler("gcc", result.stdout.strip(), (path,))
@@ -94,10 +96,11 @@ def call_compiler(command: Sequence[str], folder: Path) -> subprocess.CompletedP
     ------
     EngineError : it took too long, or could not be started.
     """
-    own = {"ZIG_GLOBAL_CACHE_DIR": str(cache_folder() / "zig"), "ZIG_LOCAL_CACHE_DIR": str(cache_folder() / "zig")}
+    cache = str(cache_folder() / "zig")
+    environment = child_environment(ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
     try:
         with subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **own}, text=True, errors="replace",
+            command, cwd=folder, env=environment, text=True, errors="replace",
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         ) as process:  # fmt: skip
             _limit(process.pid)

@@ -8,10 +8,8 @@ import json
 import math
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from typing import Any
 
 from tinykit.codegen import CExport
 from tinykit.errors import EngineError, MissingPackageError, ParameterError
+from tinykit.isolation import NEUTRAL_FOLDER, child_environment, find_program, python_command
 from tinykit.virtual_board.cache import cache_folder, check_folder, hash_of
 from tinykit.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
 from tinykit.virtual_board.elf import Firmware
@@ -171,7 +170,7 @@ def counter_library(engine: str) -> Path:
     flags = ["-O2", "-shared", "-fPIC"]
     flags += [f"-DTK_PLUGIN_VERSION={_plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
     flags += [] if engine == "qemu" else ["-nostdlib", "-ffreestanding"]
-    host = shutil.which("cc") or shutil.which("gcc")
+    host = find_program("cc") or find_program("gcc")
     command = [host] if host else [*choose_compiler("zig").command, "-fno-sanitize=all"]
     where, key = cache_folder() / "counter", hash_of(*command, *flags, _COUNTER.read_bytes())[:32]
     for path in where.glob(f"{key}-*.so"):
@@ -207,7 +206,7 @@ def _for_qemu(firmware: Firmware, target: Target, memory: MemoryMap) -> dict[str
         raise EngineError(f"QEMU has no machine for {target.core}; use engine='unicorn'")
     code = [[at, _encode(data)] for at, data in firmware.segments if memory.flash.start <= at < memory.flash.end]
     return {
-        "program": shutil.which(QEMU), "machine": machine.name, "mailbox": machine.mailbox,
+        "program": find_program(QEMU), "machine": machine.name, "mailbox": machine.mailbox,
         "elf": _encode(firmware.data), "segments": code,
     }  # fmt: skip
 
@@ -217,7 +216,7 @@ def _check_installed(engine: str) -> None:
     missing = [name for name in wanted if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingPackageError(f"the package {' and '.join(missing)} is not installed\n{INSTALL}")
-    if engine == "qemu" and not shutil.which(QEMU):
+    if engine == "qemu" and not find_program(QEMU):
         raise MissingPackageError(
             f"{QEMU}, which runs this core, is not on PATH\ninstall Debian's or Ubuntu's package qemu-system-arm"
         )
@@ -227,7 +226,10 @@ def _check_installed(engine: str) -> None:
 def _plugin_version() -> int:
     """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
     try:
-        said = subprocess.run([QEMU, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+        said = subprocess.run(
+            [find_program(QEMU) or QEMU, "--version"], cwd=NEUTRAL_FOLDER, env=child_environment(),
+            capture_output=True, text=True, timeout=30, check=True,
+        ).stdout  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         raise EngineError(f"{QEMU} does not start ({error}); install it again") from error
     found = re.search(r"version (\d+)", said)
@@ -235,10 +237,12 @@ def _plugin_version() -> int:
 
 
 def _ask(request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-W", "ignore", str(_CHILD)]
     asked = json.dumps({**request, "processor_seconds": _PROCESSORS * seconds})
     try:
-        done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=seconds, check=False)
+        done = subprocess.run(
+            python_command(_CHILD), cwd=NEUTRAL_FOLDER, env=child_environment(),
+            input=asked, capture_output=True, text=True, timeout=seconds, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"the emulator was stopped after {seconds:g} s; allow more with limits") from error
     except OSError as error:
