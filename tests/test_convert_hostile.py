@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tinykit.convert import containers, convert, inspect_keras_file, load_model, loading, save_model
-from tinykit.errors import ModelError
-from tinykit.legacy_keras import load_keras
+from tinykit.ground.errors import ModelError
+from tinykit.train.conversion import containers, convert, inspect_keras_file, load_model, loading, save_model
+from tinykit.train.keras import load_keras
 
 NAMES = ["model.h5", "model.H5", "model.hdf5", "model.keras", "model.KERAS", "model.Keras"]
 MEMBERS = ("config.json", "metadata.json", "model.weights.h5")

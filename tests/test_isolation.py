@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinykit import isolation
-from tinykit.convert import convert, inspect_keras_file, save_model
-from tinykit.convert.start_child import adopt_package
-from tinykit.legacy_keras import load_keras
-from tinykit.runtime import Session
+from tinykit.ground import isolation
+from tinykit.predict.runtime import Session
+from tinykit.train.conversion import convert, inspect_keras_file, save_model
+from tinykit.train.conversion.start_child import adopt_package
+from tinykit.train.keras import load_keras
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANTED = "numpy json re h5py tensorflow tf_keras tflite_micro tinykit sitecustomize usercustomize".split()

@@ -1,0 +1,187 @@
+"""The two containers of Keras, HDF5 and the `.keras` archive: told apart by their bytes, copied before they are read.
+
+A stranger's file may be two things at once, or change between the look and the load. So what is looked at is a copy in
+a folder of the caller, under the suffix its bytes ask for, and of an archive only its three known members.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+import subprocess
+import zipfile
+import zlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tinykit.ground.errors import MissingPackageError, ModelError
+from tinykit.ground.isolation import child_environment, python_command
+
+MAX_FILE_BYTES = 2**30
+_LIMITS_BYTES = {"config.json": 16 * 2**20, "metadata.json": 2**20, "model.weights.h5": MAX_FILE_BYTES}
+_MAX_MEMBERS, _MAX_DIRECTORY_BYTES = 64, 2**16
+_MAX_RATIO, _SMALL_BYTES = 100, 2**20
+_HDF5, _ZIP, _ZIP_END = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06"
+_ZIP_END_BYTES, _ZIP_COMMENT_BYTES = 22, 2**16
+_CHILD = Path(__file__).with_name("h5_child.py")
+_MEMORY_BYTES, _TIMEOUT_S = 4 * 2**30, 60.0
+_ZIP_ERRORS = (
+    *(OSError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError, ValueError),
+    *(zlib.error, struct.error),
+)
+
+
+def copy_file(source: Path, folder: Path) -> Path:
+    """A copy of a stranger's file in `folder`: `model.h5`, or `strange.zip`, as its bytes say.
+
+    Raises
+    ------
+    ModelError : unreadable, too large, neither container, or both at once.
+    """
+    draft = folder / "strange"
+    try:
+        with source.open("rb") as stream, draft.open("wb") as copy:
+            _copy_bounded(stream, copy, source.name)
+    except OSError as error:
+        raise ModelError(f"{source.name}: cannot be copied to be looked at ({error.strerror or error})") from error
+    with draft.open("rb") as stream:
+        kind = _kind_of(stream, source.name)
+    return draft.replace(folder / ("strange.zip" if kind == "zip" else "model.h5"))
+
+
+def read_archive(archive: Path, folder: Path, name: str) -> tuple[bytes, bytes]:
+    """Configuration and metadata of a `.keras` archive; its weights are left in `folder`, nothing else is unpacked.
+
+    Raises
+    ------
+    ModelError : damaged, more than an archive, or with a member that is missing, there twice or too large.
+    """
+    try:
+        with archive.open("rb") as stream, zipfile.ZipFile(_check_end(stream, name)) as opened:
+            members = _check_members(opened, stream, name)
+            with opened.open(members[2]) as weights, (folder / members[2].filename).open("wb") as sink:
+                shutil.copyfileobj(weights, sink, 2**20)
+            return opened.read(members[0]), opened.read(members[1])
+    except ModelError:
+        raise
+    except _ZIP_ERRORS as error:
+        raise ModelError(f"{name}: not a readable .keras archive, or truncated ({str(error)[:200]})") from error
+
+
+def pack_archive(folder: Path, config: Any, metadata: Any, name: str) -> Path:
+    """`model.keras` in `folder`: what was looked at, written anew, and the weights that `read_archive` left there.
+
+    Raises
+    ------
+    ModelError : a description nested deeper than JSON can be written.
+    """
+    path, weights = folder / "model.keras", folder / "model.weights.h5"
+    try:
+        texts = [json.dumps(part) for part in (config, metadata)]
+    except RecursionError as error:
+        raise ModelError(f"{name}: its description is nested too deep to be a model's") from error
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", texts[0])
+        archive.writestr("metadata.json", texts[1])
+        archive.write(weights, weights.name)
+    weights.unlink()
+    return path
+
+
+def read_h5(path: Path, name: str) -> dict[str, str | None]:
+    """`config` and `version` that an HDF5 file states, by a child process which looks at all that is in it.
+
+    Raises
+    ------
+    ModelError : damaged, or with links, data in other files, or sizes that no model has.
+    MissingPackageError : h5py is not installed.
+    """
+    if find_spec("h5py") is None:
+        raise MissingPackageError("h5py is not installed; pip install 'tinykit[train]'")
+    try:
+        done = subprocess.run(
+            python_command(_CHILD, _MEMORY_BYTES, path.absolute()), cwd=path.parent, env=child_environment(),
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False,
+        )  # fmt: skip
+        found: dict[str, str | None] = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{name}: not a readable HDF5 file: no end after {_TIMEOUT_S:g} s") from error
+    except ValueError as error:
+        raise ModelError(f"{name}: not a readable HDF5 file, or truncated: its reader crashed") from error
+    if refused := found.get("refused"):
+        raise ModelError(f"{name}: {refused}; it is not loaded\nsave the whole model again with model.save")
+    if error_text := found.get("error"):
+        raise ModelError(f"{name}: not a readable HDF5 file, or truncated ({error_text[:200]})")
+    return found
+
+
+def _copy_bounded(stream: BinaryIO, copy: BinaryIO, name: str) -> None:
+    left = MAX_FILE_BYTES
+    while block := stream.read(2**20):
+        left -= len(block)
+        if left < 0:
+            raise ModelError(f"{name}: over {MAX_FILE_BYTES} bytes, no model for a microcontroller needs that")
+        copy.write(block)
+
+
+def _kind_of(stream: BinaryIO, name: str) -> str:
+    """Either "zip" or "hdf5"; the HDF5 library looks for its mark at 0, 512, 1024 and so on."""
+    if _read_at(stream, 0, len(_ZIP)) == _ZIP:
+        return "zip"
+    if not _hdf5_marks(stream):
+        raise ModelError(
+            f"{name}: neither HDF5 nor a .keras archive by its first bytes, or truncated; save it again with model.save"
+        )
+    size = stream.seek(0, 2)
+    if _ZIP_END in _read_at(stream, max(0, size - _ZIP_END_BYTES - _ZIP_COMMENT_BYTES), size):
+        raise ModelError(f"{name}: HDF5 and a zip archive in one file, which no program saves; it is not loaded")
+    return "hdf5"
+
+
+def _hdf5_marks(stream: BinaryIO) -> list[int]:
+    size = stream.seek(0, 2)
+    places = [0, *(512 << power for power in range(size.bit_length()) if 512 << power < size)]
+    return [place for place in places if _read_at(stream, place, len(_HDF5)) == _HDF5]
+
+
+def _read_at(stream: BinaryIO, place: int, count: int) -> bytes:
+    stream.seek(place)
+    return stream.read(count)
+
+
+def _check_end(stream: BinaryIO, name: str) -> BinaryIO:
+    """The stream itself, if a plain directory of few members closes it: what Python would hold in memory at once."""
+    size = stream.seek(0, 2)
+    end = _read_at(stream, max(0, size - _ZIP_END_BYTES), _ZIP_END_BYTES)
+    if len(end) < _ZIP_END_BYTES or not end.startswith(_ZIP_END) or end[-2:] != b"\0\0":
+        raise ModelError(f"{name}: not a readable .keras archive, or truncated: it does not end as one")
+    count, directory_bytes = struct.unpack("<HI", end[10:16])
+    if count > _MAX_MEMBERS or directory_bytes > _MAX_DIRECTORY_BYTES:
+        raise ModelError(f"{name}: lists {count} members in {directory_bytes} bytes; a .keras archive has three")
+    if _read_at(stream, max(0, size - 42), 4) == b"PK\x06\x07":
+        raise ModelError(f"{name}: a zip64 archive, which no model for a microcontroller needs; save it again")
+    return stream
+
+
+def _check_members(archive: zipfile.ZipFile, stream: BinaryIO, name: str) -> list[zipfile.ZipInfo]:
+    names = archive.namelist()
+    if len(names) != len(set(names)):
+        raise ModelError(f"{name}: lists a member twice, so readers differ on what it holds; it is not loaded")
+    members = []
+    for wanted, limit in _LIMITS_BYTES.items():
+        member = archive.getinfo(wanted)
+        if member.file_size > limit:
+            raise ModelError(f"{name}: its {wanted} is over {limit} bytes, no model needs that")
+        if member.file_size > max(_SMALL_BYTES, _MAX_RATIO * member.compress_size):
+            raise ModelError(f"{name}: its {wanted} is packed over {_MAX_RATIO} to 1, no model is")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ModelError(f"{name}: its {wanted} is packed by method {member.compress_type}, not stored or deflated")
+        members.append(member)
+    header = _read_at(stream, members[2].header_offset, 30)
+    weights = members[2].header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
+    first = min(member.header_offset for member in archive.infolist())
+    if first or not set(_hdf5_marks(stream)) <= {weights}:
+        raise ModelError(f"{name}: a .keras archive and something else in one file; it is not loaded")
+    return members
