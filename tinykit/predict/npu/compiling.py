@@ -105,7 +105,7 @@ def _check_precision(graph: ModelGraph) -> None:
     if graph.precision in ("float32", "hybrid"):
         raise ModelError(
             f"a {graph.precision} model runs on the CPU alone: Ethos-U computes int8 and int16 only\n"
-            "convert to int8 with a representative dataset (tinykit.train.conversion), then compile again"
+            "convert to int8 with a representative dataset (tinykit.train.convert), then compile again"
         )
 
 

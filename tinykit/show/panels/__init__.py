@@ -13,4 +13,4 @@ PANELS = {
 }
 """Every panel, with its module."""
 
-__getattr__, __dir__, __all__ = open_door(__name__, __file__, PANELS)
+__getattr__, __dir__, __all__ = open_door(__name__, __file__, {**PANELS, "Panel": f"{__name__}.shell"})
