@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tinykit.codegen import HOST_DEFINES
+from tinykit.handover.codegen import HOST_DEFINES
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -71,9 +71,7 @@ class Built:
 
     def run(self, batches):
         """Outputs int8 [n, bytes] of each model for its inputs int8 [n, bytes]."""
-        asked = b"".join(
-            struct.pack("<I", index) + row.tobytes() for index, rows in enumerate(batches) for row in rows
-        )
+        asked = b"".join(struct.pack("<I", index) + row.tobytes() for index, rows in enumerate(batches) for row in rows)
         environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
         done = subprocess.run([self.program], input=asked, capture_output=True, check=False, env=environment)
         assert done.returncode == 0, (done.returncode, done.stderr.decode()[:3000])

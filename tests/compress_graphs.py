@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from tinykit.legacy_keras import load_keras
+from tinykit.train.keras import load_keras
 
 BLOCKS = ("conv", "depthwise", "separable", "residual", "identity", "concatenate", "transpose", "pool", "rows")
 ENDS = ("flatten", "average", "hidden")

@@ -1,4 +1,4 @@
-"""Models whose weights are sparse or clustered, made with the schema's own object API: no part of `tinykit.packing`."""
+"""Models whose weights are sparse or clustered, made with the schema's own object API: no part of the kit's packing."""
 
 from __future__ import annotations
 

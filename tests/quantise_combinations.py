@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.compress import Fit, cluster, prune, quantise_aware, train
-from tinykit.compress.training import to_samples
-from tinykit.convert.child import convert_one
-from tinykit.datasets import Dataset, Normalisation, Split
-from tinykit.graph import ModelGraph, read
-from tinykit.legacy_keras import load_tensorflow, quiet
-from tinykit.runtime import Session, dequantise, to_input
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.runtime import Session, dequantise, to_input
+from tinykit.train.compress import Fit, cluster, prune, quantise_aware, train
+from tinykit.train.compress.training import to_samples
+from tinykit.train.conversion.child import convert_one
+from tinykit.train.datasets import Dataset, Normalisation, Split
+from tinykit.train.keras import load_tensorflow, quiet
 
 VARIANTS = ("PTQ int8", "PTQ int16x8", "QAT", "PQAT", "CQAT", "PCQAT")
 KERNELS = ("CONV_2D", "FULLY_CONNECTED")

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.test_arena import Recorder
-from tinykit.arena import predict_arena
-from tinykit.flash import predict_flash
-from tinykit.graph import read
-from tinykit.packing import decode, lean
-from tinykit.validation import read_errors, validate
-from tinykit.validation.published import AS_PUBLISHED, from_groups
+from tinykit.model.graph import read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.flash import predict_flash
+from tinykit.predict.packing import decode, lean
+from tinykit.predict.validation import read_errors, validate
+from tinykit.predict.validation.published import AS_PUBLISHED, from_groups
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MODELS = sorted(path.name for path in (SHARED / "models").glob("*.tflite"))

@@ -8,8 +8,8 @@ import pytest
 
 from tests.bench.bench_virtual_board import FILES, models
 from tests.bench.board_corrections import BOARDS, COLUMNS, network_row, pairs_of, rows
-from tinykit.latency.tables import read_table
-from tinykit.virtual_board import compilers
+from tinykit.handover.virtual_board import compilers
+from tinykit.predict.latency.tables import read_table
 
 if FILES.keys() <= models().keys() and shutil.which(compilers.GCC):
 

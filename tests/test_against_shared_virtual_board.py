@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench.bench_virtual_board import FILES, models
-from tinykit.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_inputs
 
 MODELS = models()
 

@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, hybrid, identity_classifier, residual, schema, small_cnn
-from tinykit.arena import Buffer, arena_for_any_core, list_buffers, list_scratch_bytes, plan_greedily, predict_arena
-from tinykit.errors import UnknownRuntimeError
-from tinykit.graph import ModelGraph, read
-from tinykit.runtime import measure_arena
-from tinykit.runtime.process import Engine
+from tinykit.ground.errors import UnknownRuntimeError
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.arena import (
+    Buffer,
+    arena_for_any_core,
+    list_buffers,
+    list_scratch_bytes,
+    plan_greedily,
+    predict_arena,
+)
+from tinykit.predict.runtime import measure_arena
+from tinykit.predict.runtime.process import Engine
 
 RANDOM_GRAPHS = 160
 

@@ -6,14 +6,21 @@ import pytest
 
 from tests.models import Net, residual, small_cnn
 from tests.test_arena import random_graph
-from tinykit.arena import compare_plans, list_buffers, plan_greedily, plan_offline, predict_arena, with_offline_plan
-from tinykit.arena.plan import Buffer, place_in_order
-from tinykit.cli import main
-from tinykit.errors import EngineError, ModelError
-from tinykit.fit.advise import advise_on_arena
-from tinykit.graph import read
-from tinykit.plots import plot_plans, to_png
-from tinykit.runtime import measure_arena, prove_same
+from tinykit.budget.fit.advise import advise_on_arena
+from tinykit.ground.errors import EngineError, ModelError
+from tinykit.model.graph import read
+from tinykit.predict.arena import (
+    compare_plans,
+    list_buffers,
+    plan_greedily,
+    plan_offline,
+    predict_arena,
+    with_offline_plan,
+)
+from tinykit.predict.arena.plan import Buffer, place_in_order
+from tinykit.predict.runtime import measure_arena, prove_same
+from tinykit.show.cli import main
+from tinykit.show.plots import plot_plans, to_png
 
 
 def visual_wake_words():
@@ -130,8 +137,8 @@ def test_the_command_writes_a_proven_plan(tmp_path, vww, capsys):
 
 
 def test_a_plan_that_changes_an_output_is_not_written(tmp_path, vww, monkeypatch):
-    from tinykit.cli import making
-    from tinykit.cli.models import Options
+    from tinykit.show.cli import making
+    from tinykit.show.cli.models import Options
 
     source = tmp_path / "vww.tflite"
     source.write_bytes(vww.data)

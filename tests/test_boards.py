@@ -9,10 +9,10 @@ import textwrap
 
 import pytest
 
-import tinykit.boards as catalogue
-from tinykit.boards import board, boards, find_board, read_board
-from tinykit.errors import FactError, ParameterError, UnknownBoardError
-from tinykit.quantity import BASES
+import tinykit.target.boards as catalogue
+from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError
+from tinykit.ground.quantity import BASES
+from tinykit.target.boards import board, boards, find_board, read_board
 
 # Largest contiguous internal RAM [byte], worked out bank by bank from the vendors' memory maps
 # (modm-devices 0.13.1, CubeMX memory files, probe-rs targets @67993c4b6), apart from the board files.
@@ -258,7 +258,7 @@ def test_an_empty_installation_says_so(monkeypatch, tmp_path):
 
 def test_the_catalogue_loads_light():
     code = (
-        "import sys; from tinykit.boards import boards; boards();"
+        "import sys; from tinykit.target.boards import boards; boards();"
         "print([m for m in ('tensorflow', 'numpy', 'matplotlib', 'ipywidgets') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from tests.models import Net, hybrid, small_cnn
-from tinykit.boards import boards
-from tinykit.cli import main, making
-from tinykit.cli.models import open_model
-from tinykit.cli.text import printable, say_table, show, show_short
-from tinykit.errors import DataError, OutputError
-from tinykit.facts import shipped_path
-from tinykit.quantity import Estimate
+from tinykit.ground.errors import DataError, OutputError
+from tinykit.ground.facts import shipped_path
+from tinykit.ground.quantity import Estimate
+from tinykit.show.cli import main, making
+from tinykit.show.cli.models import open_model
+from tinykit.show.cli.text import printable, say_table, show, show_short
+from tinykit.target.boards import boards
 
 BOARD_FILE = """
 id = "my-board"
@@ -445,7 +445,7 @@ class TestUsage:
         def interrupt():
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("tinykit.cli.looking.boards", interrupt)
+        monkeypatch.setattr("tinykit.show.cli.looking.boards", interrupt)
         status, out, err = tell("boards")
         assert (status, out, err) == (130, "", "tinykit: stopped\n")
 

@@ -9,12 +9,12 @@ import pytest
 
 from tests.models import Net, flip_bits, hybrid, small_cnn
 from tests.packing_models import thin_out, wide_cnn
-from tinykit.arena import predict_arena
-from tinykit.cli import main
-from tinykit.fit import check_fit
-from tinykit.graph import read
-from tinykit.packing import decode, foresee_flash, lean, pack
-from tinykit.quantity import format_quantity
+from tinykit.budget.fit import check_fit
+from tinykit.ground.quantity import format_quantity
+from tinykit.model.graph import read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.packing import decode, foresee_flash, lean, pack
+from tinykit.show.cli import main
 
 LARGE = thin_out(Net((1, 128), seed=1).dense(128).to_bytes(), zeros=0.9)
 SMALL = thin_out(wide_cnn(), zeros=0.75)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.cli import main
+from tinykit.show.cli import main
 
 
 @pytest.fixture(autouse=True, scope="module")

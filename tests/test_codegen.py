@@ -14,18 +14,18 @@ import pytest
 from tests.codegen_builds import WARNINGS, build, build_many, run_tool, tool, write
 from tests.codegen_graphs import OddNet, ask_interpreter, random_model
 from tests.models import Net, autoencoder, residual, small_cnn
-from tinykit.codegen import KERNELS, OPERATORS, CExport, core_family, export_c
-from tinykit.codegen.library import GROUPS, read_library
-from tinykit.codegen.quantisation import (
+from tinykit.ground.errors import MissingPackageError
+from tinykit.handover.codegen import KERNELS, OPERATORS, CExport, core_family, export_c
+from tinykit.handover.codegen.library import GROUPS, read_library
+from tinykit.handover.codegen.quantisation import (
     add_multipliers,
     logistic_parameters,
     mean_multiplier,
     quantise_multiplier,
     softmax_parameters,
 )
-from tinykit.errors import MissingPackageError
-from tinykit.graph import read
-from tinykit.graph.model import Tensor
+from tinykit.model.graph import read
+from tinykit.model.graph.model import Tensor
 
 RANDOM_GRAPHS = 200
 LIBRARY = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "AVERAGE_POOL_2D", "MAX_POOL_2D"}
@@ -280,7 +280,7 @@ class TestExport:
         assert time.process_time() - start < 0.5
 
     def test_importing_is_light(self):
-        program = "import sys, tinykit.codegen; print(*sys.modules)"
+        program = "import sys, tinykit.handover.codegen; print(*sys.modules)"
         loaded = run_tool([sys.executable, "-c", program]).split()
         assert not {"tensorflow", "bakenn", "unicorn", "matplotlib", "tflite_micro"} & set(loaded)
 
@@ -294,12 +294,12 @@ class TestLibrary:
         assert sum(path.endswith(".c") for path in files) == 21
 
     def test_package_missing(self, monkeypatch):
-        monkeypatch.setattr("tinykit.codegen.library.importlib.util.find_spec", lambda name: None)
+        monkeypatch.setattr("tinykit.handover.codegen.library.importlib.util.find_spec", lambda name: None)
         with pytest.raises(MissingPackageError, match="need the package bakenn, which is not installed"):
             export_c(read(small_cnn()), kernels="cmsis-nn")
 
     def test_files_of_another_version(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("tinykit.codegen.library._find_folder", lambda: tmp_path)
+        monkeypatch.setattr("tinykit.handover.codegen.library._find_folder", lambda: tmp_path)
         with pytest.raises(MissingPackageError, match=r"of the installed bakenn is not the file of version 1\.0\.0"):
             export_c(read(small_cnn()), kernels="cmsis-nn")
 

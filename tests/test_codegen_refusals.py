@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.models import OPTIONS, Net, residual, schema, small_cnn
-from tinykit.codegen import KERNELS, export_c
-from tinykit.errors import ModelError, ParameterError
-from tinykit.graph import read
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.handover.codegen import KERNELS, export_c
+from tinykit.model.graph import read
 
 
 def dense(**changes):

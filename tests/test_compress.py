@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinykit import datasets, zoo
-from tinykit.compress import (
+from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
+from tinykit.model.graph import read
+from tinykit.train import datasets, zoo
+from tinykit.train.compress import (
     RECIPE,
     Bar,
     Fit,
@@ -25,12 +27,10 @@ from tinykit.compress import (
     train,
     unsupported_layers,
 )
-from tinykit.compress.quantising import _observe
-from tinykit.convert import convert
-from tinykit.datasets import Dataset
-from tinykit.errors import DataError, EngineError, ModelError, ParameterError
-from tinykit.graph import read
-from tinykit.legacy_keras import load_keras, load_tfmot, quiet
+from tinykit.train.compress.quantising import _observe
+from tinykit.train.conversion import convert
+from tinykit.train.datasets import Dataset
+from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 QUICK = Fit(2, 4e-3, 16)
 

@@ -10,18 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.compress_graphs import build_random, recipes
-from tinykit import zoo
-from tinykit.compress import count_macs, prune_channels
-from tinykit.compress.channels.choosing import choose_channels, count_kept, group_channels
-from tinykit.compress.channels.importance import rate_channels
-from tinykit.compress.channels.slimming import rebuild
-from tinykit.compress.channels.tracing import trace_channels
-from tinykit.compress.channels.weights import blank_weights
-from tinykit.compress.channels.wiring import read_wiring
-from tinykit.convert import convert
-from tinykit.errors import ModelError, ParameterError
-from tinykit.graph import read
-from tinykit.legacy_keras import load_keras, load_tfmot, quiet
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.model.graph import read
+from tinykit.train import zoo
+from tinykit.train.compress import count_macs, prune_channels
+from tinykit.train.compress.channels.choosing import choose_channels, count_kept, group_channels
+from tinykit.train.compress.channels.importance import rate_channels
+from tinykit.train.compress.channels.slimming import rebuild
+from tinykit.train.compress.channels.tracing import trace_channels
+from tinykit.train.compress.channels.weights import blank_weights
+from tinykit.train.compress.channels.wiring import read_wiring
+from tinykit.train.conversion import convert
+from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 X = np.random.default_rng(5).normal(size=(4, 6, 5, 2)).astype(np.float32)
 property_test = settings(

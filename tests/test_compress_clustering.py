@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinykit import datasets, zoo
-from tinykit.compress import Clustered, Fit, cluster, count_clusters, predict, prune, quantise_aware
-from tinykit.compress.clustering import find_centroids
-from tinykit.compress.sharing import find_groups
-from tinykit.convert.child import convert_one
-from tinykit.datasets import Dataset
-from tinykit.errors import ModelError, ParameterError
-from tinykit.graph import read
-from tinykit.legacy_keras import load_keras, load_tensorflow, load_tfmot, quiet
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.model.graph import read
+from tinykit.train import datasets, zoo
+from tinykit.train.compress import Clustered, Fit, cluster, count_clusters, predict, prune, quantise_aware
+from tinykit.train.compress.clustering import find_centroids
+from tinykit.train.compress.sharing import find_groups
+from tinykit.train.conversion.child import convert_one
+from tinykit.train.datasets import Dataset
+from tinykit.train.keras import load_keras, load_tensorflow, load_tfmot, quiet
 
 QUICK = Fit(1, 2e-3, 64)
 

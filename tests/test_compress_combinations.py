@@ -8,10 +8,10 @@ import pytest
 
 from tests.bench.bench_quantise import TASKS
 from tests.quantise_combinations import VARIANTS, combine, judge, make_data
-from tinykit import zoo
-from tinykit.compress import Fit
-from tinykit.convert import convert
-from tinykit.errors import ParameterError
+from tinykit.ground.errors import ParameterError
+from tinykit.train import zoo
+from tinykit.train.compress import Fit
+from tinykit.train.conversion import convert
 
 NETWORKS: dict[str, tuple[tuple[int, int, int], tuple[str, ...]]] = {
     "watch-cnn": ((100, 1, 6), VARIANTS),
@@ -73,7 +73,7 @@ def test_int16x8_is_nearer_to_the_parent_than_int8(made: Any) -> None:
 def test_a_qat_model_has_no_int16x8(made: Any) -> None:
     if made[0] != "watch-cnn":
         return
-    from tinykit.compress.quantising import _wrap
+    from tinykit.train.compress.quantising import _wrap
 
     with pytest.raises(ParameterError, match="a QAT model is int8 by training, not int16x8; convert its float parent"):
         convert(_wrap(made[1]["QAT"][0].parent, False), precision="int16x8")

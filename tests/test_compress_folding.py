@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from tinykit import zoo
-from tinykit.compress import fold_batchnorm
-from tinykit.compress.quantising import _wrap, calibrate_ranges
-from tinykit.convert import convert
-from tinykit.legacy_keras import load_keras
+from tinykit.train import zoo
+from tinykit.train.compress import fold_batchnorm
+from tinykit.train.compress.quantising import _wrap, calibrate_ranges
+from tinykit.train.conversion import convert
+from tinykit.train.keras import load_keras
 
 WIDTH = 32
 X = np.random.default_rng(1).standard_normal((64, WIDTH)).astype(np.float32)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinykit import datasets, zoo
-from tinykit.compress import Fit, Pruned, count_zeros, holds_pattern, prune, quantise_aware
-from tinykit.compress.patterns import refuse_pattern
-from tinykit.convert.child import convert_one
-from tinykit.datasets import Dataset
-from tinykit.errors import ModelError, ParameterError
-from tinykit.graph import read
-from tinykit.legacy_keras import load_keras, load_tensorflow, quiet
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.model.graph import read
+from tinykit.train import datasets, zoo
+from tinykit.train.compress import Fit, Pruned, count_zeros, holds_pattern, prune, quantise_aware
+from tinykit.train.compress.patterns import refuse_pattern
+from tinykit.train.conversion.child import convert_one
+from tinykit.train.datasets import Dataset
+from tinykit.train.keras import load_keras, load_tensorflow, quiet
 
 QUICK = Fit(1, 1e-3, 64)
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tinykit.compress import preview_grid, preview_pruning
-from tinykit.errors import DataError, ParameterError
-from tinykit.facts import shipped_path
-from tinykit.graph import list_kernels, read
-from tinykit.record import open_record
+from tinykit.ground.errors import DataError, ParameterError
+from tinykit.ground.facts import shipped_path
+from tinykit.model.graph import list_kernels, read
+from tinykit.model.record import open_record
+from tinykit.train.compress import preview_grid, preview_pruning
 
 RNG = np.random.default_rng(3)
 KERNEL = RNG.normal(0, 0.2, (8, 5, 1, 6))

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.compress_graphs import draw_weights
-from tinykit import datasets
-from tinykit.compress import Fit, as_conv2d, prune, quantise_aware, train, unsupported_layers
-from tinykit.convert.child import convert_one
-from tinykit.errors import ModelError
-from tinykit.graph import read
-from tinykit.legacy_keras import load_keras, load_tensorflow, quiet
-from tinykit.runtime import predictions
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph import read
+from tinykit.predict.runtime import predictions
+from tinykit.train import datasets
+from tinykit.train.compress import Fit, as_conv2d, prune, quantise_aware, train, unsupported_layers
+from tinykit.train.conversion.child import convert_one
+from tinykit.train.keras import load_keras, load_tensorflow, quiet
 
 X = np.random.default_rng(0).normal(size=(3, 24, 5)).astype(np.float32)
 BLOCKS = (

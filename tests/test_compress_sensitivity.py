@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinykit import zoo
-from tinykit.compress import (
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.show.plots import plot_sensitivity, to_png
+from tinykit.train import zoo
+from tinykit.train.compress import (
     LayerSensitivity,
     predict,
     prune_channels,
     scan_sensitivity,
     suggest_sparsity,
 )
-from tinykit.compress.training import clone
-from tinykit.datasets import Difference, Split
-from tinykit.errors import ModelError, ParameterError
-from tinykit.legacy_keras import load_keras
-from tinykit.plots import plot_sensitivity, to_png
+from tinykit.train.compress.training import clone
+from tinykit.train.datasets import Difference, Split
+from tinykit.train.keras import load_keras
 
 RNG = np.random.default_rng(2)
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinykit.compress import (
+from tinykit.ground.errors import RecordError
+from tinykit.model.record import open_record, tool_versions
+from tinykit.train.compress import (
     Clustered,
     Fit,
     LayerClusters,
@@ -19,12 +21,10 @@ from tinykit.compress import (
     keep_model,
     predict,
 )
-from tinykit.compress.training import History
-from tinykit.convert import Conversion, load_model
-from tinykit.datasets import Dataset, Normalisation, Split
-from tinykit.errors import RecordError
-from tinykit.record import open_record, tool_versions
-from tinykit.zoo import build
+from tinykit.train.compress.training import History
+from tinykit.train.conversion import Conversion, load_model
+from tinykit.train.datasets import Dataset, Normalisation, Split
+from tinykit.train.zoo import build
 
 HISTORY = History("train", Fit(2, 1e-3, 8), 3, 6, (1.23456789, 0.9), (0.4, 0.6), (0.5, 0.61239))
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinykit import zoo
-from tinykit.convert import Conversion, conversion, convert, convert_all, save_model
-from tinykit.errors import DataError, EngineError, ModelError, OutputError, ParameterError
-from tinykit.graph import read
-from tinykit.legacy_keras import load_keras, load_tfmot, quiet
+from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
+from tinykit.model.graph import read
+from tinykit.train import zoo
+from tinykit.train.conversion import Conversion, conversion, convert, convert_all, save_model
+from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tinykit.convert import inspect_keras_file, keras_file, load_model, save_model
-from tinykit.errors import KerasVersionError, MissingPackageError, ModelError, OutputError
-from tinykit.legacy_keras import load_keras, load_tfmot, quiet
+from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, OutputError
+from tinykit.train.conversion import inspect_keras_file, keras_file, load_model, save_model
+from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 DENSE = {"class_name": "Dense", "config": {"name": "dense", "units": 2}}
 INPUT = {"class_name": "InputLayer", "config": {"name": "input", "batch_input_shape": [None, 3]}}
@@ -241,7 +241,7 @@ def test_missing_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_inspection_needs_no_tensorflow(tmp_path: Path) -> None:
     path = write_h5(tmp_path / "m.h5", sequential(DENSE))
     code = (
-        "import sys; from tinykit.convert import inspect_keras_file;"
+        "import sys; from tinykit.train.conversion import inspect_keras_file;"
         "inspect_keras_file(sys.argv[1]); print('tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinykit.convert import check_representative
-from tinykit.errors import DataError
+from tinykit.ground.errors import DataError
+from tinykit.train.conversion import check_representative
 
 SHAPE = (20, 1, 3)
 

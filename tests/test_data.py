@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tinykit.boards import boards
-from tinykit.facts import read_toml, shipped_path, to_fact
+from tinykit.ground.facts import read_toml, shipped_path, to_fact
+from tinykit.target.boards import boards
 
 FILES = sorted(shipped_path("data").rglob("*.toml"))
 # Numbers that name or count a thing and measure nothing: an address, a number of like cores.

@@ -9,13 +9,13 @@ import sys
 import numpy as np
 import pytest
 
-from tinykit import datasets
-from tinykit.datasets import Dataset, Normalisation, Split
-from tinykit.datasets.packages import find_packaged_file, read_verified
-from tinykit.datasets.vowels import parse_utterances
-from tinykit.datasets.watch import SHA256, SUBJECTS
-from tinykit.datasets.windows import cut_windows, deal_classes, deal_groups
-from tinykit.errors import DataError, FactError, MissingPackageError, ParameterError, UnknownTaskError
+from tinykit.ground.errors import DataError, FactError, MissingPackageError, ParameterError, UnknownTaskError
+from tinykit.train import datasets
+from tinykit.train.datasets import Dataset, Normalisation, Split
+from tinykit.train.datasets.packages import find_packaged_file, read_verified
+from tinykit.train.datasets.vowels import parse_utterances
+from tinykit.train.datasets.watch import SHA256, SUBJECTS
+from tinykit.train.datasets.windows import cut_windows, deal_classes, deal_groups
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_unknown_task_names_the_nearest() -> None:
 
 def test_a_card_with_a_missing_field_is_named(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bad.toml").write_text('id = "bad"\nrepresents = []\ndoes_not_represent = []\n')
-    monkeypatch.setattr("tinykit.datasets.card.shipped_path", lambda *parts: tmp_path.joinpath(*parts[2:]))
+    monkeypatch.setattr("tinykit.train.datasets.card.shipped_path", lambda *parts: tmp_path.joinpath(*parts[2:]))
     with pytest.raises(FactError, match=r"bad\.toml.*missing"):
         datasets.read_card("bad")
 
@@ -189,7 +189,7 @@ def test_a_file_of_another_hash_is_not_unpickled(tmp_path) -> None:
 
 def test_datasets_import_no_heavy_package() -> None:
     code = (
-        "import sys, tinykit.datasets as d; [d.load(task) for task in d.tasks()];"
+        "import sys, tinykit.train.datasets as d; [d.load(task) for task in d.tasks()];"
         "heavy = 'tensorflow seglearn sklearn scipy matplotlib mlxtend aeon skimage pandas numba'.split();"
         "print(set(heavy) & set(sys.modules))"
     )

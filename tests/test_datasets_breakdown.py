@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinykit.datasets import (
+from tinykit.ground.errors import DataError, ParameterError
+from tinykit.train.datasets import (
     EVERYONE,
     Dataset,
     Normalisation,
@@ -16,7 +17,6 @@ from tinykit.datasets import (
     score_by_group,
     score_predictions,
 )
-from tinykit.errors import DataError, ParameterError
 
 CLASSES = ("up", "down", "rest")
 SPLIT = Split(

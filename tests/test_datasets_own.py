@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinykit.datasets import load, read_folder, read_npz, read_samples
-from tinykit.errors import DataError, ParameterError
+from tinykit.ground.errors import DataError, ParameterError
+from tinykit.train.datasets import load, read_folder, read_npz, read_samples
 
 RATE_HZ = 50.0
 

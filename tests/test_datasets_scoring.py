@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinykit.datasets import paired_difference, score_predictions, wilson_interval
-from tinykit.errors import DataError
+from tinykit.ground.errors import DataError
+from tinykit.train.datasets import paired_difference, score_predictions, wilson_interval
 
 
 def test_wilson_against_newcombe_1998() -> None:

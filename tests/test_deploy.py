@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from tests.models import Net, hybrid, residual, schema, small_cnn
-from tinykit import runtime
-from tinykit.codegen.names import to_comment, to_identifier
-from tinykit.datasets.scoring import Accuracy
-from tinykit.deploy import (
+from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError
+from tinykit.ground.quantity import Estimate
+from tinykit.handover.codegen.names import to_comment, to_identifier
+from tinykit.handover.deployment import (
     OPERATORS,
     TARGETS,
     add_method,
@@ -26,8 +26,8 @@ from tinykit.deploy import (
     make_golden_vectors,
     read_self_test_log,
 )
-from tinykit.errors import DataError, ModelError, OutputError, ParameterError
-from tinykit.quantity import Estimate
+from tinykit.predict import runtime
+from tinykit.train.datasets.scoring import Accuracy
 
 STUBS = Path(__file__).parent / "firmware" / "stubs"
 WARNINGS = ["-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fno-exceptions", "-fno-rtti"]
@@ -332,7 +332,7 @@ class TestWriting:
         def refuse(*_, **__):
             raise PermissionError(30, "Read-only file system")
 
-        monkeypatch.setattr("tinykit.deploy.writing.tempfile.mkdtemp", refuse)
+        monkeypatch.setattr("tinykit.handover.deployment.writing.tempfile.mkdtemp", refuse)
         with pytest.raises(OutputError, match=r"cannot be written \(Read-only file system\); choose another folder"):
             self.export(tmp_path / "out")
 

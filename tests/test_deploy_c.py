@@ -12,8 +12,8 @@ import pytest
 
 from tests.codegen_builds import WARNINGS, run_tool, tool
 from tests.models import Net, small_cnn
-from tinykit.deploy import deploy, deploy_c, read_self_test_log
-from tinykit.errors import DataError, ModelError, OutputError, ParameterError, UnknownFactError
+from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError, UnknownFactError
+from tinykit.handover.deployment import deploy, deploy_c, read_self_test_log
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,12 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.boards import board
-from tinykit.compress import Fit, Recipe
-from tinykit.compress.quantising import judge_steps
-from tinykit.datasets import Dataset, Normalisation, Split
-from tinykit.design import DesignGoal, Step, keep_measurement, run, write_checkpoints
-from tinykit.design.actions import read_fit
-from tinykit.design.goal import NETWORK_OF_TASK
-from tinykit.design.proof import prove_on_board
-from tinykit.errors import (
+from tinykit.budget.assessment import look_ahead
+from tinykit.choose.design import DesignGoal, Step, keep_measurement, run_design, write_checkpoints
+from tinykit.choose.design.actions import read_fit
+from tinykit.choose.design.goal import NETWORK_OF_TASK
+from tinykit.choose.design.proof import prove_on_board
+from tinykit.ground.errors import (
     DataError,
     OutputError,
     ParameterError,
@@ -26,13 +23,17 @@ from tinykit.errors import (
     UnknownRuntimeError,
     UnknownTaskError,
 )
-from tinykit.facts import shipped_path
-from tinykit.graph import read
-from tinykit.recommend import look_ahead
-from tinykit.record import open_record
+from tinykit.ground.facts import shipped_path
+from tinykit.model.graph import read
+from tinykit.model.record import open_record
+from tinykit.show.report import write_report
+from tinykit.target.boards import board
+from tinykit.train.compress import Fit, Recipe
+from tinykit.train.compress.quantising import judge_steps
+from tinykit.train.datasets import Dataset, Normalisation, Split
 
 QUICK = Recipe(Fit(2, 2e-3), Fit(3, 1e-3), Fit(1, 3e-4))
-RUN = importlib.import_module("tinykit.design.run")
+RUN = importlib.import_module("tinykit.choose.design.run")
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,8 @@ def finished(tmp_path_factory):
     patch.setattr(RUN, "load", lambda task: data)
     folder = tmp_path_factory.mktemp("design")
     said: list[list[str]] = [[], []]
-    outcome = run(DesignGoal(), folder, progress=said[0].append, recipe=QUICK)
-    again = run(DesignGoal(), folder, progress=said[1].append, recipe=QUICK)
+    outcome = run_design(DesignGoal(), folder, progress=said[0].append, recipe=QUICK)
+    again = run_design(DesignGoal(), folder, progress=said[1].append, recipe=QUICK)
     yield outcome, again, folder, said
     patch.undo()
 
@@ -143,7 +144,7 @@ def test_a_damaged_artefact_is_made_again(finished):
     whole = target.read_bytes()
     target.write_bytes(whole[:-1] + b"x")
     said: list[str] = []
-    mended = run(DesignGoal(), folder, progress=said.append, recipe=QUICK)
+    mended = run_design(DesignGoal(), folder, progress=said.append, recipe=QUICK)
     assert any(line.startswith("int8: converting") for line in said)
     assert mended.chosen.graph.data == whole
 
@@ -157,8 +158,8 @@ def test_the_firmware_carries_model_hash_accuracy_and_normalisation(finished):
 
 
 def test_the_report_is_one_page_that_loads_nothing_and_tells_each_figure(finished):
-    outcome, _, folder, _ = finished
-    page = (folder / "report.html").read_text()
+    outcome, _, _, _ = finished
+    page = write_report(outcome).read_text()
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?!data:)", page)
     assert "http" not in re.sub(r"github\.com\S*|https?://\S+ ?\)", "", page).split("<body>")[0]
     assert page.count("data:image/png;base64,") == 7
@@ -172,7 +173,7 @@ def test_the_deployed_model_is_proven_on_the_virtual_board(finished):
     outcome, _, folder, _ = finished
     assert not isinstance(outcome.proof, str), outcome.proof
     assert outcome.proof.equal
-    page = (folder / "report.html").read_text()
+    page = write_report(outcome).read_text()
     assert "outputs equal to TFLM, byte for byte" in page
     assert all(str(value) in page for value in outcome.proof.proof().values())
     kept = open_record(folder).stages["verdict"].results["proof"]
@@ -214,7 +215,7 @@ def test_the_summary_names_every_variant_the_verdict_and_the_life(finished):
 def test_checkpoints_are_the_record_and_its_models(finished, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        importlib.import_module("tinykit.design.checkpoints"),
+        importlib.import_module("tinykit.choose.design.checkpoints"),
         "make_models",
         lambda goal, folder, *, progress: made.append((goal.task, folder)),
     )
@@ -234,7 +235,7 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_training(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(OutputError, match="cannot be written"):
-        run(DesignGoal(), blocked / "design", progress=lambda line: None)
+        run_design(DesignGoal(), blocked / "design", progress=lambda line: None)
 
 
 def test_a_board_without_known_latency_ends_in_a_clear_error():

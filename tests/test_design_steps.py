@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.test_design import tiny_task
-from tinykit.datasets import Dataset
-from tinykit.design import Step, compare_stages, follow, rebuild
-from tinykit.design.steps import read_steps
-from tinykit.errors import ParameterError, RecordError, UnknownStageError
-from tinykit.graph import list_kernels, read
-from tinykit.packing import lean
-from tinykit.record import DesignRecord, open_record, tool_versions
+from tinykit.choose.design import Step, compare_stages, follow, rebuild
+from tinykit.choose.design.steps import read_steps
+from tinykit.ground.errors import ParameterError, RecordError, UnknownStageError
+from tinykit.model.graph import list_kernels, read
+from tinykit.model.record import DesignRecord, open_record, tool_versions
+from tinykit.predict.packing import lean
+from tinykit.train.datasets import Dataset
 
 FIT = {"epochs": 1, "learning_rate": 2e-3, "batch_size": 64, "seed": 0}
 CONVERT = {"precision": "int8", "representative": 20}
@@ -36,9 +36,7 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def record(data, tmp_path_factory) -> DesignRecord:
-    empty = open_record(
-        tmp_path_factory.mktemp("steps"), data.name, data_sha256=data.sha256, tools=tool_versions()
-    )
+    empty = open_record(tmp_path_factory.mktemp("steps"), data.name, data_sha256=data.sha256, tools=tool_versions())
     return follow(empty, STEPS, data, say=lambda _: None)
 
 

@@ -8,9 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from tinykit.cli import main
-from tinykit.datasets import load
-from tinykit.design import (
+from tinykit.choose.design import (
     CLUSTERS,
     GRID,
     PRECISIONS,
@@ -21,12 +19,14 @@ from tinykit.design import (
     name_point,
     studies,
 )
-from tinykit.design.steps import read_steps
-from tinykit.errors import ParameterError, RecordError, UnknownBoardError, UnknownTaskError
-from tinykit.facts import shipped_path
-from tinykit.graph import list_kernels, read
-from tinykit.panels import VariantPanel
-from tinykit.recommend import Budgets, recommend, weigh_variant
+from tinykit.choose.design.steps import read_steps
+from tinykit.choose.ledger import Budgets, recommend, weigh_variant
+from tinykit.ground.errors import ParameterError, RecordError, UnknownBoardError, UnknownTaskError
+from tinykit.ground.facts import shipped_path
+from tinykit.model.graph import list_kernels, read
+from tinykit.show.cli import main
+from tinykit.show.panels import VariantPanel
+from tinykit.train.datasets import load
 
 MODELS = ("watch-exercises", "vowels", "digits-resnet8")
 BOARD = "nucleo-l4r5zi"
@@ -118,7 +118,7 @@ def test_a_damaged_variant_is_not_handed_out(tmp_path, monkeypatch):
     for path in source.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "int8.tflite").write_bytes(b"other")
-    monkeypatch.setattr(importlib.import_module("tinykit.design.study"), "shipped_path", lambda *parts: tmp_path)
+    monkeypatch.setattr(importlib.import_module("tinykit.choose.design.study"), "shipped_path", lambda *parts: tmp_path)
     with pytest.raises(RecordError, match="content differs"):
         find_study("watch-exercises").ledger(BOARD)
 
@@ -237,7 +237,7 @@ def test_samples_of_ones_own_are_scored_as_the_study_scores_them(tmp_path, capsy
 
 def test_the_design_command_writes_studies(tmp_path, monkeypatch):
     made: list[str] = []
-    room = importlib.import_module("tinykit.design.checkpoints")
+    room = importlib.import_module("tinykit.choose.design.checkpoints")
     one: Study = find_study("watch-exercises")
     monkeypatch.setattr(room, "studies", lambda: {one.name: one})
     monkeypatch.setattr(room, "load", made.append)
@@ -257,4 +257,4 @@ def test_scoring_again_gives_variants_for_a_ledger_of_ones_own():
 
 
 def scored_board():
-    return importlib.import_module("tinykit.boards").board(BOARD)
+    return importlib.import_module("tinykit.target.boards").board(BOARD)

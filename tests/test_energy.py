@@ -10,29 +10,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import tinykit.energy.inputs
-import tinykit.energy.laws
-import tinykit.energy.scaling
 from tests.bench import bench_energy
-from tinykit.boards import RunPoint, board
-from tinykit.energy import (
+from tinykit.ground.errors import FactError, ParameterError, UnknownFactError
+from tinykit.ground.facts import shipped_path
+from tinykit.ground.quantity import Estimate, Fact
+from tinykit.predict.energy import (
     activity_factor,
     affine_run_current,
     as_estimate,
     clock_ratio,
     energy_per_inference,
     fit_run_current,
+    inputs,
+    laws,
     ldo_input_current,
     load_constants,
     predict_energy,
     predict_run_current,
     scale_supply,
+    scaling,
     smps_input_current,
     supply_voltage,
 )
-from tinykit.errors import FactError, ParameterError, UnknownFactError
-from tinykit.facts import shipped_path
-from tinykit.quantity import Estimate, Fact
+from tinykit.target.boards import RunPoint, board
 
 SOURCE = "hand calculation"
 
@@ -62,7 +62,7 @@ def rows():
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("module", [tinykit.energy.laws, tinykit.energy.scaling, tinykit.energy.inputs])
+@pytest.mark.parametrize("module", [laws, scaling, inputs])
 def test_the_docstrings_compute_what_they_say(module):
     assert doctest.testmod(module).failed == 0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tinykit.boards import board, boards
-from tinykit.energy import list_modes, predict_run_current, with_mode
-from tinykit.errors import ParameterError
-from tinykit.power import budget_power
+from tinykit.budget.power import budget_power
+from tinykit.ground.errors import ParameterError
+from tinykit.predict.energy import list_modes, predict_run_current, with_mode
+from tinykit.target.boards import board, boards
 
 U575 = board("nucleo-u575zi-q")
 

@@ -7,8 +7,8 @@ import inspect
 import pytest
 
 import tinykit
-from tinykit import errors
-from tinykit.errors import TinykitError, name_nearest
+from tinykit.ground import errors
+from tinykit.ground.errors import TinykitError, name_nearest
 
 ALL = [
     cls

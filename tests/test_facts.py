@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tinykit import facts
-from tinykit.errors import FactError
-from tinykit.facts import read_toml, shipped_path, to_fact
-from tinykit.quantity import Fact
+from tinykit.ground import facts
+from tinykit.ground.errors import FactError
+from tinykit.ground.facts import read_toml, shipped_path, to_fact
+from tinykit.ground.quantity import Fact
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = {"value": 1.5, "unit": "A", "kind": "datasheet", "source": "DS1", "locator": "p. 3", "conditions": "25 °C"}

@@ -10,15 +10,15 @@ import pytest
 
 from tests.models import Net, autoencoder, hybrid, small_cnn
 from tests.test_arena import random_graph
-from tinykit.arena import predict_arena
-from tinykit.boards import Board, Core, Region, board, boards
-from tinykit.errors import EngineError, ParameterError, UnknownBoardError, UnknownRuntimeError
-from tinykit.fit import Reserve, check_fit, check_fit_all
-from tinykit.flash import predict_flash
-from tinykit.graph import read
-from tinykit.quantity import Fact
+from tinykit.budget.fit import Reserve, check_fit, check_fit_all
+from tinykit.ground.errors import EngineError, ParameterError, UnknownBoardError, UnknownRuntimeError
+from tinykit.ground.quantity import Fact
+from tinykit.model.graph import read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.flash import predict_flash
+from tinykit.target.boards import Board, Core, Region, board, boards
 
-CHECK = importlib.import_module("tinykit.fit.check")
+CHECK = importlib.import_module("tinykit.budget.fit.check")
 KIB = 1024
 CNN = read(small_cnn())
 LARGE = read(Net((1, 96, 96, 3)).conv(8).conv(8, (1, 1)).to_bytes())

@@ -10,15 +10,15 @@ import pytest
 
 from tests.models import Net, autoencoder, small_cnn
 from tests.test_fit import CNN, FLASH, KIB, LARGE, NEED, NOTHING, ROOM, code, made, ram
-from tinykit.arena import predict_arena
-from tinykit.boards import boards
-from tinykit.cli import main
-from tinykit.fit import Reserve, check_fit, list_placements
-from tinykit.fit.setting import Setting
-from tinykit.fit.timing import bank_delay, data_cache_bytes, fetch_delay, move_outside, outside_factor
-from tinykit.fit.verdict import RegionUse
-from tinykit.graph import read
-from tinykit.latency import predict_latency
+from tinykit.budget.fit import Reserve, check_fit, list_placements
+from tinykit.budget.fit.setting import Setting
+from tinykit.budget.fit.timing import bank_delay, data_cache_bytes, fetch_delay, move_outside, outside_factor
+from tinykit.budget.fit.verdict import RegionUse
+from tinykit.model.graph import read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.latency import predict_latency
+from tinykit.show.cli import main
+from tinykit.target.boards import boards
 
 DENSE = read(autoencoder(64))
 """A chain of dense operators: its tail is longer than its head."""

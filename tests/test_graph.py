@@ -9,10 +9,11 @@ import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, hybrid, residual, schema, small_cnn
 from tests.test_arena import MODELS, reduce, svdf, transpose_conv
-from tinykit.errors import ModelError
-from tinykit.graph import find_stray_operators, lint, read
-from tinykit.graph import reading as reading_room
-from tinykit.graph.flatbuffer import FlatBuffer
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph import find_stray_operators, read
+from tinykit.model.graph import reading as reading_room
+from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.lint import lint_graph
 
 NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
 LITERT_TYPES = {np.int8: "int8", np.int16: "int16", np.int32: "int32", np.float32: "float32"}
@@ -212,7 +213,7 @@ class TestPrecision:
     def test_dynamic_range_leaves_small_layers_in_float(self):
         """The converter quantises only large weights: one hybrid operator is enough for TFLM to refuse."""
         assert read(half_hybrid()).precision == "hybrid"
-        assert lint(read(half_hybrid()))[0].startswith("hybrid model: FULLY_CONNECTED has float activations")
+        assert lint_graph(read(half_hybrid()))[0].startswith("hybrid model: FULLY_CONNECTED has float activations")
 
 
 def half_hybrid() -> bytes:
@@ -225,8 +226,8 @@ def half_hybrid() -> bytes:
 
 class TestLint:
     def test_nothing_to_say(self):
-        assert lint(read(small_cnn())) == ()
-        assert lint(read(Net((10,)).unary("LOGISTIC").to_bytes())) == (), "a vector has no batch"
+        assert lint_graph(read(small_cnn())) == ()
+        assert lint_graph(read(Net((10,)).unary("LOGISTIC").to_bytes())) == (), "a vector has no batch"
 
     @pytest.mark.parametrize(
         ("model", "said"),
@@ -240,18 +241,20 @@ class TestLint:
         ],
     )
     def test_each_finding_alone(self, model, said):
-        (finding,) = lint(read(model))
+        (finding,) = lint_graph(read(model))
         assert finding.startswith(said)
 
     def test_what_to_set_in_the_converter_is_named(self):
-        assert "(operators 0)" in lint(read(half_hybrid()))[0]
-        assert "converter.representative_dataset" in lint(read(half_hybrid()))[0]
-        assert lint(read(MODELS["quantise"]))[0].endswith("inference_input_type = inference_output_type = tf.int8")
+        assert "(operators 0)" in lint_graph(read(half_hybrid()))[0]
+        assert "converter.representative_dataset" in lint_graph(read(half_hybrid()))[0]
+        assert lint_graph(read(MODELS["quantise"]))[0].endswith(
+            "inference_input_type = inference_output_type = tf.int8"
+        )
 
     def test_float_operators_inside_an_integer_model(self):
         net = Net((1, 8)).dense(4).dequantise()
         net.unary("ELU").quantise().dense(2)
-        (finding,) = lint(read(net.to_bytes()))
+        (finding,) = lint_graph(read(net.to_bytes()))
         assert finding.startswith("1 operators compute in float inside an integer model: ELU (operators 2)")
 
     def test_half_precision_weights(self):
@@ -262,7 +265,9 @@ class TestLint:
         net.use("DEQUANTIZE", [half], [weights], OPTIONS.DequantizeOptions, schema.DequantizeOptionsT())
         options = schema.FullyConnectedOptionsT()
         net.use("FULLY_CONNECTED", [0, weights, -1], [net.tensor((1, 4))], OPTIONS.FullyConnectedOptions, options)
-        assert any(one.startswith("1 float16 weight tensors behind DEQUANTIZE") for one in lint(read(net.to_bytes())))
+        assert any(
+            one.startswith("1 float16 weight tensors behind DEQUANTIZE") for one in lint_graph(read(net.to_bytes()))
+        )
 
 
 def normalised(net: Net, *, per_channel: bool = True, constants: int = 2) -> Net:
@@ -286,7 +291,7 @@ class TestStrayOperators:
     def test_left_behind_a_layer(self, make, per_channel):
         graph = read(normalised(make(), per_channel=per_channel).to_bytes())
         assert [op.name for op in find_stray_operators(graph)] == ["MUL", "ADD"]
-        (finding,) = lint(graph)
+        (finding,) = lint_graph(graph)
         assert finding.startswith("2 operators that multiply or add constants behind a layer (ADD, MUL: 1, 2)")
 
     @pytest.mark.parametrize("net", [
@@ -312,7 +317,7 @@ class TestStrayOperators:
     def test_more_subgraphs(self):
         model = tree(small_cnn())
         model.subgraphs.append(model.subgraphs[0])
-        assert lint(read(pack(model))) == (
+        assert lint_graph(read(pack(model))) == (
             "2 subgraphs, only the first is analysed: what control flow runs is not counted",
         )
 

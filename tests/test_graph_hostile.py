@@ -11,19 +11,21 @@ import numpy as np
 import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
-from tinykit.arena import predict_arena
-from tinykit.boards import boards
-from tinykit.cli.documents import describe_graph
-from tinykit.cli.main import main
-from tinykit.datasets import Split, paired_difference, read_card
-from tinykit.errors import ModelError, TinykitError
-from tinykit.fit import check_fit_all
-from tinykit.flash import predict_flash
-from tinykit.graph import lint, read
-from tinykit.graph.flatbuffer import FlatBuffer
-from tinykit.recommend import look_ahead, weigh_variant
-from tinykit.record import Stage, open_record
-from tinykit.report import render_report
+from tinykit.budget.assessment import look_ahead
+from tinykit.budget.fit import check_fit_all
+from tinykit.choose.ledger import weigh_variant
+from tinykit.ground.errors import ModelError, TinykitError
+from tinykit.model.graph import read
+from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.lint import lint_graph
+from tinykit.model.record import Stage, open_record
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.flash import predict_flash
+from tinykit.show.cli.documents import describe_graph
+from tinykit.show.cli.main import main
+from tinykit.show.report import render_report
+from tinykit.target.boards import boards
+from tinykit.train.datasets import Split, paired_difference, read_card
 
 SCRIPT = "<script>alert(1)</script>"
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\u202e\r\x9b31m"
@@ -35,7 +37,7 @@ def use(model: bytes, *, every_board: bool = False) -> str:
     try:
         graph = read(model)
         planned = predict_arena(graph)
-        json.dumps(describe_graph(graph, planned, lint(graph)), allow_nan=False)
+        json.dumps(describe_graph(graph, planned, lint_graph(graph)), allow_nan=False)
         for runtime, core in (("tflm-reference", "cortex-m0plus"), ("tflm-cmsis-nn", "cortex-m55")):
             predict_arena(graph, runtime=runtime, core=core)
             predict_flash(graph, runtime=runtime, core=core)
@@ -175,7 +177,7 @@ class TestOnTheCommandLine:
         path.write_bytes(small_cnn() if seed is None else flip_bits(small_cnn(), seed, 1))
         status, out, err = command(verb, str(path), "--json")
         assert status in ((0,) if seed is None else (0, 1, 2))
-        assert (json.loads(out) if status < 2 else err.startswith("tinykit: ") and not out)
+        assert json.loads(out) if status < 2 else err.startswith("tinykit: ") and not out
         assert "Traceback" not in out + err
 
     @pytest.mark.parametrize("content", [b"", b"TFL3" * 3, small_cnn()[:300], bytes(range(256)) * 4])
@@ -221,7 +223,7 @@ class TestNames:
         assert document["operators"][1]["name"] == f"CUSTOM:{SCRIPT}"
 
     def test_panel(self):
-        from tinykit.panels import FitPanel
+        from tinykit.show.panels import FitPanel
 
         panel = FitPanel(read(named(SCRIPT, SCRIPT), name=SCRIPT))
         pages = [child.value for child in panel.children if type(child).__name__ == "HTML"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.models import Net, autoencoder, small_cnn
-from tinykit.facts import shipped_path
-from tinykit.graph import list_kernels, read
+from tinykit.ground.facts import shipped_path
+from tinykit.model.graph import list_kernels, read
 
 
 def test_the_kernels_of_a_small_network():

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
 from tests.models import flip_bits, residual, small_cnn
-from tinykit.errors import ModelError
-from tinykit.graph import read, write_metadata, write_offline_offsets
-from tinykit.graph.metadata import OFFLINE_PLAN
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph import read, write_metadata, write_offline_offsets
+from tinykit.model.graph.metadata import OFFLINE_PLAN
 
 MODEL = small_cnn()
 

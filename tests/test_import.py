@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pkgutil
-import re
 import subprocess
 import sys
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -18,17 +16,20 @@ HEAVY = ("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "ma
 HEAVY += ("tflite_micro", "ai_edge_litert", "ethosu", "sklearn", "pandas", "scipy")
 # The telling and the faces are the rooms that may draw and show.
 MAY_LOAD = {
-    "plots": {"matplotlib"},
-    "report": {"matplotlib"},
-    "design": {"matplotlib"},
-    "explore": {"matplotlib"},
-    "panels": {"matplotlib", "ipywidgets", "IPython"},
+    "show.plots": {"matplotlib"},
+    "show.report": {"matplotlib"},
+    "show.panels": {"matplotlib", "ipywidgets", "IPython"},
 }
 
 
 def rooms() -> list[str]:
     found = pkgutil.walk_packages(tinykit.__path__, prefix="tinykit.")
     return sorted(room.name for room in found if not room.name.endswith("__main__"))
+
+
+def home(module: str) -> str:
+    """The wing and the room of a module: "show.plots" of "tinykit.show.plots.style"."""
+    return ".".join(module.split(".")[1:3])
 
 
 def run_python(program: str) -> str:
@@ -39,12 +40,12 @@ def run_python(program: str) -> str:
 
 def test_importing_the_package_loads_no_room_and_nothing_heavy():
     loaded = set(json.loads(run_python("import tinykit, sys, json; print(json.dumps(list(sys.modules)))")))
-    assert {name for name in loaded if name.startswith("tinykit.")} == {"tinykit.errors"}
+    assert {name for name in loaded if name.startswith("tinykit.")} == {"tinykit.ground", "tinykit.ground.doors"}
     assert not loaded & {*HEAVY, "numpy", "jinja2", "flatbuffers"}
 
 
 def test_no_room_loads_a_heavy_package_it_has_no_business_with():
-    order = sorted(rooms(), key=lambda room: room.split(".")[1] in MAY_LOAD)
+    order = sorted(rooms(), key=lambda room: home(room) in MAY_LOAD)
     program = f"""
 import importlib, json, sys
 found, before = {{}}, set()
@@ -55,7 +56,7 @@ for room in {order!r}:
 print(json.dumps(found))
 """
     for room, loaded in json.loads(run_python(program)).items():
-        assert set(loaded) <= MAY_LOAD.get(room.split(".")[1], set()), f"importing {room} loads {loaded}"
+        assert set(loaded) <= MAY_LOAD.get(home(room), set()), f"importing {room} loads {loaded}"
 
 
 def test_importing_prints_nothing_and_warns_nothing():
@@ -64,36 +65,37 @@ def test_importing_prints_nothing_and_warns_nothing():
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_names_of_the_contract_come_from_their_rooms():
-    for name in ("Estimate", "Fact", "read", "board", "check_fit", "check_fit_all", "predict_arena"):
-        assert callable(getattr(tinykit, name))
-    for name in ("predict_latency", "predict_energy"):
-        assert callable(getattr(tinykit, name))
-    assert isinstance(tinykit.fit, ModuleType)
+DOORS = ["tinykit", *(f"tinykit.{wing.name}" for wing in pkgutil.iter_modules(tinykit.__path__) if wing.ispkg)]
 
 
-def test_type_checkers_see_the_names_that_load_lazily():
-    source = Path(tinykit.__file__).read_text(encoding="utf-8")
-    seen = re.findall(r"^    from tinykit\.(\w+) import (.+)$", source, re.M)
-    names = {name.split(" as ")[0]: room for room, line in seen for name in line.split(", ")}
-    assert names == tinykit._ROOMS_OF_NAMES
+@pytest.mark.parametrize("door", DOORS)
+def test_every_name_at_a_door_is_behind_it(door: str):
+    package = importlib.import_module(door)
+    assert package.__all__ == sorted(set(package.__all__))
+    for name in package.__all__:
+        assert getattr(package, name) is not None, name
+    assert dir(package) == sorted(dir(package))
+    assert set(package.__all__) <= set(dir(package))
 
 
-def test_boards_is_the_room_and_the_function():
-    program = """
-import tinykit as tk
-before = tk.boards()
-import tinykit.boards
-from tinykit.boards import board
-assert tk.boards() == before and tk.boards.board is board and len(before) > 0
-"""
-    run_python(program)
+@pytest.mark.parametrize("door", DOORS)
+def test_no_name_at_a_door_is_a_room_too(door: str):
+    """Importing a room binds it on its wing: a function of the same name would be hidden by it."""
+    package = importlib.import_module(door)
+    rooms = {room.name for room in pkgutil.iter_modules(package.__path__)}
+    assert not rooms & set(package.__all__)
 
 
-def test_every_room_and_name_is_listed():
-    listed = dir(tinykit)
-    assert {"Estimate", "read", "boards", "TinykitError", "quantity", "facts"} <= set(listed)
-    assert listed == sorted(listed)
+def test_a_name_of_the_contract_is_at_the_top():
+    wanted = "read board boards check_fit check_fit_all predict_latency predict_arena predict_energy Estimate".split()
+    assert {*wanted, "virtual_board", "TinykitError", "UnknownRuntimeError"} <= set(tinykit.__all__)
+    assert len(tinykit.boards()) > 0
+
+
+def test_a_panel_is_loaded_alone():
+    program = "from tinykit.show import FitPanel; import sys, json; print(json.dumps(list(sys.modules)))"
+    loaded = {name for name in json.loads(run_python(program)) if name.startswith("tinykit.show.panels.")}
+    assert loaded == {"tinykit.show.panels.fit", "tinykit.show.panels.shell"}
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from tests.models import Net
-from tinykit.errors import FactError, ModelError, ParameterError, UnknownRuntimeError
-from tinykit.graph import read
-from tinykit.latency import OperatorShape, from_graph, from_rows, predict_instructions
-from tinykit.latency.fitting import TABLES, fit_coefficients
-from tinykit.latency.instructions import counted_combinations
-from tinykit.latency.kernels import FEATURE_NAMES, LANES, family_of, feature_names, features_of, kind_of
-from tinykit.latency.refit import render_all
-from tinykit.latency.shapes import count_macs
-from tinykit.latency.tables import read_table
+from tinykit.ground.errors import FactError, ModelError, ParameterError, UnknownRuntimeError
+from tinykit.model.graph import read
+from tinykit.predict.latency import OperatorShape, from_graph, from_rows, predict_instructions
+from tinykit.predict.latency.fitting import TABLES, fit_coefficients
+from tinykit.predict.latency.instructions import counted_combinations
+from tinykit.predict.latency.kernels import FEATURE_NAMES, LANES, family_of, feature_names, features_of, kind_of
+from tinykit.predict.latency.refit import render_all
+from tinykit.predict.latency.shapes import count_macs
+from tinykit.predict.latency.tables import read_table
 
 ROWS = read_table("operator_counts").rows
 # Published with the tables: exact instructions per Invoke() in millions, -O3 (QEMU 7.2, GCC 12.2, TFLM mid-2026).
@@ -291,6 +291,6 @@ def test_every_table_names_its_source(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "latency"
     folder.mkdir(parents=True)
     (folder / "bare.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    monkeypatch.setattr("tinykit.latency.tables.shipped_path", tmp_path.joinpath)
+    monkeypatch.setattr("tinykit.predict.latency.tables.shipped_path", tmp_path.joinpath)
     with pytest.raises(FactError, match="names no source"):
         read_table("bare")

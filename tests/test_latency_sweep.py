@@ -13,12 +13,12 @@ from tests.bench.bench_sweep import STYLES, errors_of
 from tests.sweep.__main__ import BOARDS, CORES, TOGETHER, describe
 from tests.sweep.graphs import join
 from tests.sweep.shapes import draw
-from tinykit.graph import read
-from tinykit.latency import OperatorShape, from_graph
-from tinykit.latency.loops import NAMES, count_turns
-from tinykit.latency.sweeping import drop_negative, fit_swept, read_sweep
-from tinykit.latency.tables import read_table
-from tinykit.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.model.graph import read
+from tinykit.predict.latency import OperatorShape, from_graph
+from tinykit.predict.latency.loops import NAMES, count_turns
+from tinykit.predict.latency.sweeping import drop_negative, fit_swept, read_sweep
+from tinykit.predict.latency.tables import read_table
 
 SHAPE_COLUMNS = 9
 

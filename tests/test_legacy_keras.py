@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tinykit.errors import KerasVersionError, MissingPackageError, ModelError
-from tinykit.legacy_keras import load_keras, quiet, require_model
+from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError
+from tinykit.train.keras import load_keras, quiet, require_model
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
@@ -16,7 +16,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_loading_says_nothing() -> None:
-    done = run("from tinykit.legacy_keras import load_tfmot; load_tfmot()")
+    done = run("from tinykit.train.keras import load_tfmot; load_tfmot()")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -24,8 +24,8 @@ def test_keras_3_in_the_process_gets_one_clear_message() -> None:
     code = """
 import sys, types
 sys.modules["keras"] = types.SimpleNamespace(__version__="3.15.1")
-from tinykit.errors import KerasVersionError
-from tinykit import zoo
+from tinykit.ground.errors import KerasVersionError
+from tinykit.train import zoo
 try:
     zoo.build("watch-cnn")
 except KerasVersionError as error:
@@ -59,7 +59,7 @@ def test_missing_tensorflow_says_what_to_install(monkeypatch: pytest.MonkeyPatch
         raise ModuleNotFoundError("absent", name=name)
 
     monkeypatch.delitem(sys.modules, "keras", raising=False)
-    monkeypatch.setattr("tinykit.legacy_keras.importlib.import_module", refuse)
+    monkeypatch.setattr("tinykit.train.keras.importlib.import_module", refuse)
     with pytest.raises(MissingPackageError, match=r"tf_keras is not installed; pip install 'tinykit\[train\]'"):
         load_keras()
 

@@ -10,12 +10,10 @@ import pytest
 
 from tests.models import Net, flip_bits, hybrid, residual, small_cnn
 from tests.packing_models import thin_out, wide_cnn
-from tinykit.boards import board, boards
-from tinykit.cli import main
-from tinykit.errors import EngineError, MissingPackageError, ModelError, ParameterError, TinykitError
-from tinykit.fit import check_fit, check_fit_all
-from tinykit.graph import read
-from tinykit.npu import (
+from tinykit.budget.fit import check_fit, check_fit_all
+from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError, TinykitError
+from tinykit.model.graph import read
+from tinykit.predict.npu import (
     ACCELERATORS,
     MEMORY_MODES,
     accelerators_of,
@@ -23,10 +21,12 @@ from tinykit.npu import (
     encode_weights,
     system_config_for,
 )
-from tinykit.npu import process as npu_process
-from tinykit.npu.child import read_frame, write_frame
-from tinykit.npu.process import Compiler, close_warm, compile_warm, explain
-from tinykit.packing import decode, lean
+from tinykit.predict.npu import process as npu_process
+from tinykit.predict.npu.child import read_frame, write_frame
+from tinykit.predict.npu.process import Compiler, close_warm, compile_warm, explain
+from tinykit.predict.packing import decode, lean
+from tinykit.show.cli import main
+from tinykit.target.boards import board, boards
 
 OPTIONS = (
     "--accelerator-config ethos-u55-128 --config Arm/vela.ini --memory-mode Shared_Sram "
@@ -111,7 +111,7 @@ def test_what_stays_on_the_cpu_is_named_with_the_reason(mixed):
 
 def test_another_clock_asks_the_compiler_nothing(kws, monkeypatch):
     first = compile_for_npu(kws)
-    monkeypatch.setattr("tinykit.npu.compiling.compile_warm", None)
+    monkeypatch.setattr("tinykit.predict.npu.compiling.compile_warm", None)
     other = compile_for_npu(kws, clock_hz=123e6)
     assert (other.cycles, other.layers, other.model) == (first.cycles, first.layers, first.model)
     assert other.latency.value == pytest.approx(first.cycles / 123e6, rel=1e-12)
@@ -287,7 +287,7 @@ def test_fit_without_an_npu_and_with_a_float_model(kws):
 
 
 def test_fit_says_unknown_where_the_compiler_fails(kws, monkeypatch):
-    from tinykit.fit import accelerated
+    from tinykit.budget.fit import accelerated
 
     def late(*_: object, **__: object) -> None:
         raise EngineError("Vela was stopped after 60 s")
@@ -311,7 +311,7 @@ def test_the_command_line(tmp_path, kws, capsys):
 
 
 def test_importing_the_room_does_not_import_vela():
-    program = "import sys, tinykit.npu; print(any(name.startswith('ethosu') for name in sys.modules))"
+    program = "import sys, tinykit.predict.npu; print(any(name.startswith('ethosu') for name in sys.modules))"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
 
@@ -356,7 +356,7 @@ class TestEncodedWeights:
         def missing(*_, **__):
             raise MissingPackageError("Vela is not installed; pip install tinykit[npu]")
 
-        monkeypatch.setattr("tinykit.npu.encoding.compile_for_npu", missing)
+        monkeypatch.setattr("tinykit.predict.npu.encoding.compile_for_npu", missing)
         assert "not installed" in encode_weights(kws).reason
 
     def test_an_unknown_accelerator(self, kws):

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.boards import board
-from tinykit.errors import ParameterError
-from tinykit.offload import SENSORS, Sensor, break_even_bytes, compare_offload
-from tinykit.power import load, plan_workload, transmission
+from tinykit.budget.offload import SENSORS, Sensor, break_even_bytes, compare_offload
+from tinykit.budget.power import load, plan_workload, transmission
+from tinykit.ground.errors import ParameterError
+from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")
 GIVEN = {"run_current_a": 9.56e-3, "sleep_current_a": 9.3e-6, "supply_v": 3.0}

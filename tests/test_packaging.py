@@ -113,7 +113,7 @@ def test_conda_users_get_the_same_packages_and_pins():
 
 def test_the_data_package_that_comes_alone_is_pinned_alike_everywhere():
     pinned = re.search(r"^DATA +:= (.+)$", (ROOT / "Makefile").read_text(), re.M)[1]
-    for name in ("pyproject.toml", "environment.yml", "README.md", "tinykit/datasets/vowels.py"):
+    for name in ("pyproject.toml", "environment.yml", "README.md", "tinykit/train/datasets/vowels.py"):
         assert f"--no-deps {pinned}" in (ROOT / name).read_text(), name
     assert pinned.replace("==", " ") in (ROOT / "data" / "datasets" / "vowels.toml").read_text()
 

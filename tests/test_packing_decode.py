@@ -13,20 +13,21 @@ from hypothesis import strategies as st
 from tests.codegen_graphs import ask_interpreter, random_model
 from tests.models import Net, flip_bits, small_cnn
 from tests.packing_models import pack, shared_dense, thin_out, unpack, wide_cnn
-from tinykit.arena import plan_offline, predict_arena, with_offline_plan
-from tinykit.codegen import export_c
-from tinykit.deploy.operators import add_methods
-from tinykit.errors import ModelError, UnknownRuntimeError
-from tinykit.fit import check_fit
-from tinykit.flash import decoder_code, predict_flash
-from tinykit.graph import lint, read
-from tinykit.latency import predict_latency
-from tinykit.packing import cost_of_decode, decode, foresee_flash, lean, predict_packed_latency, refuse_decode
-from tinykit.packing.coding import list_codings
-from tinykit.packing.decoding import find_codings, insert_decode
-from tinykit.packing.leaning import lean_tree
-from tinykit.packing.writing import write_tree
-from tinykit.runtime import missing_operators
+from tinykit.budget.fit import check_fit
+from tinykit.ground.errors import ModelError, UnknownRuntimeError
+from tinykit.handover.codegen import export_c
+from tinykit.handover.deployment.operators import add_methods
+from tinykit.model.graph import read
+from tinykit.model.lint import lint_graph
+from tinykit.predict.arena import plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.flash import decoder_code, predict_flash
+from tinykit.predict.latency import predict_latency
+from tinykit.predict.packing import cost_of_decode, decode, foresee_flash, lean, predict_packed_latency, refuse_decode
+from tinykit.predict.packing.coding import list_codings
+from tinykit.predict.packing.decoding import find_codings, insert_decode
+from tinykit.predict.packing.leaning import lean_tree
+from tinykit.predict.packing.writing import write_tree
+from tinykit.predict.runtime import missing_operators
 
 PRUNED = thin_out(wide_cnn(), zeros=0.75)
 CLUSTERED = thin_out(wide_cnn(), values=16)
@@ -103,21 +104,20 @@ class TestOutputs:
         stepping = {
             index: replace(one, tables=one.tables[:6] + bytes([16]) + one.tables[7:]) for index, one in found.items()
         }
-        monkeypatch.setattr("tinykit.packing.decoding.find_codings", lambda graph: stepping)
+        monkeypatch.setattr("tinykit.predict.packing.decoding.find_codings", lambda graph: stepping)
         with pytest.raises(ModelError, match="outputs differ|not decoded to the weights"):
             decode(CLUSTERED)
 
     def test_the_weights_themselves_are_compared(self, monkeypatch):
         """An input of zeros hides wrong weights from the outputs, not from the decoded tensors."""
-        monkeypatch.setattr("tinykit.packing.decoding.check_equal", lambda *_: None)
+        monkeypatch.setattr("tinykit.predict.packing.decoding.check_equal", lambda *_: None)
         found = find_codings(read(PRUNED))
         wrong = {
             index: replace(one, tables=one.tables[:-1] + bytes([one.tables[-1] ^ 1])) for index, one in found.items()
         }
-        monkeypatch.setattr("tinykit.packing.decoding.find_codings", lambda graph: wrong)
+        monkeypatch.setattr("tinykit.predict.packing.decoding.find_codings", lambda graph: wrong)
         with pytest.raises(ModelError, match="not decoded to the weights"):
             decode(PRUNED)
-
 
     @settings(max_examples=6, deadline=None)
     @given(zeros=st.floats(0, 1), values=st.integers(0, 200), per_channel=st.booleans(), seed=st.integers(0, 999))
@@ -233,7 +233,7 @@ class TestOnTheDevice:
         assert packed.graph.macs == packed.before.macs
 
     def test_lint_says_what_it_needs(self):
-        (finding,) = [one for one in lint(decode(PRUNED).graph) if "DECODE" in one]
+        (finding,) = [one for one in lint_graph(decode(PRUNED).graph) if "DECODE" in one]
         assert "X-CUBE-AI" in finding
 
     def test_cost(self):
@@ -257,7 +257,6 @@ class TestOnTheDevice:
                                                     ("exporter", "plain arrays"), ("onnx", "unknown")])  # fmt: skip
     def test_others_are_refused_by_name(self, runtime, words):
         assert words in refuse_decode(runtime)
-
 
     def test_quick_tables_cost_less_time_than_others(self):
         """The kernel has loops of their own for tables of 2 to 4 bits, where scales go along the first axis."""

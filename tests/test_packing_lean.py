@@ -11,12 +11,13 @@ import pytest
 from tests.codegen_graphs import ask_interpreter, random_model
 from tests.models import Net, autoencoder, hybrid, residual, small_cnn
 from tests.packing_models import pack, unpack
-from tinykit.arena import plan_offline, predict_arena, with_offline_plan
-from tinykit.errors import ModelError, OutputError
-from tinykit.graph import lint, read
-from tinykit.packing import lean
-from tinykit.packing.leaning import find_idle_biases
-from tinykit.runtime import prove_same, verify
+from tinykit.ground.errors import ModelError, OutputError
+from tinykit.model.graph import read
+from tinykit.model.lint import lint_graph
+from tinykit.predict.arena import plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.packing import lean
+from tinykit.predict.packing.leaning import find_idle_biases
+from tinykit.predict.runtime import prove_same, verify
 
 SEEDS = range(60)
 
@@ -72,7 +73,7 @@ class TestOutputs:
         assert before["litert-reference"].histogram == after["litert-reference"].histogram
 
     def test_unequal_outputs_are_not_handed_out(self, monkeypatch):
-        monkeypatch.setattr("tinykit.packing.leaning.prove_same", lambda *_, **__: SimpleNamespace(equal=False))
+        monkeypatch.setattr("tinykit.predict.packing.leaning.prove_same", lambda *_, **__: SimpleNamespace(equal=False))
         with pytest.raises(ModelError, match="outputs differ from the model's"):
             lean(small_cnn())
 
@@ -157,7 +158,7 @@ class TestResult:
         assert document["flatbuffer_bytes"] == len(packed.data) == document["flash_bytes"]
         assert document["coded"] == []
         assert document["cost"] is None
-        assert lint(packed.graph) == ()
+        assert lint_graph(packed.graph) == ()
 
     def test_saved_whole_or_not_at_all(self, tmp_path):
         packed = lean(small_cnn(), prove=False)

@@ -12,11 +12,11 @@ import pytest
 from tests.codegen_graphs import random_model
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
 from tests.packing_models import pack, unpack
-from tinykit.errors import ModelError
-from tinykit.graph import read, write_metadata, write_offline_offsets
-from tinykit.packing.options import OPTION_FIELDS
-from tinykit.packing.tree import read_tree
-from tinykit.packing.writing import write_tree
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph import read, write_metadata, write_offline_offsets
+from tinykit.predict.packing.options import OPTION_FIELDS
+from tinykit.predict.packing.tree import read_tree
+from tinykit.predict.packing.writing import write_tree
 
 LETTERS = {"Int8Flags": "b", "Uint8Flags": "b", "BoolFlags": "b", "Int32Flags": "i", "Uint32Flags": "i",
            "Float32Flags": "i", "Int64Flags": "q"}  # fmt: skip
@@ -44,6 +44,7 @@ def plain(value):
 
 def contents(tree) -> list[list]:
     """Content of each tensor's buffer, by subgraph."""
+
     def of(tensor):
         data = tree.buffers[tensor.buffer].data
         return b"" if data is None else np.asarray(data, np.uint8).tobytes()

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-import tinykit.panels
+import tinykit.show.panels
 from tests.models import Net, small_cnn
-from tinykit.boards import board, boards
-from tinykit.graph import ModelGraph, read
-from tinykit.panels import DesignPanel, FitPanel, HeatPanel, Panel, PowerPanel
-from tinykit.panels.shell import to_table
-from tinykit.recommend import look_ahead
+from tinykit.budget.assessment import look_ahead
+from tinykit.model.graph import ModelGraph, read
+from tinykit.show.panels import DesignPanel, FitPanel, HeatPanel, Panel, PowerPanel
+from tinykit.show.panels.shell import to_table
+from tinykit.target.boards import board, boards
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PANELS = (DesignPanel, FitPanel, PowerPanel, HeatPanel)
@@ -34,7 +34,7 @@ MOVES = [
     (HeatPanel, "duty_cycle", 0.1),
     (HeatPanel, "boxed", True),
 ]
-SOURCES = sorted(Path(tinykit.panels.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(tinykit.show.panels.__file__).parent.glob("*.py"))
 
 
 def picture_of(panel: Panel) -> bytes:
@@ -77,7 +77,7 @@ def test_moving_back_restores_the_picture(graph, kind: type[Panel]):
 @pytest.mark.parametrize("kind", PANELS)
 def test_every_board_of_the_catalogue_can_be_chosen(graph, kind: type[Panel], monkeypatch: pytest.MonkeyPatch):
     panel = kind(graph)
-    monkeypatch.setattr(tinykit.panels.shell, "to_png_quickly", lambda figure: PNG)
+    monkeypatch.setattr(tinykit.show.panels.shell, "to_png_quickly", lambda figure: PNG)
     for number, one in enumerate(boards()):
         if number % 5:
             monkeypatch.setattr(panel, "draw", lambda result, figure: None)

@@ -6,11 +6,11 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tests.test_arena import mobilenet
-from tinykit.arena import compare_plans, plan_greedily
-from tinykit.arena.plan import ArenaPlan
-from tinykit.graph import read
-from tinykit.panels import ArenaPanel
-from tinykit.plots import plot_arena
+from tinykit.model.graph import read
+from tinykit.predict.arena import compare_plans, plan_greedily
+from tinykit.predict.arena.plan import ArenaPlan
+from tinykit.show.panels import ArenaPanel
+from tinykit.show.plots import plot_arena
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

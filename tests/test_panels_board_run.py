@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.graph import read
-from tinykit.panels import BoardRunPanel, board_run
-from tinykit.plots import plot_instructions
-from tinykit.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.model.graph import read
+from tinykit.show.panels import BoardRunPanel, board_run
+from tinykit.show.plots import plot_instructions
 
 
 @pytest.fixture(autouse=True, scope="module")

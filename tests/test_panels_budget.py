@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from tests.models import small_cnn
-from tinykit.boards import board
-from tinykit.errors import UnknownFactError
-from tinykit.graph import ModelGraph, read
-from tinykit.offload import SENSORS, compare_offload
-from tinykit.panels import BurstPanel, ClockPanel, CloudPanel, Panel, TimelinePanel
-from tinykit.plots import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado, to_png
-from tinykit.power import budget_power, load, plan_workload, sweep_clocks, swing_life
-from tinykit.recommend import look_warm, plan_design, sweep_design, weigh_design
+from tinykit.budget.assessment import look_warm, plan_design, sweep_design, weigh_design
+from tinykit.budget.offload import SENSORS, compare_offload
+from tinykit.budget.power import budget_power, load, plan_workload, sweep_clocks, swing_life
+from tinykit.ground.errors import UnknownFactError
+from tinykit.model.graph import ModelGraph, read
+from tinykit.show.panels import BurstPanel, ClockPanel, CloudPanel, Panel, TimelinePanel
+from tinykit.show.plots import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado, to_png
+from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")
 F407 = board("stm32f407g-disc1")

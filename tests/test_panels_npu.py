@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.models import Net, small_cnn
-from tinykit.graph import read
-from tinykit.npu import compile_for_npu
-from tinykit.panels import NpuPanel
-from tinykit.plots import plot_npu
+from tinykit.model.graph import read
+from tinykit.predict.npu import compile_for_npu
+from tinykit.show.panels import NpuPanel
+from tinykit.show.plots import plot_npu
 
 
 def test_controls_compile_again():

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.compress import preview_grid, preview_pruning
-from tinykit.datasets import Split, break_down
-from tinykit.graph import ModelGraph, list_kernels, read
-from tinykit.panels import GridPanel, LsbPanel, Panel, SparsityPanel, SubjectPanel
-from tinykit.panels.grid import PER_CHANNEL, PER_TENSOR
-from tinykit.runtime import Answers, compare_answers
+from tinykit.model.graph import ModelGraph, list_kernels, read
+from tinykit.predict.runtime import Answers, compare_answers
+from tinykit.show.panels import GridPanel, LsbPanel, Panel, SparsityPanel, SubjectPanel
+from tinykit.show.panels.grid import PER_CHANNEL, PER_TENSOR
+from tinykit.train.compress import preview_grid, preview_pruning
+from tinykit.train.datasets import Split, break_down
 
 PNG = b"\x89PNG\r\n\x1a\n"
 RNG = np.random.default_rng(5)

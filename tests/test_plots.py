@@ -12,16 +12,17 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from tests.models import Net, small_cnn
-from tinykit.arena import predict_arena
-from tinykit.boards import board, boards
-from tinykit.compress import History
-from tinykit.compress.recipe import RECIPE
-from tinykit.datasets import Accuracy
-from tinykit.errors import ParameterError
-from tinykit.fit import Reserve, check_fit, check_fit_all
-from tinykit.graph import read
-from tinykit.latency import predict_instructions
-from tinykit.plots import (
+from tinykit.budget.assessment import sweep_periods
+from tinykit.budget.fit import Reserve, check_fit, check_fit_all
+from tinykit.budget.power import budget_power
+from tinykit.budget.thermal import check_heat
+from tinykit.choose.ledger import measure_sizes
+from tinykit.ground.errors import ParameterError
+from tinykit.model.graph import read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.latency import predict_instructions
+from tinykit.predict.runtime import Comparison
+from tinykit.show.plots import (
     COLOURS,
     lay_axes,
     plot_accuracy,
@@ -44,11 +45,11 @@ from tinykit.plots import (
     to_png,
     to_svg,
 )
-from tinykit.plots.style import plain
-from tinykit.power import budget_power
-from tinykit.recommend import measure_sizes, sweep_periods
-from tinykit.runtime import Comparison
-from tinykit.thermal import check_heat
+from tinykit.show.plots.style import plain
+from tinykit.target.boards import board, boards
+from tinykit.train.compress import History
+from tinykit.train.compress.recipe import RECIPE
+from tinykit.train.datasets import Accuracy
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CLASSES = ("rest", "<script>alert(1)</script>", "$\\frac{", "日本")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.test_fit import CNN, KIB, NOTHING, made
-from tinykit.boards import board
-from tinykit.fit import check_fit, list_placements
-from tinykit.plots import plot_banks, to_png
+from tinykit.budget.fit import check_fit, list_placements
+from tinykit.show.plots import plot_banks, to_png
+from tinykit.target.boards import board
 
 
 def words(ax):

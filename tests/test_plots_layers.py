@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from tinykit.plots import COLOURS, plot_layers, to_png
-from tinykit.runtime import LayerComparison, LayerError
+from tinykit.predict.runtime import LayerComparison, LayerError
+from tinykit.show.plots import COLOURS, plot_layers, to_png
 
 
 def layers(*decibels: float) -> LayerComparison:

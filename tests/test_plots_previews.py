@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinykit.compress import preview_grid, preview_pruning
-from tinykit.errors import ParameterError
-from tinykit.plots import plot_channels, plot_grid, plot_pruning, plot_storage, plot_window, to_png
+from tinykit.ground.errors import ParameterError
+from tinykit.show.plots import plot_channels, plot_grid, plot_pruning, plot_storage, plot_window, to_png
+from tinykit.train.compress import preview_grid, preview_pruning
 
 KERNEL = np.random.default_rng(1).normal(0, 0.2, (6, 40))
 

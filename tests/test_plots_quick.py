@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MultipleLocator
 
-from tinykit.plots import KitFigure, to_png, to_png_quickly
-from tinykit.plots.quick import QuickRenderer, encode_png
-from tinykit.plots.quick_axes import QuickAxes
-from tinykit.plots.style import lay_axes, note, scale_log, styled
+from tinykit.show.plots import KitFigure, to_png, to_png_quickly
+from tinykit.show.plots.quick import QuickRenderer, encode_png
+from tinykit.show.plots.quick_axes import QuickAxes
+from tinykit.show.plots.style import lay_axes, note, scale_log, styled
 
 SIZE = (7.2, 3.2)
 

@@ -8,9 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.boards import board, boards
-from tinykit.errors import FactError, ParameterError, UnknownBatteryError, UnknownFactError
-from tinykit.power import (
+from tinykit.budget.power import (
     Pack,
     State,
     batteries,
@@ -21,7 +19,9 @@ from tinykit.power import (
     sleep_current,
     wire_pack,
 )
-from tinykit.quantity import Estimate
+from tinykit.ground.errors import FactError, ParameterError, UnknownBatteryError, UnknownFactError
+from tinykit.ground.quantity import Estimate
+from tinykit.target.boards import board, boards
 
 DAY_S = 86_400.0
 

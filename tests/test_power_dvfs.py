@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.bench import bench_streaming
-from tinykit.boards import board
-from tinykit.errors import ParameterError, UnknownFactError
-from tinykit.power import IDLES, duty_cycled_power, lowest_clock, race_gain, sweep_clocks
+from tinykit.budget.power import IDLES, duty_cycled_power, lowest_clock, race_gain, sweep_clocks
+from tinykit.ground.errors import ParameterError, UnknownFactError
+from tinykit.target.boards import board
 
 F407 = board("stm32f407g-disc1")
 

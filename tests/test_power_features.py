@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.boards import board
-from tinykit.energy import load_constants
-from tinykit.errors import MissingPackageError, ParameterError, UnknownFactError
-from tinykit.graph import read
-from tinykit.power import (
+from tinykit.budget.assessment import plan_design
+from tinykit.budget.power import (
     FrontEnd,
     compute_mfcc,
     front_end_cycles,
@@ -21,7 +18,10 @@ from tinykit.power import (
     front_end_time,
     reference_mfcc,
 )
-from tinykit.recommend import plan_design
+from tinykit.ground.errors import MissingPackageError, ParameterError, UnknownFactError
+from tinykit.model.graph import read
+from tinykit.predict.energy import load_constants
+from tinykit.target.boards import board
 
 RATE_HZ = 16_000.0
 MFCC = FrontEnd("mfcc", samples=512, bands=20, coefficients=13)

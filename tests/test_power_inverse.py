@@ -6,9 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.boards import board
-from tinykit.errors import ParameterError, UnknownFactError
-from tinykit.power import (
+from tinykit.budget.power import (
     budget_power,
     largest_model,
     longest_latency,
@@ -17,7 +15,9 @@ from tinykit.power import (
     shortest_period,
     swing_life,
 )
-from tinykit.quantity import Estimate
+from tinykit.ground.errors import ParameterError, UnknownFactError
+from tinykit.ground.quantity import Estimate
+from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")
 YEAR_S = 365.25 * 86_400.0

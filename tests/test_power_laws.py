@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-import tinykit.power.physics
-import tinykit.power.state
-from tinykit.power import (
+import tinykit.budget.power.physics
+import tinykit.budget.power.state
+from tinykit.budget.power import (
     average_current,
     battery_life,
     break_even_sleep_s,
@@ -27,7 +27,7 @@ from tinykit.power import (
 DAY_S = 86_400.0
 
 
-@pytest.mark.parametrize("module", [tinykit.power.physics, tinykit.power.state])
+@pytest.mark.parametrize("module", [tinykit.budget.power.physics, tinykit.budget.power.state])
 def test_the_docstrings_compute_what_they_say(module):
     assert doctest.testmod(module).failed == 0
 

@@ -7,9 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinykit.boards import board
-from tinykit.errors import FactError, ParameterError, UnknownFactError
-from tinykit.power import (
+from tinykit.budget.power import (
     LIGHTS,
     Harvester,
     Pack,
@@ -24,13 +22,15 @@ from tinykit.power import (
     make_battery,
     own_harvester,
     parallel_buffer,
-    solar,
+    solar_harvester,
     solar_power,
     store_needed,
-    thermal,
+    thermal_harvester,
     thermal_power,
     warm_discharge,
 )
+from tinykit.ground.errors import FactError, ParameterError, UnknownFactError
+from tinykit.target.boards import board
 
 COIN = Pack(battery("cr2032"))
 U575 = board("nucleo-u575zi-q")
@@ -148,15 +148,15 @@ def test_solar_and_thermal_by_hand():
 
 @pytest.mark.parametrize("light", LIGHTS)
 def test_a_day_of_light_is_in_proportion_to_the_area_and_its_profile_sums_to_one(light):
-    small, large = solar(1e-4, light), solar(1e-3, light)
+    small, large = solar_harvester(1e-4, light), solar_harvester(1e-3, light)
     assert large.energy_per_day_j.value == pytest.approx(10 * small.energy_per_day_j.value, rel=1e-9)
     assert sum(small.profile) == pytest.approx(1.0, rel=1e-9)
     assert small.profile[0] == 0.0
 
 
 def test_the_verdict_follows_the_balance():
-    assert check_neutral(budget(), solar(10e-4, "bright")).verdict == "neutral"
-    assert check_neutral(budget(0.05), solar(1e-6, "office")).verdict == "not neutral"
+    assert check_neutral(budget(), solar_harvester(10e-4, "bright")).verdict == "neutral"
+    assert check_neutral(budget(0.05), solar_harvester(1e-6, "office")).verdict == "not neutral"
     used = budget().energy_per_day_j
     even = own_harvester([used.value / 86_400.0] * 24)
     verdict = check_neutral(budget(), even)
@@ -169,9 +169,9 @@ def test_the_verdict_follows_the_balance():
 
 def test_the_store_passes_the_night():
     # All of the day's 24 J in one of 24 hours: the other 23 must come out of the store.
-    noon = Harvester("noon", solar(1e-4).energy_per_day_j, tuple(float(hour == 12) for hour in range(24)))
+    noon = Harvester("noon", solar_harvester(1e-4).energy_per_day_j, tuple(float(hour == 12) for hour in range(24)))
     assert store_needed(noon, 24.0) == pytest.approx(23.0, rel=1e-9)
-    assert thermal(1e-4, [0.0, 10.0]).profile == (0.0, 1.0)
+    assert thermal_harvester(1e-4, [0.0, 10.0]).profile == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -188,12 +188,16 @@ def test_the_store_passes_the_night():
         (lambda: make_battery("x", 1.0, 3.0, cutoff_voltage=5.0), FactError, "cut-off of 5 V is above the nominal 3 V"),
         (lambda: make_battery("x", 1.0, 3.0, usable=85.0), FactError, "usable 85 is a fraction"),
         (lambda: make_battery("x", 1.0, 3.0, self_discharge=3.0), FactError, "self_discharge 3 is a fraction"),
-        (lambda: solar(1e-4, "moon"), ParameterError, "light 'moon' is unknown"),
-        (lambda: solar(-1.0), ParameterError, "solar area"),
-        (lambda: thermal(1e-4, [0.0]), ParameterError, "yield nothing"),
+        (lambda: solar_harvester(1e-4, "moon"), ParameterError, "light 'moon' is unknown"),
+        (lambda: solar_harvester(-1.0), ParameterError, "solar area"),
+        (lambda: thermal_harvester(1e-4, [0.0]), ParameterError, "yield nothing"),
         (lambda: own_harvester([]), ParameterError, "yield nothing"),
         (lambda: own_harvester([-1.0]), ParameterError, "harvested power"),
-        (lambda: store_needed(Harvester("x", solar(1e-4).energy_per_day_j, ()), 1.0), UnknownFactError, "no profile"),
+        (
+            lambda: store_needed(Harvester("x", solar_harvester(1e-4).energy_per_day_j, ()), 1.0),
+            UnknownFactError,
+            "no profile",
+        ),
     ],
 )
 def test_bad_input_is_refused(attempt, kind, message):

@@ -8,9 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinykit.boards import board
-from tinykit.errors import ParameterError, UnknownFactError
-from tinykit.power import (
+from tinykit.budget.power import (
     FRONT_ENDS,
     FrontEnd,
     Load,
@@ -27,7 +25,9 @@ from tinykit.power import (
     simulate_run,
     transmission,
 )
-from tinykit.quantity import Estimate
+from tinykit.ground.errors import ParameterError, UnknownFactError
+from tinykit.ground.quantity import Estimate
+from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")
 GIVEN = {"run_current_a": 9.56e-3, "sleep_current_a": 9.3e-6, "derate": False}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinykit.errors import FactError, ParameterError
-from tinykit.quantity import BASES, Estimate, Fact, format_quantity, propagate, relabel, weakest
+from tinykit.ground.errors import FactError, ParameterError
+from tinykit.ground.quantity import BASES, Estimate, Fact, format_quantity, propagate, relabel, weakest
 
 positive = st.floats(min_value=1e-6, max_value=1e6)
 

@@ -12,15 +12,15 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tests.packing_models import thin_out, wide_cnn
-from tinykit.boards import board
-from tinykit.datasets import Split, paired_difference
-from tinykit.errors import DataError, ParameterError, UnknownBoardError, UnknownRuntimeError
-from tinykit.fit import check_fit
-from tinykit.graph import read
-from tinykit.npu import compile_for_npu
-from tinykit.packing import decode, lean
-from tinykit.plots import plot_ledger
-from tinykit.recommend import Budgets, Ledger, Target, Variant, count_weights, open_ledger, recommend, weigh_variant
+from tinykit.budget.fit import check_fit
+from tinykit.choose.ledger import Budgets, Ledger, Target, Variant, count_weights, open_ledger, recommend, weigh_variant
+from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, UnknownRuntimeError
+from tinykit.model.graph import read
+from tinykit.predict.npu import compile_for_npu
+from tinykit.predict.packing import decode, lean
+from tinykit.show.plots import plot_ledger
+from tinykit.target.boards import board
+from tinykit.train.datasets import Split, paired_difference
 
 BOARD = "nucleo-l4r5zi"
 
@@ -109,9 +109,7 @@ def test_decoding_costs_time_energy_and_arena(ledger):
 
 
 def test_accuracy_is_paired_with_the_baseline(ledger, test_split, variants):
-    expected = paired_difference(
-        variants[0].predicted, variants[1].predicted, test_split.y, test_split.recordings
-    )
+    expected = paired_difference(variants[0].predicted, variants[1].predicted, test_split.y, test_split.recordings)
     assert ledger.row("sparse").against == expected
     assert ledger.row("again").against.value == 0
 

@@ -7,12 +7,13 @@ import gzip
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.errors import ParameterError, UnknownBatteryError, UnknownBoardError, UnknownFactError
-from tinykit.fit import check_fit
-from tinykit.graph import ModelGraph, read
-from tinykit.power import budget_power
-from tinykit.recommend import PERIODS_S, find_period, look_ahead, look_hot, measure_sizes, sweep_periods
-from tinykit.thermal import check_heat
+from tinykit.budget.assessment import PERIODS_S, find_period, look_ahead, look_hot, sweep_periods
+from tinykit.budget.fit import check_fit
+from tinykit.budget.power import budget_power
+from tinykit.budget.thermal import check_heat
+from tinykit.choose.ledger import measure_sizes
+from tinykit.ground.errors import ParameterError, UnknownBatteryError, UnknownBoardError, UnknownFactError
+from tinykit.model.graph import ModelGraph, read
 
 YEAR_S = 365.25 * 86_400
 

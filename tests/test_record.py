@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinykit.errors import OutputError, RecordError, UnknownStageError
-from tinykit.record import (
+from tinykit.ground.errors import OutputError, RecordError, UnknownStageError
+from tinykit.model.record import (
     DesignRecord,
     Stage,
     hash_bytes,
@@ -22,8 +22,8 @@ from tinykit.record import (
     write_atomically,
 )
 
-DESIGN = importlib.import_module("tinykit.record.design")
-WORKSPACE = importlib.import_module("tinykit.record.workspace")
+DESIGN = importlib.import_module("tinykit.model.record.design")
+WORKSPACE = importlib.import_module("tinykit.model.record.workspace")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ class TestRoundTrip:
         ["a.b", "line\nbreak \"quo\" 'tes' \\", "µ → Ω\x1b", 0.1, 10**15, True, [1, [2.5, "x"]], {"a. c": {"": 1}}, {}],
     )
     def test_plain_values(self, record, value):
-        name = "a stage.with \"all\" [of] it = #\n"
+        name = 'a stage.with "all" [of] it = #\n'
         record.with_stage(Stage(name, recipe={"value": value}))
         assert open_record(record.folder, "digits").stage(name).recipe == {"value": value}
 

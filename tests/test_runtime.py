@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
-from tinykit import runtime
-from tinykit.errors import DataError, EngineError, ModelError, ParameterError
-from tinykit.runtime import process, warm
-from tinykit.runtime.child import read_frame, write_frame
-from tinykit.runtime.warm import close_warm
+from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
+from tinykit.predict import runtime
+from tinykit.predict.runtime import process, warm
+from tinykit.predict.runtime.child import read_frame, write_frame
+from tinykit.predict.runtime.warm import close_warm
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +258,7 @@ class TestHostile:
 
 class TestProcess:
     def test_nothing_of_the_interpreters_is_imported_here(self):
-        program = "import sys, tinykit.runtime; print({'tflite_micro', 'ai_edge_litert'} & set(sys.modules))"
+        program = "import sys, tinykit.predict.runtime; print({'tflite_micro', 'ai_edge_litert'} & set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "set()"
 

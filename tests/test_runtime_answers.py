@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.errors import ParameterError
-from tinykit.runtime import ENGINES, Answers, collect_answers, compare_answers, sample_inputs, verify
+from tinykit.ground.errors import ParameterError
+from tinykit.predict.runtime import ENGINES, Answers, collect_answers, compare_answers, sample_inputs, verify
 
 OWN = np.array([[3.0, 1.0], [5.0, 5.0], [0.0, 2.0]])
 ANSWERS = Answers(OWN, 0.5, {"litert-reference": OWN + np.array([[0, 0], [0, 0.5], [1, 0]])})

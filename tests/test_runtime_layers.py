@@ -11,12 +11,12 @@ import pytest
 from tests.codegen_graphs import random_model
 from tests.models import Net, autoencoder, residual, small_cnn
 from tests.packing_models import pack, thin_out, unpack, wide_cnn
-from tinykit.cli import main
-from tinykit.errors import DataError, ModelError
-from tinykit.graph import read
-from tinykit.packing import decode, lean
-from tinykit.runtime import LayerError, Session, compare_layers, dequantise
-from tinykit.runtime.matching import match_operators
+from tinykit.ground.errors import DataError, ModelError
+from tinykit.model.graph import read
+from tinykit.predict.packing import decode, lean
+from tinykit.predict.runtime import LayerError, Session, compare_layers, dequantise
+from tinykit.predict.runtime.matching import match_operators
+from tinykit.show.cli import main
 
 NUMPY = {0: np.float32, 2: np.int32, 4: np.int64, 7: np.int16, 9: np.int8}
 
@@ -190,7 +190,7 @@ class TestMatching:
 
     def test_very_many_operators_go_by_name_alone(self, monkeypatch):
         graph = read(small_cnn())
-        monkeypatch.setattr("tinykit.runtime.matching._MOST_PAIRS", 1)
+        monkeypatch.setattr("tinykit.predict.runtime.matching._MOST_PAIRS", 1)
         pairs = match_operators(graph, graph.operators, graph, graph.operators)
         assert len(pairs) == len(graph.operators)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.models import Net, autoencoder, identity_classifier, small_cnn
-from tinykit import runtime
-from tinykit.errors import DataError, ModelError, ParameterError
+from tinykit.ground.errors import DataError, ModelError, ParameterError
+from tinykit.predict import runtime
 
 
 class TestQuantise:

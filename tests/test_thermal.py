@@ -10,12 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import tinykit.thermal.laws
-from tinykit.boards import board, boards
-from tinykit.errors import ParameterError
-from tinykit.power import budget_power
-from tinykit.quantity import Estimate
-from tinykit.thermal import (
+import tinykit.budget.thermal.laws
+from tinykit.budget.power import budget_power
+from tinykit.budget.thermal import (
     VERDICTS,
     check_heat,
     enclosure_rise,
@@ -30,6 +27,9 @@ from tinykit.thermal import (
     temperature_rise,
     theta_ja,
 )
+from tinykit.ground.errors import ParameterError
+from tinykit.ground.quantity import Estimate
+from tinykit.target.boards import board, boards
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def h743():
 
 
 def test_the_docstrings_compute_what_they_say():
-    assert doctest.testmod(tinykit.thermal.laws).failed == 0
+    assert doctest.testmod(tinykit.budget.thermal.laws).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinykit.boards import board
-from tinykit.errors import ParameterError
-from tinykit.thermal import (
+from tinykit.budget.thermal import (
     CONTACTS,
     Ladder,
     burst_until,
@@ -24,6 +22,8 @@ from tinykit.thermal import (
     respond,
     temperature_rise,
 )
+from tinykit.ground.errors import ParameterError
+from tinykit.target.boards import board
 
 STAGES, CONSTANTS = foster_ladder(43.0)
 FOSTER = Ladder(STAGES, tuple(tau / r for r, tau in zip(STAGES, CONSTANTS, strict=True)))

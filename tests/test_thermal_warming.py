@@ -9,12 +9,8 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.boards import board
-from tinykit.errors import ParameterError, UnknownFactError
-from tinykit.graph import read
-from tinykit.plots import plot_bursts, plot_transient
-from tinykit.recommend import look_hot, look_warm
-from tinykit.thermal import (
+from tinykit.budget.assessment import look_hot, look_warm
+from tinykit.budget.thermal import (
     PAINTS,
     Ladder,
     check_heat,
@@ -25,6 +21,10 @@ from tinykit.thermal import (
     solar_heat,
     solar_load,
 )
+from tinykit.ground.errors import ParameterError, UnknownFactError
+from tinykit.model.graph import read
+from tinykit.show.plots import plot_bursts, plot_transient
+from tinykit.target.boards import board
 
 H743 = board("nucleo-h743zi2")
 BOX_M2 = 88e-4

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinykit.boards import board
-from tinykit.energy import predict_energy
-from tinykit.errors import DataError, ParameterError, UnknownFactError
-from tinykit.power import budget_power
-from tinykit.trace import calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
+from tinykit.budget.power import budget_power
+from tinykit.budget.trace import calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
+from tinykit.ground.errors import DataError, ParameterError, UnknownFactError
+from tinykit.predict.energy import predict_energy
+from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")
 HEADERS = {
@@ -79,7 +79,7 @@ def test_a_flat_trace_has_one_plateau(tmp_path):
 def test_chunks_give_what_the_whole_gives(tmp_path, monkeypatch):
     path = write(tmp_path / "run.csv", "ppk2", *waves())
     whole = read_trace(path)
-    monkeypatch.setattr("tinykit.trace.reading._BLOCK_BYTES", 500)
+    monkeypatch.setattr("tinykit.budget.trace.reading._BLOCK_BYTES", 500)
     in_parts = read_trace(path)
     assert in_parts.bursts == whole.bursts
     assert in_parts.histogram == whole.histogram
@@ -88,7 +88,7 @@ def test_chunks_give_what_the_whole_gives(tmp_path, monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("tinykit.trace.reading._BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr("tinykit.budget.trace.reading._BLOCK_BYTES", 1 << 16)
     peaks = []
     for periods in (50, 500):
         path = write(tmp_path / f"{periods}.csv", "plain", *waves(periods))

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.test_trace import waves, write
-from tinykit.errors import DataError, EngineError, MissingPackageError
-from tinykit.trace import find_layout, read_trace
+from tinykit.budget.trace import find_layout, read_trace
+from tinykit.ground.errors import DataError, EngineError, MissingPackageError
 
 pyjls = pytest.importorskip("pyjls", reason="pyjls, the JLS library, is not installed")
 
@@ -41,7 +41,7 @@ def test_a_jls_gives_what_the_csv_of_the_same_samples_gives(tmp_path):
 
 
 def test_memory_of_the_reader_does_not_grow_with_the_recording(tmp_path, monkeypatch):
-    monkeypatch.setattr("tinykit.trace.jls._BLOCK_SAMPLES", 1 << 14)
+    monkeypatch.setattr("tinykit.budget.trace.jls._BLOCK_SAMPLES", 1 << 14)
     peaks = []
     for times in (50, 500):
         path = record(tmp_path / f"{times}.jls", np.tile(waves(10)[1], times))
@@ -101,7 +101,7 @@ def stand_in(monkeypatch, tmp_path: Path, body: str) -> None:
     """Another child in place of the one that reads."""
     script = tmp_path / "child.py"
     script.write_text(body, encoding="utf-8")
-    monkeypatch.setattr("tinykit.trace.jls._CHILD", script)
+    monkeypatch.setattr("tinykit.budget.trace.jls._CHILD", script)
 
 
 def test_a_crash_of_native_code_is_an_error_here(tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_crash_of_native_code_is_an_error_here(tmp_path, monkeypatch):
 def test_a_reader_that_hangs_is_stopped(tmp_path, monkeypatch):
     path = record(tmp_path / "run.jls", waves(2)[1])
     stand_in(monkeypatch, tmp_path, "import time\ntime.sleep(60)\n")
-    monkeypatch.setattr("tinykit.trace.jls._BLOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("tinykit.budget.trace.jls._BLOCK_TIMEOUT_S", 0.2)
     with pytest.raises(EngineError, match="gave nothing for 0.2 s"):
         read_trace(path)
 
@@ -123,7 +123,7 @@ def test_without_the_package_the_error_says_how_to_get_it(tmp_path, monkeypatch)
     path = record(tmp_path / "run.jls", waves(2)[1])
     text = '{"error": "ModuleNotFoundError", "text": "no pyjls"}'
     stand_in(monkeypatch, tmp_path, f"print('{text}')\n")
-    with pytest.raises(MissingPackageError, match="tinykit.trace"):
+    with pytest.raises(MissingPackageError, match="tinykit.budget.trace"):
         read_trace(path)
 
 
@@ -143,7 +143,7 @@ def test_no_child_is_left_behind(tmp_path, monkeypatch):
             super().__init__(*args, **more)
             started.append(self)
 
-    monkeypatch.setattr("tinykit.trace.jls.subprocess.Popen", Noted)
+    monkeypatch.setattr("tinykit.budget.trace.jls.subprocess.Popen", Noted)
     read_trace(record(tmp_path / "run.jls", waves(2)[1]))
     assert len(started) == 3  # the layout, the histogram, the bursts
     assert all(child.returncode is not None for child in started)

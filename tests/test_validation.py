@@ -9,16 +9,16 @@ import math
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.arena import predict_arena
-from tinykit.boards import board
-from tinykit.cli import main
-from tinykit.energy import predict_energy
-from tinykit.errors import DataError, FactError, ParameterError, UnknownRuntimeError
-from tinykit.graph import read
-from tinykit.latency import predict_latency
-from tinykit.latency.own import calibration_path, read_own
-from tinykit.validation import calibrate, read_rows, validate
-from tinykit.validation.rows import find_board, name_core, name_runtime
+from tinykit.ground.errors import DataError, FactError, ParameterError, UnknownRuntimeError
+from tinykit.model.graph import read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.energy import predict_energy
+from tinykit.predict.latency import predict_latency
+from tinykit.predict.latency.own import calibration_path, read_own
+from tinykit.predict.validation import calibrate, read_rows, validate
+from tinykit.predict.validation.rows import find_board, name_core, name_runtime
+from tinykit.show.cli import main
+from tinykit.target.boards import board
 
 COLUMNS = (
     "source_repo board core clock_mhz stack model_name precision model_file_path_local latency_ms energy_uj "
@@ -232,7 +232,7 @@ def test_a_csv_that_says_nothing_is_bad_input(tmp_path, content, message, capsys
 
 
 def test_a_csv_too_large_is_refused(tmp_path, monkeypatch):
-    from tinykit.validation import rows
+    from tinykit.predict.validation import rows
 
     monkeypatch.setattr(rows, "_MOST_BYTES", 3)
     path = tmp_path / "big.csv"

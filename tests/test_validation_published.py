@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.bench import readme
-from tinykit.cli import main
-from tinykit.errors import FactError, UnknownFactError
-from tinykit.validation import quote_error, read_errors
-from tinykit.validation.compare import GroupError
-from tinykit.validation.published import (
+from tinykit.ground.errors import FactError, UnknownFactError
+from tinykit.predict.validation import quote_error, read_errors
+from tinykit.predict.validation.compare import GroupError
+from tinykit.predict.validation.published import (
     ARCHITECTURE_OUT,
     AS_PUBLISHED,
     PublishedError,
@@ -23,6 +22,7 @@ from tinykit.validation.published import (
     render_errors,
     to_markdown,
 )
+from tinykit.show.cli import main
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 SEEN = PublishedError("latency", "cortex-m4", "x", AS_PUBLISHED, 5, 3, 0, 0.101, 0.25, 0.8, -0.02)
@@ -101,7 +101,7 @@ def test_a_damaged_table_is_told():
 
 
 def test_a_missing_table_is_told(monkeypatch, tmp_path):
-    from tinykit.validation import published
+    from tinykit.predict.validation import published
 
     monkeypatch.setattr(published, "shipped_path", lambda *_: tmp_path / "none.csv")
     with pytest.raises(FactError, match="cannot be read .* reinstall the package"):

@@ -12,10 +12,7 @@ import numpy as np
 import pytest
 
 from tests.models import Net, autoencoder, residual, small_cnn
-from tinykit import runtime
-from tinykit.boards import Region, board
-from tinykit.codegen import export_c
-from tinykit.errors import (
+from tinykit.ground.errors import (
     DataError,
     EngineError,
     MissingPackageError,
@@ -25,9 +22,12 @@ from tinykit.errors import (
     UnknownBoardError,
     UnknownRuntimeError,
 )
-from tinykit.graph import read
-from tinykit.quantity import Fact
-from tinykit.virtual_board import Limits, building, compilers, emulating, run, running, sample_inputs
+from tinykit.ground.quantity import Fact
+from tinykit.handover.codegen import export_c
+from tinykit.handover.virtual_board import Limits, building, compilers, emulating, run, running, sample_inputs
+from tinykit.model.graph import read
+from tinykit.predict import runtime
+from tinykit.target.boards import Region, board
 
 BOARDS = ("raspberry-pi-pico", "nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q")
 M4 = "nucleo-l4r5zi"
@@ -247,7 +247,6 @@ def test_less_memory_than_the_stack_asks_for_faults_at_its_top(graph):
     assert found.fault is not None
     assert (found.fault.kind, found.equal) == ("write", False)
     assert "where this board has no memory for it" in found.fault.text
-
 
 
 @pytest.mark.parametrize(("limits", "kind"), [(Limits(instructions=1000), "instructions"), (Limits(seconds=1), "time")])

@@ -9,12 +9,12 @@ import pytest
 
 from tests.bench.board_counts import BOARD, KERNELS, course, rows
 from tests.models import small_cnn
-from tinykit.errors import EngineError, MissingPackageError
-from tinykit.graph import read
-from tinykit.latency.tables import read_table
-from tinykit.plots import plot_cores
-from tinykit.virtual_board import count, emulating, run, sample_inputs
-from tinykit.virtual_board.counting import KEYS, hash_inputs, of_run
+from tinykit.ground.errors import EngineError, MissingPackageError
+from tinykit.handover.virtual_board import count, emulating, run, sample_inputs
+from tinykit.handover.virtual_board.counting import KEYS, hash_inputs, of_run
+from tinykit.model.graph import read
+from tinykit.predict.latency.tables import read_table
+from tinykit.show.plots import plot_cores
 
 needs_qemu = pytest.mark.skipif(not shutil.which(emulating.QEMU), reason=f"{emulating.QEMU} is not installed")
 

@@ -12,22 +12,22 @@ from types import MappingProxyType
 
 import pytest
 
-from tinykit.arena import ArenaPlan
-from tinykit.boards import Region, Window, board, boards
-from tinykit.codegen import CExport
-from tinykit.codegen.export import ExportedOperator
-from tinykit.errors import EngineError, ParameterError, UnknownRuntimeError
-from tinykit.quantity import Fact
-from tinykit.virtual_board import CORES, compilers, emulating, memory
-from tinykit.virtual_board.building import Overflow, build
-from tinykit.virtual_board.cache import hash_of, keep, load
-from tinykit.virtual_board.compilers import Compiler, call_compiler, choose_compiler
-from tinykit.virtual_board.elf import read_elf
-from tinykit.virtual_board.emulating import FIRST_OPERATOR, MODEL, Limits, counter_library, emulate
-from tinykit.virtual_board.linking import read_overflow, write_script
-from tinykit.virtual_board.memory import MemoryMap, Place, map_machine, map_memory, shrink
-from tinykit.virtual_board.targets import engine_of, target_of
-from tinykit.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
+from tinykit.ground.errors import EngineError, ParameterError, UnknownRuntimeError
+from tinykit.ground.quantity import Fact
+from tinykit.handover.codegen import CExport
+from tinykit.handover.codegen.export import ExportedOperator
+from tinykit.handover.virtual_board import CORES, compilers, emulating, memory
+from tinykit.handover.virtual_board.building import Overflow, build
+from tinykit.handover.virtual_board.cache import hash_of, keep, load
+from tinykit.handover.virtual_board.compilers import Compiler, call_compiler, choose_compiler
+from tinykit.handover.virtual_board.elf import read_elf
+from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, MODEL, Limits, counter_library, emulate
+from tinykit.handover.virtual_board.linking import read_overflow, write_script
+from tinykit.handover.virtual_board.memory import MemoryMap, Place, map_machine, map_memory, shrink
+from tinykit.handover.virtual_board.targets import engine_of, target_of
+from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
+from tinykit.predict.arena import ArenaPlan
+from tinykit.target.boards import Region, Window, board, boards
 
 MODEL_H = b"""
 #include <stdint.h>
@@ -219,7 +219,7 @@ def test_the_cache_gives_back_what_is_whole():
 
 
 def test_the_cache_drops_the_oldest(monkeypatch):
-    from tinykit.virtual_board import cache
+    from tinykit.handover.virtual_board import cache
 
     monkeypatch.setattr(cache, "_LIMIT_BYTES", 1000)
     for number in range(10):

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.codegen_graphs import random_model
-from tinykit.graph import read
-from tinykit.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.model.graph import read
 
 BOARDS = ("raspberry-pi-pico", "nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q")
 EXAMPLES = int(os.environ.get("TINYKIT_RANDOM_GRAPHS", "6"))

@@ -8,13 +8,13 @@ import shutil
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.boards import board
-from tinykit.graph import read
-from tinykit.latency.tables import read_table
-from tinykit.virtual_board import compilers, emulating, run, sample_inputs
-from tinykit.virtual_board.result import Classes, OperatorRun
-from tinykit.virtual_board.tflm import correct, corrections, count_tflm, kind_of
-from tinykit.virtual_board.timing import estimate_cycles
+from tinykit.handover.virtual_board import compilers, emulating, run, sample_inputs
+from tinykit.handover.virtual_board.result import Classes, OperatorRun
+from tinykit.handover.virtual_board.tflm import correct, corrections, count_tflm, kind_of
+from tinykit.handover.virtual_board.timing import estimate_cycles
+from tinykit.model.graph import read
+from tinykit.predict.latency.tables import read_table
+from tinykit.target.boards import board
 
 BOARDS = {"cortex-m4": "nucleo-l4r5zi", "cortex-m7": "nucleo-h743zi2", "cortex-m33": "nucleo-u575zi-q"}
 needs_gcc = pytest.mark.skipif(not shutil.which(compilers.GCC), reason=f"{compilers.GCC} is not installed")

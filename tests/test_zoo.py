@@ -7,13 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
-from tinykit import zoo
-from tinykit.arena import predict_arena
-from tinykit.arena.plan import align
-from tinykit.convert.child import convert_one
-from tinykit.errors import ModelError, ParameterError
-from tinykit.graph import ModelGraph, read
-from tinykit.legacy_keras import load_tensorflow, quiet
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.arena.plan import align
+from tinykit.train import zoo
+from tinykit.train.conversion.child import convert_one
+from tinykit.train.keras import load_tensorflow, quiet
 
 # Operators of the published int8 files (github.com/mlcommons/tiny, commit of v1.0: kws_ref_model.tflite,
 # pretrainedResnet_quant.tflite, vww_96_int8.tflite, ad01_int8.tflite), read from the files: weights, output.

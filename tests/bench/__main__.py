@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tinykit.errors import TinykitError
+from tinykit.ground.errors import TinykitError
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "build" / "bench"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.test_arena import LINKED, REFERENCE_NETWORKS
-from tinykit.arena import plan_offline, predict_arena
-from tinykit.graph import read
+from tinykit.model.graph import read
+from tinykit.predict.arena import plan_offline, predict_arena
 
 TITLE = "Arena in bytes: predicted, measured, and what an offline plan saves"
 

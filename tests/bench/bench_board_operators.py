@@ -1,6 +1,6 @@
 """Instructions of the exported program by kind of operator, beside TFLM's: GCC, CMSIS-NN, MLPerf Tiny's files.
 
-`corrected` is what the kit predicts of TFLM from the export's count (tinykit/virtual_board/tflm.py), `residual %` what
+`corrected` is what the kit predicts of TFLM from the export's count (virtual_board/tflm.py), `residual %` what
 is left of the difference. The corrections come from these operators; `left out %` is the largest residual of an
 operator that is corrected by the others of its kind alone.
 """
@@ -14,8 +14,8 @@ from typing import Any
 
 from tests.bench.bench_virtual_board import FILES, models
 from tests.bench.board_corrections import BOARDS, RESHAPE, counted
-from tinykit.virtual_board import run, sample_inputs
-from tinykit.virtual_board.tflm import corrections
+from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board.tflm import corrections
 
 TITLE = "Instructions by kind of operator: the export (CMSIS-NN 4.0.0) against TFLM (its own, newer CMSIS-NN), GCC -O3"
 LARGE_DENSE_MACS = 8000

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinykit.boards import board
-from tinykit.datasets import load
-from tinykit.design import find_study
-from tinykit.recommend import LedgerRow, open_ledger
+from tinykit.choose.design import find_study
+from tinykit.choose.ledger import LedgerRow, open_ledger
+from tinykit.target.boards import board
+from tinykit.train.datasets import load
 
 TITLE = "Compression on nucleo-l4r5zi with TFLM and CMSIS-NN; accuracy in TFLM on unseen samples, 95 %"
 STUDIES = ("watch-exercises", "vowels", "digits-resnet8")

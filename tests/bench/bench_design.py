@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinykit.boards import board
-from tinykit.datasets import load, paired_difference
-from tinykit.design.run import VARIANTS
-from tinykit.graph import read
-from tinykit.recommend import weigh_variant
-from tinykit.record import resume
+from tinykit.choose.design.run import VARIANTS
+from tinykit.choose.ledger import weigh_variant
+from tinykit.model.graph import read
+from tinykit.model.record import resume
+from tinykit.target.boards import board
+from tinykit.train.datasets import load, paired_difference
 
 TITLE = "watch-exercises, accuracy in TFLM on unseen subjects (95 % over recordings) and bytes on nucleo-l4r5zi"
 

@@ -7,9 +7,9 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
-from tinykit.boards import boards
-from tinykit.energy import activity_factor, load_constants
-from tinykit.facts import shipped_path
+from tinykit.ground.facts import shipped_path
+from tinykit.predict.energy import activity_factor, load_constants
+from tinykit.target.boards import boards
 
 TITLE = "Energy per inference against MLPerf Tiny, given latency and data-sheet current"
 Row = dict[str, str]

@@ -5,8 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinykit.latency.published import read_measured
-from tinykit.latency.scoring import Residual, leave_architectures_out, leave_boards_out, pooled_coverage, score_groups
+from tinykit.predict.latency.published import read_measured
+from tinykit.predict.latency.scoring import (
+    Residual,
+    leave_architectures_out,
+    leave_boards_out,
+    pooled_coverage,
+    score_groups,
+)
 
 TITLE = "Latency with networks and boards left out, on published int8 CPU rows of at least 0.1 M MAC"
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from tests.bench.bench_zoo import convert_untrained
 from tests.packing_models import thin_out
-from tinykit.arena import predict_arena
-from tinykit.facts import shipped_path
-from tinykit.graph import read
-from tinykit.npu import encode_weights
-from tinykit.packing import decode, lean
-from tinykit.zoo import networks
+from tinykit.ground.facts import shipped_path
+from tinykit.model.graph import read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.npu import encode_weights
+from tinykit.predict.packing import decode, lean
+from tinykit.train.zoo import networks
 
 TITLE = "Packing: bytes in flash, proven equal in TFLM (decoder code counted in; arena: CMSIS-NN on a Cortex-M4)"
 _SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"

@@ -16,15 +16,15 @@ from pathlib import Path
 from tests.bench.bench_arena import DEVICES, RUNTIMES
 from tests.bench.peer import Peer, PeerAnswer
 from tests.test_arena import LINKED, REFERENCE_NETWORKS
-from tinykit.arena import predict_arena
-from tinykit.boards import boards
-from tinykit.facts import read_toml, shipped_path
-from tinykit.flash import predict_flash
-from tinykit.graph import ModelGraph, read
-from tinykit.latency.prediction import Asked, model_latency
-from tinykit.latency.published import read_measured
-from tinykit.latency.scoring import leave_architectures_out
-from tinykit.latency.tables import read_table
+from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.flash import predict_flash
+from tinykit.predict.latency.prediction import Asked, model_latency
+from tinykit.predict.latency.published import read_measured
+from tinykit.predict.latency.scoring import leave_architectures_out
+from tinykit.predict.latency.tables import read_table
+from tinykit.target.boards import boards
 
 TITLE = "Beside mcufit, on the models both handle"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"

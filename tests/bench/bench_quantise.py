@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.quantise_combinations import Combination, combine, judge
-from tinykit import zoo
-from tinykit.compress import Fit, evaluate
-from tinykit.datasets import Dataset, load
-from tinykit.errors import TinykitError
-from tinykit.runtime import measure_arena
+from tinykit.ground.errors import TinykitError
+from tinykit.predict.runtime import measure_arena
+from tinykit.train import zoo
+from tinykit.train.compress import Fit, evaluate
+from tinykit.train.datasets import Dataset, load
 
 TITLE = "Quantised zoo in TFLM against each float parent: largest output the same, SQNR of outputs, what is still held"
 CLUSTERS, TRAIN, VALIDATION = 16, 640, 64

@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 
-import tinykit.panels
+import tinykit.show.panels
 from tests.bench.peer import Peer
 from tests.test_arena import REFERENCE_NETWORKS
-from tinykit.datasets import Split
-from tinykit.errors import TinykitError
-from tinykit.fit import check_fit_all
-from tinykit.graph import ModelGraph, read
-from tinykit.npu import compile_for_npu
-from tinykit.panels import LsbPanel, Panel, SubjectPanel
-from tinykit.runtime import Answers
+from tinykit.budget.fit import check_fit_all
+from tinykit.ground.errors import TinykitError
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.npu import compile_for_npu
+from tinykit.predict.runtime import Answers
+from tinykit.show.panels import LsbPanel, Panel, SubjectPanel
+from tinykit.train.datasets import Split
 
 TITLE = "Speed: medians in milliseconds"
 _REPEATS = 15
@@ -54,7 +54,7 @@ def table() -> list[dict[str, object]]:
         _row("the same, the warm TFLM child asked", 300, check_fit_all, graphs),
         _row("compile_for_npu, one configuration, warm", 100, compile_for_npu, graphs),
     ]
-    rows += [_time_panel(name) for name in sorted(set(tinykit.panels.__all__) - {"Panel"})]
+    rows += [_time_panel(name) for name in sorted(set(tinykit.show.panels.__all__) - {"Panel"})]
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return [*rows, *_time_peer(model), {"answer": f"load {load} on {os.cpu_count()} cores, {_REPEATS} repetitions"}]
 
@@ -139,7 +139,7 @@ def _make(name: str) -> Panel[Any]:
         people = np.repeat(np.arange(10), 30)
         split = Split(np.zeros((300, 4, 1, 2), np.float32), labels, people, people)
         return SubjectPanel(np.where(rng.random(300) < 0.1, 0, labels), split, ("one", "two", "three"))
-    kind = getattr(tinykit.panels, name)
+    kind = getattr(tinykit.show.panels, name)
     if "graph" not in inspect.signature(kind).parameters:
         return kind()
     network = "vww" if name == "ArenaPanel" else "kws"

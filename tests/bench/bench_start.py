@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.models import small_cnn
-from tinykit.facts import shipped_path
-from tinykit.graph import read
+from tinykit.ground.facts import shipped_path
+from tinykit.model.graph import read
 
 TITLE = "A cold process, median of 7 (fit over the whole catalogue: under 1.5 s)"
 REPEATS = 7

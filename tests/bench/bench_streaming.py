@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinykit.boards import Board, PowerRange, board
-from tinykit.energy import activity_factor, load_constants, predict_run_current, smps_input_current
-from tinykit.errors import UnknownFactError
-from tinykit.power import Load, Workload, budget_power
-from tinykit.quantity import Estimate, Fact
+from tinykit.budget.power import Load, Workload, budget_power
+from tinykit.ground.errors import UnknownFactError
+from tinykit.ground.quantity import Estimate, Fact
+from tinykit.predict.energy import activity_factor, load_constants, predict_run_current, smps_input_current
+from tinykit.target.boards import Board, PowerRange, board
 
 TITLE = "Streaming wake word (MLPerf Tiny v1.3): predicted mean power against measured"
 FRAME_S = 0.032

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.arena import predict_arena
-from tinykit.convert import convert
-from tinykit.graph import ModelGraph, read
-from tinykit.runtime import measure_arena
-from tinykit.zoo import build, networks
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.runtime import measure_arena
+from tinykit.train.conversion import convert
+from tinykit.train.zoo import build, networks
 
 TITLE = "The zoo as int8: MACs, the interpreter's arena (x86-64), and the 32-bit prediction"
 LINKED = {

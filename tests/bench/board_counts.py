@@ -7,16 +7,16 @@ import io
 from pathlib import Path
 from typing import Any
 
-from tinykit.datasets import load
-from tinykit.facts import shipped_path
-from tinykit.graph import ModelGraph, read
-from tinykit.runtime import quantise_input
-from tinykit.virtual_board import run
-from tinykit.virtual_board.counting import KEYS
+from tinykit.ground.facts import shipped_path
+from tinykit.handover.virtual_board import run
+from tinykit.handover.virtual_board.counting import KEYS
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.runtime import quantise_input
+from tinykit.train.datasets import load
 
 BOARD, COMPILER, KERNELS = "stm32n6570-dk", "zig", ("cmsis-nn", "portable")
 HEAD = (
-    "# source: the kit's export run in QEMU by tinykit.virtual_board.run, made by tests/bench/board_counts.py\n"
+    "# source: the kit's export run in QEMU by the virtual board, made by tests/bench/board_counts.py\n"
     "# content: instructions of one inference of the first sample, in all and by operator; outputs equal to TFLM's\n"
 )
 

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 
 from tests.bench import bench_energy
-from tinykit.latency.published import read_measured
-from tinykit.latency.scoring import leave_architectures_out, score_groups
-from tinykit.validation import validate
-from tinykit.validation.published import (
+from tinykit.predict.latency.published import read_measured
+from tinykit.predict.latency.scoring import leave_architectures_out, score_groups
+from tinykit.predict.validation import validate
+from tinykit.predict.validation.published import (
     ARCHITECTURE_OUT,
     AS_PUBLISHED,
     BOARD_OUT,

@@ -3,7 +3,7 @@
 Shapes are random, the same for the same seed; thirty operators make one model. It is built by GCC and run for a
 Cortex-M0+, M4, M7 and M33, its outputs are compared with the TFLM interpreter's, and every operator's instructions are
 written by class into data/latency/sweep.csv. The Cortex-M55 is left out: this library's counts are not TFLM's there.
-The default of 2400 shapes takes about ten minutes; refit the tables afterwards (tinykit/latency/refit.py).
+The default of 2400 shapes takes about ten minutes; refit the tables afterwards (tinykit/predict/latency/refit.py).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 
 from tests.sweep.graphs import join
 from tests.sweep.shapes import draw
-from tinykit.errors import TinykitError
-from tinykit.graph import read
-from tinykit.latency import OperatorShape, from_graph
-from tinykit.virtual_board import Classes, run, sample_inputs
+from tinykit.ground.errors import TinykitError
+from tinykit.handover.virtual_board import Classes, run, sample_inputs
+from tinykit.model.graph import read
+from tinykit.predict.latency import OperatorShape, from_graph
 
 TABLE = Path(__file__).resolve().parents[2] / "data" / "latency" / "sweep.csv"
 BOARDS = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "raspberry-pi-pico")

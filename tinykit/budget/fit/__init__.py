@@ -1,0 +1,19 @@
+"""Does a model fit a board: arena, flash and reserve against its memory regions, and what each placement costs."""
+
+from tinykit.budget.fit.check import check_fit, check_fit_all
+from tinykit.budget.fit.lineup import MACHINES, line_up, name_machine
+from tinykit.budget.fit.placements import Placement, list_placements
+from tinykit.budget.fit.verdict import FitReport, RegionUse, Reserve
+
+__all__ = [
+    "MACHINES",
+    "FitReport",
+    "Placement",
+    "RegionUse",
+    "Reserve",
+    "check_fit",
+    "check_fit_all",
+    "line_up",
+    "list_placements",
+    "name_machine",
+]

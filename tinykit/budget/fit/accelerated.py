@@ -1,0 +1,120 @@
+"""The fit check with an Ethos-U: Arm's compiler for cycles and memory, the rest as for TFLM on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tinykit.budget.fit.judge import judge
+from tinykit.budget.fit.placing import place_in_flash, place_in_ram
+from tinykit.budget.fit.setting import NPU_RUNTIME as RUNTIME
+from tinykit.budget.fit.verdict import DOES_NOT_FIT, UNKNOWN, FitReport, Reserve
+from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate, propagate, relabel
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.arena import ArenaEstimate, predict_arena
+from tinykit.predict.arena.plan import ALIGNMENT_BYTES
+from tinykit.predict.flash import predict_flash
+from tinykit.predict.latency import default_runtime, from_graph, predict_latency
+from tinykit.predict.npu import NpuReport, accelerators_of, compile_for_npu, system_config_for
+from tinykit.target.boards import Board
+
+
+def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, reserve: Reserve) -> FitReport:
+    """The report for runtime "ethos-u": compiled for the board's first Ethos-U, Shared_Sram, its NPU's clock.
+
+    Energy is unknown: run currents are those of the CPU.
+
+    Parameters
+    ----------
+    graph, board : what is asked. clock_hz : of the CPU, for operators that stay there. reserve : as in `check_fit`.
+
+    Raises
+    ------
+    MissingPackageError : Vela is not installed.
+    """
+    accelerators = accelerators_of(board)
+    if not accelerators:
+        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
+    try:
+        compiled = compile_for_npu(
+            graph,
+            accelerator=accelerators[0],
+            system_config=system_config_for(board),
+            clock_hz=board.npu_clock.value if board.npu_clock else None,
+        )
+    except ModelError as error:
+        return refuse(graph, board, clock_hz, reserve, (DOES_NOT_FIT, str(error)))
+    except EngineError as error:
+        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, str(error)))
+    return _judge(compiled, board, clock_hz, reserve)
+
+
+def _judge(compiled: NpuReport, board: Board, clock_hz: float | None, reserve: Reserve) -> FitReport:
+    result = read(compiled.model, name="compiled")
+    arena = _arena(compiled, result, board.core)
+    flash = predict_flash(result, runtime="tflm-cmsis-nn", core=board.core).total
+    flash = relabel(
+        flash, runtime=RUNTIME, source=f"{flash.source}; compiled model; the NPU's driver taken as one more kernel"
+    )
+    ram = place_in_ram(board, arena, reserve)
+    code = place_in_flash(board, int(flash.value), reserve)
+    verdict, reasons = judge(arena, ram, flash, code)
+    return FitReport(
+        graph=compiled.graph, board=board, core=board.core, clock_hz=clock_hz, runtime=RUNTIME, reserve=reserve,
+        verdict=verdict,
+        arena_bytes=arena.used,
+        flash_bytes=flash,
+        latency_s=_latency(compiled, board, clock_hz),
+        energy_per_inference_j=None,
+        regions=(*ram, *code),
+        reasons=(*reasons, str(compiled), *_stay(compiled), "energy unknown: the run currents on record are the CPU's"),
+        advice=(),
+        npu=compiled,
+    )  # fmt: skip
+
+
+def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
+    """Vela's activations as the head, TFLM's structures for the compiled graph as the tail."""
+    tflm = predict_arena(result, runtime="tflm-cmsis-nn", core=core)
+    head = max(tflm.head_bytes, compiled.sram_bytes)
+    more = head - tflm.head_bytes
+    source = f"activations by Vela, {compiled.system_config}, {compiled.memory_mode}; tail: {tflm.used.source}"
+    used = replace(
+        tflm.used, value=tflm.value + more, low=tflm.low + more, high=tflm.high + more, runtime=RUNTIME, source=source
+    )
+    to_start = tflm.tail_bytes + head + ALIGNMENT_BYTES
+    return replace(tflm, used=used, head_bytes=head, to_start=to_start, runtime=RUNTIME)
+
+
+def _latency(compiled: NpuReport, board: Board, clock_hz: float | None) -> Estimate | None:
+    """NPU time, and the CPU's for the operators that stay there; None where that is not known."""
+    if not compiled.on_cpu:
+        return compiled.latency
+    if clock_hz is None:
+        return None
+    shapes = from_graph(compiled.graph)
+    rest = [shapes[one.index] for one in compiled.on_cpu]
+    try:
+        cpu = predict_latency(
+            rest, core=board.core, clock_hz=clock_hz, runtime=default_runtime(board.core), board=board
+        )
+    except UnknownRuntimeError:
+        return None
+    source = f"{compiled.latency.source}; {len(rest)} operators on the CPU: {cpu.source}"
+    total = propagate(lambda npu, other: npu + other, compiled.latency, cpu, unit="s", source=source)
+    return relabel(total, runtime=RUNTIME)
+
+
+def _stay(compiled: NpuReport) -> tuple[str, ...]:
+    return tuple(f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
+
+
+def refuse(
+    graph: ModelGraph, board: Board, clock_hz: float | None, reserve: Reserve, answer: tuple[str, str]
+) -> FitReport:
+    """A report without figures: its verdict and its one reason are the answer."""
+    return FitReport(
+        graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=RUNTIME, reserve=reserve,
+        verdict=answer[0], arena_bytes=None, flash_bytes=None, latency_s=None, energy_per_inference_j=None,
+        regions=(), reasons=(answer[1],), advice=(),
+    )  # fmt: skip

@@ -1,0 +1,189 @@
+"""Every way to lay a model out in a board's memories, the fastest that fits first, with what each costs in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinykit.budget.fit.judge import judge
+from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
+from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
+from tinykit.budget.fit.timing import (
+    attempt,
+    bank_delay,
+    fetch_delay,
+    move_outside,
+    outside_factor,
+    predict_time,
+)
+from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, DOES_NOT_FIT, FITS, RegionUse
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena import ArenaEstimate, predict_arena
+from tinykit.predict.flash import FlashEstimate, predict_flash
+from tinykit.predict.latency import default_runtime
+from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
+
+_APART = "TFLM takes two arrays: MicroAllocator::Create(tail, size, head, size, …)"
+_UNTOLD_XIP = "whether the chip reads this memory as if it were its own is not on record"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One layout of model, arena, stack and code on a board.
+
+    Parameters
+    ----------
+    board : whose memories. regions : in use, the one with the arena, or its head, first.
+    verdict, reasons : as a `FitReport` has them.
+    latency_s : of one inference, None where unknown. slowdown : time over that with the arena in the main on-chip RAM
+        and the model beside the code; what both are unsure of is left out. None where unknown.
+    notes : what it takes to build it so, and what the cost rests on.
+    """
+
+    board: Board = field(repr=False)
+    regions: tuple[RegionUse, ...]
+    verdict: str
+    reasons: tuple[str, ...]
+    latency_s: Estimate | None
+    slowdown: Estimate | None
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Such as "arena in AXI-SRAM, stack in DTCM, model in flash"."""
+        wanted = {ARENA: "arena", ARENA_HEAD: "head", ARENA_TAIL: "tail", APPLICATION: "stack", "model": "model"}
+        homes = {short: use.name for what, short in wanted.items() for use in self.regions if what in use.holds}
+        return ", ".join(f"{short} in {home}" for short, home in homes.items())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "latency_s": self.latency_s.to_json() if self.latency_s else None,
+            "slowdown": self.slowdown.to_json() if self.slowdown else None,
+            "regions": [use.to_json() for use in self.regions],
+            "reasons": list(self.reasons),
+            "notes": list(self.notes),
+        }
+
+
+def list_placements(graph: ModelGraph, board: Board | str, **setting: object) -> tuple[Placement, ...]:
+    """The layouts of a model on a board, the fastest that fits first; empty where arena or memory is unknown.
+
+    The arena in each contiguous window, as one array; its head and its tail in two banks where no bank holds both, or
+    where a faster one holds the head; stack and application in the smallest bank with room; the model in external
+    flash, where there is some and the code lies inside.
+
+    Parameters
+    ----------
+    graph : the model. board : catalogue id, or a `Board`.
+    setting : fields of `Setting` by name, as for `check_fit`.
+
+    Raises
+    ------
+    UnknownBoardError, UnknownRuntimeError, ParameterError : as `check_fit`.
+    """
+    target, chosen = find_board(board), Setting(**setting)  # type: ignore[arg-type]
+    runtime = chosen.runtime or default_runtime(target.core)
+    if runtime == NPU_RUNTIME:
+        return ()
+    arena, _ = attempt(lambda: predict_arena(graph, runtime=runtime, core=target.core))
+    if arena is None:
+        return ()
+    flash, _ = attempt(lambda: predict_flash(graph, runtime=runtime, core=target.core, build=chosen.build))
+    lister = _Lister(graph, target, chosen, arena, flash)
+    return tuple(sorted(lister.list_all(), key=_rank))
+
+
+def _rank(placement: Placement) -> tuple[bool, float, bool, float]:
+    room = min(use.margin for use in placement.regions)
+    pace = placement.slowdown.value if placement.slowdown else 1.0
+    return placement.verdict == DOES_NOT_FIT, pace, placement.verdict != FITS, -room
+
+
+@dataclass(frozen=True, slots=True)
+class _Lister:
+    graph: ModelGraph
+    board: Board
+    setting: Setting
+    arena: ArenaEstimate
+    flash: FlashEstimate | None
+
+    def list_all(self) -> Iterable[Placement]:
+        layouts = self._list_ram()
+        if not layouts:
+            return
+        beside = self._beside()
+        for layout in layouts:
+            yield self._place(layout, beside)
+        for code in self._outside(beside):
+            yield self._place(self._best(layouts), code)
+
+    def _list_ram(self) -> tuple[Layout, ...]:
+        """One array in each window; two, the head in one too small for both, where that alone fits or is faster."""
+        whole = lay_out_whole(self.board, self.arena, self.setting.reserve)
+        small = {layout[0].name for layout in whole if layout[0].margin_bytes < 0}
+        inside = [layout for layout in whole if layout[0].kind not in EXTERNAL_RAM_KINDS]
+        needed = all(min(use.margin_bytes for use in layout) < 0 for layout in inside)
+        pairs: dict[str, list[Layout]] = {}
+        for layout in lay_out_apart(self.board, self.arena, self.setting.reserve):
+            head, fits = layout[0], min(use.margin_bytes for use in layout) >= 0
+            gains = bank_delay(self.graph, self.board, head, 1.0).high < 0
+            if fits and head.name in small and (needed or gains):
+                pairs.setdefault(head.name, []).append(layout)
+        return (*whole, *(choose(layouts) for layouts in pairs.values()))
+
+    def _best(self, layouts: tuple[Layout, ...]) -> Layout:
+        inside = [layout for layout in layouts if layout[0].kind not in EXTERNAL_RAM_KINDS]
+        return choose(inside or layouts)
+
+    def _beside(self) -> Layout:
+        """The model where the code is."""
+        return place_in_flash(self.board, int(self.flash.total.value), self.setting.reserve) if self.flash else ()
+
+    def _outside(self, beside: Layout) -> Iterable[Layout]:
+        """The model in each external flash, its code inside."""
+        if not self.flash or not beside or beside[0].kind != "flash":
+            return
+        code = next(region for region in self.board.flash_regions if region.name == beside[0].name)
+        held = int(self.flash.runtime_bytes.value)
+        for region in self.board.flash_regions:
+            if region.kind != "flash" and region.xip is not False:
+                yield (
+                    use_region(region, self.flash.flatbuffer_bytes, 0, ("model",)),
+                    use_region(code, held, self.setting.reserve.flash_bytes, ("runtime", "application")),
+                )
+
+    def _place(self, ram: Layout, code: Layout) -> Placement:
+        latency, slowdown, why = self._time(ram[0], code)
+        outside = slowdown if ram[0].kind in EXTERNAL_RAM_KINDS else None
+        verdict, reasons = judge(self.arena, ram, self.flash.total if self.flash else None, code, outside)
+        notes = [_APART] if len(ram) > 1 and ARENA_HEAD in ram[0].holds else []
+        apart = len(code) > 1
+        if apart and any(one.name == code[0].name and one.xip is None for one in self.board.flash_regions):
+            notes.append(f"{code[0].name}: {_UNTOLD_XIP}")
+        return Placement(self.board, (*ram, *code), verdict, reasons, latency, slowdown, (*notes, *why))
+
+    def _time(self, head: RegionUse, code: Layout) -> tuple[Estimate | None, Estimate | None, tuple[str, ...]]:
+        """Latency, slowdown and what they rest on."""
+        inside, why = predict_time(self.graph, self.board, self.setting)
+        clock_hz = self.setting.clock_hz or self.board.clock_hz
+        if inside is None or clock_hz is None:
+            return None, None, (f"latency unknown: {why}",)
+        base, factor, notes = inside, Estimate.exact(1.0, "1", inside.basis, "", inside.runtime), []
+        if head.kind in EXTERNAL_RAM_KINDS:
+            nbytes = self.arena.head_bytes
+            factor = outside_factor(self.graph, self.board, self.setting, head.kind, head_bytes=nbytes)
+            base = move_outside(inside, factor)
+            notes.append(f"arena: {factor.source}")
+        delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]
+        delays += [fetch_delay(self.graph, self.board)] if len(code) > 1 else []
+        for delay in delays:
+            if delay.high > delay.low:
+                base = propagate(lambda t, d: t + d, base, delay, unit="s", source=base.source)
+                factor = propagate(lambda f, d: f + d / inside.value, factor, delay, unit="1", source=delay.source)
+                notes.append(delay.source)
+        return base, factor, tuple(notes)

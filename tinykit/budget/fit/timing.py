@@ -1,0 +1,156 @@
+"""What a place in memory costs in time, beside the arena in the board's main on-chip RAM and the model in its flash.
+
+External RAM: as measured (`tinykit.predict.latency`). Banks of one chip: a core with a data cache fetches and writes
+back lines of 32 bytes; tightly coupled memory (TCM) spares them, a bank behind a further bus makes them dearer. Weights
+in external flash: every byte that no cache holds is fetched over its port. None of the last two was measured: what is
+known is how many bytes move, and the cost of one is assumed, with an interval that says so.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tinykit.budget.fit.setting import Setting
+from tinykit.budget.fit.verdict import RegionUse
+from tinykit.ground.errors import UnknownFactError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.model.graph import ModelGraph, Operator
+from tinykit.predict.latency import default_runtime
+from tinykit.predict.packing import predict_packed_latency
+from tinykit.target.boards import Board
+
+_LINE_BYTES = 32
+_TCM_CYCLES = (10.0, 20.0, 40.0)
+"""Core cycles that a line from the main on-chip RAM takes and one in TCM does not: low, value, high; assumed (a burst
+of four 8-byte beats at half the core's clock, and its latency)."""
+_FAR_CYCLES = (0.0, 20.0, 60.0)
+"""Further core cycles of a line from a bank in another domain: low, value, high; assumed (a bus more, 4-byte beats)."""
+_FETCH_BYTES_PER_S = (15e6, 40e6, 200e6)
+"""Bytes a second from external flash, low, value, high; assumed: four lines at 40 to 133 MHz with a command a cache
+line, up to eight lines at both edges of 133 MHz."""
+_DATA_CACHE = re.compile(r"D(\d+)K|DCACHE1? (\d+)K|D-cache (\d+)")
+_T = TypeVar("_T")
+
+
+def attempt(compute: Callable[[], _T]) -> tuple[_T | None, str]:
+    """A prediction, or None and why there is no evidence for one."""
+    try:
+        return compute(), ""
+    except (UnknownRuntimeError, UnknownFactError) as error:
+        return None, str(error).partition("\n")[0]
+
+
+def predict_time(graph: ModelGraph, board: Board, setting: Setting) -> tuple[Estimate | None, str]:
+    """Latency [s] with the arena in on-chip RAM; None with the reason."""
+    clock_hz = setting.clock_hz or board.clock_hz
+    if clock_hz is None:
+        return None, f"the clock of {board.id} is not on record"
+    return attempt(lambda: predict_packed_latency(graph, **_case_of(board, setting, clock_hz), board=board))
+
+
+def _case_of(board: Board, setting: Setting, clock_hz: float) -> dict[str, Any]:
+    return {
+        "core": board.core,
+        "clock_hz": clock_hz,
+        "runtime": setting.runtime or default_runtime(board.core),
+        "runtime_version": setting.runtime_version,
+        "build": setting.build,
+    }
+
+
+def outside_factor(
+    graph: ModelGraph, board: Board, setting: Setting, memory: str, *, head_bytes: float = math.inf
+) -> Estimate:
+    """Time with the arena in external RAM over that in on-chip RAM; what both are unsure of is left out.
+
+    Both are asked for without the board: where it was measured, it was so with one of them alone.
+
+    Parameters
+    ----------
+    graph, board, setting : a case whose latency is known. memory : "sdram" or "psram".
+    head_bytes : of the arena. Where the board's data cache holds it whole: between no cost at all and that of the
+        network measured, whose head was several times as large as the cache.
+    """
+    kept = head_bytes <= (data_cache_bytes(board) or 0)
+    case = _case_of(board, setting, setting.clock_hz or board.clock_hz or 1.0)
+    inside, outside = (predict_packed_latency(graph, **case, arena_region=region) for region in (None, memory))
+    factor = outside.value / inside.value
+    widths = [math.log(one.high / one.value) for one in (outside, inside)]
+    doubt = math.exp(math.sqrt(max(0.0, widths[0] ** 2 - widths[1] ** 2)))
+    value, low = (math.sqrt(factor), 1.0) if kept else (factor, factor / doubt)
+    return Estimate(
+        value, low, factor * doubt, "1", "modelled", outside.runtime,
+        "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM (SamsiGg/1.-Studienarbeit---"
+        "KI-auf-ESP32); fitted to it and two more rows" + ("; the data cache holds this head whole" if kept else ""),
+    )  # fmt: skip
+
+
+def move_outside(inside: Estimate, factor: Estimate) -> Estimate:
+    """Latency [s] with the arena in external RAM, from that in on-chip RAM."""
+    return propagate(lambda t, f: t * f, inside, factor, unit="s", source=f"{inside.source}; arena: {factor.source}")
+
+
+def bank_delay(graph: ModelGraph, board: Board, use: RegionUse, clock_hz: float) -> Estimate:
+    """Seconds that the head of the arena in a bank of the chip costs beside the main RAM; below 0 where it gains."""
+    main = next((window.name for window in board.sram_windows() if window.kind == "sram"), "")
+    lines = _moved_bytes(graph) / _LINE_BYTES if data_cache_bytes(board) else 0.0
+    if use.kind in ("dtcm", "tcm", "ccm") and main:
+        low, value, high = (-cycles for cycles in reversed(_TCM_CYCLES))
+        why = "data-cache lines spared"
+    elif use.name in (main, "") or not main:
+        low = value = high = 0.0
+        why = "the main on-chip RAM"
+    else:
+        low, value, high = _FAR_CYCLES
+        why = "data-cache lines over a further bus"
+    low, value, high = (lines * cycles / clock_hz for cycles in (low, value, high))
+    source = f"{lines:,.0f} {why}; cycles a line assumed" if lines and value else f"{why}: no cost known"
+    return Estimate(value, low, high, "s", "assumed", source=source)
+
+
+def fetch_delay(graph: ModelGraph, board: Board) -> Estimate:
+    """Seconds that the weights in external flash cost beside internal flash.
+
+    Bytes fetched: each weight once where an operator's weights stay in the data cache while it runs; else once for each
+    pair of output pixels (CMSIS-NN computes two at a time). Without a known data cache between both.
+    """
+    cache = data_cache_bytes(board)
+    once = sum(_weight_bytes(graph, operator) for operator in graph.operators)
+    again = sum(_weight_bytes(graph, operator) * _passes(graph, operator, cache or 0) for operator in graph.operators)
+    low, value, high = (once, again, again) if cache else (once, math.sqrt(once * again), again)
+    slow, usual, fast = _FETCH_BYTES_PER_S
+    source = f"{value:,.0f} bytes of weights fetched at {usual / 1e6:.0f} MB/s, assumed; 15 to 200 MB/s"
+    return Estimate(value / usual, low / fast, high / slow, "s", "assumed", source=source)
+
+
+def data_cache_bytes(board: Board) -> int | None:
+    """Size of the data cache that the board's record names, None where it names none."""
+    found = _DATA_CACHE.search(board.cache or "")
+    return int(next(group for group in found.groups() if group)) * 1024 if found else None
+
+
+def _moved_bytes(graph: ModelGraph) -> int:
+    """Bytes of activations that operators read and write, each once."""
+    return sum(
+        graph.tensors[index].nbytes
+        for operator in graph.operators
+        for index in (*operator.inputs, *operator.outputs)
+        if index >= 0 and not graph.tensors[index].is_constant
+    )
+
+
+def _weight_bytes(graph: ModelGraph, operator: Operator) -> int:
+    tensors = [graph.tensors[index] for index in operator.inputs if index >= 0]
+    return sum(tensor.nbytes for tensor in tensors if tensor.is_constant)
+
+
+def _passes(graph: ModelGraph, operator: Operator, cache_bytes: int) -> float:
+    """How often an operator's weights are fetched: a 1 × 1 convolution goes through them once, row by row."""
+    if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D") or _weight_bytes(graph, operator) <= cache_bytes:
+        return 1.0
+    if cache_bytes and graph.tensors[operator.inputs[1]].shape[1:3] == (1, 1):
+        return 1.0
+    return max(1.0, math.prod(graph.tensors[operator.outputs[0]].shape[:-1]) / 2)

@@ -1,0 +1,214 @@
+"""The same sensor twice: inference on the device with a short message, or raw data over the radio."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tinykit.budget.offload.sensor import Sensor
+from tinykit.budget.power import (
+    PowerBudget,
+    Stage,
+    Transmission,
+    Workload,
+    as_workload,
+    budget_power,
+    transmission,
+)
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.predict.energy import as_estimate
+from tinykit.target.boards import Board
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offload:
+    """One sensor, edge against cloud.
+
+    Parameters
+    ----------
+    radio : of both. edge, cloud : their budgets.
+    edge_latency_s, cloud_latency_s : from the last sample to the answer [s].
+    edge_bytes, cloud_bytes : that leave the device in a day. bandwidth_bps : mean of the raw data [bit/s].
+    price_per_mb : of 10⁶ byte, None where none was given.
+    break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
+    findings : what cannot work.
+    """
+
+    radio: str
+    edge: PowerBudget
+    cloud: PowerBudget
+    edge_latency_s: Estimate
+    cloud_latency_s: Estimate
+    edge_bytes: float
+    cloud_bytes: float
+    bandwidth_bps: float
+    price_per_mb: float | None
+    break_even_bytes: float | None
+    findings: tuple[str, ...] = ()
+
+    @property
+    def edge_j(self) -> Estimate | None:
+        """Energy of a day on the device [J]; None where unknown."""
+        return self.edge.energy_per_day_j
+
+    @property
+    def cloud_j(self) -> Estimate | None:
+        """Energy of a day of sending [J]; None where unknown."""
+        return self.cloud.energy_per_day_j
+
+    @property
+    def edge_cost(self) -> float | None:
+        """Data cost of a day on the device, in the currency of the price; None without one."""
+        return None if self.price_per_mb is None else self.price_per_mb * self.edge_bytes * 1e-6
+
+    @property
+    def cloud_cost(self) -> float | None:
+        """Data cost of a day of sending, in the currency of the price; None without one."""
+        return None if self.price_per_mb is None else self.price_per_mb * self.cloud_bytes * 1e-6
+
+    @property
+    def verdict(self) -> str:
+        """ "edge" or "cloud" where the intervals are apart, else "even"; "unknown" without a figure."""
+        if self.edge_j is None or self.cloud_j is None:
+            return "unknown"
+        if self.edge_j.high < self.cloud_j.low:
+            return "edge"
+        return "cloud" if self.cloud_j.high < self.edge_j.low else "even"
+
+
+def compare_offload(
+    board: Board,
+    latency: Workload | Estimate | float,
+    sensor: Sensor,
+    radio: str,
+    *,
+    period_s: float,
+    message_bytes: float = 4.0,
+    message_rate: float = 1.0,
+    compression: float = 1.0,
+    cloud_s: float = 0.1,
+    price_per_mb: float | None = None,
+    setting: Mapping[str, Any] | None = None,
+) -> Offload:
+    """Energy, latency, bytes and money of both ways, the same radio and cell in each.
+
+    Parameters
+    ----------
+    latency : one inference [s], or a workload without a radio. radio : "ble", "lora", "wifi".
+    period_s : between inferences [s]. message_bytes : the answer that the edge sends.
+    message_rate : of the inferences that end in a message, 0–1. compression : raw over sent bytes, 1 and above.
+    cloud_s : to the server, its inference, and back [s]. price_per_mb : of 10⁶ byte sent.
+    setting : further arguments of `budget_power`, such as `battery`.
+
+    Raises
+    ------
+    ParameterError : a figure out of range; or sending takes longer than the period, on which see `findings`.
+    """
+    work = as_workload(latency, 366 * _DAY_S)
+    rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
+    factor = as_estimate(compression, "1", "compression", low=1.0, high=1e6).value
+    answer = as_estimate(cloud_s, "s", "time of the cloud", high=1e5)
+    message, raw = transmission(radio, message_bytes), transmission(radio, sensor.raw_bytes / factor)
+    slow = _findings(raw, period_s)
+    period = max(period_s, raw.duration_s.value * (1 + 1e-6)) if slow else period_s
+    options: dict[str, Any] = dict(setting or {})
+    edge = budget_power(board, _with_message(work, message, rate), period_s=period_s, **options)
+    cloud = budget_power(board, _raw_only(work, raw), period_s=period, **options)
+    even = break_even_bytes(board, work, radio, message_bytes=message_bytes, message_rate=rate, setting=options)
+    price = None if price_per_mb is None else as_estimate(price_per_mb, "1", "price", high=1e6).value
+    return Offload(
+        radio=radio,
+        edge=edge,
+        cloud=cloud,
+        edge_latency_s=work.latency,
+        cloud_latency_s=_add(raw.duration_s, answer),
+        edge_bytes=rate * work.rate * message.payload_bytes * _DAY_S / period_s,
+        cloud_bytes=raw.payload_bytes * _DAY_S / period_s,
+        bandwidth_bps=8.0 * raw.payload_bytes / period_s,
+        price_per_mb=price,
+        break_even_bytes=even,
+        findings=slow,
+    )
+
+
+def break_even_bytes(
+    board: Board,
+    latency: Workload | Estimate | float,
+    radio: str,
+    *,
+    message_bytes: float = 4.0,
+    message_rate: float = 1.0,
+    setting: Mapping[str, Any] | None = None,
+) -> float | None:
+    """Raw bytes a period for which sending costs as much charge as thinking and sending the answer.
+
+    Front end, gate and what follows the network count as thinking; the sleep that either way displaces is taken off.
+    With fewer bytes the cloud is cheaper, with more the edge. 0 where even an empty packet costs more than thinking;
+    None where a current is unknown, inf where no payload up to 10⁹ byte costs as much.
+
+    Raises
+    ------
+    ParameterError : a figure out of range.
+    """
+    work, options = as_workload(latency, 366 * _DAY_S), dict(setting or {})
+    rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
+    stages = _with_message(work, transmission(radio, message_bytes), rate)
+    period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
+    empty = _raw_only(work, transmission(radio, 0))
+    edge, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in (stages, empty))
+    local, sent, sending = _above_sleep(edge), _above_sleep(cloud), _above_sleep(cloud, only="transmit")
+    if local is None or sent is None or sending is None:
+        return None
+    if sent >= local:
+        return 0.0
+    each = transmission(radio, 0).duration_s.value
+    longest = each + (local - sent) * each / sending if sending > 0 else math.inf
+    return _most_bytes(radio, longest)
+
+
+def _above_sleep(budget: PowerBudget, only: str = "") -> float | None:
+    """Charge of a period above sleep [C], of one state or of all: what differs between two ways of the same sleep."""
+    asleep = next((state.current_a for state in budget.states if state.name == "sleep"), None)
+    floor = 0.0 if asleep is None else asleep.value
+    awake = [state for state in budget.states if state.name == only or (not only and state.name != "sleep")]
+    known = [(state.duration_s.value, state.current_a.value) for state in awake if state.current_a is not None]
+    return sum(seconds * (ampere - floor) for seconds, ampere in known) if len(known) == len(awake) else None
+
+
+def _most_bytes(radio: str, seconds: float) -> float:
+    """The payload that a radio sends in a time [s], to a byte; inf beyond 10⁹ byte."""
+    if transmission(radio, 1e9).duration_s.value < seconds:
+        return math.inf
+    low, high = 0.0, 1e9
+    while high - low > 0.5:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if transmission(radio, middle).duration_s.value < seconds else (low, middle)
+    return low
+
+
+def _with_message(work: Workload, message: Transmission, rate: float) -> Workload:
+    stage = Stage("transmit", message.duration_s, message.current_a, times=rate)
+    return Workload(work.latency, work.before, (*work.after, stage), work.rate, work.loads)
+
+
+def _raw_only(work: Workload, raw: Transmission) -> Workload:
+    """The sensing of a workload, no front end, no gate, no network: the radio takes their place."""
+    sensing = tuple(stage for stage in work.before if stage.name == "sense")
+    kept = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
+    none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
+    return Workload(none, sensing, (Stage("transmit", raw.duration_s, raw.current_a),), 1.0, kept)
+
+
+def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
+    if raw.duration_s.value <= period_s:
+        return ()
+    need = raw.duration_s.value
+    return (f"sending {raw.payload_bytes:,.0f} bytes takes {need:.3g} s, longer than the period of {period_s:g} s",)
+
+
+def _add(first: Estimate, second: Estimate) -> Estimate:
+    return propagate(lambda a, b: a + b, first, second, unit="s", source=f"{first.source}; {second.source}")

@@ -1,0 +1,318 @@
+"""The power budget: a network, a board, a period and a cell become watts, joules a day and a life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from tinykit.budget.power.cells import Battery
+from tinykit.budget.power.cells import battery as find_battery
+from tinykit.budget.power.climate import cell_at
+from tinykit.budget.power.loads import Line, add_loads, break_down
+from tinykit.budget.power.pack import Pack, check_average, check_pack, pack_life, wire_pack
+from tinykit.budget.power.state import State
+from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
+from tinykit.budget.power.workload import Workload, as_workload
+from tinykit.ground.errors import UnknownFactError
+from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
+from tinykit.target.boards import Board, find_board
+
+DAY_S = 86_400.0
+_LONGEST_S = 366 * DAY_S
+
+
+@dataclass(frozen=True, slots=True)
+class PowerBudget:
+    """What a duty-cycled inference costs, with everything it was computed from.
+
+    Parameters
+    ----------
+    board, latency, period_s, pack, sleep_mode, ambient_c : the inputs; pack is None without a battery.
+    supply_v : at the MCU [V]; source_v : at the pack, or the same without one or without a regulator [V].
+    states : in order of time; their charge adds up to average_current_a × period_s.
+    run_power_w, mcu_power_w : W turned to heat in the package, during inference and on average.
+    sleep_current_25_a : of the retention mode at 25 °C [A]; None if unknown or if clocks stay on.
+    average_current_a, average_power_w, energy_per_day_j : drawn from the pack or supply [A], [W], [J].
+    battery_life_s, life_without_self_discharge_s : s; duty_cycle : time awake, 0–1.
+    findings : what the design cannot do; unknown : why a figure is None.
+    lines : the same charge by consumer: MCU, loads, regulator. derate : as it was asked for.
+    """
+
+    board: Board
+    latency: Estimate
+    period_s: float
+    pack: Pack | None
+    sleep_mode: str
+    ambient_c: float
+    supply_v: float | None
+    source_v: float | None
+    states: tuple[State, ...]
+    duty_cycle: Estimate
+    run_power_w: Estimate | None
+    mcu_power_w: Estimate | None
+    sleep_current_25_a: Estimate | None
+    average_current_a: Estimate | None
+    average_power_w: Estimate | None
+    energy_per_inference_j: Estimate | None
+    energy_per_day_j: Estimate | None
+    battery_life_s: Estimate | None
+    life_without_self_discharge_s: Estimate | None
+    findings: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
+    derate: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """The keys of `tinykit budget --json` that are power's: estimates as dicts, None where unknown."""
+        names = ("average_power_w", "energy_per_day_j", "battery_life_s", "duty_cycle", "energy_per_inference_j")
+        more = ("average_current_a", "run_power_w", "life_without_self_discharge_s")
+        figures = {name: getattr(self, name) for name in (*names, *more)}
+        return {
+            "board": self.board.id,
+            "battery": None if self.pack is None else self.pack.cell.id,
+            "cells": None if self.pack is None else {"series": self.pack.series, "parallel": self.pack.parallel},
+            "period_s": self.period_s,
+            "sleep_mode": self.sleep_mode,
+            "supply_v": self.supply_v,
+            **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
+            "states": [state.to_json() for state in self.states],
+            "lines": [asdict(line) for line in self.lines],
+            "findings": list(self.findings),
+            "unknown": list(self.unknown),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Supply:
+    """Voltages at the MCU and at the pack [V], and whether a linear regulator stands between."""
+
+    mcu_v: float | None
+    source_v: float | None
+    regulated: bool
+    findings: tuple[str, ...] = ()
+
+
+def budget_power(
+    board: Board | str,
+    latency: Workload | Estimate | float,
+    *,
+    battery: Pack | Battery | str | None = None,
+    period_s: float = 1.0,
+    ambient_c: float = 25.0,
+    supply_v: float | None = None,
+    clock_hz: float | None = None,
+    run_current_a: Estimate | float | None = None,
+    sleep_current_a: Estimate | float | None = None,
+    sleep_mode: str = "stop",
+    extra_states: Sequence[State] = (),
+    derate: bool = True,
+) -> PowerBudget:
+    """Budget one inference a period, asleep in between: I_avg = Σ I_i t_i / T, and what follows from it.
+
+    The user's own figures win over the board's record. What has no figure stays None, with the
+    reason in `unknown`.
+
+    Parameters
+    ----------
+    latency : one inference [s], or a `Workload` with what comes before, after and beside it.
+    period_s : from one inference to the next, or from one look of a gate to the next [s].
+    battery : id of a cell, a cell or a `Pack`; a lone cell too low for the board is wired in series.
+    ambient_c : [degC], of board and cell: raises the retention current, and moves the cell (`cell_at`) unless it
+        comes moved already. supply_v, clock_hz : of the MCU [V], [Hz].
+    run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
+    extra_states : further awake stretches of the period, current at the supply.
+    derate : lower a coin cell's capacity at high average current.
+
+    Raises
+    ------
+    ParameterError : a value is negative, NaN or absurd, or the period is shorter than the time awake.
+    UnknownBatteryError, UnknownBoardError : no cell or board of that id.
+    """
+    target = find_board(board)
+    work = as_workload(latency, _LONGEST_S)
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+    ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
+    pack = _take_pack(battery, target, ambient)
+    supply = _choose_supply(target, pack, supply_v)
+    run, no_run = _or_unknown(
+        lambda: predict_run_current(target, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
+    )
+    sleep, no_sleep = _or_unknown(lambda: sleep_current(target, sleep_mode, ambient, sleep_current_a))
+    idle = {mode: _or_unknown(partial(sleep_current, target, mode, ambient))[0] for mode in ("sleep", "stop")}
+    find = {**idle, sleep_mode: sleep, "run": run}
+    busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
+    timeline = lay_timeline(target, busy, period, run=run, sleep=sleep, mode=sleep_mode)
+    notes = _check_clock(target, clock_hz)
+    design = _Design(target, work, pack, sleep_mode, ambient, supply, timeline, derate, notes)
+    return _total(design, run, no_run, no_sleep if timeline.sleep else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """The checked inputs of a budget."""
+
+    board: Board
+    work: Workload
+    pack: Pack | None
+    sleep_mode: str
+    ambient_c: float
+    supply: _Supply
+    timeline: Timeline
+    derate: bool
+    notes: tuple[str, ...]
+
+
+def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
+    supply, timeline, loads = design.supply, design.timeline, design.work.loads
+    drawn = _draw(design)
+    average = drawn.average_current()
+    life, ideal, beyond = _life(design, average)
+    findings = (*design.notes, *supply.findings, *_check_period(timeline), *_check_cells(design, drawn, average))
+    return PowerBudget(
+        board=design.board,
+        latency=design.work.latency,
+        period_s=timeline.period_s,
+        pack=design.pack,
+        sleep_mode=design.sleep_mode,
+        ambient_c=design.ambient_c,
+        supply_v=supply.mcu_v,
+        source_v=supply.source_v,
+        states=drawn.states,
+        duty_cycle=timeline.duty_cycle(),
+        sleep_current_25_a=_retention_25(design),
+        battery_life_s=life,
+        life_without_self_discharge_s=ideal,
+        findings=(*findings, *beyond),
+        unknown=tuple(filter(None, (*reasons, *_unknown_states(drawn), *_unknown_supply(design)))),
+        lines=break_down(timeline, drawn, loads),
+        derate=design.derate,
+        **_powers(design, run, average),
+    )
+
+
+def _draw(design: _Design) -> Timeline:
+    """The timeline as the source sees it: loads and regulator on top."""
+    loaded = add_loads(design.timeline, design.work.loads)
+    return loaded.behind_regulator(regulator_quiescent()) if design.supply.regulated else loaded
+
+
+def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
+    """Reasons for states of unknown current that neither run nor sleep explains."""
+    own = ("inference", "sleep", "wake-up", "idle")
+    names = [state.name for state in drawn.awake if state.current_a is None and state.name not in own]
+    return tuple(f"current of state {name!r} is unknown; give it in A" for name in names)
+
+
+def _unknown_supply(design: _Design) -> tuple[str, ...]:
+    """Reasons for an unknown supply, and for a cell that nothing can be held against."""
+    name = design.board.id
+    if not design.supply.source_v:
+        return (f"board {name!r} has no supply voltage on record; give it in V.",)
+    if design.pack is None or design.board.supply_min is not None:
+        return ()
+    return (f"board {name!r} has no lowest supply on record: whether {design.pack} can start it is unknown",)
+
+
+def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Estimate | None]:
+    """Current, powers and energies of a budget: drawn from the source on average, and turned to heat in the MCU."""
+    supply, law = design.supply, "P = V I"
+    power, run_power = _times(average, supply.source_v, "W", law), _times(run, supply.mcu_v, "W", law)
+    energy = None
+    if run_power is not None:
+        energy = propagate(
+            lambda p, t: p * t, run_power, design.work.latency, unit="J", source=f"E = P t; {run_power.source}"
+        )
+    return {
+        "run_power_w": run_power,
+        "mcu_power_w": _times(design.timeline.average_current(), supply.mcu_v, "W", law),
+        "average_current_a": average,
+        "average_power_w": power,
+        "energy_per_inference_j": energy,
+        "energy_per_day_j": _times(power, DAY_S, "J", "average power over a day"),
+    }
+
+
+def _retention_25(design: _Design) -> Estimate | None:
+    if design.sleep_mode == "sleep":
+        return None
+    return _or_unknown(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
+
+
+def _or_unknown(predict: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
+    try:
+        return predict(), ""
+    except UnknownFactError as error:
+        return None, str(error)
+
+
+def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str) -> Estimate | None:
+    if estimate is None or factor is None:
+        return None
+    return propagate(lambda number: number * factor, estimate, unit=unit, source=f"{law}; {estimate.source}")
+
+
+def _take_pack(battery: Pack | Battery | str | None, board: Board, ambient_c: float) -> Pack | None:
+    """The pack, its cells at ambient."""
+    if battery is None:
+        return None
+    if not isinstance(battery, Pack):
+        cell = battery if isinstance(battery, Battery) else find_battery(battery)
+        battery = wire_pack(cell, board.supply_min.value if board.supply_min else None)
+    return battery if battery.cell.temperature else replace(battery, cell=cell_at(battery.cell, ambient_c))
+
+
+def _choose_supply(board: Board, pack: Pack | None, supply_v: float | None) -> _Supply:
+    """The user's supply, else the pack itself, else (pack above the maximum, or no pack) the board's own."""
+    given = None if supply_v is None else check_supply(supply_v)
+    try:
+        own = supply_voltage(board) if given is None else given
+    except UnknownFactError:
+        own = None
+    if pack is None:
+        return _Supply(own, own, False)
+    nominal, most = pack.nominal_v, board.supply_max
+    if given is None and (most is None or nominal <= most.value):
+        return _Supply(nominal, nominal, False)
+    if own is None or own >= nominal * (1 - 1e-9):
+        text = f"{pack} gives {nominal:.3g} V, the supply is to be {own or 0:.3g} V: a boost converter is not modelled"
+        findings = (text,) if own is not None and own > nominal * (1 + 1e-9) else ()
+        return _Supply(own or nominal, nominal, False, findings)
+    return _Supply(own, nominal, True)
+
+
+def _life(design: _Design, average: Estimate | None) -> tuple[Estimate | None, Estimate | None, tuple[str, ...]]:
+    if average is None or design.pack is None:
+        return None, None, ()
+    life = pack_life(design.pack, average, derate=design.derate)
+    ideal = pack_life(design.pack, average, derate=design.derate, self_discharge=False) if average.low > 0 else None
+    return life, ideal, check_average(design.pack, average, life)
+
+
+def _check_clock(board: Board, clock_hz: float | None) -> tuple[str, ...]:
+    if clock_hz is None or board.clock_hz is None or clock_hz <= board.clock_hz * (1 + 1e-9):
+        return ()
+    asked, most = format_quantity(clock_hz, "Hz"), format_quantity(board.clock_hz, "Hz")
+    return (f"clock of {asked} is above the highest of {board.id}, {most}",)
+
+
+def _check_cells(design: _Design, drawn: Timeline, average: Estimate | None) -> tuple[str, ...]:
+    known = [state for state in drawn.awake if state.current_a is not None]
+    if design.pack is None or not known:
+        return ()
+    peak = max(known, key=lambda state: state.current_a.value if state.current_a else 0.0)
+    current = peak.current_a or Estimate.exact(0.0, "A", "measured", "")
+    regulated = design.supply.regulated
+    return check_pack(
+        design.pack, design.board, run_a=current, run_s=peak.burst_s, average_a=average, regulated=regulated
+    )
+
+
+def _check_period(timeline: Timeline) -> tuple[str, ...]:
+    longest = sum(state.duration_s.high for state in timeline.awake)
+    if longest <= timeline.period_s or timeline.sleep is None:
+        return ()
+    worst, period = format_quantity(longest, "s"), format_quantity(timeline.period_s, "s")
+    return (f"time awake may reach {worst}, longer than the period of {period}: some inferences would be late",)

@@ -1,0 +1,189 @@
+"""Questions asked backward: the period, the model or the clock that still meets a wanted life."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tinykit.budget.power.budget import PowerBudget, budget_power
+from tinykit.budget.power.workload import Workload, as_workload
+from tinykit.ground.errors import UnknownFactError
+from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.predict.energy import as_estimate
+from tinykit.target.boards import Board
+
+_LONGEST_S = 366 * 86_400.0
+_STEPS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The limit that still meets a wish.
+
+    Parameters
+    ----------
+    value : in `unit`; None where nothing meets it. sure, hoped : the same at the low and the high end of the
+        life's interval: with `sure` nine of ten such designs last at least as long as wished.
+    budget : at the value. reason : why there is none.
+    """
+
+    value: float | None
+    sure: float | None
+    hoped: float | None
+    unit: str
+    budget: PowerBudget | None
+    reason: str = ""
+
+
+def shortest_period(
+    board: Board, latency: Workload | Estimate | float, life_s: float, *, battery: Any, **setting: Any
+) -> Answer:
+    """The shortest period between inferences with which a battery lasts as long as wished [s].
+
+    Parameters
+    ----------
+    latency, battery, setting : as in `budget_power`. life_s : wished [s].
+
+    Raises
+    ------
+    UnknownFactError : the life is unknown. ParameterError : a figure out of range.
+    """
+    work = as_workload(latency, _LONGEST_S)
+    wished = _wish(life_s)
+    least = sum(stage.duration_s.value * stage.times for stage in work.stages())
+
+    def budget(period: float) -> PowerBudget:
+        return budget_power(board, work, battery=battery, period_s=period, **setting)
+
+    return _answer(budget, wished, (max(least * (1 + 1e-9), 1e-6), _LONGEST_S), "s", rising=True)
+
+
+def longest_latency(board: Board, life_s: float, period_s: float, *, battery: Any, **setting: Any) -> Answer:
+    """The longest inference once a period with which a battery lasts as long as wished [s].
+
+    Raises
+    ------
+    UnknownFactError : the life is unknown. ParameterError : a figure out of range.
+    """
+    wished = _wish(life_s)
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+
+    def budget(latency: float) -> PowerBudget:
+        return budget_power(board, latency, battery=battery, period_s=period, **setting)
+
+    return _answer(budget, wished, (1e-9, period * (1 - 1e-9)), "s", rising=False)
+
+
+def largest_model(
+    board: Board,
+    life_s: float,
+    period_s: float,
+    *,
+    battery: Any,
+    cycles_per_mac: Estimate | float,
+    latency_s: float | None = None,
+    clock_hz: float | None = None,
+    **setting: Any,
+) -> Answer:
+    """The most MACs an inference may have for a wished life and, if given, a wished latency [s].
+
+    Parameters
+    ----------
+    cycles_per_mac : of kernels like the design's own, from a prediction or a run: latency × clock / MACs.
+    clock_hz : None takes the board's highest. battery, setting : as in `budget_power`.
+
+    Raises
+    ------
+    UnknownFactError : life or clock are unknown. ParameterError : a figure out of range.
+    """
+    each = as_estimate(cycles_per_mac, "cycle", "cycles per MAC", low=1e-6, high=1e6)
+    clock = clock_hz if clock_hz is not None else board.clock_hz
+    if clock is None:
+        raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clock_hz")
+    found = longest_latency(board, life_s, period_s, battery=battery, clock_hz=clock_hz, **setting)
+    most = math.inf if latency_s is None else as_estimate(latency_s, "s", "wanted latency", low=1e-9).value
+
+    def macs(seconds: float | None, cycles: float) -> float | None:
+        return None if seconds is None else float(math.floor(min(seconds, most) * clock / cycles))
+
+    return replace(
+        found,
+        value=macs(found.value, each.value),
+        sure=macs(found.sure, each.high),
+        hoped=macs(found.hoped, each.low),
+        unit="MAC",
+    )
+
+
+def lowest_clock_for_life(
+    board: Board, cycles: Estimate | float, life_s: float, period_s: float, *, battery: Any, **setting: Any
+) -> Answer:
+    """The lowest of twelve clocks that does the work within the period and still lasts as long as wished [Hz].
+
+    Raises
+    ------
+    UnknownFactError : clock or life are unknown. ParameterError : a figure out of range.
+    """
+    wished = _wish(life_s)
+    work = as_estimate(cycles, "cycle", "cycles", low=1.0, high=1e15)
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+    if board.clock_hz is None:
+        raise UnknownFactError(f"the clock of board {board.id!r} is unknown")
+    ends: list[float | None] = [None, None, None]
+    chosen = None
+    for clock in (board.clock_hz * step / 12 for step in range(1, 13)):
+        if work.value / clock > period:
+            continue
+        plan = budget_power(board, work.value / clock, battery=battery, period_s=period, clock_hz=clock, **setting)
+        life = plan.battery_life_s
+        if life is None:
+            raise UnknownFactError("the battery life is unknown: " + "; ".join(plan.unknown or ("no battery given",)))
+        met = (life.value >= wished, life.low >= wished, life.high >= wished)
+        chosen = plan if met[0] and chosen is None else chosen
+        ends = [clock if found is None and good else found for found, good in zip(ends, met, strict=True)]
+    reason = "" if ends[0] is not None else f"no clock lasts {format_quantity(wished, 's')} at this period"
+    return Answer(ends[0], ends[1], ends[2], "Hz", chosen, reason)
+
+
+def _wish(life_s: float) -> float:
+    return as_estimate(life_s, "s", "wished life", low=1.0, high=1e10).value
+
+
+def _answer(
+    budget: Callable[[float], PowerBudget], wished_s: float, span: tuple[float, float], unit: str, *, rising: bool
+) -> Answer:
+    """Bisect on a logarithmic scale; the life rises or falls with what is asked for, the tests hold it to that."""
+    easy, hard = (span[1], span[0]) if rising else (span[0], span[1])
+    best = budget(easy).battery_life_s
+    if best is None:
+        reasons = budget(easy).unknown or ("no battery given",)
+        raise UnknownFactError("the battery life is unknown: " + "; ".join(reasons))
+
+    def limit(read: Callable[[Estimate], float]) -> float | None:
+        return _bisect(lambda place: _lasts(budget(place), read, wished_s), easy, hard)
+
+    value = limit(lambda life: life.value)
+    if value is None:
+        text = f"nothing lasts {format_quantity(wished_s, 's')}: asleep throughout it is {best}; take a larger cell"
+        return Answer(None, None, limit(lambda life: life.high), unit, None, text)
+    return Answer(value, limit(lambda life: life.low), limit(lambda life: life.high), unit, budget(value))
+
+
+def _lasts(plan: PowerBudget, read: Callable[[Estimate], float], wished_s: float) -> bool:
+    return plan.battery_life_s is not None and read(plan.battery_life_s) >= wished_s
+
+
+def _bisect(holds: Callable[[float], bool], easy: float, hard: float) -> float | None:
+    """The place nearest to `hard` at which the condition still holds; None where it does not even at `easy`."""
+    if not holds(easy):
+        return None
+    if holds(hard):
+        return hard
+    for _ in range(_STEPS):
+        middle = math.sqrt(easy * hard)
+        easy, hard = (middle, hard) if holds(middle) else (easy, middle)
+        if abs(easy / hard - 1) < 1e-6:
+            break
+    return easy

@@ -1,0 +1,172 @@
+"""A pack of cells on a board: what it yields, how long it lasts, and what it cannot do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tinykit.budget.power.cells import Battery
+from tinykit.budget.power.physics import (
+    battery_life,
+    buffer_capacitance,
+    effective_capacity,
+    loaded_voltage,
+    self_discharge_current,
+)
+from tinykit.ground.errors import ParameterError
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
+from tinykit.predict.energy import load_constants
+from tinykit.target.boards import Board
+
+_YEAR_S = 365.25 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Cells of one kind, `series` in a string and `parallel` strings.
+
+    Raises
+    ------
+    ParameterError : a count is not a whole number of 1 to 100.
+    """
+
+    cell: Battery
+    series: int = 1
+    parallel: int = 1
+
+    def __post_init__(self) -> None:
+        for name, count in (("series", self.series), ("parallel", self.parallel)):
+            if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100:
+                raise ParameterError(f"{name} {count!r} is not a number of cells; give a whole number from 1 to 100")
+
+    @property
+    def nominal_v(self) -> float:
+        """Nominal voltage of the string [V]."""
+        return self.cell.nominal_voltage.value * self.series
+
+    @property
+    def cutoff_v(self) -> float:
+        """Voltage of the string when its cells are empty [V]."""
+        return self.cell.cutoff_voltage.value * self.series
+
+    @property
+    def full_v(self) -> float:
+        """Voltage of the fresh string [V]; the nominal one where no other is known."""
+        return (self.cell.full_voltage or self.cell.nominal_voltage).value * self.series
+
+    def __str__(self) -> str:
+        count = self.series * self.parallel
+        return self.cell.name if count == 1 else f"{self.series}s{self.parallel}p {self.cell.name}"
+
+
+def wire_pack(cell: Battery, supply_min: float | None) -> Pack:
+    """The shortest string of cells that still gives the minimum supply [V] when empty; one cell if it is unknown."""
+    if supply_min is None:
+        return Pack(cell)
+    return Pack(cell, series=max(1, math.ceil(supply_min / cell.cutoff_voltage.value - 1e-9)))
+
+
+def pack_life(pack: Pack, average_a: Estimate, *, derate: bool = True, self_discharge: bool = True) -> Estimate:
+    """Life of a pack under an average current [s]: L = u C(I) / (I + I_q + s C / 730 h).
+
+    Parameters
+    ----------
+    average_a : drawn from the pack [A].
+    derate : lower the capacity at high average current, for cells whose exponent is known (coin cells).
+    self_discharge : count the cell's own loss; False shows what it costs.
+
+    Raises
+    ------
+    ParameterError : nothing at all draws current, so that the life has no end.
+    """
+    cell, spread = pack.cell, load_constants("power", "sleep.toml")["cell"]
+    per_month = cell.self_discharge.value if self_discharge else 0.0
+    quiescent = _value(cell.quiescent)
+    exponent, anchor = cell.rate_exponent, cell.rate_anchor
+    if average_a.low <= 0 and not per_month and not quiescent:
+        raise ParameterError(f"average current {average_a} may be 0, so the life has no end; give a sleep current")
+
+    def life(current: float, capacity: float) -> float:
+        each = current / pack.parallel + quiescent
+        rated = capacity
+        if derate and exponent is not None and anchor is not None:
+            rated = float(effective_capacity(capacity, each, exponent.value, anchor.value))
+        loss = self_discharge_current(capacity, per_month)
+        return float(battery_life(rated, each, loss, 1.0 if cell.usable is None else cell.usable.value))
+
+    capacity = cell.capacity.estimate(spread["low"].value, spread["high"].value)
+    source = f"{pack} over its average current; {cell.capacity.source}; {average_a.source}"
+    return propagate(life, average_a, capacity, unit="s", source=source, basis="modelled")
+
+
+def _value(fact: Fact | None) -> float:
+    return 0.0 if fact is None else fact.value
+
+
+def check_pack(
+    pack: Pack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
+) -> tuple[str, ...]:
+    """What a pack cannot do for a board: pulse limit, brown-out and its buffer capacitor, voltages.
+
+    Parameters
+    ----------
+    run_a, run_s : highest supply current [A] and how long it lasts [s]. average_a : over the period [A], if known.
+    regulated : a linear regulator stands between pack and board.
+    """
+    brown_out = _check_brown_out(pack, board, run_a, run_s, average_a or run_a)
+    findings = [_check_pulse(pack, run_a), _check_cutoff(pack, board), brown_out]
+    supply_max = board.supply_max
+    if supply_max is not None and pack.full_v > supply_max.value and not regulated:
+        findings.append(f"fresh {pack} gives {pack.full_v:.2g} V, above the board's maximum {supply_max.value:.2g} V")
+    return tuple(finding for finding in findings if finding)
+
+
+def check_average(pack: Pack, average_a: Estimate, life_s: Estimate) -> tuple[str, ...]:
+    """Findings on the average current [A] against the continuous limit, and on a life [s] beyond shelf life."""
+    findings = []
+    limit = pack.cell.max_continuous
+    if limit is not None and average_a.value > limit.value * pack.parallel:
+        findings.append(
+            f"average current {format_quantity(average_a.value, 'A')} exceeds the continuous limit of {pack}, "
+            f"{format_quantity(limit.value * pack.parallel, 'A')}"
+        )
+    shelf = load_constants("power", "sleep.toml")["cell"]["shelf_life"].value
+    if life_s.value > shelf * _YEAR_S:
+        findings.append(f"life is beyond {shelf:.0f} years: the shelf life of the cell comes first")
+    return tuple(findings)
+
+
+def _check_pulse(pack: Pack, run_a: Estimate) -> str:
+    limit = pack.cell.max_pulse or pack.cell.max_continuous
+    if limit is None or run_a.value <= limit.value * pack.parallel:
+        return ""
+    kind = "pulse" if pack.cell.max_pulse else "continuous"
+    run, most = format_quantity(run_a.value, "A"), format_quantity(limit.value * pack.parallel, "A")
+    return f"run current {run} exceeds the {kind} limit of {pack}, {most}"
+
+
+def _check_cutoff(pack: Pack, board: Board) -> str:
+    if board.supply_min is None or pack.cutoff_v >= board.supply_min.value * (1 - 1e-9):
+        return ""
+    least = board.supply_min.value
+    if pack.nominal_v < least:
+        need = wire_pack(pack.cell, least).series
+        return f"{pack} gives {pack.nominal_v:.2g} V, below the board's minimum {least:.3g} V: take {need} in series"
+    return f"{pack} is empty at {pack.cutoff_v:.2g} V, below the board's minimum {least:.3g} V: the last charge is lost"
+
+
+def _check_brown_out(pack: Pack, board: Board, run_a: Estimate, run_s: float, average_a: Estimate) -> str:
+    if board.supply_min is None or pack.cell.resistance is None:
+        return ""
+    resistance = pack.cell.resistance.value * pack.series / pack.parallel
+    left, least = loaded_voltage(pack.nominal_v, run_a.value, resistance), board.supply_min.value
+    if left >= least or pack.nominal_v <= least:
+        return ""
+    farad = buffer_capacitance(run_a.value, run_s, pack.nominal_v - least)
+    mended = f"a buffer of {farad * 1e3:.3g} mF carries the burst"
+    if loaded_voltage(pack.nominal_v, average_a.value, resistance) < least:
+        mended = "no buffer mends it, the average alone is too much: take cells in parallel or a longer period"
+    return (
+        f"brown-out: a half-used {pack} falls to {max(0.0, left):.2g} V under {format_quantity(run_a.value, 'A')}, the "
+        f"board needs {least:.3g} V; {mended}"
+    )

@@ -1,0 +1,136 @@
+"""A workload as stages of a period: sense, front end, a gate, the network, what follows; loads beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tinykit.budget.power.frontend import FrontEnd, front_end_time
+from tinykit.budget.power.loads import Load
+from tinykit.budget.power.radio import transmission
+from tinykit.budget.power.state import State
+from tinykit.ground.errors import ParameterError
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.predict.energy import as_estimate
+from tinykit.target.boards import Board
+
+AT = ("run", "sleep", "stop")
+"""What the MCU does in a stage: runs, halts with clocks on (a DMA fills a buffer), or keeps its RAM alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stretch of the period before the board's currents are known.
+
+    Parameters
+    ----------
+    name : of the state it becomes. duration_s : s, one occurrence.
+    current_a : of the whole stage [A]; None takes the MCU's own in mode `at`.
+    at : one of `AT`. times : occurrences in a period on average.
+
+    Raises
+    ------
+    ParameterError : an unknown mode, or `times` not from 0 to 10⁶.
+    """
+
+    name: str
+    duration_s: Estimate
+    current_a: Estimate | None = None
+    at: str = "run"
+    times: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.at not in AT:
+            raise ParameterError(f"stage {self.name!r}: mode {self.at!r} is unknown; allowed: {', '.join(AT)}")
+        as_estimate(self.times, "1", f"occurrences of {self.name!r}", high=1e6)
+
+    def to_state(self, find_current: Callable[[str], Estimate | None]) -> State:
+        """The state, its current looked up by mode where the stage has none of its own."""
+        times = self.times
+        source = f"{self.duration_s.source}; {times:g} times a period"
+        mean = propagate(lambda t: t * times, self.duration_s, unit="s", source=source)
+        current = find_current(self.at) if self.current_a is None else self.current_a
+        return State(self.name, self.duration_s if times == 1.0 else mean, current, times)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What one period holds, in order: `before` the network, the network itself, `after` it.
+
+    Parameters
+    ----------
+    latency : of the network, one inference [s].
+    before, after : stages; `after` comes as often as the network runs.
+    rate : inferences a period on average, 1 without a gate.
+    loads : currents on top (`tinykit.budget.power.load`).
+    """
+
+    latency: Estimate
+    before: tuple[Stage, ...] = ()
+    after: tuple[Stage, ...] = ()
+    rate: float = 1.0
+    loads: tuple[Load, ...] = ()
+
+    def stages(self) -> tuple[Stage, ...]:
+        """All stages, the network as "inference"."""
+        network = Stage("inference", self.latency, times=self.rate)
+        return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
+
+
+def as_workload(latency: Workload | Estimate | float, longest_s: float) -> Workload:
+    """A workload as it is; a latency [s] as one of the network alone.
+
+    Raises
+    ------
+    ParameterError : the latency is negative, NaN or above `longest_s`.
+    """
+    if isinstance(latency, Workload):
+        return latency
+    return Workload(as_estimate(latency, "s", "latency", high=longest_s))
+
+
+def plan_workload(
+    board: Board,
+    latency: Estimate | float,
+    *,
+    sense_s: Estimate | float | None = None,
+    sense_at: str = "sleep",
+    front_end: FrontEnd | None = None,
+    gate_s: Estimate | float | None = None,
+    gate_rate: float = 1.0,
+    decide_s: Estimate | float | None = None,
+    send: tuple[str, float] | None = None,
+    clock_hz: float | None = None,
+    loads: Sequence[Load] = (),
+) -> Workload:
+    """The usual workload: sense, front end, an always-on gate, the network when it opens, decide, transmit.
+
+    Parameters
+    ----------
+    latency : of the network [s]. sense_s : the sensor fills a buffer [s], the MCU in mode `sense_at`.
+    front_end : its cost at `clock_hz` (`front_end_time`).
+    gate_s : a small stage that runs every period [s]; gate_rate : how often it opens, a fraction of the periods.
+    decide_s : after the network [s]. send : radio and payload [byte], after each inference.
+    loads : such as the sensor, `load("pdm-microphone", during=["sense"])`.
+
+    Raises
+    ------
+    ParameterError : a figure out of range, a rate outside 0 to 1, an unknown mode or radio.
+    UnknownFactError : a front end on a board whose clock is unknown.
+    """
+    rate = as_estimate(gate_rate, "1", "gate rate", high=1.0).value
+    before = [_stage("sense", sense_s, sense_at)] if sense_s is not None else []
+    if front_end is not None and front_end.kind != "none":
+        before.append(Stage("front end", front_end_time(front_end, board, clock_hz=clock_hz)))
+    if gate_s is not None:
+        before.append(_stage("gate", gate_s))
+    after = [_stage("decide", decide_s)] if decide_s is not None else []
+    if send is not None:
+        event = transmission(*send)
+        after.append(Stage("transmit", event.duration_s, event.current_a))
+    network = as_estimate(latency, "s", "latency", high=366 * 86_400.0)
+    return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
+
+
+def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Stage:
+    return Stage(name, as_estimate(seconds, "s", f"time of {name!r}", high=366 * 86_400.0), at=at)

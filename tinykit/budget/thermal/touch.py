@@ -1,0 +1,96 @@
+"""The surface a person touches, and the loop of leakage and heat, each as a result that shows its limit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tinykit.budget.power import leakage_doubling, retention_current
+from tinykit.budget.thermal.check import ThermalReport
+from tinykit.budget.thermal.laws import enclosure_rise, leakage_gain
+from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.predict.energy import as_estimate, band, load_constants
+
+CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "held": "held_metal"}
+"""How long skin and surface meet, and the limit that stands for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TouchReport:
+    """A surface against the limit for its contact.
+
+    Parameters
+    ----------
+    surface_c : of the enclosure [degC]. limit : from the standard. power_max_w : that keeps the limit [W], 0
+        where the ambient alone exceeds it. verdict : "ok", "tight" (the warm end exceeds) or "too hot".
+    """
+
+    surface_c: Estimate
+    limit: Fact
+    power_max_w: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoopReport:
+    """The loop of leakage and heat at a junction temperature.
+
+    Parameters
+    ----------
+    gain : θJA dP/dTj [1]; runaway from 1 on. doublings_left : of the leakage until then [1].
+    verdict : "stable", "near" (the warm end of the interval is past 1) or "runaway".
+    """
+
+    gain: Estimate
+    doublings_left: float | None
+    verdict: str
+
+
+def check_touch(
+    power_w: Estimate | float, area_m2: float, *, ambient_c: float = 25.0, contact: str = "worn"
+) -> TouchReport:
+    """Mean temperature of an enclosure's surface against the touch limit: T = Ta + P / (h A).
+
+    Parameters
+    ----------
+    power_w : of everything inside [W]. area_m2 : outer surface that sheds heat [m²].
+    contact : one of `CONTACTS`. Left out: the skin's own warmth, hot spots above the chip, sun.
+
+    Raises
+    ------
+    ParameterError : an unknown contact or a figure out of range.
+    """
+    if contact not in CONTACTS:
+        raise ParameterError(f"contact {contact!r} is unknown; {name_nearest(str(contact), CONTACTS)}")
+    heat = as_estimate(power_w, "W", "power", high=1e3)
+    area = as_estimate(area_m2, "m2", "surface", low=1e-6, high=100.0).value
+    ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
+    limit = load_constants("thermal", "touch.toml")["skin"][CONTACTS[contact]]
+    film = band(load_constants("thermal", "constants.toml")["enclosure"], "film_coefficient", "film_low", "film_high")
+    surface = propagate(
+        lambda p, h: ambient + float(enclosure_rise(p, area, h)),
+        *(heat, film),
+        unit="degC",
+        source=f"T = Ta + P/(h A); {film.source}",
+    )
+    verdict = "too hot" if surface.value > limit.value else "tight" if surface.high > limit.value else "ok"
+    return TouchReport(surface, limit, max(0.0, (limit.value - ambient) * film.value * area), verdict)
+
+
+def check_loop(report: ThermalReport) -> LoopReport | None:
+    """Gain of the loop of leakage and heat at the junction temperature of a report; None where that is unknown."""
+    junction, theta = report.t_junction_c, report.theta_ja
+    if junction is None or theta is None:
+        return None
+    doubling = leakage_doubling()
+
+    def gain(kelvin_per_watt: float, leakage_25: float, doubling_k: float, place_c: float) -> float:
+        warm = float(retention_current(leakage_25, place_c, doubling_k))
+        return float(leakage_gain(kelvin_per_watt, warm, doubling_k))
+
+    found = propagate(
+        gain, theta, report.leakage_w, doubling, junction, unit="1", source=f"theta_ja dP/dTj; {doubling.source}"
+    )
+    left = None if found.value <= 0 else -math.log2(found.value)
+    return LoopReport(found, left, "runaway" if found.value >= 1 else "near" if found.high >= 1 else "stable")

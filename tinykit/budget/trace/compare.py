@@ -1,0 +1,120 @@
+"""A trace against a budget, state by state, and a board that learns from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tinykit.budget.power import PowerBudget, State
+from tinykit.budget.trace.plateaus import Trace
+from tinykit.ground.errors import DataError
+from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.predict.energy import check_clock, check_supply
+from tinykit.target.boards import Board, PowerRange
+
+_INSTRUMENT = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One figure of a budget beside the measured one.
+
+    Parameters
+    ----------
+    figure : what it is. budgeted, low, high : from the budget; None where it is unknown there. measured : from the
+        trace; None where the trace does not show it. unit : of all. verdict : "as budgeted" (in the interval),
+        "more than budgeted", "less than budgeted" or "unknown".
+    """
+
+    figure: str
+    budgeted: float | None
+    low: float | None
+    high: float | None
+    measured: float | None
+    unit: str
+    verdict: str
+
+    @property
+    def ratio(self) -> float | None:
+        """Measured over budgeted [1]."""
+        return None if self.measured is None or not self.budgeted else self.measured / self.budgeted
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields and the ratio."""
+        return {**asdict(self), "ratio": self.ratio}
+
+
+def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[Comparison, ...]:
+    """Sleep current, current and time awake, period and average of a trace against a budget."""
+    asleep = next((state.current_a for state in budget.states if state.name == "sleep"), None)
+    awake = [state for state in budget.states if state.name != "sleep"]
+    split = trace.threshold_a is not None
+    burst = _burst_of(awake)
+    period = Estimate.exact(budget.period_s, "s", "measured", "given")
+    busy = propagate(lambda *t: sum(t), *(state.duration_s for state in awake), unit="s", source="states awake")
+    return (
+        _compare("sleep current", asleep, trace.sleep_a if split else None),
+        _compare("current awake", burst, trace.active_a if split else None),
+        _compare("time awake in a period", busy, trace.burst_s),
+        _compare("period", period, trace.period_s, slack=0.05),
+        _compare("average current", budget.average_current_a, trace.average_a),
+    )
+
+
+def _burst_of(awake: list[State]) -> Estimate | None:
+    """Mean current of the awake states [A]; None where one is unknown."""
+    currents = [state.current_a for state in awake]
+    known = [current for current in currents if current is not None]
+    if len(known) < len(currents) or not known:
+        return None
+    times = [state.duration_s.value for state in awake]
+    source = "awake states"
+    return propagate(
+        lambda *i: sum(t * a for t, a in zip(times, i, strict=True)) / sum(times), *known, unit="A", source=source
+    )
+
+
+def _compare(figure: str, budgeted: Estimate | None, measured: float | None, slack: float = _INSTRUMENT) -> Comparison:
+    if budgeted is None:
+        return Comparison(figure, None, None, None, measured, "", "unknown")
+    value, low, high, unit = budgeted.value, budgeted.low, budgeted.high, budgeted.unit
+    if measured is None:
+        verdict = "unknown"
+    elif measured > high * (1 + slack):
+        verdict = "more than budgeted"
+    else:
+        verdict = "less than budgeted" if measured < low * (1 - slack) else "as budgeted"
+    return Comparison(figure, value, low, high, measured, unit, verdict)
+
+
+def calibrate_board(board: Board, trace: Trace, *, supply_v: float, clock_hz: float | None = None) -> Board:
+    """A board whose energy and sleep current are those of the user's trace: kind "measured", source the file.
+
+    The mean current awake must be that of inference, so record a run with little else in it.
+
+    Parameters
+    ----------
+    supply_v : at which the trace was taken [V]. clock_hz : None takes the board's highest.
+
+    Raises
+    ------
+    DataError : the trace has one plateau only. ParameterError : supply or clock out of range.
+    """
+    if trace.threshold_a is None:
+        raise DataError(f"{Path(trace.path).name}: one plateau only, nothing tells active from sleep; record both")
+    supply = check_supply(supply_v)
+    clock = clock_hz if clock_hz is not None else board.clock_hz
+    source = f"user's trace {Path(trace.path).name} ({trace.kind}, {trace.samples} samples)"
+    place = f"mean of {trace.bursts} bursts above {trace.threshold_a:.3g} A"
+
+    def fact(value: float, unit: str) -> Fact:
+        return Fact(value, unit, "measured", source, place, f"{supply:g} V")
+
+    power = fact(trace.active_a * supply, "W")
+    at = fact(check_clock(clock), "Hz") if clock is not None else None
+    return replace(
+        board,
+        ml_power=(PowerRange(power, power, fact(supply, "V"), at),),
+        stop_current=fact(max(trace.sleep_a, 0.0), "A"),
+    )

@@ -1,0 +1,204 @@
+"""Time–current recordings of power analysers, in chunks: layout and units from the header, gaps refused.
+
+Headers as the programs write them: PPK2 `Timestamp(ms),Current(uA)`, then bits (nordicsemi/pc-nrfconnect-ppk, CSV
+export); Joulescope statistics `#time,current,voltage,power,charge,energy` in s, A, V (jetperch/pyjoulescope_ui,
+statistics recording); Otii `"…time…","Arc Main Current (A)",…` (column names as scripts of its users read them; a
+document of Qoitech's was not found). Otii may write the wall clock instead of seconds: refused, with the way out.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.budget.trace.jls import find_jls_layout, is_jls, read_jls_chunks
+from tinykit.budget.trace.layout import AMPERES, SECONDS, Chunk, Layout
+from tinykit.ground.errors import DataError
+
+_UNIT = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]|(?:time(?:stamp)?|current)[ _]([a-zµμ]{1,2})$")
+_LATIN_MICRO = "\ufffd"
+_BLOCK_BYTES = 1 << 23
+_GAP = 5.0
+_HEADER_LINES = 50
+
+
+def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> Layout:
+    """Find columns and units of a trace in its header, or the current of a JLS.
+
+    Parameters
+    ----------
+    time_unit, current_unit : such as "ms", "uA", where the header does not say; they win over it.
+
+    Raises
+    ------
+    DataError : unreadable, no numbers, no time or current column, no unit and none given, or mixed units.
+    MissingPackageError : a JLS, and pyjls is not installed.
+    """
+    if is_jls(Path(path)):
+        return find_jls_layout(Path(path), current_unit)
+    header, first, count = _read_head(Path(path))
+    if not header:
+        raise DataError(f"{Path(path).name}: no header; put a line such as `time (s),current (A)` before the numbers")
+    title = header[-1].lstrip("#").strip().replace(_LATIN_MICRO, "µ")
+    delimiter = next((mark for mark in (";", "\t", ",") if mark in first), ",")
+    names = [name.strip().strip('"').lower() for name in title.split(delimiter)]
+    if len(names) != (width := len(first.split(delimiter))):
+        raise DataError(f"{Path(path).name}: header has {len(names)} columns, the numbers {width}; make them agree")
+    kind = _kind_of(header[-1], names)
+    bare = kind == "joulescope"
+    time_at, to_seconds = _column(names, ("timestamp", "time"), SECONDS, time_unit or ("s" if bare else None), path)
+    current_at, to_amperes = _column(names, ("current",), AMPERES, current_unit or ("A" if bare else None), path)
+    decimal = "," if delimiter != "," and "." not in first else "."
+    return Layout(kind, delimiter, count, len(names), time_at, current_at, to_seconds, to_amperes, decimal)
+
+
+def read_chunks(path: str | Path, layout: Layout) -> Iterator[Chunk]:
+    """Times [s] and currents [A] of a trace, some hundred thousand samples at a time.
+
+    Raises
+    ------
+    DataError : a row that is not numbers (a second header with other units, a unit behind a value), NaN, a time
+        that does not rise, or a gap over five steps; the message names the row or the time.
+    """
+    if layout.kind == "jls":
+        yield from read_jls_chunks(Path(path), layout)
+        return
+    name, rows, last_s, step_s = Path(path).name, layout.header_lines, None, None
+    for block in _blocks(Path(path), layout.header_lines):
+        table = _numbers(block, layout, name, rows)
+        rows += len(table)
+        times = table[:, layout.time_at] * layout.to_seconds
+        currents = table[:, layout.current_at] * layout.to_amperes
+        if not np.all(np.isfinite(times)) or not np.all(np.isfinite(currents)):
+            raise DataError(f"{name}: NaN or infinity before row {rows}; cut it out or measure again")
+        joined = times if last_s is None else np.concatenate([[last_s], times])
+        steps = np.diff(joined)
+        if step_s is None and steps.size:
+            step_s = float(np.median(steps))
+        _check_steps(steps, joined, step_s or 0.0, name)
+        last_s = float(times[-1])
+        yield times, currents
+
+
+def _read_head(path: Path) -> tuple[list[str], str, int]:
+    """Header lines with something in them, the first line of numbers, and how many lines come before it."""
+    header: list[str] = []
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            for place, line in enumerate(file):
+                if re.match(r'\s*"?[-+]?[.\d]', line):
+                    return header, line, place
+                if line.strip():
+                    header.append(line.rstrip("\n"))
+                if place >= _HEADER_LINES:
+                    break
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a CSV") from error
+    raise DataError(f"{path.name}: no row of numbers in the first {_HEADER_LINES} lines; give a time-current CSV")
+
+
+def _kind_of(title: str, names: list[str]) -> str:
+    if any(name.startswith("timestamp(ms)") for name in names) and any(name == "current(ua)" for name in names):
+        return "ppk2"
+    if title.startswith("#") and "current" in names and "voltage" in names:
+        return "joulescope"
+    if any("main current" in name or "arc" in name for name in names):
+        return "otii"
+    return "plain"
+
+
+def _column(
+    names: list[str], wanted: tuple[str, ...], units: dict[str, float], given: str | None, path: str | Path
+) -> tuple[int, float]:
+    """Place and factor of the one column of that name; its unit from the header unless given."""
+    places = [place for place, name in enumerate(names) if any(word in name for word in wanted)]
+    where = Path(path).name
+    if not places:
+        raise DataError(f"{where}: no {wanted[-1]} column among {names}; name one with its unit")
+    found = {(match[1] or match[2]).lower() for place in places if (match := _UNIT.search(names[place]))}
+    if len(found) > 1 and given is None:
+        raise DataError(f"{where}: mixed units {sorted(found)} of {wanted[-1]}; keep one column")
+    unit = (given or next(iter(found), "")).lower()
+    if unit == "utc" or "wall-clock" in names[places[0]]:
+        raise DataError(f"{where}: time is the wall clock, not seconds; export the trace with relative time")
+    if unit not in units:
+        allowed, name, example = ", ".join(dict.fromkeys(units)), wanted[-1], "s" if units is SECONDS else "A"
+        raise DataError(
+            f"{where}: unit {unit or 'none'!r} of {name}; allowed: {allowed}\n"
+            f"write it in the header, as `{name} ({example})`, or pass {name}_unit to `read_trace`"
+        )
+    return places[0], units[unit]
+
+
+def _blocks(path: Path, header_lines: int) -> Iterator[bytes]:
+    """Whole lines of some megabytes."""
+    rest = b""
+    with path.open("rb") as file:
+        for _ in range(header_lines):
+            file.readline()
+        while block := file.read(_BLOCK_BYTES):
+            whole, line_end, tail = (rest + block).rpartition(b"\n")
+            rest = tail
+            if whole.strip():
+                yield whole + line_end
+    if rest.strip():
+        yield rest
+
+
+def _numbers(block: bytes, layout: Layout, name: str, rows_before: int) -> NDArray[np.float64]:
+    """A block of lines as [rows, columns]; the fast parser, and the slow one only to name the row that is wrong."""
+    lines = block.replace(b"\r", b"").strip().replace(b'"', b"").replace(layout.decimal.encode(), b".")
+    count = lines.count(b"\n") + 1
+    flat = lines.replace(b"\n", layout.delimiter.encode())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            numbers = np.fromstring(flat.decode("ascii"), sep=layout.delimiter)
+    except (ValueError, DeprecationWarning, UnicodeDecodeError):
+        numbers = np.empty(0)
+    if numbers.size == count * layout.columns and _is_even(lines, layout):
+        return numbers.reshape(count, layout.columns)
+    for place, line in enumerate(lines.split(b"\n")):
+        cells = line.decode("utf-8", "replace").split(layout.delimiter)
+        if len(cells) != layout.columns or not all(_is_number(cell) for cell in cells):
+            shown = line[:60].decode("utf-8", "replace")
+            raise DataError(
+                f"{name}: row {rows_before + place + 1} is not {layout.columns} numbers: {shown!r}\n"
+                "a second header or a unit behind a value means mixed units; keep one header and one unit"
+            )
+    raise DataError(f"{name}: {numbers.size} numbers in {count} rows after row {rows_before}; rows of one length only")
+
+
+def _is_even(lines: bytes, layout: Layout) -> bool:
+    """Whether every row ends after as many columns as the layout has."""
+    letters = np.frombuffer(lines, dtype=np.uint8)
+    marks = letters[(letters == ord(layout.delimiter)) | (letters == ord("\n"))]
+    ends = np.flatnonzero(marks == ord("\n"))
+    return bool(np.all(ends == np.arange(1, ends.size + 1) * layout.columns - 1))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_steps(steps: NDArray[np.float64], times: NDArray[np.float64], step_s: float, name: str) -> None:
+    if not steps.size:
+        return
+    worst = int(np.argmin(steps))
+    if steps[worst] <= 0:
+        raise DataError(f"{name}: time does not rise after {times[worst]:.6g} s; sort the rows and drop repeats")
+    widest = int(np.argmax(steps))
+    if steps[widest] > _GAP * step_s:
+        raise DataError(
+            f"{name}: gap of {steps[widest]:.3g} s after {times[widest]:.6g} s, the step is {step_s:.3g} s\n"
+            "cut the trace there, or export it without lost samples"
+        )

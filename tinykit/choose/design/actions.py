@@ -1,0 +1,97 @@
+"""What a step of a design can do to the stage before it: each action makes one artefact from a recipe.
+
+An action takes the parent's file, the data and the choices of its recipe, and nothing else, so that the same recipe on
+the same parent makes the same bytes again on the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tinykit.model.graph import read
+from tinykit.predict.packing import Packed, decode, lean
+from tinykit.train.compress import (
+    Bar,
+    Clustered,
+    Fit,
+    Pruned,
+    Quantised,
+    Trained,
+    cluster,
+    prune,
+    prune_channels,
+    quantise_aware,
+    train,
+)
+from tinykit.train.conversion import load_model
+from tinykit.train.datasets import Dataset
+from tinykit.train.zoo import build
+
+Choices = Mapping[str, Any]
+Made = Trained | Pruned | Clustered | Quantised
+Trainer = Callable[[Path, Dataset, Choices], Made]
+Packer = Callable[[Path], Packed]
+
+CONVERT = "convert"
+"""The action that is not here: conversions of one parent share a child process (see `steps`)."""
+
+
+def read_fit(choices: Choices) -> Fit:
+    """Epochs, learning rate and batch size of a recipe."""
+    return Fit(int(choices["epochs"]), float(choices["learning_rate"]), int(choices["batch_size"]))
+
+
+def _train(parent: Path, data: Dataset, choices: Choices) -> Made:
+    """From drawn weights: a first step has no parent, and its path is not looked at."""
+    shape, classes, seed = data.input_shape, len(data.classes), choices["seed"]
+    model = build(choices["network"], input_shape=shape, classes=classes, seed=seed)
+    return train(model, data, read_fit(choices), seed=seed, progress=Bar())
+
+
+def _slim(parent: Path, data: Dataset, choices: Choices) -> Made:
+    """Whole channels removed, then trained on."""
+    slim = prune_channels(
+        load_model(parent),
+        choices["fraction"],
+        importance=choices.get("importance", "l1"),
+        multiple_of=choices.get("multiple_of", 1),
+    )
+    return train(slim.model, data, read_fit(choices), seed=choices["seed"], progress=Bar())
+
+
+def _prune(parent: Path, data: Dataset, choices: Choices) -> Made:
+    chosen = {name: choices[name] for name in ("schedule",) if name in choices}
+    wanted, fit = choices["sparsity"], read_fit(choices)
+    return prune(load_model(parent), data, wanted, fit=fit, seed=choices["seed"], progress=Bar(), **chosen)
+
+
+def _cluster(parent: Path, data: Dataset, choices: Choices) -> Made:
+    return cluster(
+        load_model(parent), data, choices["clusters"], fit=read_fit(choices), seed=choices["seed"], progress=Bar()
+    )
+
+
+def _quantise(parent: Path, data: Dataset, choices: Choices) -> Made:
+    return quantise_aware(
+        load_model(parent),
+        data,
+        preserve=choices.get("preserve"),
+        fit=read_fit(choices),
+        seed=choices["seed"],
+        progress=Bar(),
+    )
+
+
+TRAINERS: dict[str, Trainer] = {
+    "train": _train,
+    "slim": _slim,
+    "prune": _prune,
+    "cluster": _cluster,
+    "quantise": _quantise,
+}
+"""Actions that make a Keras model, by name."""
+
+PACKERS: dict[str, Packer] = {"lean": lambda path: lean(read(path)), "decode": lambda path: decode(read(path))}
+"""Actions that make a smaller `.tflite` of a `.tflite`, by name."""

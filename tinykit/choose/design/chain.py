@@ -1,0 +1,47 @@
+"""The chain from data to an int8 model, as steps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from tinykit.choose.design.goal import NETWORK_OF_TASK
+from tinykit.choose.design.steps import Step, convert_steps
+from tinykit.train.compress import RECIPE, Fit, Recipe
+
+RECIPES = {
+    "vowels": Recipe(Fit(60, 3e-3, 32), Fit(40, 2e-3, 32), Fit(16, 1e-3, 32)),
+    "faces": Recipe(Fit(60, 2e-3, 16), Fit(40, 2e-3, 16), Fit(20, 1e-3, 16)),
+}
+"""Tasks of a few hundred samples: an epoch is a handful of steps, and the default dozen leave the network at chance."""
+
+
+def recipe_of(task: str) -> Recipe:
+    """How long each stage trains on a task, where its user does not say.
+
+    >>> recipe_of("vowels").train.epochs, recipe_of("digits") == RECIPE
+    (60, True)
+    """
+    return RECIPES.get(task, RECIPE)
+
+
+def chain_steps(task: str, recipe: Recipe) -> tuple[Step, ...]:
+    """Train, prune, train on with int8 rounding, and convert the float and the last model.
+
+    Parameters
+    ----------
+    task : dataset id, with a network of its own in the zoo. recipe : how long and how hard each stage trains.
+    """
+    seed = {"seed": recipe.seed}
+    return (
+        Step("float", "train", "", {"network": NETWORK_OF_TASK[task], **seed, **asdict(recipe.train)}),
+        Step(
+            "pruned",
+            "prune",
+            "float",
+            {"sparsity": recipe.sparsity, "schedule": "polynomial", **seed, **asdict(recipe.prune)},
+        ),
+        Step("pqat", "quantise", "pruned", {"preserve": "sparsity", **seed, **asdict(recipe.quantise)}),
+        *convert_steps("float", {"float32": "float32", "int8": "int8-ptq"}),
+        *convert_steps("pruned", {"float32": "pruned-float32"}),
+        *convert_steps("pqat", {"int8": "int8"}),
+    )

@@ -1,0 +1,68 @@
+"""What a design came to: variants, the chosen board, power, heat, firmware files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinykit.budget.fit import FitReport
+from tinykit.budget.power import PowerBudget
+from tinykit.budget.thermal import ThermalReport
+from tinykit.choose.design.goal import DesignGoal
+from tinykit.choose.ledger import Variant
+from tinykit.handover.deployment import Deployment
+from tinykit.handover.virtual_board import BoardRun
+from tinykit.model.record import DesignRecord
+from tinykit.train.datasets import DataCard, Difference
+
+
+@dataclass(frozen=True, slots=True)
+class DesignOutcome:
+    """A finished design.
+
+    Parameters
+    ----------
+    goal, folder, record, card : what was asked, where it lies, how it was made, on which data.
+    variants : float first, the chosen int8 model last.
+    cost : accuracy of the chosen model minus that of the float one, on the same samples.
+    fit, fits : on the goal's board, and on every board of the catalogue.
+    budget, heat : power and temperature on the goal's board.
+    firmware : the files for TFLM.
+    proof : the deployed model run on the virtual board, or in words why it was not.
+    """
+
+    goal: DesignGoal
+    folder: Path
+    record: DesignRecord
+    card: DataCard
+    variants: tuple[Variant, ...]
+    cost: Difference
+    fit: FitReport
+    fits: tuple[FitReport, ...]
+    budget: PowerBudget
+    heat: ThermalReport
+    firmware: Deployment
+    proof: BoardRun | str
+
+    @property
+    def chosen(self) -> Variant:
+        """The int8 model that is deployed."""
+        return self.variants[-1]
+
+    def summary(self) -> tuple[str, ...]:
+        """The result in a few lines for the terminal."""
+        rows = [f"  {variant}" for variant in self.variants]
+        held = sum(report.verdict == "fits" for report in self.fits)
+        life = self.budget.battery_life_s or "unknown"
+        return (
+            f"accuracy in TFLM on unseen groups, n={self.chosen.accuracy.n}:",
+            *rows,
+            f"int8 against float, paired: {self.cost}",
+            f"{self.fit.board.id}: {self.fit.verdict.replace('_', ' ')}; {held} of {len(self.fits)} boards hold it",
+            f"latency {self.fit.latency_s}, energy per inference {self.fit.energy_per_inference_j}",
+            f"one inference every {self.goal.period_s:g} s from a {self.goal.battery}: {life}",
+            f"junction {self.heat.t_junction_c} at {self.heat.ambient_c:g} °C ambient: {self.heat.verdict}",
+            f"virtual board: {self.proof}",
+            *(f"- {finding}" for finding in self.budget.findings),
+            f"written to {self.folder}",
+        )

@@ -1,0 +1,137 @@
+"""Steps of a design: each is a node of the record, with its parent, its recipe, its seed and its hash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from tinykit.choose.design.actions import CONVERT, PACKERS, TRAINERS
+from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.model.record import DesignRecord, Stage, hash_bytes
+from tinykit.predict.packing import Packed
+from tinykit.train.compress import keep_conversion, keep_model
+from tinykit.train.conversion import convert_all
+from tinykit.train.datasets import Dataset
+
+Say = Callable[[str], None]
+_ORIGIN = ("action", "made_from", "made_with")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what to do to which stage, under which name to keep it.
+
+    Parameters
+    ----------
+    name : of the stage. action : "train", "prune", "quantise", "convert", "lean" …
+    parent : stage it is made from, "" for the first. choices : of the action, seed included; plain values.
+    """
+
+    name: str
+    action: str
+    parent: str = ""
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        allowed = (*TRAINERS, CONVERT, *PACKERS)
+        if self.action not in allowed:
+            raise ParameterError(f"step {self.name!r} has action {self.action!r}; {name_nearest(self.action, allowed)}")
+
+
+def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: Say) -> DesignRecord:
+    """The record with every step made, in order, unless it is there already with the same recipe, parent and tools.
+
+    Parameters
+    ----------
+    steps : each after its parent. data : what models are trained on. say : takes one line of progress.
+
+    Raises
+    ------
+    UnknownStageError : a step before its parent. OutputError : the record cannot be written.
+    """
+    for (action, parent), several in groupby(steps, key=lambda step: (step.action, step.parent)):
+        group = tuple(several)
+        if action == CONVERT:
+            record = _convert(record, parent, group, data, say)
+            continue
+        for step in group:
+            record = _make(record, step, data, say)
+    return record
+
+
+def read_steps(record: DesignRecord, name: str) -> tuple[Step, ...]:
+    """The steps that led to a stage, the first first, as the record tells them.
+
+    Raises
+    ------
+    UnknownStageError : no such stage, or a parent that is missing.
+    ParameterError : a stage whose recipe names no action that can be done again.
+    """
+    stage = record.stage(name)
+    before = read_steps(record, stage.parent) if stage.parent else ()
+    choices = {key: value for key, value in stage.recipe.items() if key not in _ORIGIN}
+    return (*before, Step(name, str(stage.recipe.get("action", "")), stage.parent, choices))
+
+
+def _make(record: DesignRecord, step: Step, data: Dataset, say: Say) -> DesignRecord:
+    recipe = _with_origin(record, step, data)
+    if _is_current(record, step.name, recipe):
+        say(f"{step.name}: as recorded")
+        return record
+    parent = record.path(step.parent) if step.parent else record.folder
+    if step.action in PACKERS:
+        say(f"{step.name}: packing")
+        return _keep_packed(record, step, PACKERS[step.action](parent), recipe)
+    say(f"{step.name}: training ({step.choices['epochs']} epochs)")
+    made = TRAINERS[step.action](parent, data, step.choices)
+    record = keep_model(record, step.name, made, data, parent=step.parent, recipe=recipe)
+    accuracy = record.stage(step.name).results["accuracy"]
+    say(f"{step.name}: accuracy on unseen groups {accuracy['fraction']:.3f} in Keras")
+    return record
+
+
+def _keep_packed(record: DesignRecord, step: Step, packed: Packed, recipe: Mapping[str, Any]) -> DesignRecord:
+    results = {name: value for name, value in packed.to_json().items() if value is not None and name != "cost"}
+    return record.with_stage(Stage(step.name, f"{step.name}.tflite", "", step.parent, recipe, results), packed.data)
+
+
+def _convert(record: DesignRecord, parent: str, steps: Sequence[Step], data: Dataset, say: Say) -> DesignRecord:
+    """Convert one Keras stage to .tflite, all its precisions by one child process."""
+    names = ", ".join(step.name for step in steps)
+    recipes = {step.name: _with_origin(record, step, data) for step in steps}
+    if all(_is_current(record, name, recipe) for name, recipe in recipes.items()):
+        say(f"{names}: as recorded")
+        return record
+    say(f"{names}: converting")
+    made = convert_all(
+        record.path(parent),
+        [step.choices["precision"] for step in steps],
+        representative=data.representative(steps[0].choices["representative"]),
+        training=data.train.x,
+    )
+    for step in steps:
+        found = made[step.choices["precision"]]
+        record = keep_conversion(record, step.name, found, parent=parent, recipe=recipes[step.name])
+    return record
+
+
+def _with_origin(record: DesignRecord, step: Step, data: Dataset) -> dict[str, Any]:
+    origin = record.stage(step.parent).sha256 if step.parent else data.sha256
+    tools = hash_bytes(repr(sorted(record.tools.items())).encode())
+    return {"action": step.action, **step.choices, "made_from": origin, "made_with": tools[:16]}
+
+
+def _is_current(record: DesignRecord, name: str, recipe: Mapping[str, Any]) -> bool:
+    stage = record.stages.get(name)
+    if stage is None or dict(stage.recipe) != dict(recipe):
+        return False
+    path = record.path(name)
+    return path.exists() and hash_bytes(path.read_bytes()) == stage.sha256
+
+
+def convert_steps(parent: str, names: Mapping[str, str]) -> Iterable[Step]:
+    """Steps that convert a stage: name of the new stage by precision."""
+    for precision, name in names.items():
+        yield Step(name, CONVERT, parent, {"precision": precision, "representative": 200})

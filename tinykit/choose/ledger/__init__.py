@@ -1,0 +1,33 @@
+"""What each variant of a network takes on a target, stored in each of its forms, and which to take."""
+
+from __future__ import annotations
+
+from tinykit.choose.ledger.choosing import Budgets, Check, Recommendation, recommend
+from tinykit.choose.ledger.forms import FORMS, Form, Target, list_forms
+from tinykit.choose.ledger.rows import LedgerRow, Weights, count_weights, weigh_row
+from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
+from tinykit.choose.ledger.table import Ledger, fill_ledger, open_ledger
+from tinykit.choose.ledger.variants import Variant, count_zero_weights, weigh_variant
+
+__all__ = [
+    "FORMS",
+    "Budgets",
+    "Check",
+    "Form",
+    "Ledger",
+    "LedgerRow",
+    "ModelSizes",
+    "Recommendation",
+    "Target",
+    "Variant",
+    "Weights",
+    "count_weights",
+    "count_zero_weights",
+    "fill_ledger",
+    "list_forms",
+    "measure_sizes",
+    "open_ledger",
+    "recommend",
+    "weigh_row",
+    "weigh_variant",
+]

@@ -1,0 +1,140 @@
+"""The ways to store one model, what each takes in flash, and which of them a target can run."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.latency import default_runtime
+from tinykit.predict.npu import accelerators_of, compile_for_npu
+from tinykit.predict.packing import DECODE_RUNTIMES, Packed, decode, lean
+from tinykit.target.boards import Board
+
+AS_CONVERTED, LEAN, DECODE, VELA, GZIP = "as converted", "lean", "lean + DECODE", "Vela-encoded", "gzip"
+FORMS = (AS_CONVERTED, LEAN, DECODE, VELA, GZIP)
+"""Every form, in the order of the ledger."""
+
+NPU_RUNTIME = "ethos-u"
+_ACCELERATOR = "ethos-u55-128"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a model is to run.
+
+    Parameters
+    ----------
+    board : of the catalogue, or one's own. runtime : as in a fit check.
+    """
+
+    board: Board
+    runtime: str
+
+    @classmethod
+    def of(cls, board: Board, runtime: str | None = None) -> Target:
+        """The board with a runtime, the core's own default where none is given."""
+        return cls(board, runtime or default_runtime(board.core))
+
+    @property
+    def runnable(self) -> tuple[str, ...]:
+        """Forms whose bytes the target keeps in flash and can run; none where that is not known.
+
+        TFLM runs files as they are, lean ones, and DECODE; an Ethos-U runs what Vela made. X-CUBE-AI turns a model
+        into C of its own, whose size is not predicted.
+        """
+        if self.runtime == NPU_RUNTIME:
+            return (VELA,)
+        return (AS_CONVERTED, LEAN, DECODE) if self.runtime in DECODE_RUNTIMES else ()
+
+    def __str__(self) -> str:
+        return f"{self.board.id} with {self.runtime}"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to store a model.
+
+    Parameters
+    ----------
+    name : one of `FORMS`.
+    model_bytes : of the file; None where it cannot be made.
+    code_bytes : what reading it adds to the program.
+    packed : the smaller file, its proof and its cost; None for the others.
+    note : how it was checked, or why there is none.
+    """
+
+    name: str
+    model_bytes: int | None
+    code_bytes: int = 0
+    packed: Packed | None = None
+    note: str = ""
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """Model and code that reads it, in bytes; None where it cannot be made."""
+        return None if self.model_bytes is None else self.model_bytes + self.code_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {"model_bytes": self.model_bytes, "code_bytes": self.code_bytes, "note": self.note}
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """A graph under its hash: its forms are made once, for however many targets."""
+
+    sha256: str
+    graph: ModelGraph = field(compare=False)
+
+
+def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
+    """Every form of a model, by name.
+
+    Parameters
+    ----------
+    graph : the model as converted. target : whose NPU the Vela column is for (Ethos-U55-128 where it has none).
+
+    Lean and DECODE are proved byte-equal in TFLM on this host before they count.
+    """
+    hashed = _Hashed(graph.sha256, graph)
+    accelerator = next(iter(accelerators_of(target.board)), _ACCELERATOR)
+    found = (
+        Form(AS_CONVERTED, graph.flatbuffer_bytes),
+        _pack(hashed, LEAN),
+        _pack(hashed, DECODE),
+        _encode(hashed, accelerator),
+        Form(GZIP, _zip(hashed), note="transport only: nothing on a board unpacks it"),
+    )
+    return {form.name: form for form in found}
+
+
+@lru_cache(maxsize=128)
+def _pack(hashed: _Hashed, name: str) -> Form:
+    try:
+        packed = lean(hashed.graph) if name == LEAN else decode(hashed.graph)
+    except (ModelError, EngineError) as error:
+        return Form(name, None, note=str(error).partition("\n")[0])
+    if name == DECODE and not packed.coded:
+        return Form(name, None, note="no tensor shrinks by it")
+    note = "outputs byte-equal in TFLM on this host"
+    if packed.cost is not None:
+        note += f"; {packed.cost.device}"
+    return Form(name, packed.flatbuffer_bytes, packed.flash_bytes - packed.flatbuffer_bytes, packed, note)
+
+
+@lru_cache(maxsize=64)
+def _encode(hashed: _Hashed, accelerator: str) -> Form:
+    try:
+        report = compile_for_npu(hashed.graph, accelerator=accelerator)
+    except (ModelError, EngineError, MissingPackageError, ParameterError) as error:
+        return Form(VELA, None, note=str(error).partition("\n")[0])
+    return Form(VELA, report.flatbuffer_bytes, note=f"compiled for {accelerator}")
+
+
+@lru_cache(maxsize=128)
+def _zip(hashed: _Hashed) -> int:
+    return len(gzip.compress(hashed.graph.data, compresslevel=9, mtime=0))

@@ -1,0 +1,245 @@
+"""One row of the ledger: a variant on a target, with every figure that counts and the form whose bytes reach flash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tinykit.budget.fit import FitReport, Reserve, check_fit
+from tinykit.choose.ledger.forms import NPU_RUNTIME, Form, Target, list_forms
+from tinykit.choose.ledger.variants import Variant
+from tinykit.ground.errors import ModelError, TinykitError, UnknownFactError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.model.graph import ModelGraph, list_kernels
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.energy import predict_energy
+from tinykit.predict.flash import predict_flash
+from tinykit.predict.latency import predict_instructions
+from tinykit.train.datasets import Difference
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights of a model's kernels (constant tensors of the operators that multiply), counted in the file itself.
+
+    Parameters
+    ----------
+    parameters, non_zero : weights in all, and those that are not 0.
+    distinct : most different values among weights that share one scale: 16 where 16 clusters survived.
+    """
+
+    parameters: int
+    non_zero: int
+    distinct: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A variant on a target.
+
+    Parameters
+    ----------
+    variant : model, accuracy, predictions. weights : counted in its file.
+    forms : every way to store it, by name. chosen : the smallest the target can run, None where that is unknown.
+    fit : of the board, for the model as converted.
+    arena, flash, latency, energy, instructions : with the chosen form, None where unknown; arena and flash in
+        bytes, flash with runtime and decoder, latency [s], energy per inference [J].
+    against : accuracy less that of the ledger's baseline on the same samples; None for the baseline itself.
+    plain_bytes, best_bytes : of the baseline: its file as converted, and its model bytes in flash at their smallest.
+    """
+
+    variant: Variant
+    weights: Weights
+    forms: dict[str, Form] = field(repr=False)
+    chosen: Form | None
+    fit: FitReport = field(repr=False)
+    arena: Estimate | None
+    flash: Estimate | None
+    latency: Estimate | None
+    energy: Estimate | None
+    instructions: Estimate | None
+    against: Difference | None
+    plain_bytes: int
+    best_bytes: int | None
+
+    @property
+    def name(self) -> str:
+        """Of the variant."""
+        return self.variant.name
+
+    @property
+    def flash_bytes(self) -> int | None:
+        """Bytes of the model in flash, decoder counted in; None where unknown."""
+        return self.chosen.flash_bytes if self.chosen else None
+
+    @property
+    def saved_of_plain(self) -> float | None:
+        """Share of the baseline's file as converted that is saved in flash, below 0 where it grew; None if unknown."""
+        return None if self.flash_bytes is None else 1 - self.flash_bytes / self.plain_bytes
+
+    @property
+    def saved(self) -> float | None:
+        """Share saved of the baseline in its own smallest form: what the variant itself brings; None if unknown."""
+        return None if self.flash_bytes is None or not self.best_bytes else 1 - self.flash_bytes / self.best_bytes
+
+    @property
+    def verdict(self) -> str:
+        """What the variant does to the model bytes in flash, in a few words."""
+        if self.saved is None:
+            return "unknown"
+        if self.against is None:
+            return "baseline"
+        return f"saves {self.saved:.1%}" if self.saved > 0 else "saves nothing"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types; unknown figures are None."""
+        figures = {"arena_bytes": self.arena, "flash_bytes": self.flash, "latency_s": self.latency}
+        figures |= {"energy_per_inference_j": self.energy, "instructions": self.instructions}
+        against = self.against
+        return {
+            "name": self.name,
+            "note": self.variant.note,
+            "sha256": self.variant.graph.sha256,
+            "parameters": self.weights.parameters,
+            "non_zero": self.weights.non_zero,
+            "distinct": self.weights.distinct,
+            "macs": self.variant.graph.macs,
+            "forms": {name: form.to_json() for name, form in self.forms.items()},
+            "in_flash": self.chosen.name if self.chosen else None,
+            "model_bytes_in_flash": self.flash_bytes,
+            "saved": self.saved,
+            "saved_of_plain": self.saved_of_plain,
+            **{name: figure.to_json() if figure else None for name, figure in figures.items()},
+            "accuracy": self.variant.accuracy.to_json(),
+            "against_baseline": {"value": against.value, "low": against.low, "high": against.high} if against else None,
+        }
+
+
+def weigh_row(
+    variant: Variant, target: Target, *, baseline: LedgerRow | None = None, against: Difference | None = None
+) -> LedgerRow:
+    """A variant on a target, against a baseline.
+
+    Parameters
+    ----------
+    variant : scored. baseline : None where the variant is the baseline itself.
+    against : accuracy less the baseline's, on the same samples.
+    """
+    graph = variant.graph
+    forms = list_forms(graph, target)
+    fit = check_fit(graph, target.board, runtime=target.runtime)
+    chosen = choose_form(forms, target, fit)
+    return LedgerRow(
+        variant=variant,
+        weights=count_weights(graph),
+        forms=forms,
+        chosen=chosen,
+        fit=fit,
+        **_list_figures(fit, chosen),
+        instructions=_instructions(graph, target),
+        against=against,
+        plain_bytes=baseline.plain_bytes if baseline else graph.flatbuffer_bytes,
+        best_bytes=baseline.best_bytes if baseline else chosen.flash_bytes if chosen else None,
+    )
+
+
+def store_as(row: LedgerRow, name: str) -> LedgerRow:
+    """The row with another of its forms in flash, and every figure that changes with it."""
+    form = row.forms[name]
+    return replace(row, chosen=form, **_list_figures(row.fit, form))
+
+
+def count_weights(graph: ModelGraph) -> Weights:
+    """Weights, non-zeros and distinct values of a model's kernels."""
+    kernels = list_kernels(graph)
+    distinct = 0
+    for kernel in kernels:
+        channels = np.moveaxis(kernel.values, kernel.axis, 0) if len(kernel.scales) > 1 else [kernel.values]
+        distinct = max(distinct, *(len(np.unique(channel)) for channel in channels))
+    total = sum(kernel.values.size for kernel in kernels)
+    return Weights(total, total - sum(kernel.zeros for kernel in kernels), distinct)
+
+
+def choose_form(forms: dict[str, Form], target: Target, fit: FitReport | None = None) -> Form | None:
+    """The form with the fewest bytes in flash among those the target can run; None where there is none.
+
+    Parameters
+    ----------
+    fit : of the model as converted; with it, a form whose arena is too large for the board comes last.
+    """
+    able = [forms[name] for name in target.runnable if forms[name].flash_bytes is not None]
+    return min(able, key=lambda form: (_is_crowded(fit, form), form.flash_bytes or 0)) if able else None
+
+
+def _is_crowded(fit: FitReport | None, form: Form) -> bool:
+    """Whether decoded weights take the arena beyond the board's largest memory, the assumed reserve left free."""
+    windows = fit.board.sram_windows() if fit else ()
+    if fit is None or not windows or form.packed is None or not form.packed.coded:
+        return False
+    arena = _arena(fit, form)
+    return arena is not None and arena.value > max(window.available_bytes for window in windows) - Reserve().sram_bytes
+
+
+def _list_figures(fit: FitReport, chosen: Form | None) -> dict[str, Any]:
+    """Figures that depend on the form in flash, by the names of a row."""
+    latency = _latency(fit, chosen)
+    return {
+        "arena": _arena(fit, chosen),
+        "flash": _flash(fit, chosen),
+        "latency": latency,
+        "energy": _energy(fit, latency),
+    }
+
+
+def _arena(fit: FitReport, chosen: Form | None) -> Estimate | None:
+    """Arena with the chosen form: DECODE puts each decoded tensor beside its layer's activations."""
+    if chosen is None or chosen.packed is None or not chosen.packed.coded:
+        return fit.arena_bytes
+    try:
+        return predict_arena(chosen.packed.graph, runtime=fit.runtime, core=fit.core).used
+    except TinykitError:
+        return None
+
+
+def _flash(fit: FitReport, chosen: Form | None) -> Estimate | None:
+    """Model as stored, decoder, runtime and kernels."""
+    if chosen is None or chosen.flash_bytes is None:
+        return None
+    if fit.runtime == NPU_RUNTIME:
+        return fit.flash_bytes
+    try:
+        code = predict_flash(fit.graph, runtime=fit.runtime, core=fit.core).runtime_bytes
+    except UnknownRuntimeError:
+        return None
+    value, low, high = (end + chosen.flash_bytes for end in (code.value, code.low, code.high))
+    return Estimate(value, low, high, "byte", code.basis, code.runtime, code.source)
+
+
+def _latency(fit: FitReport, chosen: Form | None) -> Estimate | None:
+    cost = chosen.packed.cost if chosen and chosen.packed else None
+    if fit.latency_s is None or cost is None or fit.clock_hz is None:
+        return fit.latency_s
+    decoding = cost.latency(fit.clock_hz, fit.core)
+    if decoding is None:
+        return None
+    source = f"{fit.latency_s.source}; {decoding.source}"
+    return propagate(lambda run, unpack: run + unpack, fit.latency_s, decoding, unit="s", source=source)
+
+
+def _energy(fit: FitReport, latency: Estimate | None) -> Estimate | None:
+    if fit.energy_per_inference_j is None or latency is None or latency is fit.latency_s:
+        return fit.energy_per_inference_j
+    try:
+        return predict_energy(latency, fit.board, clock_hz=fit.clock_hz)
+    except UnknownFactError:
+        return None
+
+
+def _instructions(graph: ModelGraph, target: Target) -> Estimate | None:
+    """Of one inference, without decoding; None where no counts are known for core and runtime."""
+    try:
+        return predict_instructions(graph, core=target.board.core, runtime=target.runtime).total
+    except (UnknownRuntimeError, ModelError):
+        return None

@@ -1,0 +1,200 @@
+"""The ledger: variants of a model side by side on one target, one line a quantity, one column a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP, Target
+from tinykit.choose.ledger.rows import LedgerRow, choose_form, weigh_row
+from tinykit.choose.ledger.variants import Variant
+from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.target.boards import Board, find_board
+from tinykit.train.datasets import Difference, Split, paired_difference
+
+_COLUMNS = 4
+_MARK = "→"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Variants of one model on one target.
+
+    Parameters
+    ----------
+    target : board and runtime; the line of the form that reaches its flash is marked. rows : the baseline first.
+    """
+
+    target: Target
+    rows: tuple[LedgerRow, ...]
+
+    @property
+    def baseline(self) -> LedgerRow:
+        """What the others are compared with."""
+        return self.rows[0]
+
+    def row(self, name: str) -> LedgerRow:
+        """The row of a variant.
+
+        Raises
+        ------
+        ParameterError : no variant of that name.
+        """
+        names = {row.name: row for row in self.rows}
+        if name not in names:
+            raise ParameterError(f"the ledger has no variant {name!r}; {name_nearest(name, names)}")
+        return names[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {
+            "board": self.target.board.id,
+            "runtime": self.target.runtime,
+            "baseline": self.baseline.name,
+            "rows": [row.to_json() for row in self.rows],
+        }
+
+    def __str__(self) -> str:
+        blocks = [self.rows[start : start + _COLUMNS] for start in range(0, len(self.rows), _COLUMNS)]
+        return "\n\n".join([self._head(), *(_to_text(block) for block in blocks), *self._notes()])
+
+    __repr__ = __str__
+
+    def _head(self) -> str:
+        if any(row.chosen for row in self.rows):
+            return f"{self.target}: {_MARK} marks the bytes that reach flash"
+        return f"{self.target}: which bytes reach flash is unknown, the runtime makes a form of its own"
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = dict.fromkeys(row.chosen.note for row in self.rows if row.chosen and row.chosen.name == DECODE)
+        crowded = [row for row in self.rows if row.chosen is not choose_form(row.forms, self.target)]
+        names = ", ".join(row.name for row in crowded)
+        told = (f"{names}: the arena for decoded weights does not fit {self.target.board.id}",) if crowded else ()
+        return (*(f"{DECODE}: {note}" for note in notes), *told)
+
+
+def open_ledger(variants: Sequence[Variant], test: Split, board: Board | str, *, runtime: str | None = None) -> Ledger:
+    """The ledger of some variants on a board.
+
+    Parameters
+    ----------
+    variants : of `weigh_variant`; the first is the baseline the others are compared with.
+    test : the samples they were scored on. board : catalogue id or a `Board`. runtime : the core's own if None.
+
+    Raises
+    ------
+    ParameterError : no variant, or two of one name. DataError : predictions of other samples.
+    UnknownBoardError, UnknownRuntimeError : as `check_fit`.
+    """
+    names = [variant.name for variant in variants]
+    if not names or len(set(names)) < len(names):
+        raise ParameterError(f"variants {names}; give at least one, each under a name of its own")
+    target = Target.of(find_board(board), runtime)
+    first = variants[0].predicted
+    against = [paired_difference(first, one.predicted, test.y, test.recordings) for one in variants[1:]]
+    return fill_ledger(variants, against, target)
+
+
+def fill_ledger(variants: Sequence[Variant], against: Sequence[Difference], target: Target) -> Ledger:
+    """The ledger of variants whose differences to the first are known.
+
+    Parameters
+    ----------
+    variants : the baseline first. against : of each of the others, in their order. target : where they are to run.
+    """
+    first = weigh_row(variants[0], target)
+    rest = (
+        weigh_row(one, target, baseline=first, against=difference)
+        for one, difference in zip(variants[1:], against, strict=True)
+    )
+    return Ledger(target, (first, *rest))
+
+
+def _to_text(rows: Sequence[LedgerRow]) -> str:
+    lines = [("", *(row.name for row in rows))]
+    lines += [(name, *(tell(row) for row in rows)) for name, tell in _LINES.items()]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(rows) + 1)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]).rstrip()
+        for line in lines
+    )
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _percent(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.1%}"
+
+
+def _tell_form(name: str) -> Callable[[LedgerRow], str]:
+    def tell(row: LedgerRow) -> str:
+        marked = _MARK if row.chosen and row.chosen.name == name else ""
+        return f"{marked}{_count(row.forms[name].model_bytes)}"
+
+    return tell
+
+
+def _tell_gzip(row: LedgerRow) -> str:
+    """To the hundred: the last bits of a converter's scales depend on the processor, and with them a few bytes here."""
+    return f"{round(row.forms[GZIP].model_bytes or 0, -2):,}"
+
+
+def _tell(name: str, unit: str) -> Callable[[LedgerRow], str]:
+    def tell(row: LedgerRow) -> str:
+        found: Estimate | None = getattr(row, name)
+        return format_quantity(found.value, unit) if found else "unknown"
+
+    return tell
+
+
+def _tell_range(name: str, unit: str) -> Callable[[LedgerRow], str]:
+    def tell(row: LedgerRow) -> str:
+        found: Estimate | None = getattr(row, name)
+        if found is None:
+            return ""
+        ends = [format_quantity(end, unit).rpartition(" ") for end in (found.low, found.high)]
+        low = ends[0][2] and (ends[0][0] if ends[0][2] == ends[1][2] else " ".join(ends[0][::2]))
+        return f"{low} … {' '.join(ends[1][::2])}"
+
+    return tell
+
+
+def _against(row: LedgerRow) -> str:
+    return f"{100 * row.against.value:+.1f}" if row.against else ""
+
+
+def _against_range(row: LedgerRow) -> str:
+    return f"{100 * row.against.low:+.1f} … {100 * row.against.high:+.1f}" if row.against else ""
+
+
+_LINES: dict[str, Callable[[LedgerRow], str]] = {
+    "parameters": lambda row: _count(row.weights.parameters),
+    "  not zero": lambda row: _count(row.weights.non_zero),
+    "  distinct values, at most": lambda row: _count(row.weights.distinct),
+    "flatbuffer [B]": _tell_form(FORMS[0]),
+    "lean [B]": _tell_form(FORMS[1]),
+    "lean + DECODE [B]": _tell_form(DECODE),
+    "  decoder code [B]": lambda row: _count(row.forms[DECODE].code_bytes or None),
+    "Vela-encoded [B]": _tell_form(FORMS[3]),
+    "gzip, about, transport only [B]": _tell_gzip,
+    "model in flash [B]": lambda row: _count(row.chosen.flash_bytes if row.chosen else None),
+    "  less than baseline as converted": lambda row: _percent(row.saved_of_plain),
+    "  less than baseline at its best": lambda row: row.verdict,
+    "flash with runtime": _tell("flash", "byte"),
+    "  80 %": _tell_range("flash", "byte"),
+    "arena": _tell("arena", "byte"),
+    "MACs": lambda row: _count(row.variant.graph.macs),
+    "instructions": _tell("instructions", "1"),
+    "latency": _tell("latency", "s"),
+    "  80 % ": _tell_range("latency", "s"),
+    "energy per inference": _tell("energy", "J"),
+    "  80 %  ": _tell_range("energy", "J"),
+    "accuracy in TFLM [%]": lambda row: f"{100 * row.variant.accuracy.fraction:.1f}",
+    "  95 %": lambda row: f"{100 * row.variant.accuracy.low:.1f} … {100 * row.variant.accuracy.high:.1f}",
+    "  less baseline, paired": _against,
+    "  95 % ": _against_range,
+}

@@ -1,0 +1,97 @@
+"""The ledger: what each variant of a model costs in flash and keeps in accuracy, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
+from tinykit.ground.errors import DataError
+from tinykit.model.graph import ModelGraph, list_kernels
+from tinykit.predict.latency import default_runtime
+from tinykit.predict.runtime import predictions
+from tinykit.target.boards import Board
+from tinykit.train.datasets import Accuracy, Split, score_predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One version of a model as a .tflite.
+
+    Parameters
+    ----------
+    name, note : short name, and what was done to it.
+    graph : the model.
+    accuracy : in the TFLM interpreter on unseen groups, with its interval.
+    sizes : flatbuffer, flash on the target, and gzip, which is for transport only.
+    zeros : fraction of weights that are zero, 0–1.
+    predicted : class per test sample, for paired comparisons.
+    """
+
+    name: str
+    note: str
+    graph: ModelGraph
+    accuracy: Accuracy
+    sizes: ModelSizes
+    zeros: float
+    predicted: tuple[int, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        accuracy, sizes = self.accuracy, self.sizes
+        return (
+            f"{self.name:<16} {accuracy.fraction:.3f} [{accuracy.low:.3f} … {accuracy.high:.3f}]"
+            f"  {sizes.flatbuffer_bytes:>7,} flatbuffer bytes  {self.zeros:>4.0%} zeros"
+            f"  flash {sizes.flash_bytes or 'unknown'}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Figures as plain JSON types."""
+        return {
+            "sha256": self.graph.sha256,
+            "flatbuffer_bytes": self.sizes.flatbuffer_bytes,
+            "gzip_bytes_transport_only": self.sizes.gzip_bytes,
+            "zero_weights": round(self.zeros, 4),
+            "macs": self.graph.macs,
+            "accuracy": self.accuracy.to_json(),
+            **({"flash_bytes": self.sizes.flash_bytes.to_json()} if self.sizes.flash_bytes else {}),
+        }
+
+
+def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, note: str) -> Variant:
+    """Score a model in TFLM and weigh it for a board.
+
+    Parameters
+    ----------
+    graph : the model.
+    test : samples of groups the model never saw; the interval is over their recordings.
+    board : target, with its default runtime.
+    name, note : of the variant.
+
+    Raises
+    ------
+    ModelError, EngineError : the interpreter refuses the model.
+    DataError : a label beyond the outputs.
+    """
+    classes = sum(graph.tensors[index].elements for index in graph.outputs[:1])
+    if test.y.max() >= classes:
+        raise DataError(
+            f"label {test.y.max()} in the test samples, but {name} has {classes} outputs, 0 to {classes - 1}\n"
+            "give labels as the positions of its outputs"
+        )
+    predicted = predictions(graph.data, test.x)
+    return Variant(
+        name=name,
+        note=note,
+        graph=graph,
+        accuracy=score_predictions(predicted, test.y, test.recordings),
+        sizes=measure_sizes(name, graph, runtime=default_runtime(board.core), core=board.core),
+        zeros=count_zero_weights(graph),
+        predicted=tuple(int(index) for index in predicted),
+    )
+
+
+def count_zero_weights(graph: ModelGraph) -> float:
+    """Fraction of zeros among the kernels (constant tensors of rank 2 and more) of a model, 0–1."""
+    kernels = list_kernels(graph)
+    total = sum(kernel.values.size for kernel in kernels)
+    return sum(kernel.zeros for kernel in kernels) / total if total else 0.0

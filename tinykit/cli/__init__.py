@@ -1,5 +1,0 @@
-"""The command line: `tinykit` and `python -m tinykit`."""
-
-from tinykit.cli.main import main
-
-__all__ = ["main"]

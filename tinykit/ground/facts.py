@@ -1,0 +1,64 @@
+"""The shelf: where `data/` lies, and how a TOML of sourced figures becomes `Fact` objects."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from tinykit.ground.errors import FactError
+from tinykit.ground.quantity import Fact
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_FACT_KEYS = {"value", "unit", "kind", "source", "locator", "conditions"}
+
+
+def shipped_path(*parts: str) -> Path:
+    """Path of a shipped file: inside the installed package, or beside it in a checkout.
+
+    `shipped_path("data", "boards")` works in both.
+    """
+    installed = _PACKAGE / "shipped"
+    return (installed if installed.is_dir() else _PACKAGE.parent).joinpath(*parts)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    FactError : the file is missing, unreadable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FactError(f"{path}: cannot be read ({error}); give the path of a TOML file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise FactError(f"{path}: not valid TOML ({error})") from error
+    except (ValueError, RecursionError) as error:  # a figure of thousands of digits, brackets nested without end
+        raise FactError(f"{path}: not a TOML file that can be taken ({error})") from error
+
+
+def to_fact(table: Any, where: str) -> Fact:
+    """One inline table `{value, unit, kind, source, locator, conditions}` as a `Fact`.
+
+    Parameters
+    ----------
+    table : the parsed inline table.
+    where : file and key, for the error message.
+
+    Raises
+    ------
+    FactError : not a table, a key missing or unknown, no source, unknown kind.
+    """
+    if not isinstance(table, dict):
+        raise FactError(f"{where}: {table!r} is a bare figure; write {{value, unit, kind, source}}")
+    unknown, missing = set(table) - _FACT_KEYS, {"value", "unit", "kind", "source"} - set(table)
+    if unknown or missing:
+        raise FactError(f"{where}: missing {sorted(missing)}, unknown {sorted(unknown)}; allowed: {sorted(_FACT_KEYS)}")
+    if not isinstance(table["value"], int | float):
+        raise FactError(f"{where}: value {table['value']!r} is not a number; leave the fact out if it is unknown")
+    try:
+        return Fact(**table)
+    except FactError as error:
+        raise FactError(f"{where}: {error}") from error

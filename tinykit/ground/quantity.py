@@ -1,0 +1,220 @@
+"""Numbers that say where they come from: `Estimate` for results, `Fact` for what is known.
+
+A `Fact` is one sourced figure from `data/`; an `Estimate` is what the kit answers with: a value, an
+interval, the basis it rests on, the runtime it speaks of and its source. `propagate` computes with
+estimates and keeps all of that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from tinykit.ground.errors import FactError, ParameterError
+
+BASES = ("assumed", "modelled", "simulated", "datasheet", "compiled", "measured")
+"""How a number was obtained, weakest first: a result is never of a stronger basis than its inputs."""
+
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
+_PREFIXED_UNITS = ("W", "J", "A", "V", "Hz", "C")
+_DAY_S = 86_400.0
+_YEAR_S = 365.25 * _DAY_S
+_PLAIN_FROM = 1e-3
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval and its origin.
+
+    Parameters
+    ----------
+    value, low, high : best value and the 80 % interval around it, in `unit`; low <= value <= high.
+    unit : SI unit ("s", "J", "W", "A", "V", "Hz", "C"), "byte", "degC", "instruction" or "1".
+    basis : one of `BASES`.
+    runtime : the inference runtime it speaks of, "" where none is involved.
+    source : where the number, or the weakest of its inputs, comes from.
+
+    Raises
+    ------
+    ParameterError : not finite, not ordered, or of an unknown basis.
+    """
+
+    value: float
+    low: float
+    high: float
+    unit: str
+    basis: str
+    runtime: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.basis not in BASES:
+            raise ParameterError(f"basis {self.basis!r} is unknown; allowed: {', '.join(BASES)}")
+        if not all(math.isfinite(number) for number in (self.low, self.value, self.high)):
+            raise ParameterError(f"estimate {self.low}..{self.value}..{self.high} is not finite")
+        if not self.low <= self.value <= self.high:
+            raise ParameterError(f"estimate needs low <= value <= high, got {self.low}, {self.value}, {self.high}")
+
+    @classmethod
+    def exact(cls, value: float, unit: str, basis: str, source: str, runtime: str = "") -> Estimate:
+        """An estimate of no width: a count, or a figure the user gave."""
+        return cls(value, value, value, unit, basis, runtime, source)
+
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return f"{format_quantity(self.value, self.unit)} ({self.basis})"
+        low, high = format_quantity(self.low, self.unit), format_quantity(self.high, self.unit)
+        return f"{format_quantity(self.value, self.unit)} [{low} … {high}] ({self.basis})"
+
+    __repr__ = __str__
+
+    def to_json(self) -> dict[str, Any]:
+        """The estimate as a plain dict of JSON types, keys as the dataclass fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One figure from a document: it cannot exist without its source.
+
+    Parameters
+    ----------
+    value : the figure, in `unit`.
+    unit : as in `Estimate`.
+    kind : one of `BASES`; "datasheet" or "measured" where the document itself was read.
+    source, locator, conditions : document, place inside it, and what the figure holds for.
+    """
+
+    value: float
+    unit: str
+    kind: str
+    source: str
+    locator: str = ""
+    conditions: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.source.strip():
+            raise FactError(f"fact {self.value} {self.unit} has no source; a figure without a source is not a fact")
+        if self.kind not in BASES:
+            raise FactError(f"fact of kind {self.kind!r}; allowed: {', '.join(BASES)}")
+        if isinstance(self.value, bool) or not math.isfinite(self.value):
+            raise FactError(f"fact value {self.value!r} from {self.source!r} is not a finite number")
+
+    def estimate(self, low_factor: float = 1.0, high_factor: float = 1.0) -> Estimate:
+        """The fact as an `Estimate`, its interval widened by the two factors (<= 1 and >= 1)."""
+        ends = sorted((self.value * low_factor, self.value * high_factor))
+        return Estimate(self.value, ends[0], ends[1], self.unit, self.kind, source=self.source)
+
+
+def weakest(*bases: str) -> str:
+    """The basis a result may claim at most, given the bases of what went into it.
+
+    >>> weakest("measured", "modelled", "datasheet")
+    'modelled'
+    """
+    return min(bases, key=BASES.index)
+
+
+def propagate(
+    function: Callable[..., float], *inputs: Estimate, unit: str, source: str, basis: str = "measured"
+) -> Estimate:
+    """Compute with estimates: the value at the values, the interval by independent errors.
+
+    Each input is moved to its low and high end alone, and the resulting deviations are added in
+    quadrature, upward and downward apart (GUM, JCGM 100:2008, 5.1.2, with finite differences), so
+    that a monotonic function of one input maps its interval exactly. The sum never reaches beyond
+    what all inputs give together, each at its worse end: a product of wide factors stays above 0.
+
+    >>> wide = Estimate(1.0, 0.1, 1.0, "1", "assumed")
+    >>> propagate(lambda a, b: a * b, wide, wide, unit="1", source="example").low
+    0.010000000000000002
+
+    Parameters
+    ----------
+    function : takes one float per input and returns a float.
+    inputs : the estimates; the result's basis is the weakest of theirs and of `basis`.
+    unit, source : of the result.
+    """
+    values = [estimate.value for estimate in inputs]
+    centre = least = most = function(*values)
+    up = down = 0.0
+    best, worst = list(values), list(values)
+    for place, estimate in enumerate(inputs):
+        found = {end: function(*values[:place], end, *values[place + 1 :]) for end in (estimate.low, estimate.high)}
+        found[values[place]] = centre
+        best[place], worst[place] = max(found, key=lambda end: found[end]), min(found, key=lambda end: found[end])
+        top, bottom = found[best[place]], found[worst[place]]
+        up, down = up + (top - centre) ** 2, down + (centre - bottom) ** 2
+        least, most = min(least, bottom), max(most, top)
+    low = max(centre - math.sqrt(down), min(least, function(*worst)))
+    high = min(centre + math.sqrt(up), max(most, function(*best)))
+    runtime = next((estimate.runtime for estimate in inputs if estimate.runtime), "")
+    lowest = weakest(basis, *(estimate.basis for estimate in inputs))
+    return Estimate(centre, low, high, unit, lowest, runtime, source)
+
+
+def relabel(estimate: Estimate, **changes: Any) -> Estimate:
+    """A copy of an estimate with some fields changed (`source=…`, `runtime=…`)."""
+    return replace(estimate, **changes)
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """A number for people: three significant digits, a prefix or a power of ten, KiB for bytes, days for long times.
+
+    >>> format_quantity(0.0123, "s"), format_quantity(23_552, "byte"), format_quantity(8e7, "s")
+    ('12.3 ms', '23.0 KiB', '2.54 years')
+    >>> format_quantity(1.33e-7, "1")
+    '1.33 × 10⁻⁷'
+    """
+    if unit == "byte":
+        return _format_bytes(value)
+    if unit == "s":
+        return _format_seconds(value)
+    if unit == "degC":
+        return f"{value:.1f} °C"
+    if unit in _PREFIXED_UNITS and value:
+        factor, prefix = _prefix_of(value)
+        return f"{_three_digits(value / factor)} {prefix}{unit}"
+    if unit in ("instruction", "cycle"):
+        return f"{_three_digits(value)} {unit}s"
+    return f"{_three_digits(value)} {unit}" if unit not in ("1", "") else _three_digits(value)
+
+
+def _prefix_of(value: float) -> tuple[float, str]:
+    magnitude = abs(value) * (1 + 1e-9)
+    return next(((factor, name) for factor, name in _PREFIXES if magnitude >= factor), _PREFIXES[-1])
+
+
+def _three_digits(value: float) -> str:
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits, _, power = f"{value:.2e}".partition("e")
+    value = float(f"{digits}e{power}")
+    if abs(value) < _PLAIN_FROM:
+        return f"{digits} × 10{str(int(power)).translate(_RAISED)}"
+    decimals = 2 - math.floor(math.log10(abs(value) * (1 + 1e-9)))
+    return f"{value:.{max(0, decimals)}f}"
+
+
+def _format_bytes(value: float) -> str:
+    if abs(value) < 1024:
+        return f"{value:.0f} B"
+    if abs(value) < 1024**2:
+        return f"{value / 1024:.1f} KiB"
+    return f"{value / 1024**2:.2f} MiB"
+
+
+def _format_seconds(value: float) -> str:
+    if abs(value) >= 2 * _YEAR_S:
+        return f"{_three_digits(value / _YEAR_S)} years"
+    if abs(value) >= _DAY_S:
+        return f"{_three_digits(value / _DAY_S)} days"
+    if abs(value) >= 3600:
+        return f"{_three_digits(value / 3600)} h"
+    if abs(value) >= 1 or value == 0:
+        return f"{_three_digits(value)} s"
+    factor, prefix = _prefix_of(value)
+    return f"{_three_digits(value / factor)} {prefix}s"

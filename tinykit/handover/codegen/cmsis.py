@@ -1,0 +1,169 @@
+"""Operators on CMSIS-NN's kernels: the same calls TFLM makes, with padding passed as offsets.
+
+Scratch sizes follow the `*_get_buffer_size` functions of CMSIS-NN 4.0.0; the exported program can ask the real ones
+(`<name>_scratch_check`). A bias is always passed: Helium's depthwise kernel reads one in any case.
+"""
+
+from __future__ import annotations
+
+from tinykit.handover.codegen.plain import LOWERINGS as PLAIN
+from tinykit.handover.codegen.program import Lowered, Program
+from tinykit.handover.codegen.windowed import (
+    Window,
+    lower_convolution,
+    lower_dense,
+    lower_pool,
+    read_convolution,
+    read_dense,
+    read_pool,
+)
+from tinykit.model.graph import Operator
+
+_MVE_CHANNEL_BLOCK = 124
+_POOL = """
+    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};
+    const int8_t *input = {input};
+    int8_t *output = {output};
+    for (int batch = 0; batch < {batches}; ++batch) {{
+        if ({call} != ARM_CMSIS_NN_SUCCESS) {{
+            return 1;
+        }}
+        input += {in_step};
+        output += {out_step};
+    }}
+    return 0;
+""".strip("\n")
+_FAILS = "== ARM_CMSIS_NN_SUCCESS ? 0 : 1"
+
+
+def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
+    """CONV_2D and DEPTHWISE_CONV_2D by the library's wrappers; grouped convolutions stay on the portable kernel."""
+    window, weights = read_convolution(program, operator)
+    depthwise = operator.name == "DEPTHWISE_CONV_2D"
+    if not depthwise and weights.filter_channels != window.source.shape[3]:
+        return lower_convolution(program, operator)
+    kind, prefix = ("dw_conv", "depthwise_conv") if depthwise else ("conv", "convolve")
+    names = [f"op_{operator.index}_{part}" for part in ("parameters", "factors", "input", "filter", "bias", "output")]
+    filters = (window.result.shape[3], *window.taps, weights.filter_channels)
+    constants = [
+        f"static const cmsis_nn_{kind}_params {names[0]} = {{",
+        *_parameters(window, operator.depth_multiplier if depthwise else 0),
+        "};",
+        f"static const cmsis_nn_per_channel_quant_params {names[1]} = "
+        f"{{(int32_t *){weights.multiplier}, (int32_t *){weights.shift}}};",
+        *_dimensions(names[2:], (window.source.shape, filters, (1, 1, 1, filters[0]), window.result.shape)),
+    ]
+    places = (program.place(operator.inputs[0]), weights.weights, weights.bias, program.place(operator.outputs[0]))
+    pairs = _pair_up(names[2:], places)
+    body = f"    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};\n    return arm_{prefix}_wrapper_s8(" \
+           f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
+    size = f"arm_{prefix}_wrapper_s8_get_buffer_size(&{names[0]}, &{names[2]}, &{names[3]}, &{names[5]})"
+    scratch = _depthwise_scratch(window) if depthwise else _convolution_scratch(window)
+    library = ("depthwise",) if depthwise else ("convolution",)
+    return Lowered(body, "\n".join(constants), (), library, scratch, size)
+
+
+def _parameters(window: Window, multiplier: int) -> list[str]:
+    rows = [f"    .input_offset = {-window.source.zero_points[0]}, .output_offset = {window.result.zero_points[0]},"]
+    if multiplier:
+        rows.append(f"    .ch_mult = {multiplier},")
+    tiles = (("stride", window.stride), ("padding", window.pad), ("dilation", window.dilation))
+    rows.append("    " + " ".join(f".{name} = {{.w = {pair[1]}, .h = {pair[0]}}}," for name, pair in tiles))
+    return [*rows, f"    .activation = {{.min = {window.limits[0]}, .max = {window.limits[1]}}},"]
+
+
+def _dimensions(names: list[str], shapes: tuple[tuple[int, ...], ...]) -> list[str]:
+    """Structs of the library's dimensions, which are in the order batch or filters, height, width, channels."""
+    return [
+        f"static const cmsis_nn_dims {name} = {{{', '.join(str(size) for size in shape)}}};"
+        for name, shape in zip(names, shapes, strict=True)
+    ]
+
+
+def _pair_up(names: list[str], places: tuple[str, ...]) -> str:
+    """Arguments of the library: dimensions and data, by turns."""
+    return ", ".join(f"&{name}, {place}" for name, place in zip(names, places, strict=True))
+
+
+def _convolution_scratch(window: Window) -> tuple[int, int, int]:
+    plain_dilation, columns = window.dilation == (1, 1), window.taps[0] * window.taps[1] * window.source.shape[3]
+    if window.taps == (1, 1) and plain_dilation and window.pad == (0, 0):
+        return 0, 0, 0
+    one_row = window.source.shape[1] == window.taps[0] == 1 and window.result.shape[2] % 4 == 0
+    helium = 0 if one_row and window.dilation[1] == 1 else 4 * 8 * -(-columns // 8)
+    return 4 * columns, 4 * columns, helium
+
+
+def _depthwise_scratch(window: Window) -> tuple[int, int, int]:
+    channels, taps = window.source.shape[3], window.taps[0] * window.taps[1]
+    if channels != window.result.shape[3] or window.source.shape[0] != 1 or window.dilation != (1, 1):
+        return 0, 0, 0
+    return 0, 2 * channels * taps, 4 * _MVE_CHANNEL_BLOCK * taps
+
+
+def lower_library_pool(program: Program, operator: Operator) -> Lowered:
+    """AVERAGE_POOL_2D and MAX_POOL_2D, one call a batch: the library's pools know of one image only."""
+    window = read_pool(program, operator)
+    average = operator.name == "AVERAGE_POOL_2D"
+    names = [f"op_{operator.index}_{part}" for part in ("parameters", "input", "filter", "output")]
+    (batches, *source), result = window.source.shape, window.result.shape[1:]
+    channels = source[2]
+    values = f"{{.w = {window.stride[1]}, .h = {window.stride[0]}}}, {{.w = {window.pad[1]}, .h = {window.pad[0]}}}"
+    limits = f"{{.min = {window.limits[0]}, .max = {window.limits[1]}}}"
+    constants = [f"static const cmsis_nn_pool_params {names[0]} = {{{values}, {limits}}};"]
+    constants += _dimensions(names[1:], ((1, *source), (1, *window.taps, 1), (1, *result)))
+    kernel = "arm_avgpool_s8" if average else "arm_max_pool_s8"
+    call = f"{kernel}(&context, &{names[0]}, &{names[1]}, input, &{names[2]}, &{names[3]}, output)"
+    body = _POOL.format(
+        input=program.place(operator.inputs[0]), output=program.place(operator.outputs[0]), batches=batches, call=call,
+        in_step=window.source.elements // batches, out_step=window.result.elements // batches,
+    )  # fmt: skip
+    size = f"arm_avgpool_s8_get_buffer_size({result[1]}, {channels})" if average else ""
+    scratch = (0, 4 * channels if average else 0, 0)
+    library = ("average_pool",) if average else ("max_pool",)
+    return Lowered(body, "\n".join(constants), (), library, scratch, size)
+
+
+def lower_library_dense(program: Program, operator: Operator) -> Lowered:
+    """FULLY_CONNECTED: by the library's operator, or by its matrix product where every unit has a scale of its own.
+
+    Weights with a zero point stay on the portable kernel: the library ignores it.
+    """
+    dense = read_dense(program, operator)
+    if dense.weight_offset:
+        return lower_dense(program, operator)
+    places = (program.place(operator.inputs[0]), program.place(operator.outputs[0]))
+    if dense.step:
+        body = (
+            f"    return arm_nn_mat_mult_nt_t_s8({places[0]}, {dense.weights}, {dense.bias}, {places[1]},\n"
+            f"        {dense.multiplier}, {dense.shift}, {dense.rows}, {dense.units}, {dense.depth},\n"
+            f"        {dense.in_offset}, {dense.out_offset}, {dense.low}, {dense.high}, {dense.depth}) {_FAILS};"
+        )
+        return Lowered(body, library=("dense",))
+    names = [f"op_{operator.index}_{part}" for part in ("parameters", "factor", "input", "filter", "bias", "output")]
+    constants = [
+        f"static const cmsis_nn_fc_params {names[0]} = {{{dense.in_offset}, 0, {dense.out_offset}, "
+        f"{{{dense.low}, {dense.high}}}}};",
+        f"static const cmsis_nn_per_tensor_quant_params {names[1]} = "
+        f"{{{dense.first.multiplier}, {dense.first.shift}}};",
+        *_dimensions(names[2:], ((dense.rows, 1, 1, dense.depth), (dense.depth, 1, 1, dense.units),
+                                 (1, 1, 1, dense.units), (dense.rows, 1, 1, dense.units))),
+    ]  # fmt: skip
+    pairs = _pair_up(names[2:], (places[0], dense.weights, dense.bias, places[1]))
+    body = "    const cmsis_nn_context context = {SCRATCH, SCRATCH_BYTES};\n    return arm_fully_connected_s8(" \
+           f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
+    size = f"arm_fully_connected_s8_get_buffer_size(&{names[3]})"
+    return Lowered(body, "\n".join(constants), library=("dense",), scratch_call=size)
+
+
+PORTABLE_LOWERINGS = PLAIN | {
+    "CONV_2D": lower_convolution, "DEPTHWISE_CONV_2D": lower_convolution, "FULLY_CONNECTED": lower_dense,
+    "AVERAGE_POOL_2D": lower_pool, "MAX_POOL_2D": lower_pool,
+}  # fmt: skip
+"""How each operator becomes C on the kit's own kernels."""
+
+LIBRARY_LOWERINGS = PORTABLE_LOWERINGS | {
+    "CONV_2D": lower_library_convolution, "DEPTHWISE_CONV_2D": lower_library_convolution,
+    "FULLY_CONNECTED": lower_library_dense, "AVERAGE_POOL_2D": lower_library_pool, "MAX_POOL_2D": lower_library_pool,
+}  # fmt: skip
+"""How each operator becomes C on CMSIS-NN's kernels, where the library has one."""

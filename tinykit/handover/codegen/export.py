@@ -1,0 +1,189 @@
+"""From a graph to a folder of C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
+from tinykit.handover.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
+from tinykit.handover.codegen.names import to_identifier
+from tinykit.handover.codegen.program import FAMILIES, Lowered, Program, refuse
+from tinykit.handover.codegen.writing import Part, write_program
+from tinykit.model.graph import ModelGraph, Operator
+from tinykit.predict.arena import ArenaPlan, list_buffers, plan_greedily
+from tinykit.predict.packing import has_decode, refuse_decode
+
+KERNELS = ("portable", "cmsis-nn")
+"""The kernel sets an export can be built on."""
+
+OPERATORS = tuple(sorted(PORTABLE_LOWERINGS))
+"""The operators that can be exported, int8 only."""
+
+_DSP_CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
+_MVE_CORES = ("cortex-m55", "cortex-m85")
+_LARGEST_ARENA_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedOperator:
+    """Position of an operator, its name in the model, and the C function that runs it."""
+
+    index: int
+    name: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class CExport:
+    """A model as C11, ready to be compiled: `gcc *export.compiler_flags(folder) *export.sources`.
+
+    Parameters
+    ----------
+    files : relative path -> content.
+    name : prefix of every external symbol: `<name>_run(input, output)` runs the model, `<name>_invoke()` runs it on
+        what lies in the arena, `<name>_arena` is the arena.
+    kernels : one of `KERNELS`.
+    arena_bytes : the exported program's own static arena: the most any core needs (see `arena_for`).
+    operators : each with the function that runs it, never inlined, in execution order.
+    plans : by core family ("plain", "dsp", "mve"), where in the arena each tensor and scratch buffer lies.
+    input_bytes, output_bytes : of all inputs, and all outputs, one after the other.
+    model_sha256 : of the .tflite file.
+    """
+
+    files: Mapping[str, bytes] = field(repr=False)
+    name: str
+    kernels: str
+    arena_bytes: int
+    operators: tuple[ExportedOperator, ...] = field(repr=False)
+    plans: Mapping[str, ArenaPlan] = field(repr=False)
+    input_bytes: int
+    output_bytes: int
+    model_sha256: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Relative paths of the C files to compile, the kit's own first."""
+        return tuple(sorted((path for path in self.files if path.endswith(".c")), key=lambda path: ("/" in path, path)))
+
+    @property
+    def include_folders(self) -> tuple[str, ...]:
+        """Relative paths of the folders with headers."""
+        return (".", *(INCLUDE_FOLDERS if "NOTICE.txt" in self.files else ()))
+
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """Macros that have to be defined."""
+        return DEFINES if "NOTICE.txt" in self.files else ()
+
+    def compiler_flags(self, folder: str = ".") -> tuple[str, ...]:
+        """What GCC and clang need besides the core's own flags, for files written below a folder."""
+        includes = (f"-I{folder}" if path == "." else f"-I{folder}/{path}" for path in self.include_folders)
+        return ("-std=c11", *includes, *(f"-D{define}" for define in self.defines))
+
+    def gcc_flags(self, source: str, core: str) -> tuple[str, ...]:
+        """Flags of one source for one core, GCC only, with which the kernels execute what TFLM's execute."""
+        return GCC_FLAGS.get(source, ()) if core_family(core) == "dsp" else ()
+
+    def plan_for(self, core: str) -> ArenaPlan:
+        """Layout of the arena on a core, such as "cortex-m4"."""
+        return self.plans[core_family(core)]
+
+    def arena_for(self, core: str) -> int:
+        """Size of the arena on a core in bytes, as the compiler for that core will make it."""
+        return max(self.plan_for(core).head_bytes, 16)
+
+
+def core_family(core: str) -> str:
+    """Which of the kernels' code paths a core takes: "mve", "dsp" or "plain".
+
+    >>> core_family("cortex-m0plus"), core_family("cortex-m7"), core_family("cortex-m55")
+    ('plain', 'dsp', 'mve')
+    """
+    return "mve" if core in _MVE_CORES else "dsp" if core in _DSP_CORES else "plain"
+
+
+def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model") -> CExport:
+    """A model as C11: constants, a static arena laid out by the kit's own plan, one function an operator.
+
+    Parameters
+    ----------
+    graph : an int8 model of the operators in `OPERATORS`.
+    kernels : "portable" (the kit's own) or "cmsis-nn" (from the installed package; what it lacks stays portable).
+    name : prefix of every symbol, made a C identifier.
+
+    Raises
+    ------
+    ParameterError : no such kernel set.
+    ModelError : an operator, type or shape the exporter cannot take; the text names it and what is allowed.
+    MissingPackageError : the package with CMSIS-NN is not installed, or not the one that was checked.
+    """
+    if kernels not in KERNELS:
+        raise ParameterError(f"kernels {kernels!r} are unknown; allowed: {', '.join(KERNELS)}")
+    _check(graph)
+    program = Program(graph, to_identifier(name))
+    table = LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS
+    lowered = [table[operator.name](program, operator) for operator in graph.operators]
+    plans = {family: _plan(graph, lowered, position) for position, family in enumerate(FAMILIES)}
+    operators = tuple(
+        ExportedOperator(one.index, one.name, f"{program.name}_op_{one.index:02d}_{one.name.lower()}")
+        for one in graph.operators
+    )
+    parts = [Part(one.symbol, code) for one, code in zip(operators, lowered, strict=True)]
+    files = write_program(program, parts, plans)
+    files |= read_library(group for code in lowered for group in code.library)
+    arena = max(16, *(plan.head_bytes for plan in plans.values()))
+    return CExport(
+        MappingProxyType(files), program.name, kernels, arena, operators, MappingProxyType(plans),
+        sum(graph.tensors[one].nbytes for one in graph.inputs),
+        sum(graph.tensors[one].nbytes for one in graph.outputs), graph.sha256,
+    )  # fmt: skip
+
+
+def _check(graph: ModelGraph) -> None:
+    """What no operator can check: subgraphs, inputs and outputs, and that tensors are made before they are read."""
+    if graph.subgraphs != 1:
+        raise ModelError(f"the model has {graph.subgraphs} subgraphs (IF or WHILE); models of one can be exported")
+    for index in (*graph.inputs, *graph.outputs):
+        tensor = graph.tensors[index]
+        if tensor.dtype != "int8" or not tensor.nbytes:
+            raise ModelError(
+                f"tensor {index}, an input or output of the model, is {tensor.dtype} of shape {tensor.shape}; "
+                "allowed: int8\nconvert with int8 inputs and outputs"
+            )
+    made = set(graph.inputs)
+    if any(graph.tensors[index].is_constant for index in made) or len(made) != len(graph.inputs):
+        raise ModelError(f"an input of the model {graph.inputs} is a constant or occurs twice; the file is damaged")
+    if has_decode(graph):
+        raise ModelError(
+            f"the model decodes its weights on the device: {refuse_decode('exporter')}\n"
+            "export the model it was packed from"
+        )
+    for operator in graph.operators:
+        if operator.name not in PORTABLE_LOWERINGS:
+            dtype = graph.tensors[operator.inputs[0]].dtype if operator.inputs and operator.inputs[0] >= 0 else "none"
+            raise refuse(operator, f"no kernel for this operator on {dtype}", f"allowed, int8: {', '.join(OPERATORS)}")
+        _check_order(graph, operator, made)
+    missing = [index for index in graph.outputs if index not in made and not graph.tensors[index].is_constant]
+    if missing:
+        raise ModelError(f"tensor {missing[0]}, an output of the model, is made by no operator; the file is damaged")
+
+
+def _check_order(graph: ModelGraph, operator: Operator, made: set[int]) -> None:
+    for index in operator.inputs:
+        if index >= 0 and index not in made and not graph.tensors[index].is_constant:
+            raise refuse(operator, f"tensor {index} is read before it is made", "the file is damaged")
+    for index in operator.outputs:
+        if index in made or graph.tensors[index].is_constant or graph.tensors[index].is_variable:
+            raise refuse(operator, f"tensor {index} is made twice, constant or variable", "the file is damaged")
+        made.add(index)
+
+
+def _plan(graph: ModelGraph, lowered: list[Lowered], family: int) -> ArenaPlan:
+    buffers = list_buffers(graph, [(code.scratch[family],) for code in lowered])
+    plan = plan_greedily(buffers, len(graph.operators) + 1)
+    if plan.head_bytes > _LARGEST_ARENA_BYTES:
+        raise ModelError(f"the model needs an arena of {plan.head_bytes:,} bytes; no microcontroller has that")
+    return plan

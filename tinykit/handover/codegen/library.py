@@ -1,0 +1,137 @@
+"""The CMSIS-NN files an export carries: where they come from, which are needed, and their hashes.
+
+They come from the installed package `bakenn` 1.0.0 (Apache-2.0), which ships CMSIS-NN 4.0.0 and the two headers of
+CMSIS-Core 5.9.0 it needs; no code of that package runs. Its BAKENN_PROVENANCE.md says what it changed in them, and
+goes along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+
+from tinykit.ground.errors import MissingPackageError
+
+PACKAGE, PACKAGE_VERSION = "bakenn", "1.0.0"
+INCLUDE_FOLDERS = ("cmsis_nn/freestanding", "cmsis_nn/Include", "cmsis_core/Include")
+DEFINES = ("BAKENN_CMSIS_NN_BUILTIN_MEMORY",)
+HOST_DEFINES = ("__GNUC_PYTHON__", "__RESTRICT=__restrict")
+"""What lets the plain C paths compile on a host, without the Arm headers."""
+
+_FOLDER = "backend/cmsis_nn/vendor"
+_HASHES = Path(__file__).parent / "kernels" / "library.sha256"
+_MATH_H = b"""/* CMSIS-NN includes math.h and uses nothing of it: with this, a compiler without a C library will do. */
+#ifndef TINYKIT_FREESTANDING_MATH_H_
+#define TINYKIT_FREESTANDING_MATH_H_
+#endif
+"""
+NOTICE = b"""This folder holds third-party code under the Apache License 2.0.
+
+cmsis_nn/     CMSIS-NN 4.0.0, Copyright Arm Limited and/or its affiliates, https://github.com/ARM-software/CMSIS-NN
+cmsis_core/   CMSIS-Core 5.9.0, Copyright Arm Limited, https://github.com/ARM-software/CMSIS_5
+
+Both as shipped in the Python package bakenn 1.0.0 (Apache-2.0, https://github.com/scienthoon/bakeNN); what it
+changed is listed in cmsis_nn/BAKENN_PROVENANCE.md. The licence is in cmsis_nn/LICENSE.txt and
+cmsis_core/LICENSE.txt. Nothing was changed after that; cmsis_nn/freestanding/math.h was added.
+"""
+
+
+def read_library(groups: Iterable[str]) -> dict[str, bytes]:
+    """Relative path -> content of the library's files for some groups of operators; nothing for no group.
+
+    Parameters
+    ----------
+    groups : of "convolution", "depthwise", "dense", "average_pool", "max_pool".
+
+    Raises
+    ------
+    MissingPackageError : the package is not installed, or its files are not those that were checked.
+    """
+    wanted = sorted({path for group in groups for path in GROUPS[group]})
+    if not wanted:
+        return {}
+    folder = _find_folder()
+    hashes = dict(line.split()[::-1] for line in _HASHES.read_text().splitlines())
+    files = {path: _read(folder, path, hashes[path]) for path in (*_COMMON, *wanted)}
+    return files | {"cmsis_nn/freestanding/math.h": _MATH_H, "NOTICE.txt": NOTICE}
+
+
+def _find_folder() -> Path:
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise MissingPackageError(
+            f"kernels 'cmsis-nn' need the package {PACKAGE}, which is not installed\n"
+            "pip install 'tinykit[virtual-board]', or use kernels='portable'"
+        )
+    return Path(found.submodule_search_locations[0]) / _FOLDER
+
+
+def _read(folder: Path, path: str, sha256: str) -> bytes:
+    try:
+        data = (folder / path).read_bytes()
+    except OSError:
+        data = b""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise MissingPackageError(
+            f"{path} of the installed {PACKAGE} is not the file of version {PACKAGE_VERSION}\n"
+            f"pip install --force-reinstall {PACKAGE}=={PACKAGE_VERSION}, or use kernels='portable'"
+        )
+    return data
+
+
+_COMMON = (
+    "cmsis_nn/Include/arm_nn_math_types.h",
+    "cmsis_nn/Include/arm_nn_types.h",
+    "cmsis_nn/Include/arm_nnfunctions.h",
+    "cmsis_nn/Include/arm_nnsupportfunctions.h",
+    "cmsis_nn/LICENSE.txt",
+    "cmsis_core/Include/cmsis_compiler.h",
+    "cmsis_core/Include/cmsis_gcc.h",
+    "cmsis_core/LICENSE.txt",
+    "cmsis_nn/BAKENN_PROVENANCE.md",
+)
+_SOURCE = "cmsis_nn/Source/"
+_FILES = {
+    "convolution": (
+        "ConvolutionFunctions/arm_convolve_1_x_n_s8.c",
+        "ConvolutionFunctions/arm_convolve_1x1_s8.c",
+        "ConvolutionFunctions/arm_convolve_1x1_s8_fast.c",
+        "ConvolutionFunctions/arm_convolve_s8.c",
+        "ConvolutionFunctions/arm_convolve_wrapper_s8.c",
+        "ConvolutionFunctions/arm_nn_mat_mult_kernel_s8_s16.c",
+        "ConvolutionFunctions/arm_nn_mat_mult_s8.c",
+        "NNSupportFunctions/arm_nn_mat_mul_core_1x_s8.c",
+        "NNSupportFunctions/arm_nn_mat_mul_core_4x_s8.c",
+        "NNSupportFunctions/arm_nn_mat_mult_nt_t_s8.c",
+        "NNSupportFunctions/arm_q7_to_q15_with_offset.c",
+    ),
+    "depthwise": (
+        "ConvolutionFunctions/arm_depthwise_conv_3x3_s8.c",
+        "ConvolutionFunctions/arm_depthwise_conv_s8.c",
+        "ConvolutionFunctions/arm_depthwise_conv_s8_opt.c",
+        "ConvolutionFunctions/arm_depthwise_conv_wrapper_s8.c",
+        "NNSupportFunctions/arm_nn_depthwise_conv_nt_t_padded_s8.c",
+        "NNSupportFunctions/arm_nn_depthwise_conv_nt_t_s8.c",
+        "NNSupportFunctions/arm_q7_to_q15_with_offset.c",
+    ),
+    "dense": (
+        "FullyConnectedFunctions/arm_fully_connected_s8.c",
+        "NNSupportFunctions/arm_nn_mat_mult_nt_t_s8.c",
+        "NNSupportFunctions/arm_nn_vec_mat_mult_t_s8.c",
+    ),
+    "average_pool": ("PoolingFunctions/arm_avgpool_s8.c",),
+    "max_pool": ("PoolingFunctions/arm_max_pool_s8.c",),
+}
+GROUPS = {group: tuple(_SOURCE + name for name in names) for group, names in _FILES.items()}
+"""Source files by group of operators."""
+
+GCC_FLAGS = {f"{_SOURCE}NNSupportFunctions/arm_nn_vec_mat_mult_t_s8.c": ("-funroll-loops",)}
+"""What GCC is told beyond the common flags, by source file, for cores with the DSP extension and without Helium.
+
+TensorFlow Lite Micro's own CMSIS-NN (6.2) asks for it by a pragma in this file, which version 4.0.0 has not. GCC then
+rounds the sums without branches: with the flag a fully connected operator executes TFLM's instructions less the same
+309 on a Cortex-M7 whatever its size (what the interpreter does around the kernel), without it 4 to 7 fewer for every
+two outputs.
+"""

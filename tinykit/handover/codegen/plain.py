@@ -1,0 +1,222 @@
+"""Operators without weights, on the portable kernels: pairs, curves, copies, padding, means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from tinykit.handover.codegen.program import Lowered, Program, expect, refuse
+from tinykit.handover.codegen.program import initialise as define
+from tinykit.handover.codegen.quantisation import (
+    Multiplier,
+    add_multipliers,
+    logistic_parameters,
+    mean_multiplier,
+    quantise_multiplier,
+    softmax_parameters,
+)
+from tinykit.handover.codegen.windowed import call_kernel, fused_range
+from tinykit.model.graph import Operator, Tensor
+
+AXES = 6
+_CURVE_SCALE, _CURVE_ZERO = 1 / 256, -128
+
+
+def lower_pair(program: Program, operator: Operator) -> Lowered:
+    """ADD and MUL, with an operand repeated along axes of size 1."""
+    (a, b), result = program.operands(operator, at_least=2)
+    shape, step_a, step_b = _broadcast(operator, a.shape, b.shape, result.shape)
+    low, high = fused_range(operator, result)
+    fields: dict[str, object] = {
+        "shape": shape, "step_a": step_a, "step_b": step_b, "offset_a": -a.zero_points[0],
+        "offset_b": -b.zero_points[0], "out_offset": result.zero_points[0], "low": low, "high": high,
+    }  # fmt: skip
+    fields |= _pair_factors(operator, a, b, result)
+    places = (program.place(operator.inputs[0]), program.place(operator.inputs[1]))
+    call = f"{program.name}_{operator.name.lower()}(&arguments, {', '.join(places)}, "
+    body = f"{define(program.name + '_pair', 'arguments', **fields)}\n    {call}{program.place(operator.outputs[0])});"
+    return Lowered(body + "\n    return 0;", kernels=("pairs",))
+
+
+def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
+    """An addition's kernel divides by powers, so its shifts are given as positive exponents."""
+    try:
+        if operator.name == "MUL":
+            one = quantise_multiplier(a.scales[0] * b.scales[0] / result.scales[0])
+            return {"multiplier": one.multiplier, "shift": one.shift}
+        first, second, total = add_multipliers(a, b, result)
+    except ValueError as error:
+        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    return {
+        "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
+        "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
+    }  # fmt: skip
+
+
+def _broadcast(
+    operator: Operator, a: tuple[int, ...], b: tuple[int, ...], result: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Shape and steps of both operands over the output, neighbouring axes of one kind made one."""
+    rank = max(len(a), len(b))
+    wide_a, wide_b = ((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b)
+    both = tuple(max(x, y) for x, y in zip(wide_a, wide_b, strict=True))
+    fits = all(x in (1, z) and y in (1, z) for x, y, z in zip(wide_a, wide_b, both, strict=True))
+    expect(fits and both == result, operator, f"shapes {a} and {b} to {result}")
+    groups: list[list[int]] = []
+    for x, y, size in zip(wide_a, wide_b, both, strict=True):
+        if size == 1:
+            continue
+        if groups and (groups[-1][0], groups[-1][1]) == (x == 1, y == 1):
+            groups[-1][2] *= size
+        else:
+            groups.append([x == 1, y == 1, size])
+    expect(len(groups) <= AXES, operator, f"shapes {a} and {b} alternate more than {AXES} times")
+    shape = _extend([size for _, _, size in groups])
+    return shape, _steps(shape, [one for one, _, _ in groups]), _steps(shape, [one for _, one, _ in groups])
+
+
+def _extend(sizes: Sequence[int], filler: int = 1) -> tuple[int, ...]:
+    return (filler,) * (AXES - len(sizes)) + tuple(int(size) for size in sizes)
+
+
+def _steps(shape: tuple[int, ...], held: Sequence[int]) -> tuple[int, ...]:
+    """Elements from one entry to the next along each axis; 0 along the axes held still."""
+    still, steps, step = _extend(held, 0), [0] * AXES, 1
+    for axis in reversed(range(AXES)):
+        if not still[axis] and shape[axis] > 1:
+            steps[axis], step = step, step * shape[axis]
+    return tuple(steps)
+
+
+def lower_quantise(program: Program, operator: Operator) -> Lowered:
+    """QUANTIZE from int8 to int8."""
+    (source,), result = program.operands(operator)
+    expect(source.elements == result.elements, operator, f"shapes {source.shape} to {result.shape}")
+    try:
+        one = quantise_multiplier(source.scales[0] / result.scales[0])
+    except ValueError as error:
+        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    fields = {"count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
+              "multiplier": one.multiplier, "shift": one.shift}  # fmt: skip
+    return Lowered(call_kernel(program, operator, "quantize", "rescale", fields), kernels=("pairs",))
+
+
+def lower_softmax(program: Program, operator: Operator) -> Lowered:
+    """SOFTMAX over the last axis, onto a scale of 1/256 and a zero point of -128."""
+    (source,), _ = _curve_operands(program, operator)
+    one, lowest = _curve(operator, softmax_parameters, source, operator.beta)
+    depth = source.shape[-1] if source.shape else 1
+    expect(depth < 1 << 12, operator, f"a softmax over {depth} values")
+    fields = {"rows": source.elements // depth, "depth": depth, "multiplier": one.multiplier,
+              "left_shift": one.shift, "lowest_difference": lowest}  # fmt: skip
+    return Lowered(call_kernel(program, operator, "softmax", "softmax_rows", fields), kernels=("curves",))
+
+
+def lower_logistic(program: Program, operator: Operator) -> Lowered:
+    """LOGISTIC, onto a scale of 1/256 and a zero point of -128."""
+    (source,), _ = _curve_operands(program, operator)
+    one, radius = _curve(operator, logistic_parameters, source)
+    fields = {"count": source.elements, "in_offset": -source.zero_points[0], "radius": radius,
+              "multiplier": one.multiplier, "left_shift": one.shift}  # fmt: skip
+    return Lowered(call_kernel(program, operator, "logistic", "logistic_curve", fields), kernels=("curves",))
+
+
+def _curve_operands(program: Program, operator: Operator) -> tuple[list[Tensor], Tensor]:
+    sources, result = program.operands(operator)
+    expect(sources[0].shape == result.shape, operator, f"shapes {sources[0].shape} to {result.shape}")
+    if (result.scales[0], result.zero_points[0]) != (_CURVE_SCALE, _CURVE_ZERO):
+        raise refuse(operator, f"output scale {result.scales[0]}, zero point {result.zero_points[0]}",
+                     f"the kernel writes scale {_CURVE_SCALE}, zero point {_CURVE_ZERO}")  # fmt: skip
+    return sources, result
+
+
+def _curve(operator: Operator, find: Callable[..., tuple[Multiplier, int]], *values: object) -> tuple[Multiplier, int]:
+    try:
+        return find(*values)
+    except ValueError as error:
+        raise refuse(operator, str(error), "check the scale of its input") from error
+
+
+def lower_reshape(program: Program, operator: Operator) -> Lowered:
+    """RESHAPE: a copy, as the interpreter makes one."""
+    (source,), result = program.operands(operator)
+    expect(source.elements == result.elements, operator, f"shapes {source.shape} to {result.shape}")
+    places = f"{program.place(operator.inputs[0])}, {program.place(operator.outputs[0])}"
+    return Lowered(f"    {program.name}_copy({places}, {source.elements});\n    return 0;", kernels=("shapes",))
+
+
+def lower_concatenation(program: Program, operator: Operator) -> Lowered:
+    """CONCATENATION of tensors of one scale and zero point; the interpreter refuses others too."""
+    sources, result = program.operands(operator, at_least=max(1, len(operator.inputs)))
+    kinds = {(one.scales, one.zero_points) for one in (*sources, result)}
+    if len(kinds) > 1:
+        raise refuse(operator, f"{len(kinds)} pairs of scale and zero point", "all must be the output's: convert again")
+    expect(operator.activation in ("", "NONE"), operator, f"fused activation {operator.activation}")
+    rank = len(result.shape)
+    expect(-rank <= operator.axis < rank, operator, f"axis {operator.axis} of {rank}")
+    axis = operator.axis % rank
+    sides = {one.shape[:axis] + one.shape[axis + 1 :] for one in (*sources, result) if len(one.shape) == rank}
+    total = sum(one.shape[axis] for one in sources if len(one.shape) == rank)
+    shapes = [one.shape for one in sources]
+    expect(len(sides) == 1 and total == result.shape[axis], operator, f"shapes {shapes} to {result.shape}")
+    rows, inner, start, lines = math.prod(result.shape[:axis]), math.prod(result.shape[axis + 1 :]), 0, []
+    for index, source in zip(operator.inputs, sources, strict=True):
+        count = source.shape[axis] * inner
+        places = f"{program.place(index)}, {program.place(operator.outputs[0])} + {start}"
+        lines.append(f"    {program.name}_copy_rows({places}, {rows}, {count}, {total * inner});")
+        start += count
+    return Lowered("\n".join([*lines, "    return 0;"]), kernels=("shapes",))
+
+
+def lower_pad(program: Program, operator: Operator) -> Lowered:
+    """PAD with the output's zero point, PADV2 with a constant of the output's scale."""
+    (source,), result = program.operands(operator)
+    widths = program.constant(operator, 1, ("int32", "int64"))
+    rank = len(source.shape)
+    sound = widths.shape == (rank, 2) and len(result.shape) == rank <= AXES and not (widths < 0).any()
+    expect(sound, operator, f"paddings of shape {widths.shape} for rank {rank}")
+    wanted = tuple(int(size + sides.sum()) for size, sides in zip(source.shape, widths, strict=True))
+    expect(wanted == result.shape, operator, f"output shape {result.shape}, its paddings give {wanted}")
+    value = result.zero_points[0]
+    if len(operator.inputs) > 2:
+        given = program.constant(operator, 2, ("int8",))
+        expect(given.size == 1, operator, f"{given.size} padding values")
+        value = int(given.reshape(-1)[0])
+    fields = {"in_shape": _extend(source.shape), "out_shape": _extend(result.shape),
+              "before": _extend(widths[:, 0].tolist(), 0), "value": value}  # fmt: skip
+    return Lowered(call_kernel(program, operator, "pad", "padding", fields), kernels=("shapes",))
+
+
+def lower_mean(program: Program, operator: Operator) -> Lowered:
+    """MEAN over any axes: sums, then one rescaling that holds the division."""
+    (source,), result = program.operands(operator)
+    given = program.constant(operator, 1, ("int32",))
+    rank = len(source.shape)
+    expect(rank <= AXES and all(-rank <= axis < rank for axis in given.reshape(-1)), operator, f"axes {given}")
+    axes = {int(axis) % rank for axis in given.reshape(-1)}
+    kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
+    expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
+    count, shape = source.elements // result.elements, _extend(source.shape)
+    expect(count < 1 << 23, operator, f"a mean over {count} values")
+    try:
+        one = mean_multiplier(source, result, count)
+    except ValueError as error:
+        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    held = [axis in axes for axis in range(rank)]
+    fields = {
+        "shape": shape, "step": _steps(shape, held), "outputs": result.elements,
+        "zero_sum": source.zero_points[0] * count, "out_offset": result.zero_points[0],
+        "multiplier": one.multiplier, "shift": one.shift,
+    }  # fmt: skip
+    struct = define(f"{program.name}_mean_axes", "arguments", **fields)
+    places = (program.place(operator.inputs[0]), "(int32_t *)(void *)SCRATCH", program.place(operator.outputs[0]))
+    body = f"{struct}\n    {program.name}_mean(&arguments, {', '.join(places)});\n    return 0;"
+    return Lowered(body, kernels=("shapes",), scratch=(4 * result.elements,) * 3)
+
+
+LOWERINGS = {
+    "ADD": lower_pair, "MUL": lower_pair, "QUANTIZE": lower_quantise, "SOFTMAX": lower_softmax,
+    "LOGISTIC": lower_logistic, "RESHAPE": lower_reshape, "CONCATENATION": lower_concatenation,
+    "PAD": lower_pad, "PADV2": lower_pad, "MEAN": lower_mean,
+}  # fmt: skip
+"""How each operator becomes C."""

@@ -1,0 +1,141 @@
+"""What the exporter knows while it goes through a graph: checked tensors, constants to be written, names in C."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph import ModelGraph, Operator, Tensor
+
+FAMILIES = ("plain", "dsp", "mve")
+"""Cores by what their kernels differ in: neither extension, the DSP extension, Helium (MVE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """One operator as C.
+
+    Parameters
+    ----------
+    body : statements of its function; they return 0, or another number on failure.
+    constants : definitions ahead of the function.
+    kernels : the kit's kernel files it needs, "windows", "dense", "pairs", "shapes", "curves".
+    library : groups of the vendored library it needs.
+    scratch : bytes of scratch by core family, in the order of `FAMILIES`.
+    scratch_call : C expression of the size the library itself asks for, "" where there is none.
+    """
+
+    body: str
+    constants: str = ""
+    kernels: tuple[str, ...] = ()
+    library: tuple[str, ...] = ()
+    scratch: tuple[int, int, int] = (0, 0, 0)
+    scratch_call: str = ""
+
+
+class Program:
+    """A graph on its way to C; `arrays` collects the constants in the order of their first use."""
+
+    def __init__(self, graph: ModelGraph, name: str) -> None:
+        self.graph, self.name = graph, name
+        self.arrays: dict[str, tuple[str, NDArray[np.generic]]] = {}
+        self._known: dict[tuple[str, bytes], str] = {}
+
+    def array(self, ctype: str, values: Sequence[int] | NDArray[np.generic]) -> str:
+        """C name of a constant array; equal arrays are written once."""
+        data = np.ascontiguousarray(values, np.int8 if ctype == "int8_t" else np.int32).reshape(-1)
+        key = (ctype, data.tobytes())
+        if key not in self._known:
+            self._known[key] = f"{self.name}_data_{len(self._known)}"
+            self.arrays[self._known[key]] = (ctype, data)
+        return self._known[key]
+
+    def activation(self, operator: Operator, tensor: int) -> Tensor:
+        """An int8 tensor of one scale and one zero point.
+
+        Raises
+        ------
+        ModelError : the tensor is left out, of another type or shape, or not quantised so.
+        """
+        found = self.graph.tensors[tensor] if tensor >= 0 else None
+        if found is None or found.dtype != "int8":
+            kind = "left out" if found is None else found.dtype
+            raise refuse(operator, f"tensor {tensor} is {kind}", "quantise the whole model to int8")
+        scales, zeros = found.scales, found.zero_points
+        sound = len(scales) == len(zeros) == 1 and 0 < scales[0] < math.inf and -128 <= zeros[0] <= 127
+        if not sound or not found.elements:
+            raise refuse(
+                operator,
+                f"tensor {tensor} of shape {found.shape} has scales {scales[:3]}, zero points {zeros[:3]}",
+                "one positive scale and one zero point from -128 to 127 are needed",
+            )
+        return found
+
+    def operands(self, operator: Operator, *, at_least: int = 1) -> tuple[list[Tensor], Tensor]:
+        """The int8 inputs (the first `at_least`) and the only output of an operator; errors as `activation`."""
+        if len(operator.inputs) < at_least or len(operator.outputs) != 1:
+            count = f"{len(operator.inputs)} inputs and {len(operator.outputs)} outputs"
+            raise refuse(operator, count, f"{at_least} or more and 1 are needed")
+        sources = [self.activation(operator, tensor) for tensor in operator.inputs[:at_least]]
+        return sources, self.activation(operator, operator.outputs[0])
+
+    def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.signedinteger]:
+        """A constant input, by its position.
+
+        Raises
+        ------
+        ModelError : it is left out, computed at run time, of another type, or cut off.
+        """
+        index = operator.inputs[position] if position < len(operator.inputs) else -1
+        found = self.graph.tensors[index] if index >= 0 else None
+        if found is None or not found.is_constant or found.dtype not in dtypes or found.data_bytes != found.nbytes:
+            state = "is left out" if found is None else f"is {'' if found.is_constant else 'computed, '}{found.dtype}"
+            raise refuse(operator, f"input {position} {state}", f"it has to be a constant of {' or '.join(dtypes)}")
+        return np.asarray(self.graph.constant(index))
+
+    def bias(self, operator: Operator, channels: int) -> str:
+        """C name of the bias, zeros where the model has none: the library reads it in any case."""
+        given = len(operator.inputs) > 2 and operator.inputs[2] >= 0
+        values = self.constant(operator, 2, ("int32",)) if given else np.zeros(channels, np.int32)
+        expect(values.size == channels, operator, f"bias has {values.size} values, {channels} are needed")
+        return self.array("int32_t", values)
+
+    def place(self, tensor: int) -> str:
+        """C expression for the start of a tensor."""
+        found = self.graph.tensors[tensor]
+        if found.is_constant:
+            return self.array("int8_t", self.graph.constant(tensor))
+        return f"TENSOR_{tensor}"
+
+
+def refuse(operator: Operator, found: str, allowed: str) -> ModelError:
+    """An error that names an operator, what it has and what it may have."""
+    return ModelError(f"operator {operator.index} ({operator.name}): {found}; {allowed}")
+
+
+def expect(condition: bool, operator: Operator, found: str) -> None:
+    """Refuse an operator whose tensors do not go together.
+
+    Raises
+    ------
+    ModelError : the condition does not hold.
+    """
+    if not condition:
+        raise refuse(operator, found, "the file is damaged or the operator is of a kind the exporter cannot take")
+
+
+def initialise(kind: str, name: str, **fields: object) -> str:
+    """Definition of a constant struct in C."""
+    rows = [f"        .{key} = {_literal(value)}," for key, value in fields.items()]
+    return "\n".join([f"    static const {kind} {name} = {{", *rows, "    };"])
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, tuple):
+        return "{" + ", ".join(str(one) for one in value) + "}"
+    return str(value)

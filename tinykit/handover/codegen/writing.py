@@ -1,0 +1,143 @@
+"""The text of an exported program: header, operators, constants, and the kernels it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.handover.codegen.names import to_comment
+from tinykit.handover.codegen.program import FAMILIES, Lowered, Program
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena import ArenaPlan
+
+_FOLDER = Path(__file__).parent / "kernels"
+_PER_LINE = 24
+_INCLUDES = '#include "arm_nnfunctions.h"\n#include "arm_nnsupportfunctions.h"\n'
+_CONDITIONS = {"mve": "#if TK_MVE", "dsp": "#elif TK_DSP", "plain": "#else"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One operator: the symbol of its function and its C."""
+
+    symbol: str
+    code: Lowered
+
+
+def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, ArenaPlan]) -> dict[str, bytes]:
+    """Relative path -> content of every file of the kit's own."""
+    units = sorted({unit for part in parts for unit in part.code.kernels})
+    texts = {name: (_FOLDER / name).read_text() for name in _kernel_files(units)}
+    about = _about(program)
+    values = {
+        "name": program.name, "guard": program.name.upper(), "about": about, "arena": _by_family(plans, _arena),
+        "inputs": str(len(program.graph.inputs)), "outputs": str(len(program.graph.outputs)),
+        "input_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.inputs)),
+        "output_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.outputs)),
+        "operators": str(len(parts)), "declarations": "\n".join(f"int {part.symbol}(void);" for part in parts),
+        "includes": _INCLUDES if any(part.code.library for part in parts) else "",
+        "places": _by_family(plans, _places),
+        "functions": "\n\n".join(_function(index, part) for index, part in enumerate(parts)),
+        "calls": "\n".join(_call(index, part.symbol) for index, part in enumerate(parts)),
+        "checks": "\n".join(_check(index, part.code) for index, part in enumerate(parts) if part.code.scratch_call),
+        "input_places": ", ".join(program.place(one) for one in program.graph.inputs),
+        "output_places": ", ".join(program.place(one) for one in program.graph.outputs),
+        "copies_in": _copies(program, program.graph.inputs, "input", inward=True),
+        "copies_out": _copies(program, program.graph.outputs, "output", inward=False),
+    }  # fmt: skip
+    values["constants"] = "\n".join(f"extern const {kind} {key}[{data.size}];"
+                                    for key, (kind, data) in program.arrays.items())  # fmt: skip
+    for template in ("model.h", "model.c"):
+        texts[template] = Template((_FOLDER / f"{template}.in").read_text()).substitute(values)
+    texts["weights.c"] = _weights(program, about)
+    return {name: _rename(text, program.name).encode() for name, text in sorted(texts.items())}
+
+
+def _kernel_files(units: Sequence[str]) -> tuple[str, ...]:
+    return ("kernels.h", "fixed_point.h", *(f"kernels_{unit}.c" for unit in units))
+
+
+def _rename(text: str, name: str) -> str:
+    """Kernels under the program's own prefix, so that two exports can be linked into one firmware."""
+    return re.sub(r"\bTK_(?=\w)", f"{name.upper()}_", re.sub(r"\btk_(?=\w)", f"{name}_", text))
+
+
+def _about(program: Program) -> str:
+    graph: ModelGraph = program.graph
+    size = f"{len(graph.operators)} operators, {graph.macs} MACs, {to_comment(graph.precision)}"
+    return f"/* Model {program.name}: {size}.\n * sha256 {graph.sha256}\n * Written by tinykit. */"
+
+
+def _by_family(plans: Mapping[str, ArenaPlan], write: Callable[[ArenaPlan], str]) -> str:
+    """What differs between cores under conditions; without them where nothing does."""
+    texts = {family: write(plans[family]) for family in FAMILIES}
+    if len(set(texts.values())) == 1:
+        return texts["plain"]
+    rows = [f"{_CONDITIONS[family]}\n{texts[family]}" for family in ("mve", "dsp", "plain")]
+    return "\n".join([*rows, "#endif"])
+
+
+def _arena(plan: ArenaPlan) -> str:
+    return f"#define TK_ARENA_BYTES {max(plan.head_bytes, 16)}"
+
+
+def _places(plan: ArenaPlan) -> str:
+    rows = []
+    for placed in plan.placed:
+        if placed.buffer.tensor >= 0:
+            rows.append(f"#define TENSOR_{placed.buffer.tensor} (tk_arena + {placed.offset})")
+        else:
+            rows.append(f"#define SCRATCH_{placed.buffer.first - 1} (tk_arena + {placed.offset})")
+            rows.append(f"#define SCRATCH_BYTES_{placed.buffer.first - 1} {placed.buffer.nbytes}")
+    return "\n".join(rows)
+
+
+def _function(index: int, part: Part) -> str:
+    scratch = any(part.code.scratch)
+    body = re.sub(r"\bSCRATCH_BYTES\b", f"SCRATCH_BYTES_{index}" if scratch else "0", part.code.body)
+    body = re.sub(r"\bSCRATCH\b", f"SCRATCH_{index}" if scratch else "NULL", body)
+    families = [size > 0 for size in part.code.scratch]
+    guard = ""
+    if scratch and not all(families):
+        guard = f"#ifndef SCRATCH_{index}\n#define SCRATCH_{index} NULL\n#define SCRATCH_BYTES_{index} 0\n#endif\n"
+    constants = f"{part.code.constants}\n\n" if part.code.constants else ""
+    return f"{guard}{constants}TK_OPERATOR int {part.symbol}(void)\n{{\n{body}\n}}"
+
+
+def _call(index: int, symbol: str) -> str:
+    return f"    if ({symbol}() != 0) {{\n        return {index + 1};\n    }}"
+
+
+def _check(index: int, code: Lowered) -> str:
+    planned = f"SCRATCH_BYTES_{index}" if any(code.scratch) else "0"
+    return f"    if ({code.scratch_call} > {planned}) {{\n        return {index + 1};\n    }}"
+
+
+def _copies(program: Program, tensors: Sequence[int], pointer: str, *, inward: bool) -> str:
+    rows, start = [], 0
+    for index in tensors:
+        place, count = program.place(index), program.graph.tensors[index].nbytes
+        ends = (place, f"{pointer} + {start}") if inward else (f"{pointer} + {start}", place)
+        rows.append(f"    (void)__builtin_memcpy({ends[0]}, {ends[1]}, {count});")
+        start += count
+    return "\n".join(rows)
+
+
+def _weights(program: Program, about: str) -> str:
+    rows = [f'{about}\n#include "model.h"\n\n#include "kernels.h"\n']
+    for key, (kind, data) in program.arrays.items():
+        rows.append(f"extern const {kind} {key}[{data.size}];")
+        rows.append(f"_Alignas(16) const {kind} {key}[{data.size}] = {{\n{_numbers(data)}\n}};\n")
+    return "\n".join(rows)
+
+
+def _numbers(data: NDArray[np.generic]) -> str:
+    texts = [str(value) for value in data.tolist()]
+    lines = (",".join(texts[start : start + _PER_LINE]) for start in range(0, len(texts), _PER_LINE))
+    return ",\n".join(lines)

@@ -1,0 +1,92 @@
+"""A folder from which a firmware project for TensorFlow Lite Micro is built."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.quantity import Estimate
+from tinykit.handover.codegen.names import to_comment
+from tinykit.handover.deployment.golden import make_golden_vectors
+from tinykit.handover.deployment.manifests import write_manifests
+from tinykit.handover.deployment.operators import add_methods
+from tinykit.handover.deployment.outcome import Deployment, describe_accuracy, describe_model, label_model
+from tinykit.handover.deployment.sources import Contents, write_sources
+from tinykit.handover.deployment.writing import MANIFEST, write_folder
+from tinykit.model.graph import ModelGraph, read
+from tinykit.train.datasets import Accuracy, Normalisation
+
+ALIGNMENT_BYTES = 16
+MARGIN = 0.05
+"""Default margin on the arena: more than the widest miss of the 32-bit prediction, and than one more scratch buffer."""
+
+
+def deploy_tflm(
+    model: ModelGraph | bytes | str | Path,
+    folder: str | Path,
+    *,
+    arena: int | Estimate,
+    accuracy: Accuracy | None = None,
+    name: str = "",
+    samples: ArrayLike | None = None,
+    normalisation: Normalisation | None = None,
+    margin: float = MARGIN,
+) -> Deployment:
+    """Write C++, build files and golden vectors for TFLM; the whole folder or nothing.
+
+    Parameters
+    ----------
+    model : a .tflite file, its bytes or its graph.
+    folder : new, empty, or an earlier export nobody has changed.
+    arena : bytes needed on the target to allocate; of an Estimate its high end.
+    accuracy : as scored in TFLM, for the header comments.
+    name : namespace, made a C++ identifier; default the file's name.
+    samples : [n, *shape] real inputs for the golden vectors of a model of one input; three random ones if None.
+    normalisation : what the device must do to a raw sample first; its constants go into the header.
+    margin : 0–1, added to the arena.
+
+    Raises
+    ------
+    ModelError : no .tflite, an operator TFLM lacks, several subgraphs, or none that runs.
+    ParameterError : arena not positive, margin outside 0–1.
+    DataError : samples of another shape, or NaN.
+    OutputError : the folder cannot be written, or holds other files.
+    """
+    graph = model if isinstance(model, ModelGraph) else read(model)
+    _check(graph, margin)
+    needed = _needed(arena)
+    methods = add_methods(operator.name for operator in graph.operators)
+    inputs, outputs = make_golden_vectors(graph.data, samples)
+    said, label = describe_accuracy(accuracy), label_model(graph, name)
+    about = describe_model(graph, label, said)
+    declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+    contents = Contents(
+        label, graph.sha256, about, graph.data, methods, declared, needed, inputs, outputs, normalisation
+    )
+    files = write_sources(contents)
+    files |= write_manifests(contents, sha256=graph.sha256, accuracy=said, precision=to_comment(graph.precision))
+    facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared}
+    where = Path(os.path.abspath(folder))
+    write_folder(where, files, facts)
+    listed = tuple(sorted([*files, MANIFEST]))
+    return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256)
+
+
+def _needed(arena: int | Estimate) -> int:
+    value = arena.high if isinstance(arena, Estimate) else arena
+    if isinstance(value, bool) or not math.isfinite(value) or value <= 0:
+        raise ParameterError(f"arena is {value} bytes; pass what predict_arena says the model needs")
+    return math.ceil(value)
+
+
+def _check(graph: ModelGraph, margin: float) -> None:
+    if not 0 <= margin <= 1:
+        raise ParameterError(f"margin is {margin}; it is a fraction of the arena, 0 to 1")
+    if graph.subgraphs != 1:
+        raise ModelError(
+            f"the model has {graph.subgraphs} subgraphs (IF or WHILE); only models of one can be exported so far"
+        )

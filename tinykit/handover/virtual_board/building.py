@@ -1,0 +1,191 @@
+"""From an exported model to a linked firmware, or to the fault of what does not fit; nothing is compiled twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from tinykit.ground.errors import EngineError
+from tinykit.handover.codegen import CExport
+from tinykit.handover.virtual_board.cache import check_folder, hash_of, keep, load
+from tinykit.handover.virtual_board.compilers import Compiler, call_compiler
+from tinykit.handover.virtual_board.elf import Firmware, read_elf
+from tinykit.handover.virtual_board.linking import read_overflow, write_script
+from tinykit.handover.virtual_board.memory import MemoryMap
+from tinykit.handover.virtual_board.targets import Target
+
+_OWN = Path(__file__).with_name("firmware")
+_STRICT = ("-Wall", "-Wextra", "-Werror")
+_OWN_FLAGS = ("-fno-builtin",)
+_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.M)
+
+Sizes = tuple[Sequence[int], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """The link failed: this region of the board is too small by this many bytes."""
+
+    region: str
+    overflow_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """One object: its name, its source, and the flags of its own."""
+
+    name: str
+    source: str
+    flags: tuple[str, ...]
+
+
+def build(
+    export: CExport,
+    target: Target,
+    memory: MemoryMap,
+    *,
+    compiler: Compiler,
+    stack_bytes: int,
+    mailbox: Sizes | None = None,
+) -> Firmware | Overflow:
+    """Compile and link, taking from the cache what was compiled before.
+
+    Parameters
+    ----------
+    export : the model as C.
+    memory : where the parts go.
+    stack_bytes : room for the stack.
+    mailbox : bytes of each input and output, to build for QEMU, where samples come from memory and go to a UART.
+
+    Raises
+    ------
+    EngineError : the compiler refused the sources or failed. OutputError : the cache cannot be written.
+    """
+    files = {**export.files, **_own_files()}
+    units = _units(export, target, mailbox, gcc=compiler.name == "gcc")
+    flags = (*compiler.compile_flags(target), *export.compiler_flags())
+    includes = _list_includes(files)
+    keys = [hash_of(str(compiler), flags, unit.flags, *_everything_in(unit.source, files, includes)) for unit in units]
+    vectors = target.machine.vectors if mailbox and target.machine else None
+    script = write_script(memory, stack_bytes=stack_bytes, vectors=vectors)
+    linked = hash_of("link", str(compiler), compiler.link_flags(target), script, keys)
+    kept = load("firmware", linked)
+    if kept is not None:
+        return read_elf(kept)
+    check_folder()
+    with tempfile.TemporaryDirectory(prefix="tk-") as folder:
+        shop = _Workshop(Path(folder), compiler, target, flags, files)
+        shop.compile(units, keys)
+        result = shop.link([f"{unit.name}.o" for unit in units], script, memory)
+    if isinstance(result, Overflow):
+        return result
+    keep("firmware", linked, result)
+    return read_elf(result)
+
+
+def _list_includes(files: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """For each file, the files it may mean by its #include lines: all of that base name, whatever the path."""
+    named: dict[str, list[str]] = {}
+    for name in sorted(files):
+        named.setdefault(name.rpartition("/")[2], []).append(name)
+    wanted = {name: {one.decode().rpartition("/")[2] for one in _INCLUDE.findall(text)} for name, text in files.items()}
+    return {name: [path for base in sorted(bases) for path in named.get(base, [])] for name, bases in wanted.items()}
+
+
+def _everything_in(source: str, files: Mapping[str, bytes], includes: Mapping[str, list[str]]) -> list[bytes]:
+    """Names and contents of a source and of all files it includes, in a fixed order."""
+    pending, seen = [source], {source}
+    while pending:
+        found = set(includes[pending.pop()]) - seen
+        pending += sorted(found)
+        seen |= found
+    return [part for name in (source, *sorted(seen - {source})) for part in (name.encode(), files[name])]
+
+
+@cache
+def _own_files() -> dict[str, bytes]:
+    return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
+
+
+def _units(export: CExport, target: Target, mailbox: Sizes | None, *, gcc: bool) -> list[_Unit]:
+    units = []
+    for index, name in enumerate(export.sources):
+        library = "/" in name
+        kind = "kernel" if library or name.startswith("kernels") else "model"
+        flags = export.gcc_flags(name, target.core) if gcc else ()
+        units.append(_Unit(f"{kind}_{index}", name, flags if library else _STRICT))
+    about: tuple[str, ...] = (
+        f"-DTK_MODEL(what)={export.name}_##what", f"-DTK_NEEDS_DSP={int(target.dsp)}",
+        f"-DTK_NEEDS_MVE={int(target.mve)}", f"-DTK_INPUTS={export.name.upper()}_INPUTS",
+        f"-DTK_OUTPUTS={export.name.upper()}_OUTPUTS",
+    )  # fmt: skip
+    machine = target.machine
+    if mailbox and machine:
+        about += (f"-DTK_MAILBOX={machine.mailbox:#x}", f"-DTK_UART={machine.uart:#x}")
+        about += tuple(
+            f"-DTK_{kind}_SIZES={','.join(str(size) for size in sizes)}"
+            for kind, sizes in zip(("INPUT", "OUTPUT"), mailbox, strict=True)
+        )
+    units.append(_Unit("start", "tk_firmware/start.c", (*_STRICT, *_OWN_FLAGS, *about)))
+    units.append(_Unit("memory", "tk_firmware/memory.c", (*_STRICT, *_OWN_FLAGS)))
+    return units
+
+
+@dataclass(frozen=True, slots=True)
+class _Workshop:
+    folder: Path
+    compiler: Compiler
+    target: Target
+    flags: tuple[str, ...]
+    files: Mapping[str, bytes]
+
+    def compile(self, units: Sequence[_Unit], keys: Sequence[str]) -> None:
+        """Put every object into the folder, from the cache or from the compiler, two at a time."""
+        missing = []
+        for unit, key in zip(units, keys, strict=True):
+            kept = load("objects", key)
+            if kept is None:
+                missing.append((unit, key))
+            else:
+                (self.folder / f"{unit.name}.o").write_bytes(kept)
+        if not missing:
+            return
+        for name, data in self.files.items():
+            path = self.folder / PurePosixPath(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+            list(pool.map(lambda one: self._compile_one(*one), missing))
+
+    def _compile_one(self, unit: _Unit, key: str) -> None:
+        command = [*self.compiler.command, *self.flags, *unit.flags, "-Itk_firmware/include"]
+        result = call_compiler([*command, "-c", "-o", f"{unit.name}.o", unit.source], self.folder)
+        if result.returncode:
+            raise EngineError(
+                f"{self.compiler} refused {unit.source}:\n{_first_error(result.stderr)}\n"
+                "generated code that does not compile is a fault of the kit: please report the model's operators"
+            )
+        keep("objects", key, (self.folder / f"{unit.name}.o").read_bytes())
+
+    def link(self, objects: list[str], script: str, memory: MemoryMap) -> bytes | Overflow:
+        (self.folder / "link.ld").write_text(script)
+        flags = self.compiler.link_flags(self.target)
+        command = [*self.compiler.command, "-T", "link.ld", *objects, *flags, "-o", "firmware.elf"]
+        result = call_compiler(command, self.folder)
+        if result.returncode == 0:
+            return (self.folder / "firmware.elf").read_bytes()
+        overflow = read_overflow(result.stderr, memory)
+        if overflow is None:
+            raise EngineError(f"{self.compiler} could not link the firmware: {_first_error(result.stderr)}")
+        return Overflow(*overflow)
+
+
+def _first_error(said: str) -> str:
+    lines = [line for line in said.splitlines() if "error" in line or "undefined" in line] or said.splitlines()
+    return "; ".join(lines[:2])[:400] or "it gave no reason"

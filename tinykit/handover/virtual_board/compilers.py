@@ -1,0 +1,123 @@
+"""The cross compilers: GCC where Debian's package is installed, else zig's clang from PyPI; each in a child process."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
+from tinykit.handover.virtual_board.cache import cache_folder
+from tinykit.handover.virtual_board.targets import Target
+
+COMPILERS = ("gcc", "zig")
+GCC = "arm-none-eabi-gcc"
+INSTALL = 'install it: pip install "tinykit[virtual-board]"'
+
+_COMMON = ("-std=c11", "-O3", "-ffunction-sections", "-fdata-sections", "-fno-common", "-fno-ident")
+_TIMEOUT_S = 180
+_MEMORY_BYTES = 6 * 2**30
+_FILE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A cross compiler.
+
+    Parameters
+    ----------
+    name : "gcc" or "zig".
+    version : as the compiler gives it.
+    command : how it is started.
+    """
+
+    name: str
+    version: str
+    command: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{GCC} {self.version}" if self.name == "gcc" else f"zig cc {self.version}"
+
+    def compile_flags(self, target: Target) -> tuple[str, ...]:
+        """Flags for every source."""
+        own = ("-fno-sanitize=all", "-g0") if self.name == "zig" else ()
+        return (*getattr(target, self.name), *_COMMON, *own)
+
+    def link_flags(self, target: Target) -> tuple[str, ...]:
+        """Flags for the link, without script and objects."""
+        libraries = ("-nostdlib", "-lgcc") if self.name == "gcc" else ("-nostartfiles",)
+        return (*getattr(target, self.name), "-O3", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", *libraries)
+
+
+def choose_compiler(wanted: str | None = None) -> Compiler:
+    """The compiler of that name, or the first that is there.
+
+    Raises
+    ------
+    ParameterError : no such compiler, or GCC is wanted and not installed.
+    MissingPackageError : none is installed.
+    """
+    if wanted not in (None, *COMPILERS):
+        raise ParameterError(f"compiler {wanted!r} is unknown; allowed: {', '.join(COMPILERS)}, or None for the first")
+    path = shutil.which(GCC)
+    if wanted == "gcc" and not path:
+        raise ParameterError(f"{GCC} is not on PATH; install Debian's gcc-arm-none-eabi, or use compiler='zig'")
+    if path and wanted != "zig":
+        return _gcc(path)
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingPackageError(f"the package ziglang, a cross compiler, is not installed\n{INSTALL}")
+    program = Path(spec.submodule_search_locations[0]) / ("zig.exe" if sys.platform == "win32" else "zig")
+    return Compiler("zig", importlib.metadata.version("ziglang"), (str(program), "cc"))
+
+
+@lru_cache(maxsize=4)
+def _gcc(path: str) -> Compiler:
+    try:
+        result = subprocess.run([path, "-dumpfullversion"], capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise EngineError(f"{path} does not start ({error}); install it again, or use compiler='zig'") from error
+    return Compiler("gcc", result.stdout.strip(), (path,))
+
+
+def call_compiler(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a compiler in a folder, with limits on time, memory and files.
+
+    Raises
+    ------
+    EngineError : it took too long, or could not be started.
+    """
+    own = {"ZIG_GLOBAL_CACHE_DIR": str(cache_folder() / "zig"), "ZIG_LOCAL_CACHE_DIR": str(cache_folder() / "zig")}
+    try:
+        with subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **own}, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            _limit(process.pid)
+            try:
+                out, said = process.communicate(timeout=_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"{Path(command[0]).name} was stopped after {_TIMEOUT_S} s on {command[-1]}") from error
+    except OSError as error:
+        raise EngineError(f"{command[0]} could not be started ({error.strerror})") from error
+    return subprocess.CompletedProcess(list(command), process.returncode, out, said)
+
+
+def _limit(pid: int) -> None:
+    try:
+        import resource
+
+        for name, value in (("RLIMIT_CPU", _TIMEOUT_S), ("RLIMIT_AS", _MEMORY_BYTES), ("RLIMIT_FSIZE", _FILE_BYTES)):
+            resource.prlimit(pid, getattr(resource, name), (value, value))  # type: ignore[attr-defined,unused-ignore]
+    except (ImportError, AttributeError, OSError, ValueError):
+        return

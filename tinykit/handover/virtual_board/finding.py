@@ -1,0 +1,193 @@
+"""What a linked program did, put together: counts by operator, sizes, the fault, the first difference from TFLM."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.quantity import Estimate
+from tinykit.handover.codegen import CExport
+from tinykit.handover.virtual_board.building import Overflow, build
+from tinykit.handover.virtual_board.compilers import Compiler
+from tinykit.handover.virtual_board.elf import Firmware
+from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, Limits, emulate
+from tinykit.handover.virtual_board.faults import explain_status, explain_stop
+from tinykit.handover.virtual_board.memory import MemoryMap
+from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
+from tinykit.handover.virtual_board.targets import Target
+from tinykit.handover.virtual_board.tflm import count_tflm, kind_of
+from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
+from tinykit.handover.virtual_board.tracing import first_departure, first_wrong_sample, tensors_between
+from tinykit.model.graph import ModelGraph
+from tinykit.target.boards import Board
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before anything is compiled."""
+
+    graph: ModelGraph
+    board: Board
+    target: Target
+    engine: str
+    compiler: Compiler
+    export: CExport
+    memory: MemoryMap
+    stack_bytes: int
+    limits: Limits
+    clock_hz: float | None
+
+    @property
+    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Bytes of each input and each output of one sample."""
+        graph = self.graph
+        return (
+            tuple(graph.tensors[index].nbytes for index in graph.inputs),
+            tuple(graph.tensors[index].nbytes for index in graph.outputs),
+        )
+
+    def build(self) -> Firmware | Overflow:
+        """The linked program."""
+        return build(
+            self.export, self.target, self.memory, compiler=self.compiler, stack_bytes=self.stack_bytes,
+            mailbox=self.sizes if self.engine == "qemu" else None,
+        )  # fmt: skip
+
+
+def interleave(arrays: tuple[NDArray[Any], ...]) -> bytes:
+    """The samples one after the other, each with all its tensors."""
+    count = len(arrays[0])
+    return np.concatenate([np.ascontiguousarray(one).reshape(count, -1) for one in arrays], axis=1).tobytes()
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def describe_unlinked(
+    plan: Plan, fault: Fault, inputs: tuple[NDArray[Any], ...], golden: tuple[NDArray[Any], ...]
+) -> BoardRun:
+    """The result of a program that does not fit at link."""
+    return BoardRun(
+        plan.board.id, plan.target.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
+        outputs=None, equal=False, first_difference=None, sizes=None,
+        arena_bytes=plan.export.arena_for(plan.target.core), stack_bytes=None, instructions=None, operators=(),
+        cycles=None, latency_s=None, fault=fault,
+        hashes=Hashes(plan.graph.sha256, "", _hash(interleave(inputs)), "", _hash(interleave(golden))),
+        notes=plan.memory.notes,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A linked program with its samples and the answers it should give."""
+
+    plan: Plan
+    firmware: Firmware
+    inputs: tuple[NDArray[Any], ...]
+    golden: tuple[NDArray[Any], ...]
+
+    def judge(self, memory: MemoryMap) -> BoardRun:
+        """Run all samples and put the result together."""
+        plan, data = self.plan, interleave(self.inputs)
+        seen = emulate(
+            self.firmware, plan.target, memory, engine=plan.engine, program=plan.export, sizes=plan.sizes,
+            inputs=data, limits=plan.limits,
+        )  # fmt: skip
+        fault, wanted = self._fault(seen), interleave(self.golden)
+        equal = fault is None and seen.outputs == wanted
+        counted = fault is None
+        operators = self._operators(seen.classes) if counted else ()
+        cycles = self._cycles(seen.classes) if counted else None
+        different = None if equal or fault else self._difference(seen.outputs, wanted, operators)
+        return BoardRun(
+            plan.board.id, plan.target.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
+            outputs=None if fault else self._outputs(seen.outputs), equal=equal, first_difference=different,
+            sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
+            stack_bytes=seen.stack_bytes if counted else None,
+            instructions=_total(seen.classes) if counted else None, operators=operators, cycles=cycles,
+            latency_s=estimate_latency(cycles, plan.clock_hz) if cycles and plan.clock_hz else None, fault=fault,
+            hashes=Hashes(
+                plan.graph.sha256, _hash(self.firmware.data), _hash(data), "" if fault else _hash(seen.outputs),
+                _hash(wanted),
+            ),
+            notes=memory.notes,
+            tflm=count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz),
+        )  # fmt: skip
+
+    def _fault(self, seen: Emulation) -> Fault | None:
+        plan, firmware = self.plan, self.firmware
+        if seen.fault:
+            stack = firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")
+            arena = firmware.address_of(f"{plan.export.name}_arena")
+            layout = plan.export.plan_for(plan.target.core)
+            return explain_stop(seen.fault, plan.graph, layout, arena=arena, stack=stack, limits=plan.limits)
+        failed = next((status for status in seen.statuses if status), 0)
+        return explain_status(failed, plan.graph) if failed else None
+
+    def _outputs(self, data: bytes) -> Outputs:
+        rows = np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1)
+        parts, start = [], 0
+        for one in self.golden:
+            size = one[0].size
+            parts.append(rows[:, start : start + size].reshape(one.shape).copy())
+            start += size
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def _operators(self, classes: Mapping[int, Mapping[str, int]]) -> tuple[OperatorRun, ...]:
+        rows = []
+        for position, operator in enumerate(self.plan.graph.operators):
+            counts = classes.get(FIRST_OPERATOR + position, {})
+            total, cycles = counts.get("instructions", 0), class_cycles(counts)
+            kind = kind_of(operator, self.plan.graph)
+            rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs, kind))
+        return tuple(rows)
+
+    def _cycles(self, classes: Mapping[int, Mapping[str, int]]) -> Estimate:
+        total = sum(class_cycles(counts) for slot, counts in classes.items() if slot != OUTSIDE)
+        return estimate_cycles(total, self.plan.board)
+
+    def _difference(self, seen: bytes, wanted: bytes, operators: tuple[OperatorRun, ...]) -> OperatorRun | None:
+        """The first operator whose output is not TFLM's, in the first sample that came out wrong."""
+        plan = self.plan
+        if plan.engine != "unicorn" or not plan.graph.operators:
+            return None
+        wrong = first_wrong_sample(seen, wanted, len(self.inputs[0]))
+        sample = tuple(one[wrong : wrong + 1] for one in self.inputs)
+        arena = self.firmware.address_of(f"{plan.export.name}_arena")
+        places = {one.buffer.tensor: arena + one.offset for one in plan.export.plan_for(plan.target.core).placed}
+        made = [plan.graph.tensors[operator.outputs[0]] for operator in plan.graph.operators]
+        spans = [(places.get(tensor.index, arena), tensor.nbytes * (tensor.index in places)) for tensor in made]
+        traced = emulate(
+            self.firmware, plan.target, plan.memory, engine="unicorn", program=plan.export, sizes=plan.sizes,
+            inputs=interleave(sample), limits=plan.limits, spans=spans,
+        )  # fmt: skip
+        index = first_departure(traced.trace, tensors_between(plan.graph, sample))
+        return operators[index] if index is not None else None
+
+
+def _total(classes: Mapping[int, Mapping[str, int]]) -> int:
+    return sum(counts["instructions"] for slot, counts in classes.items() if slot != OUTSIDE)
+
+
+def _merge(counts: Mapping[str, int]) -> Classes:
+    def add(*names: str) -> int:
+        return sum(counts.get(name, 0) for name in names)
+
+    return Classes(
+        load=add("load", "load_following", "load_multiple"), store=add("store", "store_multiple"),
+        multiply=add("multiply"), divide=add("divide"), branch=add("branch"), other=add("other", "it", "unknown"),
+    )  # fmt: skip
+
+
+def _measure(firmware: Firmware) -> Sizes:
+    """Bytes by section; what the linker adds (`.vectors`, `.ARM.exidx`) belongs to the rest."""
+    kept = {".weights", ".kernels", ".data", ".bss", ".arena", ".stack"}
+    rest = sum(section.total_bytes for section in firmware.sections if section.name not in kept)
+    size = firmware.size_of
+    return Sizes(size(".weights"), size(".kernels"), rest, size(".data"), size(".bss"))

@@ -1,0 +1,125 @@
+"""`run`: export, build, emulate, compare with TFLM."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.errors import ParameterError
+from tinykit.handover.codegen import CExport, export_c
+from tinykit.handover.virtual_board.building import Overflow
+from tinykit.handover.virtual_board.compilers import choose_compiler
+from tinykit.handover.virtual_board.emulating import Limits
+from tinykit.handover.virtual_board.faults import explain_overflow
+from tinykit.handover.virtual_board.finding import Finding, Plan, describe_unlinked
+from tinykit.handover.virtual_board.memory import MemoryMap, map_machine, map_memory, shrink
+from tinykit.handover.virtual_board.result import BoardRun
+from tinykit.handover.virtual_board.targets import engine_of, target_of
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.runtime import Session
+from tinykit.target.boards import Board, find_board
+
+Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
+STACK_BYTES = 4096
+_VARIABLES_BYTES = 256
+_LEAST_STACK_BYTES = 64
+
+
+def run(
+    graph: ModelGraph,
+    board: Board | str,
+    inputs: Inputs,
+    kernels: str = "cmsis-nn",
+    *,
+    compiler: str | None = None,
+    engine: str | None = None,
+    clock_hz: float | None = None,
+    ram_bytes: int | None = None,
+    stack_bytes: int = STACK_BYTES,
+    limits: Limits | None = None,
+) -> BoardRun:
+    """Compile a model for a board, run it in the board's memory map, and compare it with the TFLM interpreter.
+
+    A model that does not fit is a result with a fault, not an exception.
+
+    Parameters
+    ----------
+    graph : an int8 model of the operators `tinykit.handover.codegen` can export.
+    board : catalogue id, or a `Board`.
+    inputs : int8 [n, *shape], or a tuple of such arrays for a model of several inputs.
+    kernels : "cmsis-nn" or "portable".
+    compiler : "gcc", "zig", or None for GCC where it is installed.
+    engine : "unicorn", "qemu", or None for unicorn where it has the core.
+    clock_hz : for the latency; None for the core's highest [Hz].
+    ram_bytes : only so much of the arena's window is there when the program runs, though it was linked for all of
+        it: what a board with less RAM than its linker script says does. None for all; steps of 1024 bytes.
+    stack_bytes : room for the stack, at the base of the RAM.
+    limits : on time and instructions.
+
+    Raises
+    ------
+    ParameterError : unknown kernels, compiler or engine; a size or clock out of range.
+    UnknownBoardError : no such board. UnknownRuntimeError : its core or memory cannot be emulated.
+    ModelError : an operator cannot be exported, or TFLM refuses the model. DataError : inputs of another shape or type.
+    MissingPackageError : a package of the extra `virtual-board`, or QEMU, is not installed.
+    EngineError : compiler, emulator or interpreter failed or took too long.
+    """
+    _check_sizes(ram_bytes, stack_bytes, clock_hz)
+    target_board = find_board(board)
+    chosen = engine_of(target_of(target_board), engine)
+    if chosen == "qemu" and ram_bytes is not None:
+        raise ParameterError("ram_bytes needs engine 'unicorn': QEMU's machines have the memory they have")
+    export = export_c(graph, kernels=kernels)
+    plan = Plan(
+        graph, target_board, target_of(target_board), chosen, choose_compiler(compiler), export,
+        _map(target_board, chosen, export, stack_bytes), stack_bytes, limits or Limits(),
+        clock_hz or target_board.clock_hz,
+    )  # fmt: skip
+    arrays = inputs if isinstance(inputs, tuple) else (inputs,)
+    with ThreadPoolExecutor(max_workers=1) as pool:  # the interpreter's process starts while the compiler works
+        reference = pool.submit(_ask_reference, graph.data, arrays)
+        firmware = plan.build()
+        golden = reference.result()
+    if isinstance(firmware, Overflow):
+        return describe_unlinked(plan, explain_overflow(firmware, plan.memory), arrays, golden)
+    there = plan.memory if ram_bytes is None else shrink(plan.memory, ram_bytes)
+    return Finding(plan, firmware, arrays, golden).judge(there)
+
+
+def _map(board: Board, engine: str, export: CExport, stack_bytes: int) -> MemoryMap:
+    memory = map_memory(board, export.arena_for(board.core), stack_bytes + _VARIABLES_BYTES)
+    machine = target_of(board).machine
+    return map_machine(memory, machine) if engine == "qemu" and machine else memory
+
+
+def sample_inputs(graph: ModelGraph, n: int = 10, *, seed: int = 0) -> Inputs:
+    """Inputs made up for a check without data: int8 [n, *shape], uniform over the range; a tuple for several inputs.
+
+    Raises
+    ------
+    ParameterError : n below 1.
+    """
+    if n < 1:
+        raise ParameterError(f"n {n}; give at least one sample")
+    rng = np.random.default_rng(seed)
+    shapes = [graph.tensors[index].shape for index in graph.inputs]
+    parts = [rng.integers(-128, 128, (n, *(s[1:] if s[:1] == (1,) else s))).astype(np.int8) for s in shapes]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _check_sizes(ram_bytes: int | None, stack_bytes: int, clock_hz: float | None) -> None:
+    if stack_bytes < _LEAST_STACK_BYTES or stack_bytes % 8:
+        raise ParameterError(f"stack_bytes {stack_bytes}; give a multiple of 8 from {_LEAST_STACK_BYTES} on")
+    if ram_bytes is not None and ram_bytes < 1024:
+        raise ParameterError(f"ram_bytes {ram_bytes}; give at least 1024 bytes, or None for all the board has")
+    if clock_hz is not None and not 0 < clock_hz < math.inf:
+        raise ParameterError(f"clock_hz {clock_hz!r} is not a clock; give a number of hertz above 0, such as 120e6")
+
+
+def _ask_reference(model: bytes, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+    with Session(model, timeout_s=300.0) as session:
+        return session.run_all(inputs)

@@ -1,0 +1,136 @@
+"""What TFLM with CMSIS-NN would execute for what the export executed: the known deviations corrected, each cited.
+
+The export's CMSIS-NN is 4.0.0, TFLM's is newer and has an interpreter around it. So TFLM = factor x export + added:
+
+- 1x1 and depthwise convolutions, fully connected operators and average pools are the same kernels: factor 1, and added
+  is what TFLM's evaluation does around them (look tensors up, fill parameters in), the same for every shape.
+- Other convolutions: 4.0.0 puts unpacked weights back in order, the newer library does not: factor 0.92 for KxK.
+- ADD and SOFTMAX are the kit's own, leaner kernels: factor 1.28 to 1.38, and 1.8.
+
+The figures are in data/latency/export_corrections.csv, by core and compiler; where they have only the sum of a network
+(Cortex-M0+) the sum is corrected. Nothing is corrected for the portable kernels, nor for the Cortex-M55, whose counts
+say nothing about TFLM's. The export's own counts stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+from tinykit.ground.quantity import Estimate
+from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
+from tinykit.handover.virtual_board.timing import estimate_cycles, estimate_latency
+from tinykit.model.graph import ModelGraph, Operator
+from tinykit.predict.latency.tables import read_table
+from tinykit.target.boards import Board
+
+NETWORK = "network"
+"""The kind under which a table holds the correction of a whole network."""
+
+_FEW_CHANNELS = 4
+_KINDS = {"FULLY_CONNECTED": "fully connected", "DEPTHWISE_CONV_2D": "depthwise", "AVERAGE_POOL_2D": "average pool"}
+_BY_UNIT = "fully connected, a scale for each unit"
+_UNCOUNTED = (1.0, 0.7, 1.5, 0.0)
+_GUESSES = {_BY_UNIT: (0.65, 0.4, 1.05, 0.0)}
+"""Without a count in TFLM: 4.0.0 has no kernel for it; its matrix product takes up to 2.4 times the plain kernel's."""
+_CYCLES_PER_INSTRUCTION = 1.45
+"""Of TFLM's evaluation where the export executed nothing: 1.42 to 1.54 for reference code at -O3."""
+
+Correction = tuple[float, float, float, float]
+"""Factor, its 80 % interval, and instructions added."""
+
+
+def kind_of(operator: Operator, graph: ModelGraph) -> str:
+    """Kind of an operator, as the deviations from TFLM fall together."""
+    if operator.name == "FULLY_CONNECTED" and len(graph.tensors[operator.inputs[1]].scales) > 1:
+        return _BY_UNIT
+    if operator.name != "CONV_2D":
+        return _KINDS.get(operator.name, operator.name.lower())
+    _, height, width, depth = graph.tensors[operator.inputs[1]].shape
+    if (height, width) == (1, 1):
+        return "1x1 convolution"
+    return "few channels convolution" if depth < _FEW_CHANNELS else "KxK convolution"
+
+
+@lru_cache(maxsize=32)
+def corrections(core: str, compiler: str) -> dict[str, Correction]:
+    """By kind, what turns the export's count on a core into TFLM's; empty where TFLM was not counted.
+
+    Parameters
+    ----------
+    core : such as "cortex-m4". compiler : "gcc" or "zig".
+    """
+    return {
+        row["kind"]: (float(row["factor"]), float(row["low"]), float(row["high"]), float(row["added"]))
+        for row in read_table("export_corrections").rows
+        if (row["core"], row["compiler"]) == (core, compiler)
+    }
+
+
+def correct(instructions: float, correction: Correction) -> Estimate:
+    """TFLM's instructions for the export's: factor x instructions + added.
+
+    >>> round(correct(1000, (0.93, 0.90, 0.96, 250)).value)
+    1180
+    """
+    value, low, high, added = correction
+    said = f"the export's count x {value:g} [{low:g} to {high:g}] + {added:g}"
+    return Estimate(
+        value * instructions + added, low * instructions + added, high * instructions + added, "instruction",
+        "simulated", source=f"{said}: {read_table('export_corrections').source}",
+    )  # fmt: skip
+
+
+def count_tflm(
+    operators: Sequence[OperatorRun], board: Board, compiler: str, kernels: str, clock_hz: float | None
+) -> TflmCount | None:
+    """TFLM's instructions, cycles and latency for a run, None where nothing says how TFLM's counts depart.
+
+    Parameters
+    ----------
+    operators : of the run. compiler : "gcc" or "zig". kernels : of the export. clock_hz : None for no latency.
+    """
+    table = corrections(board.core, compiler)
+    own = sum(one.instructions for one in operators)
+    if kernels != "cmsis-nn" or not table or not own:
+        return None
+    cycles = sum(one.cycles for one in operators)
+    if NETWORK in table:
+        total = correct(own, table[NETWORK])
+        found = _estimate(total, cycles * total.value / own, board)
+        return TflmCount((), total, found, estimate_latency(found, clock_hz) if clock_hz else None)
+    known = _GUESSES | table
+    each = tuple(correct(one.instructions, known.get(one.kind, _UNCOUNTED)) for one in operators)
+    assumed = tuple(sorted({one.kind for one in operators} - set(table)))
+    total = _add(each, assumed)
+    found = _estimate(total, sum(map(_cycles, operators, each)), board)
+    return TflmCount(each, total, found, estimate_latency(found, clock_hz) if clock_hz else None, assumed)
+
+
+def _cycles(own: OperatorRun, found: Estimate) -> float:
+    """Class cycles of an operator in TFLM: the export's, in proportion."""
+    if not own.instructions:
+        return found.value * _CYCLES_PER_INSTRUCTION
+    return own.cycles * found.value / own.instructions
+
+
+def _add(each: Sequence[Estimate], assumed: tuple[str, ...]) -> Estimate:
+    source = f"the export's counts corrected by kind of operator: {read_table('export_corrections').source}"
+    if assumed:
+        source += f"; not counted in TFLM, in wide intervals (0.4 to 1.5 times): {', '.join(assumed)}"
+    value, low, high = (sum(getattr(one, name) for one in each) for name in ("value", "low", "high"))
+    return Estimate(value, low, high, "instruction", "simulated", source=source)
+
+
+def _estimate(total: Estimate, cycles: float, board: Board) -> Estimate:
+    """Cycles on the board; the intervals of the count and of the board's factor are independent."""
+    plain = estimate_cycles(cycles, board)
+    low, high = (
+        math.hypot(math.log(getattr(plain, end) / plain.value), math.log(getattr(total, end) / total.value))
+        for end in ("low", "high")
+    )
+    return Estimate(
+        plain.value, plain.value * math.exp(-low), plain.value * math.exp(high), "cycle", "simulated",
+        source=f"{total.source}; {plain.source}",
+    )  # fmt: skip

@@ -1,0 +1,272 @@
+"""From the bytes of a .tflite file to a `ModelGraph`; anything that does not hold together is an error."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from pathlib import Path
+
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph import schema
+from tinykit.model.graph.flatbuffer import FlatBuffer, Table
+from tinykit.model.graph.macs import count_macs
+from tinykit.model.graph.metadata import read_offline_offsets
+from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+
+_LARGEST_FILE_BYTES = 512 * 1024 * 1024
+_LARGEST_TENSOR_ELEMENTS = 2**31
+_LONGEST_NAME = 256
+_MOST_ENTRIES = 4096
+"""Most tensors, operators or buffers of a model: fifteen times the largest seen for a microcontroller. Entries of a
+hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
+_WEIGHTED = "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED TRANSPOSE_CONV SVDF UNIDIRECTIONAL_SEQUENCE_LSTM".split()
+_RANKS = {
+    "CONV_2D": (4, 4), "DEPTHWISE_CONV_2D": (4, 4), "FULLY_CONNECTED": (None, 2), "TRANSPOSE_CONV": (None, 4, 4),
+    "AVERAGE_POOL_2D": (4,), "MAX_POOL_2D": (4,), "SVDF": (2, 2, 2), "UNIDIRECTIONAL_SEQUENCE_LSTM": (None, None),
+    "ADD": (None, None), "SUB": (None, None), "MUL": (None, None), "BATCH_MATMUL": (None, None), "PAD": (None, None),
+    "MEAN": (None, None), "SUM": (None, None), "REDUCE_MAX": (None, None), "REDUCE_MIN": (None, None),
+    "SOFTMAX": (None,), "RESHAPE": (None,), "QUANTIZE": (None,), "DEQUANTIZE": (None,),
+    "LOGISTIC": (None,), "TANH": (None,), "CONCATENATION": (None,), "TRANSPOSE": (None, None),
+}  # fmt: skip
+"""Inputs an operator cannot do without, with the rank each must have (None: any)."""
+_PRECISION_BY_TYPES = {
+    ("float32", "float32"): "float32",
+    ("float32", "int8"): "hybrid",
+    ("int8", "int8"): "int8",
+    ("int8", "int4"): "int8",
+    ("int16", "int8"): "int16x8",
+}
+
+
+def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
+    """Read a .tflite model without running it.
+
+    Parameters
+    ----------
+    source : path of the file, or its content.
+    name : shown instead of a path where `source` is content.
+
+    Raises
+    ------
+    ModelError : missing, empty, truncated, damaged, not a .tflite file, or one without operators.
+    """
+    data = source if isinstance(source, bytes) else _load(Path(source))
+    path = name or ("<bytes>" if isinstance(source, bytes) else str(source))
+    model = FlatBuffer(data).root(schema.IDENTIFIER)
+    subgraphs = model.tables(schema.Model.SUBGRAPHS)
+    if not subgraphs:
+        raise ModelError(f"{path}: the model has no subgraph; convert it again")
+    tensors = _read_tensors(model, subgraphs[0])
+    operators = _read_operators(model, subgraphs[0], tensors)
+    if not operators:
+        raise ModelError(f"{path}: the model has no operators; convert it again")
+    return ModelGraph(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        flatbuffer_bytes=len(data),
+        data=data,
+        operators=operators,
+        tensors=tensors,
+        inputs=_read_indices(subgraphs[0], schema.SubGraph.INPUTS, len(tensors), lowest=0),
+        outputs=_read_indices(subgraphs[0], schema.SubGraph.OUTPUTS, len(tensors), lowest=0),
+        precision=_classify_precision(operators, tensors),
+        subgraphs=len(subgraphs),
+        metadata=tuple(table.text(schema.Metadata.NAME) for table in model.tables(schema.Model.METADATA)),
+        offline_offsets=read_offline_offsets(model, len(tensors)),
+    )
+
+
+def _load(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ModelError(f"{path}: cannot be read ({reason}); give the path of a .tflite file") from error
+    if len(data) > _LARGEST_FILE_BYTES:
+        raise ModelError(
+            f"{path}: more than {_LARGEST_FILE_BYTES:,} bytes; a .tflite model for a microcontroller is far smaller"
+        )
+    return data
+
+
+def take_tables(parent: Table, slot: int, what: str) -> tuple[Table, ...]:
+    """A vector of tables, refused where it is longer than any model a microcontroller runs."""
+    tables = parent.tables(slot)
+    if len(tables) > _MOST_ENTRIES:
+        raise ModelError(
+            f"the file lists {len(tables):,} {what}, tinykit reads {_MOST_ENTRIES:,}; "
+            "a model for a microcontroller has far fewer, or the file is damaged"
+        )
+    return tables
+
+
+def _read_tensors(model: Table, subgraph: Table) -> tuple[Tensor, ...]:
+    buffers = [locate_buffer(buffer) for buffer in take_tables(model, schema.Model.BUFFERS, "buffers")]
+    tables = take_tables(subgraph, schema.SubGraph.TENSORS, "tensors")
+    return tuple(_read_tensor(index, table, buffers) for index, table in enumerate(tables))
+
+
+def locate_buffer(buffer: Table) -> tuple[int, int]:
+    """Start and length of a buffer's bytes in the file (0, 0 where it holds none).
+
+    Raises
+    ------
+    ModelError : they lie outside the file.
+    """
+    start, count = buffer._vector(schema.Buffer.DATA, 1)
+    if count:
+        return start, count
+    start, count = buffer.number(schema.Buffer.OFFSET, "<Q"), buffer.number(schema.Buffer.SIZE, "<Q")
+    if start <= 1 or not count:
+        return 0, 0
+    buffer.buffer.take(0, 1, start + count)
+    return start, count
+
+
+def _read_tensor(index: int, table: Table, buffers: list[tuple[int, int]]) -> Tensor:
+    slots = schema.Tensor
+    shape = tuple(int(size) for size in table.array(slots.SHAPE, "<i4"))
+    dtype = _name_type(index, table.number(slots.TYPE, "<b"))
+    nbytes = _count_bytes(index, shape, dtype)
+    place = table.number(slots.BUFFER, "<I")
+    if place >= max(1, len(buffers)):
+        raise ModelError(f"tensor {index} refers to buffer {place} of {len(buffers)}; the file is damaged")
+    start, count = buffers[place] if buffers else (0, 0)
+    if count and nbytes and count != nbytes and table.table(slots.SPARSITY) is None:
+        raise ModelError(f"tensor {index} of shape {shape} needs {nbytes} bytes, its buffer has {count}: damaged file")
+    scales, zero_points, dimension = _read_quantisation(table.table(slots.QUANTISATION))
+    return Tensor(
+        index=index, name=table.text(slots.NAME)[:_LONGEST_NAME], shape=shape, dtype=dtype, nbytes=nbytes,
+        is_constant=count > 0 or (place > 0 and nbytes == 0),
+        is_variable=bool(table.number(slots.IS_VARIABLE, "<b")),
+        scales=scales, zero_points=zero_points, quantised_dimension=dimension,
+        has_dynamic_shape=bool((table.array(slots.SHAPE_SIGNATURE, "<i4") < 0).any()),
+        data_start=start, data_bytes=count,
+    )  # fmt: skip
+
+
+def _name_type(index: int, code: int) -> str:
+    if not 0 <= code < len(schema.TYPE_NAMES):
+        raise ModelError(f"tensor {index} has type code {code}; allowed: 0–{len(schema.TYPE_NAMES) - 1}")
+    return schema.TYPE_NAMES[code]
+
+
+def _count_bytes(index: int, shape: tuple[int, ...], dtype: str) -> int:
+    if any(size < 0 for size in shape) or math.prod(shape) > _LARGEST_TENSOR_ELEMENTS:
+        raise ModelError(f"tensor {index} has shape {shape}; sizes must be fixed, 0 or more, and of this world")
+    return (math.prod(shape) * schema.BITS_OF_TYPE.get(dtype, 0) + 7) // 8
+
+
+def _read_quantisation(table: Table | None) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+    if table is None:
+        return (), (), 0
+    scales = tuple(float(scale) for scale in table.array(schema.Quantisation.SCALE, "<f4"))
+    zero_points = tuple(int(point) for point in table.array(schema.Quantisation.ZERO_POINT, "<i8"))
+    return scales, zero_points, table.number(schema.Quantisation.DIMENSION, "<i")
+
+
+def _read_indices(table: Table, slot: int, count: int, lowest: int) -> tuple[int, ...]:
+    indices = tuple(int(index) for index in table.array(slot, "<i4"))
+    wrong = [index for index in indices if not lowest <= index < count]
+    if wrong:
+        raise ModelError(f"the graph refers to tensor {wrong[0]}, it has {count}; the file is damaged")
+    return indices
+
+
+def _read_operators(model: Table, subgraph: Table, tensors: tuple[Tensor, ...]) -> tuple[Operator, ...]:
+    codes = [_name_code(table) for table in take_tables(model, schema.Model.OPERATOR_CODES, "codes")]
+    tables = take_tables(subgraph, schema.SubGraph.OPERATORS, "operators")
+    return tuple(_read_operator(index, table, codes, tensors) for index, table in enumerate(tables))
+
+
+def _name_code(table: Table) -> tuple[str, int]:
+    """Name and version of an operator code; the newer of its two code fields wins."""
+    slots = schema.OperatorCode
+    code = max(table.number(slots.DEPRECATED_BUILTIN, "<b"), table.number(slots.BUILTIN, "<i"))
+    version = table.number(schema.OperatorCode.VERSION, "<i", default=1)
+    if code == schema.CUSTOM_CODE:
+        return "CUSTOM:" + table.text(schema.OperatorCode.CUSTOM)[:_LONGEST_NAME], version
+    if not 0 <= code < len(schema.OPERATOR_NAMES):
+        return f"UNKNOWN:{code}", version
+    return schema.OPERATOR_NAMES[code], version
+
+
+def _read_operator(index: int, table: Table, codes: list[tuple[str, int]], tensors: tuple[Tensor, ...]) -> Operator:
+    place = table.number(schema.Operator.CODE_INDEX, "<I")
+    if place >= len(codes):
+        raise ModelError(f"operator {index} has code index {place} of {len(codes)}; the file is damaged")
+    name, version = codes[place]
+    inputs = _read_indices(table, schema.Operator.INPUTS, len(tensors), lowest=-1)
+    outputs = _read_indices(table, schema.Operator.OUTPUTS, len(tensors), lowest=0)
+    _check_arity(index, name, inputs, outputs, tensors)
+    options = _read_options(name, table.table(schema.Operator.OPTIONS))
+    shapes = [tensors[tensor].shape if tensor >= 0 else () for tensor in inputs]
+    return Operator(
+        index=index,
+        name=name,
+        inputs=inputs,
+        outputs=outputs,
+        macs=count_macs(name, shapes, tensors[outputs[0]].shape if outputs else ()),
+        version=version,
+        stride=(options.get("stride_h", 1), options.get("stride_w", 1)),
+        dilation=(options.get("dilation_h", 1), options.get("dilation_w", 1)),
+        filter=(options.get("filter_h", 0), options.get("filter_w", 0)),
+        padding=_name_of(schema.PADDINGS, options.get("padding")),
+        activation=_name_of(schema.ACTIVATIONS, options.get("activation")),
+        depth_multiplier=options.get("depth_multiplier", 0),
+        axis=options.get("axis", 0),
+        beta=_to_float(options.get("beta", 0)),
+    )
+
+
+def _check_arity(
+    index: int, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...], tensors: tuple[Tensor, ...]
+) -> None:
+    """Refuse operators without the inputs and outputs that every reader of the graph relies on."""
+    ranks = _RANKS.get(name, ())
+    present = [len(tensors[tensor].shape) if tensor >= 0 else -1 for tensor in inputs[: len(ranks)]]
+    wrong = [have for have, want in zip(present, ranks, strict=False) if have < 0 or want not in (None, have)]
+    scalar = name in _WEIGHTED and outputs and not tensors[outputs[0]].shape
+    if wrong or scalar or len(present) < len(ranks) or (ranks and not outputs):
+        raise ModelError(
+            f"operator {index} ({name}) has inputs of ranks {present} and {len(outputs)} outputs"
+            f"{' without an axis' if scalar else ''}, "
+            f"it needs {['any' if rank is None else rank for rank in ranks]} and 1; the file is damaged"
+        )
+
+
+def _read_options(name: str, table: Table | None) -> dict[str, int]:
+    options = {}
+    for option, slot in schema.OPTION_SLOTS.get(name, {}).items():
+        layout = "<b" if option in ("padding", "activation") else "<i"
+        default = 1 if option.startswith("dilation") else 0
+        options[option] = table.number(slot, layout, default) if table else default
+    return options
+
+
+def _to_float(bits: int) -> float:
+    """A 32-bit float that was read as an integer."""
+    return float(struct.unpack("<f", struct.pack("<i", bits))[0])
+
+
+def _name_of(names: tuple[str, ...], code: int | None) -> str:
+    return names[code] if code is not None and 0 <= code < len(names) else ""
+
+
+def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> str:
+    """Precision by the operators that hold weights; by the activations where none does.
+
+    One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are.
+    """
+    kinds = set()
+    for operator in operators:
+        present = [tensors[index].dtype for index in operator.inputs[:2] if index >= 0]
+        if operator.name in _WEIGHTED and len(present) == 2:
+            kinds.add(_PRECISION_BY_TYPES.get((present[0], present[1]), "mixed"))
+    if "hybrid" in kinds:
+        return "hybrid"
+    if not kinds:
+        kinds = {tensors[operator.outputs[0]].dtype for operator in operators if operator.outputs}
+    return kinds.pop() if len(kinds) == 1 else "mixed"

@@ -1,8 +1,0 @@
-"""Edge or cloud: think on the device, or send the raw data away."""
-
-from __future__ import annotations
-
-from tinykit.offload.compare import Offload, break_even_bytes, compare_offload
-from tinykit.offload.sensor import SENSORS, Sensor
-
-__all__ = ["SENSORS", "Offload", "Sensor", "break_even_bytes", "compare_offload"]

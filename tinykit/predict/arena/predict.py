@@ -1,0 +1,155 @@
+"""The tensor arena a model needs on a 32-bit microcontroller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from tinykit.ground.errors import UnknownRuntimeError
+from tinykit.ground.quantity import Estimate
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
+from tinykit.predict.arena.scratch import keep_kernel_sums, list_scratch_bytes
+from tinykit.predict.arena.tail import measure_tail, unknown_operators
+
+_RUNTIMES = ("tflm-reference", "tflm-cmsis-nn", "esp-nn")
+_ESP_NN_CORES = ("xtensa-lx6",)
+_SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
+_VERIFIED_SLACK_BYTES = 64
+_UNKNOWN_OPERATOR_SLACK_BYTES = 160
+_OTHER_VERSIONS_FACTOR = {"tflm-reference": 0.08, "tflm-cmsis-nn": 0.08, "esp-nn": 0.08}
+_ALLOCATOR_BYTES = 32
+_ALLOCATION_INFO_BYTES = 24
+_PLANNER_BUFFER_BYTES = 44
+_SOURCE = (
+    "TFLM's greedy plan and 32-bit tail reproduced from the graph; exact on 16 linked arenas "
+    "(4 models, reference and CMSIS-NN, M4/M7/M33/M55, GCC 12.2, TFLM mid-2026)"
+)
+
+
+_ESP_NN_SOURCE = (
+    "TFLM's greedy plan and 32-bit tail with reference kernels: on an ESP32, whose ESP-NN kernels ask for no scratch, "
+    "four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaEstimate:
+    """The arena of a model on a 32-bit target, in bytes.
+
+    Parameters
+    ----------
+    used : arena_used_bytes() after AllocateTensors, as an `Estimate` in bytes.
+    to_start : the smallest arena that allocates: planning needs temporary memory too, in bytes.
+    head_bytes, tail_bytes : non-persistent and persistent part of `used`.
+    plan : the head, laid out.
+    runtime, core : what it holds for.
+    """
+
+    used: Estimate
+    to_start: int
+    head_bytes: int
+    tail_bytes: int
+    plan: ArenaPlan = field(repr=False)
+    runtime: str
+    core: str
+
+    @property
+    def value(self) -> float:
+        """arena_used in bytes."""
+        return self.used.value
+
+    @property
+    def low(self) -> float:
+        """Low end of the interval in bytes."""
+        return self.used.low
+
+    @property
+    def high(self) -> float:
+        """High end of the interval in bytes."""
+        return self.used.high
+
+    @property
+    def head_array_bytes(self) -> int:
+        """The smallest non-persistent array where TFLM is given two (`MicroAllocator::Create`): head or planning."""
+        return self.to_start - self.tail_bytes
+
+    @property
+    def tail_array_bytes(self) -> int:
+        """The smallest persistent array of the two; 32 bytes for the second allocator and 16 to align are assumed."""
+        return self.tail_bytes + _ALLOCATOR_BYTES + ALIGNMENT_BYTES
+
+    @property
+    def to_deploy(self) -> int:
+        """The array to give it in firmware, in bytes: it starts, and other TFLM versions of the interval fit too."""
+        return max(self.to_start, int(self.high))
+
+
+@lru_cache(maxsize=128)
+def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaEstimate:
+    """The tensor arena on a 32-bit target, from the graph alone.
+
+    Head: TFLM's greedy plan, or the model's own offline plan, with the scratch buffers of the kernel set on this core.
+    Tail: TFLM's persistent
+    allocations with 32-bit structures. The interval covers other TFLM versions of the years 2023–2026, whose
+    scratch and structures differ, and is wider where an operator's kernel data is not tabulated.
+
+    Parameters
+    ----------
+    graph : the model.
+    runtime : "tflm-reference", "tflm-cmsis-nn", or "esp-nn" on the ESP32's core.
+    core : lower-case core name.
+
+    Raises
+    ------
+    UnknownRuntimeError : a runtime whose planner is not TFLM's, or whose scratch on this core is not known.
+    """
+    _check_known(runtime, core)
+    scratch = list_scratch_bytes(graph, runtime, core)
+    buffers = list_buffers(graph, scratch)
+    plan = plan_greedily(buffers, len(graph.operators) + 1, graph.offline_offsets)
+    tail = measure_tail(graph, scratch, runtime, core)
+    used = plan.head_bytes + tail
+    untabulated = unknown_operators(graph)
+    unknown = sum(operator.name in untabulated for operator in graph.operators)
+    slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
+    planning = _ALLOCATION_INFO_BYTES * (len(graph.tensors) + sum(map(len, scratch)))
+    planning += _PLANNER_BUFFER_BYTES * len(buffers)
+    high = used + slack + _OTHER_VERSIONS_FACTOR[runtime] * tail + _of_other_builds(graph, runtime, core, plan)
+    source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
+    estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime, source)
+    to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
+    return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
+
+
+def arena_for_any_core(graph: ModelGraph) -> int:
+    """The array that firmware for a core not yet chosen should give TFLM with CMSIS-NN, in bytes.
+
+    The larger need of cores with the DSP extension (pooling sums) and with Helium (patches, bias sums).
+    """
+    return max(predict_arena(graph, runtime="tflm-cmsis-nn", core=core).to_deploy for core in _SCRATCH_EXTREMES)
+
+
+def _check_known(runtime: str, core: str) -> None:
+    if runtime not in _RUNTIMES:
+        raise UnknownRuntimeError(
+            f"the arena of runtime {runtime!r} is unknown: its planner is not TFLM's; known: {', '.join(_RUNTIMES)}"
+        )
+    if runtime == "esp-nn" and core not in _ESP_NN_CORES:
+        raise UnknownRuntimeError(
+            f"the arena of esp-nn on {core} is unknown: no arena was published, and its kernels there may ask for\n"
+            f"scratch that changes with the version; known: {', '.join(_ESP_NN_CORES)}; take arena_used_bytes() on it"
+        )
+
+
+def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: ArenaPlan) -> int:
+    """Bytes beyond the plan's: head that kernels of older versions ask for, or weight sums kept in the tail."""
+    if runtime != "tflm-cmsis-nn":
+        return 0
+    older = list_scratch_bytes(graph, runtime, core, older=True)
+    rest, kept = keep_kernel_sums(graph, list_scratch_bytes(graph, runtime, core), core)
+
+    def head(scratch: tuple[tuple[int, ...], ...]) -> int:
+        return plan_greedily(list_buffers(graph, scratch), plan.scopes, graph.offline_offsets).head_bytes
+
+    return max(0, head(older) - plan.head_bytes, head(rest) + kept - plan.head_bytes)

@@ -1,0 +1,73 @@
+"""What comes into a prediction: the user's numbers, checked, and constants from the shelf."""
+
+from __future__ import annotations
+
+import functools
+import math
+import numbers
+from typing import Any
+
+from tinykit.ground.errors import ParameterError
+from tinykit.ground.facts import read_toml, shipped_path, to_fact
+from tinykit.ground.quantity import Estimate, Fact
+
+USER_SOURCE = "given by the user"
+
+
+def as_estimate(
+    number: Estimate | float, unit: str, name: str, *, low: float = 0.0, high: float = math.inf
+) -> Estimate:
+    """A plain number or an `Estimate` as a checked `Estimate`: the gate every input passes.
+
+    A plain number is taken as the user's own measurement; pass an `Estimate` to say otherwise.
+
+    Parameters
+    ----------
+    number : value in `unit`, within low..high.
+    unit, name : of the quantity, for the estimate and for the error message.
+
+    Raises
+    ------
+    ParameterError : not a number, NaN, infinite, out of range or of another unit.
+    """
+    if isinstance(number, Estimate):
+        if number.unit != unit:
+            raise ParameterError(f"{name} is in {number.unit!r}; give it in {unit!r}")
+        low_end, high_end = number.low, number.high
+    elif isinstance(number, bool) or not isinstance(number, numbers.Real):
+        raise ParameterError(f"{name} {number!r} is not a number; give it in {unit}")
+    else:
+        low_end = high_end = float(number)
+    if not (math.isfinite(low_end) and low <= low_end and high_end <= high):
+        raise ParameterError(f"{name} {number!r} is outside {low:g} to {high:g} {unit}; give it in {unit}")
+    if isinstance(number, Estimate):
+        return number
+    return Estimate.exact(low_end, unit, "measured", f"{name} {USER_SOURCE}")
+
+
+@functools.cache
+def load_constants(*parts: str) -> dict[str, dict[str, Fact]]:
+    """A TOML of `[group] key = {fact}` below `data/`, as group -> key -> `Fact`.
+
+    Raises
+    ------
+    FactError : a leaf is not a sourced fact.
+    """
+    path = shipped_path("data", *parts)
+    constants: dict[str, dict[str, Fact]] = {}
+    _collect(read_toml(path), "", path.name, constants)
+    return constants
+
+
+def _collect(table: dict[str, Any], group: str, where: str, into: dict[str, dict[str, Fact]]) -> None:
+    for key, entry in table.items():
+        if isinstance(entry, dict) and "value" not in entry:
+            _collect(entry, f"{group}.{key}".lstrip("."), where, into)
+        else:
+            into.setdefault(group, {})[key] = to_fact(entry, f"{where}: {group}.{key}")
+
+
+def band(group: dict[str, Fact], point: str, low: str, high: str) -> Estimate:
+    """Three facts of one group of constants, the value and the ends of its interval, as one `Estimate`."""
+    fact = group[point]
+    return Estimate(fact.value, group[low].value, group[high].value, fact.unit, fact.kind, source=fact.source)

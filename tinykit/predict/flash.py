@@ -1,0 +1,192 @@
+"""Flash a model takes on a device: flatbuffer, TFLM's own code and the kernels that its operators link.
+
+Linked sizes exist for three sets of operators on four cores, two kernel sets and two optimisation levels
+(data/firmware/linked_sizes.toml). A model with one of those sets gets the linked figure; for another, the bytes
+are divided over kernels by assumed shares, and the interval says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.ground.quantity import Estimate
+from tinykit.model.graph import ModelGraph
+
+BUILDS = ("-Os", "-O2", "-O3")
+_NEAREST = (
+    ("cortex-m85", "cortex-m55", 0.15),
+    ("cortex-m0", "cortex-m4", 0.15),
+    ("cortex-m3", "cortex-m4", 0.15),
+    ("xtensa-", "cortex-m33", 0.4),
+    ("riscv-", "cortex-m33", 0.4),
+)
+"""Cores without linked sizes: prefix, core whose sizes are carried over, doubt as a fraction (assumed)."""
+_DECODE = "CUSTOM:TFLM_DECODE"
+_NEAREST_KERNELS = {"esp-nn": "tflm-cmsis-nn"}
+_SHARE_DOUBT = 0.4
+_LINKED_DOUBT = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class FlashEstimate:
+    """Flash of model and runtime, without the application.
+
+    Parameters
+    ----------
+    total : sum, as an `Estimate` in bytes.
+    flatbuffer_bytes : the model's own bytes, exact.
+    runtime_bytes : TFLM with the kernels linked, as an `Estimate` in bytes.
+    build : optimisation level it holds for, None where it is not known.
+    """
+
+    total: Estimate
+    flatbuffer_bytes: int
+    runtime_bytes: Estimate
+    build: str | None
+
+
+def predict_flash(graph: ModelGraph, *, runtime: str, core: str, build: str | None = None) -> FlashEstimate:
+    """Flash in bytes of a model with TFLM on a core.
+
+    Parameters
+    ----------
+    graph : the model.
+    runtime : "tflm-reference" or "tflm-cmsis-nn".
+    core : lower-case core name.
+    build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them.
+
+    Raises
+    ------
+    UnknownRuntimeError : nothing linked is known for this runtime and core.
+    ParameterError : another build.
+    """
+    sizes, borrowed = _rows_of(runtime, core, build)
+    names = frozenset(operator.name for operator in graph.operators)
+    small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
+    runtime_bytes = _estimate(small, large, build, borrowed, runtime)
+    total = Estimate(
+        runtime_bytes.value + graph.flatbuffer_bytes,
+        runtime_bytes.low + graph.flatbuffer_bytes,
+        runtime_bytes.high + graph.flatbuffer_bytes,
+        "byte",
+        runtime_bytes.basis,
+        runtime,
+        runtime_bytes.source,
+    )
+    return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
+
+
+def decoder_code() -> Estimate:
+    """Flash of TFLM's DECODE operator with its lookup table, pruning and Huffman decoders, as an `Estimate` [byte]."""
+    value, low, high = _table()["decoder_bytes"]
+    return Estimate(value, low, high, "byte", "compiled", "tflm", _table()["decoder_source"])
+
+
+def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: str | None = None) -> Estimate:
+    """RAM in bytes that TFLM takes beside the arena: its stack at the deepest point, and its static data.
+
+    Stack high-water marks of the networks linked: that of the network with the same operators, else the deepest of
+    them, and a quarter more at the high end. Left out: what the application and its interrupts put on the stack.
+
+    Parameters
+    ----------
+    graph, runtime, core, build : as for `predict_flash`.
+
+    Raises
+    ------
+    UnknownRuntimeError, ParameterError : as `predict_flash`.
+    """
+    sizes, borrowed = _rows_of(runtime, core, build)
+    table, names = _table(), frozenset(operator.name for operator in graph.operators)
+    static = table["data_bytes"] + table["bss_bytes"]
+    alike = [network for network, operators in table["networks"].items() if names == frozenset(operators)]
+    levels = [build] if build in sizes else list(sizes)
+    depths = [sizes[level]["stack"][network] for level in levels for network in alike or table["networks"]]
+    doubt = (0.25 if not alike else _LINKED_DOUBT) + borrowed
+    value, low, high = max(depths), min(depths) * (1 - doubt), max(depths) * (1 + doubt)
+    source = f"{table['source']}: stack high-water mark, .data and .bss"
+    basis = "simulated" if alike and not borrowed else "modelled"
+    return Estimate(static + value, round(static + low), round(static + high), "byte", basis, runtime, source)
+
+
+def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
+    """Linked rows by build for a runtime and core, or those nearest, and the doubt of carrying them over."""
+    if build is not None and build not in BUILDS:
+        raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)} or None")
+    nearest, borrowed = _find_nearest(core)
+    kernels = _NEAREST_KERNELS.get(runtime, runtime)
+    sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
+    if not sizes:
+        raise UnknownRuntimeError(
+            f"flash of runtime {runtime!r} on {core} is unknown: nothing linked was published; "
+            "known: TFLM with reference, CMSIS-NN or ESP-NN kernels on Cortex-M, Xtensa and RISC-V"
+        )
+    return sizes, borrowed
+
+
+def _find_nearest(core: str) -> tuple[str, float]:
+    """Core whose linked sizes hold here, and the doubt of carrying them over (0 for its own)."""
+    linked = {row["core"] for row in _table()["sizes"]}
+    if core in linked:
+        return core, 0.0
+    return next(((nearest, doubt) for prefix, nearest, doubt in _NEAREST if core.startswith(prefix)), ("", 0.0))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return read_toml(shipped_path("data", "firmware", "linked_sizes.toml"))
+
+
+def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, float]:
+    """Bytes of runtime and kernels, and the doubt about them, for one linked row."""
+    if _DECODE in names:
+        plain, doubt = _sum_kernels(names - {_DECODE}, row)
+        code = decoder_code()
+        return plain + code.value, math.hypot(doubt, (code.high - code.low) / 2)
+    table = _table()
+    for network, operators in table["networks"].items():
+        if names == frozenset(operators):
+            return row[network] + table["data_bytes"], _LINKED_DOUBT * row[network]
+    beyond = row["kws"] - row["ad"]
+    total, doubt = float(row["ad"] + table["data_bytes"]), (_LINKED_DOUBT * row["ad"]) ** 2
+    parts = [_share(name, beyond, row["kws"] - row["ic"]) for name in names - {"FULLY_CONNECTED"}]
+    parts += [] if "FULLY_CONNECTED" in names else [-_dense_code(row)]
+    return total + sum(parts), math.sqrt(doubt + sum((_SHARE_DOUBT * part) ** 2 for part in parts))
+
+
+def _dense_code(row: dict[str, Any]) -> float:
+    """Bytes of the fully connected kernels, which every network linked has and another may not: what they take beyond
+    the reference kernel's, and that one's share of the smallest image, assumed."""
+    same = (one for one in _table()["sizes"] if (one["core"], one["build"]) == (row["core"], row["build"]))
+    reference = min(one["ad"] for one in same)
+    return float(row["ad"] - reference + _table()["dense_share"] * reference)
+
+
+def _share(name: str, beyond: float, depthwise_over_add: float) -> float:
+    shares, assumed = _table()["shares"], _table()["assumed"]
+    if name == "ADD":
+        return max(0.0, float(shares["DEPTHWISE_CONV_2D"] * beyond - depthwise_over_add))
+    if name in shares:
+        return float(shares[name] * beyond)
+    return float(assumed.get(name, assumed["other"]) * shares["AVERAGE_POOL_2D"] * beyond)
+
+
+def _estimate(
+    small: tuple[float, float], large: tuple[float, float], build: str | None, borrowed: float, runtime: str
+) -> Estimate:
+    value, doubt = large if build in ("-O2", "-O3") else small
+    low, high = value - doubt, value + doubt
+    if build is None:
+        high = large[0] + large[1]
+    if build == "-O2":
+        low = small[0]
+    extra = borrowed * value
+    exact = not borrowed and build != "-O2" and doubt <= _LINKED_DOUBT * value
+    source = _table()["source"] + ("" if exact else "; divided over kernels or carried to another core by assumption")
+    basis = "compiled" if exact else "modelled"
+    return Estimate(round(value), round(low - extra), round(high + extra), "byte", basis, runtime, source)

@@ -1,0 +1,95 @@
+"""Cycles of one inference: modelled instructions times the effects that published measurements settled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.predict.latency.effects import Case, effects_of, prior_mean
+from tinykit.predict.latency.kernels import PARTS
+from tinykit.predict.latency.tables import read_table
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Effects with mean and covariance, logarithmic; effects that are not listed have their prior."""
+
+    effects: tuple[str, ...]
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a posterior says of one case.
+
+    Parameters
+    ----------
+    log_cycles : log(cycles per instruction) by part, shape (parts,).
+    covariance : of it for what was measured, shape (parts, parts).
+    unknown : variance of what was not measured, by part, shape (parts,).
+    """
+
+    log_cycles: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    unknown: NDArray[np.float64]
+
+    def cycles(self, work: Sequence[float]) -> tuple[float, float]:
+        """(cycles, log standard deviation) of instructions by part, in the order of `PARTS`.
+
+        cycles = Σ instructions × exp(log_cycles); the deviation weighs each part by its share of the cycles.
+        """
+        parts = np.asarray(work) * np.exp(self.log_cycles)
+        total = float(parts.sum())
+        if total == 0:
+            return 0.0, 0.0
+        share = parts / total
+        return total, math.sqrt(float(share @ self.covariance @ share + share @ self.unknown))
+
+
+def profile_of(posterior: Posterior, case: Case) -> Profile:
+    """The cycles per instruction of a case by part, with their uncertainty."""
+    index = {name: number for number, name in enumerate(posterior.effects)}
+    design = np.zeros((len(PARTS), len(index)))
+    missing = np.zeros((2, len(PARTS)))
+    for number, part in enumerate(PARTS):
+        for name, spread in effects_of(case, part):
+            if name in index:
+                design[number, index[name]] = 1.0
+            else:
+                missing[:, number] += prior_mean(name), spread**2
+    return Profile(design @ posterior.mean + missing[0], design @ posterior.covariance @ design.T, missing[1])
+
+
+def render_posterior(posterior: Posterior, rows: int) -> str:
+    """The text of `data/latency/cycles.csv`: one line an effect, its mean, its covariance row up to the diagonal."""
+    lines = [
+        f"# source: fitted by tinykit/predict/latency/calibrating.py to {rows} published rows of measured.csv",
+        "# content: log effects on the cycles per modelled instruction: mean, and covariance (lower triangle)",
+        "effect,mean,covariance",
+    ]
+    for number, (name, mean) in enumerate(zip(posterior.effects, posterior.mean, strict=True)):
+        row = posterior.covariance[number, : number + 1]
+        lines.append(f"{name},{mean:.5f},{' '.join(f'{value:.2e}' for value in row)}")
+    return "\n".join(lines) + "\n"
+
+
+@lru_cache(maxsize=512)
+def shipped_profile(case: Case) -> Profile:
+    """`profile_of` a case under the shipped posterior."""
+    return profile_of(_shipped(), case)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Posterior:
+    rows = read_table("cycles").rows
+    covariance = np.zeros((len(rows), len(rows)))
+    for number, row in enumerate(rows):
+        covariance[number, : number + 1] = np.array(row["covariance"].split(), dtype=float)
+    covariance += np.tril(covariance, -1).T
+    return Posterior(tuple(row["effect"] for row in rows), np.array([float(row["mean"]) for row in rows]), covariance)

@@ -1,0 +1,223 @@
+"""Cycles per modelled instruction: which effects multiply it, and how far each may stray before any row is seen.
+
+log(cycles per instruction) of a kernel family is a sum of effects: runtime, core, board, version, the
+system that was measured, and their combinations. Each has a normal prior; thin groups so borrow from rich ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tinykit.predict.latency.instructions import ASSUMED_SD, InstructionReport, counted_combinations
+
+PROXIES = {
+    "tflm-reference": ("tflm-reference", "cortex-m4"),
+    "tflm-cmsis-nn": ("tflm-cmsis-nn", "cortex-m4"),
+    "x-cube-ai": ("tflm-cmsis-nn", "cortex-m4"),
+    "esp-nn": ("tflm-cmsis-nn", "cortex-m4"),
+    "edge-impulse-eon": ("tflm-cmsis-nn", "cortex-m4"),
+}
+"""Whose instructions stand in where a runtime was not counted on a core (closed sources, other instruction sets)."""
+
+POOLS = {
+    "tflm-cmsis-nn": "tflm",
+    "tflm-reference": "tflm",
+    "x-cube-ai": "x-cube-ai",
+    "esp-nn": "esp-nn",
+    "edge-impulse-eon": "tflm",
+}
+"""Runtimes whose systems and architectures stray alike."""
+
+_KERNELS = {"edge-impulse-eon": "tflm-cmsis-nn"}
+"""Runtimes that call another's kernels: they share its effects and add their own. EON compiles TFLM's kernels in."""
+
+Effect = tuple[str, float]
+
+NOISE = 0.045
+"""Log standard deviation of one row about the model of its architecture."""
+
+_SPREADS = {
+    "counted runtime": 0.2,
+    "closed runtime": 0.5,
+    "core": 0.2,
+    "other core": 1.5,
+    "runtime|core": 0.3,
+    "family": 0.15,
+    "other family": 0.5,
+    "runtime|family": 0.1,
+    "x-cube-ai|fully_connected": 0.2,
+    "calls": 0.5,
+    "other calls": 1.5,
+    "outside": 0.3,
+    "board": 0.04,
+    "arena": 0.2,
+    "build|family": 0.04,
+    "version": 0.2,
+    "version|family": 0.13,
+    "version|core": 0.07,
+    "version|core|family": 0.12,
+}
+"""Prior log standard deviation of each kind of effect: what makes the published rows most probable, all together
+(Laplace's evidence), rounded; wider where one row of a kind speaks for itself ("other": cores that are no Cortex-M)."""
+
+_SYSTEM = {"tflm": 0.05, "x-cube-ai": 0.02, "esp-nn": 0.15}
+"""Of a measuring system: its compiler options, memories, caches; X-CUBE-AI is one binary."""
+
+_ARCHITECTURE = {"tflm": (0.06, 0.04), "x-cube-ai": (0.07, 0.02), "esp-nn": (0.05, 0.12)}
+"""Log standard deviation of an architecture on a runtime, and further on each core: what kernel shapes leave open."""
+
+_ARCHITECTURE_VERSION = 0.05
+_UNSEEN = {("x-cube-ai", "cortex-m4"): 0.15, ("x-cube-ai", "cortex-m33"): 0.08}
+"""Further spread for a network never measured, where too many lay outside (leave-one-architecture-out)."""
+
+_VERSION_STEPS = ((7, 3), (8, 1), (9, 0))
+_MEANS = {
+    # Cortex-M4 TRM instruction costs give 1.2 (CMSIS-NN) and 1.42–1.54 (reference) cycles per instruction at -O3,
+    # times a board factor of about 1.2 (flash wait states): facts of the counted builds.
+    "tflm-cmsis-nn": math.log(1.2 * 1.2),
+    "tflm-reference": math.log(1.48 * 1.2),
+    "tflm-reference elsewhere": math.log(1.48 * 1.2),
+    # Loads, stores and taken branches of two cycles on Cortex-M0+ (assumed 1.45), times 0.90 measured on an RP2040
+    # (person_detect total): 1.3 against the 1.44 of Cortex-M4.
+    "cortex-m0plus": math.log(1.3 / 1.44),
+    # Reads of activations wait for a further bus; nothing more was known before a row was seen.
+    "arena external": 0.1,
+    # A closed runtime gains on convolutions by keeping values in registers; a fully-connected layer uses each weight
+    # once, so that it stays nearer to CMSIS-NN: about half of the gain is expected to be missing.
+    "x-cube-ai|fully_connected": 0.3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a latency is asked for, or was measured on.
+
+    Parameters
+    ----------
+    core, runtime : "cortex-m4", "tflm-cmsis-nn", …
+    version : of the runtime, "" where unknown.
+    board : catalogue id, "" where unknown.
+    build : "-Os", "-O2", "-O3", "" where unknown.
+    system : whose measurement it is, "" for a prediction.
+    arena : "external" where it lies in SDRAM or PSRAM, "" on the chip.
+    """
+
+    core: str
+    runtime: str
+    version: str = ""
+    board: str = ""
+    build: str = ""
+    system: str = ""
+    arena: str = ""
+
+
+def proxy_of(case: Case) -> tuple[str, str, str]:
+    """(runtime, core, build) whose counted instructions are the features of a case."""
+    runtime, core = PROXIES[case.runtime]
+    if f"{runtime} on {case.core}" in counted_combinations():
+        core = case.core
+    elif case.core == "cortex-m85":
+        core = "cortex-m85"
+    counted = case.runtime == runtime and case.core.startswith("cortex-")
+    return runtime, core, case.build if counted else "-O3"
+
+
+def effects_of(case: Case, part: str) -> tuple[Effect, ...]:
+    """(effect, prior standard deviation) of a case and a part of its instructions (`PARTS`), logarithmic.
+
+    An effect with an empty name is there but unknown: its prior widens the interval.
+    """
+    runtime, core, arm = _KERNELS.get(case.runtime, case.runtime), case.core, case.core.startswith("cortex-")
+    family, outside = part.removesuffix(" outside"), part.endswith(" outside")
+    place = "family" if arm else "other family"
+    known = "counted runtime" if POOLS[runtime] == "tflm" else "closed runtime"
+    effects = [
+        (runtime if arm else f"{runtime} elsewhere", _SPREADS[known]),
+        (core, _SPREADS["core" if arm else "other core"]),
+        (f"{runtime}|{core}", _SPREADS["runtime|core"]),
+        (f"{'arm' if arm else 'other'}|{family}", _SPREADS["calls" if family == "calls" else place]),
+        (f"{runtime}|{family}", _SPREADS.get(f"{runtime}|{family}", _SPREADS["runtime|family"])),
+        (f"board {case.board}" if case.board else "", _SPREADS["board"]),
+        (f"system {case.system}|{core}|{case.runtime}" if case.system else "", _SYSTEM[POOLS[runtime]]),
+    ]
+    further = _version_effects(case, family, outside) if runtime == "x-cube-ai" else []
+    return (*effects, *_special_effects(case, runtime, family, outside), *further)
+
+
+def _special_effects(case: Case, runtime: str, family: str, outside: bool) -> list[Effect]:
+    """Effects that only some parts, builds or memories have, and those of a runtime that calls another's kernels."""
+    effects, calls = [], family == "calls"
+    if outside:
+        effects.append((f"{runtime}|outside", _SPREADS["outside"]))
+    if case.runtime != runtime:
+        own = (f"{case.runtime}|calls", "other calls") if calls else (case.runtime, "counted runtime")
+        effects.append((own[0], _SPREADS[own[1]]))
+    if case.arena:
+        effects.append((f"arena {case.arena}", _SPREADS["arena"]))
+    if POOLS[runtime] == "tflm" and case.core.startswith("cortex-") and not calls:
+        effects.append((f"build {case.build}|{family}" if case.build else "", _SPREADS["build|family"]))
+    return effects
+
+
+def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
+    step = version_step(case.version)
+    names = {
+        "version": f"version {step}",
+        "version|family": f"version {step}|{family}",
+        "version|core": f"version {step}|{case.core}",
+        "version|core|family": f"version {step}|{case.core}|{family}",
+    }
+    if family == "calls":
+        names = {kind: name for kind, name in names.items() if "family" not in kind}
+    effects = [(name if step else "", _SPREADS[kind]) for kind, name in names.items()]
+    if outside:
+        effects.append((f"x-cube-ai|{case.core}|outside", _SPREADS["outside"]))
+        effects.append((f"version {step}|outside" if step else "", _SPREADS["outside"]))
+    return effects
+
+
+def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
+    """Effects of a measured network: ten runs of one network do not count as ten networks."""
+    everywhere, here = _ARCHITECTURE[POOLS[case.runtime]]
+    name = f"architecture {architecture}|{_KERNELS.get(case.runtime, case.runtime)}"
+    effects = [(name, everywhere), (f"{name}|{case.core}", here)]
+    if case.runtime == "x-cube-ai":
+        effects.append((f"{name}|version {version_step(case.version)}", _ARCHITECTURE_VERSION))
+    return tuple(effects)
+
+
+def unseen_spread(runtime: str, core: str) -> float:
+    """Log standard deviation of a network never measured on this core and runtime, on a system never measured."""
+    pool, version = POOLS[runtime], _ARCHITECTURE_VERSION if runtime == "x-cube-ai" else 0.0
+    return math.hypot(*_ARCHITECTURE[pool], _SYSTEM[pool], version, _UNSEEN.get((runtime, core), 0.0))
+
+
+def row_noise(case: Case, macs: int, report: InstructionReport) -> float:
+    """Log standard deviation of one latency about the model, given what is weak about it.
+
+    An unknown build, kernels of assumed cost, and models so small that the fixed costs of a closed
+    runtime weigh (below 100,000 MACs) add to `NOISE` in quadrature.
+    """
+    closed = POOLS[case.runtime] != "tflm"
+    tiny = 0.3 * math.sqrt(1e5 / max(macs, 1e3)) if closed and macs < 1e5 else 0.0
+    return math.hypot(NOISE, report.assumed_share * ASSUMED_SD, report.build_spread, tiny)
+
+
+def prior_mean(effect: str) -> float:
+    """Mean of an effect before any measurement, logarithmic."""
+    return _MEANS.get(effect, 0.0)
+
+
+def version_step(version: str) -> str:
+    """The step of X-CUBE-AI's kernels a version belongs to: they changed at 7.3, 8.1 and 9.0.
+
+    >>> version_step("8.0.0"), version_step("10.2"), version_step("")
+    ('7.3', '9.0', '')
+    """
+    parts = version.lstrip("v").split(".")
+    if not parts[0].isdigit():
+        return ""
+    number = (int(parts[0]), int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
+    reached = [step for step in _VERSION_STEPS if number >= step]
+    return "{}.{}".format(*reached[-1]) if reached else "7.1"

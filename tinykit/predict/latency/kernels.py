@@ -1,0 +1,200 @@
+"""The work inside each kernel, counted from the operator's shape: features of the instruction model.
+
+A kernel's instructions are a sum of non-negative coefficients times these features: the inner loop
+(multiply-accumulates, in blocks of the SIMD lanes and a remainder), the rescaling of each output, the
+gathering of patches (im2col) by element and by call, and a fixed cost per call.
+"""
+
+from __future__ import annotations
+
+import math
+
+from tinykit.predict.latency.loops import BLOCK, LOOPS, NAMES, count_turns
+from tinykit.predict.latency.shapes import OperatorShape, taps_along
+
+LANES = {"portable": 1, "scalar": 1, "dsp": 4, "mve": 16}
+"""Multiply-accumulates per inner block by style: plain C, CMSIS-NN without DSP, Armv7E-M DSP (SMLAD), Armv8.1-M MVE."""
+
+FAMILIES = ("conv", "conv_1x1", "depthwise", "fully_connected", "other")
+"""Kernel families that have cycle factors of their own."""
+
+PARTS = (*FAMILIES, "conv outside", "conv_1x1 outside", "calls")
+"""What instructions are summed by: families; of convolutions apart what lies outside the multiply-accumulate loop
+(im2col, rescaling), for closed runtimes gain on loop and rest differently; and of all kernels what runs once a call,
+straight through flash that nothing has fetched before."""
+
+_LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
+
+_KIND_OF_NAME = {
+    "DEPTHWISE_CONV_2D": "depthwise",
+    "FULLY_CONNECTED": "fully_connected",
+    "AVERAGE_POOL_2D": "pool",
+    "MAX_POOL_2D": "max_pool",
+    "ADD": "add",
+    "SUB": "add",
+    "MUL": "mul",
+    "SOFTMAX": "softmax",
+    "MEAN": "mean",
+    "SUM": "mean",
+    "REDUCE_MAX": "mean",
+    "RESHAPE": "reshape",
+    "SQUEEZE": "reshape",
+    "EXPAND_DIMS": "reshape",
+    "SHAPE": "reshape",
+    "STRIDED_SLICE": "reshape",
+    "PACK": "reshape",
+    "CONCATENATION": "copy",
+    "PAD": "copy",
+    "PADV2": "copy",
+    "TILE": "copy",
+    "SPLIT": "copy",
+    "SLICE": "copy",
+    "TRANSPOSE": "copy",
+    "RESIZE_NEAREST_NEIGHBOR": "copy",
+    "QUANTIZE": "rescale",
+    "DEQUANTIZE": "rescale",
+    "RELU": "rescale",
+    "RELU6": "rescale",
+    "LEAKY_RELU": "rescale",
+    "PRELU": "rescale",
+    "HARD_SWISH": "rescale",
+    "MINIMUM": "rescale",
+    "MAXIMUM": "rescale",
+    "LOGISTIC": "nonlinear",
+    "TANH": "nonlinear",
+    "ELU": "nonlinear",
+    "RESIZE_BILINEAR": "resize",
+    "TRANSPOSE_CONV": "transpose_conv",
+}
+_FAMILY_OF_KIND = {
+    "conv": "conv",
+    "conv_1x1": "conv_1x1",
+    "depthwise": "depthwise",
+    "depthwise_any": "depthwise",
+    "depthwise_mult": "depthwise",
+}
+
+
+def kind_of(shape: OperatorShape) -> str:
+    """The kernel that runs an operator: "conv_1x1", "conv", "depthwise", …, "unlisted" where none is modelled."""
+    if shape.name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _is_regular(shape):
+        return "unlisted"
+    if shape.name == "CONV_2D":
+        return "conv_1x1" if shape.weight_shape[1:3] == (1, 1) else "conv"
+    if shape.name == "DEPTHWISE_CONV_2D":
+        return _kind_of_depthwise(shape)
+    return _KIND_OF_NAME.get(shape.name, "unlisted")
+
+
+def family_of(kind: str) -> str:
+    """The family whose cycle factors a kernel shares."""
+    return kind if kind == "fully_connected" else _FAMILY_OF_KIND.get(kind, "other")
+
+
+def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
+    """The features of one operator under its kernel, in the order of `feature_names(kind, style)`.
+
+    Parameters
+    ----------
+    shape, kind : the operator and `kind_of` it.
+    style : of the kernels' inner loops, a key of `LANES`.
+    """
+    if style in BLOCK and kind in NAMES:
+        return count_turns(shape, kind, style)
+    lanes = LANES[style]
+    if kind in ("conv", "conv_1x1"):
+        return _convolution(shape, lanes)
+    if kind.startswith("depthwise"):
+        return _depthwise(shape, lanes)
+    if kind == "fully_connected":
+        return _fully_connected(shape, lanes)
+    outputs = float(math.prod(shape.output_shape))
+    if kind in ("pool", "max_pool"):
+        return _window(shape) * outputs, outputs, 1.0
+    if kind == "transpose_conv":
+        return float(shape.macs), outputs, 1.0
+    if kind == "mean":
+        return float(math.prod(shape.input_shape)), outputs, 1.0
+    return (1.0,) if kind == "reshape" else (outputs, 1.0)
+
+
+def count_loop_features(kind: str, style: str) -> int:
+    """How many of a convolution's features, the first ones, are its multiply-accumulate loop; all of other kernels'."""
+    own = LOOPS if style in BLOCK else _LOOP_FEATURES
+    return own.get(kind, len(feature_names(kind, style)))
+
+
+FEATURE_NAMES: dict[str, tuple[str, ...]] = {
+    "conv": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
+    "conv_1x1": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
+    "depthwise": ("macs", "outputs", "channel_blocks", "pixels", "call"),
+    "depthwise_any": ("macs", "outputs", "channel_blocks", "pixels", "call"),
+    "depthwise_mult": ("macs", "outputs", "channel_blocks", "pixels", "call"),
+    "fully_connected": ("blocks", "remainder", "outputs", "call"),
+    "pool": ("window_elements", "outputs", "call"),
+    "max_pool": ("window_elements", "outputs", "call"),
+    "transpose_conv": ("macs", "outputs", "call"),
+    "mean": ("inputs", "outputs", "call"),
+    "reshape": ("call",),
+}
+"""Feature names by kernel where `loops` has none; every other kernel has ("outputs", "call")."""
+
+
+def feature_names(kind: str, style: str) -> tuple[str, ...]:
+    """Names of the features of a kernel."""
+    if style in BLOCK and kind in NAMES:
+        return NAMES[kind]
+    return FEATURE_NAMES.get(kind, ("outputs", "call"))
+
+
+def _convolution(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
+    outputs, depth = math.prod(shape.output_shape), math.prod(shape.weight_shape[1:])
+    pixels, channels = outputs / max(1, shape.output_shape[-1]), shape.weight_shape[-1]
+    inside = _taps_inside(shape)
+    if lanes == LANES["portable"]:
+        macs = inside * channels * shape.output_shape[-1]
+        return float(macs), 0.0, float(outputs), 0.0, float(inside * shape.output_shape[-1]), 0.0, 1.0
+    blocks = float(outputs * (depth // lanes))
+    tail = float(outputs * (depth % lanes)) if lanes < LANES["mve"] else float(outputs * (depth % lanes > 0))
+    taps, weights = shape.weight_shape[1] * shape.weight_shape[2], float(math.prod(shape.weight_shape))
+    return blocks, tail, float(outputs), float(pixels * depth), float(pixels * taps), weights, 1.0
+
+
+def _depthwise(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
+    outputs, channels = math.prod(shape.output_shape), shape.output_shape[-1]
+    pixels = outputs / max(1, channels)
+    macs = _taps_inside(shape) * channels
+    return float(macs), float(outputs), pixels * math.ceil(channels / lanes), float(pixels), 1.0
+
+
+def _fully_connected(shape: OperatorShape, lanes: int) -> tuple[float, ...]:
+    outputs, depth = math.prod(shape.output_shape), shape.weight_shape[-1] if shape.weight_shape else 0
+    tail = outputs * (depth % lanes) if lanes < LANES["mve"] else outputs * (depth % lanes > 0)
+    return float(outputs * (depth // lanes)), float(tail), float(outputs), 1.0
+
+
+def _kind_of_depthwise(shape: OperatorShape) -> str:
+    """CMSIS-NN has a kernel for 3×3, one for any filter, and a slow one for multipliers and dilation."""
+    if shape.depth_multiplier > 1 or shape.dilation != (1, 1):
+        return "depthwise_mult"
+    return "depthwise" if shape.weight_shape[1:3] == (3, 3) else "depthwise_any"
+
+
+def _window(shape: OperatorShape) -> float:
+    if len(shape.weight_shape) == 2:
+        return float(shape.weight_shape[0] * shape.weight_shape[1])
+    return float(shape.stride[0] * shape.stride[1])
+
+
+def _taps_inside(shape: OperatorShape) -> int:
+    """Pairs of output pixel and filter tap that fall inside the input: what the loops really visit."""
+    inside = shape.output_shape[0] if len(shape.output_shape) == 4 else 1
+    for axis in (1, 2):
+        inside *= taps_along(shape, axis)
+    return inside
+
+
+def _is_regular(shape: OperatorShape) -> bool:
+    """Whether a convolution has the shapes and strides one can compute with: a damaged file may not."""
+    ranks = {len(shape.input_shape), len(shape.weight_shape), len(shape.output_shape)}
+    return ranks == {4} and min(*shape.stride, *shape.dilation) > 0

@@ -1,0 +1,211 @@
+"""`predict_latency`: seconds of one inference, with the runtime's name and an interval that covers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate
+from tinykit.predict.latency.cycles import shipped_profile
+from tinykit.predict.latency.effects import POOLS, Case, proxy_of, row_noise, unseen_spread
+from tinykit.predict.latency.instructions import (
+    TO_80,
+    InstructionReport,
+    Model,
+    counted_combinations,
+    normalise_build,
+    shapes_of,
+)  # fmt: skip
+from tinykit.predict.latency.instructions import predict_instructions as count_instructions
+from tinykit.predict.latency.measured import find_measured
+from tinykit.predict.latency.own import OwnShift, read_own, shift_of
+from tinykit.predict.latency.tables import read_table
+from tinykit.target.boards import Board, find_board
+
+RUNTIMES = tuple(POOLS)
+_EXTERNAL_KINDS = ("psram", "sdram")
+_EXTERNAL_DOUBT = 0.15
+"""Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
+
+
+def predict_latency(
+    model: Model,
+    *,
+    core: str,
+    clock_hz: float,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    board: str | Board | None = None,
+    build: str | None = None,
+    arena_region: str | None = None,
+) -> Estimate:
+    """Latency of one inference [s], 80 % interval: "measured" where this very case was published, else "modelled".
+
+    Measured: the same operators on the same board, core, runtime (with its version, or its build) and clock, arena in
+    on-chip RAM. Modelled: latency = Σ over parts of the kernels of instructions × cycles per instruction / clock.
+    Instructions follow from the operator shapes (`predict_instructions`); cycles per instruction from published
+    measurements, pooled over runtimes, cores, boards and versions. Left out: pre- and post-processing, interrupts, a
+    cold cache.
+
+    Parameters
+    ----------
+    model : an int8 graph, or operator shapes.
+    core, clock_hz : "cortex-m4", …; clock of the core [Hz].
+    runtime : one of `known_runtimes(core)`; None takes `default_runtime(core)`.
+    runtime_version : of X-CUBE-AI ("8.1.0"); kernels changed at 7.3, 8.1 and 9.0.
+    board : catalogue id, Board or None; a board that was measured carries its own factor, and rows of your own
+        (`tinykit calibrate`) shift it.
+    build : "-Os", "-O2", "-O3" or None (unknown: a wider interval).
+    arena_region : name of the board's region, or "psram", where the arena lies; None means on-chip RAM.
+
+    Raises
+    ------
+    ParameterError : clock not a finite number above 0, unknown build, a version that is no number, a board without
+        such a core or region.
+    UnknownBoardError : no such board.
+    UnknownRuntimeError : no evidence for this core, runtime or precision.
+    """
+    asked = Asked(core, clock_hz, runtime, runtime_version, board=board, build=build, arena_region=arena_region)
+    case, clock = _read_case(asked)
+    known = find_measured(shapes_of(model), case, clock)
+    return known if known and not read_own(case.board) else _model_case(model, case, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The case a latency is asked for, with the parameters of `predict_latency`."""
+
+    core: str
+    clock_hz: float
+    runtime: str | None = None
+    runtime_version: str | None = None
+    board: str | Board | None = None
+    build: str | None = None
+    arena_region: str | None = None
+
+
+def model_latency(model: Model, asked: Asked) -> Estimate:
+    """As `predict_latency`, but always modelled: what error tables hold against measured figures."""
+    return _model_case(model, *_read_case(asked))
+
+
+def _model_case(model: Model, case: Case, clock: float) -> Estimate:
+    report = _instructions_for(model, case)
+    cycles, spread = shipped_profile(case).cycles(report.parts)
+    macs = sum(operator.macs for operator in report.operators)
+    own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
+    width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
+    value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
+    source = _cite(case, report) + _cite_own(own)
+    return Estimate(value, value / factor, value * factor, "s", "modelled", case.runtime, source)
+
+
+def _read_case(asked: Asked) -> tuple[Case, float]:
+    """The case and its clock [Hz]."""
+    clock = _check_clock(asked.clock_hz)
+    name = default_runtime(asked.core) if asked.runtime is None else asked.runtime
+    _check_known(name, asked.core)
+    found = None if asked.board is None else find_board(asked.board)
+    _check_case(found, asked.core, asked.runtime_version)
+    build, board = normalise_build(asked.build), found.id if found else ""
+    arena = "external" if _is_external(found, asked.arena_region) else ""
+    return Case(asked.core, name, asked.runtime_version or "", board, build, arena=arena), clock
+
+
+def _check_case(board: Board | None, core: str, version: str | None) -> None:
+    if board is not None and core not in [one.name for one in board.cores]:
+        names = ", ".join(one.name for one in board.cores)
+        raise ParameterError(f"{board.id} has no core {core!r}; its cores: {names}")
+    if version and not re.match(r"v?\d", version):
+        raise ParameterError(f"runtime version {version!r} is no number; give it as '8.1.0', or leave it out")
+
+
+@lru_cache(maxsize=64)
+def known_runtimes(core: str) -> tuple[str, ...]:
+    """The runtimes whose latency can be predicted on a core; empty where there is no evidence."""
+    return tuple(name for name in RUNTIMES if _rows_behind(name, core) or f"{name} on {core}" in counted_combinations())
+
+
+def default_runtime(core: str) -> str:
+    """The runtime meant where none is named: "tflm-cmsis-nn" on Cortex-M, "tflm-reference" elsewhere."""
+    return "tflm-cmsis-nn" if core.startswith("cortex-m") else "tflm-reference"
+
+
+def _instructions_for(model: Model, case: Case) -> InstructionReport:
+    runtime, core, build = proxy_of(case)
+    return count_instructions(model, core=core, runtime=runtime, build=build or None)
+
+
+def _check_clock(clock_hz: float) -> float:
+    if isinstance(clock_hz, bool) or not isinstance(clock_hz, int | float) or not (0 < clock_hz < math.inf):
+        raise ParameterError(f"clock_hz {clock_hz!r} is not a clock; give a number of hertz above 0, such as 120e6")
+    return float(clock_hz)
+
+
+def _check_known(runtime: str, core: str) -> None:
+    known = known_runtimes(core)
+    if runtime in known:
+        return
+    if runtime not in RUNTIMES:
+        raise UnknownRuntimeError(
+            f"no latency evidence for runtime {runtime!r}\nknown: {', '.join(RUNTIMES)}\n"
+            "measure it on the board and give the figure (--latency)"
+        )
+    raise UnknownRuntimeError(
+        f"no latency evidence for {runtime} on core {core!r}\n"
+        f"known there: {', '.join(known) or 'nothing'}; {runtime} is known on {', '.join(_known_cores(runtime))}\n"
+        "measure it on the board and give the figure (--latency)"
+    )
+
+
+def _known_cores(runtime: str) -> Sequence[str]:
+    counted = (entry.split(" on ") for entry in counted_combinations())
+    cores = {core for name, core in counted if name == runtime}
+    return sorted(cores | {row["core"] for row in read_table("evidence").rows if row["runtime"] == runtime})
+
+
+def _is_external(board: Board | None, region: str | None) -> bool:
+    if region is None:
+        return False
+    regions = {item.name: item.kind for item in board.regions} if board else {}
+    kind = regions.get(region, region.lower())
+    if board and region not in regions and kind not in {*regions.values(), *_EXTERNAL_KINDS}:
+        raise ParameterError(f"{board.id} has no region {region!r}; its regions: {', '.join(regions)}")
+    return kind in _EXTERNAL_KINDS
+
+
+@lru_cache(maxsize=128)
+def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
+    """Rows, architectures and boards that were measured, or () where there are none."""
+    for row in read_table("evidence").rows:
+        if (row["runtime"], row["core"]) == (runtime, core):
+            return int(row["rows"]), int(row["architectures"]), int(row["boards"])
+    return ()
+
+
+@lru_cache(maxsize=512)
+def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> str:
+    counted = f"instructions of {proxy[0]} on {proxy[1]}, {read_table('operator_counts').source}"
+    behind = _rows_behind(case.runtime, case.core)
+    if not behind:
+        return f"{counted}; cycles per instruction carried over from other cores and runtimes (data/latency)"
+    measured = "{} published latencies of {} architectures on {} boards".format(*behind)
+    return f"{counted}; cycles per instruction from {measured} (data/latency/measured.csv)"
+
+
+def _cite_own(own: OwnShift) -> str:
+    if not own.models:
+        return ""
+    return f"; times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)"
+
+
+def _cite(case: Case, report: InstructionReport) -> str:
+    text = _cite_cached(replace(case, version="", board=""), proxy_of(case))
+    if case.arena:
+        text += "; arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
+    share = f"; {report.assumed_share:.0%} of the instructions assumed"
+    return text + share if report.assumed_share > 0.01 else text

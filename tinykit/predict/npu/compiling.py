@@ -1,0 +1,197 @@
+"""`compile_for_npu`: a model through Arm's compiler, and what it says about cycles and memory."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tinykit.ground.errors import ModelError, ParameterError, name_nearest
+from tinykit.ground.facts import shipped_path
+from tinykit.ground.quantity import Estimate
+from tinykit.model.graph import ModelGraph, read
+from tinykit.predict.npu.process import compile_warm
+from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
+
+ACCELERATORS = (
+    "ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256", "ethos-u65-256", "ethos-u65-512",
+)  # fmt: skip
+MEMORY_MODES = (
+    "Shared_Sram", "Sram_Only", "Dedicated_Sram", "Dedicated_Sram_256KB", "Dedicated_Sram_384KB",
+    "Dedicated_Sram_512KB",
+)  # fmt: skip
+SYSTEM_CONFIGS = (
+    "Ethos_U55_Deep_Embedded", "Ethos_U55_High_End_Embedded", "Ethos_U55_High_End_Dram", "Ethos_U65_Embedded",
+    "Ethos_U65_Mid_End", "Ethos_U65_High_End", "Ethos_U65_Client_Server",
+)  # fmt: skip
+"""Arm's stock configurations for the U55 and U65, and tinykit's own `Ethos_U55_High_End_Dram`."""
+
+_OWN_CONFIG = "Ethos_U55_High_End_Dram"
+_NPU_CODE = "CUSTOM:ethos-u"
+_DECODE_CODE = "CUSTOM:TFLM_DECODE"
+_LONGEST_NAME = 256
+_REASON = re.compile(r"^Warning \([^)]*\) operator: \w+, ofm: '([^\n]*)'\nReason: (.*?)\n\n", re.MULTILINE | re.DOTALL)
+_LOW, _HIGH = 0.7, 1.7
+_SOURCE = (
+    'Vela 5.2.0 {config}, {mode}. Arm: its numbers "should not be taken as accurate representations of real '
+    'performance", profile on an FPGA or FVP. Interval: three published RA8P1 runs (Ethos-U55, 500 MHz) took 0.96, '
+    "1.24 and 1.61 of its Sram_Only estimate; where weights set the pace the memory they lie in matters more (ad: 0.33 "
+    "of Shared_Sram)"
+)
+
+
+def compile_for_npu(
+    graph: ModelGraph,
+    *,
+    accelerator: str = "ethos-u55-128",
+    system_config: str | None = None,
+    memory_mode: str = "Shared_Sram",
+    config_file: str | Path | None = None,
+    clock_hz: float | None = None,
+    timeout_s: float = 60.0,
+) -> NpuReport:
+    """Compile a model for an Ethos-U and report cycles, memory, and which operators stay on the CPU.
+
+    Parameters
+    ----------
+    graph : an int8 or int16x8 model.
+    accelerator : one of `ACCELERATORS`.
+    system_config : one of `SYSTEM_CONFIGS`, or a section of `config_file`; None takes Arm's for the accelerator.
+    memory_mode : one of `MEMORY_MODES`. Shared_Sram reads weights from flash; in Sram_Only they share the AXI port of
+        the SRAM; Dedicated_Sram keeps activations in DRAM behind a small SRAM.
+    config_file : Vela .ini of your own board.
+    clock_hz : of the NPU; None takes the configuration's. Memories are stated relative to it.
+    timeout_s : limit; about 0.4 s cold, 10–30 ms warm.
+
+    Raises
+    ------
+    ParameterError : unknown accelerator, configuration, mode or clock. ModelError : float model, or one Vela refuses.
+    MissingPackageError : Vela is not installed. EngineError : it took too long.
+    """
+    _check_choice("accelerator", accelerator, ACCELERATORS)
+    _check_choice("memory mode", memory_mode, MEMORY_MODES)
+    if config_file is None and system_config is not None:
+        _check_choice("system configuration", system_config, SYSTEM_CONFIGS)
+    if clock_hz is not None and not 0 < clock_hz < math.inf:
+        raise ParameterError(f"NPU clock {clock_hz} Hz; give hertz above 0, such as 400e6")
+    _check_precision(graph)
+    _check_weights(graph)
+    config = system_config or _default_config(accelerator, memory_mode)
+    path = str(_find_config(config, config_file))
+    report = _compile(graph, accelerator, config, memory_mode, path, timeout_s=timeout_s)
+    return report if clock_hz is None else _at_clock(report, clock_hz)
+
+
+def _at_clock(report: NpuReport, clock_hz: float) -> NpuReport:
+    """The same cycles at another clock: Vela never sees the clock, its memories being relative to it."""
+    return replace(report, clock_hz=clock_hz, latency=_latency(report.cycles, clock_hz, report.latency.source))
+
+
+def _latency(cycles: int, clock_hz: float, source: str) -> Estimate:
+    time = cycles / clock_hz
+    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", "ethos-u", source)
+
+
+def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:
+    if name not in allowed:
+        raise ParameterError(f"{what} {name!r} is unknown; {name_nearest(name, allowed, limit=6)}")
+
+
+def _check_precision(graph: ModelGraph) -> None:
+    if graph.precision in ("float32", "hybrid"):
+        raise ModelError(
+            f"a {graph.precision} model runs on the CPU alone: Ethos-U computes int8 and int16 only\n"
+            "convert to int8 with a representative dataset (tinykit.train.conversion), then compile again"
+        )
+
+
+def _check_weights(graph: ModelGraph) -> None:
+    if any(operator.name == _DECODE_CODE for operator in graph.operators):
+        raise ModelError(
+            "the model decodes its weights on the device: Vela compresses weights itself, and takes constants alone\n"
+            "compile the model it was packed from"
+        )
+
+
+def _default_config(accelerator: str, memory_mode: str) -> str:
+    if accelerator.startswith("ethos-u65"):
+        return "Ethos_U65_Mid_End" if memory_mode.startswith("Dedicated") else "Ethos_U65_Embedded"
+    return _OWN_CONFIG if memory_mode.startswith("Dedicated") else "Ethos_U55_High_End_Embedded"
+
+
+def _find_config(config: str, given: str | Path | None) -> Path:
+    if given is None:
+        return shipped_path("data", "npu", "ethos_u55_dram.ini") if config == _OWN_CONFIG else Path("Arm/vela.ini")
+    path = Path(given).expanduser().resolve()
+    if path.suffix != ".ini" or not path.is_file():
+        raise ParameterError(f"{path} is no Vela configuration; give the path of an .ini file")
+    return path
+
+
+@lru_cache(maxsize=64)
+def _compile(
+    graph: ModelGraph,
+    accelerator: str,
+    config: str,
+    memory_mode: str,
+    path: str,
+    *,
+    timeout_s: float,
+) -> NpuReport:
+    options = ["--accelerator-config", accelerator, "--config", path]
+    options += ["--system-config", config, "--memory-mode", memory_mode]
+    reply, compiled = compile_warm(graph.data, options, timeout_s=timeout_s)
+    summary = reply["summary"]
+    clock = float(summary["core_clock"])
+    cycles = int(float(summary["cycles_total"]))
+    source = _SOURCE.format(config=config, mode=memory_mode)
+    off_chip, on_chip = (_bytes_of(summary, f"{place}_flash_memory_used") for place in ("off_chip", "on_chip"))
+    area = str(summary["weights_storage_area"])
+    return NpuReport(
+        graph=graph, accelerator=accelerator, system_config=config, memory_mode=memory_mode, clock_hz=clock,
+        cycles=cycles,
+        latency=_latency(cycles, clock, source),
+        sram_bytes=_bytes_of(summary, "sram_memory_used"),
+        dram_bytes=_bytes_of(summary, "dram_memory_used"),
+        constants_bytes=off_chip + on_chip,
+        constants_memory="SRAM, or memory on its AXI port" if area == "On-chip Flash" else area,
+        weight_bytes=int(float(summary["total_original_weights"])),
+        encoded_weight_bytes=int(float(summary["total_npu_encoded_weights"])),
+        operators=_split(graph, compiled, str(reply["log"])),
+        layers=tuple(_to_layer(row) for row in reply["layers"]),
+        model=compiled,
+    )  # fmt: skip
+
+
+def _bytes_of(summary: dict[str, Any], name: str) -> int:
+    return round(float(summary[name]) * 1024)
+
+
+def _to_layer(row: dict[str, str]) -> NpuLayer:
+    return NpuLayer(
+        row["Original Operator"], row["NNG Operator"], row["Target"], int(float(row["Op Cycles"])),
+        int(float(row["MAC Count"])), int(float(row["Staging Usage"])), row["Name"],
+    )  # fmt: skip
+
+
+def _split(graph: ModelGraph, compiled: bytes, log: str) -> tuple[NpuOperator, ...]:
+    """Where each operator runs: what the compiled model still holds beside the NPU's command streams is the CPU's."""
+    result = read(compiled, name="compiled")
+    left: dict[str, list[str]] = defaultdict(list)
+    for operator in result.operators:
+        if operator.name != _NPU_CODE and operator.outputs:
+            left[result.tensors[operator.outputs[0]].name].append(operator.name)
+    reasons = {name[:_LONGEST_NAME]: " ".join(reason.split()) for name, reason in _REASON.findall(log + "\n\n")}
+    rows = []
+    for operator in graph.operators:
+        output = graph.tensors[operator.outputs[0]].name if operator.outputs else ""
+        on_cpu = operator.name in left.get(output, ())
+        if on_cpu:
+            left[output].remove(operator.name)
+        reason = reasons.get(output, "Vela gives no reason") if on_cpu else ""
+        rows.append(NpuOperator(operator.index, operator.name, operator.macs, "CPU" if on_cpu else "NPU", reason))
+    return tuple(rows)

@@ -1,0 +1,152 @@
+"""What DECODE costs on the device, and which runtimes have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tinykit.ground.errors import UnknownRuntimeError
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.model.graph import ModelGraph, Tensor
+from tinykit.predict.flash import decoder_code
+from tinykit.predict.latency import from_graph, predict_latency
+from tinykit.predict.packing.coding import LOOKUP, PRUNING
+
+DECODE_NAME = "TFLM_DECODE"
+UNVERIFIED = "unverified on device"
+"""Outputs are compared in TFLM on this host. On Cortex-M4 models of this kind were loaded and invoked under QEMU, their
+outputs not compared; with CMSIS-NN or ESP-NN kernels nothing was tried."""
+
+DECODE_RUNTIMES = ("tflm-reference", "tflm-cmsis-nn", "esp-nn")
+_OPERATOR = f"CUSTOM:{DECODE_NAME}"
+_REFUSALS = {
+    "x-cube-ai": "X-CUBE-AI does not know TFLM's custom operators",
+    "ethos-u": "Vela compresses weights itself, and runs no convolution whose weights are no constants",
+    "exporter": "the C exporter writes weights as plain arrays",
+}
+_QUICK_BITS = (2, 3, 4)
+_CYCLES = {"quick": (2.5, 5.5, 10.0), "table": (13.0, 33.0, 68.0), "pruning": (9.0, 21.0, 38.0)}
+"""Cycles a weight on Cortex-M, low, value, high. "quick": tables of 2 to 4 bits, scales along the first axis or one."""
+_CYCLES_SOURCE = (
+    "loops like those of TFLM's decoders, built with GCC 12.2 for Cortex-M4 and counted under emulation: 13 to 19 "
+    "instructions a weight for pruning, 18 to 34 for lookup tables, 3.6 to 3.8 for tables of 2 to 4 bits, at -Os "
+    "and -O2; 0.7 to 2.5 cycles an instruction assumed; not TFLM's own binary, not measured"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeCost:
+    """What the DECODE operators of a model cost on a device.
+
+    Parameters
+    ----------
+    code : flash of the decoder as an `Estimate` [byte].
+    weights : weights decoded at each inference.
+    largest_bytes : the largest decoded tensor, which lies in the arena beside its layer's activations [byte].
+    cycles : of decoding at each inference on a Cortex-M, as an `Estimate` ["1"]; None with a coding of another kind.
+    device : what is known of outputs on a device.
+    """
+
+    code: Estimate
+    weights: int
+    largest_bytes: int
+    cycles: Estimate | None
+    device: str = UNVERIFIED
+
+    def latency(self, clock_hz: float, core: str = "cortex-m4") -> Estimate | None:
+        """Time to decode all weights once at a clock [Hz], as an `Estimate` [s]; None off Cortex-M: unknown."""
+        if self.cycles is None or not core.startswith("cortex-m"):
+            return None
+        return propagate(lambda cycles: cycles / clock_hz, self.cycles, unit="s", source=self.cycles.source)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {
+            "code_bytes": self.code.to_json(),
+            "weights": self.weights,
+            "largest_bytes": self.largest_bytes,
+            "cycles": self.cycles.to_json() if self.cycles else None,
+            "runtimes": list(DECODE_RUNTIMES),
+            "device": self.device,
+        }
+
+
+def cost_of_decode(graph: ModelGraph) -> DecodeCost:
+    """The cost of the DECODE operators of a model, whoever put them there; one without any costs nothing."""
+    pairs = [
+        (graph.tensors[tables], graph.tensors[decoded])
+        for operator in graph.operators
+        if operator.name == _OPERATOR
+        for tables, decoded in zip(operator.inputs[1::2], operator.outputs, strict=False)
+        if tables >= 0
+    ]
+    kinds = [_kind_of(graph, tables, decoded) for tables, decoded in pairs]
+    sizes = [decoded.elements for _, decoded in pairs]
+    return DecodeCost(
+        decoder_code() if pairs else Estimate.exact(0, "byte", "compiled", "no DECODE operator"),
+        sum(sizes),
+        max((decoded.nbytes for _, decoded in pairs), default=0),
+        None if "" in kinds else _count_cycles(kinds, sizes),
+    )
+
+
+def refuse_decode(runtime: str) -> str:
+    """Why a runtime cannot run DECODE, "" where it can. `runtime` as in `tinykit.budget.fit`, or "exporter".
+
+    >>> refuse_decode("tflm-cmsis-nn"), refuse_decode("x-cube-ai")
+    ('', "X-CUBE-AI does not know TFLM's custom operators")
+    """
+    if runtime in DECODE_RUNTIMES:
+        return ""
+    return _REFUSALS.get(runtime, f"whether {runtime!r} has TFLM's DECODE operator is unknown")
+
+
+def has_decode(graph: ModelGraph) -> bool:
+    """Whether weights of the model are decoded on the device."""
+    return any(operator.name == _OPERATOR for operator in graph.operators)
+
+
+def predict_packed_latency(graph: ModelGraph, *, core: str, clock_hz: float, runtime: str, **case: Any) -> Estimate:
+    """Latency [s] of a model that may decode its weights: that of its other operators, and of decoding.
+
+    Parameters
+    ----------
+    graph, core, clock_hz, runtime : as for `tinykit.predict.latency.predict_latency`. case : its further arguments.
+
+    Raises
+    ------
+    UnknownRuntimeError : the runtime has no DECODE, its time on this core is unknown, or as `predict_latency`.
+    """
+    if not has_decode(graph):
+        return predict_latency(graph, core=core, clock_hz=clock_hz, runtime=runtime, **case)
+    refusal = refuse_decode(runtime)
+    if refusal:
+        raise UnknownRuntimeError(f"{runtime} cannot run this model: {refusal}\nuse the model without DECODE operators")
+    extra = cost_of_decode(graph).latency(clock_hz, core)
+    if extra is None:
+        raise UnknownRuntimeError(
+            f"how long DECODE takes on {core} is unknown\nmeasure it on the board and give the figure (--latency)"
+        )
+    others = tuple(shape for shape in from_graph(graph) if shape.name != _OPERATOR)
+    plain = predict_latency(others, core=core, clock_hz=clock_hz, runtime=runtime, **case)
+    source = f"{plain.source}; decoding {extra}: {extra.source}"
+    total = propagate(lambda one, other: one + other, plain, extra, unit="s", source=source)
+    return Estimate(total.value, total.low, total.high, "s", total.basis, runtime, source)
+
+
+def _kind_of(graph: ModelGraph, tables: Tensor, decoded: Tensor) -> str:
+    """Which loop decodes a tensor, "" where its kind is none of the two."""
+    header = graph.data[tables.data_start : tables.data_start + tables.data_bytes][:16]
+    if len(header) < 16 or header[0] not in (LOOKUP, PRUNING):
+        return ""
+    if header[0] == PRUNING:
+        return "pruning"
+    last = len(decoded.scales) > 1 and decoded.quantised_dimension == len(decoded.shape) - 1
+    return "quick" if header[5] & 7 in _QUICK_BITS and not last and decoded.dtype == "int8" else "table"
+
+
+def _count_cycles(kinds: list[str], sizes: list[int]) -> Estimate:
+    low, value, high = (
+        sum(_CYCLES[kind][end] * size for kind, size in zip(kinds, sizes, strict=True)) for end in range(3)
+    )
+    return Estimate(value, low, high, "1", "modelled", "", _CYCLES_SOURCE)

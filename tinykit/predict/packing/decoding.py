@@ -1,0 +1,194 @@
+"""TFLM's DECODE: weights coded in flash, decoded into the arena before each operator that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph import ModelGraph, read, schema
+from tinykit.predict.packing.coding import Coding, decode_coding, list_codings
+from tinykit.predict.packing.cost import DECODE_NAME, cost_of_decode
+from tinykit.predict.packing.leaning import check_equal, lean_tree
+from tinykit.predict.packing.packed import CodedTensor, Packed
+from tinykit.predict.packing.tree import CodeNode, ModelTree, OperatorNode, TensorNode
+from tinykit.predict.packing.writing import write_tree
+from tinykit.predict.runtime import Session
+
+_WEIGHT_POSITION = 1
+_DECODED_FOR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""Operators whose kernels look at their weights only when they run. TFLM's SVDF and LSTM read theirs before."""
+_CERTAIN_GAIN_BYTES = 600
+_BYTE_TYPE = schema.TYPE_NAMES.index("uint8")
+
+
+def decode(
+    model: ModelGraph | bytes | str | Path,
+    *,
+    inputs: int = 4,
+    least_gain_bytes: int = 64,
+    most_decoded_bytes: int | None = None,
+) -> Packed:
+    """The lean model with every weight tensor coded that becomes smaller by it, proven equal in TFLM.
+
+    Each weight tensor of a convolution, depthwise convolution or fully connected operator is tried as lookup table
+    (one shared, and one a channel) and as pruned (bitmask and non-zeros); the smallest coding is taken where the whole
+    file shrinks by `least_gain_bytes` for it, operator and tables included. Where nothing shrinks the result is the
+    lean model, with `coded` empty. The decoder's own code (`cost.code`) is not in the file: compare `flash_bytes`.
+
+    Parameters
+    ----------
+    model : a .tflite file, its bytes or its graph; of one subgraph, without DECODE.
+    inputs : made-up inputs for the proof. The decoded weights themselves are compared in TFLM too, byte by byte.
+    least_gain_bytes : what a tensor has to save in the file to be worth decoding at each inference.
+    most_decoded_bytes : larger tensors stay as they are, as a decoded one lies whole in the arena; None for no limit.
+
+    Raises
+    ------
+    ModelError : as `lean`, several subgraphs, DECODE in it already, or an outcome that is not byte-equal.
+    EngineError : the interpreter is not installed, or took too long: without the proof no file is handed out.
+    """
+    graph = model if isinstance(model, ModelGraph) else read(model)
+    _check(graph)
+    tree = lean_tree(graph)
+    chosen = choose_codings(graph, tree, least_gain_bytes, most_decoded_bytes)
+    name = f"{graph.path} (lean + decode)" if chosen else f"{graph.path} (lean)"
+    after = read(write_tree(insert_decode(graph, tree, chosen)), name)
+    proof = check_equal(graph, after, inputs)
+    if not chosen:
+        return Packed(graph, after, ("lean",), proof)
+    _check_weights(graph, tree, chosen)
+    coded = tuple(_describe(graph, index, coding) for index, coding in sorted(chosen.items()))
+    return Packed(graph, after, ("lean", "decode"), proof, coded, cost_of_decode(after))
+
+
+def find_codings(graph: ModelGraph) -> dict[int, Coding]:
+    """Smallest coding of each weight tensor that DECODE may write and that is smaller than its values."""
+    found = {}
+    for index in _list_weights(graph):
+        tensor, values = graph.tensors[index], graph.constant(index)
+        for coding in list_codings(tensor, values)[:1]:
+            if coding.nbytes < tensor.nbytes and decode_coding(coding, tensor).tobytes() == values.tobytes():
+                found[index] = coding
+    return found
+
+
+def insert_decode(graph: ModelGraph, tree: ModelTree, chosen: Mapping[int, Coding]) -> ModelTree:
+    """The tree with these weight tensors coded, and a DECODE before each operator that reads one.
+
+    Each reader gets a decoded tensor of its own: it lives in the arena from its DECODE to that reader only.
+    """
+    if not chosen:
+        return tree
+    buffers, tensors = list(tree.buffers), list(tree.main.tensors)
+    tables, operators = {}, []
+    for index, coding in chosen.items():
+        tables[index] = len(tensors)
+        tensors.append(_bytes_tensor(buffers, coding.tables))
+    for position, operator in enumerate(tree.main.operators):
+        weights = _weights_of(graph, position)
+        if weights in chosen:
+            decoded = len(tensors)
+            tensors.append(replace(tree.main.tensors[weights], buffer=0))
+            operators.append(OperatorNode(len(tree.codes), (weights, tables[weights]), (decoded,)))
+            rewired = (operator.inputs[0], decoded, *operator.inputs[2:])
+            operators.append(replace(operator, inputs=rewired))
+        else:
+            operators.append(operator)
+    for index, coding in chosen.items():
+        tensors[index] = _bytes_tensor(buffers, coding.codes)
+    main = replace(tree.main, tensors=tuple(tensors), operators=tuple(operators))
+    codes = (*tree.codes, CodeNode(schema.CUSTOM_CODE, DECODE_NAME.encode()))
+    plans = tuple(_extend_plan(plan, len(tensors)) for plan in tree.plans)
+    return replace(tree, codes=codes, graphs=(main,), buffers=tuple(buffers), plans=plans)
+
+
+def _check(graph: ModelGraph) -> None:
+    if graph.subgraphs != 1:
+        raise ModelError(f"the model has {graph.subgraphs} subgraphs, DECODE is put into models of one; use lean alone")
+    if f"CUSTOM:{DECODE_NAME}" in graph.operator_counts():
+        raise ModelError(f"the model has {DECODE_NAME} operators already; pack the model it was made from")
+
+
+def _list_weights(graph: ModelGraph) -> tuple[int, ...]:
+    """Constants that are the weights of some operator and nothing else."""
+    others = set(graph.inputs) | set(graph.outputs)
+    for operator in graph.operators:
+        own = _weights_of(graph, operator.index)
+        others |= {one for at, one in enumerate(operator.inputs) if (at, one) != (_WEIGHT_POSITION, own)}
+    weights = {_weights_of(graph, operator.index) for operator in graph.operators} - others - {-1}
+    plain = ("int8", "int16", "float32")
+    return tuple(
+        index for index in sorted(weights)
+        if (one := graph.tensors[index]).is_constant and one.dtype in plain and one.data_bytes == one.nbytes
+    )  # fmt: skip
+
+
+def _weights_of(graph: ModelGraph, position: int) -> int:
+    operator = graph.operators[position]
+    return operator.inputs[_WEIGHT_POSITION] if operator.name in _DECODED_FOR else -1
+
+
+def choose_codings(
+    graph: ModelGraph, tree: ModelTree, least_gain_bytes: int, most_decoded_bytes: int | None = None
+) -> dict[int, Coding]:
+    """The codings that pay: all, then without each one whose absence costs less than `least_gain_bytes`."""
+    chosen = find_codings(graph)
+    if most_decoded_bytes is not None:
+        small = {index for index in chosen if graph.tensors[index].nbytes <= most_decoded_bytes}
+        chosen = {index: coding for index, coding in chosen.items() if index in small}
+    contents = [tree.buffers[tensor.buffer] for tensor in tree.main.tensors]
+    gains = {index: graph.tensors[index].nbytes - coding.nbytes for index, coding in chosen.items()}
+    size = len(write_tree(insert_decode(graph, tree, chosen)))
+    for index in sorted(chosen, key=gains.__getitem__):
+        if gains[index] > max(_CERTAIN_GAIN_BYTES, 4 * least_gain_bytes) and contents.count(contents[index]) == 1:
+            continue
+        fewer = {one: coding for one, coding in chosen.items() if one != index}
+        without = len(write_tree(insert_decode(graph, tree, fewer)))
+        if without < size + least_gain_bytes:
+            chosen, size = fewer, without
+    return chosen
+
+
+def _bytes_tensor(buffers: list[bytes], content: bytes) -> TensorNode:
+    buffers.append(content)
+    return TensorNode((len(content),), _BYTE_TYPE, len(buffers) - 1)
+
+
+def _extend_plan(plan: bytes, tensors: int) -> bytes:
+    """An offline plan that leaves the new tensors to TFLM's planner."""
+    words = np.frombuffer(plan, "<i4")
+    offsets = np.full(tensors, -1, "<i4")
+    known = words[3 : 3 + min(int(words[2]), tensors)]
+    offsets[: len(known)] = known
+    return np.concatenate([words[:2], [tensors], offsets]).astype("<i4").tobytes()
+
+
+def _check_weights(graph: ModelGraph, tree: ModelTree, chosen: Mapping[int, Coding]) -> None:
+    """Let TFLM decode every tensor as an output of the model, and compare it with the weights it came from."""
+    coded = insert_decode(graph, tree, chosen)
+    code = len(tree.codes)
+    pairs = [(one.inputs[0], one.outputs[0]) for one in coded.main.operators if one.code == code]
+    outputs = tuple(decoded for _, decoded in pairs)
+    probe = write_tree(replace(coded, graphs=(replace(coded.main, outputs=outputs),)))
+    with Session(probe) as session:
+        given = tuple(np.zeros((1, *one.sample_shape), one.dtype) for one in session.inputs)
+        results = session.run_all(given)
+    for (index, _), values in zip(pairs, results, strict=True):
+        if values.tobytes() != graph.constant(index).tobytes():
+            raise ModelError(
+                f"tensor {index} is not decoded to the weights it was coded from, so the file is not handed out;\n"
+                "use lean alone and report the model"
+            )
+
+
+def _describe(graph: ModelGraph, index: int, coding: Coding) -> CodedTensor:
+    readers = tuple(one.index for one in graph.operators if _weights_of(graph, one.index) == index)
+    tensor = graph.tensors[index]
+    method = "lookup table" if coding.bits else "pruning"
+    return CodedTensor(
+        index, readers, method, coding.bits, coding.table_count, tensor.elements, tensor.nbytes, coding.nbytes
+    )

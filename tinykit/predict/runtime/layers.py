@@ -1,0 +1,197 @@
+"""Where quantisation hurts: a float model and its integer version, operator by operator, on the same inputs."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.errors import DataError, ModelError
+from tinykit.model.graph import ModelGraph, Operator, Tensor
+from tinykit.predict.runtime.matching import match_operators
+from tinykit.predict.runtime.scoring import to_input
+from tinykit.predict.runtime.session import Session
+
+Array = NDArray[Any]
+_ODD = re.compile(r"[^A-Za-z0-9_:.-]")
+_NO_STEP = ("QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "CUSTOM:TFLM_DECODE")
+"""Operators that only change the form of numbers: they have no counterpart in the other model."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerError:
+    """One operator's output in both models.
+
+    Parameters
+    ----------
+    operator, float_operator : indices in the integer and in the float model. name : of the integer model's operator.
+    tensor : name of its output; untrusted text, "" where the file has none. matched_by : "name" or "order".
+    sqnr_db : 10 log10(sum of squares / sum of squared errors) [dB], inf where nothing differs.
+    cosine : between the two as vectors, None where either is all zero.
+    clipped : share of values whose float counterpart lies more than half a step outside the integer range, 0–1.
+    largest_error : in units of the float output.
+    """
+
+    operator: int
+    float_operator: int
+    name: str
+    tensor: str
+    matched_by: str
+    sqnr_db: float
+    cosine: float | None
+    clipped: float
+    largest_error: float
+
+    @property
+    def label(self) -> str:
+        """Operator and index, such as "CONV_2D 4"; safe to show anywhere, whatever a custom operator is called."""
+        return f"{_ODD.sub('?', self.name)[:40]} {self.operator}"
+
+    def __str__(self) -> str:
+        cosine = "unknown" if self.cosine is None else f"{self.cosine:.5f}"
+        return f"{self.label}: SQNR {self.sqnr_db:.1f} dB, cosine {cosine}, {self.clipped:.1%} clipped"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerComparison:
+    """A float model against its integer version.
+
+    Parameters
+    ----------
+    layers : matched operators in the integer model's order. n : samples.
+    unmatched : operators of the integer model without a counterpart, by index; those that only quantise left out.
+    """
+
+    layers: tuple[LayerError, ...]
+    n: int
+    unmatched: tuple[int, ...] = field(default=())
+
+    @property
+    def worst_first(self) -> tuple[LayerError, ...]:
+        """The layers by SQNR, the lowest first."""
+        return tuple(sorted(self.layers, key=lambda one: (one.sqnr_db, one.operator)))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types; an infinite SQNR (nothing differs) is null."""
+        rows = [
+            {"operator": one.operator, "name": one.name, "matched_by": one.matched_by, "cosine": one.cosine,
+             "sqnr_db": one.sqnr_db if math.isfinite(one.sqnr_db) else None, "clipped": one.clipped,
+             "largest_error": one.largest_error}
+            for one in self.layers
+        ]  # fmt: skip
+        return {"n": self.n, "layers": rows, "unmatched": list(self.unmatched)}
+
+    def __str__(self) -> str:
+        rows = [str(one) for one in self.worst_first]
+        left = [f"without a counterpart: {len(self.unmatched)} operators"] if self.unmatched else []
+        return "\n".join([f"float against integer, worst layer first, n={self.n}:", *rows, *left])
+
+
+def compare_layers(
+    float_graph: ModelGraph, graph: ModelGraph, inputs: Array | tuple[Array, ...], *, timeout_s: float = 120.0
+) -> LayerComparison:
+    """SQNR and cosine of each operator's output between a float model and its integer version, from the real tensors.
+
+    The integer model runs in TFLM, the float model with LiteRT's reference kernels, both keeping every tensor. Outputs
+    are paired by tensor name where both files name them alike, otherwise by the order of operators of the same kind
+    and shape. Errors add up along the network: a low SQNR that its predecessor does not have is that layer's own.
+
+    Parameters
+    ----------
+    float_graph, graph : models of one network; `graph` of int8 or int16 activations (DECODE may be in it).
+    inputs : real samples [n, *shape]; a tuple of such arrays for a model of several inputs. 8 to 64 samples do.
+
+    Raises
+    ------
+    ModelError : no operator of the two models matches, or an interpreter refuses one of them.
+    DataError : samples of another shape, NaN, or another number of inputs. EngineError : as `Session`.
+    """
+    pairs = _pair(float_graph, graph)
+    given = inputs if isinstance(inputs, tuple) else (inputs,)
+    mine = [graph.operators[one].outputs[0] for one, _, _ in pairs]
+    theirs = [float_graph.operators[other].outputs[0] for _, other, _ in pairs]
+    with Session(float_graph.data, engine="litert-reference", timeout_s=timeout_s) as session:
+        references = session.run_tensors(_prepare(session, given), theirs)
+    with Session(graph.data, timeout_s=timeout_s) as session:
+        values = session.run_tensors(_prepare(session, given), mine)
+    rows = [
+        _compare(graph, float_graph, pair, reference, value)
+        for pair, reference, value in zip(pairs, references, values, strict=True)
+    ]
+    matched = {one for one, _, _ in pairs}
+    left = tuple(one.index for one in graph.operators if one.index not in matched and one.name not in _NO_STEP)
+    return LayerComparison(tuple(rows), len(given[0]), left)
+
+
+def _pair(float_graph: ModelGraph, graph: ModelGraph) -> tuple[tuple[int, int, str], ...]:
+    steps = [_list_steps(one) for one in (graph, float_graph)]
+    pairs = match_operators(graph, steps[0], float_graph, steps[1])
+    if not pairs:
+        raise ModelError(
+            f"none of the {len(steps[0])} operators has a counterpart in the float model; give the float version of "
+            "the same network"
+        )
+    return pairs
+
+
+def _list_steps(graph: ModelGraph) -> list[Operator]:
+    """Operators whose first output holds numbers."""
+    plain = ("float32", "int8", "uint8", "int16")
+    return [
+        one for one in graph.operators
+        if one.name not in _NO_STEP and one.outputs and graph.tensors[one.outputs[0]].dtype in plain
+    ]  # fmt: skip
+
+
+def _prepare(session: Session, given: Sequence[Array]) -> tuple[Array, ...]:
+    if len(given) != len(session.inputs):
+        raise DataError(f"the model has {len(session.inputs)} inputs, got {len(given)}; pass a tuple of arrays")
+    return tuple(to_input(array, info) for array, info in zip(given, session.inputs, strict=True))
+
+
+def _compare(
+    graph: ModelGraph, float_graph: ModelGraph, pair: tuple[int, int, str], reference: Array, value: Array
+) -> LayerError:
+    operator = graph.operators[pair[0]]
+    tensor = graph.tensors[operator.outputs[0]]
+    wanted = _to_real(float_graph.tensors[float_graph.operators[pair[1]].outputs[0]], reference)
+    real = _to_real(tensor, value)
+    error = real - wanted
+    signal, noise = float(np.sum(wanted**2)), float(np.sum(error**2))
+    norms = math.sqrt(signal) * math.sqrt(float(np.sum(real**2)))
+    return LayerError(
+        pair[0], pair[1], operator.name, tensor.name, pair[2],
+        sqnr_db=_decibels(signal, noise),
+        cosine=float(np.sum(real * wanted)) / norms if norms else None,
+        clipped=_count_clipped(tensor, wanted),
+        largest_error=float(np.abs(error).max()),
+    )  # fmt: skip
+
+
+def _decibels(signal: float, noise: float) -> float:
+    if not noise:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
+
+
+def _to_real(tensor: Tensor, values: Array) -> Array:
+    """[n, elements] as float64, by the tensor's scales."""
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    if not tensor.scales or values.dtype.kind == "f":
+        return flat
+    zero = tensor.zero_points[0] if tensor.zero_points else 0
+    return (flat - zero) * tensor.scales[0]
+
+
+def _count_clipped(tensor: Tensor, wanted: Array) -> float:
+    if not tensor.scales or tensor.dtype not in ("int8", "uint8", "int16"):
+        return 0.0
+    limits, zero = np.iinfo(tensor.dtype), tensor.zero_points[0] if tensor.zero_points else 0
+    low, high = ((limit - zero) * tensor.scales[0] for limit in (limits.min, limits.max))
+    margin = tensor.scales[0] / 2
+    return float(np.mean((wanted < low - margin) | (wanted > high + margin)))

@@ -1,0 +1,114 @@
+"""From real numbers to a model's integers and back, and how often the interpreter is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinykit.ground.errors import DataError, ModelError
+from tinykit.predict.runtime.session import Session, TensorInfo
+from tinykit.train.datasets.scoring import Accuracy, score_predictions
+
+INTEGERS = ("int8", "uint8", "int16", "int32")
+
+
+def quantise_input(x: ArrayLike, scale: float, zero_point: int, dtype: str = "int8") -> NDArray[Any]:
+    """q = clip(round(x / scale) + zero_point), rounding halves away from zero.
+
+    That is what TFLM's QUANTIZE kernel computes (`AffineQuantize` and `TfLiteRound`, in float32), so features
+    quantised here and by a QUANTIZE operator agree to the bit; `np.round`, as many examples use it, takes halves
+    to the even neighbour.
+
+    Parameters
+    ----------
+    x : real values, any shape.
+    scale, zero_point : of the tensor; scale > 0.
+    dtype : of the result: "int8", "uint8", "int16" or "int32".
+
+    Raises
+    ------
+    DataError : NaN or infinity among the values.
+    ModelError : scale not positive, or a dtype that is not an integer's.
+    """
+    if dtype not in INTEGERS or not scale > 0:
+        raise ModelError(f"cannot quantise to {dtype} with scale {scale}; the tensor has no valid quantisation")
+    values = np.asarray(x, dtype=np.float32)
+    _check_finite(values)
+    steps = values / np.float32(scale)
+    rounded = np.trunc(steps + np.copysign(np.float32(0.5), steps)).astype(np.float64) + zero_point
+    limits = np.iinfo(dtype)
+    quantised: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(dtype)
+    return quantised
+
+
+def dequantise(q: ArrayLike, scale: float, zero_point: int) -> NDArray[np.float32]:
+    """x = (q - zero_point) * scale, in float32; the inverse of `quantise_input` up to half a step."""
+    values = np.asarray(q, dtype=np.int64) - zero_point
+    return (values * np.float64(np.float32(scale))).astype(np.float32)
+
+
+def to_input(x: ArrayLike, info: TensorInfo) -> NDArray[Any]:
+    """Real samples as a model input takes them.
+
+    Parameters
+    ----------
+    x : [n, *shape]; axes of length 1 may be missing or added.
+    info : the input, from `Session.inputs`.
+
+    Returns
+    -------
+    [n, *shape] in the input's dtype, quantised where that is an integer.
+
+    Raises
+    ------
+    DataError : no sample, another shape, NaN or infinity.
+    """
+    values = np.asarray(x, dtype=np.float32)
+    wanted = info.sample_shape
+    if _squeezed(values.shape[1:]) != _squeezed(wanted) or not values.shape or not len(values):
+        raise DataError(f"samples have shape {values.shape}, the model takes {('n', *wanted)}; reshape or window them")
+    shaped = values.reshape(-1, *wanted)
+    if info.dtype in INTEGERS:
+        return quantise_input(shaped, info.scale, info.zero_point, info.dtype)
+    _check_finite(shaped)
+    return shaped.astype(info.dtype)
+
+
+def predictions(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0) -> NDArray[np.int64]:
+    """Class indices [n] that TFLM's kernels give: the largest output, the first where several are equal.
+
+    Parameters
+    ----------
+    model : bytes of a .tflite classifier, int8, int16x8 or float32.
+    x_float : [n, *shape], normalised as the network was trained.
+
+    Raises
+    ------
+    DataError, ModelError, EngineError : as `Session`, `Session.run` and `to_input`.
+    """
+    with Session(model, timeout_s=timeout_s) as session:
+        outputs = session.run(to_input(x_float, session.inputs[0]))
+    classes: NDArray[np.int64] = outputs.reshape(len(outputs), -1).argmax(axis=1).astype(np.int64)
+    return classes
+
+
+def score(
+    model: bytes, x_float: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None, *, timeout_s: float = 600.0
+) -> Accuracy:
+    """Accuracy of a classifier in TFLM's own kernels.
+
+    `labels` and `clusters` are [n] and mean what they do in `score_predictions`; errors as `predictions`.
+    """
+    return score_predictions(predictions(model, x_float, timeout_s=timeout_s), labels, clusters)
+
+
+def _check_finite(values: NDArray[np.float32]) -> None:
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise DataError(f"input holds {bad} values that are NaN or infinite; clean it first")
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)

@@ -1,0 +1,196 @@
+"""Does TFLM answer as LiteRT does? A histogram of differences, and why they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.errors import DataError, ParameterError, name_nearest
+from tinykit.predict.runtime.scoring import INTEGERS, dequantise, to_input
+from tinykit.predict.runtime.session import ENGINES, Session, TensorInfo
+
+Array = NDArray[Any]
+
+EXPLANATIONS = {
+    "litert-reference": "LiteRT's reference kernels round a fully connected accumulator once, TFLM and CMSIS-NN twice "
+    "(multiply, then shift), and softmax and mean differ in their tables: a few LSB, no fault of the model.",
+    "litert-optimised": "LiteRT's optimised kernels accumulate in another order and round in their own way; "
+    "a few LSB, no fault of the model.",
+    "litert-xnnpack": "LiteRT's default delegate XNNPACK requantises in float32 where TFLM uses fixed-point "
+    "multipliers: layers differ by an LSB and the differences add up. Golden vectors come from TFLM, not from here.",
+    "against": "another model: these are differences of the networks (quantisation above all), not of the kernels.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """TFLM's outputs minus those of one reference, in steps of the output.
+
+    Parameters
+    ----------
+    reference : one of LiteRT's kernel sets, or "against" for another model.
+    histogram : difference in steps -> number of output values.
+    fraction_equal : 0–1, of output values.
+    max_difference : largest absolute difference, in steps.
+    top1_agreement : 0–1, of samples whose largest output is the same; None where an output is no vector.
+    explanation : where such differences come from.
+    """
+
+    reference: str
+    histogram: dict[int, int] = field(hash=False)
+    fraction_equal: float
+    max_difference: int
+    top1_agreement: float | None
+    explanation: str
+
+    def __str__(self) -> str:
+        top1 = "" if self.top1_agreement is None else f", top-1 agrees {self.top1_agreement:.1%}"
+        return f"{self.reference}: {self.fraction_equal:.2%} equal, max {self.max_difference} LSB{top1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """TFLM against every reference asked for.
+
+    Parameters
+    ----------
+    n : samples.
+    step : real size of one step ("LSB") of the output: its scale, or for a float32 output the float32 epsilon of
+        the largest magnitude in it.
+    comparisons : one for each reference.
+    """
+
+    n: int
+    step: float
+    comparisons: tuple[Comparison, ...]
+
+    def __getitem__(self, reference: str) -> Comparison:
+        """The comparison with one reference; ParameterError where it was not made."""
+        made = {one.reference: one for one in self.comparisons}
+        if reference not in made:
+            raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, made)}")
+        return made[reference]
+
+    def __str__(self) -> str:
+        return "\n".join([f"TFLM against, n={self.n}:", *(str(one) for one in self.comparisons)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What every interpreter answered to the same samples, as real numbers.
+
+    Parameters
+    ----------
+    own : TFLM's outputs [n, values]. step : as in `Verification`.
+    references : the outputs of each reference, of the same shape.
+    """
+
+    own: Array = field(repr=False)
+    step: float
+    references: Mapping[str, Array] = field(repr=False)
+
+
+def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Verification:
+    """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model where one is given.
+
+    Parameters
+    ----------
+    model : bytes of a .tflite file of one input and one output.
+    inputs : [n, *shape]: integers are taken as the model's own, real numbers are quantised first.
+    against : bytes of a reference, e.g. the float32 model; it needs real inputs.
+
+    Raises
+    ------
+    DataError : inputs of a wrong shape or dtype, integers together with `against`, outputs of different sizes.
+    ModelError, EngineError : as `Session`.
+    """
+    answers = collect_answers(model, inputs, against, timeout_s=timeout_s)
+    return Verification(
+        len(answers.own), answers.step, tuple(compare_answers(answers, reference) for reference in answers.references)
+    )
+
+
+def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Answers:
+    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify`."""
+    with Session(model, timeout_s=timeout_s) as session:
+        own, info = _answer(session, inputs), session.outputs[0]
+    step = info.scale if info.dtype in INTEGERS and info.scale else _epsilon(own)
+    references = {}
+    for engine in ENGINES[1:]:
+        with Session(model, engine=engine, timeout_s=timeout_s) as session:
+            references[engine] = _answer(session, inputs)
+    if against is not None:
+        references["against"] = _other(against, inputs, own.shape, timeout_s)
+    return Answers(own, step, references)
+
+
+def compare_answers(answers: Answers, reference: str, count: int | None = None) -> Comparison:
+    """TFLM against one reference, on the first `count` samples (all of them if None).
+
+    Raises
+    ------
+    ParameterError : no such reference, or a count outside 1…n.
+    """
+    if reference not in answers.references:
+        raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, answers.references)}")
+    n = len(answers.own) if count is None else count
+    if not 1 <= n <= len(answers.own):
+        raise ParameterError(f"{n} samples of {len(answers.own)}; ask for 1 to {len(answers.own)}")
+    return _compare(reference, answers.own[:n], answers.references[reference][:n], answers.step)
+
+
+def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Array:
+    """Real inputs [n, *shape] made up for a check without data: uniform over an integer input's range, else normal."""
+    with Session(model) as session:
+        info = session.inputs[0]
+    rng = np.random.default_rng(seed)
+    if info.dtype not in INTEGERS or not info.scale:
+        return rng.normal(0, 1, (n, *info.sample_shape)).astype(np.float32)
+    limits = np.iinfo(info.dtype)
+    return dequantise(rng.integers(limits.min, limits.max + 1, (n, *info.sample_shape)), info.scale, info.zero_point)
+
+
+def _answer(session: Session, inputs: Array) -> Array:
+    """Outputs as real numbers [n, values]."""
+    first = session.inputs[0]
+    given = np.asarray(inputs)
+    own = given if given.dtype.name == first.dtype else to_input(_reals(given), first)
+    return _to_real(session.run(own), session.outputs[0])
+
+
+def _reals(given: Array) -> Array:
+    if not np.issubdtype(given.dtype, np.floating):
+        raise DataError(f"inputs are {given.dtype}, which is not the model's dtype; pass real numbers")
+    return given
+
+
+def _to_real(outputs: Array, info: TensorInfo) -> Array:
+    flat = outputs.reshape(len(outputs), -1)
+    return dequantise(flat, info.scale, info.zero_point) if info.dtype in INTEGERS and info.scale else flat
+
+
+def _other(against: bytes, inputs: Array, shape: tuple[int, ...], timeout_s: float) -> Array:
+    with Session(against, engine="litert-reference", timeout_s=timeout_s) as session:
+        outputs = _answer(session, inputs)
+    if outputs.shape != shape:
+        raise DataError(f"the reference gives {outputs.shape} outputs, the model {shape}; compare models of one task")
+    return outputs
+
+
+def _compare(reference: str, own: Array, other: Array, step: float) -> Comparison:
+    steps = np.rint((own.astype(np.float64) - other.astype(np.float64)) / step).astype(np.int64)
+    values, counts = np.unique(steps, return_counts=True)
+    histogram = {int(value): int(count) for value, count in zip(values, counts, strict=True)}
+    agreement = float((own.argmax(axis=1) == other.argmax(axis=1)).mean()) if own.shape[1] > 1 else None
+    equal, largest = float((steps == 0).mean()), int(np.abs(steps).max())
+    text = EXPLANATIONS[reference] if largest else "every output value is equal."
+    return Comparison(reference, histogram, equal, largest, agreement, text)
+
+
+def _epsilon(outputs: Array) -> float:
+    largest = float(np.abs(outputs).max())
+    return largest * 2.0**-23 if largest else 2.0**-23

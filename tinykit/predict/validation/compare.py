@@ -1,0 +1,216 @@
+"""Every measured row predicted; errors grouped by core and runtime."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.energy import predict_energy
+from tinykit.predict.latency import Asked, model_latency
+from tinykit.predict.latency.own import read_own
+from tinykit.predict.latency.tables import read_table
+from tinykit.predict.validation.rows import MeasuredRow, Skipped, is_exact, read_rows
+
+QUANTITIES = ("latency", "energy", "arena")
+_SAME = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRow:
+    """A measured figure beside its prediction.
+
+    Parameters
+    ----------
+    row : what was measured. quantity : one of `QUANTITIES`. measured : in the estimate's unit.
+    predicted : the estimate. fitted : whether this latency is among those the model was fitted to or the board's own
+        rows (`calibrate`), or the power of this board among the facts the energy starts from.
+    """
+
+    row: MeasuredRow
+    quantity: str
+    measured: float
+    predicted: Estimate
+    fitted: bool = False
+
+    @property
+    def error(self) -> float:
+        """Predicted over measured, less 1, as a fraction."""
+        return self.predicted.value / self.measured - 1
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured figure lies in the 80 % interval."""
+        return self.predicted.low <= self.measured <= self.predicted.high
+
+
+@dataclass(frozen=True, slots=True)
+class GroupError:
+    """Errors of one quantity on one core and runtime; fractions 0–1, of n rows, `fitted` of them known to the fit.
+
+    median_ape, p90_ape : absolute relative error. coverage_80 : rows inside their interval. bias : mean log error.
+    """
+
+    quantity: str
+    core: str
+    runtime: str
+    n: int
+    fitted: int
+    median_ape: float
+    p90_ape: float
+    coverage_80: float
+    bias: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Predictions against the rows of a CSV.
+
+    Parameters
+    ----------
+    path : of the CSV. rows : compared, a quantity each. groups : by quantity, core and runtime.
+    skipped : rows left out, with the reason. unknown : figures without evidence for a prediction, with the reason.
+    """
+
+    path: str
+    rows: tuple[ComparedRow, ...] = field(repr=False)
+    groups: tuple[GroupError, ...] = field(repr=False)
+    skipped: tuple[Skipped, ...] = field(repr=False)
+    unknown: tuple[Skipped, ...] = field(repr=False)
+
+    def reasons(self) -> dict[str, int]:
+        """Why rows were left out, the most frequent first."""
+        return dict(Counter(one.reason for one in (*self.skipped, *self.unknown)).most_common())
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {
+            "path": self.path,
+            "groups": [group.to_json() for group in self.groups],
+            "rows": [_describe(one) for one in self.rows],
+            "skipped": [{"line": one.line, "reason": one.reason} for one in self.skipped],
+            "unknown": [{"line": one.line, "reason": one.reason} for one in self.unknown],
+        }
+
+
+_NOTHING_MEASURED = "no latency given, nor the arena of a model file at hand"
+
+
+def validate(path: str | Path, *, models: str | Path | None = None) -> Validation:
+    """Predict every row of a measurements CSV and compare.
+
+    Latency and arena are predicted from the model, never by a published figure of the same case; energy from the
+    measured latency, so that its error is its own.
+
+    Parameters
+    ----------
+    path : the CSV (see `read_rows`). models : folder of the model files, None looks beside the CSV.
+
+    Raises
+    ------
+    DataError : no CSV, or no row in it that can be predicted.
+    """
+    rows, skipped = read_rows(Path(path), None if models is None else Path(models))
+    compared: list[ComparedRow] = []
+    unknown: list[Skipped] = []
+    for row in rows:
+        if not (tasks := _tasks(row)):
+            unknown.append(Skipped(row.line, _NOTHING_MEASURED))
+        for quantity, measured, predict in tasks:
+            try:
+                compared.append(ComparedRow(row, quantity, measured, predict(), _is_fitted(row, quantity)))
+            except (UnknownRuntimeError, UnknownFactError, ParameterError) as error:
+                unknown.append(Skipped(row.line, f"{quantity}: {str(error).splitlines()[0][:120]}"))
+    if not compared:
+        why = Counter(one.reason for one in (*skipped, *unknown)).most_common(3)
+        told = ", ".join(f"{n} × {reason}" for reason, n in why) or "it has no rows"
+        raise DataError(f"{path}: no row can be compared; {told}")
+    return Validation(str(path), tuple(compared), _group(compared), skipped, tuple(unknown))
+
+
+def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:
+    tasks: list[tuple[str, float, Callable[[], Estimate]]] = []
+    if row.latency_s:
+        tasks.append(("latency", row.latency_s, lambda: _latency(row)))
+    if row.energy_j and row.latency_s:
+        tasks.append(("energy", row.energy_j, lambda: _energy(row)))
+    if row.arena_bytes and isinstance(row.model, ModelGraph):
+        graph = row.model
+        tasks.append(("arena", row.arena_bytes, lambda: predict_arena(graph, runtime=row.runtime, core=row.core).used))
+    return tasks
+
+
+def _latency(row: MeasuredRow) -> Estimate:
+    version, build = row.version or None, row.build or None
+    region = row.arena_region or None
+    asked = Asked(row.core, row.clock_hz, row.runtime, version, board=row.board, build=build, arena_region=region)
+    return model_latency(row.model, asked)
+
+
+def _energy(row: MeasuredRow) -> Estimate:
+    if row.board is None or row.latency_s is None or not is_exact(row.board_name, row.board):
+        raise UnknownFactError(f"{row.board_name} is not in the catalogue")
+    return predict_energy(row.latency_s, row.board, clock_hz=row.clock_hz, supply_v=row.supply_v)
+
+
+def _is_fitted(row: MeasuredRow, quantity: str) -> bool:
+    if quantity == "energy":
+        return row.board is not None and bool(row.board.ml_power)
+    if quantity != "latency" or not row.latency_s:
+        return False
+    place, latency_s = (row.core, row.runtime), row.latency_s
+    published = (
+        float(known["latency_s"])
+        for known in read_table("measured").rows
+        if (known["core"], known["runtime"], known["source_repo"]) == (*place, row.source)
+    )
+    own = (one.latency_s for one in read_own(row.board.id if row.board else "") if (one.core, one.runtime) == place)
+    return any(abs(math.log(known / latency_s)) < _SAME for known in (*published, *own))
+
+
+def _group(rows: list[ComparedRow]) -> tuple[GroupError, ...]:
+    keys = sorted(
+        {(one.quantity, one.row.core, one.row.runtime) for one in rows},
+        key=lambda key: (QUANTITIES.index(key[0]), *key[1:]),
+    )
+    return tuple(
+        _score(key, [one for one in rows if (one.quantity, one.row.core, one.row.runtime) == key]) for key in keys
+    )
+
+
+def _score(key: tuple[str, str, str], rows: list[ComparedRow]) -> GroupError:
+    errors = sorted(abs(one.error) for one in rows)
+    p90 = errors[math.ceil(0.9 * len(errors)) - 1]
+    covered = sum(one.inside for one in rows) / len(rows)
+    logs = [math.log(max(one.predicted.value, 1e-30) / one.measured) for one in rows]
+    fitted = sum(one.fitted for one in rows)
+    bias = math.expm1(statistics.fmean(logs))
+    return GroupError(*key, len(rows), fitted, statistics.median(errors), p90, covered, bias)
+
+
+def _describe(one: ComparedRow) -> dict[str, Any]:
+    return {
+        "line": one.row.line,
+        "quantity": one.quantity,
+        "board": one.row.board.id if one.row.board else None,
+        "core": one.row.core,
+        "runtime": one.row.runtime,
+        "model": one.row.model_name,
+        "measured": one.measured,
+        "predicted": one.predicted.to_json(),
+        "error": one.error,
+        "inside": one.inside,
+        "fitted": one.fitted,
+    }

@@ -1,0 +1,165 @@
+"""The errors that the README publishes: of every group that was measured, and of what the fit has not seen.
+
+`data/validation/errors.csv` holds them, made by `make readme` from the shipped evidence and the published rows, so that
+a notebook or a reader without those rows can quote them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+
+from tinykit.ground.errors import FactError, UnknownFactError
+from tinykit.ground.facts import shipped_path
+from tinykit.predict.validation.compare import QUANTITIES, GroupError
+
+AS_PUBLISHED, ARCHITECTURE_OUT, BOARD_OUT = "as published", "architecture left out", "board left out"
+"""How an error was found: every row as it is, or each network, or each board, predicted from the others alone."""
+
+_HEAD = (
+    "# source: as published: `tinykit validate` on published rows (mlcommons/tiny_results and others); left out: from\n"
+    "# data/latency/measured.csv and data/power/energy_validation.csv alone. Made by `make readme`\n"
+    "# content: relative errors as fractions; known: rows the fit has seen; groups: architectures or boards left out\n"
+)
+_HEADER = ("quantity", "core", "runtime", "rows", "known", "median", "p90", "in 80 %", "bias")
+_UNSEEN = ("unseen: median", "p90", "in 80 %")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedError:
+    """Errors of one quantity on one core and runtime; fractions 0–1.
+
+    Parameters
+    ----------
+    quantity : "latency", "energy" or "arena". core, runtime : "all" where they are pooled.
+    how : `AS_PUBLISHED`, `ARCHITECTURE_OUT` or `BOARD_OUT`.
+    rows, known : rows scored, and those of them that the fit knows. groups : architectures or boards, 0 if not counted.
+    median_ape, p90_ape : absolute relative error. coverage_80 : rows inside their interval. bias : mean log error.
+    """
+
+    quantity: str
+    core: str
+    runtime: str
+    how: str
+    rows: int
+    known: int
+    groups: int
+    median_ape: float
+    p90_ape: float
+    coverage_80: float
+    bias: float
+
+
+def from_groups(groups: Iterable[GroupError]) -> tuple[PublishedError, ...]:
+    """The groups of a validation, as published."""
+    return tuple(
+        PublishedError(
+            one.quantity, one.core, one.runtime, AS_PUBLISHED, one.n, one.fitted, 0,
+            one.median_ape, one.p90_ape, one.coverage_80, one.bias,
+        )
+        for one in groups
+    )  # fmt: skip
+
+
+def render_errors(errors: Sequence[PublishedError]) -> str:
+    """The text of `errors.csv`."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, [field.name for field in fields(PublishedError)], lineterminator="\n")
+    writer.writeheader()
+    for one in errors:
+        writer.writerow({name: f"{x:.6f}" if isinstance(x, float) else x for name, x in asdict(one).items()})
+    return _HEAD + stream.getvalue()
+
+
+def parse_errors(text: str, where: str) -> tuple[PublishedError, ...]:
+    """Errors from the text of such a file.
+
+    Raises
+    ------
+    FactError : a column is missing or is no number.
+    """
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    try:
+        return tuple(_parse_row(row) for row in csv.DictReader(lines))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FactError(f"{where}: a row cannot be read ({error!r}); `make readme` writes the file again") from error
+
+
+def _parse_row(row: dict[str, str]) -> PublishedError:
+    return PublishedError(
+        quantity=row["quantity"], core=row["core"], runtime=row["runtime"], how=row["how"],
+        rows=int(row["rows"]), known=int(row["known"]), groups=int(row["groups"]),
+        median_ape=float(row["median_ape"]), p90_ape=float(row["p90_ape"]),
+        coverage_80=float(row["coverage_80"]), bias=float(row["bias"]),
+    )  # fmt: skip
+
+
+@cache
+def read_errors() -> tuple[PublishedError, ...]:
+    """The shipped errors.
+
+    Raises
+    ------
+    FactError : the file is missing or damaged.
+    """
+    path: Path = shipped_path("data", "validation", "errors.csv")
+    try:
+        return parse_errors(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise FactError(f"{path}: cannot be read ({error}); reinstall the package") from error
+
+
+def to_markdown(errors: Sequence[PublishedError]) -> str:
+    """A Markdown table, a row a quantity, core and runtime; beside it the error on what was left out, if any was."""
+    unseen = {(one.quantity, one.core, one.runtime): one for one in errors if one.how != AS_PUBLISHED}
+    seen = {(one.quantity, one.core, one.runtime): one for one in errors if one.how == AS_PUBLISHED}
+    header: tuple[str, ...] = (*_HEADER, *_UNSEEN) if unseen else _HEADER
+    lines = [header, ("---",) * len(header)]
+    for key in sorted({*seen, *unseen}, key=lambda key: (QUANTITIES.index(key[0]), key[1] == "all", *key)):
+        cells = _cells(seen.get(key), key)
+        lines.append((*cells, *_shares(unseen.get(key))) if unseen else cells)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _cells(one: PublishedError | None, key: tuple[str, str, str]) -> tuple[str, ...]:
+    if one is None:
+        return (*key, "", "", "", "", "", "")
+    return (*key, str(one.rows), str(one.known), *_shares(one), f"{one.bias:+.1%}".replace("-", "−"))
+
+
+def _shares(one: PublishedError | None) -> tuple[str, ...]:
+    return ("", "", "") if one is None else (f"{one.median_ape:.1%}", f"{one.p90_ape:.1%}", f"{one.coverage_80:.0%}")
+
+
+def quote_error(quantity: str, *, core: str = "all", runtime: str = "all") -> str:
+    """One line that says how far predictions were off where it was measured, on what they had not seen if scored.
+
+    Parameters
+    ----------
+    quantity : "latency", "energy" or "arena". core, runtime : of the prediction; "all" for energy on boards left out.
+
+    Raises
+    ------
+    UnknownFactError : nothing was measured there.
+    """
+    asked = (quantity, core, runtime)
+    found = [one for one in read_errors() if (one.quantity, one.core, one.runtime) == asked]
+    if not found:
+        known = sorted({f"{one.quantity} {one.runtime} on {one.core}" for one in read_errors()})
+        raise UnknownFactError(f"no error of {quantity} {runtime} on {core} was published\nknown: {', '.join(known)}")
+    one = next((one for one in found if one.how != AS_PUBLISHED), found[0])
+    return (
+        f"{quantity}, {'all boards' if core == 'all' else f'{runtime} on {core}'}: median error {one.median_ape:.1%}, "
+        f"nine in ten below {one.p90_ape:.0%}, 80 % interval held {one.coverage_80:.0%} ({_evidence(one)})"
+    )
+
+
+def _evidence(one: PublishedError) -> str:
+    if one.how == AS_PUBLISHED:
+        return f"{one.rows} published rows, {one.known} of them known to the fit"
+    what = "architectures" if one.how == ARCHITECTURE_OUT else "boards"
+    return f"{one.rows} rows, each of {one.groups} {what} left out in turn"

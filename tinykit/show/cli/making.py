@@ -1,0 +1,88 @@
+"""Commands that make: `deploy`, `plan`, `design`, `notebooks`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tinykit.ground.errors import EngineError, OutputError, ParameterError
+from tinykit.ground.facts import shipped_path
+from tinykit.handover.deployment import TARGETS
+from tinykit.handover.deployment import deploy as write_deployment
+from tinykit.model.record import write_atomically
+from tinykit.predict.arena import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.latency import default_runtime
+from tinykit.predict.runtime import prove_same
+from tinykit.show.cli.models import Options, open_model
+from tinykit.show.cli.text import say
+
+
+def deploy(options: Options) -> int:
+    """`tinykit deploy`."""
+    if options.target not in TARGETS:
+        raise ParameterError(
+            f"target {options.target!r} is not there yet; allowed: {', '.join(TARGETS)}; "
+            "hand-over to STM32Cube.AI, Edge Impulse and ONNX Runtime comes later"
+        )
+    graph = open_model(options.model, options.representative)
+    arena = arena_for_any_core(graph)
+    done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
+    say(str(done), *(f"  {name}" for name in done.files))
+    return 0
+
+
+def plan(options: Options) -> int:
+    """`tinykit plan`."""
+    graph = open_model(options.model, options.representative)
+    runtime = options.runtime or default_runtime(options.core)
+    today = predict_arena(graph, runtime=runtime, core=options.core)
+    planned = plan_offline(graph, runtime=runtime, core=options.core)
+    if planned.head_bytes >= today.head_bytes:
+        say(f"no offline plan found that is smaller than TFLM's own ({today.head_bytes:,} bytes); nothing written")
+        return 0
+    rewritten = with_offline_plan(graph, planned)
+    proof = prove_same(graph.data, rewritten)
+    if not proof.equal:
+        raise EngineError(f"the offline plan is not used: {proof}; please report this model")
+    write_atomically(Path(options.out), rewritten)
+    say(f"{options.out}: {proof}", f"planned for {runtime} on {options.core}; plan again for another core")
+    return 0
+
+
+def design(options: Options) -> int:
+    """`tinykit design`."""
+    # These pull in the training floor and the plots.
+    from tinykit.choose.design import DesignGoal, run_design, write_checkpoints, write_studies
+    from tinykit.show.report import write_report
+
+    if options.studies:
+        write_studies(Path(options.studies), progress=say)
+        return 0
+    goal = DesignGoal(options.task, options.board, options.battery, options.period)
+    if options.checkpoints:
+        write_checkpoints(goal, Path(options.checkpoints), progress=say)
+        return 0
+    outcome = run_design(goal, Path(options.out), progress=say)
+    say("writing the report")
+    write_report(outcome)
+    say(*outcome.summary())
+    return 0
+
+
+def copy_notebooks(options: Options) -> int:
+    """`tinykit notebooks`."""
+    target = Path(options.folder)
+    notebooks = sorted(shipped_path("notebooks").glob("*.ipynb"))
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for notebook in notebooks:
+            if (target / notebook.name).exists():
+                raise OutputError(f"{target / notebook.name}: exists already; choose an empty folder")
+        for notebook in notebooks:
+            shutil.copyfile(notebook, target / notebook.name)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
+    say(*(str(target / notebook.name) for notebook in notebooks))
+    return 0

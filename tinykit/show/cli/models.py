@@ -1,0 +1,64 @@
+"""The MODEL of a command: a .tflite as it is, a Keras file converted."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tinykit.ground.errors import DataError, ModelError
+from tinykit.model.graph import ModelGraph, read
+
+Options = argparse.Namespace
+Command = Callable[[Options], int]
+
+_KERAS_SUFFIXES = (".h5", ".keras")
+
+
+def open_model(path: str, representative: str | None = None) -> ModelGraph:
+    """The model of a command as a graph.
+
+    Parameters
+    ----------
+    path : a .tflite, or a tf-keras .h5 or .keras file, which is converted: to int8 with the samples in
+        `representative`, else to float32, since calibration data is never invented.
+    representative : .npz file whose array `x` is float32 [n, ...].
+
+    Raises
+    ------
+    ModelError : not a model tinykit can read. DataError : unusable samples.
+    """
+    if Path(path).suffix.lower() not in _KERAS_SUFFIXES:
+        return read(path)
+    from tinykit.train.conversion import convert  # only a Keras file needs the training extra
+
+    samples = _read_samples(representative) if representative else None
+    conversion = convert(path, precision="float32" if samples is None else "int8", representative=samples)
+    return read(conversion.model, name=path)
+
+
+def read_bytes(path: str) -> bytes:
+    """Content of a file named on the command line.
+
+    Raises
+    ------
+    ModelError : it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from error
+
+
+def _read_samples(path: str) -> Any:
+    import zipfile
+    import zlib
+
+    import numpy as np
+
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return np.asarray(arrays["x"], dtype=np.float32)
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: no samples in it ({error}); give an .npz whose array x is float32") from error

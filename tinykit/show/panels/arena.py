@@ -1,0 +1,96 @@
+"""The arena in a panel: TFLM's greedy plan above, the offline plan below, and one block of both looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinykit.ground.quantity import format_quantity
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena import ArenaComparison, Buffer, compare_plans
+from tinykit.show.panels.shell import Panel, choose
+from tinykit.show.plots import KitFigure, lay_axes, plot_plans
+
+_CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+_RUNTIMES = ("tflm-cmsis-nn", "tflm-reference")
+
+
+class ArenaPanel(Panel[ArenaComparison]):
+    """Which tensor lies where and when, and what another order of placing them would save.
+
+    Parameters
+    ----------
+    graph : the model. core, runtime : whose scratch buffers to plan with.
+    """
+
+    size_in = (7.2, 5.8)
+
+    core: Any
+    runtime: Any
+    block: Any
+
+    def __init__(self, graph: ModelGraph, *, core: str = "cortex-m4", runtime: str = "tflm-cmsis-nn") -> None:
+        self.graph = graph
+        blocks = _list_blocks(compare_plans(graph, runtime=runtime, core=core))
+        controls = {
+            "core": choose("core", _CORES, core),
+            "runtime": choose("runtime", _RUNTIMES, runtime),
+            "block": choose("block", blocks, blocks[0][1] if blocks else None),
+        }
+        super().__init__("Arena", graph.path, controls)
+
+    def adapt(self, changed: Any) -> None:
+        """Another core or runtime has other scratch buffers."""
+        if changed is not self.block:
+            kept = self.block.value
+            blocks = _list_blocks(self.compute())
+            self.block.options = blocks
+            self.block.value = kept if any(kept == place for _, place in blocks) else blocks[0][1]
+
+    def compute(self) -> ArenaComparison:
+        """Both plans for the controls."""
+        return compare_plans(self.graph, runtime=self.runtime.value, core=self.core.value)
+
+    def draw(self, result: ArenaComparison, figure: KitFigure) -> None:
+        """Both plans on one scale, the block marked in both."""
+        plot_plans(result, axes=lay_axes(figure, 1.0, 1.0), picked=self.block.value)
+
+    def tell(self, result: ArenaComparison) -> Iterable[tuple[str, str]]:
+        """The block, and what the offline plan saves."""
+        if self.block.value is not None:
+            yield from _describe(result, self.block.value)
+        yield "greedy", f"{result.greedy.head_bytes:,} bytes"
+        least = result.offline.lower_bound_bytes
+        yield "offline", f"{result.offline.head_bytes:,} bytes; no plan can take less than {least:,}"
+        if result.saved_bytes:
+            yield "so", f"{format_quantity(result.saved_bytes, 'byte')} less: tinykit plan MODEL --out FILE"
+
+    def summarise(self, result: ArenaComparison) -> str:
+        """Both heads."""
+        return f"head {result.greedy.head_bytes:,} B, offline {result.offline.head_bytes:,} B"
+
+
+def _list_blocks(result: ArenaComparison) -> list[tuple[str, int]]:
+    """(label, position in the plan) of every block, the largest first."""
+    placed = result.greedy.placed
+    order = sorted(range(len(placed)), key=lambda place: (-placed[place].buffer.nbytes, place))
+    return [(_label(result.graph, placed[place].buffer), place) for place in order]
+
+
+def _label(graph: ModelGraph, buffer: Buffer) -> str:
+    size = format_quantity(buffer.nbytes, "byte")
+    if buffer.tensor < 0:
+        return f"scratch of operator {buffer.first - 1}: {size}"
+    return f"tensor {buffer.tensor}, {'×'.join(map(str, graph.tensors[buffer.tensor].shape))}: {size}"
+
+
+def _describe(result: ArenaComparison, place: int) -> Iterable[tuple[str, str]]:
+    greedy, offline = result.greedy.placed[place], result.offline.placed[place]
+    buffer, operators = greedy.buffer, result.graph.operators
+    yield "block", _label(result.graph, buffer)
+    if buffer.tensor >= 0:
+        yield "name", result.graph.tensors[buffer.tensor].name
+    made = f"operator {buffer.first - 1} {operators[buffer.first - 1].name}" if buffer.first else "the input"
+    last = operators[buffer.last - 1].name if buffer.last else "the input"
+    yield "lives", f"from {made} to operator {buffer.last - 1} {last}" if buffer.last else f"as {made} alone"
+    yield "address", f"{greedy.offset:,} in the greedy plan, {offline.offset:,} in the offline one"

@@ -1,0 +1,132 @@
+"""The virtual board in a panel: a board, its kernels, and how much of its SRAM is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from tinykit.ground.quantity import format_quantity
+from tinykit.handover.codegen import KERNELS
+from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_inputs
+from tinykit.model.graph import ModelGraph
+from tinykit.show.panels.shell import Panel, choose, slide
+from tinykit.show.plots import KitFigure, lay_axes, plot_instructions
+from tinykit.target.boards import Board, boards
+from tinykit.target.boards import board as find_board
+
+_KIB = 1024
+_STACK_BYTES = 1024
+_SAMPLES = 3
+
+
+class BoardRunPanel(Panel[BoardRun]):
+    """Compile and run a model on a virtual board, with all of its SRAM or with less, until it faults.
+
+    Each setting is run once; going back to it takes no time.
+
+    Parameters
+    ----------
+    graph : an int8 model. board, kernels : to start from.
+    ram_kib : of the memory that the arena lies in [KiB], None for as much as the slider goes.
+    inputs : int8 [n, *shape], None for three random samples. compiler : "gcc", "zig", None for the first there is.
+    """
+
+    size_in = (7.2, 4.4)
+
+    board: Any
+    kernels: Any
+    ram_kib: Any
+
+    def __init__(
+        self,
+        graph: ModelGraph,
+        *,
+        board: str = "nucleo-wl55jc",
+        kernels: str = "cmsis-nn",
+        ram_kib: float | None = None,
+        inputs: Any = None,
+        compiler: str | None = None,
+    ) -> None:
+        self.graph, self.compiler = graph, compiler
+        self.inputs = sample_inputs(graph, _SAMPLES) if inputs is None else inputs
+        self._runs: dict[tuple[Any, ...], BoardRun] = {}
+        most = _largest_kib(board)
+        controls = {
+            "board": choose("board", _runnable(), board),
+            "kernels": choose("kernels", KERNELS, kernels),
+            "ram_kib": slide("SRAM that is there [KiB]", most if ram_kib is None else ram_kib, 1, most, 1),
+        }
+        controls["ram_kib"].continuous_update = False
+        super().__init__("Virtual board", graph.path, controls)
+
+    def adapt(self, changed: Any) -> None:
+        """Another board has another size of memory."""
+        if changed is self.board:
+            self.ram_kib.max = _largest_kib(self.board.value)
+
+    def compute(self) -> BoardRun:
+        """The run for the controls, from memory where it was done before: one that ended in less SRAM ends the same."""
+        key = (self.board.value, self.kernels.value, self.ram_kib.value)
+        if key not in self._runs:
+            enough = [one for at, one in self._runs.items() if at[:2] == key[:2] and at[2] < key[2] and not one.fault]
+            self._runs[key] = enough[0] if enough else run(
+                self.graph, self.board.value, self.inputs, self.kernels.value, compiler=self.compiler,
+                ram_bytes=round(self.ram_kib.value * _KIB), stack_bytes=_STACK_BYTES,
+            )  # fmt: skip
+        return self._runs[key]
+
+    def draw(self, result: BoardRun, figure: KitFigure) -> None:
+        """Instructions by operator, or the fault."""
+        plot_instructions(result, ax=lay_axes(figure, 1.0, left_in=1.9)[0])
+
+    def tell(self, result: BoardRun) -> Iterable[tuple[str, str]]:
+        """How it ended, and what it took; all of it simulated."""
+        if result.fault:
+            yield "fault", result.fault.kind
+            yield "where", _place(result.fault)
+            yield "operator", self._operator(result.fault)
+            yield "in words", result.fault.text
+        else:
+            yield "outputs", "equal to TFLM's, byte for byte" if result.equal else "NOT equal to TFLM's"
+            yield "instructions", f"{result.instructions:,}, counted in the emulator"
+            yield "latency", str(result.latency_s or "unknown")
+            yield "TFLM's latency", str(result.tflm.latency_s or "unknown") if result.tflm else "unknown"
+            yield "stack", f"{result.stack_bytes} B of {_STACK_BYTES} B"
+        yield "arena", f"{format_quantity(result.arena_bytes, 'byte')}, the exported program's own"
+        yield "built by", f"{result.compiler}, run by {result.engine}"
+        yield from (("note", text) for text in result.notes)
+
+    def summarise(self, result: BoardRun) -> str:
+        """Verdict and count, or the fault."""
+        if result.fault:
+            inside = "" if result.fault.kind == "link" else f", {self._operator(result.fault)}"
+            return f"{result.fault.kind} fault, {_place(result.fault)}{inside}"
+        return f"{'equal' if result.equal else 'NOT equal'}, {result.instructions:,} instructions"
+
+    def _operator(self, fault: Fault) -> str:
+        if fault.operator is None:
+            return "no operator"
+        return f"op {fault.operator} {self.graph.operators[fault.operator].name}"
+
+
+def _place(fault: Fault) -> str:
+    if fault.region is not None:
+        return f"{fault.region} {format_quantity(fault.overflow_bytes or 0, 'byte')} too small"
+    return "no address" if fault.address is None else f"{fault.address:#010x}"
+
+
+def _runnable() -> list[str]:
+    """Boards that an emulator here runs with less memory than they have; QEMU's machines cannot."""
+    return [board.id for board in boards() if board.core in CORES and board.core != "cortex-m55" and _windows(board)]
+
+
+def _windows(board: Board) -> bool:
+    flash = any(region.kind == "flash" or region.xip for region in board.flash_regions)
+    return flash and bool(board.sram_windows())
+
+
+def _largest_kib(board: str) -> float:
+    """The internal memory of a board with most room [KiB], the end of the slider."""
+    windows = find_board(board).sram_windows()
+    return math.floor(windows[0].available_bytes / _KIB) if windows else 1

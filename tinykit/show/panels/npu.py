@@ -1,0 +1,70 @@
+"""An Ethos-U in a panel: its size, its clock and where weights lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinykit.ground.quantity import format_quantity
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.npu import ACCELERATORS, MEMORY_MODES, NpuReport, compile_for_npu
+from tinykit.show.panels.shell import Panel, choose, slide
+from tinykit.show.plots import KitFigure, lay_axes, plot_npu
+
+
+class NpuPanel(Panel[NpuReport]):
+    """What Arm's compiler says of a model: cycles by pass, memory, and what stays on the CPU.
+
+    Parameters
+    ----------
+    graph : an int8 or int16x8 model. accelerator, memory_mode, clock_mhz : to start from.
+    """
+
+    size_in = (7.2, 4.6)
+
+    accelerator: Any
+    memory_mode: Any
+    clock_mhz: Any
+
+    def __init__(
+        self,
+        graph: ModelGraph,
+        *,
+        accelerator: str = "ethos-u55-128",
+        memory_mode: str = "Shared_Sram",
+        clock_mhz: float = 400.0,
+    ) -> None:
+        self.graph = graph
+        controls = {
+            "accelerator": choose("accelerator", ACCELERATORS, accelerator),
+            "memory_mode": choose("memory mode", MEMORY_MODES, memory_mode),
+            "clock_mhz": slide("NPU clock [MHz]", clock_mhz, 25, 1000, 25),
+        }
+        super().__init__("Ethos-U", graph.path, controls)
+
+    def compute(self) -> NpuReport:
+        """The compiled model for the controls."""
+        return compile_for_npu(
+            self.graph,
+            accelerator=self.accelerator.value,
+            memory_mode=self.memory_mode.value,
+            clock_hz=self.clock_mhz.value * 1e6,
+        )
+
+    def draw(self, result: NpuReport, figure: KitFigure) -> None:
+        """Cycles by pass."""
+        plot_npu(result, ax=lay_axes(figure, 1.0, left_in=2.0)[0])
+
+    def tell(self, result: NpuReport) -> Iterable[tuple[str, str]]:
+        """Time, memories, and the operators that the NPU does not take."""
+        yield "latency", str(result.latency)
+        yield "SRAM", format_quantity(result.sram_bytes, "byte")
+        kept = result.encoded_weight_bytes / max(1, result.weight_bytes)
+        yield "weights", f"{format_quantity(result.encoded_weight_bytes, 'byte')} after compression ({kept:.0%})"
+        yield "read from", result.constants_memory
+        yield from ((f"operator {one.index} {one.name}", f"on the CPU: {one.reason}") for one in result.on_cpu)
+        yield "configuration", result.system_config
+
+    def summarise(self, result: NpuReport) -> str:
+        """Cycles and SRAM."""
+        return f"{result.cycles:,} cycles, SRAM {format_quantity(result.sram_bytes, 'byte')}"

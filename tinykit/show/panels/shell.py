@@ -1,0 +1,165 @@
+"""The shell every panel shares: controls, one pure function, a picture, a verdict, one line of text."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import ipywidgets as widgets
+
+from tinykit.budget.power import batteries
+from tinykit.ground.errors import TinykitError
+from tinykit.show.plots import KitFigure, to_png_quickly
+from tinykit.show.plots.style import styled
+from tinykit.target.boards import boards
+
+Result = TypeVar("Result")
+_LONGEST_REPR = 109
+_STYLE = {"description_width": "150px"}
+_CONTROL = {"width": "560px"}
+
+
+class Panel(widgets.VBox, Generic[Result]):
+    """Controls above, picture and verdict below; moving a control computes and draws again.
+
+    A subclass gives `compute` (reads its controls, calls one pure function), `draw` (on a figure that is cleared
+    for it), `tell` (subject and sentence, plain text: the shell escapes it) and `summarise` (inputs and result in
+    one short line). Controls become attributes by the names they are given, so that
+    `panel.period_s.value = 60` moves the panel from code.
+
+    Attributes
+    ----------
+    result : of the last computation, None where an input was refused.
+    picture, verdict : the image and the text shown.
+    """
+
+    size_in = (7.2, 3.2)
+
+    def __init__(self, title: str, path: str, controls: dict[str, Any]) -> None:
+        self.result: Result | None = None
+        self.problem = ""
+        self._adapting = False
+        self._figure = KitFigure(self.size_in)
+        width = f"{int(self.size_in[0] * 90)}px"
+        self.picture = widgets.Image(format="png", layout=widgets.Layout(width=width, max_width="100%"))
+        self.verdict = widgets.HTML(layout=widgets.Layout(width=width, max_width="100%"))
+        self._controls = controls
+        for name, control in controls.items():
+            setattr(self, name, control)
+        heading = widgets.HTML(f"<b>{html.escape(title)}</b>: {html.escape(Path(path).name)}")
+        super().__init__([heading, *controls.values(), self.picture, self.verdict])
+        for control in controls.values():
+            control.observe(self._on_change, names="value")
+        self.update()
+
+    def compute(self) -> Result:
+        """The result for the controls as they stand."""
+        raise NotImplementedError
+
+    def draw(self, result: Result, figure: KitFigure) -> None:
+        """Draw a result on an empty figure."""
+        raise NotImplementedError
+
+    def tell(self, result: Result) -> Iterable[tuple[str, str]]:
+        """The verdict as rows of subject and sentence."""
+        raise NotImplementedError
+
+    def summarise(self, result: Result) -> str:
+        """The result in a few words, for `repr`."""
+        raise NotImplementedError
+
+    @styled
+    def update(self) -> None:
+        """Compute and draw again; an input that is refused shows its message instead."""
+        self._figure = KitFigure(self.size_in)
+        try:
+            self.result, self.problem = self.compute(), ""
+            self.draw(self.result, self._figure)
+            self.verdict.value = to_table(self.tell(self.result))
+        except TinykitError as error:
+            self.result, self.problem = None, str(error)
+            self._figure.text(0.5, 0.5, "no result: see the message below", ha="center", color="#555555")
+            self.verdict.value = to_table([("not possible", self.problem)])
+        self.picture.value = to_png_quickly(self._figure)
+
+    def adapt(self, changed: Any) -> None:
+        """Fit the ranges of other controls to the one that changed; nothing to do by default."""
+
+    def _on_change(self, change: Any) -> None:
+        if self._adapting:
+            return
+        self._adapting = True
+        self.adapt(change["owner"])
+        self._adapting = False
+        self.update()
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "verdict"):
+            return f"{type(self).__name__}()"
+        inputs = ", ".join(f"{name}={format_value(control.value)}" for name, control in self._controls.items())
+        found = self.problem.partition("\n")[0] if self.result is None else self.summarise(self.result)
+        room = _LONGEST_REPR - len(f"{type(self).__name__}(): {found}")
+        if self.result is not None and 0 < room < len(inputs):
+            inputs = inputs[: room - 1] + "…"
+        line = f"{type(self).__name__}({inputs}): {found}"
+        return line if len(line) <= _LONGEST_REPR else line[: _LONGEST_REPR - 1] + "…"
+
+
+def format_value(value: Any) -> str:
+    """A control's value in a few characters: 12.5, 'cr2032', True."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def to_table(rows: Iterable[tuple[str, str]]) -> str:
+    """Rows of subject and sentence as an HTML table; every text is escaped, whoever wrote it."""
+    cell = '<td style="padding:1px 12px 1px 0;vertical-align:top;line-height:1.35">'
+    pairs = ((html.escape(subject), html.escape(said)) for subject, said in rows)
+    body = (f"<tr>{cell}<b>{subject}</b></td>{cell}{said}</td></tr>" for subject, said in pairs)
+    return f"<table>{''.join(body)}</table>"
+
+
+def choose(description: str, options: Sequence[Any], value: Any) -> Any:
+    """A dropdown; options are values or (label, value) pairs."""
+    return widgets.Dropdown(
+        options=options, value=value, description=description, style=_STYLE, layout=widgets.Layout(**_CONTROL)
+    )
+
+
+def choose_board(value: str) -> Any:
+    """A dropdown of the catalogue's boards."""
+    return choose("board", [board.id for board in boards()], value)
+
+
+def choose_battery(value: str) -> Any:
+    """A dropdown of the catalogue's cells, shown by name."""
+    return choose("battery", [(cell.name, cell.id) for cell in batteries()], value)
+
+
+def slide(description: str, value: float, low: float, high: float, step: float) -> Any:
+    """A linear slider; the description names the unit."""
+    return widgets.FloatSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=description,
+        readout_format=".4g",
+        style=_STYLE,
+        layout=widgets.Layout(**_CONTROL),
+    )
+
+
+def slide_log(description: str, value: float, low_exponent: float, high_exponent: float) -> Any:
+    """A logarithmic slider between two powers of ten, 20 steps a decade."""
+    return widgets.FloatLogSlider(
+        value=value,
+        min=low_exponent,
+        max=high_exponent,
+        step=0.05,
+        description=description,
+        readout_format=".5g",
+        style=_STYLE,
+        layout=widgets.Layout(**_CONTROL),
+    )

@@ -1,0 +1,167 @@
+"""The tensor arena over an inference, and the work of each operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena import ArenaComparison, ArenaPlan, PlacedBuffer
+from tinykit.predict.latency import InstructionReport
+from tinykit.show.plots.style import (
+    COLOURS,
+    KitFigure,
+    error_bar,
+    lay_axes,
+    mark_limit,
+    name_basis,
+    new_axes,
+    note,
+    plain,
+    say_unknown,
+    scale_log,
+    styled,
+)
+
+_KIB = 1024
+
+
+@styled
+def plot_arena(
+    plan: ArenaPlan,
+    graph: ModelGraph,
+    *,
+    ax: Axes | None = None,
+    picked: int | None = None,
+    top_bytes: int = 0,
+    title: str = "",
+) -> Axes:
+    """Every buffer of the head as a block: which operators it lives through, and at which addresses.
+
+    Parameters
+    ----------
+    plan : of `predict_arena`. graph : the model it was made for. ax : None for a new figure.
+    picked : position in the plan of one block to mark. top_bytes : head the scale reaches at least, so that two plans
+        compare. title : of axes among others, which are lower: numbers stand for operators, and upright labels go.
+    """
+    ax = new_axes(ax, 7.2, 3.8)
+    if not plan.placed or not plan.head_bytes:
+        return say_unknown(ax, "the plan holds no buffer")
+    _draw_buffers(ax, plan, picked)
+    for placed in plan.placed:
+        _label_buffer(ax, placed, plan, graph, low_axes=bool(title))
+    ax.set(xlim=(-0.6, plan.scopes - 0.4), ylim=(0, max(plan.head_bytes, top_bytes) / _KIB * 1.14))
+    ax.set(xlabel="operator, in order of execution", ylabel="address in the arena [KiB]")
+    if plan.scopes <= 24 and not title:
+        names = ["input", *(_shorten(operator.name) for operator in graph.operators)]
+        ax.set_xticks(range(plan.scopes), names[: plan.scopes], rotation=40, ha="right")
+    else:
+        ax.set_xlabel("operator, in order of execution (0: the input is there)")
+    peak, least = format_quantity(plan.head_bytes, "byte"), format_quantity(plan.lower_bound_bytes, "byte")
+    same = plan.head_bytes == plan.lower_bound_bytes
+    mark_limit(ax, plan.head_bytes / _KIB, f"head {peak}" + (", no plan can be smaller" if same else ""), at=0.42)
+    if not same:
+        mark_limit(ax, plan.lower_bound_bytes / _KIB, f"lower bound {least}", at=0.72)
+    ax.set_title(title or "Non-persistent arena (head)")
+    note(ax, "tensors solid, kernel scratch hatched")
+    return ax
+
+
+@styled
+def plot_plans(
+    comparison: ArenaComparison, *, axes: Sequence[Axes] | None = None, picked: int | None = None
+) -> tuple[Axes, ...]:
+    """The greedy plan of TFLM above the offline one, to one scale, each with its head and the lower bound.
+
+    Parameters
+    ----------
+    comparison : of `compare_plans`. axes : two, None for a new figure. picked : as for `plot_arena`, marked in both.
+    """
+    chosen = axes if axes is not None else lay_axes(KitFigure((7.2, 5.8)), 1.0, 1.0)
+    top = max(comparison.greedy.head_bytes, comparison.offline.head_bytes)
+    plans = {"Greedy plan of TFLM (head)": comparison.greedy, "Offline plan (head)": comparison.offline}
+    for (title, plan), ax in zip(plans.items(), chosen, strict=True):
+        plot_arena(plan, comparison.graph, ax=ax, picked=picked, top_bytes=top, title=title)
+    return tuple(chosen)
+
+
+def _shorten(name: str) -> str:
+    return plain(name.replace("DEPTHWISE_CONV_2D", "DW_CONV").replace("FULLY_CONNECTED", "DENSE"), 18)
+
+
+def _draw_buffers(ax: Axes, plan: ArenaPlan, picked: int | None) -> None:
+    """Tensors, scratch and the one picked as three collections: a block of its own for each takes ten times as long."""
+    marked = [] if picked is None else [plan.placed[picked]]
+    others = [placed for place, placed in enumerate(plan.placed) if place != picked]
+    groups: list[tuple[list[PlacedBuffer], dict[str, Any]]]
+    groups = [(others, {"edgecolor": "white", "linewidth": 1.2, "zorder": 1})]
+    groups += [(marked, {"edgecolor": "black", "linewidth": 2.4, "zorder": 3})]
+    for group, look in groups:
+        for scratch in (False, True):
+            blocks = [_outline(placed) for placed in group if (placed.buffer.tensor < 0) == scratch]
+            style: dict[str, Any] = {"hatch": "////", "alpha": 0.45} if scratch else {"alpha": 0.9}
+            if blocks:
+                ax.add_collection(PolyCollection(blocks, facecolor=COLOURS["sram"], **look, **style), autolim=False)
+
+
+def _outline(placed: PlacedBuffer) -> list[tuple[float, float]]:
+    left, right = placed.buffer.first - 0.5, placed.buffer.last + 0.5
+    low, high = placed.offset / _KIB, (placed.offset + placed.buffer.nbytes) / _KIB
+    return [(left, low), (right, low), (right, high), (left, high)]
+
+
+def _label_buffer(ax: Axes, placed: PlacedBuffer, plan: ArenaPlan, graph: ModelGraph, *, low_axes: bool) -> None:
+    buffer = placed.buffer
+    width, height = buffer.last - buffer.first + 1, buffer.nbytes / _KIB
+    if buffer.nbytes < (0.12 if low_axes else 0.06) * plan.head_bytes or plan.scopes > 24 * width:
+        return
+    shape = "scratch" if buffer.tensor < 0 else "×".join(map(str, graph.tensors[buffer.tensor].shape[1:]))
+    upright = len(shape) * plan.scopes > 60 * width
+    if upright and (low_axes or height < 0.032 * len(shape) * plan.head_bytes / _KIB):
+        return
+    middle = (buffer.first - 0.5 + width / 2, placed.offset / _KIB + height / 2)
+    ax.text(*middle, shape, ha="center", va="center", fontsize=7, rotation=90 * upright, zorder=4)
+
+
+@styled
+def plot_operators(graph: ModelGraph, *, instructions: InstructionReport | None = None, ax: Axes | None = None) -> Axes:
+    """Multiply-accumulates of each operator, and the instructions they take where a report is given.
+
+    Parameters
+    ----------
+    graph : the model. instructions : of `predict_instructions` for the same model. ax : None for a new figure.
+    """
+    rows = len(graph.operators)
+    ax = new_axes(ax, 7.0, 1.2 + (0.34 if instructions else 0.24) * rows)
+    if not rows:
+        return say_unknown(ax, "the model has no operator")
+    counts = [operator.macs for operator in graph.operators]
+    taken = [one.instructions for one in instructions.operators] if instructions else []
+    scale_log(ax.xaxis, 10, max([100, *counts, *taken]) * 6)
+    places, height = range(rows), 0.36 if instructions else 0.62
+    ax.barh([p - 0.2 * bool(instructions) for p in places], counts, height=height, color=COLOURS["inference"])
+    if instructions is not None:
+        _draw_instructions(ax, instructions)
+    for place, count in zip(places, counts, strict=True):
+        share = f"{count / max(1, graph.macs):.0%}" if count * 200 >= graph.macs else "less than 1%"
+        text = f"{count:,} MAC, {share}" if count else "no MAC"
+        ax.text(max(count, 10) * 1.1, place - 0.2 * bool(instructions), text, va="center", fontsize=7)
+    ax.set_yticks(places, [f"{index} {_shorten(op.name)}" for index, op in enumerate(graph.operators)])
+    ax.set(ylim=(rows - 0.4, -0.6), xlabel="count per inference [1]")
+    ax.set_title(f"{graph.macs:,} MAC in {rows} operators")
+    if instructions is not None:
+        note(ax, f"open: instructions, {instructions.runtime}, {name_basis(instructions.total)}")
+    return ax
+
+
+def _draw_instructions(ax: Axes, report: InstructionReport) -> None:
+    """Each with the relative interval of the total: that of one operator alone is not known better."""
+    low, high = report.total.low / report.total.value, report.total.high / report.total.value
+    for place, one in enumerate(report.operators):
+        count = max(one.instructions, 10.0)
+        spread = Estimate(count, count * low, count * high, "instruction", one.basis)
+        error_bar(ax, spread, place + 0.22, "inference")

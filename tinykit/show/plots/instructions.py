@@ -1,0 +1,79 @@
+"""Where a run on the virtual board executed its instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from tinykit.handover.virtual_board import BoardRun, CoreCount, OperatorRun
+from tinykit.show.plots.style import COLOURS, new_axes, note, plain, say_unknown, styled
+
+_HEIGHT = 0.4
+
+
+@styled
+def plot_instructions(run: BoardRun, *, ax: Axes | None = None) -> Axes:
+    """Executed instructions of each operator beside its multiply-accumulates, one inference of the first sample.
+
+    Parameters
+    ----------
+    run : of `virtual_board.run`; one that faulted has no counts, and its fault is written instead.
+    ax : None for a new figure.
+    """
+    rows = run.operators
+    ax = new_axes(ax, 7.2, 1.3 + 0.4 * len(rows))
+    if run.fault:
+        return say_unknown(ax, f"no counts: {plain(run.fault.text, 200)}")
+    if not rows:
+        return say_unknown(ax, "the model has no operators")
+    places = range(len(rows))
+    executed, macs = [one.instructions for one in rows], [one.macs for one in rows]
+    ax.barh([place - _HEIGHT / 2 for place in places], executed, height=_HEIGHT, color=COLOURS["inference"])
+    ax.barh([place + _HEIGHT / 2 for place in places], macs, height=_HEIGHT, color=COLOURS["reserved"])
+    longest = max(1, *executed, *macs)
+    for place, one in zip(places, rows, strict=True):
+        ax.text(one.instructions, place - _HEIGHT / 2, f"  {_describe(one)}", va="center", fontsize=7)
+        if one.macs:
+            ax.text(one.macs, place + _HEIGHT / 2, f"  {one.macs:,} MACs", va="center", fontsize=7)
+    ax.set_yticks(places, [f"{one.index} {plain(one.name, 24)}" for one in rows])
+    ax.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, longest * 1.6), xlabel="count per inference [1]")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.set_title(f"{run.board}, {run.core}, {run.kernels}")
+    note(ax, "counted in the emulator")
+    return ax
+
+
+def _describe(one: OperatorRun) -> str:
+    if not one.macs:
+        return f"{one.instructions:,} instructions"
+    return f"{one.instructions:,} instructions, {one.instructions / one.macs:.2f} per MAC"
+
+
+@styled
+def plot_cores(counts: Sequence[CoreCount], *, ax: Axes | None = None) -> Axes:
+    """Instructions of one inference on several cores, the parts of each bar its operators, with how they were counted.
+
+    Parameters
+    ----------
+    counts : of `virtual_board.count`, of one model.
+    ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.2, 1.0 + 0.5 * len(counts))
+    longest = max([1, *(one.instructions for one in counts)])
+    for place, one in enumerate(counts):
+        start = 0
+        for executed in one.operators:
+            ax.barh(place, executed, left=start, height=0.6, color=COLOURS["inference"], edgecolor="white")
+            start += executed
+        per_mac = f", {one.instructions / one.macs:.1f} per MAC" if one.macs else ""
+        ax.text(one.instructions, place, f"  {one.instructions:,}{per_mac}\n  {one.how}", va="center", fontsize=7)
+    ax.set_yticks(range(len(counts)), [one.core for one in counts])
+    ax.set(ylim=(len(counts) - 0.5, -0.5), xlim=(0, longest * 1.4), xlabel="instructions per inference [1]")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.set_title("the same C on each core, by operator")
+    note(ax, "counted in an emulator")
+    return ax

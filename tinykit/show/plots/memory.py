@@ -1,0 +1,136 @@
+"""Memory: the regions of one board, and which boards of many hold a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from tinykit.budget.fit import FitReport, RegionUse
+from tinykit.budget.fit.verdict import TIGHT_MARGIN
+from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.show.plots.style import (
+    COLOURS,
+    VERDICT_WORDS,
+    draw_bar,
+    mark_limit,
+    name_basis,
+    new_axes,
+    note,
+    plain,
+    say_unknown,
+    scale_log,
+    styled,
+)
+
+_MOST_SHARE = 2.0
+_ORDER = ("does_not_fit", "tight", "fits", "unknown")
+
+
+@styled
+def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
+    """Regions of a board as bars of reserved, used and free, each as a share of the region.
+
+    Parameters
+    ----------
+    report : of `check_fit`. ax : None for a new figure.
+    """
+    ax = new_axes(ax, 7.0, 1.1 + 0.75 * max(1, len(report.regions)))
+    if not report.regions:
+        return say_unknown(ax, "regions unknown: " + plain("; ".join(report.reasons), 160))
+    for row, use in enumerate(reversed(report.regions)):
+        _draw_region(ax, row, use, report.arena_bytes if "arena" in use.holds else report.flash_bytes)
+    most = max(_share(use) for use in report.regions)
+    ax.set(xlim=(0, 100 * max(1.08, min(_MOST_SHARE, most * 1.05))), yticks=[])
+    ax.set_ylim(-0.45, len(report.regions) - 0.15)
+    ax.set_xlabel("share of the region [%]")
+    mark_limit(ax, 100 * (1 - TIGHT_MARGIN), "tight", vertical=True, at=0.8)
+    mark_limit(ax, 100, "full", vertical=True, at=0.8)
+    ax.set_title(f"{plain(report.board.id)}: {VERDICT_WORDS[report.verdict]}")
+    note(ax, f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}")
+    return ax
+
+
+def _share(use: RegionUse) -> float:
+    return (use.reserved_bytes + use.used_bytes) / use.total_bytes
+
+
+def _draw_region(ax: Axes, row: int, use: RegionUse, needed: Estimate | None) -> None:
+    colour = COLOURS["flash" if "model" in use.holds else "sram"]
+    percent = 100 / use.total_bytes
+    reserved, used = use.reserved_bytes * percent, use.used_bytes * percent
+    bar: dict[str, Any] = {"height": 0.34, "edgecolor": "#666666", "linewidth": 0.5}
+    draw_bar(ax, row, 100, colour=COLOURS["free"], **bar)
+    draw_bar(ax, row, reserved, colour=COLOURS["reserved"], hatch="////", **bar)
+    draw_bar(ax, row, used, left=reserved, colour=colour, **bar)
+    if needed is not None and use.used_bytes:
+        ends = [[(needed.value - needed.low) * percent], [(needed.high - needed.value) * percent]]
+        ax.errorbar(reserved + used, row, xerr=ends, color="#222222", capsize=3, elinewidth=1.2)
+    ax.text(0.6, row + 0.22, _describe(use), fontsize=8, va="bottom")
+
+
+def _describe(use: RegionUse) -> str:
+    what = "model and runtime" if "model" in use.holds else "arena"
+    parts = [f"{what} {format_quantity(use.used_bytes, 'byte')}"] if use.used_bytes else []
+    if use.reserved_bytes:
+        parts.append(f"reserved {format_quantity(use.reserved_bytes, 'byte')}")
+    left = format_quantity(abs(use.margin_bytes), "byte")
+    end = f"{left} free" if use.margin_bytes >= 0 else f"{left} missing"
+    total = format_quantity(use.total_bytes, "byte")
+    return f"{plain(use.name, 24)}: {' + '.join(parts) or 'nothing'} of {total}, {end}"
+
+
+@styled
+def plot_fit_all(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes:
+    """How full each board's tightest RAM and flash would be, on a log axis, the fullest at the top.
+
+    Parameters
+    ----------
+    reports : of `check_fit_all`. ax : None for a new figure, a row a board.
+    """
+    ax = new_axes(ax, 7.2, 1.3 + 0.17 * len(reports))
+    if not reports:
+        return say_unknown(ax, "no board given")
+    rows = sorted(reports, key=lambda report: (-_ORDER.index(report.verdict), _fullest(report)))
+    for row, report in enumerate(rows):
+        _draw_board(ax, row, report)
+    high = max(200.0, *(130 * _fullest(report) for report in reports))
+    scale_log(ax.xaxis, 0.05, high)
+    ax.set_yticks(range(len(rows)), [plain(report.board.id, 32) for report in rows], fontsize=7.5)
+    ax.set(ylim=(-0.8, len(rows) - 0.2), xlabel="share of the region in use, reserve included [%]")
+    ax.axvline(90, color=COLOURS["limit"], linestyle=":", linewidth=1)
+    ax.axvline(100, color=COLOURS["limit"], linestyle="--", linewidth=1.2)
+    ax.set_title(_count(reports))
+    ax.scatter([], [], color=COLOURS["sram"], label="SRAM")
+    ax.scatter([], [], color=COLOURS["flash"], marker="s", label="flash")
+    ax.legend(loc="upper left", fontsize=8, framealpha=1, title="dotted: tight, dashed: full", title_fontsize=7)
+    return ax
+
+
+def _fullest(report: FitReport) -> float:
+    return max((_share(use) for use in report.regions), default=0.0)
+
+
+def _count(reports: Sequence[FitReport]) -> str:
+    verdicts = [report.verdict for report in reports]
+    said = [f"{VERDICT_WORDS[name]} {verdicts.count(name)}" for name in VERDICT_WORDS if name in verdicts]
+    return f"{len(reports)} boards: " + ", ".join(said)
+
+
+def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
+    groups = (("sram", "o", False), ("flash", "s", True))
+    shares = []
+    for colour, marker, is_flash in groups:
+        found = [_share(use) for use in report.regions if ("model" in use.holds) == is_flash]
+        if found:
+            shares.append(100 * max(found))
+            ax.scatter(max(0.05, shares[-1]), row, s=22, marker=marker, color=COLOURS[colour], zorder=3)
+    ax.plot([0.05, max(shares, default=0.05)], [row, row], color="#CCCCCC", linewidth=0.8, zorder=1)
+    mark = {"fits": "o", "tight": "^", "does_not_fit": "X", "unknown": "D"}[report.verdict]
+    place = ax.get_yaxis_transform()
+    ax.scatter(
+        1.02, row, s=26, marker=mark, color=COLOURS[report.verdict], edgecolor="#444444", transform=place, clip_on=False
+    )
+    if report.verdict != "fits":
+        ax.text(1.04, row, VERDICT_WORDS[report.verdict], fontsize=7.5, va="center", transform=place)

@@ -1,0 +1,117 @@
+"""A finished design as a self-contained HTML page: figures with interval and origin, plots inline, sources listed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from tinykit.choose.design import DesignOutcome
+from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.model.record import write_atomically
+from tinykit.show.plots import (
+    plot_accuracy,
+    plot_banks,
+    plot_fit,
+    plot_fit_all,
+    plot_heat,
+    plot_sizes,
+    plot_states,
+    to_png,
+)
+
+_KINDS = (
+    ("measured", "read off a device, by the source named"),
+    ("datasheet", "typical figure of the maker's document"),
+    ("compiled", "counted in linked code"),
+    ("simulated", "counted on an instruction-set simulator"),
+    ("modelled", "computed by a model calibrated on published measurements"),
+    ("assumed", "a stated assumption; replace it with your own figure"),
+)
+
+
+def write_report(outcome: DesignOutcome) -> Path:
+    """Write a design's report into its folder; returns the path.
+
+    Raises
+    ------
+    OutputError : the file cannot be written.
+    """
+    page = outcome.folder / "report.html"
+    write_atomically(page, render_report(outcome).encode())
+    return page
+
+
+def render_report(outcome: DesignOutcome) -> str:
+    """The report as HTML text.
+
+    Every text that stems from a file or a user is escaped; plots are embedded as PNG.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tinykit.show.report"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["estimate"] = _show
+    environment.filters["value"] = lambda one: format_quantity(one.value, one.unit)
+    environment.filters["interval"] = _show_interval
+    environment.filters["bytes"] = lambda value: format_quantity(value, "byte")
+    template = environment.get_template("report.html")
+    return template.render(
+        outcome=outcome,
+        kinds=_KINDS,
+        pictures=_draw_all(outcome),
+        estimates=_list_estimates(outcome),
+        sources=_list_sources(outcome),
+    )
+
+
+def _show(estimate: Estimate | None) -> str:
+    return "unknown" if estimate is None else str(estimate)
+
+
+def _show_interval(estimate: Estimate) -> str:
+    return f"{format_quantity(estimate.low, estimate.unit)} … {format_quantity(estimate.high, estimate.unit)}"
+
+
+def _list_estimates(outcome: DesignOutcome) -> tuple[tuple[str, Estimate | None], ...]:
+    """The figures of the verdict, with the words a reader looks for."""
+    fit, budget, heat = outcome.fit, outcome.budget, outcome.heat
+    return (
+        ("Tensor arena", fit.arena_bytes),
+        ("Flash: model, runtime, kernels", fit.flash_bytes),
+        ("Inference latency", fit.latency_s),
+        ("Energy per inference, gross", fit.energy_per_inference_j),
+        ("Duty cycle", budget.duty_cycle),
+        ("Average power", budget.average_power_w),
+        ("Energy per day", budget.energy_per_day_j),
+        ("Battery life", budget.battery_life_s),
+        ("Junction temperature", heat.t_junction_c),
+        ("Ambient at which the junction reaches its limit", heat.t_ambient_max_c),
+    )
+
+
+def _list_sources(outcome: DesignOutcome) -> tuple[str, ...]:
+    """Every distinct source behind the figures shown."""
+    stated = [estimate.source for _, estimate in _list_estimates(outcome) if estimate]
+    cell = outcome.budget.pack.cell.sources() if outcome.budget.pack else ()
+    return tuple(dict.fromkeys(text for text in (*stated, *outcome.fit.board.sources(), *cell) if text))
+
+
+def _draw_all(outcome: DesignOutcome) -> dict[str, str]:
+    """The plots of the report as data URIs."""
+    wanted: dict[str, Callable[[], Any]] = {
+        "accuracy": lambda: plot_accuracy({v.name: v.accuracy for v in outcome.variants}),
+        "sizes": lambda: plot_sizes([v.sizes for v in outcome.variants]),
+        "regions": lambda: plot_fit(outcome.fit),
+        "banks": lambda: plot_banks(outcome.fit),
+        "boards": lambda: plot_fit_all(outcome.fits),
+        "states": lambda: plot_states(outcome.budget),
+        "heat": lambda: plot_heat(outcome.heat),
+    }
+    return {name: _embed(draw()) for name, draw in wanted.items()}
+
+
+def _embed(axes: Any) -> str:
+    return "data:image/png;base64," + base64.b64encode(to_png(axes.figure)).decode()

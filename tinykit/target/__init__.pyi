@@ -1,0 +1,30 @@
+from tinykit.target.boards import (
+    EXTERNAL_RAM_KINDS as EXTERNAL_RAM_KINDS,
+)
+from tinykit.target.boards import (
+    Board as Board,
+)
+from tinykit.target.boards import (
+    Core as Core,
+)
+from tinykit.target.boards import (
+    PowerRange as PowerRange,
+)
+from tinykit.target.boards import (
+    Region as Region,
+)
+from tinykit.target.boards import (
+    RunPoint as RunPoint,
+)
+from tinykit.target.boards import (
+    Window as Window,
+)
+from tinykit.target.boards import (
+    board as board,
+)
+from tinykit.target.boards import (
+    find_board as find_board,
+)
+from tinykit.target.boards import (
+    read_board as read_board,
+)

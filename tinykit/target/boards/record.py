@@ -1,0 +1,261 @@
+"""What is known of a board: cores, memory regions, currents, heat; every figure a sourced `Fact`.
+
+Unknown is `None` or an empty tuple, never 0: a board without `run_points` has no known run current, one
+without `sram_windows()` has no known place for a tensor arena.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from tinykit.ground.quantity import Fact, weakest
+
+RAM_KINDS = ("sram", "dtcm", "tcm", "ccm")
+"""Internal memory that data may live in; `itcm` is left out, it is code's."""
+
+EXTERNAL_RAM_KINDS = ("psram", "sdram")
+FLASH_KINDS = ("flash", "external_flash")
+REGION_KINDS = (*RAM_KINDS, *EXTERNAL_RAM_KINDS, *FLASH_KINDS, "itcm", "backup", "npu", "serial_sram")
+REGULATORS = ("ldo", "smps")
+SCOPES = ("mcu", "board")
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """One kind of processor core on the chip.
+
+    Parameters
+    ----------
+    name : lower case: "cortex-m4", "cortex-m0plus", "xtensa-lx7", "riscv-hazard3", "arc-em9d", "c28x".
+    count : how many of it.
+    dsp, fpu, mve : instruction-set extensions, None when unknown.
+    clock_max : [Hz], None when unknown.
+    """
+
+    name: str
+    count: int = 1
+    dsp: bool | None = None
+    fpu: bool | None = None
+    mve: bool | None = None
+    clock_max: Fact | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One memory region or bank.
+
+    Parameters
+    ----------
+    kind : one of `REGION_KINDS`.
+    total : [byte]; `reserved` : [byte] that the chip, a boot loader or a radio stack takes from it.
+    start : address, None when unknown.
+    window : name of the contiguous window it belongs to; None when it is not for a tensor arena (code,
+        backup, another core's memory) or when nobody has said that it is contiguous.
+    xip : for external flash, whether the chip executes from it; None when unknown.
+    """
+
+    name: str
+    kind: str
+    total: Fact
+    reserved: Fact | None = None
+    start: int | None = None
+    window: str | None = None
+    xip: bool | None = None
+    note: str = ""
+
+    @property
+    def total_bytes(self) -> int:
+        """Size [byte]."""
+        return int(self.total.value)
+
+    @property
+    def reserved_bytes(self) -> int:
+        """What is taken before any program of the user's is loaded [byte]."""
+        return int(self.reserved.value) if self.reserved else 0
+
+    @property
+    def available_bytes(self) -> int:
+        """Total less reserved [byte]."""
+        return self.total_bytes - self.reserved_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Regions that follow each other without a gap, so that one array may span them all.
+
+    Parameters
+    ----------
+    total_bytes, reserved_bytes : sums over `regions`; an arena may have `available_bytes`.
+    kind : the regions' kind where they agree, else "sram".
+    basis : the weakest kind of fact among the sizes.
+    start : address of the first region, None when unknown.
+    """
+
+    name: str
+    total_bytes: int
+    reserved_bytes: int
+    regions: tuple[str, ...]
+    kind: str
+    basis: str
+    start: int | None = None
+
+    @property
+    def available_bytes(self) -> int:
+        """Total less reserved [byte]: the most that one arena could take."""
+        return self.total_bytes - self.reserved_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RunPoint:
+    """A run current that a document states.
+
+    Parameters
+    ----------
+    current : [A], with what it holds for in its `conditions`.
+    clock : [Hz]; `supply` : [V], None where the document says that it does not matter or does not say.
+    workload : what ran: "coremark", "reduced code", "headline" …, "" when not said.
+    regulator : "ldo", "smps" or None when not said.
+    series : points of one series differ by clock (and core voltage range) only.
+    peripherals_on : True where all peripherals were clocked.
+    """
+
+    current: Fact
+    clock: Fact
+    supply: Fact | None = None
+    workload: str = ""
+    regulator: str | None = None
+    series: str = ""
+    peripherals_on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PowerRange:
+    """Measured power while running networks [W], lowest and highest of the models measured."""
+
+    low: Fact
+    high: Fact
+    supply: Fact | None = None
+    clock: Fact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A board, or a bare chip, with what is known of it.
+
+    Parameters
+    ----------
+    cores : the first is the main core, the one that runs the model.
+    regions : in the order of the file.
+    run_points : the first is the reference point.
+    current_scope : "mcu" where currents are the chip's alone, "board" where they are the whole board's.
+    supply_min, supply_typical, supply_max : [V]; sleep_current, stop_current, standby_current : [A].
+    wakeup_time : [s], from stop to run; junction_max, ambient_max : [degC]; theta_ja : [K/W].
+    npu_macs_per_cycle : [1]; npu_clock : [Hz].
+    """
+
+    id: str
+    name: str
+    vendor: str
+    mcu: str
+    cores: tuple[Core, ...]
+    regions: tuple[Region, ...] = ()
+    run_points: tuple[RunPoint, ...] = ()
+    ml_power: tuple[PowerRange, ...] = ()
+    package: str | None = None
+    cache: str | None = None
+    npu: str | None = None
+    current_scope: str = "mcu"
+    note: str = ""
+    supply_min: Fact | None = None
+    supply_typical: Fact | None = None
+    supply_max: Fact | None = None
+    sleep_current: Fact | None = None
+    stop_current: Fact | None = None
+    standby_current: Fact | None = None
+    wakeup_time: Fact | None = None
+    junction_max: Fact | None = None
+    ambient_max: Fact | None = None
+    theta_ja: Fact | None = None
+    npu_macs_per_cycle: Fact | None = None
+    npu_clock: Fact | None = None
+
+    @property
+    def core(self) -> str:
+        """Name of the main core."""
+        return self.cores[0].name
+
+    @property
+    def clock_hz(self) -> float | None:
+        """Highest clock of the main core [Hz], None when unknown."""
+        fact = self.cores[0].clock_max
+        return fact.value if fact else None
+
+    @property
+    def run_current(self) -> Fact | None:
+        """Current at the reference run point [A], None when unknown."""
+        return self.run_points[0].current if self.run_points else None
+
+    @property
+    def run_clock_hz(self) -> float | None:
+        """Clock of the reference run point [Hz]."""
+        return self.run_points[0].clock.value if self.run_points else None
+
+    @property
+    def run_supply_v(self) -> float | None:
+        """Supply of the reference run point [V], else the typical supply."""
+        stated = self.run_points[0].supply if self.run_points else None
+        fact = stated or self.supply_typical
+        return fact.value if fact else None
+
+    def run_series(self) -> tuple[RunPoint, ...]:
+        """The reference point and those that differ from it by clock only, slowest first."""
+        same = [point for point in self.run_points if point.series == self.run_points[0].series]
+        return tuple(sorted(same, key=lambda point: point.clock.value))
+
+    @property
+    def flash_regions(self) -> tuple[Region, ...]:
+        """Flash (MRAM and RRAM too), internal before external."""
+        return tuple(region for kind in FLASH_KINDS for region in self.regions if region.kind == kind)
+
+    def sram_windows(self) -> tuple[Window, ...]:
+        """Where a tensor arena may lie: internal memory, largest available first, then external RAM.
+
+        Empty when unknown.
+        """
+        names = dict.fromkeys(region.window for region in self.regions if region.window)
+        windows = [_window(name, [r for r in self.regions if r.window == name]) for name in names]
+        return tuple(sorted(windows, key=lambda w: (w.kind in EXTERNAL_RAM_KINDS, -w.available_bytes)))
+
+    def facts(self) -> dict[str, Fact]:
+        """Every fact by a name such as "theta_ja", "regions.SRAM1.total" or "run_points.0.current"."""
+        return dict(_walk("", self))
+
+    def sources(self) -> tuple[str, ...]:
+        """The distinct sources of the facts, in the order of first use."""
+        return tuple(dict.fromkeys(fact.source for fact in self.facts().values()))
+
+
+def _window(name: str, regions: list[Region]) -> Window:
+    kinds = {region.kind for region in regions}
+    return Window(
+        name=name,
+        total_bytes=sum(region.total_bytes for region in regions),
+        reserved_bytes=sum(region.reserved_bytes for region in regions),
+        regions=tuple(region.name for region in regions),
+        kind=kinds.pop() if len(kinds) == 1 else "sram",
+        basis=weakest(*(f.kind for region in regions for f in (region.total, region.reserved) if f)),
+        start=regions[0].start,
+    )
+
+
+def _walk(prefix: str, record: object) -> Iterator[tuple[str, Fact]]:
+    for field in fields(record):  # type: ignore[arg-type]
+        value = getattr(record, field.name)
+        if isinstance(value, Fact):
+            yield prefix + field.name, value
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                label = item.name if isinstance(item, Region) else index
+                yield from _walk(f"{prefix}{field.name}.{label}.", item)

@@ -1,0 +1,64 @@
+"""How the layers of a Keras model are joined, read from its own description."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tinykit.ground.errors import ModelError
+from tinykit.train.keras import load_keras, require_model
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A layer and the names of the layers it takes its inputs from, in their order; none for an input layer."""
+
+    layer: Any
+    sources: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the layer."""
+        return str(self.layer.name)
+
+    @property
+    def kind(self) -> str:
+        """Class of the layer, such as "Conv2D"."""
+        return type(self.layer).__name__
+
+
+def read_wiring(model: Any) -> tuple[tuple[Wire, ...], tuple[str, ...]]:
+    """The layers of a Functional or Sequential model in an order in which sources come first, and its output layers.
+
+    Raises
+    ------
+    ModelError : a model of another make, or a layer that is used more than once.
+    KerasVersionError : see `require_model`.
+    """
+    require_model(model)
+    if isinstance(model, load_keras().Sequential):
+        chain = [model.inputs[0]._keras_history.layer, *model.layers]
+        names = [layer.name for layer in chain]
+        wires = [Wire(layer, tuple(names[max(0, place - 1) : place])) for place, layer in enumerate(chain)]
+        return tuple(wires), (names[-1],)
+    config = model.get_config()
+    if "output_layers" not in config:
+        raise ModelError(f"{type(model).__name__} describes no graph; build it with the functional API or Sequential")
+    entries = {entry["name"]: entry["inbound_nodes"] for entry in config["layers"]}
+    several = []
+    for layer in model.layers:
+        if len(entries[layer.name]) > 1:
+            raise ModelError(f"layer {layer.name!r} is used {len(entries[layer.name])} times; give each use its own")
+        several.append(Wire(layer, _find_names(entries[layer.name], frozenset(entries))))
+    return tuple(several), _find_names(config["output_layers"], frozenset(entries))
+
+
+def _find_names(node: Any, known: frozenset[str]) -> tuple[str, ...]:
+    """Layers that a description of calls names: entries [name, node, tensor, …] at any depth."""
+    if isinstance(node, dict):
+        return tuple(name for value in node.values() for name in _find_names(value, known))
+    if not isinstance(node, list | tuple):
+        return ()
+    if len(node) >= 3 and isinstance(node[0], str) and node[0] in known and isinstance(node[1], int):
+        return (node[0], *_find_names(node[3:], known))
+    return tuple(name for item in node for name in _find_names(item, known))

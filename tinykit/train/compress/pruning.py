@@ -1,0 +1,210 @@
+"""Magnitude pruning: the smallest weights of each kernel become zero, more at each step, while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.train.compress.patterns import BLOCK, PATTERN, ZEROS, refuse_pattern
+from tinykit.train.compress.progress import Progress
+from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.sharing import find_kernel
+from tinykit.train.compress.training import History, check_fits, clone, run_fit
+from tinykit.train.datasets import Dataset
+from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
+
+SCHEDULES = ("polynomial", "constant")
+Target = float | str
+PRUNABLE = ("Conv1D", "Conv2D", "Conv2DTranspose", "Dense")
+_RAMP = 0.6  # share of the steps in which sparsity grows; the rest recovers accuracy
+_MINIMUM_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSparsity:
+    """Zeros in the kernel of one layer; depthwise kernels are small and are not pruned."""
+
+    name: str
+    zeros: int
+    weights: int
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros, 0–1."""
+        return self.zeros / self.weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pruned:
+    """A pruned model without wrappers, its history, and what is zero in it.
+
+    Parameters
+    ----------
+    model, history : as `Trained`.
+    target, schedule : what was asked for (a sparsity 0–1, "2:4", or one a layer), and how it was reached.
+    layers : zeros in each kernel.
+    skipped : layers that "2:4" leaves as they are; the notes say why.
+    notes : what to know of it.
+    """
+
+    model: Any = field(repr=False)
+    history: History
+    target: Target | Mapping[str, Target]
+    schedule: str
+    layers: tuple[LayerSparsity, ...]
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros over the pruned kernels, 0–1."""
+        return sum(layer.zeros for layer in self.layers) / sum(layer.weights for layer in self.layers)
+
+
+def prune(
+    model: Any,
+    data: Dataset,
+    sparsity: Target | Mapping[str, Target] = RECIPE.sparsity,
+    *,
+    schedule: str = "polynomial",
+    fit: Fit = RECIPE.prune,
+    layers: tuple[str, ...] | None = None,
+    seed: int = RECIPE.seed,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Prune a copy of a trained classifier while training it on.
+
+    Parameters
+    ----------
+    sparsity : share of weights to set to zero in each kernel, 0 <= sparsity < 1; or "2:4", two zeros in every four
+        weights along the input channels; or {layer: either of them}, which leaves the other layers dense.
+    schedule : "polynomial" grows from 0 over 60 % of the steps, s(t) = S · (1 - (1 - t/T)³) (Zhu and Gupta 2017,
+        arXiv:1710.01878); "constant" prunes to the full sparsity at once and trains on, as "2:4" always does.
+    layers : names of the layers to prune; every Conv1D, Conv2D, Conv2DTranspose and Dense if None.
+
+    Zeros alone shrink no `.tflite`: they pay in flash only with a codec that stores them short.
+
+    Raises
+    ------
+    ParameterError : sparsity outside [0, 1), unknown pattern, schedule or layer, "2:4" for a layer that cannot take it.
+    ModelError : no layer to prune, or already wrapped by tfmot.
+    DataError, EngineError, KerasVersionError : as `train`.
+    """
+    check_fits(require_model(model), data)
+    targets = _choose_targets(model, sparsity, schedule, layers)
+    skipped = {} if isinstance(sparsity, Mapping) else _find_skipped(model, targets)
+    chosen = {name: target for name, target in targets.items() if name not in skipped}
+    if not chosen:
+        raise ModelError(f"no layer can take {PATTERN}: {_list_skipped(skipped)}")
+    steps = fit.steps(len(data.train))
+    keras, tfmot = load_keras(), load_tfmot()
+    keras.utils.set_random_seed(seed)
+    with quiet():
+        wrapped = _wrap(clone(model), chosen, schedule, steps)
+    updates = (tfmot.sparsity.keras.UpdatePruningStep(),)
+    history = run_fit(wrapped, data, fit, stage="prune", seed=seed, progress=progress, callbacks=updates)
+    with quiet():
+        stripped = clone(tfmot.sparsity.keras.strip_pruning(wrapped))
+    notes = (*_judge_steps(steps), *((f"{PATTERN} left {_list_skipped(skipped)}",) if skipped else ()))
+    zeros = count_zeros(stripped, tuple(chosen))
+    return Pruned(stripped, history, sparsity, schedule, zeros, notes, tuple(skipped))
+
+
+def count_zeros(model: Any, names: tuple[str, ...] | None = None) -> tuple[LayerSparsity, ...]:
+    """Exact zeros in the kernels of a Keras model (of the named layers, or of all that can be pruned).
+
+    In a QAT model the float kernels inside its wrappers count, by the names they had before.
+    """
+    found = []
+    for outer in model.layers:
+        layer = outer.layer if "Quantize" in type(outer).__name__ and hasattr(outer, "layer") else outer
+        if layer.name in (names or ()) or (names is None and type(layer).__name__ in PRUNABLE):
+            kernel = np.asarray(find_kernel(outer))
+            found.append(LayerSparsity(layer.name, int((kernel == 0).sum()), int(kernel.size)))
+    return tuple(found)
+
+
+def _choose_targets(
+    model: Any, sparsity: Target | Mapping[str, Target], schedule: str, layers: tuple[str, ...] | None
+) -> dict[str, Target]:
+    """What each layer to prune shall reach, in model order."""
+    if schedule not in SCHEDULES:
+        raise ParameterError(f"schedule {schedule!r} is unknown; allowed: {', '.join(SCHEDULES)}")
+    if not isinstance(sparsity, Mapping):
+        _check_target(sparsity)
+        return dict.fromkeys(_choose_layers(model, layers), sparsity)
+    if layers is not None:
+        raise ParameterError("layers beside a sparsity for each layer; the names in the latter are enough")
+    if not sparsity:
+        raise ParameterError("a sparsity for each layer that names none; give one such as {'conv_1': 0.5}")
+    chosen = _choose_layers(model, tuple(sparsity))
+    for name in chosen:
+        _check_target(sparsity[name])
+        if sparsity[name] == PATTERN and (reason := refuse_pattern(model.get_layer(name))):
+            raise ParameterError(f"layer {name!r} cannot take {PATTERN}: {reason}")
+    return {name: sparsity[name] for name in chosen}
+
+
+def _check_target(sparsity: Target) -> None:
+    if isinstance(sparsity, str):
+        if sparsity != PATTERN:
+            raise ParameterError(f"sparsity {sparsity!r} is unknown; allowed: a share 0–1, or {PATTERN!r}")
+    elif not 0 <= sparsity < 1:
+        hint = f"; for {sparsity:g} % write {sparsity / 100:g}" if 1 < sparsity < 100 else ""
+        raise ParameterError(f"sparsity {sparsity:g} is outside [0, 1), a share of the weights{hint}")
+
+
+def _choose_layers(model: Any, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    if any("Prune" in type(layer).__name__ or "Quantize" in type(layer).__name__ for layer in model.layers):
+        raise ModelError("the model is already wrapped by tfmot; prune its float parent")
+    able = tuple(layer.name for layer in model.layers if type(layer).__name__ in PRUNABLE)
+    if unknown := sorted(set(wanted or ()) - set(able)):
+        raise ParameterError(f"layer {unknown[0]!r} cannot be pruned; allowed: {', '.join(able)}")
+    if not (wanted or able):
+        raise ModelError(f"the model has no layer to prune; prunable are {', '.join(PRUNABLE)}")
+    return tuple(wanted or able)
+
+
+def _find_skipped(model: Any, targets: Mapping[str, Target]) -> dict[str, str]:
+    """Layers among the targets that cannot take "2:4", with the reason."""
+    reasons = {name: refuse_pattern(model.get_layer(name)) for name, target in targets.items() if target == PATTERN}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _list_skipped(skipped: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} as it is ({reason})" for name, reason in skipped.items())
+
+
+def _make_schedule(sparsity: Target, schedule: str, steps: int) -> Any:
+    schedules = load_tfmot().sparsity.keras
+    if schedule == "constant" or sparsity == PATTERN:
+        share = ZEROS / BLOCK if isinstance(sparsity, str) else sparsity
+        return schedules.ConstantSparsity(share, begin_step=0, frequency=max(1, steps // 50))
+    frequency = max(1, int(steps * _RAMP) // 30)
+    end = max(1, int(steps * _RAMP) // frequency) * frequency  # a multiple, so that the last update is at the end
+    return schedules.PolynomialDecay(0.0, sparsity, begin_step=0, end_step=end, frequency=frequency)
+
+
+def _wrap(model: Any, chosen: Mapping[str, Target], schedule: str, steps: int) -> Any:
+    wrapper = load_tfmot().sparsity.keras.prune_low_magnitude
+
+    def wrap_one(layer: Any) -> Any:
+        if layer.name not in chosen:
+            return layer
+        target = chosen[layer.name]
+        pattern = {"sparsity_m_by_n": (ZEROS, BLOCK)} if target == PATTERN else {}
+        return wrapper(layer, _make_schedule(target, schedule, steps), **pattern)
+
+    return load_keras().models.clone_model(model, clone_function=wrap_one)
+
+
+def _judge_steps(steps: int) -> tuple[str, ...]:
+    if steps >= _MINIMUM_STEPS:
+        return ()
+    return (
+        f"{steps} steps of pruning are few: sparsity is reached, accuracy may not have recovered; give more epochs",
+    )

@@ -1,0 +1,203 @@
+"""Quantisation-aware training: int8 rounding in the forward pass, so that the weights learn to live with it.
+
+Plain (QAT), or holding the zeros of a pruned parent (PQAT), the shared values of a clustered one (CQAT), or both
+(PCQAT). tfmot's own schemes for the last two leave wrappers that cannot be read back from a file, and forget the
+zeros of all layers once one has none; here clusters and their zeros are held by `sharing`, on plain QAT wrappers.
+
+A limitation of tfmot: a Dense or Conv2D with a separate ReLU right behind it, no normalisation between, trains with its
+activations rounded but not its weights; give such a layer `activation="relu"` instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.train.compress.folding import fold_batchnorm
+from tinykit.train.compress.progress import Progress
+from tinykit.train.compress.pruning import count_zeros
+from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
+from tinykit.train.compress.support import check_supported
+from tinykit.train.compress.training import History, check_fits, run_fit, to_samples
+from tinykit.train.datasets import Dataset
+from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
+
+_SPARSE_FROM = 0.1
+_MINIMUM_STEPS = 100
+_DECAY = 0.999  # of tfmot's moving averages of the ranges
+PRESERVES = ("none", "sparsity", "clusters", "both")
+_CALIBRATION_SAMPLES = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantised:
+    """A model trained with int8 rounding; `convert(result.model)` makes the int8 file.
+
+    Parameters
+    ----------
+    model, history : as `Trained`; the model carries tfmot's wrappers.
+    preserved : what was held, "none", "sparsity", "clusters" or "both".
+    folded : BatchNormalization layers folded into Dense first.
+    notes : what to know of it.
+    """
+
+    model: Any = field(repr=False)
+    history: History
+    preserved: str
+    folded: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def preserved_sparsity(self) -> bool:
+        """Whether zeros were held at zero."""
+        return self.preserved in ("sparsity", "both")
+
+
+def quantise_aware(
+    model: Any,
+    data: Dataset,
+    *,
+    preserve: str | None = None,
+    fit: Fit = RECIPE.quantise,
+    seed: int = RECIPE.seed,
+    progress: Progress | None = None,
+) -> Quantised:
+    """Quantisation-aware training of a copy of a trained float classifier, pruned and clustered or not.
+
+    The ranges of activations start from what `data` shows the float model, not from tfmot's ±6, whose moving average
+    (decay 0.999) would need a thousand steps to find them.
+
+    Parameters
+    ----------
+    preserve : "none" (QAT), "sparsity" (PQAT), "clusters" (CQAT), "both" (PCQAT); None holds what the model has:
+        zeros if a kernel has at least 10 % of them, clusters if a kernel has few distinct values.
+
+    Raises
+    ------
+    ParameterError : unknown `preserve`, or clusters to preserve where no kernel has any.
+    ModelError : a layer QAT cannot take, named before training starts; or a model already wrapped.
+    DataError, EngineError, KerasVersionError : as `train`.
+    """
+    if preserve not in (None, *PRESERVES):
+        raise ParameterError(f"preserve {preserve!r} is unknown; allowed: {', '.join(PRESERVES)}, or None")
+    check_fits(require_model(model), data)
+    check_supported(model)
+    load_keras().utils.set_random_seed(seed)
+    folded, names = fold_batchnorm(model)
+    held = _find_held(folded)
+    clustered = _is_clustered(folded)
+    sparse = any(one.sparsity >= _SPARSE_FROM for one in count_zeros(folded))
+    preserve = preserve or _choose_preserve(clustered, sparse)
+    if preserve in ("clusters", "both") and not clustered:
+        raise ParameterError(f"preserve {preserve!r}, but no kernel has shared values; cluster the model first")
+    wrapped = _wrap(folded, preserve == "sparsity")
+    calibrate_ranges(wrapped, folded, to_samples(folded, data.train.take(_CALIBRATION_SAMPLES, seed).x))
+    holders = _make_holders(wrapped, held, preserve)
+    history = run_fit(wrapped, data, fit, stage="quantise", seed=seed, progress=progress, callbacks=holders)
+    return Quantised(wrapped, history, preserve, names, judge_steps(history.steps))
+
+
+def judge_steps(steps: int) -> tuple[str, ...]:
+    """What so many steps of QAT could not do, in words; empty if they were enough.
+
+    After n steps a moving range is 0.999^n of what it started from: under 37 % from 1,000 steps on.
+    """
+    notes: tuple[str, ...] = ()
+    if steps < _MINIMUM_STEPS:
+        notes = (f"{steps} steps of QAT are few: the weights have hardly met the rounding; give more epochs",)
+    kept = _DECAY**steps
+    if kept > 1 / np.e:
+        notes += (
+            f"after {steps} steps the ranges of activations are {kept:.0%} those of calibration, before training",
+        )
+    return notes
+
+
+def calibrate_ranges(wrapped: Any, parent: Any, samples: NDArray[np.float32]) -> None:
+    """Set each activation range of a QAT model to what its float parent shows on samples [n, ...]."""
+    ranges = _observe(parent, samples)
+    for layer in wrapped.layers:
+        name = layer.name.removeprefix("quant_")
+        for weight in layer.non_trainable_weights:
+            part, _, end = weight.name.rsplit("/", maxsplit=1)[-1].partition(":")[0].rpartition("_")
+            if end not in ("min", "max") or "kernel" in part:
+                continue
+            before = f"{name} before activation" if part == "pre_activation" else name
+            low, high = ranges.get(before, (float(samples.min()), float(samples.max())))
+            weight.assign(min(low, 0.0) if end == "min" else max(high, 1e-6))
+
+
+def _observe(parent: Any, samples: NDArray[np.float32]) -> dict[str, tuple[float, float]]:
+    """Least and greatest value of each layer's output, and of what goes into its softmax, tanh or sigmoid."""
+    keras = load_keras()
+    outputs: dict[str, Any] = {}
+    with quiet():
+        for layer in (layer for layer in parent.layers if type(layer).__name__ != "InputLayer"):
+            outputs[layer.name] = layer.output
+            if layer.get_config().get("activation") in ("softmax", "tanh", "sigmoid") and layer.weights:
+                changes = {"activation": "linear", "name": f"{layer.name}_before_activation"}
+                linear = type(layer).from_config(layer.get_config() | changes)
+                outputs[f"{layer.name} before activation"] = linear(layer.input)
+                linear.set_weights(layer.get_weights())
+        seen = keras.Model(parent.inputs, outputs).predict(samples, batch_size=256, verbose=0)
+    return {name: (float(np.min(values)), float(np.max(values))) for name, values in seen.items()}
+
+
+def _find_held(model: Any) -> dict[str, Held]:
+    """Zeros and shared values of each kernel that has enough of either."""
+    found = {}
+    for layer in count_zeros(model):
+        kernel = np.asarray(model.get_layer(layer.name).kernel)
+        groups = find_groups(kernel, is_per_channel(model.get_layer(layer.name)), any_shared=True)
+        mask = (kernel != 0).astype(np.float32) if layer.zeros else None
+        if groups is not None or mask is not None:
+            found[layer.name] = Held(groups, mask)
+    return found
+
+
+def _is_clustered(model: Any) -> bool:
+    layers = [model.get_layer(layer.name) for layer in count_zeros(model)]
+    return any(find_groups(np.asarray(layer.kernel), is_per_channel(layer)) is not None for layer in layers)
+
+
+def _choose_preserve(clustered: bool, sparse: bool) -> str:
+    if clustered:
+        return "both" if sparse else "clusters"
+    return "sparsity" if sparse else "none"
+
+
+def _make_holders(wrapped: Any, held: dict[str, Held], preserve: str) -> tuple[Any, ...]:
+    """The callback that holds what is asked for; none for plain QAT.
+
+    Zeros alone are held by tfmot's scheme too, but not in a Dense layer with a ReLU behind it: that one gets another
+    configuration, and an autoencoder's zeros were gone but for those of its last layer.
+    """
+    zeros, shared = preserve in ("sparsity", "both"), preserve in ("clusters", "both")
+    kept = {name: Held(one.groups if shared else None, one.mask if zeros else None) for name, one in held.items()}
+    kept = {name: one for name, one in kept.items() if one.groups is not None or one.mask is not None}
+    if not kept:
+        return ()
+    layers = {layer.layer.name: layer for layer in wrapped.layers if hasattr(layer, "layer")}
+    return (make_holder({name: find_kernel(layers[name]) for name in kept}, kept),)
+
+
+def _wrap(model: Any, preserve_sparsity: bool) -> Any:
+    tfmot = load_tfmot()
+    quantization = tfmot.quantization.keras
+    try:
+        with quiet():
+            annotated = quantization.quantize_annotate_model(model)
+            if preserve_sparsity:
+                scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
+                return quantization.quantize_apply(annotated, scheme)
+            return quantization.quantize_apply(annotated)
+    except (ValueError, RuntimeError, AttributeError, TypeError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"quantisation-aware training cannot take the model ({reason}); quantise after training"
+        ) from error

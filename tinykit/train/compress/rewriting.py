@@ -1,0 +1,182 @@
+"""Networks over time written with 2-D layers: what QAT refuses as Conv1D it takes as Conv2D with a kernel (k, 1).
+
+A tensor (time, channels) becomes (time, 1, channels). Parameters are the same numbers in the same number, the function
+is the same, and the file is smaller, for the converter turns each Conv1D into a Conv2D between two reshapes anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinykit.ground.errors import ModelError
+from tinykit.train.compress.channels.wiring import Wire, read_wiring
+from tinykit.train.keras import load_keras, quiet
+
+Config = dict[str, Any]
+_PLAIN = frozenset(
+    "Activation ReLU LeakyReLU ELU ThresholdedReLU Softmax BatchNormalization Dropout GaussianNoise GaussianDropout "
+    "ActivityRegularization Dense Flatten Add Subtract Multiply Average Maximum Minimum Concatenate Rescaling".split()
+)
+_AXED = ("BatchNormalization", "Softmax", "Concatenate")
+
+
+def as_conv2d(model: Any, *, keep_input: bool = False) -> Any:
+    """A copy of a network over time in which every 1-D layer is its 2-D form, weights and layer names carried over.
+
+    Conv1D, DepthwiseConv1D, SeparableConv1D, Conv1DTranspose, pooling, global pooling, padding, cropping, upsampling
+    and spatial dropout are rewritten; causal padding becomes a ZeroPadding2D before the convolution. Outputs have the
+    shape they had and are equal up to float32 rounding.
+
+    Parameters
+    ----------
+    model : Functional or Sequential tf-keras model, channels last.
+    keep_input : True leaves the input (time, channels) and puts a Reshape behind it; False makes it
+        (time, 1, channels), the form of this kit's datasets.
+
+    Raises
+    ------
+    ModelError : a layer on (time, channels) that has no 2-D form here, channels first, or see `read_wiring`.
+    """
+    wires, ends = read_wiring(model)
+    tensors: dict[str, Any] = {}
+    flat: dict[str, bool] = {}  # whether a tensor was (time, channels) and is (time, 1, channels) now
+    starts = []
+    with quiet():
+        for wire in wires:
+            made = _start(wire, keep_input) if not wire.sources else None
+            if made is not None:
+                starts.append(made[0])
+                tensors[wire.name] = made[1]
+            else:
+                flats = [flat[name] for name in wire.sources]
+                tensors[wire.name] = _call(wire, [tensors[name] for name in wire.sources], any(flats))
+            flat[wire.name] = len(_shape(wire)) == 3
+        outputs = [_end(wires, name, tensors[name], flat[name]) for name in ends]
+        return load_keras().Model(starts, outputs if len(outputs) > 1 else outputs[0], name=model.name)
+
+
+def _start(wire: Wire, keep_input: bool) -> tuple[Any, Any]:
+    """The input, and what the first layer takes from it."""
+    layers, shape = load_keras().layers, _shape(wire)[1:]
+    if len(shape) != 2:
+        start = layers.Input(shape, name=wire.name)
+        return start, start
+    wide = (shape[0], 1, shape[1])
+    start = layers.Input(shape if keep_input else wide, name=wire.name)
+    return start, layers.Reshape(wide, name=f"{wire.name}_2d")(start) if keep_input else start
+
+
+def _end(wires: tuple[Wire, ...], name: str, tensor: Any, flat: bool) -> Any:
+    if not flat:
+        return tensor
+    shape = next(_shape(wire) for wire in wires if wire.name == name)[1:]
+    return load_keras().layers.Reshape(shape, name=f"{name}_1d")(tensor)
+
+
+def _call(wire: Wire, taken: list[Any], flat: bool) -> Any:
+    """The layer, or its 2-D form, on what its sources give now."""
+    layers = load_keras().layers
+    if not flat and len(_shape(wire)) != 3:
+        kind, config = wire.kind, wire.layer.get_config()
+    elif getattr(wire.layer, "data_format", "channels_last") == "channels_first":
+        raise ModelError(f"{wire.kind} {wire.name!r} has its channels first; build it with channels last")
+    else:
+        kind, config = _rewrite(wire)
+    if kind == "Reshape" and tuple(config["target_shape"]) == tuple(taken[0].shape[1:]):
+        return taken[0]
+    if padding := config.pop("padded", None):
+        taken = [layers.ZeroPadding2D((padding, (0, 0)), name=f"{wire.name}_pad")(taken[0])]
+    new = getattr(layers, kind).from_config(config) if hasattr(layers, kind) else type(wire.layer).from_config(config)
+    given = new(taken[0] if len(taken) == 1 else taken)
+    if wire.layer.weights:
+        old = wire.layer.get_weights()
+        new.set_weights([one.reshape(two.shape) for one, two in zip(old, new.get_weights(), strict=True)])
+    return given
+
+
+def _rewrite(wire: Wire) -> tuple[str, Config]:
+    """Class and config of the layer on (time, 1, channels)."""
+    config = wire.layer.get_config()
+    if wire.kind in _PLAIN:
+        return wire.kind, config | ({"axis": _move_axes(config["axis"])} if wire.kind in _AXED else {})
+    if wire.kind not in _FORMS:
+        raise ModelError(
+            f"{wire.kind} {wire.name!r} works on (time, channels) and has no 2-D form here; "
+            f"rewritten are {', '.join(sorted(_FORMS))}"
+        )
+    return _FORMS[wire.kind][0], _FORMS[wire.kind][1](wire, config)
+
+
+def _move_axes(axis: Any) -> Any:
+    """Axis 2 of (batch, time, channels) is axis 3 now; one counted from the end stays."""
+    if isinstance(axis, list | tuple):
+        return [_move_axes(one) for one in axis]
+    return 3 if axis == 2 else axis
+
+
+def _convolve(wire: Wire, config: Config) -> Config:
+    changes: Config = {name: _beside_one(config[name]) for name in ("kernel_size", "dilation_rate")}
+    step = int(config["strides"][0])
+    equal = "depthwise_initializer" in config  # TensorFlow's depthwise kernel wants both strides alike; width is 1
+    changes["strides"] = (step, step) if equal else (step, 1)
+    if config["padding"] == "causal":
+        reach = int(config["dilation_rate"][0]) * (int(config["kernel_size"][0]) - 1)
+        changes |= {"padding": "valid", "padded": (reach, 0)}
+    if "output_padding" in config and config["output_padding"] is not None:
+        changes["output_padding"] = (int(np.ravel(config["output_padding"])[0]), 0)
+    return config | changes
+
+
+def _pool(wire: Wire, config: Config) -> Config:
+    return config | {name: _beside_one(config[name]) for name in ("pool_size", "strides")}
+
+
+def _pad(wire: Wire, config: Config) -> Config:
+    name = "padding" if wire.kind.startswith("Zero") else "cropping"
+    return config | {name: (tuple(config[name]), (0, 0)), "data_format": "channels_last"}
+
+
+def _enlarge(wire: Wire, config: Config) -> Config:
+    return config | {"size": _beside_one(config["size"]), "data_format": "channels_last", "interpolation": "nearest"}
+
+
+def _reshape(wire: Wire, config: Config) -> Config:
+    shape = _shape(wire)[1:]
+    return config | {"target_shape": (shape[0], 1, shape[1]) if len(shape) == 2 else shape}
+
+
+def _activate(wire: Wire, config: Config) -> Config:
+    shared = config["shared_axes"]
+    if not shared:
+        return config
+    return config | {"shared_axes": sorted({2 * one - 1 for one in shared} | ({2} if 1 in shared else set()))}
+
+
+_FORMS: Mapping[str, tuple[str, Callable[[Wire, Config], Config]]] = {
+    "Conv1D": ("Conv2D", _convolve),
+    "DepthwiseConv1D": ("DepthwiseConv2D", _convolve),
+    "SeparableConv1D": ("SeparableConv2D", _convolve),
+    "Conv1DTranspose": ("Conv2DTranspose", _convolve),
+    "MaxPooling1D": ("MaxPooling2D", _pool),
+    "AveragePooling1D": ("AveragePooling2D", _pool),
+    "GlobalAveragePooling1D": ("GlobalAveragePooling2D", lambda wire, config: config),
+    "GlobalMaxPooling1D": ("GlobalMaxPooling2D", lambda wire, config: config),
+    "ZeroPadding1D": ("ZeroPadding2D", _pad),
+    "Cropping1D": ("Cropping2D", _pad),
+    "UpSampling1D": ("UpSampling2D", _enlarge),
+    "SpatialDropout1D": ("SpatialDropout2D", lambda wire, config: config),
+    "Reshape": ("Reshape", _reshape),
+    "PReLU": ("PReLU", _activate),
+}
+
+
+def _beside_one(size: Any) -> tuple[int, int]:
+    return int(np.ravel(size)[0]), 1
+
+
+def _shape(wire: Wire) -> tuple[Any, ...]:
+    shape = wire.layer.output_shape
+    return tuple(shape[0] if isinstance(shape, list) else shape)

@@ -1,0 +1,182 @@
+"""Training, and what every stage of training shares."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinykit.ground.errors import DataError, EngineError
+from tinykit.train.compress.progress import Progress
+from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.datasets import Accuracy, Dataset, Split, score_predictions
+from tinykit.train.keras import load_keras, quiet, require_model
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How a stage of training went, one figure an epoch; accuracies are 0–1, validation is on groups not trained on.
+
+    An autoencoder has no accuracies: they are empty.
+    """
+
+    stage: str
+    fit: Fit
+    seed: int
+    steps: int
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    validation_accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A trained tf-keras model and its history; the model given to `train` is left as it was."""
+
+    model: Any = field(repr=False)
+    history: History
+
+
+def train(
+    model: Any, data: Dataset, fit: Fit = RECIPE.train, *, seed: int = RECIPE.seed, progress: Progress | None = None
+) -> Trained:
+    """Train a copy of a classifier, or of an autoencoder, on the training split.
+
+    Parameters
+    ----------
+    model : tf-keras model, output [n, classes] (softmax, or logits); or one that takes vectors [n, features] and gives
+        as many numbers: it learns to give each sample, flattened, back (mean squared error), labels unseen.
+    fit : epochs, learning rate, batch size.
+    seed : of order and dropout; the same seed on the same machine gives the same weights to the bit.
+    progress : called after each step.
+
+    Raises
+    ------
+    DataError : the data's shape or classes are not the model's.
+    KerasVersionError, ModelError : see `require_model`.
+    EngineError : the loss became NaN or infinite.
+    """
+    check_fits(require_model(model), data)
+    load_keras().utils.set_random_seed(seed)
+    copy = clone(model)
+    return Trained(copy, run_fit(copy, data, fit, stage="train", seed=seed, progress=progress))
+
+
+def evaluate(model: Any, split: Split) -> Accuracy:
+    """Accuracy of a Keras model on a split, its interval over recordings where there are several samples in one."""
+    several = len(np.unique(split.recordings)) < len(split)
+    return score_predictions(predict(model, split.x), split.y, split.recordings if several else None)
+
+
+def predict(model: Any, x: Any) -> Any:
+    """Class indices int64 [n] of samples [n, ...], by the Keras model."""
+    with quiet():
+        scores = require_model(model).predict(x, batch_size=256, verbose=0)
+    return np.asarray(scores).argmax(axis=-1)
+
+
+def clone(model: Any) -> Any:
+    """A copy with its own layers and the same weights; tfmot's wrappers would otherwise change the original."""
+    with quiet():
+        copy = load_keras().models.clone_model(model)
+        copy.set_weights(model.get_weights())
+    return copy
+
+
+def is_autoencoder(model: Any) -> bool:
+    """Whether a model takes vectors and gives vectors of the same length; samples of datasets have three axes."""
+    shape = model.input_shape
+    return isinstance(shape, tuple) and len(shape) == 2 and shape == model.output_shape
+
+
+def to_samples(model: Any, x: Any) -> Any:
+    """Samples [n, …] in the shape the model takes."""
+    return np.asarray(x).reshape(-1, *model.input_shape[1:])
+
+
+def check_fits(model: Any, data: Dataset) -> None:
+    """`DataError` unless the data's samples and classes are those the model takes and gives."""
+    shapes = model.input_shape, model.output_shape
+    if is_autoencoder(model):
+        if (size := math.prod(data.input_shape)) != shapes[0][1]:
+            raise DataError(
+                f"samples of {data.name} are {size} numbers, the model takes {shapes[0][1]}; build it to fit"
+            )
+        return
+    if not all(isinstance(shape, tuple) for shape in shapes) or shapes[0][1:] != data.input_shape:
+        raise DataError(f"samples of {data.name} are {data.input_shape}, the model takes {shapes[0]}; build it to fit")
+    if len(shapes[1]) != 2 or shapes[1][1] != len(data.classes):
+        raise DataError(f"{data.name} has {len(data.classes)} classes, the model gives {shapes[1]}; build it to fit")
+
+
+def run_fit(
+    model: Any,
+    data: Dataset,
+    fit: Fit,
+    *,
+    stage: str,
+    seed: int,
+    progress: Progress | None,
+    callbacks: tuple[Any, ...] = (),
+) -> History:
+    """Fit in place with Adam, a cosine learning rate and the loss of its kind; the caller has seeded and cloned."""
+    keras = load_keras()
+    steps = fit.steps(len(data.train))
+    rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
+    reporter = _make_reporter(keras, stage, steps, progress)
+    (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
+    metrics = [] if is_autoencoder(model) else ["accuracy"]
+    with quiet():
+        model.compile(keras.optimizers.Adam(rate), _choose_loss(model), metrics=metrics)
+        log = model.fit(
+            x, y, validation_data=validation, epochs=fit.epochs, batch_size=fit.batch_size, verbose=0,
+            callbacks=[*callbacks, reporter],
+        ).history  # fmt: skip
+    if not all(math.isfinite(value) for value in log["loss"]):
+        raise EngineError(f"{stage}: the loss became {log['loss'][-1]}; lower the learning rate ({fit.learning_rate})")
+    curves = [tuple(float(value) for value in log.get(name, ())) for name in ("loss", "accuracy", "val_accuracy")]
+    return History(stage, fit, seed, steps, *curves)
+
+
+def _pair(model: Any, split: Split) -> tuple[Any, Any]:
+    """What the model is fed, and what it shall give."""
+    if not is_autoencoder(model):
+        return split.x, split.y
+    x = to_samples(model, split.x)
+    return x, x
+
+
+def _choose_loss(model: Any) -> Any:
+    losses = load_keras().losses
+    if is_autoencoder(model):
+        return losses.MeanSquaredError()
+    return losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
+
+
+def _gives_probabilities(model: Any) -> bool:
+    last = model.layers[-1].get_config()
+    wrapped = last.get("layer", {}).get("config", last) if isinstance(last.get("layer"), dict) else last
+    activation = wrapped.get("activation")
+    if isinstance(activation, dict):  # as QAT wraps it
+        activation = activation.get("config", {}).get("activation", activation)
+    return activation == "softmax" or "Softmax" in (
+        type(model.layers[-1]).__name__,
+        last.get("layer", {}).get("class_name"),
+    )
+
+
+def _make_reporter(keras: Any, stage: str, steps: int, progress: Progress | None) -> Any:
+    class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
+        done = 0
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            self.done += 1
+            if progress is not None:
+                seen = logs or {}
+                progress(
+                    stage, self.done, steps, f"loss {seen.get('loss', 0):.3f} accuracy {seen.get('accuracy', 0):.3f}"
+                )
+
+    return Reporter()

@@ -1,0 +1,20 @@
+"""From tf-keras to `.tflite`, in a child process, and Keras files from strangers opened with care."""
+
+from __future__ import annotations
+
+from tinykit.train.conversion.converting import PRECISIONS, Conversion, convert, convert_all
+from tinykit.train.conversion.keras_file import KerasFile, inspect_keras_file
+from tinykit.train.conversion.loading import load_model, save_model
+from tinykit.train.conversion.representative import check_representative
+
+__all__ = [
+    "PRECISIONS",
+    "Conversion",
+    "KerasFile",
+    "check_representative",
+    "convert",
+    "convert_all",
+    "inspect_keras_file",
+    "load_model",
+    "save_model",
+]

@@ -1,0 +1,89 @@
+"""The child process that runs the TensorFlow Lite converter: `python -m tinykit.train.conversion.child FOLDER`.
+
+FOLDER holds `job.json` (model file, precisions), `representative.npy` and the model; the child leaves
+`<precision>.tflite` and `result.json`. If the converter crashes, it takes this process with it and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinykit.ground.errors import TinykitError
+from tinykit.train.conversion.loading import load_model
+from tinykit.train.keras import load_tensorflow, quiet
+
+
+def main(folder: Path) -> int:
+    """Do the job in `folder`; 0 if every precision was converted, 1 if `result.json` says why not."""
+    job = json.loads((folder / "job.json").read_text())
+    result: dict[str, Any] = {}
+    try:
+        tensorflow = load_tensorflow()
+        model = load_model(folder / job["model"])
+        number_afresh(model)
+        samples = np.load(folder / "representative.npy") if job["representative"] else None
+        for precision in job["precisions"]:
+            with quiet():
+                content = convert_one(tensorflow, model, precision, samples)
+            (folder / f"{precision}.tflite").write_bytes(content)
+        result = {"tensorflow": tensorflow.__version__}
+    except Exception as error:  # noqa: BLE001 - the parent turns whatever it is into one message
+        result = {"error": str(error) or type(error).__name__, "expected": isinstance(error, TinykitError)}
+    (folder / "result.json").write_text(json.dumps(result))
+    return 1 if "error" in result else 0
+
+
+def number_afresh(model: Any) -> None:
+    """Give layers that Keras named (`conv2d_7`) the numbers they have in this model (`conv2d_2`); chosen names stay.
+
+    Keras counts layers by process and their names end up in the flatbuffer: without this, the same network built a
+    second time would be another file. Only for a model that is called and not saved again.
+    """
+    seen: Counter[str] = Counter()
+    for layer in (model, *model.layers):
+        stem = re.sub(r"_[0-9]+$", "", layer.name)
+        kinds = {type(getattr(layer, "layer", layer)).__name__.lower(), "model" if layer is model else ""}
+        if stem.removeprefix("quant_").replace("_", "") in kinds:
+            layer._name = f"{stem}_{seen[stem]}" if seen[stem] else stem
+            seen[stem] += 1
+
+
+def convert_one(tensorflow: Any, model: Any, precision: str, samples: Any) -> bytes:
+    """The flatbuffer of a Keras model with its batch fixed to 1.
+
+    Parameters
+    ----------
+    precision : "int8", "int16x8" or "float32"; input and output have the integer type too.
+    samples : float32 [n, ...] for calibration; None for float32, and for a QAT model, which brings its ranges.
+    """
+    shape = (1, *model.input_shape[1:])
+    call = tensorflow.function(
+        lambda x: model(x, training=False), input_signature=[tensorflow.TensorSpec(shape, tensorflow.float32)]
+    ).get_concrete_function()
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([call], model)
+    if precision != "float32":
+        integers = {
+            "int8": (tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8, tensorflow.int8),
+            "int16x8": (
+                tensorflow.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+                tensorflow.int16,
+            ),
+        }
+        operators, kind = integers[precision]
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = kind
+        if samples is not None:
+            converter.target_spec.supported_ops = [operators]
+            converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+    return bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

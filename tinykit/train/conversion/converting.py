@@ -1,0 +1,199 @@
+"""From a tf-keras model to a `.tflite`: batch 1, integer in and out, converted where a crash does no harm."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.errors import EngineError, ModelError, OutputError, ParameterError
+from tinykit.model.graph import read
+from tinykit.train.conversion.keras_file import KerasFile, inspect_keras_file
+from tinykit.train.conversion.loading import save_model
+from tinykit.train.conversion.representative import check_representative
+
+PRECISIONS = ("int8", "int16x8", "float32")
+TIMEOUT_S = 300.0
+_EDGE_TYPES = {"int8": "int8", "int16x8": "int16", "float32": "float32"}
+_CRASHERS = ("GRU", "SimpleRNN", "LSTM")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted model.
+
+    Parameters
+    ----------
+    model : the flatbuffer.
+    precision : "int8", "int16x8" or "float32": of weights, activations, input and output.
+    sha256 : of the flatbuffer.
+    quantisation : "ptq" (calibrated on samples), "qat" (ranges learnt in training) or "none".
+    samples : number of representative samples used.
+    tensorflow : version of the converter.
+    notes : what to know of it.
+    """
+
+    model: bytes = field(repr=False)
+    precision: str
+    sha256: str
+    quantisation: str
+    samples: int
+    tensorflow: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def flatbuffer_bytes(self) -> int:
+        """Size of the file."""
+        return len(self.model)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the flatbuffer, the whole file or nothing; `OutputError` if it cannot be."""
+        target = Path(path)
+        draft = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            draft.write_bytes(self.model)
+            os.replace(draft, target)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
+        return target
+
+
+def convert(
+    model: Any,
+    *,
+    precision: str = "int8",
+    representative: NDArray[np.float32] | None = None,
+    training: NDArray[np.float32] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Conversion:
+    """Convert a tf-keras model, or a `.h5`/`.keras` file, in a child process.
+
+    Parameters
+    ----------
+    model : built model, or path.
+    precision : "int8" (default), "int16x8" or "float32".
+    representative : float32 [n, *input_shape], normalised real samples; needed for PTQ, not for float32 or a QAT model.
+    training : training samples to hold the range of `representative` against.
+
+    Raises
+    ------
+    ParameterError : unknown precision, or one a QAT model cannot have.
+    DataError : representative samples missing or unfit (see `check_representative`).
+    ModelError : not a tf-keras model, several inputs, an open input size, pruning wrappers left in, hostile file.
+    EngineError : the converter refused the model, crashed or ran out of time; or input and output are not integer.
+    """
+    return convert_all(
+        model, (precision,), representative=representative, training=training, timeout_s=timeout_s
+    )[precision]  # fmt: skip
+
+
+def convert_all(
+    model: Any,
+    precisions: Sequence[str] = PRECISIONS,
+    *,
+    representative: NDArray[np.float32] | None = None,
+    training: NDArray[np.float32] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> dict[str, Conversion]:
+    """Several precisions of one model by one child process (starting TensorFlow is most of the time); as `convert`."""
+    if unknown := [name for name in precisions if name not in PRECISIONS]:
+        raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
+    with tempfile.TemporaryDirectory(prefix="tinykit-convert-") as name:
+        folder = Path(name)
+        found = _place_model(model, folder)
+        shape = _check_model(found, precisions)
+        samples, notes = None, tuple[str, ...]()
+        if not found.quantised and any(precision != "float32" for precision in precisions):
+            samples, notes = check_representative(representative, shape, training)
+            np.save(folder / "representative.npy", samples)
+        version = _run_child(folder, found, tuple(precisions), timeout_s)
+        used = 0 if samples is None else len(samples)
+        return {precision: _collect(folder, precision, found, (used, version, notes)) for precision in precisions}
+
+
+def _place_model(model: Any, folder: Path) -> KerasFile:
+    if isinstance(model, str | Path):
+        found = inspect_keras_file(model)
+        shutil.copyfile(model, folder / f"model{found.path.suffix.lower()}")
+        return found
+    return inspect_keras_file(save_model(model, folder / "model.h5"))
+
+
+def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | None, ...]:
+    if found.pruned:
+        raise ModelError("the model still wears its pruning wrappers; take the one that prune() returns")
+    if len(found.input_shapes) != 1:
+        raise ModelError(f"the model has {len(found.input_shapes)} inputs; one is what this kit converts")
+    shape = found.input_shapes[0]
+    if not shape or None in shape:
+        raise ModelError(f"the model's input {shape} has an open size; a microcontroller needs every size fixed")
+    if found.quantised and set(precisions) != {"int8"}:
+        raise ParameterError(f"a QAT model is int8 by training, not {', '.join(precisions)}; convert its float parent")
+    return shape
+
+
+def _run_child(folder: Path, found: KerasFile, precisions: tuple[str, ...], timeout_s: float) -> str:
+    job = {
+        "model": f"model{found.path.suffix.lower()}",
+        "precisions": precisions,
+        "representative": (folder / "representative.npy").exists(),
+    }
+    (folder / "job.json").write_text(json.dumps(job))
+    package_home = str(Path(__file__).resolve().parents[2])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([package_home, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "tinykit.train.conversion.child", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, env=environment, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"the converter did not end within {timeout_s:g} s; is the model too large?") from error
+    if done.returncode < 0:
+        raise EngineError(_describe_crash(-done.returncode, found))
+    result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
+    if "error" in result or done.returncode:
+        reason = str(result.get("error") or done.stderr.decode(errors="replace").strip()[-300:])
+        if result.get("expected"):
+            raise ModelError(reason)
+        raise EngineError(f"the converter refused the model: {' '.join(reason.split())[:400]}")
+    return str(result["tensorflow"])
+
+
+def _describe_crash(number: int, found: KerasFile) -> str:
+    known = signal.Signals(number).name if number in {item.value for item in signal.Signals} else str(number)
+    suspects = [f"{kind} {name!r}" for kind, name in found.layers if kind in _CRASHERS and name not in found.unrolled]
+    if suspects:
+        return (
+            f"the converter crashed ({known}) on {', '.join(suspects[:3])}: recurrent layers kept as loops break it.\n"
+            "Build them with unroll=True, or use LSTM, or a convolution over time"
+        )
+    kinds = ", ".join(sorted({kind for kind, _ in found.layers} - {"InputLayer", "Functional", "Sequential"}))
+    return f"the converter crashed ({known}) on a model of {kinds}; take layers out until it passes"
+
+
+def _collect(folder: Path, precision: str, found: KerasFile, used: tuple[int, str, tuple[str, ...]]) -> Conversion:
+    content = (folder / f"{precision}.tflite").read_bytes()
+    graph = read(content)
+    for index in (*graph.inputs, *graph.outputs):
+        if (found_type := graph.tensors[index].dtype) != _EDGE_TYPES[precision]:
+            raise EngineError(
+                f"asked for {precision}, but an input or output is {found_type}: the converter ignored it"
+            )
+    samples, version, notes = used
+    if graph.precision != precision:
+        notes = (*notes, f"operators of other precision are left in the graph ({graph.precision}): see its lint")
+    quantisation = "none" if precision == "float32" else "qat" if found.quantised else "ptq"
+    return Conversion(
+        content, precision, hashlib.sha256(content).hexdigest(), quantisation,
+        0 if precision == "float32" else samples, version, notes,
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""Bring your own data: a folder of CSV or WAV recordings by class, or arrays in one `.npz`."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from tinykit.ground.errors import DataError, ParameterError
+from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split
+from tinykit.train.datasets.recordings import SUFFIXES, read_recording
+from tinykit.train.datasets.windows import assemble, deal_groups, stack_windows
+
+FRACTIONS = (0.6, 0.15, 0.25)
+MINIMUM_TRAINING_SAMPLES = 20
+_SPLIT_NAMES = ("train", "validation", "test")
+_Fractions = tuple[float, float, float]
+
+
+def group_by_prefix(path: Path) -> str:
+    """Whose recording it is: the file name up to the first underscore, as in `anna_03.csv`."""
+    return path.stem.split("_")[0]
+
+
+def read_folder(
+    folder: str | Path,
+    *,
+    rate_hz: float,
+    window_s: float = 2.0,
+    step_s: float | None = None,
+    group_of: Callable[[Path], str] = group_by_prefix,
+    fractions: _Fractions = FRACTIONS,
+    seed: int = 0,
+) -> Dataset:
+    """Recordings in `folder/<class>/<group>_<anything>.csv` (or `.wav`), cut into windows [n, samples, 1, channels].
+
+    Parameters
+    ----------
+    rate_hz : sampling rate; held against the time column of a CSV and the header of a WAV.
+    window_s, step_s : length of a window and from one to the next, in s; `step_s` None is half a window.
+    group_of : says whose recording a file is; a group lies in one split. With `lambda path: path.stem` every
+        file stands for itself, which is right only if no two files are of one person or device.
+    fractions, seed : of the groups for train, validation, test; see `deal_groups`.
+
+    Raises
+    ------
+    DataError : no such folder, one class only, an empty class, unreadable file, wrong rate, NaN, different numbers of
+        channels, recordings shorter than a window, too few groups or samples.
+    ParameterError : rate, window or step not above zero.
+    """
+    step_s = window_s / 2 if step_s is None else step_s
+    for name, value in (("rate_hz", rate_hz), ("window_s", window_s), ("step_s", step_s)):
+        if not value > 0:
+            raise ParameterError(f"{name} {value} must be above 0")
+    files = _files_by_class(Path(folder))
+    paths = [path for members in files.values() for path in members]
+    signals = [read_recording(path, rate_hz) for path in paths]
+    _check_channels(paths, signals)
+    raw, owner = stack_windows(signals, round(window_s * rate_hz), max(1, round(step_s * rate_hz)))
+    labels = np.repeat(np.arange(len(files)), [len(members) for members in files.values()])[owner]
+    _, groups = np.unique([group_of(path) for path in paths], return_inverse=True)
+    if len(raw) < MINIMUM_TRAINING_SAMPLES:
+        raise DataError(f"{folder}: {len(raw)} windows of {window_s:g} s; record more, or cut shorter windows")
+    rows = deal_groups(labels, groups[owner], fractions, seed)
+    return assemble(
+        Path(folder).name, raw, labels, rows, groups=groups[owner], recordings=owner, classes=tuple(files),
+        rate_hz=float(rate_hz), sha256=_hash_arrays([raw, labels]), source=f"folder {Path(folder).name}",
+    )  # fmt: skip
+
+
+def read_npz(
+    path: str | Path, *, classes: Iterable[str] | None = None, rate_hz: float | None = None,
+    fractions: _Fractions = FRACTIONS, seed: int = 0,
+) -> Dataset:  # fmt: skip
+    """Arrays of an `.npz`: x, y and groups, optionally split and recordings; pickles are never opened.
+
+    Parameters
+    ----------
+    x : [n, h, w, c], or [n, samples, channels] (becomes [n, samples, 1, channels]), or [n, features].
+    y : [n] class indices from 0. groups : [n] who each sample is from. recordings : [n], as groups if absent.
+    split : [n] "train", "validation" or "test"; if absent whole groups are dealt out by `fractions` and `seed`.
+    classes : names, "0", "1", … if None.
+
+    Raises
+    ------
+    DataError : not an `.npz`, keys missing, wrong shape or type, NaN, one class only, a group in two splits, too few
+        samples or groups.
+    """
+    arrays = _open_npz(Path(path))
+    raw, y, groups, recordings = _take_arrays(Path(path), arrays)
+    names = tuple(classes) if classes is not None else tuple(str(index) for index in range(int(y.max()) + 1))
+    if "split" in arrays:
+        rows = [np.flatnonzero(arrays["split"].astype(str) == name) for name in _SPLIT_NAMES]
+        if sum(map(len, rows)) != len(y):
+            raise DataError(f"{path}: split holds {sorted(set(arrays['split'].astype(str)))}; allowed: {_SPLIT_NAMES}")
+    else:
+        rows = deal_groups(y, groups, fractions, seed)
+    return assemble(
+        Path(path).stem, raw, y, rows, groups=groups, recordings=recordings, classes=names,
+        rate_hz=rate_hz, sha256=_hash_arrays([raw, y]), source=f"file {Path(path).name}",
+    )  # fmt: skip
+
+
+def read_samples(path: str | Path) -> Split:
+    """Samples to score on from an `.npz`: x as the network takes it, never normalised again, and all of them.
+
+    Parameters
+    ----------
+    path : x, y, groups and optionally recordings as for `read_npz`. split : if there, the rows "test" alone.
+
+    Raises
+    ------
+    DataError : not an `.npz`, keys missing, wrong shape or type, too few samples, or none of them "test".
+    """
+    arrays = _open_npz(Path(path))
+    x, y, groups, recordings = _take_arrays(Path(path), arrays)
+    rows = np.flatnonzero(arrays["split"].astype(str) == "test") if "split" in arrays else np.arange(len(y))
+    if not len(rows):
+        raise DataError(f"{path}: no sample of split 'test'; leave split out to score on all {len(y)}")
+    return Split(x[rows], y[rows], groups[rows], recordings[rows])
+
+
+def _files_by_class(folder: Path) -> dict[str, list[Path]]:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give one with a sub-folder of recordings for each class")
+    found = {
+        inner.name: sorted(path for path in inner.iterdir() if path.suffix.lower() in SUFFIXES)
+        for inner in sorted(folder.iterdir())
+        if inner.is_dir() and not inner.name.startswith(".")
+    }
+    if len(found) < 2:
+        raise DataError(f"{folder}: {len(found)} class folders ({', '.join(found)}); a classifier needs at least two")
+    for name, members in found.items():
+        if not members:
+            raise DataError(f"{folder / name}: no .csv or .wav in it; add recordings or remove the folder")
+    return found
+
+
+def _check_channels(paths: list[Path], signals: list[Floats]) -> None:
+    for path, signal in zip(paths, signals, strict=True):
+        if signal.shape[1] != signals[0].shape[1]:
+            raise DataError(
+                f"{path.name}: {signal.shape[1]} channels, {paths[0].name} has {signals[0].shape[1]}; "
+                "every recording needs the same"
+            )
+
+
+def _open_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise DataError(f"{path}: a bare .npy; save x, y and groups together with np.savez")
+            return {key: archive[key] for key in archive.files}
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; give an .npz that np.savez wrote") from error
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: not an .npz of plain arrays ({error}); save it with np.savez") from error
+
+
+def _take_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Floats, Labels, Labels, Labels]:
+    missing = {"x", "y", "groups"} - set(arrays)
+    if missing:
+        raise DataError(f"{path}: keys {sorted(missing)} missing, found {sorted(arrays)}; save x, y and groups")
+    x, y = arrays["x"], arrays["y"]
+    if not 2 <= x.ndim <= 4 or not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
+        raise DataError(f"{path}: x is {x.dtype} {x.shape}; give [n, h, w, c], [n, samples, channels] or [n, k]")
+    if not np.issubdtype(y.dtype, np.integer) or not y.size or y.min() < 0:
+        raise DataError(f"{path}: y is {y.dtype} {y.shape}; give class indices from 0 as integers")
+    recordings = arrays.get("recordings", arrays["groups"])
+    if any(array.shape != (len(x),) for array in (y, arrays["groups"], recordings)):
+        raise DataError(f"{path}: y, groups and recordings need one entry for each of the {len(x)} samples")
+    if len(x) < MINIMUM_TRAINING_SAMPLES:
+        raise DataError(f"{path}: {len(x)} samples; at least {MINIMUM_TRAINING_SAMPLES} are needed to train and test")
+    shaped = {2: x.reshape(len(x), 1, 1, -1), 3: x.reshape(len(x), x.shape[1], 1, -1), 4: x}[x.ndim]
+    codes = [np.unique(names, return_inverse=True)[1] for names in (arrays["groups"], recordings)]
+    return shaped.astype(np.float32), y.astype(np.int64), codes[0], codes[1]
+
+
+def _hash_arrays(arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
