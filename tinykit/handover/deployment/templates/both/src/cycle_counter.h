@@ -1,8 +1,3 @@
-"""The header by which a self-test reads the core's cycle counter."""
-
-from __future__ import annotations
-
-CYCLE_COUNTER_H = """\
 /* The core's cycle counter, where it has one: Arm's DWT unit on Cortex-M3 and up. Elsewhere it reads 0, and the
  * self-test leaves cycles out. Registers: Armv7-M and Armv8-M Architecture Reference Manuals, DWT and DEMCR;
  * the lock of Cortex-M7: CoreSight LAR. */
@@ -15,7 +10,7 @@ CYCLE_COUNTER_H = """\
 #define TINYKIT_CLOCK_HZ 0
 #endif
 
-#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) || \\
+#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) || \
     defined(__ARM_ARCH_8_1M_MAIN__)
 #define TINYKIT_REGISTER(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
@@ -43,4 +38,3 @@ static inline uint32_t tinykit_cycles(void)
 #endif
 
 #endif
-"""

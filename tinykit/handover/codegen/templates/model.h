@@ -1,6 +1,6 @@
-$about
-#ifndef ${guard}_MODEL_H_
-#define ${guard}_MODEL_H_
+{{ about }}
+#ifndef {{ guard }}_MODEL_H_
+#define {{ guard }}_MODEL_H_
 
 #include <stdint.h>
 
@@ -16,12 +16,12 @@ $about
 #define TK_DSP 0
 #endif
 
-#define TK_INPUTS $inputs
-#define TK_OUTPUTS $outputs
-#define TK_INPUT_BYTES $input_bytes
-#define TK_OUTPUT_BYTES $output_bytes
-#define TK_OPERATORS $operators
-$arena
+#define TK_INPUTS {{ inputs | length }}
+#define TK_OUTPUTS {{ outputs | length }}
+#define TK_INPUT_BYTES {{ inputs | map("last") | sum }}
+#define TK_OUTPUT_BYTES {{ outputs | map("last") | sum }}
+#define TK_OPERATORS {{ parts | length }}
+{{ arena }}
 
 #ifdef __cplusplus
 extern "C" {
