@@ -1,4 +1,4 @@
-"""`python -m tests.bench.board_corrections`: counts MLPerf Tiny's files and writes data/latency/export_corrections.csv.
+"""`python -m tools.board_corrections`: counts MLPerf Tiny's files and writes data/latency/export_corrections.csv.
 
 Needs both compilers, and the models beside the checkout. TFLM's counts come from the tables in data/latency.
 """
@@ -25,7 +25,7 @@ SAME_KERNELS = ("1x1 convolution", "depthwise", "fully connected", "average pool
 COLUMNS = ("core", "compiler", "kind", "operators", "factor", "low", "high", "added")
 HEAD = (
     "# source: the kit's export (CMSIS-NN 4.0.0, -O3) counted by instruction, against TFLM with its own CMSIS-NN "
-    "(mid-2026, GCC 12.2, -O3): MLPerf Tiny's four int8 networks, made by tests/bench/board_corrections.py\n"
+    "(mid-2026, GCC 12.2, -O3): MLPerf Tiny's four int8 networks, made by tools/board_corrections.py\n"
     "# content: TFLM's instructions = factor x the export's + added; low and high are the 80 % prediction interval of "
     "one more operator; rows 'network' are for the sum\n"
 )
@@ -110,4 +110,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).resolve().parents[2].joinpath("data", "latency", "export_corrections.csv").write_text(text())
+    Path(__file__).resolve().parents[1].joinpath("data", "latency", "export_corrections.csv").write_text(text())

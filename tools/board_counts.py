@@ -1,4 +1,4 @@
-"""`python -m tests.bench.board_counts`: runs the course's network in QEMU and writes data/latency/board_counts.csv."""
+"""`python -m tools.board_counts`: runs the course's network in QEMU and writes data/latency/board_counts.csv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tinykit.train.datasets import load
 
 BOARD, COMPILER, KERNELS = "stm32n6570-dk", "zig", ("cmsis-nn", "portable")
 HEAD = (
-    "# source: the kit's export run in QEMU by the virtual board, made by tests/bench/board_counts.py\n"
+    "# source: the kit's export run in QEMU by the virtual board, made by tools/board_counts.py\n"
     "# content: instructions of one inference of the first sample, in all and by operator; outputs equal to TFLM's\n"
 )
 
@@ -53,4 +53,4 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).resolve().parents[2].joinpath("data", "latency", "board_counts.csv").write_text(text())
+    Path(__file__).resolve().parents[1].joinpath("data", "latency", "board_counts.csv").write_text(text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.models import Net
-from tests.sweep.shapes import Draw
+from tools.sweep.shapes import Draw
 
 
 class Many(Net):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.kernels import FAMILIES, PARTS
-from tinykit.predict.latency.shapes import OperatorShape, from_rows
+from tinykit.predict.latency.measured import model_shapes
+from tinykit.predict.latency.shapes import OperatorShape
 from tinykit.predict.latency.tables import read_table
 
 _KEPT = {
@@ -50,16 +50,6 @@ def read_measured() -> tuple[Measured, ...]:
     return tuple(_measured_of(row, shapes[row["model"]]) for row in read_table("measured").rows)
 
 
-@lru_cache(maxsize=1)
-def model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
-    """Operator shapes by model, of every model behind `measured.csv`; equal operators stand together."""
-    rows = read_table("operators").rows
-    shapes: dict[str, list[OperatorShape]] = {}
-    for row, shape in zip(rows, from_rows(rows), strict=True):
-        shapes.setdefault(row["model"], []).extend([shape] * int(row["count"]))
-    return {model: tuple(operators) for model, operators in shapes.items()}
-
-
 def case_of(row: dict[str, str]) -> Case:
     """What a row of `measured.csv` was measured on."""
     system = "microTVM" if row["stack"].startswith("microTVM") else row["source_repo"]
@@ -69,7 +59,7 @@ def case_of(row: dict[str, str]) -> Case:
 def count_evidence(rows: Sequence[Measured]) -> str:
     """The text of `data/latency/evidence.csv`: how much was measured, by runtime and core."""
     lines = [
-        "# source: counted in measured.csv by tinykit/predict/latency/published.py",
+        "# source: counted in measured.csv by tools/latency/published.py",
         "# content: whole models measured, by runtime and core",
         "runtime,core,rows,architectures,boards",
     ]

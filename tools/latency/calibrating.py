@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tinykit.predict.latency.cycles import Posterior
 from tinykit.predict.latency.effects import Effect, architecture_effects, effects_of, prior_mean
 from tinykit.predict.latency.kernels import PARTS
-from tinykit.predict.latency.published import Measured
+from tools.latency.published import Measured
 
 Array = NDArray[np.float64]
 _STEPS, _SMALL = 60, 1e-4
@@ -42,6 +42,19 @@ def fit_effects(rows: Sequence[Measured], start: Posterior | None = None) -> Pos
     first = np.array([known.get(name, mean) for name, mean in zip(names, prior, strict=True)])
     mean, covariance = _solve(rows, design, (prior, np.array(list(names.values()))), first)
     return Posterior(tuple(names), mean, covariance)
+
+
+def render_posterior(posterior: Posterior, rows: int) -> str:
+    """The text of `data/latency/cycles.csv`: one line an effect, its mean, its covariance row up to the diagonal."""
+    lines = [
+        f"# source: fitted by tools/latency/calibrating.py to {rows} published rows of measured.csv",
+        "# content: log effects on the cycles per modelled instruction: mean, and covariance (lower triangle)",
+        "effect,mean,covariance",
+    ]
+    for number, (name, mean) in enumerate(zip(posterior.effects, posterior.mean, strict=True)):
+        row = posterior.covariance[number, : number + 1]
+        lines.append(f"{name},{mean:.5f},{' '.join(f'{value:.2e}' for value in row)}")
+    return "\n".join(lines) + "\n"
 
 
 def keep_effects(posterior: Posterior, wanted: Callable[[str], bool]) -> Posterior:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.front_end_counts cmsisdsp-1.10.3.tar.gz`: counts CMSIS-DSP for data/power/frontend.toml.
+"""`python -m tools.front_end_counts cmsisdsp-1.10.3.tar.gz`: counts CMSIS-DSP for data/power/frontend.toml.
 
 The archive is the sdist of cmsisdsp on PyPI (`pip download --no-deps --no-binary cmsisdsp cmsisdsp==1.10.3`), which
 holds the library's C. Needs arm-none-eabi-gcc and the extras `virtual-board` and `front-end`. Each function is compiled

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinykit.predict.latency.calibrating import fit_effects
 from tinykit.predict.latency.cycles import Posterior, profile_of
 from tinykit.predict.latency.effects import unseen_spread
 from tinykit.predict.latency.instructions import TO_80
-from tinykit.predict.latency.published import Measured
+from tools.latency.calibrating import fit_effects
+from tools.latency.published import Measured
 
 LEAST_MACS = 100_000
 """Smaller models are left out of the score: their fixed costs are no matter of the network."""

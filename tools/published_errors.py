@@ -5,16 +5,18 @@ Without ../shared/measurements (or TINYKIT_MEASUREMENTS) the rows scored as publ
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import os
 import re
 import statistics
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from tests.bench import bench_energy
-from tinykit.predict.latency.published import read_measured
-from tinykit.predict.latency.scoring import leave_architectures_out, score_groups
 from tinykit.predict.validation import validate
 from tinykit.predict.validation.published import (
     ARCHITECTURE_OUT,
@@ -23,13 +25,19 @@ from tinykit.predict.validation.published import (
     PublishedError,
     from_groups,
     parse_errors,
-    render_errors,
     to_markdown,
 )
+from tools.latency.published import read_measured
+from tools.latency.scoring import leave_architectures_out, score_groups
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 TABLE, README = ROOT / "data" / "validation" / "errors.csv", ROOT / "README.md"
 MEASUREMENTS = ROOT.parent / "shared" / "measurements" / "calibration.csv"
+_HEAD = (
+    "# source: as published: `tinykit validate` on published rows (mlcommons/tiny_results and others); left out: from\n"
+    "# data/latency/measured.csv and data/power/energy_validation.csv alone. Made by `make readme`\n"
+    "# content: relative errors as fractions; known: rows the fit has seen; groups: architectures or boards left out\n"
+)
 START, END = "<!-- errors: made by `make readme` -->\n", "<!-- end of errors -->\n"
 
 
@@ -66,6 +74,16 @@ def as_published() -> tuple[PublishedError, ...]:
         return from_groups(validate(given).groups)
     shipped = parse_errors(TABLE.read_text(encoding="utf-8"), str(TABLE))
     return tuple(one for one in shipped if one.how == AS_PUBLISHED)
+
+
+def render_errors(errors: Sequence[PublishedError]) -> str:
+    """The text of `errors.csv`."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, [field.name for field in fields(PublishedError)], lineterminator="\n")
+    writer.writeheader()
+    for one in errors:
+        writer.writerow({name: f"{x:.6f}" if isinstance(x, float) else x for name, x in asdict(one).items()})
+    return _HEAD + stream.getvalue()
 
 
 def fill(readme: str, block: str) -> str:

@@ -1,9 +1,9 @@
-"""`make sweep`, or `python -m tests.sweep [SHAPES]`: single kernels of CMSIS-NN counted on the virtual board.
+"""`make sweep`, or `python -m tools.sweep [SHAPES]`: single kernels of CMSIS-NN counted on the virtual board.
 
 Shapes are random, the same for the same seed; thirty operators make one model. It is built by GCC and run for a
 Cortex-M0+, M4, M7 and M33, its outputs are compared with the TFLM interpreter's, and every operator's instructions are
 written by class into data/latency/sweep.csv. The Cortex-M55 is left out: this library's counts are not TFLM's there.
-The default of 2400 shapes takes about ten minutes; refit the tables afterwards (tinykit/predict/latency/refit.py).
+The default of 2400 shapes takes about ten minutes; refit the tables afterwards (tools/latency/refit.py).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.sweep.graphs import join
-from tests.sweep.shapes import draw
 from tinykit.ground.errors import TinykitError
 from tinykit.handover.virtual_board import Classes, run, sample_inputs
 from tinykit.model.graph import read
 from tinykit.predict.latency import OperatorShape, from_graph
+from tools.sweep.graphs import join
+from tools.sweep.shapes import draw
 
 TABLE = Path(__file__).resolve().parents[2] / "data" / "latency" / "sweep.csv"
 BOARDS = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "raspberry-pi-pico")
@@ -57,7 +57,7 @@ def describe(shape: OperatorShape) -> tuple[str, ...]:
 
 def main(wanted: int) -> int:
     lines = [
-        "# source: counted by tests/sweep on the virtual board: CMSIS-NN 4.0.0 (PyPI bakenn 1.0.0; ADD and SOFTMAX are"
+        "# source: counted by tools/sweep on the virtual board: CMSIS-NN 4.0.0 (PyPI bakenn 1.0.0; ADD and SOFTMAX are"
         " tinykit's own), GCC 12.2 -O3, unicorn; outputs equal the tflite_micro interpreter's",
         f"# content: instructions of single operators by core and class ({CLASSES})",
         ",".join(("operator,input,weights,output,dtype,stride,padding,dilation,depth_multiplier", *CORES)),

@@ -1,6 +1,6 @@
 """Refit every derived table of `data/latency/` after the counted or measured tables changed.
 
-`from tinykit.predict.latency.refit import refit; refit()` in a checkout; a test holds the shipped files to it.
+`python -m tools.latency.refit` in a checkout; a test holds the shipped files to it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinykit.ground.facts import shipped_path
-from tinykit.predict.latency.calibrating import fit_effects, is_lasting, keep_effects
-from tinykit.predict.latency.cycles import render_posterior
-from tinykit.predict.latency.fitting import render_coefficients
-from tinykit.predict.latency.published import count_evidence, read_measured
+from tools.latency.calibrating import fit_effects, is_lasting, keep_effects, render_posterior
+from tools.latency.fitting import render_coefficients
+from tools.latency.published import count_evidence, read_measured
 
 
 def refit(folder: Path | None = None) -> tuple[Path, ...]:
@@ -36,3 +35,7 @@ def render_all() -> Iterator[tuple[str, str]]:
     rows = read_measured()
     yield "evidence.csv", count_evidence(rows)
     yield "cycles.csv", render_posterior(keep_effects(fit_effects(rows), is_lasting), len(rows))
+
+
+if __name__ == "__main__":
+    refit()

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tinykit.predict.latency.kernels import features_of, kind_of
 from tinykit.predict.latency.shapes import OperatorShape, from_rows
-from tinykit.predict.latency.sweeping import Coefficients, as_tflm, fit_swept
 from tinykit.predict.latency.tables import read_table
+from tools.latency.sweeping import Coefficients, as_tflm, fit_swept
 
 TABLES = {
     "tflm-reference@cortex-m4": "portable",
