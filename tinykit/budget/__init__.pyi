@@ -128,9 +128,6 @@ from tinykit.budget.power import (
     PowerBudget as PowerBudget,
 )
 from tinykit.budget.power import (
-    Run as Run,
-)
-from tinykit.budget.power import (
     Stage as Stage,
 )
 from tinykit.budget.power import (
@@ -285,9 +282,6 @@ from tinykit.budget.power import (
 )
 from tinykit.budget.power import (
     shortest_period as shortest_period,
-)
-from tinykit.budget.power import (
-    simulate_run as simulate_run,
 )
 from tinykit.budget.power import (
     sleep_current as sleep_current,

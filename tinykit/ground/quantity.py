@@ -19,8 +19,11 @@ BASES = ("assumed", "modelled", "simulated", "datasheet", "compiled", "measured"
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _PREFIXED_UNITS = ("W", "J", "A", "V", "Hz", "C")
-_DAY_S = 86_400.0
-_YEAR_S = 365.25 * _DAY_S
+DAY_S = 86_400.0
+YEAR_S = 365.25 * DAY_S
+LONGEST_S = 366 * DAY_S
+"""The longest time asked of anything that is repeated."""
+
 _PLAIN_FROM = 1e-3
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -208,10 +211,10 @@ def _format_bytes(value: float) -> str:
 
 
 def _format_seconds(value: float) -> str:
-    if abs(value) >= 2 * _YEAR_S:
-        return f"{_three_digits(value / _YEAR_S)} years"
-    if abs(value) >= _DAY_S:
-        return f"{_three_digits(value / _DAY_S)} days"
+    if abs(value) >= 2 * YEAR_S:
+        return f"{_three_digits(value / YEAR_S)} years"
+    if abs(value) >= DAY_S:
+        return f"{_three_digits(value / DAY_S)} days"
     if abs(value) >= 3600:
         return f"{_three_digits(value / 3600)} h"
     if abs(value) >= 1 or value == 0:

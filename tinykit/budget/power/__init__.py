@@ -63,7 +63,6 @@ from tinykit.budget.power.physics import (
 )
 from tinykit.budget.power.radio import RADIOS, Transmission, ble_airtime, lora_airtime, transmission
 from tinykit.budget.power.sensitivity import Swing, Tornado, swing_life
-from tinykit.budget.power.simulate import Run, simulate_run
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, sleep_current
 from tinykit.budget.power.workload import Stage, Workload, as_workload, plan_workload
@@ -88,7 +87,6 @@ __all__ = [
     "Neutrality",
     "Pack",
     "PowerBudget",
-    "Run",
     "Stage",
     "State",
     "Swing",
@@ -141,7 +139,6 @@ __all__ = [
     "retention_current",
     "self_discharge_current",
     "shortest_period",
-    "simulate_run",
     "sleep_current",
     "smps_input_current",
     "solar_harvester",

@@ -16,12 +16,9 @@ from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
-from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, propagate
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards import Board, find_board
-
-DAY_S = 86_400.0
-_LONGEST_S = 366 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +129,8 @@ def budget_power(
     UnknownBatteryError, UnknownBoardError : no cell or board of that id.
     """
     target = find_board(board)
-    work = as_workload(latency, _LONGEST_S)
-    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+    work = as_workload(latency, LONGEST_S)
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
     pack = _take_pack(battery, target, ambient)
     supply = _choose_supply(target, pack, supply_v)

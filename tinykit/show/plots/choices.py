@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from tinykit.budget.offload import Offload
 from tinykit.budget.power import ClockSweep, PowerBudget, Tornado
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
     band_kwargs,
@@ -25,7 +25,6 @@ from tinykit.show.plots.style import (
     styled,
 )
 
-_DAY_S = 86_400.0
 _IDLE_COLOURS = {"sleep": "inference", "stop": "sleep"}
 
 
@@ -42,15 +41,15 @@ def plot_tornado(tornado: Tornado, *, ax: Axes | None = None, most: int = 8) -> 
     if not swings:
         return say_unknown(ax, "nothing moves this life: every input is exact")
     for row, swing in enumerate(reversed(swings)):
-        low, high = swing.life_low_s / _DAY_S, swing.life_high_s / _DAY_S
+        low, high = swing.life_low_s / DAY_S, swing.life_high_s / DAY_S
         ax.barh(row, high - low, left=low, color=COLOURS["life"], alpha=0.55, height=0.6)
         ends = f"{format_quantity(swing.low, swing.unit)} to {format_quantity(swing.high, swing.unit)}"
         ax.text(high, row, f" {plain(ends, 48)}", va="center", fontsize=7.5)
-    widest = max(swing.life_high_s for swing in swings) / _DAY_S
-    least = min(swing.life_low_s for swing in swings) / _DAY_S
+    widest = max(swing.life_high_s for swing in swings) / DAY_S
+    least = min(swing.life_low_s for swing in swings) / DAY_S
     ax.set_yticks(range(len(swings)), [plain(swing.name, 32) for swing in reversed(swings)], fontsize=8)
     ax.set(xlim=(max(0.0, least - 0.1 * widest), widest * 1.35), xlabel="battery life [days]")
-    ax.axvline(tornado.life_s / _DAY_S, color=COLOURS["limit"], linewidth=1)
+    ax.axvline(tornado.life_s / DAY_S, color=COLOURS["limit"], linewidth=1)
     ax.set_title(f"What moves {format_quantity(tornado.life_s, 's')}")
     note(ax, name_basis(tornado.budget.battery_life_s))
     return ax

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from tinykit.ground.quantity import Estimate, format_quantity, weakest
+from tinykit.ground.quantity import DAY_S, YEAR_S, Estimate, format_quantity, weakest
 from tinykit.show.plots.quick_axes import QuickAxes
 
 COLOURS: Mapping[str, str] = MappingProxyType(
@@ -54,8 +54,8 @@ DPI = 90
 
 _POWERS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _RC = mpl.rc_params_from_file(Path(__file__).with_name("tinykit.mplstyle"), use_default_template=False)
-_TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
-_YEARS_S = tuple(years * 365.25 * 86_400 for years in (1, 10, 100))
+_TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, DAY_S, 7 * DAY_S, 30 * DAY_S)
+_YEARS_S = tuple(years * YEAR_S for years in (1, 10, 100))
 _TIME_NAMES = (
     *("1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h"),
     *("1 day", "1 week", "30 days", "1 year", "10 years", "100 years"),

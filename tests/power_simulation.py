@@ -1,4 +1,4 @@
-"""A long run event by event: the check on the closed form, and what chance does to a gate."""
+"""A long run event by event: the oracle of the closed form, and what chance does to a gate."""
 
 from __future__ import annotations
 
