@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from tinykit.ground.quantity import DAY_S, YEAR_S, Estimate, format_quantity, weakest
-from tinykit.show.plots.quick_axes import QuickAxes
+from tinykit.show.plots.quick_axes import QuickAxes, is_known
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -111,9 +111,8 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
     ----------
     figure : cleared. heights : relative heights, one axes each. left_in : room for the labels at the left [inch].
     """
-    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw={"axes_class": QuickAxes})[
-        :, 0
-    ]
+    kind = {"axes_class": QuickAxes if is_known() else Axes}
+    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw=kind)[:, 0]
     width, height = figure.get_size_inches()
     figure.subplots_adjust(left=left_in / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=0.5 / height)
     figure.subplots_adjust(hspace=0.9 * len(heights) / (height - 0.8 - 0.9 * (len(heights) - 1)))
