@@ -127,15 +127,6 @@ def to_png(figure: Figure, dpi: int = DPI) -> bytes:
     return buffer.getvalue()
 
 
-@styled
-def to_svg(figure: Figure) -> str:
-    """A figure as one `<svg>` element with nothing loaded from outside, the same for the same content."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
-
-
 def plain(text: object, limit: int = 40) -> str:
     """Text from a file or a user as the font can draw it: printable Latin and powers, no formulas, cut to a length."""
     words = " ".join(str(text).split())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from tinykit.choose.ledger import ModelSizes
@@ -14,35 +12,6 @@ from tinykit.predict.runtime import Comparison
 from tinykit.show.plots.style import COLOURS, name_basis, new_axes, note, plain, say_unknown, scale_log, styled
 
 _KIB = 1024
-
-
-@styled
-def plot_weights(weights: Any, *, ax: Axes | None = None) -> Axes:
-    """Histogram of weights with the exact zeros, the pruned ones, counted apart.
-
-    Parameters
-    ----------
-    weights : any shape, float or int8. ax : None for a new figure.
-    """
-    ax = new_axes(ax, 6.2, 2.9)
-    values = np.asarray(weights).ravel()
-    if not values.size:
-        return say_unknown(ax, "no weight given")
-    zeros = int(np.count_nonzero(values == 0))
-    kept = values[values != 0].astype(float)
-    counts, edges = np.histogram(kept, bins=41) if kept.size else (np.zeros(1), np.array([-1.0, 1.0]))
-    ax.stairs(counts, edges, fill=True, color=COLOURS["flash"], alpha=0.85)
-    if zeros:
-        ax.plot([0, 0], [0, zeros], color=COLOURS["limit"], linewidth=2.5)
-        text = f"  exactly 0: {zeros:,} of {values.size:,} ({zeros / values.size:.0%})"
-        ax.text(0, zeros, text, va="center", fontsize=8.5)
-    quantised = np.issubdtype(np.asarray(weights).dtype, np.integer)
-    ax.set_yscale("symlog", linthresh=10)
-    ax.set(ylim=(0, 3 * max(zeros, counts.max(), 10)), ylabel="weights [1]")
-    ax.set_xlabel("quantised weight [step]" if quantised else "weight [1]")
-    ax.set_title("Weights")
-    note(ax, f"sparsity {zeros / values.size:.2f}")
-    return ax
 
 
 @styled
