@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from tinykit.ground.errors import FactError, ParameterError
@@ -26,6 +26,24 @@ LONGEST_S = 366 * DAY_S
 
 _PLAIN_FROM = 1e-3
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def to_plain(value: Any) -> Any:
+    """A value as JSON takes it: results by their own `to_json`, other records by field, tuples as lists."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    return [to_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def pick(owner: object, names: str) -> dict[str, Any]:
+    """Some attributes of a result by name, in that order, as plain JSON types.
+
+    >>> pick(Estimate.exact(1.5, "s", "measured"), "value unit")
+    {'value': 1.5, 'unit': 's'}
+    """
+    return {name: to_plain(getattr(owner, name)) for name in names.split()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
-from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, propagate
+from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, pick, propagate
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards import Board, find_board
 
@@ -64,21 +64,13 @@ class PowerBudget:
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `tinykit budget --json` that are power's: estimates as dicts, None where unknown."""
-        names = ("average_power_w", "energy_per_day_j", "battery_life_s", "duty_cycle", "energy_per_inference_j")
-        more = ("average_current_a", "run_power_w", "life_without_self_discharge_s")
-        figures = {name: getattr(self, name) for name in (*names, *more)}
+        figures = "average_power_w energy_per_day_j battery_life_s duty_cycle energy_per_inference_j average_current_a"
+        more = "run_power_w life_without_self_discharge_s states lines findings unknown"
         return {
             "board": self.board.id,
             "battery": None if self.pack is None else self.pack.cell.id,
-            "cells": None if self.pack is None else {"series": self.pack.series, "parallel": self.pack.parallel},
-            "period_s": self.period_s,
-            "sleep_mode": self.sleep_mode,
-            "supply_v": self.supply_v,
-            **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
-            "states": [state.to_json() for state in self.states],
-            "lines": [asdict(line) for line in self.lines],
-            "findings": list(self.findings),
-            "unknown": list(self.unknown),
+            "cells": None if self.pack is None else pick(self.pack, "series parallel"),
+            **pick(self, f"period_s sleep_mode supply_v {figures} {more}"),
         }
 
 

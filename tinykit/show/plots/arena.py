@@ -14,10 +14,10 @@ from tinykit.predict.arena import ArenaComparison, ArenaPlan, PlacedBuffer
 from tinykit.show.plots.style import (
     COLOURS,
     KitFigure,
+    caption,
     lay_axes,
     mark_limit,
     new_axes,
-    note,
     plain,
     say_unknown,
     styled,
@@ -62,9 +62,7 @@ def plot_arena(
     mark_limit(ax, plan.head_bytes / _KIB, f"head {peak}" + (", no plan can be smaller" if same else ""), at=0.42)
     if not same:
         mark_limit(ax, plan.lower_bound_bytes / _KIB, f"lower bound {least}", at=0.72)
-    ax.set_title(title or "Non-persistent arena (head)")
-    note(ax, "tensors solid, kernel scratch hatched")
-    return ax
+    return caption(ax, title or "Non-persistent arena (head)", "tensors solid, kernel scratch hatched")
 
 
 @styled

@@ -144,6 +144,13 @@ def note(ax: Axes, text: str) -> None:
     ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=NOTE_COLOUR)
 
 
+def caption(ax: Axes, title: str, remark: str) -> Axes:
+    """The axes with a title, and a small remark at its right."""
+    ax.set_title(title)
+    note(ax, remark)
+    return ax
+
+
 def name_basis(*estimates: Estimate | None) -> str:
     """Such as "80 % interval, modelled": the weakest basis of the estimates shown, "unknown" without any."""
     bases = [estimate.basis for estimate in estimates if estimate is not None]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from tinykit.choose.ledger import ModelSizes
 from tinykit.ground.quantity import format_quantity
 from tinykit.predict.runtime import Comparison
-from tinykit.show.plots.style import COLOURS, name_basis, new_axes, note, plain, say_unknown, scale_log, styled
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, scale_log, styled
 
 _KIB = 1024
 
@@ -36,9 +36,11 @@ def plot_lsb(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     reach = max(3, *(abs(step) for step in steps))
     ax.set_xlim(-reach - 0.7, reach + 0.7)
     ax.set(xlabel="TFLM less reference [output steps, LSB]", ylabel="outputs [1], log")
-    ax.set_title(f"TFLM against {plain(comparison.reference)}")
-    note(ax, f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs")
-    return ax
+    return caption(
+        ax,
+        f"TFLM against {plain(comparison.reference)}",
+        f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs",
+    )
 
 
 @styled
@@ -57,9 +59,7 @@ def plot_sizes(variants: Sequence[ModelSizes], *, ax: Axes | None = None) -> Axe
     most = max(max(s.flatbuffer_bytes, s.flash_bytes.high if s.flash_bytes else 0) for s in variants) / _KIB
     ax.set_yticks(range(len(variants)), [plain(sizes.name, 24) for sizes in variants])
     ax.set(xlim=(0, most * 1.32), ylim=(len(variants) - 0.45, -0.55), xlabel="size [KiB]")
-    ax.set_title("What a variant takes")
-    note(ax, name_basis(*(sizes.flash_bytes for sizes in variants)))
-    return ax
+    return caption(ax, "What a variant takes", name_basis(*(sizes.flash_bytes for sizes in variants)))
 
 
 def _draw_sizes(ax: Axes, row: int, sizes: ModelSizes) -> None:
