@@ -64,16 +64,16 @@ bench: $(READY)
 	$(PY) -m tests.bench
 
 readme: $(READY)
-	$(PY) -m tests.bench.readme
+	$(PY) -m tools.published_errors
 
 sweep: $(READY)
-	$(PY) -m tests.sweep
+	$(PY) -m tools.sweep
 
 checkpoints: $(READY)
-	$(PY) -m tinykit design --checkpoints data/checkpoints
+	$(PY) -m tools.studies checkpoints
 
 studies: $(READY)
-	$(PY) -m tinykit design --studies data/studies
+	$(PY) -m tools.studies studies
 
 lint: $(READY)
 	$(PY) -m ruff check .

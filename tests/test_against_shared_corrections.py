@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from tests.bench.bench_virtual_board import FILES, models
-from tests.bench.board_corrections import BOARDS, COLUMNS, network_row, pairs_of, rows
 from tinykit.handover.virtual_board import compilers
 from tinykit.predict.latency.tables import read_table
+from tools.board_corrections import BOARDS, COLUMNS, network_row, pairs_of, rows
 
 if FILES.keys() <= models().keys() and shutil.which(compilers.GCC):
 

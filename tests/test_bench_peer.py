@@ -12,7 +12,7 @@ import tinykit.show.panels
 from tests.bench import __main__ as bench
 from tests.bench import bench_speed
 from tests.models import small_cnn
-from tinykit.show.panels import Panel
+from tinykit.show.panels.shell import Panel
 
 
 def test_the_peer_answers_all_three_questions(tmp_path):

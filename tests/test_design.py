@@ -10,7 +10,7 @@ import pytest
 
 from tests.models import small_cnn
 from tinykit.budget.assessment import look_ahead
-from tinykit.choose.design import DesignGoal, Step, keep_measurement, run_design, write_checkpoints
+from tinykit.choose.design import DesignGoal, Step, keep_measurement, run_design
 from tinykit.choose.design.actions import read_fit
 from tinykit.choose.design.goal import NETWORK_OF_TASK
 from tinykit.choose.design.proof import prove_on_board
@@ -31,6 +31,7 @@ from tinykit.target.boards import board
 from tinykit.train.compress import Fit, Recipe
 from tinykit.train.compress.quantising import judge_steps
 from tinykit.train.datasets import Dataset, Normalisation, Split
+from tools import studies as studies_tool
 
 QUICK = Recipe(Fit(2, 2e-3), Fit(3, 1e-3), Fit(1, 3e-4))
 RUN = importlib.import_module("tinykit.choose.design.run")
@@ -215,11 +216,11 @@ def test_the_summary_names_every_variant_the_verdict_and_the_life(finished):
 def test_checkpoints_are_the_record_and_its_models(finished, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        importlib.import_module("tinykit.choose.design.checkpoints"),
+        studies_tool,
         "make_models",
         lambda goal, folder, *, progress: made.append((goal.task, folder)),
     )
-    write_checkpoints(DesignGoal(), tmp_path, progress=lambda line: None)
+    studies_tool.write_checkpoints(DesignGoal(), tmp_path, progress=lambda line: None)
     assert made == [("watch-exercises", tmp_path / "watch-exercises")]
 
 

@@ -14,7 +14,6 @@ from tinykit.choose.design import (
     PRECISIONS,
     SPARSITIES,
     Study,
-    compare_stages,
     find_study,
     name_point,
     studies,
@@ -27,6 +26,8 @@ from tinykit.model.graph import list_kernels, read
 from tinykit.show.cli import main
 from tinykit.show.panels import VariantPanel
 from tinykit.train.datasets import load
+from tools import studies as studies_tool
+from tools.rebuild import compare_stages
 
 MODELS = ("watch-exercises", "vowels", "digits-resnet8")
 BOARD = "nucleo-l4r5zi"
@@ -41,7 +42,7 @@ def test_a_study_is_whole_and_tells_how_each_variant_was_made(name: str):
         steps = read_steps(record, variant)
         assert steps[0].action == "train"
         assert all("seed" in step.choices for step in steps if step.action not in ("convert", "lean", "decode"))
-    assert {step.name: step for step in study.steps} == {
+    assert {step.name: step for step in studies_tool.steps_of(study)} == {
         step.name: step for variant in study.variants for step in read_steps(record, variant)
     }
 
@@ -235,14 +236,13 @@ def test_samples_of_ones_own_are_scored_as_the_study_scores_them(tmp_path, capsy
     assert row["accuracy"] == known["accuracy"]
 
 
-def test_the_design_command_writes_studies(tmp_path, monkeypatch):
+def test_the_tool_writes_studies(tmp_path, monkeypatch):
     made: list[str] = []
-    room = importlib.import_module("tinykit.choose.design.checkpoints")
     one: Study = find_study("watch-exercises")
-    monkeypatch.setattr(room, "studies", lambda: {one.name: one})
-    monkeypatch.setattr(room, "load", made.append)
-    monkeypatch.setattr(room, "make_study", lambda study, folder, data, *, say: study.open())
-    assert main(["design", "--studies", str(tmp_path)]) == 0
+    monkeypatch.setattr(studies_tool, "studies", lambda: {one.name: one})
+    monkeypatch.setattr(studies_tool, "load", made.append)
+    monkeypatch.setattr(studies_tool, "make_study", lambda study, folder, data, *, say: study.open())
+    assert studies_tool.main("studies", str(tmp_path)) == 0
     assert made == ["watch-exercises"]
     shipped = sorted(path.name for path in (tmp_path / one.name).iterdir())
     assert shipped == sorted(path.name for path in shipped_path("data", "studies", one.name).iterdir())

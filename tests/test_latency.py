@@ -11,16 +11,16 @@ from tests.models import Net, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.model.graph import read
 from tinykit.predict.latency import Asked, default_runtime, from_rows, known_runtimes, model_latency, predict_latency
-from tinykit.predict.latency.calibrating import fit_effects
 from tinykit.predict.latency.effects import Case, version_step
 from tinykit.predict.latency.instructions import _predict as count_kernels
 from tinykit.predict.latency.instructions import shapes_of
 from tinykit.predict.latency.measured import find_measured
-from tinykit.predict.latency.published import read_measured
-from tinykit.predict.latency.scoring import leave_architectures_out, leave_boards_out, pooled_coverage, score_groups
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import board as find_board
 from tinykit.target.boards import boards
+from tools.latency.calibrating import fit_effects
+from tools.latency.published import read_measured
+from tools.latency.scoring import leave_architectures_out, leave_boards_out, pooled_coverage, score_groups
 
 ROWS = read_table("operator_counts").rows
 MODELS = {model: from_rows(row for row in ROWS if row["model"] == model) for model in ("kws", "ic", "vww", "ad")}

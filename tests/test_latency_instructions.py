@@ -10,12 +10,12 @@ from tests.models import Net
 from tinykit.ground.errors import FactError, ModelError, ParameterError, UnknownRuntimeError
 from tinykit.model.graph import read
 from tinykit.predict.latency import OperatorShape, from_graph, from_rows, predict_instructions
-from tinykit.predict.latency.fitting import TABLES, fit_coefficients
 from tinykit.predict.latency.instructions import counted_combinations
 from tinykit.predict.latency.kernels import FEATURE_NAMES, LANES, family_of, feature_names, features_of, kind_of
-from tinykit.predict.latency.refit import render_all
 from tinykit.predict.latency.shapes import count_macs
 from tinykit.predict.latency.tables import read_table
+from tools.latency.fitting import TABLES, fit_coefficients
+from tools.latency.refit import render_all
 
 ROWS = read_table("operator_counts").rows
 # Published with the tables: exact instructions per Invoke() in millions, -O3 (QEMU 7.2, GCC 12.2, TFLM mid-2026).

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from tests.bench.bench_sweep import STYLES, errors_of
-from tests.sweep.__main__ import BOARDS, CORES, TOGETHER, describe
-from tests.sweep.graphs import join
-from tests.sweep.shapes import draw
 from tinykit.handover.virtual_board import run, sample_inputs
 from tinykit.model.graph import read
 from tinykit.predict.latency import OperatorShape, from_graph
 from tinykit.predict.latency.loops import NAMES, count_turns
-from tinykit.predict.latency.sweeping import drop_negative, fit_swept, read_sweep
 from tinykit.predict.latency.tables import read_table
+from tools.latency.sweeping import drop_negative, fit_swept, read_sweep
+from tools.sweep.__main__ import BOARDS, CORES, TOGETHER, describe
+from tools.sweep.graphs import join
+from tools.sweep.shapes import draw
 
 SHAPE_COLUMNS = 9
 

@@ -18,7 +18,6 @@ from tinykit.predict.npu import (
     MEMORY_MODES,
     accelerators_of,
     compile_for_npu,
-    encode_weights,
     system_config_for,
 )
 from tinykit.predict.npu import process as npu_process
@@ -316,49 +315,21 @@ def test_importing_the_room_does_not_import_vela():
     assert result.stdout.strip() == "False"
 
 
-class TestEncodedWeights:
-    def test_zeros_and_repeated_values_take_fewer_bytes(self):
-        dense, pruned, clustered = (
-            encode_weights(read(thin_out(wide_cnn(), **how))) for how in ({}, {"zeros": 0.75}, {"values": 4})
-        )
-        assert dense.weight_bytes == pruned.weight_bytes == clustered.weight_bytes
-        assert pruned.encoded_bytes < 0.6 * dense.encoded_bytes
-        assert clustered.encoded_bytes < 0.6 * dense.encoded_bytes
-        assert pruned.on_cpu == 0
-        assert f"{pruned.encoded_bytes:,} bytes encoded" in str(pruned)
+def test_zeros_and_repeated_values_take_fewer_bytes():
+    dense, pruned, clustered = (
+        compile_for_npu(read(thin_out(wide_cnn(), **how))) for how in ({}, {"zeros": 0.75}, {"values": 4})
+    )
+    assert dense.weight_bytes == pruned.weight_bytes == clustered.weight_bytes
+    assert pruned.encoded_weight_bytes < 0.6 * dense.encoded_weight_bytes
+    assert clustered.encoded_weight_bytes < 0.6 * dense.encoded_weight_bytes
+    assert not pruned.on_cpu
 
-    def test_it_is_the_compilers_own_figure(self, kws):
-        report = compile_for_npu(kws, accelerator="ethos-u55-64")
-        found = encode_weights(kws, accelerator="ethos-u55-64")
-        assert found.encoded_bytes == report.encoded_weight_bytes
-        assert found.flatbuffer_bytes == len(report.model)
-        assert found.to_json()["accelerator"] == "ethos-u55-64"
 
-    def test_the_lean_model_encodes_the_same(self, kws):
-        assert encode_weights(lean(kws, prove=False).graph).encoded_bytes == encode_weights(kws).encoded_bytes
+def test_the_lean_model_encodes_the_same(kws):
+    thin = compile_for_npu(lean(kws, prove=False).graph)
+    assert thin.encoded_weight_bytes == compile_for_npu(kws).encoded_weight_bytes
 
-    @pytest.mark.parametrize(("model", "words"), [
-        (small_cnn("float32"), "a float32 model runs on the CPU alone"),
-        (hybrid(), "a hybrid model runs on the CPU alone"),
-    ])  # fmt: skip
-    def test_unknown_has_its_reason(self, model, words):
-        found = encode_weights(read(model))
-        assert (found.weight_bytes, found.encoded_bytes, found.flatbuffer_bytes) == (None, None, None)
-        assert words in str(found)
 
-    def test_decode_is_refused_by_name(self):
-        packed = decode(thin_out(wide_cnn(), zeros=0.75))
-        with pytest.raises(ModelError, match="Vela compresses weights itself"):
-            compile_for_npu(packed.graph)
-        assert "decodes its weights on the device" in encode_weights(packed.graph).reason
-
-    def test_without_vela(self, kws, monkeypatch):
-        def missing(*_, **__):
-            raise MissingPackageError("Vela is not installed; pip install tinykit[npu]")
-
-        monkeypatch.setattr("tinykit.predict.npu.encoding.compile_for_npu", missing)
-        assert "not installed" in encode_weights(kws).reason
-
-    def test_an_unknown_accelerator(self, kws):
-        with pytest.raises(ParameterError, match="accelerator 'ethos-u99' is unknown"):
-            encode_weights(kws, accelerator="ethos-u99")
+def test_decode_is_refused_by_name():
+    with pytest.raises(ModelError, match="Vela compresses weights itself"):
+        compile_for_npu(decode(thin_out(wide_cnn(), zeros=0.75)).graph)

@@ -12,8 +12,8 @@ import tinykit.show.panels
 from tests.models import Net, small_cnn
 from tinykit.budget.assessment import look_ahead
 from tinykit.model.graph import ModelGraph, read
-from tinykit.show.panels import DesignPanel, FitPanel, HeatPanel, Panel, PowerPanel
-from tinykit.show.panels.shell import to_table
+from tinykit.show.panels import DesignPanel, FitPanel, HeatPanel, PowerPanel
+from tinykit.show.panels.shell import Panel, to_table
 from tinykit.target.boards import board, boards
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -12,7 +12,8 @@ from tinykit.budget.offload import SENSORS, compare_offload
 from tinykit.budget.power import budget_power, load, plan_workload, sweep_clocks, swing_life
 from tinykit.ground.errors import UnknownFactError
 from tinykit.model.graph import ModelGraph, read
-from tinykit.show.panels import BurstPanel, ClockPanel, CloudPanel, Panel, TimelinePanel
+from tinykit.show.panels import BurstPanel, ClockPanel, CloudPanel, TimelinePanel
+from tinykit.show.panels.shell import Panel
 from tinykit.show.plots import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado, to_png
 from tinykit.target.boards import board
 

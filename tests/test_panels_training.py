@@ -8,8 +8,9 @@ import pytest
 from tests.models import small_cnn
 from tinykit.model.graph import ModelGraph, list_kernels, read
 from tinykit.predict.runtime import Answers, compare_answers
-from tinykit.show.panels import GridPanel, LsbPanel, Panel, SparsityPanel, SubjectPanel
+from tinykit.show.panels import GridPanel, LsbPanel, SparsityPanel, SubjectPanel
 from tinykit.show.panels.grid import PER_CHANNEL, PER_TENSOR
+from tinykit.show.panels.shell import Panel
 from tinykit.train.compress import preview_grid, preview_pruning
 from tinykit.train.datasets import Split, break_down
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 
+import matplotlib
 import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.spines import Spine
 from matplotlib.ticker import MultipleLocator
 
 from tinykit.show.plots import KitFigure, to_png, to_png_quickly
 from tinykit.show.plots.quick import QuickRenderer, encode_png
-from tinykit.show.plots.quick_axes import QuickAxes
+from tinykit.show.plots.quick_axes import QuickAxes, is_known
 from tinykit.show.plots.style import lay_axes, note, scale_log, styled
 
 SIZE = (7.2, 3.2)
@@ -147,3 +150,26 @@ def test_axes_below_each_other_are_quick():
     above, below = lay_axes(KitFigure(SIZE), 1.5, 1.0)
     assert isinstance(above, QuickAxes)
     assert above.get_position().y0 > below.get_position().y1
+
+
+def test_the_installed_matplotlib_has_what_the_quick_way_stands_on():
+    """The canary: a new version of matplotlib is looked at here before it is called known."""
+    assert is_known(), f"matplotlib {matplotlib.__version__}: see that the tests above hold, then name it in quick_axes"
+    for owner, name in (
+        (Axes, "_init_axis"), (Axes, "_update_title_position"), (Axis, "reset_ticks"), (Axis, "_update_ticks"),
+        (Spine, "register_axis"), (FigureCanvasAgg, "get_renderer"),
+    ):  # fmt: skip
+        assert callable(getattr(owner, name))
+    assert callable(RendererAgg(8, 8, 90)._renderer.draw_text_image)
+
+
+def test_an_unknown_matplotlib_goes_the_public_way(monkeypatch):
+    """Oracle: the same figure drawn by savefig alone."""
+    for room in ("quick", "style"):
+        monkeypatch.setattr(f"tinykit.show.plots.{room}.is_known", lambda: False)
+    figure = KitFigure(SIZE)
+    (ax,) = lay_axes(figure, 1.0)
+    assert type(ax) is Axes
+    styled(ax.plot)([0, 1, 2], [1, 3, 2])
+    assert np.array_equal(picture(to_png_quickly(figure)), picture(to_png(figure)))
+    assert not any(is_known(version) for version in ("3.9.4", "3.12.0", "4.0"))

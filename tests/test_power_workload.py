@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.power_simulation import simulate_run
 from tinykit.budget.power import (
     FRONT_ENDS,
     FrontEnd,
@@ -22,7 +23,6 @@ from tinykit.budget.power import (
     load,
     lora_airtime,
     plan_workload,
-    simulate_run,
     transmission,
 )
 from tinykit.ground.errors import ParameterError, UnknownFactError

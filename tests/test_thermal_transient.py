@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.thermal_steps import respond
 from tinykit.budget.thermal import (
     CONTACTS,
     Ladder,
     burst_until,
     cauer_to_foster,
-    check_heat,
-    check_loop,
     check_touch,
     duty_that_holds,
     foster_ladder,
     peak_rise,
-    respond,
     temperature_rise,
 )
 from tinykit.ground.errors import ParameterError
-from tinykit.target.boards import board
 
 STAGES, CONSTANTS = foster_ladder(43.0)
 FOSTER = Ladder(STAGES, tuple(tau / r for r, tau in zip(STAGES, CONSTANTS, strict=True)))
@@ -103,20 +99,6 @@ def test_a_wearable_against_the_touch_limit():
     assert all(check_touch(0.05, 30e-4, contact=one).limit.kind == "assumed" for one in CONTACTS)
 
 
-def test_the_loop_of_leakage_shows_its_gain():
-    h743 = board("nucleo-h743zi2")
-    calm = check_loop(check_heat(h743, 0.363, leakage_w=0.001))
-    assert calm.verdict == "stable"
-    assert 0 < calm.gain.value < 0.1
-    assert calm.doublings_left == pytest.approx(-math.log2(calm.gain.value), rel=1e-12)
-    hot = check_loop(check_heat(h743, 0.5, leakage_w=0.02, ambient_c=85.0))
-    assert hot is None or hot.gain.high > calm.gain.high
-    assert check_loop(check_heat(h743, 0.1)).doublings_left is None
-    assert check_loop(replace(check_heat(h743, 0.1), t_junction_c=None)) is None
-    near = replace(check_heat(h743, 0.1), leakage_w=check_heat(h743, 0.1, leakage_w=0.5).leakage_w)
-    assert check_loop(near).verdict in ("near", "runaway")
-
-
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
@@ -124,9 +106,6 @@ def test_the_loop_of_leakage_shows_its_gain():
         (lambda: Ladder((), ()), "give one pair a stage"),
         (lambda: Ladder((1.0, 2.0), (1.0,)), "2 resistances and 1 capacities"),
         (lambda: Ladder((-1.0,), (1.0,)), "ladder element"),
-        (lambda: respond([0.0, 1.0], [1.0], FOSTER), "2 times and 1 powers"),
-        (lambda: respond([1.0, 1.0], [1.0, 1.0], FOSTER), "times do not rise"),
-        (lambda: respond([0.0, 1.0], [1.0, float("nan")], FOSTER), "negative or NaN"),
         (lambda: burst_until(-1.0, 1.0, FOSTER), "limit of the rise"),
         (lambda: duty_that_holds(1.0, -1.0, 1.0, FOSTER), "power"),
         (lambda: duty_that_holds(1.0, 1.0, 0.0, FOSTER), "period"),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
+from tests.thermal_steps import respond
 from tinykit.budget.assessment import look_hot, look_warm
 from tinykit.budget.thermal import (
     PAINTS,
@@ -17,7 +18,6 @@ from tinykit.budget.thermal import (
     follow_bursts,
     follow_step,
     foster_ladder,
-    respond,
     solar_heat,
     solar_load,
 )

@@ -194,6 +194,8 @@ GOOD = "time (s),current (A)\n"
         (GOOD + "0,1\n1,2 mA\n2,1\n", "row 3 is not 2 numbers"),
         (GOOD + "0,1\n1,2,3\n2\n", "row 3 is not 2 numbers"),
         ("time (s);current (A)\n0.0;1.234,5\n", "row 2 is not 2 numbers"),
+        (GOOD + "0,1\n1,1_0\n2,1\n", "no plain numbers; write digits alone"),
+        (GOOD + "0,1\n\n2,1\n", "row 3 is not 2 numbers: ''"),
         (GOOD + "0,1\n1,2\n2,3\n30,1\n31,1\n", "gap of 28 s after 2 s"),
         (GOOD + "0,1\n1,2\n1,3\n", "time does not rise after 1 s"),
         (GOOD + "0,1\n1,nan\n2,1\n", "NaN or infinity"),

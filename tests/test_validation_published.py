@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import readme
 from tinykit.ground.errors import FactError, UnknownFactError
 from tinykit.predict.validation import quote_error, read_errors
 from tinykit.predict.validation.compare import GroupError
@@ -19,10 +18,10 @@ from tinykit.predict.validation.published import (
     PublishedError,
     from_groups,
     parse_errors,
-    render_errors,
     to_markdown,
 )
 from tinykit.show.cli import main
+from tools import published_errors as readme
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 SEEN = PublishedError("latency", "cortex-m4", "x", AS_PUBLISHED, 5, 3, 0, 0.101, 0.25, 0.8, -0.02)
@@ -60,7 +59,7 @@ def test_notebooks_quote_errors_of_the_table():
 
 def test_the_table_reads_back():
     errors = read_errors()
-    assert parse_errors(render_errors(errors), "test") == errors
+    assert parse_errors(readme.render_errors(errors), "test") == errors
     assert {one.quantity for one in errors} == {"latency", "energy", "arena"}
     assert {one.how for one in errors} == {"as published", "architecture left out", "board left out"}
 

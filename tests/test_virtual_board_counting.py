@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bench.board_counts import BOARD, KERNELS, course, rows
 from tests.models import small_cnn
 from tinykit.ground.errors import EngineError, MissingPackageError
 from tinykit.handover.virtual_board import count, emulating, run, sample_inputs
@@ -15,6 +14,7 @@ from tinykit.handover.virtual_board.counting import KEYS, hash_inputs, of_run
 from tinykit.model.graph import read
 from tinykit.predict.latency.tables import read_table
 from tinykit.show.plots import plot_cores
+from tools.board_counts import BOARD, KERNELS, course, rows
 
 needs_qemu = pytest.mark.skipif(not shutil.which(emulating.QEMU), reason=f"{emulating.QEMU} is not installed")
 

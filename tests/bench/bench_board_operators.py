@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.bench_virtual_board import FILES, models
-from tests.bench.board_corrections import BOARDS, RESHAPE, counted
 from tinykit.handover.virtual_board import run, sample_inputs
 from tinykit.handover.virtual_board.tflm import corrections
+from tools.board_corrections import BOARDS, RESHAPE, counted
 
 TITLE = "Instructions by kind of operator: the export (CMSIS-NN 4.0.0) against TFLM (its own, newer CMSIS-NN), GCC -O3"
 LARGE_DENSE_MACS = 8000

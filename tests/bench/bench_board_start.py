@@ -12,9 +12,9 @@ import tempfile
 import time
 from typing import Any
 
-from tests.bench.board_counts import course
 from tinykit.handover.virtual_board import run
 from tinykit.handover.virtual_board.compilers import GCC
+from tools.board_counts import course
 
 TITLE = "watch-cnn on nucleo-l4r5zi, ten inputs [s]: from an empty cache (under 15 s), and again (under 2 s)"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinykit.predict.latency.published import read_measured
-from tinykit.predict.latency.scoring import (
+from tools.latency.published import read_measured
+from tools.latency.scoring import (
     Residual,
     leave_architectures_out,
     leave_boards_out,

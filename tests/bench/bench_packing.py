@@ -15,7 +15,7 @@ from tests.packing_models import thin_out
 from tinykit.ground.facts import shipped_path
 from tinykit.model.graph import read
 from tinykit.predict.arena import predict_arena
-from tinykit.predict.npu import encode_weights
+from tinykit.predict.npu import compile_for_npu
 from tinykit.predict.packing import decode, lean
 from tinykit.train.zoo import networks
 
@@ -57,6 +57,6 @@ def _row(name: str, weights: str, model: bytes) -> dict[str, Any]:
         "tensors coded": len(packed.coded),
         "arena": int(arenas[0].value),
         "arena with DECODE": int(arenas[1].value) if packed.coded else None,
-        "Vela's weights, U55-128": encode_weights(graph).encoded_bytes,
+        "Vela's weights, U55-128": compile_for_npu(graph).encoded_weight_bytes,
         "equal": plain.equal and packed.equal,
     }

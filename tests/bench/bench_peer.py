@@ -21,10 +21,10 @@ from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.predict.latency.prediction import Asked, model_latency
-from tinykit.predict.latency.published import read_measured
-from tinykit.predict.latency.scoring import leave_architectures_out
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import boards
+from tools.latency.published import read_measured
+from tools.latency.scoring import leave_architectures_out
 
 TITLE = "Beside mcufit, on the models both handle"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "models"

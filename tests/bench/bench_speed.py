@@ -30,7 +30,8 @@ from tinykit.ground.errors import TinykitError
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.npu import compile_for_npu
 from tinykit.predict.runtime import Answers
-from tinykit.show.panels import LsbPanel, Panel, SubjectPanel
+from tinykit.show.panels import LsbPanel, SubjectPanel
+from tinykit.show.panels.shell import Panel
 from tinykit.train.datasets import Split
 
 TITLE = "Speed: medians in milliseconds"

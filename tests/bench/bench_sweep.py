@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinykit.predict.latency.kernels import features_of, kind_of
-from tinykit.predict.latency.sweeping import HELD_OUT, fit_swept, read_sweep
+from tools.latency.sweeping import HELD_OUT, fit_swept, read_sweep
 
 TITLE = "Instructions of single kernels on held-out shapes against exact counts (CMSIS-NN 4.0.0)"
 STYLES = {"cortex-m4": "dsp", "cortex-m7": "dsp", "cortex-m33": "dsp", "cortex-m0plus": "scalar"}

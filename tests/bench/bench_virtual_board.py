@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.bench_zoo import convert_untrained
-from tests.bench.board_counts import course
 from tests.models import small_cnn
 from tinykit.ground.errors import MissingPackageError
 from tinykit.handover.virtual_board import BoardRun, run, sample_inputs
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.latency.tables import read_table
+from tools.board_counts import course
 
 TITLE = "The exported program on the virtual board, 10 inputs, beside TFLM (CMSIS-NN, -O3) built and counted under QEMU"
 FILES = {

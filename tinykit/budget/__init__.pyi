@@ -128,9 +128,6 @@ from tinykit.budget.power import (
     PowerBudget as PowerBudget,
 )
 from tinykit.budget.power import (
-    Run as Run,
-)
-from tinykit.budget.power import (
     Stage as Stage,
 )
 from tinykit.budget.power import (
@@ -159,9 +156,6 @@ from tinykit.budget.power import (
 )
 from tinykit.budget.power import (
     as_workload as as_workload,
-)
-from tinykit.budget.power import (
-    average_current as average_current,
 )
 from tinykit.budget.power import (
     batteries as batteries,
@@ -203,9 +197,6 @@ from tinykit.budget.power import (
     compute_mfcc as compute_mfcc,
 )
 from tinykit.budget.power import (
-    duty_cycle as duty_cycle,
-)
-from tinykit.budget.power import (
     duty_cycled_power as duty_cycled_power,
 )
 from tinykit.budget.power import (
@@ -225,9 +216,6 @@ from tinykit.budget.power import (
 )
 from tinykit.budget.power import (
     largest_model as largest_model,
-)
-from tinykit.budget.power import (
-    ldo_efficiency as ldo_efficiency,
 )
 from tinykit.budget.power import (
     ldo_input_current as ldo_input_current,
@@ -287,9 +275,6 @@ from tinykit.budget.power import (
     shortest_period as shortest_period,
 )
 from tinykit.budget.power import (
-    simulate_run as simulate_run,
-)
-from tinykit.budget.power import (
     sleep_current as sleep_current,
 )
 from tinykit.budget.power import (
@@ -344,9 +329,6 @@ from tinykit.budget.thermal import (
     Ladder as Ladder,
 )
 from tinykit.budget.thermal import (
-    LoopReport as LoopReport,
-)
-from tinykit.budget.thermal import (
     ThermalReport as ThermalReport,
 )
 from tinykit.budget.thermal import (
@@ -363,9 +345,6 @@ from tinykit.budget.thermal import (
 )
 from tinykit.budget.thermal import (
     check_heat as check_heat,
-)
-from tinykit.budget.thermal import (
-    check_loop as check_loop,
 )
 from tinykit.budget.thermal import (
     check_touch as check_touch,
@@ -386,31 +365,13 @@ from tinykit.budget.thermal import (
     foster_ladder as foster_ladder,
 )
 from tinykit.budget.thermal import (
-    junction_temperature as junction_temperature,
-)
-from tinykit.budget.thermal import (
     junction_with_leakage as junction_with_leakage,
-)
-from tinykit.budget.thermal import (
-    leakage_gain as leakage_gain,
-)
-from tinykit.budget.thermal import (
-    maximum_ambient as maximum_ambient,
 )
 from tinykit.budget.thermal import (
     maximum_ambient_with_leakage as maximum_ambient_with_leakage,
 )
 from tinykit.budget.thermal import (
-    maximum_power as maximum_power,
-)
-from tinykit.budget.thermal import (
     peak_rise as peak_rise,
-)
-from tinykit.budget.thermal import (
-    regulator_heat as regulator_heat,
-)
-from tinykit.budget.thermal import (
-    respond as respond,
 )
 from tinykit.budget.thermal import (
     solar_heat as solar_heat,

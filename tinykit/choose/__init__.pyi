@@ -20,19 +20,10 @@ from tinykit.choose.design import (
     DesignOutcome as DesignOutcome,
 )
 from tinykit.choose.design import (
-    Rebuilt as Rebuilt,
-)
-from tinykit.choose.design import (
-    StageComparison as StageComparison,
-)
-from tinykit.choose.design import (
     Step as Step,
 )
 from tinykit.choose.design import (
     Study as Study,
-)
-from tinykit.choose.design import (
-    compare_stages as compare_stages,
 )
 from tinykit.choose.design import (
     find_study as find_study,
@@ -44,25 +35,13 @@ from tinykit.choose.design import (
     keep_measurement as keep_measurement,
 )
 from tinykit.choose.design import (
-    make_study as make_study,
-)
-from tinykit.choose.design import (
     name_point as name_point,
-)
-from tinykit.choose.design import (
-    rebuild as rebuild,
 )
 from tinykit.choose.design import (
     run_design as run_design,
 )
 from tinykit.choose.design import (
     studies as studies,
-)
-from tinykit.choose.design import (
-    write_checkpoints as write_checkpoints,
-)
-from tinykit.choose.design import (
-    write_studies as write_studies,
 )
 from tinykit.choose.ledger import (
     FORMS as FORMS,

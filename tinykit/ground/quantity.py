@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from tinykit.ground.errors import FactError, ParameterError
@@ -19,10 +19,31 @@ BASES = ("assumed", "modelled", "simulated", "datasheet", "compiled", "measured"
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _PREFIXED_UNITS = ("W", "J", "A", "V", "Hz", "C")
-_DAY_S = 86_400.0
-_YEAR_S = 365.25 * _DAY_S
+DAY_S = 86_400.0
+YEAR_S = 365.25 * DAY_S
+LONGEST_S = 366 * DAY_S
+"""The longest time asked of anything that is repeated."""
+
 _PLAIN_FROM = 1e-3
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def to_plain(value: Any) -> Any:
+    """A value as JSON takes it: results by their own `to_json`, other records by field, tuples as lists."""
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    return [to_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def pick(owner: object, names: str) -> dict[str, Any]:
+    """Some attributes of a result by name, in that order, as plain JSON types.
+
+    >>> pick(Estimate.exact(1.5, "s", "measured"), "value unit")
+    {'value': 1.5, 'unit': 's'}
+    """
+    return {name: to_plain(getattr(owner, name)) for name in names.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +229,10 @@ def _format_bytes(value: float) -> str:
 
 
 def _format_seconds(value: float) -> str:
-    if abs(value) >= 2 * _YEAR_S:
-        return f"{_three_digits(value / _YEAR_S)} years"
-    if abs(value) >= _DAY_S:
-        return f"{_three_digits(value / _DAY_S)} days"
+    if abs(value) >= 2 * YEAR_S:
+        return f"{_three_digits(value / YEAR_S)} years"
+    if abs(value) >= DAY_S:
+        return f"{_three_digits(value / DAY_S)} days"
     if abs(value) >= 3600:
         return f"{_three_digits(value / 3600)} h"
     if abs(value) >= 1 or value == 0:

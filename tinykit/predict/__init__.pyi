@@ -152,9 +152,6 @@ from tinykit.predict.npu import (
     SYSTEM_CONFIGS as SYSTEM_CONFIGS,
 )
 from tinykit.predict.npu import (
-    EncodedWeights as EncodedWeights,
-)
-from tinykit.predict.npu import (
     NpuLayer as NpuLayer,
 )
 from tinykit.predict.npu import (
@@ -168,9 +165,6 @@ from tinykit.predict.npu import (
 )
 from tinykit.predict.npu import (
     compile_for_npu as compile_for_npu,
-)
-from tinykit.predict.npu import (
-    encode_weights as encode_weights,
 )
 from tinykit.predict.npu import (
     system_config_for as system_config_for,

@@ -80,9 +80,6 @@ from tinykit.show.plots import (
     plot_offload as plot_offload,
 )
 from tinykit.show.plots import (
-    plot_operators as plot_operators,
-)
-from tinykit.show.plots import (
     plot_per_subject as plot_per_subject,
 )
 from tinykit.show.plots import (
@@ -116,9 +113,6 @@ from tinykit.show.plots import (
     plot_transient as plot_transient,
 )
 from tinykit.show.plots import (
-    plot_weights as plot_weights,
-)
-from tinykit.show.plots import (
     plot_window as plot_window,
 )
 from tinykit.show.plots import (
@@ -126,9 +120,6 @@ from tinykit.show.plots import (
 )
 from tinykit.show.plots import (
     to_png_quickly as to_png_quickly,
-)
-from tinykit.show.plots import (
-    to_svg as to_svg,
 )
 from tinykit.show.report import render_report as render_report
 from tinykit.show.report import write_report as write_report

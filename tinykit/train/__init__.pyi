@@ -74,9 +74,6 @@ from tinykit.train.compress import (
     fold_batchnorm as fold_batchnorm,
 )
 from tinykit.train.compress import (
-    holds_pattern as holds_pattern,
-)
-from tinykit.train.compress import (
     keep_conversion as keep_conversion,
 )
 from tinykit.train.compress import (

@@ -18,7 +18,7 @@ from tinykit.budget.fit.timing import (
     predict_time,
 )
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, DOES_NOT_FIT, FITS, RegionUse
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import Estimate, pick, propagate
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
@@ -59,15 +59,7 @@ class Placement:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
-        return {
-            "name": self.name,
-            "verdict": self.verdict,
-            "latency_s": self.latency_s.to_json() if self.latency_s else None,
-            "slowdown": self.slowdown.to_json() if self.slowdown else None,
-            "regions": [use.to_json() for use in self.regions],
-            "reasons": list(self.reasons),
-            "notes": list(self.notes),
-        }
+        return pick(self, "name verdict latency_s slowdown regions reasons notes")
 
 
 def list_placements(graph: ModelGraph, board: Board | str, **setting: object) -> tuple[Placement, ...]:

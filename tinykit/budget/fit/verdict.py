@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, pick
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import NpuReport
 from tinykit.target.boards import Board
@@ -63,15 +63,7 @@ class RegionUse:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "total_bytes": self.total_bytes,
-            "reserved_bytes": self.reserved_bytes,
-            "used_bytes": self.used_bytes,
-            "margin_bytes": self.margin_bytes,
-            "holds": list(self.holds),
-        }
+        return pick(self, "name kind total_bytes reserved_bytes used_bytes margin_bytes holds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +98,6 @@ class FitReport:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""
-        figures = {
-            "arena_bytes": self.arena_bytes,
-            "flash_bytes": self.flash_bytes,
-            "latency_s": self.latency_s,
-            "energy_per_inference_j": self.energy_per_inference_j,
-        }
-        return {
-            "board": self.board.id,
-            "core": self.core,
-            "clock_hz": self.clock_hz,
-            "runtime": self.runtime,
-            "verdict": self.verdict,
-            **{name: figure.to_json() if figure else None for name, figure in figures.items()},
-            "regions": [region.to_json() for region in self.regions],
-            "reasons": list(self.reasons),
-            "advice": list(self.advice),
-            **({"npu": self.npu.to_json()} if self.npu else {}),
-        }
+        figures = "arena_bytes flash_bytes latency_s energy_per_inference_j"
+        names = f"core clock_hz runtime verdict {figures} regions reasons advice{' npu' if self.npu else ''}"
+        return {"board": self.board.id, **pick(self, names)}

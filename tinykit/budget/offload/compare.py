@@ -17,11 +17,9 @@ from tinykit.budget.power import (
     budget_power,
     transmission,
 )
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, propagate
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
-
-_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def compare_offload(
     ------
     ParameterError : a figure out of range; or sending takes longer than the period, on which see `findings`.
     """
-    work = as_workload(latency, 366 * _DAY_S)
+    work = as_workload(latency, LONGEST_S)
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     factor = as_estimate(compression, "1", "compression", low=1.0, high=1e6).value
     answer = as_estimate(cloud_s, "s", "time of the cloud", high=1e5)
@@ -126,8 +124,8 @@ def compare_offload(
         cloud=cloud,
         edge_latency_s=work.latency,
         cloud_latency_s=_add(raw.duration_s, answer),
-        edge_bytes=rate * work.rate * message.payload_bytes * _DAY_S / period_s,
-        cloud_bytes=raw.payload_bytes * _DAY_S / period_s,
+        edge_bytes=rate * work.rate * message.payload_bytes * DAY_S / period_s,
+        cloud_bytes=raw.payload_bytes * DAY_S / period_s,
         bandwidth_bps=8.0 * raw.payload_bytes / period_s,
         price_per_mb=price,
         break_even_bytes=even,
@@ -154,7 +152,7 @@ def break_even_bytes(
     ------
     ParameterError : a figure out of range.
     """
-    work, options = as_workload(latency, 366 * _DAY_S), dict(setting or {})
+    work, options = as_workload(latency, LONGEST_S), dict(setting or {})
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     stages = _with_message(work, transmission(radio, message_bytes), rate)
     period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())

@@ -49,13 +49,10 @@ from tinykit.budget.power.inverse import Answer, largest_model, longest_latency,
 from tinykit.budget.power.loads import Line, Load, add_loads, load
 from tinykit.budget.power.pack import Pack, pack_life, wire_pack
 from tinykit.budget.power.physics import (
-    average_current,
     battery_life,
     break_even_sleep_s,
     buffer_capacitance,
-    duty_cycle,
     effective_capacity,
-    ldo_efficiency,
     loaded_voltage,
     retention_current,
     self_discharge_current,
@@ -63,7 +60,6 @@ from tinykit.budget.power.physics import (
 )
 from tinykit.budget.power.radio import RADIOS, Transmission, ble_airtime, lora_airtime, transmission
 from tinykit.budget.power.sensitivity import Swing, Tornado, swing_life
-from tinykit.budget.power.simulate import Run, simulate_run
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, sleep_current
 from tinykit.budget.power.workload import Stage, Workload, as_workload, plan_workload
@@ -88,7 +84,6 @@ __all__ = [
     "Neutrality",
     "Pack",
     "PowerBudget",
-    "Run",
     "Stage",
     "State",
     "Swing",
@@ -99,7 +94,6 @@ __all__ = [
     "add_loads",
     "affine_run_current",
     "as_workload",
-    "average_current",
     "batteries",
     "battery",
     "battery_life",
@@ -113,7 +107,6 @@ __all__ = [
     "cold_capacity",
     "cold_resistance",
     "compute_mfcc",
-    "duty_cycle",
     "duty_cycled_power",
     "effective_capacity",
     "fft_operations",
@@ -121,7 +114,6 @@ __all__ = [
     "front_end_instructions",
     "front_end_time",
     "largest_model",
-    "ldo_efficiency",
     "ldo_input_current",
     "leakage_doubling",
     "load",
@@ -141,7 +133,6 @@ __all__ = [
     "retention_current",
     "self_discharge_current",
     "shortest_period",
-    "simulate_run",
     "sleep_current",
     "smps_input_current",
     "solar_harvester",

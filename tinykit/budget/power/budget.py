@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,12 +16,9 @@ from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
-from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, pick, propagate
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards import Board, find_board
-
-DAY_S = 86_400.0
-_LONGEST_S = 366 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +64,13 @@ class PowerBudget:
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `tinykit budget --json` that are power's: estimates as dicts, None where unknown."""
-        names = ("average_power_w", "energy_per_day_j", "battery_life_s", "duty_cycle", "energy_per_inference_j")
-        more = ("average_current_a", "run_power_w", "life_without_self_discharge_s")
-        figures = {name: getattr(self, name) for name in (*names, *more)}
+        figures = "average_power_w energy_per_day_j battery_life_s duty_cycle energy_per_inference_j average_current_a"
+        more = "run_power_w life_without_self_discharge_s states lines findings unknown"
         return {
             "board": self.board.id,
             "battery": None if self.pack is None else self.pack.cell.id,
-            "cells": None if self.pack is None else {"series": self.pack.series, "parallel": self.pack.parallel},
-            "period_s": self.period_s,
-            "sleep_mode": self.sleep_mode,
-            "supply_v": self.supply_v,
-            **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
-            "states": [state.to_json() for state in self.states],
-            "lines": [asdict(line) for line in self.lines],
-            "findings": list(self.findings),
-            "unknown": list(self.unknown),
+            "cells": None if self.pack is None else pick(self.pack, "series parallel"),
+            **pick(self, f"period_s sleep_mode supply_v {figures} {more}"),
         }
 
 
@@ -132,8 +121,8 @@ def budget_power(
     UnknownBatteryError, UnknownBoardError : no cell or board of that id.
     """
     target = find_board(board)
-    work = as_workload(latency, _LONGEST_S)
-    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+    work = as_workload(latency, LONGEST_S)
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
     pack = _take_pack(battery, target, ambient)
     supply = _choose_supply(target, pack, supply_v)

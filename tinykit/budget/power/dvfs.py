@@ -10,7 +10,7 @@ import numpy as np
 
 from tinykit.budget.power.timeline import sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.predict.energy import (
     as_estimate,
     band,
@@ -118,7 +118,7 @@ def sweep_clocks(
     UnknownFactError : clock, supply or run current of the board are unknown.
     """
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
-    period = as_estimate(period_s, "s", "period", low=1e-6, high=366 * 86_400.0).value
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     fixed = as_estimate(fixed_s, "s", "fixed time", high=period).value
     supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)
     clocks = sorted(check_clock(clock) for clock in (clocks_hz or _default_clocks(board)))

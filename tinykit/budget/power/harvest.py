@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.budget.power.budget import DAY_S, PowerBudget
+from tinykit.budget.power.budget import PowerBudget
 from tinykit.ground.errors import ParameterError, UnknownFactError, name_nearest
-from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 LIGHTS = ("bright", "dull", "office")

@@ -10,11 +10,10 @@ from typing import Any
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.quantity import LONGEST_S, Estimate, format_quantity
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
-_LONGEST_S = 366 * 86_400.0
 _STEPS = 80
 
 
@@ -50,14 +49,14 @@ def shortest_period(
     ------
     UnknownFactError : the life is unknown. ParameterError : a figure out of range.
     """
-    work = as_workload(latency, _LONGEST_S)
+    work = as_workload(latency, LONGEST_S)
     wished = _wish(life_s)
     least = sum(stage.duration_s.value * stage.times for stage in work.stages())
 
     def budget(period: float) -> PowerBudget:
         return budget_power(board, work, battery=battery, period_s=period, **setting)
 
-    return _answer(budget, wished, (max(least * (1 + 1e-9), 1e-6), _LONGEST_S), "s", rising=True)
+    return _answer(budget, wished, (max(least * (1 + 1e-9), 1e-6), LONGEST_S), "s", rising=True)
 
 
 def longest_latency(board: Board, life_s: float, period_s: float, *, battery: Any, **setting: Any) -> Answer:
@@ -68,7 +67,7 @@ def longest_latency(board: Board, life_s: float, period_s: float, *, battery: An
     UnknownFactError : the life is unknown. ParameterError : a figure out of range.
     """
     wished = _wish(life_s)
-    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
 
     def budget(latency: float) -> PowerBudget:
         return budget_power(board, latency, battery=battery, period_s=period, **setting)
@@ -128,7 +127,7 @@ def lowest_clock_for_life(
     """
     wished = _wish(life_s)
     work = as_estimate(cycles, "cycle", "cycles", low=1.0, high=1e15)
-    period = as_estimate(period_s, "s", "period", low=1e-6, high=_LONGEST_S).value
+    period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     if board.clock_hz is None:
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown")
     ends: list[float | None] = [None, None, None]

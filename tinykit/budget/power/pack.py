@@ -14,11 +14,9 @@ from tinykit.budget.power.physics import (
     self_discharge_current,
 )
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
+from tinykit.ground.quantity import YEAR_S, Estimate, Fact, format_quantity, propagate
 from tinykit.predict.energy import load_constants
 from tinykit.target.boards import Board
-
-_YEAR_S = 365.25 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ def check_average(pack: Pack, average_a: Estimate, life_s: Estimate) -> tuple[st
             f"{format_quantity(limit.value * pack.parallel, 'A')}"
         )
     shelf = load_constants("power", "sleep.toml")["cell"]["shelf_life"].value
-    if life_s.value > shelf * _YEAR_S:
+    if life_s.value > shelf * YEAR_S:
         findings.append(f"life is beyond {shelf:.0f} years: the shelf life of the cell comes first")
     return tuple(findings)
 

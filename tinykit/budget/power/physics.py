@@ -10,22 +10,6 @@ HOURS_PER_MONTH = 730.0
 _SECONDS_PER_HOUR = 3600.0
 
 
-def average_current(durations_s: Any, currents_a: Any, period_s: Any) -> Any:
-    """Average current of a periodic sequence of states: I_avg = Σ I_i t_i / T.
-
-    Parameters
-    ----------
-    durations_s, currents_a : t_i [s] and I_i [A], arrays whose last axis runs over the states (wake-up included).
-    period_s : T [s], scalar or array of the leading axes. Returns [A].
-    Exact for constant currents within a state; charge is conserved. STM32U575 that runs keyword
-    spotting (9.56 mA for 28.9 ms) out of STOP2 (9.3 µA) once a second (ST tables):
-
-    >>> round(float(average_current([0.0289, 0.9711], [9.56e-3, 9.3e-6], 1.0)) * 1e6, 1)
-    285.3
-    """
-    return np.sum(np.multiply(durations_s, currents_a), axis=-1) / period_s
-
-
 def transition_charge(duration_s: Any, current_a: Any) -> Any:
     """Charge a change of state costs: Q = I t.
 
@@ -36,15 +20,6 @@ def transition_charge(duration_s: Any, current_a: Any) -> Any:
     46.5
     """
     return duration_s * current_a
-
-
-def duty_cycle(active_s: Any, period_s: Any) -> Any:
-    """Fraction of the period awake: D = t / T, 0–1. Parameters: active_s, period_s [s], scalar or array.
-
-    >>> duty_cycle(0.25, 1.0)
-    0.25
-    """
-    return active_s / period_s
 
 
 def break_even_sleep_s(transition_c: Any, idle_a: Any, sleep_a: Any) -> Any:
@@ -108,17 +83,6 @@ def battery_life(capacity_mah: Any, current_a: Any, discharge_a: Any = 0.0, usab
     657
     """
     return usable * capacity_mah * 1e-3 * _SECONDS_PER_HOUR / (current_a + discharge_a)
-
-
-def ldo_efficiency(output_v: Any, input_v: Any, load_a: Any, quiescent_a: Any = 0.0) -> Any:
-    """Efficiency of a linear regulator: η = V_out/V_in · I/(I + I_q), 0–1.
-
-    Parameters: output_v, input_v [V], load_a, quiescent_a [A], scalar or array. Valid above drop-out.
-
-    >>> round(ldo_efficiency(3.3, 3.7, 10e-3, 1e-6), 3)
-    0.892
-    """
-    return output_v / input_v * load_a / (load_a + quiescent_a)
 
 
 def loaded_voltage(open_circuit_v: Any, current_a: Any, resistance_ohm: Any) -> Any:

@@ -10,7 +10,7 @@ from tinykit.budget.power.loads import Load
 from tinykit.budget.power.radio import transmission
 from tinykit.budget.power.state import State
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
@@ -128,9 +128,9 @@ def plan_workload(
     if send is not None:
         event = transmission(*send)
         after.append(Stage("transmit", event.duration_s, event.current_a))
-    network = as_estimate(latency, "s", "latency", high=366 * 86_400.0)
+    network = as_estimate(latency, "s", "latency", high=LONGEST_S)
     return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
 
 
 def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Stage:
-    return Stage(name, as_estimate(seconds, "s", f"time of {name!r}", high=366 * 86_400.0), at=at)
+    return Stage(name, as_estimate(seconds, "s", f"time of {name!r}", high=LONGEST_S), at=at)

@@ -10,7 +10,7 @@ from tinykit.budget.thermal.die import DESTROYED_C, Die
 from tinykit.budget.thermal.laws import enclosure_rise
 from tinykit.budget.thermal.packages import theta_ja as find_theta_ja
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.quantity import Estimate, format_quantity, pick, propagate
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board, find_board
 
@@ -56,15 +56,9 @@ class ThermalReport:
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `tinykit budget --json` that are heat's: estimates as dicts, None where unknown."""
-        names = ("t_junction_c", "t_ambient_max_c", "t_junction_continuous_c", "t_ambient_max_continuous_c")
-        figures = {name: getattr(self, name) for name in (*names, "theta_ja", "enclosure_rise_k")}
-        return {
-            "ambient_c": self.ambient_c,
-            **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
-            "junction_max_c": self.junction_max_c,
-            "heat_verdict": self.verdict,
-            "heat_reasons": list(self.reasons),
-        }
+        at = "t_junction_c t_ambient_max_c t_junction_continuous_c t_ambient_max_continuous_c"
+        found = pick(self, f"ambient_c {at} theta_ja enclosure_rise_k junction_max_c")
+        return {**found, "heat_verdict": self.verdict, "heat_reasons": list(self.reasons)}
 
 
 def check_heat(

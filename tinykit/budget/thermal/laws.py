@@ -10,54 +10,6 @@ import numpy as np
 LN2 = 0.6931471805599453
 
 
-def junction_temperature(ambient_c: Any, power_w: Any, theta_ja: Any) -> Any:
-    """Junction temperature in steady state: Tj = Ta + P θJA.
-
-    Parameters: ambient_c Ta [°C], power_w P [W] turned to heat in the package, theta_ja [K/W], scalar
-    or array. Returns [°C]. θJA is a JEDEC figure (JESD51-2, still air, 2s2p board): it compares
-    packages, a real board may have 1.7 times as much. Left out: neighbours' heat, radiation from the
-    sun. STM32F407 at 168 MHz, 40 mA, 3.3 V in LQFP100 (ST tables; STM32F411 data sheet §7.6):
-
-    >>> round(junction_temperature(25.0, 0.132, 43.0), 1)
-    30.7
-    """
-    return ambient_c + power_w * theta_ja
-
-
-def maximum_ambient(junction_max_c: Any, power_w: Any, theta_ja: Any) -> Any:
-    """Highest ambient that keeps the junction at its limit: Ta = Tj_max - P θJA.
-
-    Parameters: junction_max_c [°C], power_w [W], theta_ja [K/W], scalar or array. Returns [°C].
-
-    >>> round(maximum_ambient(105.0, 0.132, 43.0), 1)
-    99.3
-    """
-    return junction_max_c - power_w * theta_ja
-
-
-def maximum_power(junction_max_c: Any, ambient_c: Any, theta_ja: Any) -> Any:
-    """Highest power that keeps the junction at its limit: P = (Tj_max - Ta) / θJA, 0 above the limit.
-
-    Parameters: junction_max_c, ambient_c [°C], theta_ja [K/W], scalar or array. Returns [W].
-
-    >>> round(float(maximum_power(105.0, 85.0, 43.0)), 3)
-    0.465
-    """
-    return np.maximum(0.0, np.subtract(junction_max_c, ambient_c)) / theta_ja
-
-
-def leakage_gain(theta_ja: Any, leakage_w: Any, doubling_k: Any = 19.0) -> Any:
-    """Loop gain of leakage and heat: θJA dP/dTj = θJA P_leak(Tj) ln 2 / T_d; thermal runaway from 1 on.
-
-    Parameters: theta_ja [K/W], leakage_w [W] at the junction temperature, doubling_k T_d [K], scalar or
-    array. Returns [1]. T_d = 19 ± 2.5 K from retention currents of eight parts.
-
-    >>> leakage_gain(40.0, 0.001) < 1
-    True
-    """
-    return theta_ja * leakage_w * LN2 / doubling_k
-
-
 def junction_with_leakage(ambient_c: Any, power_w: Any, theta_ja: Any, leakage_w: Any, doubling_k: Any = 19.0) -> Any:
     """Junction temperature with leakage feedback: Tj = Ta + θJA (P + L 2^((Tj - Ta)/T_d)).
 
@@ -81,7 +33,7 @@ def maximum_ambient_with_leakage(
 
     Parameters: junction_max_c [°C], power_w P without leakage [W], theta_ja [K/W], leakage_w L at 25 °C
     [W], doubling_k T_d [K], scalar or array. Returns [°C]. The limit is Tj_max, or the temperature of
-    loop gain 1 (`leakage_gain`) if that is lower: beyond it nothing is stable.
+    loop gain 1, where θJA dP/dTj = 1, if that is lower: beyond it nothing is stable.
 
     >>> round(float(maximum_ambient_with_leakage(105.0, 0.132, 43.0, 0.0)), 1)
     99.3
@@ -128,15 +80,6 @@ def enclosure_rise(power_w: Any, area_m2: Any, film: Any = 10.0) -> Any:
     11.4
     """
     return power_w / (film * area_m2)
-
-
-def regulator_heat(input_v: Any, output_v: Any, load_a: Any) -> Any:
-    """Heat of a linear regulator: P = (V_in - V_out) I. Parameters: [V], [V], [A], scalar or array. Returns [W].
-
-    >>> round(regulator_heat(5.0, 3.3, 0.1), 2)
-    0.17
-    """
-    return (input_v - output_v) * load_a
 
 
 def solar_heat(irradiance: Any, lit_area_m2: Any, absorptance: Any) -> Any:

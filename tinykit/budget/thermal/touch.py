@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from tinykit.budget.power import leakage_doubling, retention_current
-from tinykit.budget.thermal.check import ThermalReport
-from tinykit.budget.thermal.laws import enclosure_rise, leakage_gain
+from tinykit.budget.thermal.laws import enclosure_rise
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy import as_estimate, band, load_constants
@@ -29,21 +26,6 @@ class TouchReport:
     surface_c: Estimate
     limit: Fact
     power_max_w: float
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoopReport:
-    """The loop of leakage and heat at a junction temperature.
-
-    Parameters
-    ----------
-    gain : θJA dP/dTj [1]; runaway from 1 on. doublings_left : of the leakage until then [1].
-    verdict : "stable", "near" (the warm end of the interval is past 1) or "runaway".
-    """
-
-    gain: Estimate
-    doublings_left: float | None
     verdict: str
 
 
@@ -76,21 +58,3 @@ def check_touch(
     )
     verdict = "too hot" if surface.value > limit.value else "tight" if surface.high > limit.value else "ok"
     return TouchReport(surface, limit, max(0.0, (limit.value - ambient) * film.value * area), verdict)
-
-
-def check_loop(report: ThermalReport) -> LoopReport | None:
-    """Gain of the loop of leakage and heat at the junction temperature of a report; None where that is unknown."""
-    junction, theta = report.t_junction_c, report.theta_ja
-    if junction is None or theta is None:
-        return None
-    doubling = leakage_doubling()
-
-    def gain(kelvin_per_watt: float, leakage_25: float, doubling_k: float, place_c: float) -> float:
-        warm = float(retention_current(leakage_25, place_c, doubling_k))
-        return float(leakage_gain(kelvin_per_watt, warm, doubling_k))
-
-    found = propagate(
-        gain, theta, report.leakage_w, doubling, junction, unit="1", source=f"theta_ja dP/dTj; {doubling.source}"
-    )
-    left = None if found.value <= 0 else -math.log2(found.value)
-    return LoopReport(found, left, "runaway" if found.value >= 1 else "near" if found.high >= 1 else "stable")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinykit.budget.thermal.laws import temperature_rise
 from tinykit.ground.errors import ParameterError
@@ -73,34 +71,6 @@ def cauer_to_foster(
     parts = vectors[0] ** 2 / heats[0] / rates
     order = np.argsort(-rates)
     return tuple(parts[order].tolist()), tuple((1.0 / rates[order]).tolist())
-
-
-def respond(times_s: Any, powers_w: Any, ladder: Ladder, ambient_c: float = 25.0) -> NDArray[np.float64]:
-    """Junction temperature while the power steps from one level to the next [°C]: exact, stage by stage.
-
-    Parameters
-    ----------
-    times_s : rising [s]; the power before the first is 0 and the die at ambient. powers_w : from each time to
-        the next [W]. Returns the temperature at each time [°C].
-
-    Raises
-    ------
-    ParameterError : times that do not rise, other lengths, negative or NaN power.
-    """
-    times, powers = np.asarray(times_s, float), np.asarray(powers_w, float)
-    if times.ndim != 1 or times.shape != powers.shape or times.size < 1:
-        raise ParameterError(f"{times.size} times and {powers.size} powers; give one power a time")
-    if not np.all(np.diff(times) > 0) or not np.all(np.isfinite(times)):
-        raise ParameterError("times do not rise or are not finite; sort them and drop repeats")
-    if not np.all(np.isfinite(powers)) or np.any(powers < 0):
-        raise ParameterError("powers hold a negative or NaN value; give W, 0 and above")
-    resistances, constants = (np.asarray(part) for part in ladder.foster())
-    rises = np.zeros((times.size, resistances.size))
-    for place, step in enumerate(np.diff(times)):
-        fade = np.exp(-step / constants)
-        rises[place + 1] = rises[place] * fade + powers[place] * resistances * (1.0 - fade)
-    total: NDArray[np.float64] = ambient_c + rises.sum(axis=1)
-    return total
 
 
 def peak_rise(power_w: float, on_s: float, period_s: float, ladder: Ladder) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinykit.budget.trace.layout import Chunk, Layout
 from tinykit.budget.trace.reading import find_layout, read_chunks
 from tinykit.ground.errors import DataError
+from tinykit.ground.quantity import pick
 
 _DECADES = (-9.0, 1.0)
 _BINS_A_DECADE = 50
@@ -58,9 +59,9 @@ class Trace:
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, without the histogram."""
-        names = ("kind", "samples", "duration_s", "step_s", "average_a", "peak_a", "threshold_a", "sleep_a")
-        more = ("active_a", "active_share", "bursts", "burst_s", "period_s")
-        return {"path": Path(self.path).name, **{name: getattr(self, name) for name in (*names, *more)}}
+        names = "kind samples duration_s step_s average_a peak_a threshold_a sleep_a"
+        more = "active_a active_share bursts burst_s period_s"
+        return {"path": Path(self.path).name, **pick(self, f"{names} {more}")}
 
 
 def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> Trace:

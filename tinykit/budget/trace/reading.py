@@ -9,7 +9,6 @@ document of Qoitech's was not found). Otii may write the wall clock instead of s
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,35 +150,31 @@ def _blocks(path: Path, header_lines: int) -> Iterator[bytes]:
 
 
 def _numbers(block: bytes, layout: Layout, name: str, rows_before: int) -> NDArray[np.float64]:
-    """A block of lines as [rows, columns]; the fast parser, and the slow one only to name the row that is wrong."""
-    lines = block.replace(b"\r", b"").strip().replace(b'"', b"").replace(layout.decimal.encode(), b".")
-    count = lines.count(b"\n") + 1
-    flat = lines.replace(b"\n", layout.delimiter.encode())
+    """A block of lines as [rows, columns].
+
+    Raises
+    ------
+    DataError : a row is not that many numbers; the message names it.
+    """
+    lines = (
+        block.replace(b"\r", b"").strip().replace(layout.decimal.encode(), b".").decode("utf-8", "replace").split("\n")
+    )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            numbers = np.fromstring(flat.decode("ascii"), sep=layout.delimiter)
-    except (ValueError, DeprecationWarning, UnicodeDecodeError):
-        numbers = np.empty(0)
-    if numbers.size == count * layout.columns and _is_even(lines, layout):
-        return numbers.reshape(count, layout.columns)
-    for place, line in enumerate(lines.split(b"\n")):
-        cells = line.decode("utf-8", "replace").split(layout.delimiter)
-        if len(cells) != layout.columns or not all(_is_number(cell) for cell in cells):
-            shown = line[:60].decode("utf-8", "replace")
+        table = np.loadtxt(lines, delimiter=layout.delimiter, comments=None, quotechar='"', ndmin=2)
+    except ValueError:
+        table = np.empty((0, 0))
+    if table.shape == (len(lines), layout.columns):
+        return table
+    for row, line in enumerate(lines, rows_before + 1):
+        cells = line.replace('"', "").split(layout.delimiter)
+        if len(cells) != layout.columns or not all(map(_is_number, cells)):
             raise DataError(
-                f"{name}: row {rows_before + place + 1} is not {layout.columns} numbers: {shown!r}\n"
+                f"{name}: row {row} is not {layout.columns} numbers: {line[:60]!r}\n"
                 "a second header or a unit behind a value means mixed units; keep one header and one unit"
             )
-    raise DataError(f"{name}: {numbers.size} numbers in {count} rows after row {rows_before}; rows of one length only")
-
-
-def _is_even(lines: bytes, layout: Layout) -> bool:
-    """Whether every row ends after as many columns as the layout has."""
-    letters = np.frombuffer(lines, dtype=np.uint8)
-    marks = letters[(letters == ord(layout.delimiter)) | (letters == ord("\n"))]
-    ends = np.flatnonzero(marks == ord("\n"))
-    return bool(np.all(ends == np.arange(1, ends.size + 1) * layout.columns - 1))
+    raise DataError(
+        f"{name}: a row of the {len(lines)} after row {rows_before} is no plain numbers; write digits alone"
+    )
 
 
 def _is_number(text: str) -> bool:

@@ -1,14 +1,12 @@
 """The main job: the whole chain from data to a verdict, headless."""
 
-from tinykit.choose.design.checkpoints import write_checkpoints, write_studies
 from tinykit.choose.design.goal import DesignGoal
 from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.choose.design.proof import keep_measurement
-from tinykit.choose.design.rebuild import Rebuilt, StageComparison, compare_stages, rebuild
 from tinykit.choose.design.recipes import CLUSTERS, GRID, PRECISIONS, SPARSITIES, find_study, name_point, studies
 from tinykit.choose.design.run import run_design
 from tinykit.choose.design.steps import Step, follow
-from tinykit.choose.design.study import BASELINE, Study, make_study
+from tinykit.choose.design.study import BASELINE, Study
 
 __all__ = [
     "BASELINE",
@@ -18,19 +16,12 @@ __all__ = [
     "SPARSITIES",
     "DesignGoal",
     "DesignOutcome",
-    "Rebuilt",
-    "StageComparison",
     "Step",
     "Study",
-    "compare_stages",
     "find_study",
     "follow",
     "keep_measurement",
-    "make_study",
     "name_point",
-    "rebuild",
     "run_design",
     "studies",
-    "write_checkpoints",
-    "write_studies",
 ]

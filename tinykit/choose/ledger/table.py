@@ -114,7 +114,7 @@ def fill_ledger(variants: Sequence[Variant], against: Sequence[Difference], targ
 
 def _to_text(rows: Sequence[LedgerRow]) -> str:
     lines = [("", *(row.name for row in rows))]
-    lines += [(name, *(tell(row) for row in rows)) for name, tell in _LINES.items()]
+    lines += [(name, *(tell(row) for row in rows)) for name, tell in _LINES]
     widths = [max(len(line[column]) for line in lines) for column in range(len(rows) + 1)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]).rstrip()
@@ -171,30 +171,31 @@ def _against_range(row: LedgerRow) -> str:
     return f"{100 * row.against.low:+.1f} … {100 * row.against.high:+.1f}" if row.against else ""
 
 
-_LINES: dict[str, Callable[[LedgerRow], str]] = {
-    "parameters": lambda row: _count(row.weights.parameters),
-    "  not zero": lambda row: _count(row.weights.non_zero),
-    "  distinct values, at most": lambda row: _count(row.weights.distinct),
-    "flatbuffer [B]": _tell_form(FORMS[0]),
-    "lean [B]": _tell_form(FORMS[1]),
-    "lean + DECODE [B]": _tell_form(DECODE),
-    "  decoder code [B]": lambda row: _count(row.forms[DECODE].code_bytes or None),
-    "Vela-encoded [B]": _tell_form(FORMS[3]),
-    "gzip, about, transport only [B]": _tell_gzip,
-    "model in flash [B]": lambda row: _count(row.chosen.flash_bytes if row.chosen else None),
-    "  less than baseline as converted": lambda row: _percent(row.saved_of_plain),
-    "  less than baseline at its best": lambda row: row.verdict,
-    "flash with runtime": _tell("flash", "byte"),
-    "  80 %": _tell_range("flash", "byte"),
-    "arena": _tell("arena", "byte"),
-    "MACs": lambda row: _count(row.variant.graph.macs),
-    "instructions": _tell("instructions", "1"),
-    "latency": _tell("latency", "s"),
-    "  80 % ": _tell_range("latency", "s"),
-    "energy per inference": _tell("energy", "J"),
-    "  80 %  ": _tell_range("energy", "J"),
-    "accuracy in TFLM [%]": lambda row: f"{100 * row.variant.accuracy.fraction:.1f}",
-    "  95 %": lambda row: f"{100 * row.variant.accuracy.low:.1f} … {100 * row.variant.accuracy.high:.1f}",
-    "  less baseline, paired": _against,
-    "  95 % ": _against_range,
-}
+_LINES: tuple[tuple[str, Callable[[LedgerRow], str]], ...] = (
+    ("parameters", lambda row: _count(row.weights.parameters)),
+    ("  not zero", lambda row: _count(row.weights.non_zero)),
+    ("  distinct values, at most", lambda row: _count(row.weights.distinct)),
+    ("flatbuffer [B]", _tell_form(FORMS[0])),
+    ("lean [B]", _tell_form(FORMS[1])),
+    ("lean + DECODE [B]", _tell_form(DECODE)),
+    ("  decoder code [B]", lambda row: _count(row.forms[DECODE].code_bytes or None)),
+    ("Vela-encoded [B]", _tell_form(FORMS[3])),
+    ("gzip, about, transport only [B]", _tell_gzip),
+    ("model in flash [B]", lambda row: _count(row.chosen.flash_bytes if row.chosen else None)),
+    ("  less than baseline as converted", lambda row: _percent(row.saved_of_plain)),
+    ("  less than baseline at its best", lambda row: row.verdict),
+    ("flash with runtime", _tell("flash", "byte")),
+    ("  80 %", _tell_range("flash", "byte")),
+    ("arena", _tell("arena", "byte")),
+    ("MACs", lambda row: _count(row.variant.graph.macs)),
+    ("instructions", _tell("instructions", "1")),
+    ("latency", _tell("latency", "s")),
+    ("  80 %", _tell_range("latency", "s")),
+    ("energy per inference", _tell("energy", "J")),
+    ("  80 %", _tell_range("energy", "J")),
+    ("accuracy in TFLM [%]", lambda row: f"{100 * row.variant.accuracy.fraction:.1f}"),
+    ("  95 %", lambda row: f"{100 * row.variant.accuracy.low:.1f} … {100 * row.variant.accuracy.high:.1f}"),
+    ("  less baseline, paired", _against),
+    ("  95 %", _against_range),
+)
+"""Label and text of each line of the table; what belongs to the line before is indented."""

@@ -21,21 +21,8 @@ HOST_DEFINES = ("__GNUC_PYTHON__", "__RESTRICT=__restrict")
 """What lets the plain C paths compile on a host, without the Arm headers."""
 
 _FOLDER = "backend/cmsis_nn/vendor"
-_HASHES = Path(__file__).parent / "kernels" / "library.sha256"
-_MATH_H = b"""/* CMSIS-NN includes math.h and uses nothing of it: with this, a compiler without a C library will do. */
-#ifndef TINYKIT_FREESTANDING_MATH_H_
-#define TINYKIT_FREESTANDING_MATH_H_
-#endif
-"""
-NOTICE = b"""This folder holds third-party code under the Apache License 2.0.
-
-cmsis_nn/     CMSIS-NN 4.0.0, Copyright Arm Limited and/or its affiliates, https://github.com/ARM-software/CMSIS-NN
-cmsis_core/   CMSIS-Core 5.9.0, Copyright Arm Limited, https://github.com/ARM-software/CMSIS_5
-
-Both as shipped in the Python package bakenn 1.0.0 (Apache-2.0, https://github.com/scienthoon/bakeNN); what it
-changed is listed in cmsis_nn/BAKENN_PROVENANCE.md. The licence is in cmsis_nn/LICENSE.txt and
-cmsis_core/LICENSE.txt. Nothing was changed after that; cmsis_nn/freestanding/math.h was added.
-"""
+_ADDED = Path(__file__).parent / "kernels" / "library"
+_HASHES = _ADDED / "library.sha256"
 
 
 def read_library(groups: Iterable[str]) -> dict[str, bytes]:
@@ -55,7 +42,8 @@ def read_library(groups: Iterable[str]) -> dict[str, bytes]:
     folder = _find_folder()
     hashes = dict(line.split()[::-1] for line in _HASHES.read_text().splitlines())
     files = {path: _read(folder, path, hashes[path]) for path in (*_COMMON, *wanted)}
-    return files | {"cmsis_nn/freestanding/math.h": _MATH_H, "NOTICE.txt": NOTICE}
+    added = {"cmsis_nn/freestanding/math.h": "math.h", "NOTICE.txt": "NOTICE.txt"}
+    return files | {path: (_ADDED / name).read_bytes() for path, name in added.items()}
 
 
 def _find_folder() -> Path:

@@ -6,19 +6,19 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.handover.codegen.filling import fill_all
 from tinykit.handover.codegen.names import to_comment
 from tinykit.handover.codegen.program import FAMILIES, Lowered, Program
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaPlan
 
-_FOLDER = Path(__file__).parent / "kernels"
+_KERNELS = Path(__file__).with_name("kernels")
+_TEMPLATES = Path(__file__).with_name("templates")
 _PER_LINE = 24
-_INCLUDES = '#include "arm_nnfunctions.h"\n#include "arm_nnsupportfunctions.h"\n'
 _CONDITIONS = {"mve": "#if TK_MVE", "dsp": "#elif TK_DSP", "plain": "#else"}
 
 
@@ -32,30 +32,18 @@ class Part:
 
 def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, ArenaPlan]) -> dict[str, bytes]:
     """Relative path -> content of every file of the kit's own."""
+    graph = program.graph
+    texts = fill_all(
+        _TEMPLATES, name=program.name, guard=program.name.upper(), about=_about(program),
+        arena=_by_family(plans, _arena), places=_by_family(plans, _places), parts=parts,
+        library=any(part.code.library for part in parts),
+        functions="\n\n".join(_function(index, part) for index, part in enumerate(parts)),
+        checks=[(index, part.code) for index, part in enumerate(parts) if part.code.scratch_call],
+        inputs=_lay_out(program, graph.inputs), outputs=_lay_out(program, graph.outputs),
+        arrays=program.arrays, numbers=_numbers,
+    )  # fmt: skip
     units = sorted({unit for part in parts for unit in part.code.kernels})
-    texts = {name: (_FOLDER / name).read_text() for name in _kernel_files(units)}
-    about = _about(program)
-    values = {
-        "name": program.name, "guard": program.name.upper(), "about": about, "arena": _by_family(plans, _arena),
-        "inputs": str(len(program.graph.inputs)), "outputs": str(len(program.graph.outputs)),
-        "input_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.inputs)),
-        "output_bytes": str(sum(program.graph.tensors[one].nbytes for one in program.graph.outputs)),
-        "operators": str(len(parts)), "declarations": "\n".join(f"int {part.symbol}(void);" for part in parts),
-        "includes": _INCLUDES if any(part.code.library for part in parts) else "",
-        "places": _by_family(plans, _places),
-        "functions": "\n\n".join(_function(index, part) for index, part in enumerate(parts)),
-        "calls": "\n".join(_call(index, part.symbol) for index, part in enumerate(parts)),
-        "checks": "\n".join(_check(index, part.code) for index, part in enumerate(parts) if part.code.scratch_call),
-        "input_places": ", ".join(program.place(one) for one in program.graph.inputs),
-        "output_places": ", ".join(program.place(one) for one in program.graph.outputs),
-        "copies_in": _copies(program, program.graph.inputs, "input", inward=True),
-        "copies_out": _copies(program, program.graph.outputs, "output", inward=False),
-    }  # fmt: skip
-    values["constants"] = "\n".join(f"extern const {kind} {key}[{data.size}];"
-                                    for key, (kind, data) in program.arrays.items())  # fmt: skip
-    for template in ("model.h", "model.c"):
-        texts[template] = Template((_FOLDER / f"{template}.in").read_text()).substitute(values)
-    texts["weights.c"] = _weights(program, about)
+    texts |= {name: (_KERNELS / name).read_text() for name in _kernel_files(units)}
     return {name: _rename(text, program.name).encode() for name, text in sorted(texts.items())}
 
 
@@ -110,31 +98,10 @@ def _function(index: int, part: Part) -> str:
     return f"{guard}{constants}TK_OPERATOR int {part.symbol}(void)\n{{\n{body}\n}}"
 
 
-def _call(index: int, symbol: str) -> str:
-    return f"    if ({symbol}() != 0) {{\n        return {index + 1};\n    }}"
-
-
-def _check(index: int, code: Lowered) -> str:
-    planned = f"SCRATCH_BYTES_{index}" if any(code.scratch) else "0"
-    return f"    if ({code.scratch_call} > {planned}) {{\n        return {index + 1};\n    }}"
-
-
-def _copies(program: Program, tensors: Sequence[int], pointer: str, *, inward: bool) -> str:
-    rows, start = [], 0
-    for index in tensors:
-        place, count = program.place(index), program.graph.tensors[index].nbytes
-        ends = (place, f"{pointer} + {start}") if inward else (f"{pointer} + {start}", place)
-        rows.append(f"    (void)__builtin_memcpy({ends[0]}, {ends[1]}, {count});")
-        start += count
-    return "\n".join(rows)
-
-
-def _weights(program: Program, about: str) -> str:
-    rows = [f'{about}\n#include "model.h"\n\n#include "kernels.h"\n']
-    for key, (kind, data) in program.arrays.items():
-        rows.append(f"extern const {kind} {key}[{data.size}];")
-        rows.append(f"_Alignas(16) const {kind} {key}[{data.size}] = {{\n{_numbers(data)}\n}};\n")
-    return "\n".join(rows)
+def _lay_out(program: Program, tensors: Sequence[int]) -> list[tuple[str, int, int]]:
+    """(place, start, bytes) of each tensor, the tensors one after the other."""
+    sizes = [program.graph.tensors[index].nbytes for index in tensors]
+    return [(program.place(index), sum(sizes[:at]), sizes[at]) for at, index in enumerate(tensors)]
 
 
 def _numbers(data: NDArray[np.generic]) -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from tinykit.handover.codegen import CExport, export_c
+from tinykit.handover.codegen import HOST_DEFINES, CExport, export_c
+from tinykit.handover.codegen.filling import fill_all
 from tinykit.handover.codegen.names import to_comment
-from tinykit.handover.deployment.c_sources import write_self_test
 from tinykit.handover.deployment.golden import make_golden_vectors
 from tinykit.handover.deployment.outcome import Deployment, describe_accuracy, describe_model, label_model
-from tinykit.handover.deployment.writing import MANIFEST, write_folder
+from tinykit.handover.deployment.writing import MANIFEST, TEMPLATES, write_folder
 from tinykit.model.graph import ModelGraph, read
 from tinykit.train.datasets.scoring import Accuracy
 
@@ -52,7 +54,12 @@ def deploy_c(
     said = describe_accuracy(accuracy)
     about = describe_model(graph, label, said)
     files = {f"src/{path}": data.decode() for path, data in export.files.items()}
-    files |= write_self_test(export, about, inputs, outputs, _readme_values(graph, export, said))
+    files |= fill_all(
+        TEMPLATES / "c", name=export.name, guard=export.name.upper(), export=export, accuracy=said,
+        about="\n".join(["/*", *(f" * {line}" for line in about), " */"]), weight_bytes=graph.weight_bytes,
+        vectors=len(inputs), inputs=_rows(inputs), outputs=_rows(outputs), arenas=_list_arenas(export),
+        flags=_list_flags(export), host_defines=[f"-D{one}" for one in HOST_DEFINES], code=_code, to_comment=to_comment,
+    ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
              "kernels": kernels}  # fmt: skip
     where = Path(os.path.abspath(folder))
@@ -64,13 +71,21 @@ def deploy_c(
     )  # fmt: skip
 
 
-def _readme_values(graph: ModelGraph, export: CExport, accuracy: str) -> dict[str, str]:
-    arenas = {family: max(plan.head_bytes, 16) for family, plan in export.plans.items()}
+def _rows(table: NDArray[np.uint8]) -> str:
+    rows = (",".join(str(value) for value in row) for row in table.view(np.int8).tolist())
+    return "\n".join(f"    {{{row}}}," for row in rows)
+
+
+def _list_arenas(export: CExport) -> list[tuple[str, int]]:
     cores = {"plain": "without DSP (Cortex-M0+, M3)", "dsp": "with DSP (M4, M7, M33)", "mve": "with Helium (M55, M85)"}
-    return {
-        "arenas": "\n".join(f"| arena, core {cores[family]} | {arenas[family]:,} bytes |" for family in arenas),
-        "accuracy": accuracy,
-        "weight_bytes": f"{graph.weight_bytes:,}",
-        "operators": "\n".join(f"- `{one.symbol}`: {to_comment(one.name)}" for one in export.operators),
-        "licence": "`src/NOTICE.txt` says what of it is third-party code." if "NOTICE.txt" in export.files else "",
-    }
+    return [(cores[family], max(plan.head_bytes, 16)) for family, plan in export.plans.items()]
+
+
+def _list_flags(export: CExport) -> list[str]:
+    """What GCC is told of single files so that they execute what TensorFlow Lite Micro's kernels execute."""
+    told = ((source, export.gcc_flags(source, "cortex-m4")) for source in export.sources)
+    return [f"`src/{source}` with `{' '.join(flags)}`" for source, flags in told if flags]
+
+
+def _code(texts: Iterable[str]) -> list[str]:
+    return [f"`{text}`" for text in texts]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.quantity import Estimate
+from tinykit.handover.codegen.filling import fill_all
 from tinykit.handover.codegen.names import to_comment
 from tinykit.handover.deployment.golden import make_golden_vectors
-from tinykit.handover.deployment.manifests import write_manifests
 from tinykit.handover.deployment.operators import add_methods
 from tinykit.handover.deployment.outcome import Deployment, describe_accuracy, describe_model, label_model
-from tinykit.handover.deployment.sources import Contents, write_sources
-from tinykit.handover.deployment.writing import MANIFEST, write_folder
+from tinykit.handover.deployment.writing import MANIFEST, TEMPLATES, write_folder
 from tinykit.model.graph import ModelGraph, read
 from tinykit.train.datasets import Accuracy, Normalisation
 
@@ -64,16 +65,31 @@ def deploy_tflm(
     said, label = describe_accuracy(accuracy), label_model(graph, name)
     about = describe_model(graph, label, said)
     declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-    contents = Contents(
-        label, graph.sha256, about, graph.data, methods, declared, needed, inputs, outputs, normalisation
-    )
-    files = write_sources(contents)
-    files |= write_manifests(contents, sha256=graph.sha256, accuracy=said, precision=to_comment(graph.precision))
+    files = fill_all(
+        TEMPLATES / "tflm", name=label, guard=f"TINYKIT_{label.upper()}", sha256=graph.sha256, accuracy=said,
+        about="\n".join(f"// {line}" for line in about), precision=to_comment(graph.precision), methods=methods,
+        model_bytes=len(graph.data), model_array=_bytes(np.frombuffer(graph.data, np.uint8)), arena_bytes=declared,
+        needed_bytes=needed, vectors=len(inputs), input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
+        inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats,
+    ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared}
     where = Path(os.path.abspath(folder))
     write_folder(where, files, facts)
     listed = tuple(sorted([*files, MANIFEST]))
     return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256)
+
+
+def _bytes(data: NDArray[np.uint8], indent: str = "    ") -> str:
+    texts = [f"0x{byte:02x}," for byte in data.tolist()]
+    return "\n".join(indent + " ".join(texts[start : start + 16]) for start in range(0, len(texts), 16))
+
+
+def _rows(table: NDArray[np.uint8]) -> str:
+    return "\n".join("    {\n" + _bytes(row, "        ") + "\n    }," for row in table)
+
+
+def _floats(values: Iterable[float]) -> str:
+    return ", ".join(f"{float(value)!r}f" for value in values)
 
 
 def _needed(arena: int | Estimate) -> int:

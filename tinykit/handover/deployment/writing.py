@@ -14,6 +14,8 @@ from typing import Any
 from tinykit.ground.errors import OutputError
 
 MANIFEST = "deployment.json"
+TEMPLATES = Path(__file__).with_name("templates")
+"""A folder of files for each target, and `both` for what every target has."""
 
 
 def write_folder(folder: Path, files: Mapping[str, str], about: Mapping[str, Any]) -> None:

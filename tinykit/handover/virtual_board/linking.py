@@ -7,50 +7,12 @@ The sections tell apart what takes the room: `.weights` (the model's constants),
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from tinykit.handover.codegen.filling import fill
 from tinykit.handover.virtual_board.memory import MemoryMap
 
-_TEMPLATE = """\
-ENTRY(tk_reset)
-MEMORY
-{{
-{memory}
-}}
-SECTIONS
-{{
-  .vectors : {{ KEEP(*(.vectors)) }} > {vectors}
-  .weights : {{ *model_*.o(.rodata .rodata.*) }} > FLASH
-  .kernels : {{ *kernel_*.o(.text .text.* .rodata .rodata.*) }} > FLASH
-  .text : {{ *(.text .text.*) *(.rodata .rodata.*) *(.ARM.extab*) }} > FLASH
-  .ARM.exidx : {{ *(.ARM.exidx*) }} > FLASH
-  .stack (NOLOAD) : {{
-    tk_stack_base = .;
-    . = . + {stack_bytes};
-    . = ALIGN(8);
-    tk_stack_top = .;
-  }} > DATA
-  .data : {{
-    . = ALIGN(4);
-    tk_data_start = .;
-    *(.data .data.*)
-    . = ALIGN(4);
-    tk_data_end = .;
-  }} > DATA AT > FLASH
-  tk_data_load = LOADADDR(.data);
-  .bss (NOLOAD) : {{
-    . = ALIGN(4);
-    tk_bss_start = .;
-    *(EXCLUDE_FILE(*model_*.o) .bss EXCLUDE_FILE(*model_*.o) .bss.* COMMON)
-    . = ALIGN(4);
-    tk_bss_end = .;
-  }} > DATA
-  .arena (NOLOAD) : {{
-    . = ALIGN(16);
-    *model_*.o(.bss .bss.*)
-  }} > {arena}
-  /DISCARD/ : {{ *(.comment) *(.ARM.attributes) *(.note*) }}
-}}
-"""
+_TEMPLATES = Path(__file__).with_name("templates")
 _GNU = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
 _LLD = re.compile(r"will not fit in region '(\w+)': overflowed by (\d+) bytes")
 """What GNU ld says once a region, and lld once a section: its last and largest figure is the region's."""
@@ -64,21 +26,11 @@ def write_script(memory: MemoryMap, *, stack_bytes: int, vectors: int | None = N
     stack_bytes : room for the stack at the base of `memory.data`, so that an overflow leaves the RAM.
     vectors : address of the vector table where it is not the start of flash.
     """
-    split = memory.arena != memory.data
-    rows = [("FLASH", "rx", memory.flash), ("DATA", "rw", memory.data)] + ([("ARENA", "rw", memory.arena)] * split)
-    lines = [
-        f"  {name} ({rights}) : ORIGIN = {place.start:#x}, LENGTH = {place.total_bytes:#x}"
-        for name, rights, place in rows
-    ]
-    apart = vectors is not None and vectors != memory.flash.start
-    if apart:
-        lines.append(f"  VECTORS (rx) : ORIGIN = {vectors:#x}, LENGTH = 0x400")
-    return _TEMPLATE.format(
-        memory="\n".join(lines),
-        vectors="VECTORS" if apart else "FLASH",
-        arena="ARENA" if split else "DATA",
-        stack_bytes=stack_bytes,
-    )
+    split, apart = memory.arena != memory.data, vectors is not None and vectors != memory.flash.start
+    places = [("FLASH", "rx", memory.flash), ("DATA", "rw", memory.data)] + [("ARENA", "rw", memory.arena)] * split
+    regions = [(name, rights, place.start, place.total_bytes) for name, rights, place in places]
+    regions += [("VECTORS", "rx", vectors or 0, 0x400)] * apart
+    return fill(_TEMPLATES, "memory.ld", regions=regions, split=split, apart=apart, stack_bytes=stack_bytes)
 
 
 def read_overflow(said: str, memory: MemoryMap) -> tuple[str, int] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.quantity import Estimate, format_quantity, pick
 
 Outputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
@@ -66,11 +66,7 @@ class TflmCount:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
-        return {
-            "operators": [one.to_json() for one in self.operators], "instructions": self.instructions.to_json(),
-            "cycles": self.cycles.to_json(), "latency_s": self.latency_s.to_json() if self.latency_s else None,
-            "assumed": list(self.assumed),
-        }  # fmt: skip
+        return pick(self, "operators instructions cycles latency_s assumed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,20 +190,13 @@ class BoardRun:
 
     def to_json(self) -> dict[str, Any]:
         """The run as plain JSON types; what was not reached is null."""
-        sizes, fault = self.sizes, self.fault
+        sizes = self.sizes
         return {
-            "board": self.board, "core": self.core, "clock_hz": self.clock_hz, "kernels": self.kernels,
-            "compiler": self.compiler, "engine": self.engine, "equal": self.equal,
+            **pick(self, "board core clock_hz kernels compiler engine equal"),
             "first_difference": self.first_difference.index if self.first_difference else None,
             "text_bytes": sizes.text_bytes if sizes else None,
             "data_bytes": sizes.data if sizes else None,
             "bss_bytes": sizes.bss if sizes else None,
-            "sizes": asdict(sizes) if sizes else None,
-            "arena_bytes": self.arena_bytes, "stack_bytes": self.stack_bytes, "instructions": self.instructions,
-            "operators": [asdict(operator) for operator in self.operators],
-            "cycles": self.cycles.to_json() if self.cycles else None,
-            "latency_s": self.latency_s.to_json() if self.latency_s else None,
-            "tflm": self.tflm.to_json() if self.tflm else None,
-            "fault": asdict(fault) if fault else None,
-            "hashes": asdict(self.hashes), "notes": list(self.notes),
-        }  # fmt: skip
+            **pick(self, "sizes arena_bytes stack_bytes instructions operators"),
+            **pick(self, "cycles latency_s tflm fault hashes notes"),
+        }

@@ -1,4 +1,4 @@
-"""A bounds-checked reader of flatbuffers, for files from strangers.
+"""A bounds-checked reader of flatbuffers, for files from strangers; what is written goes through the package.
 
 The flatbuffers package trusts its input: a flipped bit reads outside the buffer, or makes a vector of
 four billion entries. Here each access is checked against the buffer, and the entries read in total are
@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinykit.ground.errors import ModelError
+
+if TYPE_CHECKING:
+    import flatbuffers
 
 _READS_PER_BYTE = 4
 
@@ -116,3 +120,11 @@ class Table:
         count = self.buffer.number("<I", place)
         self.buffer.take(count, item_bytes, place + 4)
         return place + 4, count
+
+
+def write_vector(builder: flatbuffers.Builder, content: bytes, item_bytes: int, alignment: int) -> int:
+    """Offset of a vector of scalars that begins on a multiple of `alignment`."""
+    builder.StartVector(item_bytes, len(content) // item_bytes, alignment)
+    builder.head -= len(content)
+    builder.Bytes[builder.head : builder.head + len(content)] = content
+    return int(builder.EndVector())

@@ -7,14 +7,17 @@ table and its two vectors stay behind as a few unused bytes.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import schema
-from tinykit.model.graph.flatbuffer import FlatBuffer, Table
+from tinykit.model.graph.flatbuffer import FlatBuffer, Table, write_vector
+
+if TYPE_CHECKING:
+    import flatbuffers
 
 OFFLINE_PLAN = "OfflineMemoryAllocation"
 """Name of the entry in which TFLM looks for tensor offsets planned before it runs (tensorflow/lite/micro/docs/
@@ -90,17 +93,42 @@ def write_metadata(data: bytes, name: str, content: bytes) -> bytes:
     links = _read_links(root)
     if max([0, *links.values(), *(one.position for one in (*buffers, *kept))]) >= len(data):
         raise ModelError("damaged .tflite file: it points behind its own end; copy or convert it again")
-    fields: dict[int, int | str] = dict(links)
-    fields |= {schema.Model.BUFFERS: "buffers", schema.Model.METADATA: "metadata"}
-    front = _Front()
-    front.add_table("root", {_VERSION: root.number(_VERSION, "<I")}, fields)
-    front.add_vector("buffers", [*(buffer.position for buffer in buffers), "buffer"])
-    front.add_vector("metadata", [*(one.position for one in kept), "entry"])
-    front.add_table("entry", {schema.Metadata.BUFFER: len(buffers)}, {schema.Metadata.NAME: "name"})
-    front.add_bytes("name", name.encode(), end=b"\0")
-    front.add_table("buffer", {}, {schema.Buffer.DATA: "content"})
-    front.add_bytes("content", content)
-    return front.finish() + data[_HEADER_BYTES:]
+    import flatbuffers
+
+    builder = flatbuffers.Builder(len(data) + len(content) + 4096)
+    # The old content first, since a flatbuffer is built from its end; what it links to is told by its place from there.
+    end = len(data) + (-len(data)) % _ALIGNMENT_BYTES
+    write_vector(builder, data[_HEADER_BYTES:].ljust(end - _HEADER_BYTES, b"\0"), 1, 4)
+    added = write_vector(builder, content, 1, _ALIGNMENT_BYTES)
+    entry = _write_table(
+        builder, {schema.Metadata.NAME: builder.CreateString(name)}, {schema.Metadata.BUFFER: len(buffers)}
+    )
+    fields = {slot: end - place for slot, place in links.items()} | {
+        schema.Model.BUFFERS: _write_tables(
+            builder, [*(end - one.position for one in buffers), _write_table(builder, {schema.Buffer.DATA: added}, {})]
+        ),
+        schema.Model.METADATA: _write_tables(builder, [*(end - one.position for one in kept), entry]),
+    }
+    builder.Finish(_write_table(builder, fields, {_VERSION: root.number(_VERSION, "<I")}), schema.IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _write_table(builder: flatbuffers.Builder, links: Mapping[int, int], numbers: Mapping[int, int]) -> int:
+    """A table of links and 32-bit numbers, by slot."""
+    builder.StartObject(max([*links, *numbers]) + 1)
+    for slot, offset in links.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    for slot, number in numbers.items():
+        builder.PrependUint32Slot(slot, number, 0)
+    return int(builder.EndObject())
+
+
+def _write_tables(builder: flatbuffers.Builder, offsets: Sequence[int]) -> int:
+    """A vector of links to tables."""
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
 
 
 def _read_links(root: Table) -> dict[int, int]:
@@ -113,60 +141,3 @@ def _read_links(root: Table) -> dict[int, int]:
     if newer:
         raise ModelError(f"the model has fields {newer} of a newer schema, which cannot be moved; convert it again")
     return links
-
-
-class _Front:
-    """The block that goes between the header and the old content.
-
-    Its tables and vectors link to what stands behind them: to a label in the block, or to a position in the old
-    file, which is moved by the size of the block once that is known.
-    """
-
-    def __init__(self) -> None:
-        self._bytes = bytearray(_HEADER_BYTES)
-        self._labels: dict[str, int] = {}
-        self._links: list[tuple[int, int | str]] = []
-
-    def add_table(self, label: str, numbers: dict[int, int], links: dict[int, int | str]) -> None:
-        """A table of 32-bit numbers and links, by slot, behind its vtable."""
-        slots = sorted({*numbers, *links})
-        places = [4 + 4 * slots.index(slot) if slot in slots else 0 for slot in range(slots[-1] + 1)]
-        vtable = self._begin(struct.pack(f"<{2 + len(places)}H", 4 + 2 * len(places), 4 + 4 * len(slots), *places))
-        table = self._begin(b"")
-        self._labels[label] = table
-        self._bytes += struct.pack("<i", table - vtable)
-        for slot in slots:
-            if slot in links:
-                self._links.append((len(self._bytes), links[slot]))
-            self._bytes += struct.pack("<I", numbers.get(slot, 0))
-
-    def add_vector(self, label: str, targets: Sequence[int | str]) -> None:
-        """A vector of tables."""
-        self._labels[label] = self._begin(struct.pack("<I", len(targets)))
-        for target in targets:
-            self._links.append((len(self._bytes), target))
-            self._bytes += bytes(4)
-
-    def add_bytes(self, label: str, content: bytes, end: bytes = b"") -> None:
-        """A vector of bytes that starts on a 16-byte boundary, or a string."""
-        while (len(self._bytes) + 4) % _ALIGNMENT_BYTES:
-            self._bytes += b"\0"
-        self._labels[label] = self._begin(struct.pack("<I", len(content)) + content + end)
-
-    def finish(self) -> bytes:
-        """Header and block, every link filled in; the old content follows, still on its alignment."""
-        while (len(self._bytes) - _HEADER_BYTES) % _ALIGNMENT_BYTES:
-            self._bytes += b"\0"
-        moved = len(self._bytes) - _HEADER_BYTES
-        struct.pack_into("<I4s", self._bytes, 0, self._labels["root"], schema.IDENTIFIER)
-        for place, target in self._links:
-            goal = self._labels[target] if isinstance(target, str) else target + moved
-            struct.pack_into("<I", self._bytes, place, goal - place)
-        return bytes(self._bytes)
-
-    def _begin(self, content: bytes) -> int:
-        while len(self._bytes) % 4:
-            self._bytes += b"\0"
-        start = len(self._bytes)
-        self._bytes += content
-        return start

@@ -66,19 +66,6 @@ def profile_of(posterior: Posterior, case: Case) -> Profile:
     return Profile(design @ posterior.mean + missing[0], design @ posterior.covariance @ design.T, missing[1])
 
 
-def render_posterior(posterior: Posterior, rows: int) -> str:
-    """The text of `data/latency/cycles.csv`: one line an effect, its mean, its covariance row up to the diagonal."""
-    lines = [
-        f"# source: fitted by tinykit/predict/latency/calibrating.py to {rows} published rows of measured.csv",
-        "# content: log effects on the cycles per modelled instruction: mean, and covariance (lower triangle)",
-        "effect,mean,covariance",
-    ]
-    for number, (name, mean) in enumerate(zip(posterior.effects, posterior.mean, strict=True)):
-        row = posterior.covariance[number, : number + 1]
-        lines.append(f"{name},{mean:.5f},{' '.join(f'{value:.2e}' for value in row)}")
-    return "\n".join(lines) + "\n"
-
-
 @lru_cache(maxsize=512)
 def shipped_profile(case: Case) -> Profile:
     """`profile_of` a case under the shipped posterior."""

@@ -13,8 +13,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.predict.latency.effects import Case
 from tinykit.predict.latency.instructions import Shapes
 from tinykit.predict.latency.kernels import kind_of
-from tinykit.predict.latency.published import model_shapes
-from tinykit.predict.latency.shapes import OperatorShape
+from tinykit.predict.latency.shapes import OperatorShape, from_rows
 from tinykit.predict.latency.tables import read_table
 
 _AGAIN = 1.03
@@ -61,6 +60,16 @@ def _minor(version: str) -> tuple[str, ...]:
     (True, True)
     """
     return tuple((*version.lstrip("v").split("."), "0")[:2])
+
+
+@lru_cache(maxsize=1)
+def model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
+    """Operator shapes by model, of every model behind `measured.csv`; equal operators stand together."""
+    rows = read_table("operators").rows
+    shapes: dict[str, list[OperatorShape]] = {}
+    for row, shape in zip(rows, from_rows(rows), strict=True):
+        shapes.setdefault(row["model"], []).extend([shape] * int(row["count"]))
+    return {model: tuple(operators) for model, operators in shapes.items()}
 
 
 @lru_cache(maxsize=128)

@@ -1,7 +1,6 @@
 """Arm Ethos-U through Arm's own compiler, Vela, in a child process: cycles, memory, and what stays on the CPU."""
 
 from tinykit.predict.npu.compiling import ACCELERATORS, MEMORY_MODES, SYSTEM_CONFIGS, compile_for_npu
-from tinykit.predict.npu.encoding import EncodedWeights, encode_weights
 from tinykit.predict.npu.placing import accelerators_of, system_config_for
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 
@@ -9,12 +8,10 @@ __all__ = [
     "ACCELERATORS",
     "MEMORY_MODES",
     "SYSTEM_CONFIGS",
-    "EncodedWeights",
     "NpuLayer",
     "NpuOperator",
     "NpuReport",
     "accelerators_of",
     "compile_for_npu",
-    "encode_weights",
     "system_config_for",
 ]

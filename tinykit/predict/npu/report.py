@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, pick
 from tinykit.model.graph import ModelGraph
 
 
@@ -97,22 +97,10 @@ class NpuReport:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
+        sizes = "sram_bytes dram_bytes constants_bytes constants_memory weight_bytes encoded_weight_bytes"
         return {
-            "accelerator": self.accelerator,
-            "system_config": self.system_config,
-            "memory_mode": self.memory_mode,
-            "clock_hz": self.clock_hz,
-            "cycles": self.cycles,
+            **pick(self, "accelerator system_config memory_mode clock_hz cycles"),
             "latency_s": self.latency.to_json(),
-            "sram_bytes": self.sram_bytes,
-            "dram_bytes": self.dram_bytes,
-            "constants_bytes": self.constants_bytes,
-            "constants_memory": self.constants_memory,
-            "weight_bytes": self.weight_bytes,
-            "encoded_weight_bytes": self.encoded_weight_bytes,
-            "flatbuffer_bytes": self.flatbuffer_bytes,
-            "operators": [
-                {"index": one.index, "name": one.name, "macs": one.macs, "target": one.target, "reason": one.reason}
-                for one in self.operators
-            ],
+            **pick(self, f"{sizes} flatbuffer_bytes"),
+            "operators": [pick(one, "index name macs target reason") for one in self.operators],
         }

@@ -12,7 +12,7 @@ import flatbuffers
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import schema
-from tinykit.model.graph.flatbuffer import Table
+from tinykit.model.graph.flatbuffer import Table, write_vector
 
 OPTION_FIELDS = tuple(
     """
@@ -87,14 +87,6 @@ def write_options(builder: flatbuffers.Builder, options: Options) -> int:
             prepend(value)
             builder.Slot(slot)
     return int(builder.EndObject())
-
-
-def write_vector(builder: flatbuffers.Builder, content: bytes, item_bytes: int, alignment: int) -> int:
-    """Offset of a vector of scalars that begins on a multiple of `alignment`."""
-    builder.StartVector(item_bytes, len(content) // item_bytes, alignment)
-    builder.head -= len(content)
-    builder.Bytes[builder.head : builder.head + len(content)] = content
-    return int(builder.EndVector())
 
 
 def _read_field(table: Table, slot: int, letter: str) -> int | bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinykit.ground.quantity import pick, to_plain
 from tinykit.model.graph import ModelGraph
 from tinykit.model.record.store import write_atomically
 from tinykit.predict.packing.cost import DecodeCost
@@ -96,19 +97,13 @@ class Packed:
             "sha256_before": self.before.sha256,
             "sha256": self.graph.sha256,
             "flatbuffer_bytes_before": self.before.flatbuffer_bytes,
-            "flatbuffer_bytes": self.flatbuffer_bytes,
-            "flash_bytes": self.flash_bytes,
-            "equal": self.equal,
+            **pick(self, "flatbuffer_bytes flash_bytes equal"),
             "inputs": self.proof.n if self.proof else 0,
             "arena_head_bytes_before": self.proof.before.head_bytes if self.proof else None,
             "arena_head_bytes": self.proof.after.head_bytes if self.proof else None,
-            "coded": [
-                {"tensor": one.tensor, "operators": list(one.operators), "method": one.method, "bits": one.bits,
-                 "tables": one.tables, "raw_bytes": one.raw_bytes, "coded_bytes": one.coded_bytes}
-                for one in self.coded
-            ],
-            "cost": self.cost.to_json() if self.cost else None,
-        }  # fmt: skip
+            "coded": [pick(one, "tensor operators method bits tables raw_bytes coded_bytes") for one in self.coded],
+            "cost": to_plain(self.cost),
+        }
 
     def __str__(self) -> str:
         share = self.saved_bytes / self.before.flatbuffer_bytes

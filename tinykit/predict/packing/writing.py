@@ -13,8 +13,9 @@ import flatbuffers
 import numpy as np
 
 from tinykit.model.graph import schema
+from tinykit.model.graph.flatbuffer import write_vector
 from tinykit.model.graph.metadata import OFFLINE_PLAN
-from tinykit.predict.packing.options import write_options, write_vector
+from tinykit.predict.packing.options import write_options
 from tinykit.predict.packing.tree import CodeNode, GraphNode, ModelTree, OperatorNode, TensorNode
 
 _SCHEMA_VERSION = 3

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, pick
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.energy import predict_energy
@@ -96,13 +96,8 @@ class Validation:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
-        return {
-            "path": self.path,
-            "groups": [group.to_json() for group in self.groups],
-            "rows": [_describe(one) for one in self.rows],
-            "skipped": [{"line": one.line, "reason": one.reason} for one in self.skipped],
-            "unknown": [{"line": one.line, "reason": one.reason} for one in self.unknown],
-        }
+        described = {"rows": [_describe(one) for one in self.rows]}
+        return pick(self, "path groups") | described | pick(self, "skipped unknown")
 
 
 _NOTHING_MEASURED = "no latency given, nor the arena of a model file at hand"

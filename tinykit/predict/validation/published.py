@@ -7,9 +7,8 @@ a notebook or a reader without those rows can quote them.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,11 +19,6 @@ from tinykit.predict.validation.compare import QUANTITIES, GroupError
 AS_PUBLISHED, ARCHITECTURE_OUT, BOARD_OUT = "as published", "architecture left out", "board left out"
 """How an error was found: every row as it is, or each network, or each board, predicted from the others alone."""
 
-_HEAD = (
-    "# source: as published: `tinykit validate` on published rows (mlcommons/tiny_results and others); left out: from\n"
-    "# data/latency/measured.csv and data/power/energy_validation.csv alone. Made by `make readme`\n"
-    "# content: relative errors as fractions; known: rows the fit has seen; groups: architectures or boards left out\n"
-)
 _HEADER = ("quantity", "core", "runtime", "rows", "known", "median", "p90", "in 80 %", "bias")
 _UNSEEN = ("unseen: median", "p90", "in 80 %")
 
@@ -63,16 +57,6 @@ def from_groups(groups: Iterable[GroupError]) -> tuple[PublishedError, ...]:
         )
         for one in groups
     )  # fmt: skip
-
-
-def render_errors(errors: Sequence[PublishedError]) -> str:
-    """The text of `errors.csv`."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [field.name for field in fields(PublishedError)], lineterminator="\n")
-    writer.writeheader()
-    for one in errors:
-        writer.writerow({name: f"{x:.6f}" if isinstance(x, float) else x for name, x in asdict(one).items()})
-    return _HEAD + stream.getvalue()
 
 
 def parse_errors(text: str, where: str) -> tuple[PublishedError, ...]:

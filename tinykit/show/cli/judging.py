@@ -21,7 +21,7 @@ from tinykit.budget.power import Battery, PowerBudget, budget_power, read_batter
 from tinykit.budget.thermal import ThermalReport, check_heat
 from tinykit.budget.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency import default_runtime, predict_latency
 from tinykit.show.cli.documents import describe_model
@@ -30,7 +30,6 @@ from tinykit.show.cli.text import say, say_json, say_table, show, show_short
 from tinykit.target.boards import Board, board, boards, read_board
 
 _YOUR_FIGURE = "given on the command line"
-_DAY_S = 86_400
 
 
 def fit(options: Options) -> int:
@@ -250,7 +249,7 @@ def _reserve(options: Options) -> Reserve:
 
 def _latency(graph: ModelGraph, target: Board, options: Options) -> Estimate:
     if options.latency is not None:
-        if not 0 < options.latency < _DAY_S:
+        if not 0 < options.latency < DAY_S:
             raise ParameterError(f"latency {options.latency} s; give seconds above 0, such as 0.0289")
         return Estimate.exact(options.latency, "s", "measured", _YOUR_FIGURE)
     clock_hz = options.clock or target.clock_hz

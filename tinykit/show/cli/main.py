@@ -56,8 +56,6 @@ def _make_parser() -> argparse.ArgumentParser:
     design.add_argument("--battery", metavar="ID", default="cr2032", help="cell to design for")
     design.add_argument("--period", metavar="S", type=float, default=2.0, help="seconds between inferences")
     design.add_argument("--out", metavar="DIR", default="build/design", help="folder for the results")
-    design.add_argument("--checkpoints", metavar="DIR", help="write the notebooks' checkpoints there, and stop")
-    design.add_argument("--studies", metavar="DIR", help="write the shipped compression studies there, and stop")
     notebooks = _add(actions, "notebooks", making.copy_notebooks, "copy the course out of the installed package")
     notebooks.add_argument("folder", metavar="DIR")
     return parser

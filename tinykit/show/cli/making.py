@@ -52,16 +52,10 @@ def plan(options: Options) -> int:
 def design(options: Options) -> int:
     """`tinykit design`."""
     # These pull in the training floor and the plots.
-    from tinykit.choose.design import DesignGoal, run_design, write_checkpoints, write_studies
+    from tinykit.choose.design import DesignGoal, run_design
     from tinykit.show.report import write_report
 
-    if options.studies:
-        write_studies(Path(options.studies), progress=say)
-        return 0
     goal = DesignGoal(options.task, options.board, options.battery, options.period)
-    if options.checkpoints:
-        write_checkpoints(goal, Path(options.checkpoints), progress=say)
-        return 0
     outcome = run_design(goal, Path(options.out), progress=say)
     say("writing the report")
     write_report(outcome)

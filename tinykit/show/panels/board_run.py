@@ -10,10 +10,9 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_inputs
 from tinykit.model.graph import ModelGraph
-from tinykit.show.panels.shell import Panel, choose, slide
+from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_instructions
 from tinykit.target.boards import Board, boards
-from tinykit.target.boards import board as find_board
 
 _KIB = 1024
 _STACK_BYTES = 1024
@@ -51,7 +50,7 @@ class BoardRunPanel(Panel[BoardRun]):
         self.graph, self.compiler = graph, compiler
         self.inputs = sample_inputs(graph, _SAMPLES) if inputs is None else inputs
         self._runs: dict[tuple[Any, ...], BoardRun] = {}
-        most = _largest_kib(board)
+        most = math.floor(largest_kib(board))
         controls = {
             "board": choose("board", _runnable(), board),
             "kernels": choose("kernels", KERNELS, kernels),
@@ -63,7 +62,7 @@ class BoardRunPanel(Panel[BoardRun]):
     def adapt(self, changed: Any) -> None:
         """Another board has another size of memory."""
         if changed is self.board:
-            self.ram_kib.max = _largest_kib(self.board.value)
+            self.ram_kib.max = math.floor(largest_kib(self.board.value))
 
     def compute(self) -> BoardRun:
         """The run for the controls, from memory where it was done before: one that ended in less SRAM ends the same."""
@@ -124,9 +123,3 @@ def _runnable() -> list[str]:
 def _windows(board: Board) -> bool:
     flash = any(region.kind == "flash" or region.xip for region in board.flash_regions)
     return flash and bool(board.sram_windows())
-
-
-def _largest_kib(board: str) -> float:
-    """The internal memory of a board with most room [KiB], the end of the slider."""
-    windows = find_board(board).sram_windows()
-    return math.floor(windows[0].available_bytes / _KIB) if windows else 1

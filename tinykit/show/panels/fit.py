@@ -9,7 +9,7 @@ from tinykit.budget.fit import FitReport, Reserve, check_fit
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency import default_runtime, known_runtimes
-from tinykit.show.panels.shell import Panel, choose, choose_board, slide
+from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit
 from tinykit.target.boards import board as find_board
 
@@ -36,7 +36,7 @@ class FitPanel(Panel[FitReport]):
         controls = {
             "board": choose_board(board),
             "runtime": choose("runtime", runtimes, default_runtime(find_board(board).core)),
-            "reserve_kib": slide("SRAM reserve [KiB]", reserve_kib, 0, _largest_kib(board), 1),
+            "reserve_kib": slide("SRAM reserve [KiB]", reserve_kib, 0, largest_kib(board), 1),
         }
         super().__init__("Fit", graph.path, controls)
 
@@ -47,7 +47,7 @@ class FitPanel(Panel[FitReport]):
             runtimes = _runtimes(self.board.value)
             self.runtime.options = runtimes
             self.runtime.value = kept if kept in runtimes else default_runtime(find_board(self.board.value).core)
-            self.reserve_kib.max = _largest_kib(self.board.value)
+            self.reserve_kib.max = largest_kib(self.board.value)
 
     def compute(self) -> FitReport:
         """The fit check for the controls."""
@@ -78,9 +78,3 @@ class FitPanel(Panel[FitReport]):
 def _runtimes(board: str) -> list[str]:
     core = find_board(board).core
     return sorted({default_runtime(core), *known_runtimes(core)})
-
-
-def _largest_kib(board: str) -> float:
-    """The largest contiguous memory of a board [KiB], 1 MiB where it is unknown."""
-    windows = find_board(board).sram_windows()
-    return max((window.available_bytes / _KIB for window in windows), default=1024.0)

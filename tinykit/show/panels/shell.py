@@ -13,6 +13,7 @@ from tinykit.budget.power import batteries
 from tinykit.ground.errors import TinykitError
 from tinykit.show.plots import KitFigure, to_png_quickly
 from tinykit.show.plots.style import styled
+from tinykit.target.boards import board as find_board
 from tinykit.target.boards import boards
 
 Result = TypeVar("Result")
@@ -163,3 +164,9 @@ def slide_log(description: str, value: float, low_exponent: float, high_exponent
         style=_STYLE,
         layout=widgets.Layout(**_CONTROL),
     )
+
+
+def largest_kib(board: str) -> float:
+    """The internal memory of a board with most room [KiB], the end of a slider; 1 MiB where none is known."""
+    windows = find_board(board).sram_windows()
+    return windows[0].available_bytes / 1024 if windows else 1024.0

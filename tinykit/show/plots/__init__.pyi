@@ -3,9 +3,6 @@ from tinykit.show.plots.arena import (
     plot_arena as plot_arena,
 )
 from tinykit.show.plots.arena import (
-    plot_operators as plot_operators,
-)
-from tinykit.show.plots.arena import (
     plot_plans as plot_plans,
 )
 from tinykit.show.plots.banks import plot_banks as plot_banks
@@ -78,9 +75,6 @@ from tinykit.show.plots.style import (
 from tinykit.show.plots.style import (
     to_png as to_png,
 )
-from tinykit.show.plots.style import (
-    to_svg as to_svg,
-)
 from tinykit.show.plots.training import (
     plot_accuracy as plot_accuracy,
 )
@@ -95,4 +89,3 @@ from tinykit.show.plots.training import (
 )
 from tinykit.show.plots.variants import plot_lsb as plot_lsb
 from tinykit.show.plots.variants import plot_sizes as plot_sizes
-from tinykit.show.plots.variants import plot_weights as plot_weights

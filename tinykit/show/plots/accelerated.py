@@ -7,7 +7,7 @@ import itertools
 from matplotlib.axes import Axes
 
 from tinykit.predict.npu import NpuReport
-from tinykit.show.plots.style import COLOURS, new_axes, note, plain, say_unknown, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, say_unknown, styled
 
 _LEAST_SHARE = 0.005
 _MOST_BARS = 32
@@ -33,9 +33,9 @@ def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
         ax.text(count, place, f"  {count:,}", va="center", fontsize=7)
     ax.set_yticks(places, names)
     ax.set(ylim=(len(counts) - 0.4, -0.6), xlim=(0, max(counts) * 1.18), xlabel="NPU cycles [1]")
-    ax.set_title(f"{report.accelerator}, {report.memory_mode}: {report.cycles:,} cycles")
-    note(ax, "compiled: Vela's estimate")
-    return ax
+    return caption(
+        ax, f"{report.accelerator}, {report.memory_mode}: {report.cycles:,} cycles", "compiled: Vela's estimate"
+    )
 
 
 def _list_bars(report: NpuReport) -> list[tuple[str, int]]:

@@ -8,22 +8,18 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaComparison, ArenaPlan, PlacedBuffer
-from tinykit.predict.latency import InstructionReport
 from tinykit.show.plots.style import (
     COLOURS,
     KitFigure,
-    error_bar,
+    caption,
     lay_axes,
     mark_limit,
-    name_basis,
     new_axes,
-    note,
     plain,
     say_unknown,
-    scale_log,
     styled,
 )
 
@@ -66,9 +62,7 @@ def plot_arena(
     mark_limit(ax, plan.head_bytes / _KIB, f"head {peak}" + (", no plan can be smaller" if same else ""), at=0.42)
     if not same:
         mark_limit(ax, plan.lower_bound_bytes / _KIB, f"lower bound {least}", at=0.72)
-    ax.set_title(title or "Non-persistent arena (head)")
-    note(ax, "tensors solid, kernel scratch hatched")
-    return ax
+    return caption(ax, title or "Non-persistent arena (head)", "tensors solid, kernel scratch hatched")
 
 
 @styled
@@ -125,43 +119,3 @@ def _label_buffer(ax: Axes, placed: PlacedBuffer, plan: ArenaPlan, graph: ModelG
         return
     middle = (buffer.first - 0.5 + width / 2, placed.offset / _KIB + height / 2)
     ax.text(*middle, shape, ha="center", va="center", fontsize=7, rotation=90 * upright, zorder=4)
-
-
-@styled
-def plot_operators(graph: ModelGraph, *, instructions: InstructionReport | None = None, ax: Axes | None = None) -> Axes:
-    """Multiply-accumulates of each operator, and the instructions they take where a report is given.
-
-    Parameters
-    ----------
-    graph : the model. instructions : of `predict_instructions` for the same model. ax : None for a new figure.
-    """
-    rows = len(graph.operators)
-    ax = new_axes(ax, 7.0, 1.2 + (0.34 if instructions else 0.24) * rows)
-    if not rows:
-        return say_unknown(ax, "the model has no operator")
-    counts = [operator.macs for operator in graph.operators]
-    taken = [one.instructions for one in instructions.operators] if instructions else []
-    scale_log(ax.xaxis, 10, max([100, *counts, *taken]) * 6)
-    places, height = range(rows), 0.36 if instructions else 0.62
-    ax.barh([p - 0.2 * bool(instructions) for p in places], counts, height=height, color=COLOURS["inference"])
-    if instructions is not None:
-        _draw_instructions(ax, instructions)
-    for place, count in zip(places, counts, strict=True):
-        share = f"{count / max(1, graph.macs):.0%}" if count * 200 >= graph.macs else "less than 1%"
-        text = f"{count:,} MAC, {share}" if count else "no MAC"
-        ax.text(max(count, 10) * 1.1, place - 0.2 * bool(instructions), text, va="center", fontsize=7)
-    ax.set_yticks(places, [f"{index} {_shorten(op.name)}" for index, op in enumerate(graph.operators)])
-    ax.set(ylim=(rows - 0.4, -0.6), xlabel="count per inference [1]")
-    ax.set_title(f"{graph.macs:,} MAC in {rows} operators")
-    if instructions is not None:
-        note(ax, f"open: instructions, {instructions.runtime}, {name_basis(instructions.total)}")
-    return ax
-
-
-def _draw_instructions(ax: Axes, report: InstructionReport) -> None:
-    """Each with the relative interval of the total: that of one operator alone is not known better."""
-    low, high = report.total.low / report.total.value, report.total.high / report.total.value
-    for place, one in enumerate(report.operators):
-        count = max(one.instructions, 10.0)
-        spread = Estimate(count, count * low, count * high, "instruction", one.basis)
-        error_bar(ax, spread, place + 0.22, "inference")

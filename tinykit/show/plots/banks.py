@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from tinykit.budget.fit import FitReport, Placement, RegionUse
 from tinykit.ground.quantity import format_quantity
-from tinykit.show.plots.style import COLOURS, new_axes, note, plain, say_unknown, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, say_unknown, styled
 from tinykit.target.boards import Board
 
 _KIB = 1024
@@ -46,9 +46,7 @@ def plot_banks(layout: Placement | FitReport, *, ax: Axes | None = None) -> Axes
     for row, bank in enumerate(reversed(banks)):
         _draw_bank(ax, row, bank, reach)
     ax.set(xlim=(0, reach / _KIB), ylim=(-0.45, len(banks) - 0.05), yticks=[], xlabel="address within the bank [KiB]")
-    ax.set_title(plain(layout.board.id))
-    note(ax, _describe(layout))
-    return ax
+    return caption(ax, plain(layout.board.id), _describe(layout))
 
 
 def _describe(layout: Placement | FitReport) -> str:

@@ -9,23 +9,22 @@ from matplotlib.axes import Axes
 
 from tinykit.budget.offload import Offload
 from tinykit.budget.power import ClockSweep, PowerBudget, Tornado
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
     band_kwargs,
+    caption,
     draw_bar,
     error_bar,
     mark_limit,
     name_basis,
     new_axes,
-    note,
     plain,
     say_unknown,
     scale_log,
     styled,
 )
 
-_DAY_S = 86_400.0
 _IDLE_COLOURS = {"sleep": "inference", "stop": "sleep"}
 
 
@@ -42,18 +41,16 @@ def plot_tornado(tornado: Tornado, *, ax: Axes | None = None, most: int = 8) -> 
     if not swings:
         return say_unknown(ax, "nothing moves this life: every input is exact")
     for row, swing in enumerate(reversed(swings)):
-        low, high = swing.life_low_s / _DAY_S, swing.life_high_s / _DAY_S
+        low, high = swing.life_low_s / DAY_S, swing.life_high_s / DAY_S
         ax.barh(row, high - low, left=low, color=COLOURS["life"], alpha=0.55, height=0.6)
         ends = f"{format_quantity(swing.low, swing.unit)} to {format_quantity(swing.high, swing.unit)}"
         ax.text(high, row, f" {plain(ends, 48)}", va="center", fontsize=7.5)
-    widest = max(swing.life_high_s for swing in swings) / _DAY_S
-    least = min(swing.life_low_s for swing in swings) / _DAY_S
+    widest = max(swing.life_high_s for swing in swings) / DAY_S
+    least = min(swing.life_low_s for swing in swings) / DAY_S
     ax.set_yticks(range(len(swings)), [plain(swing.name, 32) for swing in reversed(swings)], fontsize=8)
     ax.set(xlim=(max(0.0, least - 0.1 * widest), widest * 1.35), xlabel="battery life [days]")
-    ax.axvline(tornado.life_s / _DAY_S, color=COLOURS["limit"], linewidth=1)
-    ax.set_title(f"What moves {format_quantity(tornado.life_s, 's')}")
-    note(ax, name_basis(tornado.budget.battery_life_s))
-    return ax
+    ax.axvline(tornado.life_s / DAY_S, color=COLOURS["limit"], linewidth=1)
+    return caption(ax, f"What moves {format_quantity(tornado.life_s, 's')}", name_basis(tornado.budget.battery_life_s))
 
 
 @styled
@@ -83,9 +80,11 @@ def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
         mark_limit(ax, max(sweep.dropped) / 1e6, "too slow", vertical=True)
     ax.set(xlim=(0, max(point.clock_hz for point in sweep.points) / 1e6 * 1.12), ylim=(0, None))
     ax.set(xlabel="core clock [MHz]", ylabel="mean power [mW]")
-    ax.set_title(f"{plain(sweep.board.id)}: {sweep.verdict('sleep')} (SLEEP), {sweep.verdict('stop')} (STOP)")
-    note(ax, name_basis(*drawn))
-    return ax
+    return caption(
+        ax,
+        f"{plain(sweep.board.id)}: {sweep.verdict('sleep')} (SLEEP), {sweep.verdict('stop')} (STOP)",
+        name_basis(*drawn),
+    )
 
 
 @styled
@@ -114,9 +113,7 @@ def plot_lines(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
             left += share
     ax.set_yticks([0, 1], ["by consumer", "by state"])
     ax.set(xlim=(0, 1), ylim=(-0.5, 1.5), xlabel=f"share of {format_quantity(total, 'C')} in a period [1]")
-    ax.set_title(f"{plain(budget.board.id)}: where the charge goes")
-    note(ax, name_basis(budget.average_current_a))
-    return ax
+    return caption(ax, f"{plain(budget.board.id)}: where the charge goes", name_basis(budget.average_current_a))
 
 
 @styled
@@ -143,9 +140,11 @@ def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
         ax.text(current.high * 1.3, row, text, va="center", fontsize=8)
     ax.set_yticks(range(len(known)), [plain(state.name, 20) for state, _ in reversed(known)])
     ax.set(ylim=(-0.6, len(known) - 0.4), xlabel="current [A], log")
-    ax.set_title(f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}")
-    note(ax, name_basis(*(current for _, current in known)))
-    return ax
+    return caption(
+        ax,
+        f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}",
+        name_basis(*(current for _, current in known)),
+    )
 
 
 @styled
@@ -176,9 +175,7 @@ def plot_stack(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     ax.grid(visible=False, axis="x")
     if len(flows) > 1:
         ax.legend(loc="upper right", fontsize=7.5, ncols=len(flows))
-    ax.set_title("Current through a period, wider for longer")
-    note(ax, name_basis(budget.average_current_a))
-    return ax
+    return caption(ax, "Current through a period, wider for longer", name_basis(budget.average_current_a))
 
 
 def _consumer(place: int) -> dict[str, Any]:
@@ -208,6 +205,6 @@ def plot_offload(found: Offload, *, ax: Axes | None = None) -> Axes:
         ax.text(energy.high * 1.15, row, format_quantity(energy.value, "J"), va="center", fontsize=8)
     ax.set_yticks(range(len(rows)), [name for name, _ in rows])
     ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel="energy a day [J], log")
-    ax.set_title(f"{plain(found.edge.board.id)} over {found.radio}: {found.verdict}")
-    note(ax, name_basis(found.edge_j, found.cloud_j))
-    return ax
+    return caption(
+        ax, f"{plain(found.edge.board.id)} over {found.radio}: {found.verdict}", name_basis(found.edge_j, found.cloud_j)
+    )

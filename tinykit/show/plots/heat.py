@@ -12,11 +12,11 @@ from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
     band_kwargs,
+    caption,
     error_bar,
     mark_limit,
     name_basis,
     new_axes,
-    note,
     plain,
     say_unknown,
     scale_log_time,
@@ -53,9 +53,11 @@ def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     if report.theta_ja is not None and report.continuous_power_w is not None and report.t_junction_continuous_c is None:
         text = "never pausing: no stable temperature at the warm end of the intervals"
         ax.text(0.01, 0.02, text, fontsize=8, transform=ax.transAxes)
-    ax.set_title(f"{plain(report.board.id)}: {report.verdict}")
-    note(ax, name_basis(*(estimate for name, estimate in rows if name != "ambient")))
-    return ax
+    return caption(
+        ax,
+        f"{plain(report.board.id)}: {report.verdict}",
+        name_basis(*(estimate for name, estimate in rows if name != "ambient")),
+    )
 
 
 def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
@@ -99,9 +101,7 @@ def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -
         mark_limit(ax, limit, f"junction limit {limit:g} °C")
     mark_limit(ax, ambient, f"ambient {ambient:g} °C", at=0.6)
     ax.set(xlabel="average power in the package [mW]", ylabel="junction temperature [°C]")
-    ax.set_title(plain(reports[0].board.id))
-    note(ax, name_basis(*junction))
-    return ax
+    return caption(ax, plain(reports[0].board.id), name_basis(*junction))
 
 
 @styled
@@ -123,9 +123,9 @@ def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     for time_s, name in zip(foster_ladder(1.0)[1], ("die", "package", "board"), strict=True):
         mark_limit(ax, time_s, f"{name} {format_quantity(time_s, 's')}", vertical=True, at=0.62)
     ax.set(xlabel="time since inference started [s], log", ylabel="junction temperature [°C]")
-    ax.set_title(f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing")
-    note(ax, "time constants assumed")
-    return ax
+    return caption(
+        ax, f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing", "time constants assumed"
+    )
 
 
 @styled
@@ -146,9 +146,11 @@ def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(0, curve.times_s[-1] / scale)
     _mark_ceiling(ax, warming.report, curve, warming)
     ax.set(xlabel=f"time, once the board is warm [{unit}]; bursts shaded", ylabel="junction temperature [°C]")
-    ax.set_title(f"{plain(warming.report.board.id)}: duty cycle {warming.duty_cycle:.0%}, {warming.verdict}")
-    note(ax, "time constants assumed")
-    return ax
+    return caption(
+        ax,
+        f"{plain(warming.report.board.id)}: duty cycle {warming.duty_cycle:.0%}, {warming.verdict}",
+        "time constants assumed",
+    )
 
 
 def _draw_curve(ax: Axes, curve: Curve, scale: float) -> None:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from tinykit.handover.virtual_board import BoardRun, CoreCount, OperatorRun
-from tinykit.show.plots.style import COLOURS, new_axes, note, plain, say_unknown, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, say_unknown, styled
 
 _HEIGHT = 0.4
 
@@ -41,9 +41,7 @@ def plot_instructions(run: BoardRun, *, ax: Axes | None = None) -> Axes:
     ax.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, longest * 1.6), xlabel="count per inference [1]")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.set_title(f"{run.board}, {run.core}, {run.kernels}")
-    note(ax, "counted in the emulator")
-    return ax
+    return caption(ax, f"{run.board}, {run.core}, {run.kernels}", "counted in the emulator")
 
 
 def _describe(one: OperatorRun) -> str:
@@ -74,6 +72,4 @@ def plot_cores(counts: Sequence[CoreCount], *, ax: Axes | None = None) -> Axes:
     ax.set(ylim=(len(counts) - 0.5, -0.5), xlim=(0, longest * 1.4), xlabel="instructions per inference [1]")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.set_title("the same C on each core, by operator")
-    note(ax, "counted in an emulator")
-    return ax
+    return caption(ax, "the same C on each core, by operator", "counted in an emulator")

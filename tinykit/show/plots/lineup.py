@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from tinykit.budget.fit import FitReport, name_machine
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.show.plots.style import error_bar, name_basis, new_axes, note, plain, say_unknown, scale_log, styled
+from tinykit.show.plots.style import caption, error_bar, name_basis, new_axes, plain, say_unknown, scale_log, styled
 
 
 @styled
@@ -30,9 +30,7 @@ def plot_lineup(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes
         _draw_machine(ax, row, report)
     ax.set_yticks(range(len(reports)), [_name(report) for report in reports], fontsize=8)
     ax.set(ylim=(len(reports) - 0.5, -0.6), xlabel="latency of one inference [s]")
-    ax.set_title("One model, side by side")
-    note(ax, name_basis(*known))
-    return ax
+    return caption(ax, "One model, side by side", name_basis(*known))
 
 
 def _name(report: FitReport) -> str:

@@ -13,11 +13,11 @@ from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
     VERDICT_WORDS,
+    caption,
     draw_bar,
     mark_limit,
     name_basis,
     new_axes,
-    note,
     plain,
     say_unknown,
     scale_log,
@@ -47,9 +47,11 @@ def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("share of the region [%]")
     mark_limit(ax, 100 * (1 - TIGHT_MARGIN), "tight", vertical=True, at=0.8)
     mark_limit(ax, 100, "full", vertical=True, at=0.8)
-    ax.set_title(f"{plain(report.board.id)}: {VERDICT_WORDS[report.verdict]}")
-    note(ax, f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}")
-    return ax
+    return caption(
+        ax,
+        f"{plain(report.board.id)}: {VERDICT_WORDS[report.verdict]}",
+        f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}",
+    )
 
 
 def _share(use: RegionUse) -> float:

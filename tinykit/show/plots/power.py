@@ -14,6 +14,7 @@ from tinykit.show.plots.style import (
     COLOURS,
     NOTE_COLOUR,
     band_kwargs,
+    caption,
     error_bar,
     mark_limit,
     name_basis,
@@ -52,9 +53,11 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
             middle, text = np.sqrt(start * end), f"{plain(state.name, 20)}\nno current on record"
             ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=NOTE_COLOUR)
     ax.set(xlabel="time since waking [s], log", ylabel="current [A], log")
-    ax.set_title(f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}")
-    note(ax, name_basis(*(current for _, current in drawn)))
-    return ax
+    return caption(
+        ax,
+        f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}",
+        name_basis(*(current for _, current in drawn)),
+    )
 
 
 def _spans(budget: PowerBudget) -> list[tuple[float, float]]:
@@ -106,9 +109,7 @@ def plot_life(
     if point is not None and point.battery_life_s is not None:
         _mark_point(ax, point.period_s, point.battery_life_s)
     ax.set(xlabel="period between inferences [s], log", ylabel="battery life [s], log")
-    ax.set_title(f"{plain(budgets[0].board.id)} on {plain(budgets[0].pack)}")
-    note(ax, name_basis(*lives))
-    return ax
+    return caption(ax, f"{plain(budgets[0].board.id)} on {plain(budgets[0].pack)}", name_basis(*lives))
 
 
 def _mark_point(ax: Axes, period_s: float, life: Estimate) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tinykit.ground.errors import ParameterError
-from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, new_axes, note, plain, styled
+from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, caption, new_axes, plain, styled
 from tinykit.train.compress import GridPreview, PruningPreview
 
 _LINES = ("#AA4499", "#999933", "#6699CC", "#BB5566", "#004488", "#DDAA33")  # Tol; none has a meaning elsewhere
@@ -66,9 +66,7 @@ def plot_pruning(preview: PruningPreview, *, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="weight before pruning [1]", ylabel="weights [1]", xlim=(-reach, reach))
     ax.text(0.015, 0.93, f"stay: {kept:,}", color=COLOURS["flash"], va="top", transform=ax.transAxes)
     ax.text(0.985, 0.93, f"to zero: {preview.zeros:,}", color="#555555", va="top", ha="right", transform=ax.transAxes)
-    ax.set_title("What magnitude pruning takes")
-    note(ax, f"threshold {preview.threshold:.3f}, before any retraining")
-    return ax
+    return caption(ax, "What magnitude pruning takes", f"threshold {preview.threshold:.3f}, before any retraining")
 
 
 @styled
@@ -115,9 +113,7 @@ def plot_grid(preview: GridPreview, *, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="value [1]", ylabel="values [1]", xlim=(low - 0.02 * (high - low), high + 0.02 * (high - low)))
     which = "the only scale" if len(preview.scales) == 1 else f"the coarsest of {len(preview.scales)} scales"
     ax.text(0.985, 0.93, f"levels of {which}:\n{scale:.3g} apart", va="top", ha="right", transform=ax.transAxes)
-    ax.set_title(f"Grid of {preview.bits} bits")
-    note(ax, f"SQNR {preview.sqnr_db:.1f} dB over {values.size:,} values")
-    return ax
+    return caption(ax, f"Grid of {preview.bits} bits", f"SQNR {preview.sqnr_db:.1f} dB over {values.size:,} values")
 
 
 @styled
@@ -139,6 +135,4 @@ def plot_channels(previews: Sequence[GridPreview], axis: int, *, ax: Axes | None
         place = middle, found[middle]
         ax.annotate(kind, place, xytext=(6, upwards), textcoords="offset points", color=colour, va="center")
     ax.set(xlabel="output channel, sorted [1]", ylabel="SQNR [dB]")
-    ax.set_title("What each channel keeps")
-    note(ax, ", ".join(f"{preview.bits} bits" for preview in previews[:1]))
-    return ax
+    return caption(ax, "What each channel keeps", ", ".join(f"{preview.bits} bits" for preview in previews[:1]))

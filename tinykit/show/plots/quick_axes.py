@@ -2,7 +2,8 @@
 
 Matplotlib makes five artists of every tick and measures each label twice a draw. Where an axis is plain (labels below
 or at the left, no minor ticks, no rotation, no formula), its grid, ticks and labels are three paths and one call a
-label here. Anything else is drawn by matplotlib's own axis, from which these inherit.
+label here. Anything else is drawn by matplotlib's own axis, from which these inherit; so is everything under a
+version of matplotlib whose insides were not looked at.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from matplotlib.transforms import IdentityTransform
 
+_KNOWN = ("3.10", "3.11")
+"""Versions of matplotlib whose private methods these axes and the quick renderer stand on."""
+
 _PLAIN = {
     "gridOn": (True, False),
     "left": (True,), "bottom": (True,), "right": (False,), "top": (False,),
@@ -29,6 +33,11 @@ _EDGE = 0.5
 _LEADING = 1.2
 _SETTINGS: Any = mpl.rcParams
 Place = tuple[float, str]
+
+
+def is_known(version: str = mpl.__version__) -> bool:
+    """Whether a version of matplotlib is one that the quick way was tried with."""
+    return ".".join(version.split(".")[:2]) in _KNOWN
 
 
 class _QuickAxis(Axis):

@@ -9,7 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from tinykit.ground.errors import ParameterError
-from tinykit.show.plots.style import COLOURS, new_axes, note, plain, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, styled
 from tinykit.train.compress import LayerSensitivity
 
 _WORST = 0.2  # a loss drawn in full colour
@@ -43,9 +43,7 @@ def plot_sensitivity(
         f"{scan[0].kind} of the layer removed [%], not retrained; the whole model gets {scan[0].accuracy:.1%}"
     )
     ax.tick_params(length=0)
-    ax.set_title("Change of accuracy [points]", loc="left")
-    note(ax, f"95 % interval, n = {scan[0].changes[0].n:,}")
-    return ax
+    return caption(ax, "Change of accuracy [points]", f"95 % interval, n = {scan[0].changes[0].n:,}")
 
 
 def _draw_row(

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from tinykit.ground.quantity import Estimate, format_quantity, weakest
-from tinykit.show.plots.quick_axes import QuickAxes
+from tinykit.ground.quantity import DAY_S, YEAR_S, Estimate, format_quantity, weakest
+from tinykit.show.plots.quick_axes import QuickAxes, is_known
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -54,8 +54,8 @@ DPI = 90
 
 _POWERS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _RC = mpl.rc_params_from_file(Path(__file__).with_name("tinykit.mplstyle"), use_default_template=False)
-_TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400)
-_YEARS_S = tuple(years * 365.25 * 86_400 for years in (1, 10, 100))
+_TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, DAY_S, 7 * DAY_S, 30 * DAY_S)
+_YEARS_S = tuple(years * YEAR_S for years in (1, 10, 100))
 _TIME_NAMES = (
     *("1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h"),
     *("1 day", "1 week", "30 days", "1 year", "10 years", "100 years"),
@@ -111,9 +111,8 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
     ----------
     figure : cleared. heights : relative heights, one axes each. left_in : room for the labels at the left [inch].
     """
-    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw={"axes_class": QuickAxes})[
-        :, 0
-    ]
+    kind = {"axes_class": QuickAxes if is_known() else Axes}
+    axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw=kind)[:, 0]
     width, height = figure.get_size_inches()
     figure.subplots_adjust(left=left_in / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=0.5 / height)
     figure.subplots_adjust(hspace=0.9 * len(heights) / (height - 0.8 - 0.9 * (len(heights) - 1)))
@@ -126,15 +125,6 @@ def to_png(figure: Figure, dpi: int = DPI) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
-
-
-@styled
-def to_svg(figure: Figure) -> str:
-    """A figure as one `<svg>` element with nothing loaded from outside, the same for the same content."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def plain(text: object, limit: int = 40) -> str:
@@ -152,6 +142,13 @@ def _is_drawable(letter: str) -> bool:
 def note(ax: Axes, text: str) -> None:
     """A small remark at the right end above the axes."""
     ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=NOTE_COLOUR)
+
+
+def caption(ax: Axes, title: str, remark: str) -> Axes:
+    """The axes with a title, and a small remark at its right."""
+    ax.set_title(title)
+    note(ax, remark)
+    return ax
 
 
 def name_basis(*estimates: Estimate | None) -> str:

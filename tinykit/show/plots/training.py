@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from tinykit.ground.errors import ParameterError
-from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, new_axes, note, plain, say_unknown, styled
+from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, caption, new_axes, note, plain, say_unknown, styled
 from tinykit.train.compress import History
 from tinykit.train.datasets import Accuracy
 
@@ -79,9 +79,7 @@ def plot_confusion(matrix: Any, classes: Sequence[str], *, ax: Axes | None = Non
     ax.set_xticks(range(len(names)), names, rotation=40, ha="right")
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="predicted", ylabel="true")
-    ax.set_title("Confusion")
-    note(ax, f"fraction of each true class, n = {int(counts.sum())}")
-    return ax
+    return caption(ax, "Confusion", f"fraction of each true class, n = {int(counts.sum())}")
 
 
 @styled
@@ -120,6 +118,4 @@ def _draw_accuracies(rows: Sequence[tuple[str, Accuracy]], ax: Axes, title: str,
     lowest = min(accuracy.low for _, accuracy in rows)
     ax.set(xlim=(max(0.0, np.floor(lowest * 10) / 10 - 0.02), 1.005), ylim=(-0.6, len(rows) - 0.4))
     ax.set_xlabel("accuracy [1]")
-    ax.set_title(title)
-    note(ax, plain(rows[0][1].method, 48))
-    return ax
+    return caption(ax, title, plain(rows[0][1].method, 48))

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from tinykit.choose.ledger import ModelSizes
 from tinykit.ground.quantity import format_quantity
 from tinykit.predict.runtime import Comparison
-from tinykit.show.plots.style import COLOURS, name_basis, new_axes, note, plain, say_unknown, scale_log, styled
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, scale_log, styled
 
 _KIB = 1024
-
-
-@styled
-def plot_weights(weights: Any, *, ax: Axes | None = None) -> Axes:
-    """Histogram of weights with the exact zeros, the pruned ones, counted apart.
-
-    Parameters
-    ----------
-    weights : any shape, float or int8. ax : None for a new figure.
-    """
-    ax = new_axes(ax, 6.2, 2.9)
-    values = np.asarray(weights).ravel()
-    if not values.size:
-        return say_unknown(ax, "no weight given")
-    zeros = int(np.count_nonzero(values == 0))
-    kept = values[values != 0].astype(float)
-    counts, edges = np.histogram(kept, bins=41) if kept.size else (np.zeros(1), np.array([-1.0, 1.0]))
-    ax.stairs(counts, edges, fill=True, color=COLOURS["flash"], alpha=0.85)
-    if zeros:
-        ax.plot([0, 0], [0, zeros], color=COLOURS["limit"], linewidth=2.5)
-        text = f"  exactly 0: {zeros:,} of {values.size:,} ({zeros / values.size:.0%})"
-        ax.text(0, zeros, text, va="center", fontsize=8.5)
-    quantised = np.issubdtype(np.asarray(weights).dtype, np.integer)
-    ax.set_yscale("symlog", linthresh=10)
-    ax.set(ylim=(0, 3 * max(zeros, counts.max(), 10)), ylabel="weights [1]")
-    ax.set_xlabel("quantised weight [step]" if quantised else "weight [1]")
-    ax.set_title("Weights")
-    note(ax, f"sparsity {zeros / values.size:.2f}")
-    return ax
 
 
 @styled
@@ -67,9 +36,11 @@ def plot_lsb(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     reach = max(3, *(abs(step) for step in steps))
     ax.set_xlim(-reach - 0.7, reach + 0.7)
     ax.set(xlabel="TFLM less reference [output steps, LSB]", ylabel="outputs [1], log")
-    ax.set_title(f"TFLM against {plain(comparison.reference)}")
-    note(ax, f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs")
-    return ax
+    return caption(
+        ax,
+        f"TFLM against {plain(comparison.reference)}",
+        f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs",
+    )
 
 
 @styled
@@ -88,9 +59,7 @@ def plot_sizes(variants: Sequence[ModelSizes], *, ax: Axes | None = None) -> Axe
     most = max(max(s.flatbuffer_bytes, s.flash_bytes.high if s.flash_bytes else 0) for s in variants) / _KIB
     ax.set_yticks(range(len(variants)), [plain(sizes.name, 24) for sizes in variants])
     ax.set(xlim=(0, most * 1.32), ylim=(len(variants) - 0.45, -0.55), xlabel="size [KiB]")
-    ax.set_title("What a variant takes")
-    note(ax, name_basis(*(sizes.flash_bytes for sizes in variants)))
-    return ax
+    return caption(ax, "What a variant takes", name_basis(*(sizes.flash_bytes for sizes in variants)))
 
 
 def _draw_sizes(ax: Axes, row: int, sizes: ModelSizes) -> None:

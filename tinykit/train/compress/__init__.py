@@ -6,7 +6,6 @@ from tinykit.train.compress.channels import KeptChannels, Slimmed, prune_channel
 from tinykit.train.compress.channels.counting import count_macs
 from tinykit.train.compress.clustering import Clustered, LayerClusters, cluster, count_clusters
 from tinykit.train.compress.folding import fold_batchnorm
-from tinykit.train.compress.patterns import holds_pattern
 from tinykit.train.compress.preview import GridPreview, PruningPreview, preview_grid, preview_pruning
 from tinykit.train.compress.progress import Bar, Progress
 from tinykit.train.compress.pruning import LayerSparsity, Pruned, count_zeros, prune
@@ -44,7 +43,6 @@ __all__ = [
     "count_zeros",
     "evaluate",
     "fold_batchnorm",
-    "holds_pattern",
     "keep_conversion",
     "keep_model",
     "predict",

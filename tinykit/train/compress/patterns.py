@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 PATTERN = "2:4"
 ZEROS, BLOCK = 2, 4
 
@@ -26,14 +23,3 @@ def refuse_pattern(layer: Any) -> str:
     if shape[-2] < BLOCK:
         return f"{shape[-2]} input channels are fewer than a block of {BLOCK}"
     return ""
-
-
-def holds_pattern(stored: ArrayLike) -> bool:
-    """Whether a stored kernel, input channels on its last axis, has at most two non-zeros in each block of four.
-
-    Channels behind the last whole block count as a block filled up with zeros.
-    """
-    kernel = np.asarray(stored)
-    rows = kernel.reshape(-1, kernel.shape[-1]) != 0
-    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % BLOCK)))
-    return bool((padded.reshape(-1, BLOCK).sum(axis=1) <= BLOCK - ZEROS).all())

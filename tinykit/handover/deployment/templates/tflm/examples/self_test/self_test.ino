@@ -1,0 +1,13 @@
+// Checks the model against its golden vectors and prints PASS or FAIL at 115200 baud.
+#include <Chirale_TensorFlowLite.h>
+#include <model.h>
+
+void setup() {
+  Serial.begin(115200);
+  while (!Serial) {
+  }
+  const int failed = {{ name }}::SelfTest();
+  Serial.println(failed == 0 ? "PASS" : "FAIL");
+}
+
+void loop() {}

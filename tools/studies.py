@@ -1,0 +1,192 @@
+"""What the kit ships: models of a design, so that any notebook can start in the middle, and the compression studies.
+
+`python -m tools.studies checkpoints|studies [FOLDER]` makes them again; the studies take about 20 minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tinykit.choose.design import CLUSTERS, GRID, PRECISIONS, SPARSITIES, DesignGoal, Step, Study, name_point, studies
+from tinykit.choose.design.recipes import name_parent
+from tinykit.choose.design.run import make_models
+from tinykit.choose.design.steps import Say, convert_steps, follow
+from tinykit.model.record import DesignRecord, open_record, tool_versions
+from tinykit.predict.runtime import predictions
+from tinykit.train.compress import RECIPE, Fit
+from tinykit.train.datasets import Dataset, Difference, Split, load, paired_difference, score_predictions
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+def steps_of(study: Study) -> tuple[Step, ...]:
+    """Every stage of a shipped study, each after its parent."""
+    makers = {"watch-exercises": _watch, "vowels": _vowels, "digits-resnet8": _digits, GRID: _walk_grid}
+    return tuple(makers[study.name]())
+
+
+def _walk_grid() -> Iterator[Step]:
+    yield Step("float", "train", "", _fit(RECIPE.train, network="watch-cnn"))
+    for sparsity in SPARSITIES:
+        sparse = name_parent(sparsity, 0)
+        if sparsity:
+            yield Step(sparse, "prune", "float", _fit(RECIPE.prune, sparsity=sparsity, schedule="polynomial"))
+        for clusters in CLUSTERS:
+            parent = name_parent(sparsity, clusters)
+            if clusters:
+                yield Step(parent, "cluster", sparse, _fit(RECIPE.cluster, clusters=clusters))
+            kinds = {kind: name_point(sparsity, clusters, kind) for kind in PRECISIONS[::2]}
+            yield from convert_steps(parent, kinds)
+            trained = name_point(sparsity, clusters, PRECISIONS[1]).removesuffix("-int8")
+            yield Step(trained, "quantise", parent, _fit(RECIPE.quantise))
+            yield _int8(trained, f"{trained}-int8")
+
+
+def _fit(fit: Fit, **choices: Any) -> dict[str, Any]:
+    return {**choices, "seed": RECIPE.seed, **asdict(fit)}
+
+
+def _int8(parent: str, name: str) -> Step:
+    (step,) = convert_steps(parent, {"int8": name})
+    return step
+
+
+def _watch() -> Iterator[Step]:
+    yield Step("float", "train", "", _fit(RECIPE.train, network="watch-cnn"))
+    yield _int8("float", "int8")
+    yield Step("sparse", "prune", "float", _fit(RECIPE.prune, sparsity=0.75, schedule="polynomial"))
+    yield _int8("sparse", "int8-sparse")
+    yield Step("2of4", "prune", "float", _fit(RECIPE.prune, sparsity="2:4"))
+    yield _int8("2of4", "int8-2of4")
+    yield Step("slim", "slim", "float", _fit(RECIPE.train, fraction=0.34))
+    yield _int8("slim", "int8-slim")
+
+
+def _vowels() -> Iterator[Step]:
+    fit = Fit(60, 3e-3, 32)
+    yield Step("float", "train", "", _fit(fit, network="vowels-cnn"))
+    yield _int8("float", "int8")
+    yield Step("sparse", "prune", "float", _fit(fit, sparsity=0.85, schedule="polynomial"))
+    yield _int8("sparse", "int8-sparse")
+    yield Step("slim", "slim", "float", _fit(fit, fraction=0.25))
+    yield _int8("slim", "int8-slim")
+    yield Step("slim-sparse", "prune", "slim", _fit(fit, sparsity=0.75, schedule="polynomial"))
+    yield _int8("slim-sparse", "int8-slim-sparse")
+
+
+def _digits() -> Iterator[Step]:
+    yield Step("float", "train", "", _fit(Fit(8, 2e-3), network="resnet8"))
+    yield _int8("float", "int8")
+    yield Step("sparse", "prune", "float", _fit(Fit(6, 2e-3), sparsity=0.8, schedule="polynomial"))
+    yield _int8("sparse", "int8-sparse")
+    yield Step("slim", "slim", "float", _fit(Fit(5, 2e-3), fraction=0.25))
+    yield _int8("slim", "int8-slim")
+
+
+def make_study(study: Study, folder: Path, data: Dataset, *, say: Say) -> DesignRecord:
+    """Train, compress, convert and score every variant into a folder, resuming what is there.
+
+    Raises
+    ------
+    OutputError : the folder cannot be written. RecordError : it holds another task's record.
+    """
+    record = open_record(folder, study.task, data_sha256=data.sha256, tools=tool_versions())
+    record = follow(record, steps_of(study), data, say=say)
+    say(f"{study.name}: scoring {len(study.variants)} variants in TFLM")
+    return score_stages(record, tuple(study.variants), data.test)
+
+
+def ship_study(record: DesignRecord, study: Study, folder: Path) -> None:
+    """Copy the record and the models of the variants into a folder; Keras models stay behind, `rebuild` makes them.
+
+    Raises
+    ------
+    OutputError : the folder cannot be written.
+    """
+    kept = {step.name: record.stage(step.name) for step in steps_of(study)}
+    copy = replace(record, folder=folder, stages=kept)
+    for name in study.variants:
+        copy = copy.with_stage(record.stage(name), record.read(name))
+
+
+def score_stages(record: DesignRecord, names: tuple[str, ...], test: Split) -> DesignRecord:
+    """The record with each converted stage's accuracy in TFLM, and its difference to that of the first, paired.
+
+    Parameters
+    ----------
+    names : of stages with a `.tflite`, the baseline first. test : samples of groups never trained on.
+
+    Raises
+    ------
+    UnknownStageError : no such stage. EngineError : the interpreter refuses a model.
+    """
+    first = None
+    for name in names:
+        stage = record.stage(name)
+        predicted = predictions(record.read(name), test.x)
+        first = predicted if first is None else first
+        found = {"accuracy": score_predictions(predicted, test.y, test.recordings).to_json()}
+        if name != names[0]:
+            difference = paired_difference(first, predicted, test.y, test.recordings)
+            found["against_baseline"] = _keep_difference(difference)
+        record = record.with_stage(replace(stage, results={**stage.results, **found}))
+    return record
+
+
+def _keep_difference(difference: Difference) -> dict[str, Any]:
+    """As plain values, without what is None, which TOML does not know."""
+    known = asdict(difference)
+    kept = {"fraction": known.pop("value"), **known}
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def write_checkpoints(goal: DesignGoal, folder: Path, *, progress: Say) -> None:
+    """Train, prune, quantise and convert a task's network into `folder/<task>`, a record with its models.
+
+    Parameters
+    ----------
+    goal : of which only the task counts.
+    folder : such as data/checkpoints.
+    progress : takes one line at a time.
+
+    Raises
+    ------
+    OutputError : the folder cannot be written.
+    """
+    make_models(goal, folder / goal.task, progress=progress)
+    progress(f"checkpoints of {goal.task} in {folder / goal.task}")
+
+
+def write_studies(folder: Path, *, progress: Say) -> None:
+    """Make every shipped study anew: `folder/<study>` with record and converted models; about 20 minutes on two cores.
+
+    Parameters
+    ----------
+    folder : such as data/studies. progress : takes one line at a time.
+
+    Raises
+    ------
+    OutputError : the folder cannot be written.
+    """
+    for study in studies().values():
+        with tempfile.TemporaryDirectory(prefix="tinykit-study-") as workshop:
+            made = make_study(study, Path(workshop), load(study.task), say=progress)
+            ship_study(made, study, folder / study.name)
+
+
+def main(what: str, folder: str = "") -> int:
+    """Make what is shipped; the folder is of `data` if none is named."""
+    if what == "studies":
+        write_studies(Path(folder or DATA / what), progress=print)
+    else:
+        write_checkpoints(DesignGoal(), Path(folder or DATA / "checkpoints"), progress=print)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
