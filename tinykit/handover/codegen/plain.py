@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, refuse
+from tinykit.handover.codegen.program import Lowered, Program, expect, lowering_of, refuse
 from tinykit.handover.codegen.program import initialise as define
 from tinykit.handover.codegen.quantisation import (
     Multiplier,
@@ -41,7 +41,7 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
 def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
     """An addition's kernel divides by powers, so its shifts are given as positive exponents."""
     try:
-        if operator.name == "MUL":
+        if lowering_of(operator) == "product":
             one = quantise_multiplier(a.scales[0] * b.scales[0] / result.scales[0])
             return {"multiplier": one.multiplier, "shift": one.shift}
         first, second, total = add_multipliers(a, b, result)
@@ -215,8 +215,8 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
 
 
 LOWERINGS = {
-    "ADD": lower_pair, "MUL": lower_pair, "QUANTIZE": lower_quantise, "SOFTMAX": lower_softmax,
-    "LOGISTIC": lower_logistic, "RESHAPE": lower_reshape, "CONCATENATION": lower_concatenation,
-    "PAD": lower_pad, "PADV2": lower_pad, "MEAN": lower_mean,
+    "sum": lower_pair, "product": lower_pair, "rescale": lower_quantise, "softmax": lower_softmax,
+    "logistic": lower_logistic, "copy": lower_reshape, "concatenation": lower_concatenation, "padding": lower_pad,
+    "mean": lower_mean,
 }  # fmt: skip
-"""How each operator becomes C."""
+"""How each kind of operator becomes C."""

@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import ModelGraph, Operator, Tensor
-
-FAMILIES = ("plain", "dsp", "mve")
-"""Cores by what their kernels differ in: neither extension, the DSP extension, Helium (MVE)."""
+from tinykit.model.operators import row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Lowered:
     constants : definitions ahead of the function.
     kernels : the kit's kernel files it needs, "windows", "dense", "pairs", "shapes", "curves".
     library : groups of the vendored library it needs.
-    scratch : bytes of scratch by core family, in the order of `FAMILIES`.
+    scratch : bytes of scratch by core family, in the order of `CORE_FAMILIES`.
     scratch_call : C expression of the size the library itself asks for, "" where there is none.
     """
 
@@ -34,7 +32,7 @@ class Lowered:
     constants: str = ""
     kernels: tuple[str, ...] = ()
     library: tuple[str, ...] = ()
-    scratch: tuple[int, int, int] = (0, 0, 0)
+    scratch: tuple[int, ...] = (0, 0, 0)
     scratch_call: str = ""
 
 
@@ -111,6 +109,11 @@ class Program:
         if found.is_constant:
             return self.array("int8_t", self.graph.constant(tensor))
         return f"TENSOR_{tensor}"
+
+
+def lowering_of(operator: Operator) -> str:
+    """Kind of C that is written for an operator, "" where the exporter cannot take it."""
+    return row_of(operator.name).lowering or ""
 
 
 def refuse(operator: Operator, found: str, allowed: str) -> ModelError:

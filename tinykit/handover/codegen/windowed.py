@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, refuse
+from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, lowering_of, refuse
 from tinykit.handover.codegen.quantisation import Multiplier, activation_range, channel_multipliers, dense_multiplier
 from tinykit.model.graph import Operator, Tensor
 
@@ -101,7 +101,7 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
     sources, result = program.operands(operator)
     values = program.constant(operator, 1, ("int8",))
-    weights, depthwise = program.graph.tensors[operator.inputs[1]], operator.name == "DEPTHWISE_CONV_2D"
+    weights, depthwise = program.graph.tensors[operator.inputs[1]], lowering_of(operator) == "depthwise"
     window = place_window(operator, sources[0], result, (values.shape[1], values.shape[2]))
     channels, inside = result.shape[3], sources[0].shape[3]
     if depthwise:
@@ -136,9 +136,8 @@ def _factors(operator: Operator, source: Tensor, weights: Tensor, result: Tensor
 def lower_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D (with groups) and DEPTHWISE_CONV_2D on the portable kernel."""
     window, weights = read_convolution(program, operator)
-    kernel = "conv_2d" if operator.name == "CONV_2D" else "depthwise_conv_2d"
     fields = window.fields() | {"tap_channels": weights.filter_channels} | weights.fields()
-    return Lowered(call_kernel(program, operator, kernel, "window", fields), kernels=("windows",))
+    return Lowered(call_kernel(program, operator, operator.name.lower(), "window", fields), kernels=("windows",))
 
 
 def lower_pool(program: Program, operator: Operator) -> Lowered:

@@ -86,6 +86,11 @@ class Table:
         field = self.field(slot)
         return self.buffer.number(layout, field) if field else default
 
+    def real(self, slot: int) -> float:
+        """A 32-bit float field, 0 where absent."""
+        field = self.field(slot)
+        return float(self.buffer._unpack("<f", field)) if field else 0.0
+
     def table(self, slot: int) -> Table | None:
         """A nested table, None where absent."""
         field = self.field(slot)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinykit.ground.errors import ModelError
+from tinykit.model.operators import Call
 
 _NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "uint8": "<u1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 
@@ -118,6 +119,22 @@ class ModelGraph:
     def operator_counts(self) -> dict[str, int]:
         """How often each operator occurs, the most frequent first."""
         return dict(Counter(operator.name for operator in self.operators).most_common())
+
+    def calls(self) -> tuple[Call, ...]:
+        """The operators with their tensors, as their kernels are handed them."""
+        return tuple(self.call(operator) for operator in self.operators)
+
+    def call(self, operator: Operator) -> Call:
+        """One of the operators with its tensors."""
+        return Call(
+            operator.name,
+            tuple(self.tensors[index] if index >= 0 else None for index in operator.inputs),
+            tuple(self.tensors[index] for index in operator.outputs),
+            stride=operator.stride,
+            dilation=operator.dilation,
+            padding=operator.padding,
+            depth_multiplier=operator.depth_multiplier,
+        )
 
     def constant(self, index: int) -> np.ndarray:
         """The values of a constant tensor, read-only, of its shape.

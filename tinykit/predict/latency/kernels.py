@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from tinykit.model.operators import row_of
 from tinykit.predict.latency.loops import BLOCK, LOOPS, NAMES, count_turns
 from tinykit.predict.latency.shapes import OperatorShape, taps_along
 
@@ -25,47 +26,6 @@ straight through flash that nothing has fetched before."""
 
 _LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
 
-_KIND_OF_NAME = {
-    "DEPTHWISE_CONV_2D": "depthwise",
-    "FULLY_CONNECTED": "fully_connected",
-    "AVERAGE_POOL_2D": "pool",
-    "MAX_POOL_2D": "max_pool",
-    "ADD": "add",
-    "SUB": "add",
-    "MUL": "mul",
-    "SOFTMAX": "softmax",
-    "MEAN": "mean",
-    "SUM": "mean",
-    "REDUCE_MAX": "mean",
-    "RESHAPE": "reshape",
-    "SQUEEZE": "reshape",
-    "EXPAND_DIMS": "reshape",
-    "SHAPE": "reshape",
-    "STRIDED_SLICE": "reshape",
-    "PACK": "reshape",
-    "CONCATENATION": "copy",
-    "PAD": "copy",
-    "PADV2": "copy",
-    "TILE": "copy",
-    "SPLIT": "copy",
-    "SLICE": "copy",
-    "TRANSPOSE": "copy",
-    "RESIZE_NEAREST_NEIGHBOR": "copy",
-    "QUANTIZE": "rescale",
-    "DEQUANTIZE": "rescale",
-    "RELU": "rescale",
-    "RELU6": "rescale",
-    "LEAKY_RELU": "rescale",
-    "PRELU": "rescale",
-    "HARD_SWISH": "rescale",
-    "MINIMUM": "rescale",
-    "MAXIMUM": "rescale",
-    "LOGISTIC": "nonlinear",
-    "TANH": "nonlinear",
-    "ELU": "nonlinear",
-    "RESIZE_BILINEAR": "resize",
-    "TRANSPOSE_CONV": "transpose_conv",
-}
 _FAMILY_OF_KIND = {
     "conv": "conv",
     "conv_1x1": "conv_1x1",
@@ -77,13 +37,12 @@ _FAMILY_OF_KIND = {
 
 def kind_of(shape: OperatorShape) -> str:
     """The kernel that runs an operator: "conv_1x1", "conv", "depthwise", …, "unlisted" where none is modelled."""
-    if shape.name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _is_regular(shape):
+    kind = row_of(shape.name).latency or "unlisted"
+    if kind in ("conv", "depthwise") and not _is_regular(shape):
         return "unlisted"
-    if shape.name == "CONV_2D":
+    if kind == "conv":
         return "conv_1x1" if shape.weight_shape[1:3] == (1, 1) else "conv"
-    if shape.name == "DEPTHWISE_CONV_2D":
-        return _kind_of_depthwise(shape)
-    return _KIND_OF_NAME.get(shape.name, "unlisted")
+    return _kind_of_depthwise(shape) if kind == "depthwise" else kind
 
 
 def family_of(kind: str) -> str:

@@ -14,6 +14,7 @@ from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph, read
+from tinykit.model.operators import DECODE
 from tinykit.predict.npu.process import compile_warm
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 
@@ -32,7 +33,6 @@ SYSTEM_CONFIGS = (
 
 _OWN_CONFIG = "Ethos_U55_High_End_Dram"
 _NPU_CODE = "CUSTOM:ethos-u"
-_DECODE_CODE = "CUSTOM:TFLM_DECODE"
 _LONGEST_NAME = 256
 _REASON = re.compile(r"^Warning \([^)]*\) operator: \w+, ofm: '([^\n]*)'\nReason: (.*?)\n\n", re.MULTILINE | re.DOTALL)
 _LOW, _HIGH = 0.7, 1.7
@@ -110,7 +110,7 @@ def _check_precision(graph: ModelGraph) -> None:
 
 
 def _check_weights(graph: ModelGraph) -> None:
-    if any(operator.name == _DECODE_CODE for operator in graph.operators):
+    if any(operator.name == DECODE for operator in graph.operators):
         raise ModelError(
             "the model decodes its weights on the device: Vela compresses weights itself, and takes constants alone\n"
             "compile the model it was packed from"
