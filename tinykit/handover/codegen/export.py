@@ -153,7 +153,7 @@ def _check(graph: ModelGraph) -> None:
             "export the model it was packed from"
         )
     for operator in graph.operators:
-        if operator.name not in OPERATORS:
+        if not lowering_of(operator):
             dtype = graph.tensors[operator.inputs[0]].dtype if operator.inputs and operator.inputs[0] >= 0 else "none"
             raise refuse(operator, f"no kernel for this operator on {dtype}", f"allowed, int8: {', '.join(OPERATORS)}")
         _check_order(graph, operator, made)

@@ -204,12 +204,12 @@ def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outpu
     wanted = row.ranks or ()
     present = [-1 if shape is None else len(shape) for shape in inputs[: len(wanted)]]
     scalar = row.weights is not None and outputs[:1] == [()]
-    if scalar or not row.take(present) or (wanted and not outputs):
+    if scalar or not row.take(present) or len(outputs) < (row.outputs or 0):
         words = {ANY_RANK: "any", LEFT_OUT: "-"}
         raise ModelError(
             f"operator {index} ({row.name}) has inputs of ranks {present} and {len(outputs)} outputs"
             f"{' without an axis' if scalar else ''}, "
-            f"it needs {[words.get(rank, rank) for rank in wanted]} and 1; the file is damaged"
+            f"it needs {[words.get(rank, rank) for rank in wanted]} and {row.outputs}; the file is damaged"
         )
 
 

@@ -8,6 +8,9 @@ from tinykit.model.operators.table import list_rows, row_of
 DECODE = "CUSTOM:TFLM_DECODE"
 """TFLM's operator that decodes stored weights into the arena."""
 
+NPU = "CUSTOM:ethos-u"
+"""What Arm's compiler leaves of the operators that it hands to an Ethos-U."""
+
 
 def keeps_sums(name: str) -> bool:
     """Whether an operator's kernel sums its weights in scratch with Helium, which a build for speed keeps instead."""
@@ -21,6 +24,7 @@ __all__ = [
     "EXPORTED",
     "LEFT_OUT",
     "NEWEST",
+    "NPU",
     "Call",
     "OperatorRow",
     "Option",

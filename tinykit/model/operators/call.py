@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from tinykit.ground.errors import ModelError
+
 Shape = tuple[int, ...]
 
 
@@ -55,8 +57,13 @@ class Call:
     depth_multiplier: int = 0
 
     def read(self, position: int) -> TensorLike:
-        """An input that the ranks of the operator's row promise; IndexError where it is left out all the same."""
-        found = self.inputs[position]
+        """An input that the ranks of the operator's row promise.
+
+        Raises
+        ------
+        ModelError : it is left out all the same.
+        """
+        found = self.inputs[position] if position < len(self.inputs) else None
         if found is None:
-            raise IndexError(f"{self.name} has no input {position}")
+            raise ModelError(f"{self.name} has no input {position}, which its kernel reads; the file is damaged")
         return found

@@ -71,6 +71,7 @@ class OperatorRow:
     role : what it does to numbers where others need to know: "affine" (one operand times or plus another),
         "quantise", "dequantise", "imitate" or "decode" (only their form changes).
     ranks : of the inputs it cannot do without, `ANY_RANK` for any, `LEFT_OUT` for one that may be left out.
+    outputs : how many it cannot do without: 0 for one that only changes a state.
     data : position of the input that holds the activations.
     macs : rule of its multiply-accumulates.
     weights : of an operator that holds weights.
@@ -91,6 +92,7 @@ class OperatorRow:
     method: str | None
     role: str | None
     ranks: tuple[int, ...] | None
+    outputs: int | None
     data: int | None
     macs: MacsRule | None
     weights: Weights | None
@@ -139,19 +141,17 @@ class OperatorRow:
         return (data, weights) if place == 0 else ((), weights, *((),) * (place - 2), data)
 
     def prepared_bytes(self, call: Call, family: str, *, cmsis: bool) -> tuple[int, ...]:
-        """What the kernel allocates for good, on a core of a family; nothing where it writes no tensor."""
-        return self.prepared(call, family, cmsis) if self.prepared and call.outputs else ()
+        """What the kernel allocates for good, on a core of a family."""
+        return self.prepared(call, family, cmsis) if self.prepared else ()
 
     def scratch_bytes(self, call: Call, family: str, version: str | None) -> tuple[int, ...]:
-        """Bytes of each scratch buffer the kernel asks for; none where it writes no tensor.
+        """Bytes of each scratch buffer the kernel asks for.
 
         Parameters
         ----------
         call, family : the operator, and the core's family: "plain", "dsp" or "mve".
         version : of CMSIS-NN, one of `NEWEST`, `EARLIER`, `EXPORTED`; None for TFLM's reference kernels.
         """
-        if not call.outputs:
-            return ()
         if version is not None and self.scratch_cmsis:
             return self.scratch_cmsis(call, family, version)
         return self.scratch(call) if self.scratch else ()

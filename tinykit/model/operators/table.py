@@ -15,9 +15,9 @@ from tinykit.model.operators.row import ANY_RANK, LEFT_OUT, OperatorRow, Option,
 Rule = TypeVar("Rule")
 
 COLUMNS = (
-    "operator", "method", "role", "ranks", "data", "macs", "weights", "layers", "options_packed", "options_wide",
-    "kernel", "kernel_cmsis", "prepared", "scratch", "scratch_cmsis", "latency", "flash", "lowering", "counted",
-    "options",
+    "operator", "method", "role", "ranks", "outputs", "data", "macs", "weights", "layers", "options_packed",
+    "options_wide", "kernel", "kernel_cmsis", "prepared", "scratch", "scratch_cmsis", "latency", "flash", "lowering",
+    "counted", "options",
 )  # fmt: skip
 NONE = "-"
 _TAIL = ("options_packed", "options_wide", "kernel", "kernel_cmsis")
@@ -70,6 +70,7 @@ def _build(name: str, given: Mapping[str, str | None]) -> OperatorRow:
         method=given["method"],
         role=given["role"],
         ranks=tuple(_rank(word) for word in given["ranks"].split()) if given["ranks"] else None,
+        outputs=int(given["outputs"]) if given["outputs"] else None,
         data=int(given["data"]) if given["data"] else None,
         macs=_rule(macs.RULES, given["macs"]),
         weights=_weights(given["weights"]),

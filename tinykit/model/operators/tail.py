@@ -1,7 +1,7 @@
 """What kernels allocate for good while they are prepared, in bytes: it stays in the tail of the arena.
 
-Multipliers and shifts of each channel, tables, copies of dimensions, decoders, and with CMSIS-NN sums of weights; sizes
-of a 32-bit target.
+Multipliers and shifts of each channel, tables, copies of dimensions, decoders, variables, and with CMSIS-NN sums of
+weights; sizes of a 32-bit target.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ def _gate_sums(call: Call, family: str, cmsis: bool) -> tuple[int, ...]:
     return (size * call.outputs[0].shape[-1],) * 8 if cmsis and size else ()
 
 
+def _variable(call: Call, family: str, cmsis: bool) -> tuple[int, ...]:
+    """What is assigned lies in a buffer of its own; an operator for each assignment is taken for a variable each."""
+    return (call.read(1).nbytes,)
+
+
 RULES: dict[str, TailRule] = {
     "channels": _channels,
     "integer channels": _integer_channels,
@@ -73,4 +78,5 @@ RULES: dict[str, TailRule] = {
     "decoders": _decoders,
     "filter sums": _filter_sums,
     "gate sums": _gate_sums,
+    "variable": _variable,
 }
