@@ -17,7 +17,7 @@ from tinykit.handover.codegen.windowed import (
     read_pool,
 )
 from tinykit.model.graph import Operator
-from tinykit.model.operators import EXPORTED, row_of
+from tinykit.model.operators import EXPORTED, Kernels, row_of
 from tinykit.target.boards import CORE_FAMILIES
 
 _POOL = """
@@ -63,8 +63,8 @@ def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
 
 def _scratch(program: Program, operator: Operator) -> tuple[int, ...]:
     """Bytes by core family, as version 4.0.0 asks for them."""
-    row, call = row_of(operator.name), program.graph.call(operator)
-    return tuple(sum(row.scratch_bytes(call, family, EXPORTED)) for family in CORE_FAMILIES)
+    rule, call = row_of(operator.name).scratch, program.graph.call(operator)
+    return tuple(sum(rule(call, Kernels(family, EXPORTED))) if rule else 0 for family in CORE_FAMILIES)
 
 
 def _parameters(window: Window, multiplier: int) -> list[str]:

@@ -204,7 +204,7 @@ def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outpu
     wanted = row.ranks or ()
     present = [-1 if shape is None else len(shape) for shape in inputs[: len(wanted)]]
     scalar = row.weights is not None and outputs[:1] == [()]
-    if scalar or not row.take(present) or len(outputs) < (row.outputs or 0):
+    if scalar or not row.takes(present) or len(outputs) < (row.outputs or 0):
         words = {ANY_RANK: "any", LEFT_OUT: "-"}
         raise ModelError(
             f"operator {index} ({row.name}) has inputs of ranks {present} and {len(outputs)} outputs"

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
 
 from tinykit.ground.errors import ModelError
 
 Shape = tuple[int, ...]
+NEWEST = "2026"
+"""CMSIS-NN as TFLM of mid-2026 links it."""
+EARLIER = "2023"
+"""Before the depthwise 3 × 3 kernel went without a buffer on cores with the DSP extension (kws on an nRF52840: 24,164
+bytes, with today's kernels 22,820), and before there were transposed convolutions; else as the newest, as a bound."""
+EXPORTED = "4.0.0"
+"""What an export in C carries; the exported program can ask the library itself (`<name>_scratch_check`)."""
 
 
-class TensorLike(Protocol):
-    """What rules look at of a tensor."""
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """Whose kernels run: core family ("plain", "dsp", "mve"), and version of CMSIS-NN, "" for TFLM's reference."""
 
-    @property
-    def shape(self) -> Shape:
-        """Sizes of its axes."""
+    family: str
+    cmsis: str = ""
 
-    @property
-    def dtype(self) -> str:
-        """Type of its elements, "int8"."""
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its elements."""
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """What a kernel sees of a tensor: shape, type, bytes, and how many scales it has."""
+
+    shape: Shape
+    dtype: str
+    nbytes: int
+    scales: int
 
     @property
     def elements(self) -> int:
         """Number of elements."""
-
-    @property
-    def scales(self) -> tuple[float, ...]:
-        """Of its quantisation, empty without one."""
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,14 @@ class Call:
     """
 
     name: str
-    inputs: tuple[TensorLike | None, ...]
-    outputs: tuple[TensorLike, ...]
+    inputs: tuple[Operand | None, ...]
+    outputs: tuple[Operand, ...]
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     padding: str = ""
     depth_multiplier: int = 0
 
-    def read(self, position: int) -> TensorLike:
+    def read(self, position: int) -> Operand:
         """An input that the ranks of the operator's row promise.
 
         Raises

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tinykit.model.operators.call import Call, Shape
-from tinykit.model.operators.cmsis import CmsisRule
-from tinykit.model.operators.macs import MacsRule
-from tinykit.model.operators.scratch import ScratchRule
-from tinykit.model.operators.tail import TailRule
+from tinykit.model.operators.call import Shape
+from tinykit.model.operators.rules import BytesRule, MacsRule
 
 ANY_RANK, LEFT_OUT = -1, -2
 """In `ranks`: an input of any rank, and one that may be left out."""
@@ -20,21 +17,21 @@ class Option:
     """Where an option stands in the file's table of options: slot, layout as in `struct`, and default."""
 
     slot: int
-    layout: str = "<i"
-    default: int = 0
+    layout: str
+    default: int
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The constants of an operator that holds weights, its second input.
+    """The second input of an operator that holds weights.
 
     Parameters
     ----------
-    last : whether a float kernel's output channels are its last axis, not its first.
-    folds : whether a scale and an offset of each channel behind it can be folded into weights and bias.
-    decodes : whether kernels look at the weights only when they run, so that DECODE may write them before.
-    bias : "idle" where no TFLM kernel looks at the scale of the bias, "compared" where TFLM compares it with those of
-        input and weights if these have one, "" where the operator is left alone.
+    last : a float kernel's output channels are its last axis, not its first.
+    folds : a scale and an offset of each channel behind it can be folded into weights and bias.
+    decodes : kernels look at the weights only when they run, so that DECODE may write them before.
+    bias : "idle" where no TFLM kernel looks at the bias's scale, "compared" where TFLM compares it with those of input
+        and weights if these have one, "" where the bias is left alone.
     """
 
     last: bool
@@ -49,9 +46,9 @@ class Tail:
 
     Parameters
     ----------
-    options, wide_options : parsed options (`TfLiteConvParams` and its like) where an enumeration takes one byte, as the
-        Arm ABI packs them, and where it takes four, as on Xtensa and RISC-V.
-    kernel, cmsis_kernel : a kernel's own data (`OpDataConv` and its like): TFLM's reference, and CMSIS-NN's variant.
+    options, wide_options : parsed (`TfLiteConvParams` and its like) where an enumeration takes one byte, as the Arm ABI
+        packs them, and where it takes four, as on Xtensa and RISC-V.
+    kernel, cmsis_kernel : a kernel's own data (`OpDataConv` and its like), of TFLM's reference and of CMSIS-NN's.
     """
 
     options: int
@@ -68,8 +65,7 @@ class OperatorRow:
     ----------
     name : as in the model file; custom operators as "CUSTOM:…".
     method : of TFLM's `MicroMutableOpResolver`, without "Add".
-    role : what it does to numbers where others need to know: "affine" (one operand times or plus another),
-        "quantise", "dequantise", "imitate" or "decode" (only their form changes).
+    role : "affine" (one operand times or plus the other), "quantise", "dequantise", "imitate" or "decode".
     ranks : of the inputs it cannot do without, `ANY_RANK` for any, `LEFT_OUT` for one that may be left out.
     outputs : how many it cannot do without: 0 for one that only changes a state.
     data : position of the input that holds the activations.
@@ -77,8 +73,7 @@ class OperatorRow:
     weights : of an operator that holds weights.
     layers : Keras layers that become this operator.
     tail, prepared : bytes kept for it, and rule of what its kernel allocates for good.
-    scratch, scratch_cmsis : rules of the buffers that TFLM's reference kernel and CMSIS-NN's ask for; CMSIS-NN's set
-        runs the reference kernel where it has none of its own.
+    scratch : rule of the buffers its kernel asks for while it runs.
     latency : kind of kernel in the instruction model; convolutions go on to kinds by filter.
     flash : how its kernel's code is told from linked images, and a share: "share" of what the largest image has beyond
         the smallest, "difference" (that share, less what the largest has beyond the image that links this kernel
@@ -98,9 +93,8 @@ class OperatorRow:
     weights: Weights | None
     layers: tuple[str, ...] | None
     tail: Tail | None
-    prepared: TailRule | None
-    scratch: ScratchRule | None
-    scratch_cmsis: CmsisRule | None
+    prepared: BytesRule | None
+    scratch: BytesRule | None
     latency: str | None
     flash: tuple[str, float] | None
     lowering: str | None
@@ -112,13 +106,12 @@ class OperatorRow:
         """Whether only the form of numbers changes: no step of the computation that another model would share."""
         return self.role in ("quantise", "dequantise", "imitate", "decode")
 
-    def take(self, shapes: Sequence[int]) -> bool:
+    def takes(self, ranks: Sequence[int]) -> bool:
         """Whether inputs of these ranks, -1 for one left out, are all that the operator cannot do without."""
         wanted = self.ranks or ()
-        return len(shapes) >= len(wanted) and all(
-            want == LEFT_OUT or (have >= 0 and want in (ANY_RANK, have))
-            for want, have in zip(wanted, shapes, strict=False)
-        )
+        pairs = zip(wanted, ranks, strict=False)
+        fits = (want == LEFT_OUT or (have >= 0 and want in (ANY_RANK, have)) for want, have in pairs)
+        return len(ranks) >= len(wanted) and all(fits)
 
     def count_macs(self, inputs: Sequence[Shape | None], output: Shape | None) -> int:
         """Multiply-accumulates of one invocation (1 MAC = 2 ops).
@@ -130,28 +123,9 @@ class OperatorRow:
 
         Returns 0 for an operator without products, or whose inputs do not have the ranks they need.
         """
-        ranks = [-1 if shape is None else len(shape) for shape in inputs]
-        if self.macs is None or output is None or not self.take(ranks):
-            return 0
-        return self.macs([shape or () for shape in inputs], output)
+        fits = self.takes([-1 if shape is None else len(shape) for shape in inputs])
+        return self.macs([shape or () for shape in inputs], output) if self.macs and output and fits else 0
 
     def arrange(self, data: Shape, weights: Shape) -> tuple[Shape, ...]:
         """Input shapes as the schema orders them, where only those of activations and weights are known."""
-        place = self.data or 0
-        return (data, weights) if place == 0 else ((), weights, *((),) * (place - 2), data)
-
-    def prepared_bytes(self, call: Call, family: str, *, cmsis: bool) -> tuple[int, ...]:
-        """What the kernel allocates for good, on a core of a family."""
-        return self.prepared(call, family, cmsis) if self.prepared else ()
-
-    def scratch_bytes(self, call: Call, family: str, version: str | None) -> tuple[int, ...]:
-        """Bytes of each scratch buffer the kernel asks for.
-
-        Parameters
-        ----------
-        call, family : the operator, and the core's family: "plain", "dsp" or "mve".
-        version : of CMSIS-NN, one of `NEWEST`, `EARLIER`, `EXPORTED`; None for TFLM's reference kernels.
-        """
-        if version is not None and self.scratch_cmsis:
-            return self.scratch_cmsis(call, family, version)
-        return self.scratch(call) if self.scratch else ()
+        return ((), weights, data) if self.data == 2 else (data, weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinykit.model.graph import ModelGraph
-from tinykit.model.operators import EARLIER, NEWEST, keeps_sums, row_of
+from tinykit.model.operators import EARLIER, NEWEST, Kernels, row_of
 from tinykit.target.boards import core_family
 
 
@@ -19,9 +19,14 @@ def list_scratch_bytes(
     core : lower-case Arm name, such as "cortex-m55".
     older : as with CMSIS-NN of 2023 (`model.operators.EARLIER`).
     """
-    family, version = core_family(core), EARLIER if older else NEWEST
-    kernels = version if runtime == "tflm-cmsis-nn" else None
-    return tuple(row_of(call.name).scratch_bytes(call, family, kernels) for call in graph.calls())
+    kernels = kernels_of(runtime, core, EARLIER if older else NEWEST)
+    rules = ((row_of(call.name).scratch, call) for call in graph.calls())
+    return tuple(rule(call, kernels) if rule else () for rule, call in rules)
+
+
+def kernels_of(runtime: str, core: str, version: str = NEWEST) -> Kernels:
+    """Whose kernels a runtime takes on a core."""
+    return Kernels(core_family(core), version if runtime == "tflm-cmsis-nn" else "")
 
 
 def keep_kernel_sums(
@@ -38,6 +43,6 @@ def keep_kernel_sums(
     """
     if core_family(core) != "mve":
         return scratch_bytes, 0
-    sums = [keeps_sums(operator.name) for operator in graph.operators]
+    sums = [row_of(operator.name).lowering == "dense" for operator in graph.operators]
     kept = sum(sum(sizes) for sizes, own in zip(scratch_bytes, sums, strict=True) if own)
     return tuple(() if own else sizes for sizes, own in zip(scratch_bytes, sums, strict=True)), kept

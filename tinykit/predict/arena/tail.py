@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinykit.model.graph import ModelGraph
-from tinykit.model.operators import Tail, row_of
+from tinykit.model.operators import Kernels, Tail, row_of
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES
-from tinykit.target.boards import core_family
+from tinykit.predict.arena.scratch import kernels_of
 
 _OWN_OBJECTS_BYTES = 132
 """Two allocators (40 and 36), the planner (40), the builder of options (8), one subgraph's two arrays (8)."""
@@ -51,13 +51,13 @@ def measure_tail(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runt
 def _list_allocations(
     graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str
 ) -> list[tuple[int, int]]:
-    cmsis, family, calls = runtime == "tflm-cmsis-nn", core_family(core), graph.calls()
+    kernels, calls = kernels_of(runtime, core), graph.calls()
     rows = [row_of(call.name) for call in calls]
     allocations = [(_EVAL_TENSOR_BYTES * len(graph.tensors), 4), (_NODE_BYTES * len(calls), 4)]
     allocations += [(size, 1 if size % 4 else 4) for row in rows if (size := _option_bytes(row.tail, core))]
-    allocations += [(size, ALIGNMENT_BYTES) for row in rows if (size := _kernel_bytes(row.tail, cmsis))]
-    for row, call in zip(rows, calls, strict=True):
-        allocations += [(size, ALIGNMENT_BYTES) for size in row.prepared_bytes(call, family, cmsis=cmsis)]
+    allocations += [(size, ALIGNMENT_BYTES) for row in rows if (size := _kernel_bytes(row.tail, kernels))]
+    prepared = (row.prepared(call, kernels) for row, call in zip(rows, calls, strict=True) if row.prepared)
+    allocations += [(size, ALIGNMENT_BYTES) for sizes in prepared for size in sizes]
     allocations += [(_POINTER_BYTES * sum(len(sizes) for sizes in scratch_bytes), 4)]
     allocations += [
         (tensor.nbytes, ALIGNMENT_BYTES) for tensor in graph.tensors if tensor.is_variable and not tensor.is_constant
@@ -75,10 +75,10 @@ def _option_bytes(tail: Tail | None, core: str) -> int:
     return tail.options if _packs_enumerations(core) else tail.wide_options
 
 
-def _kernel_bytes(tail: Tail | None, cmsis: bool) -> int:
+def _kernel_bytes(tail: Tail | None, kernels: Kernels) -> int:
     if tail is None:
         return _UNKNOWN_KERNEL_BYTES
-    return tail.cmsis_kernel if cmsis else tail.kernel
+    return tail.cmsis_kernel if kernels.cmsis else tail.kernel
 
 
 def _list_ends(graph: ModelGraph, core: str) -> list[tuple[int, int]]:
