@@ -45,7 +45,6 @@ def read_toml(path: Path) -> dict[str, Any]:
 class Table:
     """A CSV of facts: where its figures come from, and its rows by column name."""
 
-    name: str
     source: str
     rows: tuple[dict[str, str], ...]
 
@@ -65,7 +64,7 @@ def read_csv(path: Path) -> Table:
     source = next((line.split(":", 1)[1].strip() for line in heads if line.startswith("# source:")), "")
     if not source:
         raise FactError(f"{path}: names no source; its head needs a line '# source: …'")
-    return Table(path.stem, source, tuple(csv.DictReader(lines[len(heads) :])))
+    return Table(source, tuple(csv.DictReader(lines[len(heads) :])))
 
 
 def to_fact(table: Any, where: str) -> Fact:

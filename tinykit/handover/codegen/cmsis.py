@@ -54,9 +54,7 @@ def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
         *_dimensions(names[2:], (window.source.shape, filters, (1, 1, 1, filters[0]), window.result.shape)),
     ]
     places = (program.place(operator.inputs[0]), weights.weights, weights.bias, program.place(operator.outputs[0]))
-    pairs = _pair_up(names[2:], places)
-    body = f"    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};\n    return arm_{prefix}_wrapper_s8(" \
-           f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
+    body = _run(f"arm_{prefix}_wrapper_s8", names, places)
     size = f"arm_{prefix}_wrapper_s8_get_buffer_size(&{names[0]}, &{names[2]}, &{names[3]}, &{names[5]})"
     return Lowered(body, "\n".join(constants), (), (lowering_of(operator),), _scratch(program, operator), size)
 
@@ -84,9 +82,11 @@ def _dimensions(names: list[str], shapes: tuple[tuple[int, ...], ...]) -> list[s
     ]
 
 
-def _pair_up(names: list[str], places: tuple[str, ...]) -> str:
-    """Arguments of the library: dimensions and data, by turns."""
-    return ", ".join(f"&{name}, {place}" for name, place in zip(names, places, strict=True))
+def _run(function: str, names: list[str], places: tuple[str, ...]) -> str:
+    """A call of the library: parameters and factors, then dimensions and data by turns."""
+    pairs = ", ".join(f"&{name}, {place}" for name, place in zip(names[2:], places, strict=True))
+    return f"    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};\n    return {function}(&context, " \
+           f"&{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
 
 
 def lower_library_pool(program: Program, operator: Operator) -> Lowered:
@@ -135,9 +135,7 @@ def lower_library_dense(program: Program, operator: Operator) -> Lowered:
         *_dimensions(names[2:], ((dense.rows, 1, 1, dense.depth), (dense.depth, 1, 1, dense.units),
                                  (1, 1, 1, dense.units), (dense.rows, 1, 1, dense.units))),
     ]  # fmt: skip
-    pairs = _pair_up(names[2:], (places[0], dense.weights, dense.bias, places[1]))
-    body = "    const cmsis_nn_context context = {SCRATCH, SCRATCH_BYTES};\n    return arm_fully_connected_s8(" \
-           f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
+    body = _run("arm_fully_connected_s8", names, (places[0], dense.weights, dense.bias, places[1]))
     size = f"arm_fully_connected_s8_get_buffer_size(&{names[3]})"
     return Lowered(body, "\n".join(constants), library=("dense",), scratch_call=size)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import ModelGraph, Operator, Tensor
 from tinykit.model.operators import row_of
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,14 @@ def expect(condition: bool, operator: Operator, found: str) -> None:
     """
     if not condition:
         raise refuse(operator, found, "the file is damaged or the operator is of a kind the exporter cannot take")
+
+
+def settle(operator: Operator, find: Callable[..., Found], *values: object) -> Found:
+    """The integers a kernel computes with; ModelError where the scales give none."""
+    try:
+        return find(*values)
+    except ValueError as error:
+        raise refuse(operator, str(error), "check the scales of its tensors") from error
 
 
 def initialise(kind: str, name: str, **fields: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, lowering_of, refuse
+from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, lowering_of, refuse, settle
 from tinykit.handover.codegen.quantisation import Multiplier, activation_range, channel_multipliers, dense_multiplier
 from tinykit.model.graph import Operator, Tensor
 
@@ -111,7 +111,7 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
         sound = values.shape[0] == channels and groups > 0 and channels % groups == 0
     expect(sound, operator, f"weights {values.shape} for {inside} input and {channels} output channels")
     check_scales(operator, weights, channels)
-    multipliers, shifts = split(_factors(operator, sources[0], weights, result))
+    multipliers, shifts = split(settle(operator, channel_multipliers, sources[0], weights, result, channels))
     return window, Weights(
         program.array("int8_t", values), program.bias(operator, channels),
         program.array("int32_t", multipliers), program.array("int32_t", shifts), values.shape[3],
@@ -124,13 +124,6 @@ def check_scales(operator: Operator, weights: Tensor, channels: int, *, symmetri
     sound = len(scales) in (1, channels) and all(0 < scale < np.inf for scale in scales)
     expect(sound and len(zeros) >= 1, operator, f"weights have {len(scales)} scales for {channels} channels")
     expect(not symmetric or not any(zeros), operator, "weights have a zero point other than 0")
-
-
-def _factors(operator: Operator, source: Tensor, weights: Tensor, result: Tensor) -> tuple[Multiplier, ...]:
-    try:
-        return channel_multipliers(source, weights, result, result.shape[-1])
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scales of its tensors") from error
 
 
 def lower_convolution(program: Program, operator: Operator) -> Lowered:
@@ -186,11 +179,8 @@ def read_dense(program: Program, operator: Operator) -> Dense:
            f"weights {values.shape} for input {source.shape} and output {result.shape}")  # fmt: skip
     many = len(weights.scales) > 1
     check_scales(operator, weights, units, symmetric=many)
-    try:
-        found = channel_multipliers(source, weights, result, units) if many else (
-            dense_multiplier(source, weights, result),)  # fmt: skip
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
+        settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
     multipliers, shifts = split(found)
     low, high = fused_range(operator, result)
     return Dense(

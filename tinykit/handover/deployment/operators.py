@@ -6,8 +6,6 @@ has each of these operators.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tinykit.ground.errors import ModelError, name_nearest
 from tinykit.model.operators import list_rows, row_of
 
@@ -32,8 +30,3 @@ def add_method(operator: str) -> str:
             "replace the layer, or register a kernel of your own with AddCustom in firmware"
         )
     return f"Add{method}"
-
-
-def add_methods(operators: Iterable[str]) -> tuple[str, ...]:
-    """The methods for a model's operators, each once, sorted; errors as `add_method`."""
-    return tuple(sorted({add_method(operator) for operator in operators}))

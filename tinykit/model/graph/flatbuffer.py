@@ -83,13 +83,12 @@ class Table:
 
     def number(self, slot: int, layout: str, default: int = 0) -> int:
         """A scalar field (`layout` as in `struct`), or its default."""
-        field = self.field(slot)
-        return self.buffer.number(layout, field) if field else default
+        return int(self.scalar(slot, layout, default))
 
-    def real(self, slot: int) -> float:
-        """A 32-bit float field, 0 where absent."""
+    def scalar(self, slot: int, layout: str, default: int) -> int | float:
+        """As `number`, with floats as they are."""
         field = self.field(slot)
-        return float(self.buffer._unpack("<f", field)) if field else 0.0
+        return self.buffer._unpack(layout, field) if field else default
 
     def table(self, slot: int) -> Table | None:
         """A nested table, None where absent."""

@@ -125,12 +125,8 @@ class ModelGraph:
         """How often each operator occurs, the most frequent first."""
         return dict(Counter(operator.name for operator in self.operators).most_common())
 
-    def calls(self) -> tuple[Call, ...]:
-        """The operators with their tensors, as their kernels are handed them."""
-        return tuple(self.call(operator) for operator in self.operators)
-
     def call(self, operator: Operator) -> Call:
-        """One of the operators with its tensors."""
+        """One of the operators with its tensors, as its kernel is handed it."""
         inputs = tuple(self.tensors[index].operand if index >= 0 else None for index in operator.inputs)
         outputs = tuple(self.tensors[index].operand for index in operator.outputs)
         return Call(

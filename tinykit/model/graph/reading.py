@@ -12,7 +12,7 @@ from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table
 from tinykit.model.graph.metadata import read_offline_offsets
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
-from tinykit.model.operators import ANY_RANK, LEFT_OUT, OperatorRow, Option, Shape, row_of
+from tinykit.model.operators import ANY_RANK, LEFT_OUT, OperatorRow, Shape, row_of
 
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _LARGEST_TENSOR_ELEMENTS = 2**31
@@ -214,7 +214,10 @@ def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outpu
 
 
 def _read_options(row: OperatorRow, table: Table | None) -> dict[str, Any]:
-    options = {name: _read_option(table, option) for name, option in (row.options or {}).items()}
+    options: dict[str, Any] = {
+        name: table.scalar(option.slot, option.layout, option.default) if table else option.default
+        for name, option in (row.options or {}).items()
+    }
     return {
         "stride": (options.get("stride_h", 1), options.get("stride_w", 1)),
         "dilation": (options.get("dilation_h", 1), options.get("dilation_w", 1)),
@@ -225,14 +228,6 @@ def _read_options(row: OperatorRow, table: Table | None) -> dict[str, Any]:
         "axis": options.get("axis", 0),
         "beta": options.get("beta", 0.0),
     }
-
-
-def _read_option(table: Table | None, option: Option) -> Any:
-    if table is None:
-        return option.default
-    if option.layout == "<f":
-        return table.real(option.slot)
-    return table.number(option.slot, option.layout, option.default)
 
 
 def _name_of(names: tuple[str, ...], code: int | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from tinykit.ground.errors import ModelError
@@ -33,11 +32,6 @@ class Operand:
     dtype: str
     nbytes: int
     scales: int
-
-    @property
-    def elements(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)

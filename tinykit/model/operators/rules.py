@@ -58,31 +58,10 @@ def _multipliers(call: Call, kernels: Kernels) -> tuple[int, ...]:
     return (4 * call.outputs[0].shape[-1],) * 2
 
 
-def _integer_multipliers(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    return () if kernels.cmsis and call.outputs[0].dtype == "float32" else _multipliers(call, kernels)
-
-
 def _unit_multipliers(call: Call, kernels: Kernels) -> tuple[int, ...]:
     """For scales of its own, and once more where CMSIS-NN hands them on to a convolution."""
     handed_on = kernels.cmsis != "" and _goes_as_convolution(call)
     return _multipliers(call, kernels) * ((call.read(1).scales > 1) + handed_on)
-
-
-def _operands(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    return (4 * len(call.inputs),) * 2 if call.outputs[0].dtype == "int8" else ()
-
-
-def _softmax_tables(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    return (_SOFTMAX_TABLE_BYTES,) * 2 if call.read(0).dtype == "int16" else ()
-
-
-def _dimensions(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    """Kernels that write the output's shape keep a copy of it, a length and one int32 a dimension."""
-    return (4 + 4 * len(call.outputs[0].shape),)
-
-
-def _decoders(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    return (4 * len(call.outputs), *(_DECODE_STATE_BYTES for _ in call.outputs))
 
 
 def _filter_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
@@ -97,40 +76,39 @@ def _gate_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
     return (size * call.outputs[0].shape[-1],) * 8 if kernels.cmsis and size else ()
 
 
-def _variable(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    """What is assigned lies in a buffer of its own; each assignment is taken for that of another variable."""
-    return (call.read(1).nbytes,)
-
-
 PREPARED: dict[str, BytesRule] = {
-    "multipliers": _multipliers, "integer multipliers": _integer_multipliers, "unit multipliers": _unit_multipliers,
-    "operands": _operands, "softmax tables": _softmax_tables, "dimensions": _dimensions, "decoders": _decoders,
-    "filter sums": _filter_sums, "gate sums": _gate_sums, "variable": _variable,
-}  # fmt: skip
+    "multipliers": _multipliers,
+    "integer multipliers": lambda call, kernels: (
+        () if kernels.cmsis and call.outputs[0].dtype == "float32" else _multipliers(call, kernels)
+    ),
+    "unit multipliers": _unit_multipliers,
+    "operands": lambda call, kernels: (4 * len(call.inputs),) * 2 if call.outputs[0].dtype == "int8" else (),
+    "softmax tables": lambda call, kernels: (_SOFTMAX_TABLE_BYTES,) * 2 if call.read(0).dtype == "int16" else (),
+    "dimensions": lambda call, kernels: (4 + 4 * len(call.outputs[0].shape),),  # a length, and one int32 each
+    "decoders": lambda call, kernels: (4 * len(call.outputs), *(_DECODE_STATE_BYTES for _ in call.outputs)),
+    "filter sums": _filter_sums,
+    "gate sums": _gate_sums,
+    "variable": lambda call, kernels: (call.read(1).nbytes,),  # each assignment is taken for another variable's
+}
 """What kernels allocate for good while they are prepared, in bytes of a 32-bit target."""
 
 
 def _reduction(call: Call, kernels: Kernels) -> tuple[int, ...]:
     """Index and axes of a reduction."""
-    return 4 * len(call.read(0).shape), 4 * call.read(1).elements
+    return 4 * len(call.read(0).shape), 4 * math.prod(call.read(1).shape)
 
 
 def _sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
     """Index and axes, and 32-bit sums of integers."""
-    sums = () if call.read(0).dtype == "float32" else (4 * call.outputs[0].elements,)
+    sums = () if call.read(0).dtype == "float32" else (4 * math.prod(call.outputs[0].shape),)
     return (*_reduction(call, kernels), *sums)
-
-
-def _mirror(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    """Elements below each dimension, of the input and of the output."""
-    return (4 * len(call.read(0).shape),) * 2
 
 
 def _filters(call: Call, kernels: Kernels) -> tuple[int, ...]:
     """32-bit results of an SVDF's filters, and of its units for int8."""
     values, features = call.read(0), call.read(1)
     filters = 4 * values.shape[0] * features.shape[0]
-    return (filters,) if values.dtype == "float32" else (filters, 4 * call.outputs[0].elements)
+    return (filters,) if values.dtype == "float32" else (filters, 4 * math.prod(call.outputs[0].shape))
 
 
 def _cells(call: Call, kernels: Kernels) -> tuple[int, ...]:
@@ -212,7 +190,7 @@ def _transposed(call: Call, kernels: Kernels) -> tuple[int, ...]:
     if values.dtype == "float32":
         return ()
     if values.dtype != "int8" or kernels.cmsis != NEWEST:
-        return ((8 if call.outputs[0].dtype == "int16" else 4) * call.outputs[0].elements,)
+        return ((8 if call.outputs[0].dtype == "int16" else 4) * math.prod(call.outputs[0].shape),)
     filters, height, width, channels = weights.shape
     if max(call.stride) <= 2 and channels > _REVERSE_CHANNELS:
         return _patches(height * width * channels, kernels.family), filters * height * width * channels
@@ -221,8 +199,15 @@ def _transposed(call: Call, kernels: Kernels) -> tuple[int, ...]:
 
 
 SCRATCH: dict[str, BytesRule] = {
-    "reduction": _reduction, "sums": _sums, "mirror": _mirror, "filters": _filters, "cells": _cells,
-    "convolution": _convolution, "depthwise": _depthwise, "unit sums": _unit_sums, "average pool": _average_pool,
+    "reduction": _reduction,
+    "sums": _sums,
+    "mirror": lambda call, kernels: (4 * len(call.read(0).shape),) * 2,  # elements below each dimension, in and out
+    "filters": _filters,
+    "cells": _cells,
+    "convolution": _convolution,
+    "depthwise": _depthwise,
+    "unit sums": _unit_sums,
+    "average pool": _average_pool,
     "transposed": _transposed,
-}  # fmt: skip
+}
 """What kernels ask for while they run."""

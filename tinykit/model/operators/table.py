@@ -16,8 +16,10 @@ from tinykit.model.operators.rules import MACS, PREPARED, SCRATCH
 NONE = "-"
 COLUMNS = tuple(field.name for field in fields(OperatorRow))
 _RANKS = {"*": ANY_RANK, "?": LEFT_OUT}
-_LAYOUTS = {"padding": "<b", "activation": "<b", "beta": "<f"}
-_DEFAULTS = {"dilation_h": 1, "dilation_w": 1}
+_OPTIONS = {
+    "padding": ("<b", 0), "activation": ("<b", 0), "beta": ("<f", 0), "dilation_h": ("<i", 1), "dilation_w": ("<i", 1),
+}  # fmt: skip
+"""Layout and default of the options that are no 32-bit integers of 0."""
 _WEIGHT_WORDS = ("folds", "decodes", "idle", "compared")
 
 
@@ -54,7 +56,7 @@ def read_row(cells: Mapping[str, str]) -> OperatorRow:
     for column, cell in cells.items():
         try:
             read[column] = None if cell == NONE else _READERS.get(column, str)(cell)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, IndexError) as error:
             raise FactError(f"operators.csv, {cells['name']}: {column} {cell!r} cannot be read ({error!r})") from error
     return OperatorRow(**read)
 
@@ -67,20 +69,22 @@ def _read_weights(cell: str) -> Weights:
     return Weights(words[0] == "last", "folds" in words, "decodes" in words, bias)
 
 
-def _read_flash(cell: str) -> tuple[str, float]:
-    way, _, share = cell.partition(" ")
-    return way, float(share or 1)
-
-
 def _read_options(cell: str) -> Mapping[str, Option]:
     pairs = (word.split(":") for word in cell.split())
-    return {name: Option(int(slot), _LAYOUTS.get(name, "<i"), _DEFAULTS.get(name, 0)) for name, slot in pairs}
+    return {name: Option(int(slot), *_OPTIONS.get(name, ("<i", 0))) for name, slot in pairs}
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "ranks": lambda cell: tuple(_RANKS.get(word) or int(word) for word in cell.split()),
-    "outputs": int, "data": int, "macs": MACS.__getitem__, "weights": _read_weights,
-    "layers": lambda cell: tuple(cell.split()), "tail": lambda cell: Tail(*map(int, cell.split())),
-    "prepared": PREPARED.__getitem__, "scratch": SCRATCH.__getitem__, "flash": _read_flash, "options": _read_options,
-}  # fmt: skip
+    "outputs": int,
+    "data": int,
+    "macs": MACS.__getitem__,
+    "weights": _read_weights,
+    "layers": lambda cell: tuple(cell.split()),
+    "tail": lambda cell: Tail(*map(int, cell.split())),
+    "prepared": PREPARED.__getitem__,
+    "scratch": SCRATCH.__getitem__,
+    "flash": lambda cell: (cell.split()[0], float(cell.split()[1])),
+    "options": _read_options,
+}
 """How a cell becomes a value, by column; a text where nothing stands here."""

@@ -20,8 +20,8 @@ def list_scratch_bytes(
     older : as with CMSIS-NN of 2023 (`model.operators.EARLIER`).
     """
     kernels = kernels_of(runtime, core, EARLIER if older else NEWEST)
-    rules = ((row_of(call.name).scratch, call) for call in graph.calls())
-    return tuple(rule(call, kernels) if rule else () for rule, call in rules)
+    rules = ((row_of(one.name).scratch, one) for one in graph.operators)
+    return tuple(rule(graph.call(one), kernels) if rule else () for rule, one in rules)
 
 
 def kernels_of(runtime: str, core: str, version: str = NEWEST) -> Kernels:

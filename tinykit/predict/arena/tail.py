@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinykit.model.graph import ModelGraph
-from tinykit.model.operators import Kernels, Tail, row_of
+from tinykit.model.operators import Tail, row_of
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES
 from tinykit.predict.arena.scratch import kernels_of
 
@@ -24,7 +24,7 @@ _NODE_BYTES = 32
 _TENSOR_BYTES, _WIDE_TENSOR_BYTES = 32, 40
 _AFFINE_BYTES = 12
 _POINTER_BYTES = 4
-_UNKNOWN_OPTION_BYTES, _UNKNOWN_KERNEL_BYTES = 32, 96
+_UNKNOWN = Tail(32, 32, 96, 96)  # generous, for an operator whose sizes are not tabulated
 
 
 def unknown_operators(graph: ModelGraph) -> tuple[str, ...]:
@@ -51,13 +51,16 @@ def measure_tail(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runt
 def _list_allocations(
     graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str
 ) -> list[tuple[int, int]]:
-    kernels, calls = kernels_of(runtime, core), graph.calls()
-    rows = [row_of(call.name) for call in calls]
-    allocations = [(_EVAL_TENSOR_BYTES * len(graph.tensors), 4), (_NODE_BYTES * len(calls), 4)]
-    allocations += [(size, 1 if size % 4 else 4) for row in rows if (size := _option_bytes(row.tail, core))]
-    allocations += [(size, ALIGNMENT_BYTES) for row in rows if (size := _kernel_bytes(row.tail, kernels))]
-    prepared = (row.prepared(call, kernels) for row, call in zip(rows, calls, strict=True) if row.prepared)
-    allocations += [(size, ALIGNMENT_BYTES) for sizes in prepared for size in sizes]
+    kernels, operators = kernels_of(runtime, core), graph.operators
+    rows = [row_of(one.name) for one in operators]
+    allocations = [(_EVAL_TENSOR_BYTES * len(graph.tensors), 4), (_NODE_BYTES * len(operators), 4)]
+    tails = [row.tail or _UNKNOWN for row in rows]
+    options = (one.options if _packs_enumerations(core) else one.wide_options for one in tails)
+    allocations += [(size, 1 if size % 4 else 4) for size in options if size]
+    own = (one.cmsis_kernel if kernels.cmsis else one.kernel for one in tails)
+    allocations += [(size, ALIGNMENT_BYTES) for size in own if size]
+    rules = [(row.prepared, one) for row, one in zip(rows, operators, strict=True) if row.prepared]
+    allocations += [(size, ALIGNMENT_BYTES) for rule, one in rules for size in rule(graph.call(one), kernels)]
     allocations += [(_POINTER_BYTES * sum(len(sizes) for sizes in scratch_bytes), 4)]
     allocations += [
         (tensor.nbytes, ALIGNMENT_BYTES) for tensor in graph.tensors if tensor.is_variable and not tensor.is_constant
@@ -67,18 +70,6 @@ def _list_allocations(
 
 def _packs_enumerations(core: str) -> bool:
     return core.startswith("cortex")
-
-
-def _option_bytes(tail: Tail | None, core: str) -> int:
-    if tail is None:
-        return _UNKNOWN_OPTION_BYTES
-    return tail.options if _packs_enumerations(core) else tail.wide_options
-
-
-def _kernel_bytes(tail: Tail | None, kernels: Kernels) -> int:
-    if tail is None:
-        return _UNKNOWN_KERNEL_BYTES
-    return tail.cmsis_kernel if kernels.cmsis else tail.kernel
 
 
 def _list_ends(graph: ModelGraph, core: str) -> list[tuple[int, int]]:

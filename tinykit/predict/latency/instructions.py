@@ -42,8 +42,6 @@ _OTHER_BUILD_SD = 0.2
 _OTHER_DEPTHWISE = 1.3
 _SAME_KERNELS = {"cortex-m85": "cortex-m55"}
 _MOVES_ONLY = ("reshape", "copy", "rescale")
-_NO_NUMBERS = ("", "resource")
-"""Types of what only changes a state: nothing is computed there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +287,8 @@ def _features(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
 
 def _refuse_other_precisions(shapes: tuple[OperatorShape, ...]) -> None:
     for index, shape in enumerate(shapes):
-        if shape.dtype not in ("int8", *_NO_NUMBERS) and kind_of(shape) not in _MOVES_ONLY:
+        # Nothing is computed where there is no output, or a handle alone.
+        if shape.dtype not in ("int8", "", "resource") and kind_of(shape) not in _MOVES_ONLY:
             raise UnknownRuntimeError(
                 f"operator {index} {shape.name} computes in {shape.dtype}; instructions are known for int8 alone\n"
                 "quantise the model to int8, or give a measured latency (--latency)"

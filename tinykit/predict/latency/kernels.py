@@ -26,14 +26,6 @@ straight through flash that nothing has fetched before."""
 
 _LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
 
-_FAMILY_OF_KIND = {
-    "conv": "conv",
-    "conv_1x1": "conv_1x1",
-    "depthwise": "depthwise",
-    "depthwise_any": "depthwise",
-    "depthwise_mult": "depthwise",
-}
-
 
 def kind_of(shape: OperatorShape) -> str:
     """The kernel that runs an operator: "conv_1x1", "conv", "depthwise", …, "unlisted" where none is modelled."""
@@ -47,7 +39,8 @@ def kind_of(shape: OperatorShape) -> str:
 
 def family_of(kind: str) -> str:
     """The family whose cycle factors a kernel shares."""
-    return kind if kind == "fully_connected" else _FAMILY_OF_KIND.get(kind, "other")
+    family = "depthwise" if kind.startswith("depthwise") else kind
+    return family if family in FAMILIES else "other"
 
 
 def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
@@ -83,19 +76,14 @@ def count_loop_features(kind: str, style: str) -> int:
     return own.get(kind, len(feature_names(kind, style)))
 
 
+_PATCHED = ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call")
+_BY_TAP = ("macs", "outputs", "channel_blocks", "pixels", "call")
+_WINDOWED = ("window_elements", "outputs", "call")
 FEATURE_NAMES: dict[str, tuple[str, ...]] = {
-    "conv": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
-    "conv_1x1": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
-    "depthwise": ("macs", "outputs", "channel_blocks", "pixels", "call"),
-    "depthwise_any": ("macs", "outputs", "channel_blocks", "pixels", "call"),
-    "depthwise_mult": ("macs", "outputs", "channel_blocks", "pixels", "call"),
-    "fully_connected": ("blocks", "remainder", "outputs", "call"),
-    "pool": ("window_elements", "outputs", "call"),
-    "max_pool": ("window_elements", "outputs", "call"),
-    "transpose_conv": ("macs", "outputs", "call"),
-    "mean": ("inputs", "outputs", "call"),
-    "reshape": ("call",),
-}
+    "conv": _PATCHED, "conv_1x1": _PATCHED, "depthwise": _BY_TAP, "depthwise_any": _BY_TAP, "depthwise_mult": _BY_TAP,
+    "fully_connected": ("blocks", "remainder", "outputs", "call"), "pool": _WINDOWED, "max_pool": _WINDOWED,
+    "transpose_conv": ("macs", "outputs", "call"), "mean": ("inputs", "outputs", "call"), "reshape": ("call",),
+}  # fmt: skip
 """Feature names by kernel where `loops` has none; every other kernel has ("outputs", "call")."""
 
 

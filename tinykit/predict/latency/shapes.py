@@ -84,17 +84,11 @@ def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:
 
     output = graph.tensors[operator.outputs[0]] if operator.outputs else None
     return OperatorShape(
-        name=operator.name,
-        input_shape=shape(row_of(operator.name).data or 0),
-        weight_shape=operator.filter if any(operator.filter) else shape(1),
-        output_shape=output.shape if output else (),
-        stride=operator.stride,
-        padding=operator.padding,
-        dilation=operator.dilation,
-        depth_multiplier=operator.depth_multiplier,
-        dtype=output.dtype if output else "",
-        macs=operator.macs,
-    )
+        operator.name, shape(row_of(operator.name).data or 0),
+        operator.filter if any(operator.filter) else shape(1), output.shape if output else (),
+        operator.stride, operator.padding, operator.dilation, operator.depth_multiplier,
+        output.dtype if output else "", operator.macs,
+    )  # fmt: skip
 
 
 def _of_row(row: Mapping[str, str]) -> OperatorShape:
@@ -103,17 +97,10 @@ def _of_row(row: Mapping[str, str]) -> OperatorShape:
         inputs, weights, outputs = (_read_shape(row[column]) for column in ("input", "weights", "output"))
         stride, dilation = (_read_shape(row[column]) or (1, 1) for column in ("stride", "dilation"))
         return OperatorShape(
-            name,
-            inputs,
-            weights,
-            outputs,
-            stride=(stride[0], stride[-1]),
-            padding=row["padding"],
-            dilation=(dilation[0], dilation[-1]),
-            depth_multiplier=int(row["depth_multiplier"] or 0),
-            dtype=row["dtype"].lower(),
-            macs=known.count_macs(known.arrange(inputs, weights), outputs),
-        )
+            name, inputs, weights, outputs, (stride[0], stride[-1]), row["padding"], (dilation[0], dilation[-1]),
+            int(row["depth_multiplier"] or 0), row["dtype"].lower(),
+            known.count_macs(known.arrange(inputs, weights), outputs),
+        )  # fmt: skip
     except (KeyError, ValueError) as error:
         raise ModelError(f"operator row {dict(row)} cannot be read ({error!r}); shapes look like 1x25x5x64") from error
 

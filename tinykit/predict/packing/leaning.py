@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph import ModelGraph, Operator, read
 from tinykit.model.operators import row_of
 from tinykit.predict.packing.packed import Packed
 from tinykit.predict.packing.tree import GraphNode, ModelTree, read_tree
@@ -60,8 +60,7 @@ def find_idle_biases(graph: ModelGraph) -> frozenset[int]:
     for operator in graph.operators:
         held = row_of(operator.name).weights
         for position, index in enumerate(operator.inputs):
-            is_bias = position == _BIAS_POSITION and held is not None and held.bias != ""
-            idle = is_bias and _ignores_bias_scale(graph, operator.index)
+            idle = position == _BIAS_POSITION and held is not None and _is_idle(graph, operator, held.bias)
             uses.setdefault(index, []).append(idle)
     used = {index for index, idle in uses.items() if all(idle)} - {-1, *graph.outputs}
     return frozenset(
@@ -80,14 +79,12 @@ def check_equal(before: ModelGraph, after: ModelGraph, inputs: int) -> SameProof
     return proof
 
 
-def _ignores_bias_scale(graph: ModelGraph, index: int) -> bool:
+def _is_idle(graph: ModelGraph, operator: Operator, bias: str) -> bool:
     """TFLM checks input x weight scale against the bias scale where an operator has one scale for all weights."""
-    operator = graph.operators[index]
-    held = row_of(operator.name).weights
     data, weights, output = (graph.tensors[one] for one in (*operator.inputs[:2], operator.outputs[0]))
-    if data.dtype not in ("int8", "int16"):
+    if not bias or data.dtype not in ("int8", "int16"):
         return False
-    if held is None or held.bias == "idle" or len(weights.scales) > 1:
+    if bias == "idle" or len(weights.scales) > 1:
         return True
     if not (data.scales and weights.scales and output.scales):
         return False
