@@ -19,7 +19,7 @@ OPERATOR = schema.BuiltinOperator
 OPTIONS = schema.BuiltinOptions
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU6": 3}
 PADDINGS = {"SAME": 0, "VALID": 1}
-TYPES = {"float32": 0, "int32": 2, "int16": 7, "int8": 9, "int64": 4}
+TYPES = {"float32": 0, "int32": 2, "int16": 7, "int8": 9, "int64": 4, "resource": 13}
 
 
 class Net:
@@ -96,7 +96,7 @@ class Net:
         operator.inputs, operator.outputs = list(inputs), list(outputs)
         operator.builtinOptionsType, operator.builtinOptions = options_type, options
         self.operators.append(operator)
-        self.last = outputs[0]
+        self.last = outputs[0] if outputs else self.last
         return self
 
     # operators
@@ -175,6 +175,19 @@ class Net:
 
     def custom(self, name):
         return self.use("CUSTOM", [self.last], [self.tensor(self.shape)], custom=name.encode())
+
+    def accumulate(self):
+        """Adds to the tensor what it was before, and keeps the sum in a variable: ASSIGN_VARIABLE has no output."""
+        handle, before = self.tensor([1], dtype="resource"), self.tensor(self.shape, scale=self.scale)
+        named = schema.VarHandleOptionsT(container="", sharedName="state")
+        values = self.last
+        self.use("VAR_HANDLE", [], [handle], OPTIONS.VarHandleOptions, named)
+        self.use("READ_VARIABLE", [handle], [before], OPTIONS.ReadVariableOptions, schema.ReadVariableOptionsT())
+        total = self.tensor(self.shape, scale=self.scale)
+        self.use("ADD", [values, before], [total], OPTIONS.AddOptions, schema.AddOptionsT())
+        return self.use(
+            "ASSIGN_VARIABLE", [handle, total], [], OPTIONS.AssignVariableOptions, schema.AssignVariableOptionsT()
+        )
 
     def second_input(self, name="second"):
         self.inputs.append(self.tensor(self.shape, name=name, scale=1 / 32, zero_point=7))

@@ -358,6 +358,24 @@ class TestPlan:
         assert (plan.head_bytes, plan.lower_bound_bytes) == (0, 0)
 
 
+class TestVariables:
+    """A state in a resource variable, written by ASSIGN_VARIABLE, which has no output."""
+
+    @staticmethod
+    def tails(size: int) -> tuple[int, int]:
+        data = Net((1, size), zero_point=0).accumulate().to_bytes()
+        return predict_arena(read(data), runtime="tflm-reference").tail_bytes, measure_arena(data).tail_bytes
+
+    def test_a_variable_lies_in_the_tail(self):
+        """1,600 bytes more of it are 1,600 bytes more of the tail, as the interpreter records."""
+        (small, small_recorded), (large, large_recorded) = self.tails(16), self.tails(1616)
+        assert large - small == large_recorded - small_recorded == 1600
+
+    def test_its_operators_are_not_tabulated(self):
+        estimate = predict_arena(read(Net((1, 16), zero_point=0).accumulate().to_bytes()))
+        assert estimate.low < estimate.value - 3 * 160 < estimate.value + 3 * 160 < estimate.high
+
+
 class TestScratch:
     """Sizes by CMSIS-NN's *_get_buffer_size functions, worked out by hand."""
 

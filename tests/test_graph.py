@@ -142,8 +142,17 @@ class TestMacs:
         net = Net((1, 3, 5), dtype="float32")
         weights = [net.tensor((2, 5), data=np.zeros((2, 5), np.float32)) for _ in range(4)]
         weights += [net.tensor((2, 2), data=np.zeros((2, 2), np.float32)) for _ in range(4)]
-        net.use("UNIDIRECTIONAL_SEQUENCE_LSTM", [0, *weights], [net.tensor((1, 3, 2))])
+        states = [net.tensor((1, 2), variable=True) for _ in range(2)]
+        net.use("UNIDIRECTIONAL_SEQUENCE_LSTM", [0, *weights, *(-1,) * 9, *states], [net.tensor((1, 3, 2))])
         assert self.macs(net) == 3 * (4 * 10 + 4 * 4)
+
+    def test_an_lstm_without_its_cells_is_damaged(self):
+        """TFLM reads the cells from input 19."""
+        net = Net((1, 3, 5), dtype="float32")
+        weights = [net.tensor((2, 5), data=np.zeros((2, 5), np.float32)) for _ in range(8)]
+        net.use("UNIDIRECTIONAL_SEQUENCE_LSTM", [0, *weights], [net.tensor((1, 3, 2))])
+        with pytest.raises(ModelError, match=r"has inputs of ranks \[3, 2, 2, 2, 2, 2, 2, 2, 2\]"):
+            read(net.to_bytes())
 
     def test_no_products_elsewhere(self):
         assert self.macs(Net((1, 8, 8, 2)).pool().unary("LOGISTIC").flatten().softmax()) == 0

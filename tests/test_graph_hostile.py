@@ -145,14 +145,37 @@ class TestForgedGraphs:
         assert use(net.to_bytes()) == ""
 
     def test_operators_without_anything(self):
-        for code in ("LOGISTIC", "ADD", "MEAN", "SVDF", "TRANSPOSE_CONV", "REDUCE_MAX", "CONCATENATION", "SOFTMAX"):
+        codes = "LOGISTIC ADD MEAN SVDF TRANSPOSE_CONV REDUCE_MAX CONCATENATION SOFTMAX GATHER MIRROR_PAD"
+        for code in (*codes.split(), "ASSIGN_VARIABLE"):
             net = Net((1, 8))
             net.use(code, [], [0])
             assert "has inputs of ranks []" in use(net.to_bytes())
-        for code in ("GATHER", "SPLIT", "HARD_SWISH", "IF", "WHILE", "CALL_ONCE", "VAR_HANDLE"):
+        for code in ("SPLIT", "HARD_SWISH", "IF", "WHILE", "CALL_ONCE", "VAR_HANDLE"):
             net = Net((1, 8))
             net.use(code, [], [0])
             assert use(net.to_bytes()) == ""
+
+    def test_operators_without_outputs(self):
+        """Those that a reader relies on are refused; the others only change a state, or are left to TFLM."""
+        said = {}
+        for code in "LOGISTIC GATHER SPACE_TO_DEPTH SPLIT IF CALL_ONCE VAR_HANDLE ASSIGN_VARIABLE".split():
+            net = Net((1, 2, 2, 8))
+            net.use(code, [0, 0], [])
+            said[code] = use(net.to_bytes())
+        refused = {code for code, text in said.items() if "and 0 outputs" in text}
+        assert refused == {"LOGISTIC", "GATHER", "SPACE_TO_DEPTH", "VAR_HANDLE"}
+        assert {text for code, text in said.items() if code not in refused} == {""}
+
+    def test_a_model_with_a_state(self):
+        """VAR_HANDLE, READ_VARIABLE, ADD, and ASSIGN_VARIABLE, which has no output: a valid model, TFLM runs it."""
+        assert use(Net((1, 8), zero_point=0).accumulate().to_bytes(), every_board=True) == ""
+
+    @pytest.mark.parametrize("inputs", [0, 1, 9, 19])
+    def test_an_lstm_cut_short(self, inputs):
+        net = Net((1, 3, 5), dtype="float32")
+        weights = [net.tensor((2, 5), data=np.zeros((2, 5), np.float32)) for _ in range(inputs)]
+        net.use("UNIDIRECTIONAL_SEQUENCE_LSTM", weights, [net.tensor((1, 3, 2))])
+        assert "UNIDIRECTIONAL_SEQUENCE_LSTM) has inputs of ranks" in use(net.to_bytes())
 
     def test_inputs_of_every_rank(self):
         for shape in ([], [4], [1, 4], [1, 2, 2], [1, 2, 2, 1], [1, 1, 1, 2, 2]):

@@ -9,10 +9,10 @@ import pytest
 from tests.models import Net
 from tinykit.ground.errors import FactError, ModelError, ParameterError, UnknownRuntimeError
 from tinykit.model.graph import read
+from tinykit.model.operators import row_of
 from tinykit.predict.latency import OperatorShape, from_graph, from_rows, predict_instructions
 from tinykit.predict.latency.instructions import counted_combinations
 from tinykit.predict.latency.kernels import FEATURE_NAMES, LANES, family_of, feature_names, features_of, kind_of
-from tinykit.predict.latency.shapes import count_macs
 from tinykit.predict.latency.tables import read_table
 from tools.latency.fitting import TABLES, fit_coefficients
 from tools.latency.refit import render_all
@@ -38,7 +38,7 @@ def convolution(channels: int = 16, kernel: int = 3, filters: int = 16, size: in
     output = (1, size, size, filters)
     weights = (filters, kernel, kernel, channels)
     inputs = (1, size, size, channels)
-    macs = count_macs("CONV_2D", inputs, weights, output)
+    macs = row_of("CONV_2D").count_macs((inputs, weights), output)
     return OperatorShape("CONV_2D", inputs, weights, output, padding="SAME", macs=macs)
 
 

@@ -16,7 +16,7 @@ from tests.packing_models import pack, shared_dense, thin_out, unpack, wide_cnn
 from tinykit.budget.fit import check_fit
 from tinykit.ground.errors import ModelError, UnknownRuntimeError
 from tinykit.handover.codegen import export_c
-from tinykit.handover.deployment.operators import add_methods
+from tinykit.handover.deployment.operators import add_method
 from tinykit.model.graph import read
 from tinykit.model.lint import lint_graph
 from tinykit.predict.arena import plan_offline, predict_arena, with_offline_plan
@@ -219,7 +219,7 @@ class TestOnTheDevice:
 
     def test_the_resolver_gets_the_operator(self):
         operators = decode(PRUNED).graph.operator_counts()
-        assert "AddDecode" in add_methods(operators)
+        assert "AddDecode" in map(add_method, operators)
 
     def test_flash_counts_the_decoder(self):
         packed = decode(PRUNED)

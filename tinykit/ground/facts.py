@@ -1,8 +1,10 @@
-"""The shelf: where `data/` lies, and how a TOML of sourced figures becomes `Fact` objects."""
+"""The shelf: where `data/` lies, and how a TOML of sourced figures becomes `Fact` objects, a CSV of them rows."""
 
 from __future__ import annotations
 
+import csv
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,32 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FactError(f"{path}: not valid TOML ({error})") from error
     except (ValueError, RecursionError) as error:  # a figure of thousands of digits, brackets nested without end
         raise FactError(f"{path}: not a TOML file that can be taken ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV of facts: where its figures come from, and its rows by column name."""
+
+    source: str
+    rows: tuple[dict[str, str], ...]
+
+
+def read_csv(path: Path) -> Table:
+    """Read a CSV; its head lines start with `#` and one of them is `# source: …`.
+
+    Raises
+    ------
+    FactError : the file is missing, or names no source.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise FactError(f"{path}: cannot be read ({error}); reinstall the package") from error
+    heads = [line for line in lines if line.startswith("#")]
+    source = next((line.split(":", 1)[1].strip() for line in heads if line.startswith("# source:")), "")
+    if not source:
+        raise FactError(f"{path}: names no source; its head needs a line '# source: …'")
+    return Table(source, tuple(csv.DictReader(lines[len(heads) :])))
 
 
 def to_fact(table: Any, where: str) -> Fact:

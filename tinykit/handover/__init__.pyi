@@ -14,9 +14,6 @@ from tinykit.handover.codegen import (
     ExportedOperator as ExportedOperator,
 )
 from tinykit.handover.codegen import (
-    core_family as core_family,
-)
-from tinykit.handover.codegen import (
     export_c as export_c,
 )
 from tinykit.handover.deployment import (

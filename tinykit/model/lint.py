@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tinykit.model.graph.folding import find_stray_operators
 from tinykit.model.graph.model import ModelGraph, Operator
+from tinykit.model.operators import DECODE, row_of
 
-_DECODE = "CUSTOM:TFLM_DECODE"
 _FLOAT_TYPES = ("float32", "float16", "bfloat16", "float64")
 
 
@@ -54,7 +54,7 @@ def _float_islands(graph: ModelGraph) -> str:
         return ""
     found = [
         op for op in graph.operators
-        if op.name not in ("QUANTIZE", "DEQUANTIZE") and op.outputs
+        if row_of(op.name).role not in ("quantise", "dequantise") and op.outputs
         and graph.tensors[op.outputs[0]].dtype in _FLOAT_TYPES
     ]  # fmt: skip
     names = ", ".join(sorted({op.name for op in found}))
@@ -69,7 +69,7 @@ def _float_islands(graph: ModelGraph) -> str:
 def _half_weights(graph: ModelGraph) -> str:
     found = [
         op for op in graph.operators
-        if op.name == "DEQUANTIZE" and op.inputs[0] >= 0
+        if row_of(op.name).role == "dequantise" and op.inputs[0] >= 0
         and graph.tensors[op.inputs[0]].is_constant and graph.tensors[op.inputs[0]].dtype in ("float16", "bfloat16")
     ]  # fmt: skip
     return (
@@ -108,12 +108,12 @@ def _dynamic_shapes(graph: ModelGraph) -> str:
 
 def _custom(graph: ModelGraph) -> str:
     found = {op.name for op in graph.operators if op.name.startswith(("CUSTOM:", "UNKNOWN:"))}
-    names = sorted(found - {_DECODE})
+    names = sorted(found - {DECODE})
     return f"custom or unknown operators: {', '.join(names)}; the firmware must bring its own kernels" if names else ""
 
 
 def _decoded(graph: ModelGraph) -> str:
-    count = graph.operator_counts().get(_DECODE, 0)
+    count = graph.operator_counts().get(DECODE, 0)
     return (
         f"{count} DECODE operators: their weights are decoded into the arena at each inference, by TFLM of mid-2025 "
         "and later alone; for X-CUBE-AI, an NPU or the C exporter use the model without them"

@@ -16,6 +16,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph
+from tinykit.model.operators import DECODE, row_of
 
 BUILDS = ("-Os", "-O2", "-O3")
 _NEAREST = (
@@ -26,8 +27,8 @@ _NEAREST = (
     ("riscv-", "cortex-m33", 0.4),
 )
 """Cores without linked sizes: prefix, core whose sizes are carried over, doubt as a fraction (assumed)."""
-_DECODE = "CUSTOM:TFLM_DECODE"
 _NEAREST_KERNELS = {"esp-nn": "tflm-cmsis-nn"}
+_EVERYWHERE = ("everywhere", 1.0)
 _SHARE_DOUBT = 0.4
 _LINKED_DOUBT = 0.02
 
@@ -144,18 +145,17 @@ def _table() -> dict[str, Any]:
 
 def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, float]:
     """Bytes of runtime and kernels, and the doubt about them, for one linked row."""
-    if _DECODE in names:
-        plain, doubt = _sum_kernels(names - {_DECODE}, row)
+    if DECODE in names:
+        plain, doubt = _sum_kernels(names - {DECODE}, row)
         code = decoder_code()
         return plain + code.value, math.hypot(doubt, (code.high - code.low) / 2)
     table = _table()
     for network, operators in table["networks"].items():
         if names == frozenset(operators):
             return row[network] + table["data_bytes"], _LINKED_DOUBT * row[network]
-    beyond = row["kws"] - row["ad"]
     total, doubt = float(row["ad"] + table["data_bytes"]), (_LINKED_DOUBT * row["ad"]) ** 2
-    parts = [_share(name, beyond, row["kws"] - row["ic"]) for name in names - {"FULLY_CONNECTED"}]
-    parts += [] if "FULLY_CONNECTED" in names else [-_dense_code(row)]
+    parts = [_kernel_code(row_of(name).flash, row) for name in sorted(names)]
+    parts += [] if any(row_of(name).flash == _EVERYWHERE for name in names) else [-_dense_code(row)]
     return total + sum(parts), math.sqrt(doubt + sum((_SHARE_DOUBT * part) ** 2 for part in parts))
 
 
@@ -167,13 +167,13 @@ def _dense_code(row: dict[str, Any]) -> float:
     return float(row["ad"] - reference + _table()["dense_share"] * reference)
 
 
-def _share(name: str, beyond: float, depthwise_over_add: float) -> float:
-    shares, assumed = _table()["shares"], _table()["assumed"]
-    if name == "ADD":
-        return max(0.0, float(shares["DEPTHWISE_CONV_2D"] * beyond - depthwise_over_add))
-    if name in shares:
-        return float(shares[name] * beyond)
-    return float(assumed.get(name, assumed["other"]) * shares["AVERAGE_POOL_2D"] * beyond)
+def _kernel_code(told: tuple[str, float] | None, row: dict[str, Any]) -> float:
+    """Bytes of one kernel beyond the smallest image: a share of what the largest has, or of that less the other's."""
+    if told == _EVERYWHERE:
+        return 0.0
+    way, share = told or ("share", _table()["other_share"])
+    code = float(share * (row["kws"] - row["ad"]))
+    return max(0.0, code - (row["kws"] - row["ic"])) if way == "difference" else code
 
 
 def _estimate(

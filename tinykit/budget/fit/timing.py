@@ -18,6 +18,7 @@ from tinykit.budget.fit.verdict import RegionUse
 from tinykit.ground.errors import UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph, Operator
+from tinykit.model.operators import row_of
 from tinykit.predict.latency import default_runtime
 from tinykit.predict.packing import predict_packed_latency
 from tinykit.target.boards import Board
@@ -149,7 +150,7 @@ def _weight_bytes(graph: ModelGraph, operator: Operator) -> int:
 
 def _passes(graph: ModelGraph, operator: Operator, cache_bytes: int) -> float:
     """How often an operator's weights are fetched: a 1 × 1 convolution goes through them once, row by row."""
-    if operator.name not in ("CONV_2D", "DEPTHWISE_CONV_2D") or _weight_bytes(graph, operator) <= cache_bytes:
+    if row_of(operator.name).latency not in ("conv", "depthwise") or _weight_bytes(graph, operator) <= cache_bytes:
         return 1.0
     if cache_bytes and graph.tensors[operator.inputs[1]].shape[1:3] == (1, 1):
         return 1.0

@@ -1,13 +1,12 @@
 """Operators on CMSIS-NN's kernels: the same calls TFLM makes, with padding passed as offsets.
 
-Scratch sizes follow the `*_get_buffer_size` functions of CMSIS-NN 4.0.0; the exported program can ask the real ones
-(`<name>_scratch_check`). A bias is always passed: Helium's depthwise kernel reads one in any case.
+A bias is always passed: Helium's depthwise kernel reads one in any case.
 """
 
 from __future__ import annotations
 
 from tinykit.handover.codegen.plain import LOWERINGS as PLAIN
-from tinykit.handover.codegen.program import Lowered, Program
+from tinykit.handover.codegen.program import Lowered, Program, lowering_of
 from tinykit.handover.codegen.windowed import (
     Window,
     lower_convolution,
@@ -18,8 +17,9 @@ from tinykit.handover.codegen.windowed import (
     read_pool,
 )
 from tinykit.model.graph import Operator
+from tinykit.model.operators import EXPORTED, Kernels, row_of
+from tinykit.target.boards import CORE_FAMILIES
 
-_MVE_CHANNEL_BLOCK = 124
 _POOL = """
     const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};
     const int8_t *input = {input};
@@ -39,7 +39,7 @@ _FAILS = "== ARM_CMSIS_NN_SUCCESS ? 0 : 1"
 def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D and DEPTHWISE_CONV_2D by the library's wrappers; grouped convolutions stay on the portable kernel."""
     window, weights = read_convolution(program, operator)
-    depthwise = operator.name == "DEPTHWISE_CONV_2D"
+    depthwise = lowering_of(operator) == "depthwise"
     if not depthwise and weights.filter_channels != window.source.shape[3]:
         return lower_convolution(program, operator)
     kind, prefix = ("dw_conv", "depthwise_conv") if depthwise else ("conv", "convolve")
@@ -54,13 +54,15 @@ def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
         *_dimensions(names[2:], (window.source.shape, filters, (1, 1, 1, filters[0]), window.result.shape)),
     ]
     places = (program.place(operator.inputs[0]), weights.weights, weights.bias, program.place(operator.outputs[0]))
-    pairs = _pair_up(names[2:], places)
-    body = f"    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};\n    return arm_{prefix}_wrapper_s8(" \
-           f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
+    body = _run(f"arm_{prefix}_wrapper_s8", names, places)
     size = f"arm_{prefix}_wrapper_s8_get_buffer_size(&{names[0]}, &{names[2]}, &{names[3]}, &{names[5]})"
-    scratch = _depthwise_scratch(window) if depthwise else _convolution_scratch(window)
-    library = ("depthwise",) if depthwise else ("convolution",)
-    return Lowered(body, "\n".join(constants), (), library, scratch, size)
+    return Lowered(body, "\n".join(constants), (), (lowering_of(operator),), _scratch(program, operator), size)
+
+
+def _scratch(program: Program, operator: Operator) -> tuple[int, ...]:
+    """Bytes by core family, as version 4.0.0 asks for them."""
+    rule, call = row_of(operator.name).scratch, program.graph.call(operator)
+    return tuple(sum(rule(call, Kernels(family, EXPORTED))) if rule else 0 for family in CORE_FAMILIES)
 
 
 def _parameters(window: Window, multiplier: int) -> list[str]:
@@ -80,31 +82,17 @@ def _dimensions(names: list[str], shapes: tuple[tuple[int, ...], ...]) -> list[s
     ]
 
 
-def _pair_up(names: list[str], places: tuple[str, ...]) -> str:
-    """Arguments of the library: dimensions and data, by turns."""
-    return ", ".join(f"&{name}, {place}" for name, place in zip(names, places, strict=True))
-
-
-def _convolution_scratch(window: Window) -> tuple[int, int, int]:
-    plain_dilation, columns = window.dilation == (1, 1), window.taps[0] * window.taps[1] * window.source.shape[3]
-    if window.taps == (1, 1) and plain_dilation and window.pad == (0, 0):
-        return 0, 0, 0
-    one_row = window.source.shape[1] == window.taps[0] == 1 and window.result.shape[2] % 4 == 0
-    helium = 0 if one_row and window.dilation[1] == 1 else 4 * 8 * -(-columns // 8)
-    return 4 * columns, 4 * columns, helium
-
-
-def _depthwise_scratch(window: Window) -> tuple[int, int, int]:
-    channels, taps = window.source.shape[3], window.taps[0] * window.taps[1]
-    if channels != window.result.shape[3] or window.source.shape[0] != 1 or window.dilation != (1, 1):
-        return 0, 0, 0
-    return 0, 2 * channels * taps, 4 * _MVE_CHANNEL_BLOCK * taps
+def _run(function: str, names: list[str], places: tuple[str, ...]) -> str:
+    """A call of the library: parameters and factors, then dimensions and data by turns."""
+    pairs = ", ".join(f"&{name}, {place}" for name, place in zip(names[2:], places, strict=True))
+    return f"    const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};\n    return {function}(&context, " \
+           f"&{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
 
 
 def lower_library_pool(program: Program, operator: Operator) -> Lowered:
     """AVERAGE_POOL_2D and MAX_POOL_2D, one call a batch: the library's pools know of one image only."""
     window = read_pool(program, operator)
-    average = operator.name == "AVERAGE_POOL_2D"
+    average = lowering_of(operator) == "average_pool"
     names = [f"op_{operator.index}_{part}" for part in ("parameters", "input", "filter", "output")]
     (batches, *source), result = window.source.shape, window.result.shape[1:]
     channels = source[2]
@@ -119,9 +107,7 @@ def lower_library_pool(program: Program, operator: Operator) -> Lowered:
         in_step=window.source.elements // batches, out_step=window.result.elements // batches,
     )  # fmt: skip
     size = f"arm_avgpool_s8_get_buffer_size({result[1]}, {channels})" if average else ""
-    scratch = (0, 4 * channels if average else 0, 0)
-    library = ("average_pool",) if average else ("max_pool",)
-    return Lowered(body, "\n".join(constants), (), library, scratch, size)
+    return Lowered(body, "\n".join(constants), (), (lowering_of(operator),), _scratch(program, operator), size)
 
 
 def lower_library_dense(program: Program, operator: Operator) -> Lowered:
@@ -149,21 +135,19 @@ def lower_library_dense(program: Program, operator: Operator) -> Lowered:
         *_dimensions(names[2:], ((dense.rows, 1, 1, dense.depth), (dense.depth, 1, 1, dense.units),
                                  (1, 1, 1, dense.units), (dense.rows, 1, 1, dense.units))),
     ]  # fmt: skip
-    pairs = _pair_up(names[2:], (places[0], dense.weights, dense.bias, places[1]))
-    body = "    const cmsis_nn_context context = {SCRATCH, SCRATCH_BYTES};\n    return arm_fully_connected_s8(" \
-           f"&context, &{names[0]}, &{names[1]},\n        {pairs}) {_FAILS};"  # fmt: skip
+    body = _run("arm_fully_connected_s8", names, (places[0], dense.weights, dense.bias, places[1]))
     size = f"arm_fully_connected_s8_get_buffer_size(&{names[3]})"
     return Lowered(body, "\n".join(constants), library=("dense",), scratch_call=size)
 
 
 PORTABLE_LOWERINGS = PLAIN | {
-    "CONV_2D": lower_convolution, "DEPTHWISE_CONV_2D": lower_convolution, "FULLY_CONNECTED": lower_dense,
-    "AVERAGE_POOL_2D": lower_pool, "MAX_POOL_2D": lower_pool,
+    "convolution": lower_convolution, "depthwise": lower_convolution, "dense": lower_dense,
+    "average_pool": lower_pool, "max_pool": lower_pool,
 }  # fmt: skip
-"""How each operator becomes C on the kit's own kernels."""
+"""How each kind of operator becomes C on the kit's own kernels."""
 
 LIBRARY_LOWERINGS = PORTABLE_LOWERINGS | {
-    "CONV_2D": lower_library_convolution, "DEPTHWISE_CONV_2D": lower_library_convolution,
-    "FULLY_CONNECTED": lower_library_dense, "AVERAGE_POOL_2D": lower_library_pool, "MAX_POOL_2D": lower_library_pool,
+    "convolution": lower_library_convolution, "depthwise": lower_library_convolution, "dense": lower_library_dense,
+    "average_pool": lower_library_pool, "max_pool": lower_library_pool,
 }  # fmt: skip
-"""How each operator becomes C on CMSIS-NN's kernels, where the library has one."""
+"""How each kind of operator becomes C on CMSIS-NN's kernels, where the library has one."""

@@ -10,20 +10,20 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
 from tinykit.handover.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
 from tinykit.handover.codegen.names import to_identifier
-from tinykit.handover.codegen.program import FAMILIES, Lowered, Program, refuse
+from tinykit.handover.codegen.program import Lowered, Program, lowering_of, refuse
 from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph import ModelGraph, Operator
+from tinykit.model.operators import list_rows
 from tinykit.predict.arena import ArenaPlan, list_buffers, plan_greedily
 from tinykit.predict.packing import has_decode, refuse_decode
+from tinykit.target.boards import CORE_FAMILIES, core_family
 
 KERNELS = ("portable", "cmsis-nn")
 """The kernel sets an export can be built on."""
 
-OPERATORS = tuple(sorted(PORTABLE_LOWERINGS))
+OPERATORS = tuple(sorted(row.name for row in list_rows().values() if row.lowering))
 """The operators that can be exported, int8 only."""
 
-_DSP_CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
-_MVE_CORES = ("cortex-m55", "cortex-m85")
 _LARGEST_ARENA_BYTES = 1 << 30
 
 
@@ -96,15 +96,6 @@ class CExport:
         return max(self.plan_for(core).head_bytes, 16)
 
 
-def core_family(core: str) -> str:
-    """Which of the kernels' code paths a core takes: "mve", "dsp" or "plain".
-
-    >>> core_family("cortex-m0plus"), core_family("cortex-m7"), core_family("cortex-m55")
-    ('plain', 'dsp', 'mve')
-    """
-    return "mve" if core in _MVE_CORES else "dsp" if core in _DSP_CORES else "plain"
-
-
 def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model") -> CExport:
     """A model as C11: constants, a static arena laid out by the kit's own plan, one function an operator.
 
@@ -125,8 +116,8 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
     _check(graph)
     program = Program(graph, to_identifier(name))
     table = LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS
-    lowered = [table[operator.name](program, operator) for operator in graph.operators]
-    plans = {family: _plan(graph, lowered, position) for position, family in enumerate(FAMILIES)}
+    lowered = [table[lowering_of(operator)](program, operator) for operator in graph.operators]
+    plans = {family: _plan(graph, lowered, position) for position, family in enumerate(CORE_FAMILIES)}
     operators = tuple(
         ExportedOperator(one.index, one.name, f"{program.name}_op_{one.index:02d}_{one.name.lower()}")
         for one in graph.operators
@@ -162,7 +153,7 @@ def _check(graph: ModelGraph) -> None:
             "export the model it was packed from"
         )
     for operator in graph.operators:
-        if operator.name not in PORTABLE_LOWERINGS:
+        if not lowering_of(operator):
             dtype = graph.tensors[operator.inputs[0]].dtype if operator.inputs and operator.inputs[0] >= 0 else "none"
             raise refuse(operator, f"no kernel for this operator on {dtype}", f"allowed, int8: {', '.join(OPERATORS)}")
         _check_order(graph, operator, made)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, refuse
+from tinykit.handover.codegen.program import Lowered, Program, expect, lowering_of, refuse, settle
 from tinykit.handover.codegen.program import initialise as define
 from tinykit.handover.codegen.quantisation import (
-    Multiplier,
     add_multipliers,
     logistic_parameters,
     mean_multiplier,
@@ -40,13 +39,10 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
 
 def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
     """An addition's kernel divides by powers, so its shifts are given as positive exponents."""
-    try:
-        if operator.name == "MUL":
-            one = quantise_multiplier(a.scales[0] * b.scales[0] / result.scales[0])
-            return {"multiplier": one.multiplier, "shift": one.shift}
-        first, second, total = add_multipliers(a, b, result)
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    if lowering_of(operator) == "product":
+        one = settle(operator, quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
+        return {"multiplier": one.multiplier, "shift": one.shift}
+    first, second, total = settle(operator, add_multipliers, a, b, result)
     return {
         "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
         "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
@@ -92,10 +88,7 @@ def lower_quantise(program: Program, operator: Operator) -> Lowered:
     """QUANTIZE from int8 to int8."""
     (source,), result = program.operands(operator)
     expect(source.elements == result.elements, operator, f"shapes {source.shape} to {result.shape}")
-    try:
-        one = quantise_multiplier(source.scales[0] / result.scales[0])
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    one = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
     fields = {"count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
               "multiplier": one.multiplier, "shift": one.shift}  # fmt: skip
     return Lowered(call_kernel(program, operator, "quantize", "rescale", fields), kernels=("pairs",))
@@ -104,7 +97,7 @@ def lower_quantise(program: Program, operator: Operator) -> Lowered:
 def lower_softmax(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX over the last axis, onto a scale of 1/256 and a zero point of -128."""
     (source,), _ = _curve_operands(program, operator)
-    one, lowest = _curve(operator, softmax_parameters, source, operator.beta)
+    one, lowest = settle(operator, softmax_parameters, source, operator.beta)
     depth = source.shape[-1] if source.shape else 1
     expect(depth < 1 << 12, operator, f"a softmax over {depth} values")
     fields = {"rows": source.elements // depth, "depth": depth, "multiplier": one.multiplier,
@@ -115,7 +108,7 @@ def lower_softmax(program: Program, operator: Operator) -> Lowered:
 def lower_logistic(program: Program, operator: Operator) -> Lowered:
     """LOGISTIC, onto a scale of 1/256 and a zero point of -128."""
     (source,), _ = _curve_operands(program, operator)
-    one, radius = _curve(operator, logistic_parameters, source)
+    one, radius = settle(operator, logistic_parameters, source)
     fields = {"count": source.elements, "in_offset": -source.zero_points[0], "radius": radius,
               "multiplier": one.multiplier, "left_shift": one.shift}  # fmt: skip
     return Lowered(call_kernel(program, operator, "logistic", "logistic_curve", fields), kernels=("curves",))
@@ -128,13 +121,6 @@ def _curve_operands(program: Program, operator: Operator) -> tuple[list[Tensor],
         raise refuse(operator, f"output scale {result.scales[0]}, zero point {result.zero_points[0]}",
                      f"the kernel writes scale {_CURVE_SCALE}, zero point {_CURVE_ZERO}")  # fmt: skip
     return sources, result
-
-
-def _curve(operator: Operator, find: Callable[..., tuple[Multiplier, int]], *values: object) -> tuple[Multiplier, int]:
-    try:
-        return find(*values)
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scale of its input") from error
 
 
 def lower_reshape(program: Program, operator: Operator) -> Lowered:
@@ -198,10 +184,7 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
     expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
     count, shape = source.elements // result.elements, _extend(source.shape)
     expect(count < 1 << 23, operator, f"a mean over {count} values")
-    try:
-        one = mean_multiplier(source, result, count)
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    one = settle(operator, mean_multiplier, source, result, count)
     held = [axis in axes for axis in range(rank)]
     fields = {
         "shape": shape, "step": _steps(shape, held), "outputs": result.elements,
@@ -215,8 +198,8 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
 
 
 LOWERINGS = {
-    "ADD": lower_pair, "MUL": lower_pair, "QUANTIZE": lower_quantise, "SOFTMAX": lower_softmax,
-    "LOGISTIC": lower_logistic, "RESHAPE": lower_reshape, "CONCATENATION": lower_concatenation,
-    "PAD": lower_pad, "PADV2": lower_pad, "MEAN": lower_mean,
+    "sum": lower_pair, "product": lower_pair, "rescale": lower_quantise, "softmax": lower_softmax,
+    "logistic": lower_logistic, "copy": lower_reshape, "concatenation": lower_concatenation, "padding": lower_pad,
+    "mean": lower_mean,
 }  # fmt: skip
-"""How each operator becomes C."""
+"""How each kind of operator becomes C."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import ModelGraph, Operator, Tensor
+from tinykit.model.operators import row_of
 
-FAMILIES = ("plain", "dsp", "mve")
-"""Cores by what their kernels differ in: neither extension, the DSP extension, Helium (MVE)."""
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Lowered:
     constants : definitions ahead of the function.
     kernels : the kit's kernel files it needs, "windows", "dense", "pairs", "shapes", "curves".
     library : groups of the vendored library it needs.
-    scratch : bytes of scratch by core family, in the order of `FAMILIES`.
+    scratch : bytes of scratch by core family, in the order of `CORE_FAMILIES`.
     scratch_call : C expression of the size the library itself asks for, "" where there is none.
     """
 
@@ -34,7 +35,7 @@ class Lowered:
     constants: str = ""
     kernels: tuple[str, ...] = ()
     library: tuple[str, ...] = ()
-    scratch: tuple[int, int, int] = (0, 0, 0)
+    scratch: tuple[int, ...] = (0, 0, 0)
     scratch_call: str = ""
 
 
@@ -113,6 +114,11 @@ class Program:
         return f"TENSOR_{tensor}"
 
 
+def lowering_of(operator: Operator) -> str:
+    """Kind of C that is written for an operator, "" where the exporter cannot take it."""
+    return row_of(operator.name).lowering or ""
+
+
 def refuse(operator: Operator, found: str, allowed: str) -> ModelError:
     """An error that names an operator, what it has and what it may have."""
     return ModelError(f"operator {operator.index} ({operator.name}): {found}; {allowed}")
@@ -127,6 +133,14 @@ def expect(condition: bool, operator: Operator, found: str) -> None:
     """
     if not condition:
         raise refuse(operator, found, "the file is damaged or the operator is of a kind the exporter cannot take")
+
+
+def settle(operator: Operator, find: Callable[..., Found], *values: object) -> Found:
+    """The integers a kernel computes with; ModelError where the scales give none."""
+    try:
+        return find(*values)
+    except ValueError as error:
+        raise refuse(operator, str(error), "check the scales of its tensors") from error
 
 
 def initialise(kind: str, name: str, **fields: object) -> str:

@@ -42,15 +42,10 @@ def quantise_multiplier(factor: float) -> Multiplier:
     """
     if not math.isfinite(factor) or factor < 0:
         raise ValueError(f"a factor of {factor} cannot be written as multiplier and shift")
-    if factor == 0:
-        return Multiplier(0, 0)
-    mantissa, shift = math.frexp(factor)
-    multiplier = _round(mantissa * 2.0**31)
-    if multiplier == 1 << 31:
-        multiplier, shift = multiplier // 2, shift + 1
-    if shift > _LARGEST_SHIFT:
+    found = _frexp31(factor)
+    if found.shift > _LARGEST_SHIFT:
         raise ValueError(f"a factor of {factor} is too large for the kernels")
-    return Multiplier(0, 0) if shift < -31 else Multiplier(multiplier, shift)
+    return Multiplier(0, 0) if found.shift < -31 else found
 
 
 def channel_multipliers(source: Tensor, weights: Tensor, result: Tensor, channels: int) -> tuple[Multiplier, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, refuse
+from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, lowering_of, refuse, settle
 from tinykit.handover.codegen.quantisation import Multiplier, activation_range, channel_multipliers, dense_multiplier
 from tinykit.model.graph import Operator, Tensor
 
@@ -101,7 +101,7 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
     sources, result = program.operands(operator)
     values = program.constant(operator, 1, ("int8",))
-    weights, depthwise = program.graph.tensors[operator.inputs[1]], operator.name == "DEPTHWISE_CONV_2D"
+    weights, depthwise = program.graph.tensors[operator.inputs[1]], lowering_of(operator) == "depthwise"
     window = place_window(operator, sources[0], result, (values.shape[1], values.shape[2]))
     channels, inside = result.shape[3], sources[0].shape[3]
     if depthwise:
@@ -111,7 +111,7 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
         sound = values.shape[0] == channels and groups > 0 and channels % groups == 0
     expect(sound, operator, f"weights {values.shape} for {inside} input and {channels} output channels")
     check_scales(operator, weights, channels)
-    multipliers, shifts = split(_factors(operator, sources[0], weights, result))
+    multipliers, shifts = split(settle(operator, channel_multipliers, sources[0], weights, result, channels))
     return window, Weights(
         program.array("int8_t", values), program.bias(operator, channels),
         program.array("int32_t", multipliers), program.array("int32_t", shifts), values.shape[3],
@@ -126,19 +126,11 @@ def check_scales(operator: Operator, weights: Tensor, channels: int, *, symmetri
     expect(not symmetric or not any(zeros), operator, "weights have a zero point other than 0")
 
 
-def _factors(operator: Operator, source: Tensor, weights: Tensor, result: Tensor) -> tuple[Multiplier, ...]:
-    try:
-        return channel_multipliers(source, weights, result, result.shape[-1])
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scales of its tensors") from error
-
-
 def lower_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D (with groups) and DEPTHWISE_CONV_2D on the portable kernel."""
     window, weights = read_convolution(program, operator)
-    kernel = "conv_2d" if operator.name == "CONV_2D" else "depthwise_conv_2d"
     fields = window.fields() | {"tap_channels": weights.filter_channels} | weights.fields()
-    return Lowered(call_kernel(program, operator, kernel, "window", fields), kernels=("windows",))
+    return Lowered(call_kernel(program, operator, operator.name.lower(), "window", fields), kernels=("windows",))
 
 
 def lower_pool(program: Program, operator: Operator) -> Lowered:
@@ -187,11 +179,8 @@ def read_dense(program: Program, operator: Operator) -> Dense:
            f"weights {values.shape} for input {source.shape} and output {result.shape}")  # fmt: skip
     many = len(weights.scales) > 1
     check_scales(operator, weights, units, symmetric=many)
-    try:
-        found = channel_multipliers(source, weights, result, units) if many else (
-            dense_multiplier(source, weights, result),)  # fmt: skip
-    except ValueError as error:
-        raise refuse(operator, str(error), "check the scales of its tensors") from error
+    found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
+        settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
     multipliers, shifts = split(found)
     low, high = fused_range(operator, result)
     return Dense(

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen.filling import fill_all
 from tinykit.handover.codegen.names import to_comment
-from tinykit.handover.codegen.program import FAMILIES, Lowered, Program
+from tinykit.handover.codegen.program import Lowered, Program
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaPlan
+from tinykit.target.boards import CORE_FAMILIES
 
 _KERNELS = Path(__file__).with_name("kernels")
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -64,7 +65,7 @@ def _about(program: Program) -> str:
 
 def _by_family(plans: Mapping[str, ArenaPlan], write: Callable[[ArenaPlan], str]) -> str:
     """What differs between cores under conditions; without them where nothing does."""
-    texts = {family: write(plans[family]) for family in FAMILIES}
+    texts = {family: write(plans[family]) for family in CORE_FAMILIES}
     if len(set(texts.values())) == 1:
         return texts["plain"]
     rows = [f"{_CONDITIONS[family]}\n{texts[family]}" for family in ("mve", "dsp", "plain")]

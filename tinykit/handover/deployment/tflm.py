@@ -15,7 +15,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.handover.codegen.filling import fill_all
 from tinykit.handover.codegen.names import to_comment
 from tinykit.handover.deployment.golden import make_golden_vectors
-from tinykit.handover.deployment.operators import add_methods
+from tinykit.handover.deployment.operators import add_method
 from tinykit.handover.deployment.outcome import Deployment, describe_accuracy, describe_model, label_model
 from tinykit.handover.deployment.writing import MANIFEST, TEMPLATES, write_folder
 from tinykit.model.graph import ModelGraph, read
@@ -60,7 +60,7 @@ def deploy_tflm(
     graph = model if isinstance(model, ModelGraph) else read(model)
     _check(graph, margin)
     needed = _needed(arena)
-    methods = add_methods(operator.name for operator in graph.operators)
+    methods = tuple(sorted({add_method(operator.name) for operator in graph.operators}))
     inputs, outputs = make_golden_vectors(graph.data, samples)
     said, label = describe_accuracy(accuracy), label_model(graph, name)
     about = describe_model(graph, label, said)

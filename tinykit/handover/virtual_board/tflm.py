@@ -22,6 +22,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.handover.virtual_board.timing import estimate_cycles, estimate_latency
 from tinykit.model.graph import ModelGraph, Operator
+from tinykit.model.operators import row_of
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import Board
 
@@ -29,8 +30,7 @@ NETWORK = "network"
 """The kind under which a table holds the correction of a whole network."""
 
 _FEW_CHANNELS = 4
-_KINDS = {"FULLY_CONNECTED": "fully connected", "DEPTHWISE_CONV_2D": "depthwise", "AVERAGE_POOL_2D": "average pool"}
-_BY_UNIT = "fully connected, a scale for each unit"
+_DENSE, _BY_UNIT = "fully connected", "fully connected, a scale for each unit"
 _UNCOUNTED = (1.0, 0.7, 1.5, 0.0)
 _GUESSES = {_BY_UNIT: (0.65, 0.4, 1.05, 0.0)}
 """Without a count in TFLM: 4.0.0 has no kernel for it; its matrix product takes up to 2.4 times the plain kernel's."""
@@ -43,10 +43,11 @@ Correction = tuple[float, float, float, float]
 
 def kind_of(operator: Operator, graph: ModelGraph) -> str:
     """Kind of an operator, as the deviations from TFLM fall together."""
-    if operator.name == "FULLY_CONNECTED" and len(graph.tensors[operator.inputs[1]].scales) > 1:
+    kind = row_of(operator.name).counted or operator.name.lower()
+    if kind == _DENSE and len(graph.tensors[operator.inputs[1]].scales) > 1:
         return _BY_UNIT
-    if operator.name != "CONV_2D":
-        return _KINDS.get(operator.name, operator.name.lower())
+    if kind != "convolution":
+        return kind
     _, height, width, depth = graph.tensors[operator.inputs[1]].shape
     if (height, width) == (1, 1):
         return "1x1 convolution"

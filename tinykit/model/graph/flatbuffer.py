@@ -87,8 +87,12 @@ class Table:
 
     def number(self, slot: int, layout: str, default: int = 0) -> int:
         """A scalar field (`layout` as in `struct`), or its default."""
+        return int(self.scalar(slot, layout, default))
+
+    def scalar(self, slot: int, layout: str, default: int) -> int | float:
+        """As `number`, with floats as they are."""
         field = self.field(slot)
-        return self.buffer.number(layout, field) if field else default
+        return self.buffer._unpack(layout, field) if field else default
 
     def table(self, slot: int) -> Table | None:
         """A nested table, None where absent."""

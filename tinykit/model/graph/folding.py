@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from tinykit.model.graph.model import ModelGraph, Operator
-
-_FOLDABLE = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
-_AFFINE = ("MUL", "ADD", "SUB", "DIV")
+from tinykit.model.operators import row_of
 
 
 def find_stray_operators(graph: ModelGraph) -> tuple[Operator, ...]:
@@ -23,10 +21,11 @@ def find_stray_operators(graph: ModelGraph) -> tuple[Operator, ...]:
     foldable: set[int] = set()
     found = []
     for operator in graph.operators:
-        stray = operator.name in _AFFINE and _continues(graph, operator, foldable)
+        row = row_of(operator.name)
+        stray = row.role == "affine" and _continues(graph, operator, foldable)
         if stray:
             found.append(operator)
-        if stray or operator.name in _FOLDABLE:
+        if stray or (row.weights and row.weights.folds):
             alone = [one for one in operator.outputs if readers.get(one) == 1 and one not in graph.outputs]
             foldable |= set(alone) if operator.activation in ("", "NONE") else set()
     return tuple(found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.operators import row_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +50,8 @@ def list_kernels(graph: ModelGraph) -> tuple[Kernel, ...]:
         for index in operator.inputs[1:2]:
             if operator.macs and index >= 0 and index not in found and graph.tensors[index].is_constant:
                 tensor = graph.tensors[index]
-                axis = tensor.quantised_dimension
-                if operator.name == "DEPTHWISE_CONV_2D" and not tensor.scales:
+                weights, axis = row_of(operator.name).weights, tensor.quantised_dimension
+                if weights and weights.last and not tensor.scales:
                     axis = len(tensor.shape) - 1
                 found[index] = Kernel(f"{operator.name} {operator.index}", graph.constant(index), axis, tensor.scales)
     return tuple(found.values())

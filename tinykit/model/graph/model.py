@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinykit.ground.errors import ModelError
+from tinykit.model.operators import Call, Operand
 
 _NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "uint8": "<u1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 
@@ -44,6 +45,11 @@ class Tensor:
     def elements(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    @property
+    def operand(self) -> Operand:
+        """What a kernel sees of it."""
+        return Operand(self.shape, self.dtype, self.nbytes, len(self.scales))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,15 @@ class ModelGraph:
     def operator_counts(self) -> dict[str, int]:
         """How often each operator occurs, the most frequent first."""
         return dict(Counter(operator.name for operator in self.operators).most_common())
+
+    def call(self, operator: Operator) -> Call:
+        """One of the operators with its tensors, as its kernel is handed it."""
+        inputs = tuple(self.tensors[index].operand if index >= 0 else None for index in operator.inputs)
+        outputs = tuple(self.tensors[index].operand for index in operator.outputs)
+        return Call(
+            operator.name, inputs, outputs, operator.stride, operator.dilation, operator.padding,
+            operator.depth_multiplier,
+        )  # fmt: skip
 
     def constant(self, index: int) -> np.ndarray:
         """The values of a constant tensor, read-only, of its shape.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-import struct
 from pathlib import Path
+from typing import Any
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table
-from tinykit.model.graph.macs import count_macs
 from tinykit.model.graph.metadata import read_offline_offsets
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.operators import ANY_RANK, LEFT_OUT, OperatorRow, Shape, row_of
 
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _LARGEST_TENSOR_ELEMENTS = 2**31
@@ -20,16 +20,6 @@ _LONGEST_NAME = 256
 _MOST_ENTRIES = 4096
 """Most tensors, operators or buffers of a model: fifteen times the largest seen for a microcontroller. Entries of a
 hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
-_WEIGHTED = "CONV_2D DEPTHWISE_CONV_2D FULLY_CONNECTED TRANSPOSE_CONV SVDF UNIDIRECTIONAL_SEQUENCE_LSTM".split()
-_RANKS = {
-    "CONV_2D": (4, 4), "DEPTHWISE_CONV_2D": (4, 4), "FULLY_CONNECTED": (None, 2), "TRANSPOSE_CONV": (None, 4, 4),
-    "AVERAGE_POOL_2D": (4,), "MAX_POOL_2D": (4,), "SVDF": (2, 2, 2), "UNIDIRECTIONAL_SEQUENCE_LSTM": (None, None),
-    "ADD": (None, None), "SUB": (None, None), "MUL": (None, None), "BATCH_MATMUL": (None, None), "PAD": (None, None),
-    "MEAN": (None, None), "SUM": (None, None), "REDUCE_MAX": (None, None), "REDUCE_MIN": (None, None),
-    "SOFTMAX": (None,), "RESHAPE": (None,), "QUANTIZE": (None,), "DEQUANTIZE": (None,),
-    "LOGISTIC": (None,), "TANH": (None,), "CONCATENATION": (None,), "TRANSPOSE": (None, None),
-}  # fmt: skip
-"""Inputs an operator cannot do without, with the rank each must have (None: any)."""
 _PRECISION_BY_TYPES = {
     ("float32", "float32"): "float32",
     ("float32", "int8"): "hybrid",
@@ -198,57 +188,46 @@ def _read_operator(index: int, table: Table, codes: list[tuple[str, int]], tenso
     if place >= len(codes):
         raise ModelError(f"operator {index} has code index {place} of {len(codes)}; the file is damaged")
     name, version = codes[place]
+    row = row_of(name)
     inputs = _read_indices(table, schema.Operator.INPUTS, len(tensors), lowest=-1)
     outputs = _read_indices(table, schema.Operator.OUTPUTS, len(tensors), lowest=0)
-    _check_arity(index, name, inputs, outputs, tensors)
-    options = _read_options(name, table.table(schema.Operator.OPTIONS))
-    shapes = [tensors[tensor].shape if tensor >= 0 else () for tensor in inputs]
-    return Operator(
-        index=index,
-        name=name,
-        inputs=inputs,
-        outputs=outputs,
-        macs=count_macs(name, shapes, tensors[outputs[0]].shape if outputs else ()),
-        version=version,
-        stride=(options.get("stride_h", 1), options.get("stride_w", 1)),
-        dilation=(options.get("dilation_h", 1), options.get("dilation_w", 1)),
-        filter=(options.get("filter_h", 0), options.get("filter_w", 0)),
-        padding=_name_of(schema.PADDINGS, options.get("padding")),
-        activation=_name_of(schema.ACTIVATIONS, options.get("activation")),
-        depth_multiplier=options.get("depth_multiplier", 0),
-        axis=options.get("axis", 0),
-        beta=_to_float(options.get("beta", 0)),
-    )
+    shapes = [tensors[tensor].shape if tensor >= 0 else None for tensor in inputs]
+    made = [tensors[tensor].shape for tensor in outputs]
+    _check_arity(index, row, shapes, made)
+    macs = row.count_macs(shapes, made[0] if made else None)
+    options = _read_options(row, table.table(schema.Operator.OPTIONS))
+    return Operator(index=index, name=name, inputs=inputs, outputs=outputs, macs=macs, version=version, **options)
 
 
-def _check_arity(
-    index: int, name: str, inputs: tuple[int, ...], outputs: tuple[int, ...], tensors: tuple[Tensor, ...]
-) -> None:
+def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outputs: list[Shape]) -> None:
     """Refuse operators without the inputs and outputs that every reader of the graph relies on."""
-    ranks = _RANKS.get(name, ())
-    present = [len(tensors[tensor].shape) if tensor >= 0 else -1 for tensor in inputs[: len(ranks)]]
-    wrong = [have for have, want in zip(present, ranks, strict=False) if have < 0 or want not in (None, have)]
-    scalar = name in _WEIGHTED and outputs and not tensors[outputs[0]].shape
-    if wrong or scalar or len(present) < len(ranks) or (ranks and not outputs):
+    wanted = row.ranks or ()
+    present = [-1 if shape is None else len(shape) for shape in inputs[: len(wanted)]]
+    scalar = row.weights is not None and outputs[:1] == [()]
+    if scalar or not row.takes(present) or len(outputs) < (row.outputs or 0):
+        words = {ANY_RANK: "any", LEFT_OUT: "-"}
         raise ModelError(
-            f"operator {index} ({name}) has inputs of ranks {present} and {len(outputs)} outputs"
+            f"operator {index} ({row.name}) has inputs of ranks {present} and {len(outputs)} outputs"
             f"{' without an axis' if scalar else ''}, "
-            f"it needs {['any' if rank is None else rank for rank in ranks]} and 1; the file is damaged"
+            f"it needs {[words.get(rank, rank) for rank in wanted]} and {row.outputs}; the file is damaged"
         )
 
 
-def _read_options(name: str, table: Table | None) -> dict[str, int]:
-    options = {}
-    for option, slot in schema.OPTION_SLOTS.get(name, {}).items():
-        layout = "<b" if option in ("padding", "activation") else "<i"
-        default = 1 if option.startswith("dilation") else 0
-        options[option] = table.number(slot, layout, default) if table else default
-    return options
-
-
-def _to_float(bits: int) -> float:
-    """A 32-bit float that was read as an integer."""
-    return float(struct.unpack("<f", struct.pack("<i", bits))[0])
+def _read_options(row: OperatorRow, table: Table | None) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        name: table.scalar(option.slot, option.layout, option.default) if table else option.default
+        for name, option in (row.options or {}).items()
+    }
+    return {
+        "stride": (options.get("stride_h", 1), options.get("stride_w", 1)),
+        "dilation": (options.get("dilation_h", 1), options.get("dilation_w", 1)),
+        "filter": (options.get("filter_h", 0), options.get("filter_w", 0)),
+        "padding": _name_of(schema.PADDINGS, options.get("padding")),
+        "activation": _name_of(schema.ACTIVATIONS, options.get("activation")),
+        "depth_multiplier": options.get("depth_multiplier", 0),
+        "axis": options.get("axis", 0),
+        "beta": options.get("beta", 0.0),
+    }
 
 
 def _name_of(names: tuple[str, ...], code: int | None) -> str:
@@ -263,7 +242,7 @@ def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, 
     kinds = set()
     for operator in operators:
         present = [tensors[index].dtype for index in operator.inputs[:2] if index >= 0]
-        if operator.name in _WEIGHTED and len(present) == 2:
+        if row_of(operator.name).weights and len(present) == 2:
             kinds.add(_PRECISION_BY_TYPES.get((present[0], present[1]), "mixed"))
     if "hybrid" in kinds:
         return "hybrid"

@@ -109,22 +109,3 @@ class Metadata:
     """Slots of table Metadata."""
 
     NAME, BUFFER = 0, 1
-
-
-OPTION_SLOTS: dict[str, dict[str, int]] = {
-    "CONV_2D": {"padding": 0, "stride_w": 1, "stride_h": 2, "activation": 3, "dilation_w": 4, "dilation_h": 5},
-    "DEPTHWISE_CONV_2D": {
-        "padding": 0, "stride_w": 1, "stride_h": 2, "depth_multiplier": 3, "activation": 4,
-        "dilation_w": 5, "dilation_h": 6,
-    },
-    "TRANSPOSE_CONV": {"padding": 0, "stride_w": 1, "stride_h": 2, "activation": 3},
-    "AVERAGE_POOL_2D": {"padding": 0, "stride_w": 1, "stride_h": 2, "filter_w": 3, "filter_h": 4, "activation": 5},
-    "MAX_POOL_2D": {"padding": 0, "stride_w": 1, "stride_h": 2, "filter_w": 3, "filter_h": 4, "activation": 5},
-    "FULLY_CONNECTED": {"activation": 0},
-    "ADD": {"activation": 0},
-    "SUB": {"activation": 0},
-    "MUL": {"activation": 0},
-    "CONCATENATION": {"axis": 0, "activation": 1},
-    "SOFTMAX": {"beta": 0},
-}  # fmt: skip
-"""Which slot of an operator's options holds what; 8-bit for padding and activation, else 32-bit (beta: a float)."""

@@ -287,7 +287,8 @@ def _features(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
 
 def _refuse_other_precisions(shapes: tuple[OperatorShape, ...]) -> None:
     for index, shape in enumerate(shapes):
-        if shape.dtype != "int8" and kind_of(shape) not in _MOVES_ONLY:
+        # Nothing is computed where there is no output, or a handle alone.
+        if shape.dtype not in ("int8", "", "resource") and kind_of(shape) not in _MOVES_ONLY:
             raise UnknownRuntimeError(
                 f"operator {index} {shape.name} computes in {shape.dtype}; instructions are known for int8 alone\n"
                 "quantise the model to int8, or give a measured latency (--latency)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from tinykit.model.operators import row_of
 from tinykit.predict.latency.loops import BLOCK, LOOPS, NAMES, count_turns
 from tinykit.predict.latency.shapes import OperatorShape, taps_along
 
@@ -25,70 +26,21 @@ straight through flash that nothing has fetched before."""
 
 _LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
 
-_KIND_OF_NAME = {
-    "DEPTHWISE_CONV_2D": "depthwise",
-    "FULLY_CONNECTED": "fully_connected",
-    "AVERAGE_POOL_2D": "pool",
-    "MAX_POOL_2D": "max_pool",
-    "ADD": "add",
-    "SUB": "add",
-    "MUL": "mul",
-    "SOFTMAX": "softmax",
-    "MEAN": "mean",
-    "SUM": "mean",
-    "REDUCE_MAX": "mean",
-    "RESHAPE": "reshape",
-    "SQUEEZE": "reshape",
-    "EXPAND_DIMS": "reshape",
-    "SHAPE": "reshape",
-    "STRIDED_SLICE": "reshape",
-    "PACK": "reshape",
-    "CONCATENATION": "copy",
-    "PAD": "copy",
-    "PADV2": "copy",
-    "TILE": "copy",
-    "SPLIT": "copy",
-    "SLICE": "copy",
-    "TRANSPOSE": "copy",
-    "RESIZE_NEAREST_NEIGHBOR": "copy",
-    "QUANTIZE": "rescale",
-    "DEQUANTIZE": "rescale",
-    "RELU": "rescale",
-    "RELU6": "rescale",
-    "LEAKY_RELU": "rescale",
-    "PRELU": "rescale",
-    "HARD_SWISH": "rescale",
-    "MINIMUM": "rescale",
-    "MAXIMUM": "rescale",
-    "LOGISTIC": "nonlinear",
-    "TANH": "nonlinear",
-    "ELU": "nonlinear",
-    "RESIZE_BILINEAR": "resize",
-    "TRANSPOSE_CONV": "transpose_conv",
-}
-_FAMILY_OF_KIND = {
-    "conv": "conv",
-    "conv_1x1": "conv_1x1",
-    "depthwise": "depthwise",
-    "depthwise_any": "depthwise",
-    "depthwise_mult": "depthwise",
-}
-
 
 def kind_of(shape: OperatorShape) -> str:
     """The kernel that runs an operator: "conv_1x1", "conv", "depthwise", …, "unlisted" where none is modelled."""
-    if shape.name in ("CONV_2D", "DEPTHWISE_CONV_2D") and not _is_regular(shape):
+    kind = row_of(shape.name).latency or "unlisted"
+    if kind in ("conv", "depthwise") and not _is_regular(shape):
         return "unlisted"
-    if shape.name == "CONV_2D":
+    if kind == "conv":
         return "conv_1x1" if shape.weight_shape[1:3] == (1, 1) else "conv"
-    if shape.name == "DEPTHWISE_CONV_2D":
-        return _kind_of_depthwise(shape)
-    return _KIND_OF_NAME.get(shape.name, "unlisted")
+    return _kind_of_depthwise(shape) if kind == "depthwise" else kind
 
 
 def family_of(kind: str) -> str:
     """The family whose cycle factors a kernel shares."""
-    return kind if kind == "fully_connected" else _FAMILY_OF_KIND.get(kind, "other")
+    family = "depthwise" if kind.startswith("depthwise") else kind
+    return family if family in FAMILIES else "other"
 
 
 def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
@@ -124,19 +76,14 @@ def count_loop_features(kind: str, style: str) -> int:
     return own.get(kind, len(feature_names(kind, style)))
 
 
+_PATCHED = ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call")
+_BY_TAP = ("macs", "outputs", "channel_blocks", "pixels", "call")
+_WINDOWED = ("window_elements", "outputs", "call")
 FEATURE_NAMES: dict[str, tuple[str, ...]] = {
-    "conv": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
-    "conv_1x1": ("blocks", "remainder", "outputs", "patch_elements", "patch_taps", "weights", "call"),
-    "depthwise": ("macs", "outputs", "channel_blocks", "pixels", "call"),
-    "depthwise_any": ("macs", "outputs", "channel_blocks", "pixels", "call"),
-    "depthwise_mult": ("macs", "outputs", "channel_blocks", "pixels", "call"),
-    "fully_connected": ("blocks", "remainder", "outputs", "call"),
-    "pool": ("window_elements", "outputs", "call"),
-    "max_pool": ("window_elements", "outputs", "call"),
-    "transpose_conv": ("macs", "outputs", "call"),
-    "mean": ("inputs", "outputs", "call"),
-    "reshape": ("call",),
-}
+    "conv": _PATCHED, "conv_1x1": _PATCHED, "depthwise": _BY_TAP, "depthwise_any": _BY_TAP, "depthwise_mult": _BY_TAP,
+    "fully_connected": ("blocks", "remainder", "outputs", "call"), "pool": _WINDOWED, "max_pool": _WINDOWED,
+    "transpose_conv": ("macs", "outputs", "call"), "mean": ("inputs", "outputs", "call"), "reshape": ("call",),
+}  # fmt: skip
 """Feature names by kernel where `loops` has none; every other kernel has ("outputs", "call")."""
 
 

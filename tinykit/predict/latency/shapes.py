@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import ModelGraph
 from tinykit.model.graph import Operator as GraphOperator
+from tinykit.model.operators import Shape, row_of
 
-_CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
 _MOST_TAPS = 10_000
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +61,6 @@ def from_rows(rows: Iterable[Mapping[str, str]]) -> tuple[OperatorShape, ...]:
     return tuple(_of_row(row) for row in rows)
 
 
-def count_macs(name: str, input_shape: Shape, weight_shape: Shape, output_shape: Shape) -> int:
-    """Multiply-accumulates of an operator of weights, padding taps counted; 0 where there are none.
-
-    CONV_2D weights are (out, h, w, in), DEPTHWISE_CONV_2D (1, h, w, channels), FULLY_CONNECTED (out, in),
-    TRANSPOSE_CONV (out, h, w, in).
-    """
-    if name == "DEPTHWISE_CONV_2D" and len(weight_shape) == 4:
-        return math.prod(output_shape) * weight_shape[1] * weight_shape[2]
-    if name == "CONV_2D" and len(weight_shape) == 4:
-        return math.prod(output_shape) * math.prod(weight_shape[1:])
-    if name == "TRANSPOSE_CONV" and len(weight_shape) == 4:
-        return math.prod(input_shape) * math.prod(weight_shape[:3])
-    if name == "FULLY_CONNECTED" and weight_shape:
-        return math.prod(output_shape) * weight_shape[-1]
-    return 0
-
-
 def taps_along(shape: OperatorShape, axis: int) -> int:
     """Pairs of output position and filter tap that fall inside the input along an axis (1: height, 2: width)."""
     size, outputs, taps = shape.input_shape[axis], shape.output_shape[axis], shape.weight_shape[axis]
@@ -101,39 +82,25 @@ def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:
         index = operator.inputs[position] if position < len(operator.inputs) else -1
         return graph.tensors[index].shape if index >= 0 else ()
 
-    transposed = operator.name == "TRANSPOSE_CONV"
     output = graph.tensors[operator.outputs[0]] if operator.outputs else None
     return OperatorShape(
-        name=operator.name,
-        input_shape=shape(2 if transposed else 0),
-        weight_shape=operator.filter if any(operator.filter) else shape(1),
-        output_shape=output.shape if output else (),
-        stride=operator.stride,
-        padding=operator.padding,
-        dilation=operator.dilation,
-        depth_multiplier=operator.depth_multiplier,
-        dtype=output.dtype if output else "",
-        macs=operator.macs,
-    )
+        operator.name, shape(row_of(operator.name).data or 0),
+        operator.filter if any(operator.filter) else shape(1), output.shape if output else (),
+        operator.stride, operator.padding, operator.dilation, operator.depth_multiplier,
+        output.dtype if output else "", operator.macs,
+    )  # fmt: skip
 
 
 def _of_row(row: Mapping[str, str]) -> OperatorShape:
     try:
-        name = row["operator"]
+        name, known = row["operator"], row_of(row["operator"])
         inputs, weights, outputs = (_read_shape(row[column]) for column in ("input", "weights", "output"))
         stride, dilation = (_read_shape(row[column]) or (1, 1) for column in ("stride", "dilation"))
         return OperatorShape(
-            name,
-            inputs,
-            weights,
-            outputs,
-            stride=(stride[0], stride[-1]),
-            padding=row["padding"],
-            dilation=(dilation[0], dilation[-1]),
-            depth_multiplier=int(row["depth_multiplier"] or 0),
-            dtype=row["dtype"].lower(),
-            macs=count_macs(name, inputs, weights, outputs),
-        )
+            name, inputs, weights, outputs, (stride[0], stride[-1]), row["padding"], (dilation[0], dilation[-1]),
+            int(row["depth_multiplier"] or 0), row["dtype"].lower(),
+            known.count_macs(known.arrange(inputs, weights), outputs),
+        )  # fmt: skip
     except (KeyError, ValueError) as error:
         raise ModelError(f"operator row {dict(row)} cannot be read ({error!r}); shapes look like 1x25x5x64") from error
 

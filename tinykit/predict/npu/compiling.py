@@ -14,6 +14,7 @@ from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph, read
+from tinykit.model.operators import DECODE, NPU
 from tinykit.predict.npu.process import compile_warm
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 
@@ -31,8 +32,6 @@ SYSTEM_CONFIGS = (
 """Arm's stock configurations for the U55 and U65, and tinykit's own `Ethos_U55_High_End_Dram`."""
 
 _OWN_CONFIG = "Ethos_U55_High_End_Dram"
-_NPU_CODE = "CUSTOM:ethos-u"
-_DECODE_CODE = "CUSTOM:TFLM_DECODE"
 _LONGEST_NAME = 256
 _REASON = re.compile(r"^Warning \([^)]*\) operator: \w+, ofm: '([^\n]*)'\nReason: (.*?)\n\n", re.MULTILINE | re.DOTALL)
 _LOW, _HIGH = 0.7, 1.7
@@ -110,7 +109,7 @@ def _check_precision(graph: ModelGraph) -> None:
 
 
 def _check_weights(graph: ModelGraph) -> None:
-    if any(operator.name == _DECODE_CODE for operator in graph.operators):
+    if any(operator.name == DECODE for operator in graph.operators):
         raise ModelError(
             "the model decodes its weights on the device: Vela compresses weights itself, and takes constants alone\n"
             "compile the model it was packed from"
@@ -183,7 +182,7 @@ def _split(graph: ModelGraph, compiled: bytes, log: str) -> tuple[NpuOperator, .
     result = read(compiled, name="compiled")
     left: dict[str, list[str]] = defaultdict(list)
     for operator in result.operators:
-        if operator.name != _NPU_CODE and operator.outputs:
+        if operator.name != NPU and operator.outputs:
             left[result.tensors[operator.outputs[0]].name].append(operator.name)
     reasons = {name[:_LONGEST_NAME]: " ".join(reason.split()) for name, reason in _REASON.findall(log + "\n\n")}
     rows = []

@@ -8,17 +8,16 @@ from typing import Any
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph, Tensor
+from tinykit.model.operators import DECODE
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.latency import from_graph, predict_latency
 from tinykit.predict.packing.coding import LOOKUP, PRUNING
 
-DECODE_NAME = "TFLM_DECODE"
 UNVERIFIED = "unverified on device"
 """Outputs are compared in TFLM on this host. On Cortex-M4 models of this kind were loaded and invoked under QEMU, their
 outputs not compared; with CMSIS-NN or ESP-NN kernels nothing was tried."""
 
 DECODE_RUNTIMES = ("tflm-reference", "tflm-cmsis-nn", "esp-nn")
-_OPERATOR = f"CUSTOM:{DECODE_NAME}"
 _REFUSALS = {
     "x-cube-ai": "X-CUBE-AI does not know TFLM's custom operators",
     "ethos-u": "Vela compresses weights itself, and runs no convolution whose weights are no constants",
@@ -76,7 +75,7 @@ def cost_of_decode(graph: ModelGraph) -> DecodeCost:
     pairs = [
         (graph.tensors[tables], graph.tensors[decoded])
         for operator in graph.operators
-        if operator.name == _OPERATOR
+        if operator.name == DECODE
         for tables, decoded in zip(operator.inputs[1::2], operator.outputs, strict=False)
         if tables >= 0
     ]
@@ -103,7 +102,7 @@ def refuse_decode(runtime: str) -> str:
 
 def has_decode(graph: ModelGraph) -> bool:
     """Whether weights of the model are decoded on the device."""
-    return any(operator.name == _OPERATOR for operator in graph.operators)
+    return any(operator.name == DECODE for operator in graph.operators)
 
 
 def predict_packed_latency(graph: ModelGraph, *, core: str, clock_hz: float, runtime: str, **case: Any) -> Estimate:
@@ -127,7 +126,7 @@ def predict_packed_latency(graph: ModelGraph, *, core: str, clock_hz: float, run
         raise UnknownRuntimeError(
             f"how long DECODE takes on {core} is unknown\nmeasure it on the board and give the figure (--latency)"
         )
-    others = tuple(shape for shape in from_graph(graph) if shape.name != _OPERATOR)
+    others = tuple(shape for shape in from_graph(graph) if shape.name != DECODE)
     plain = predict_latency(others, core=core, clock_hz=clock_hz, runtime=runtime, **case)
     source = f"{plain.source}; decoding {extra}: {extra.source}"
     total = propagate(lambda one, other: one + other, plain, extra, unit="s", source=source)

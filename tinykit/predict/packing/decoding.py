@@ -10,8 +10,9 @@ import numpy as np
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import ModelGraph, read, schema
+from tinykit.model.operators import DECODE, row_of
 from tinykit.predict.packing.coding import Coding, decode_coding, list_codings
-from tinykit.predict.packing.cost import DECODE_NAME, cost_of_decode
+from tinykit.predict.packing.cost import cost_of_decode
 from tinykit.predict.packing.leaning import check_equal, lean_tree
 from tinykit.predict.packing.packed import CodedTensor, Packed
 from tinykit.predict.packing.tree import CodeNode, ModelTree, OperatorNode, TensorNode
@@ -19,8 +20,6 @@ from tinykit.predict.packing.writing import write_tree
 from tinykit.predict.runtime import Session
 
 _WEIGHT_POSITION = 1
-_DECODED_FOR = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
-"""Operators whose kernels look at their weights only when they run. TFLM's SVDF and LSTM read theirs before."""
 _CERTAIN_GAIN_BYTES = 600
 _BYTE_TYPE = schema.TYPE_NAMES.index("uint8")
 
@@ -101,7 +100,7 @@ def insert_decode(graph: ModelGraph, tree: ModelTree, chosen: Mapping[int, Codin
     for index, coding in chosen.items():
         tensors[index] = _bytes_tensor(buffers, coding.codes)
     main = replace(tree.main, tensors=tuple(tensors), operators=tuple(operators))
-    codes = (*tree.codes, CodeNode(schema.CUSTOM_CODE, DECODE_NAME.encode()))
+    codes = (*tree.codes, CodeNode(schema.CUSTOM_CODE, DECODE.removeprefix("CUSTOM:").encode()))
     plans = tuple(_extend_plan(plan, len(tensors)) for plan in tree.plans)
     return replace(tree, codes=codes, graphs=(main,), buffers=tuple(buffers), plans=plans)
 
@@ -109,8 +108,10 @@ def insert_decode(graph: ModelGraph, tree: ModelTree, chosen: Mapping[int, Codin
 def _check(graph: ModelGraph) -> None:
     if graph.subgraphs != 1:
         raise ModelError(f"the model has {graph.subgraphs} subgraphs, DECODE is put into models of one; use lean alone")
-    if f"CUSTOM:{DECODE_NAME}" in graph.operator_counts():
-        raise ModelError(f"the model has {DECODE_NAME} operators already; pack the model it was made from")
+    if DECODE in graph.operator_counts():
+        raise ModelError(
+            f"the model has {DECODE.removeprefix('CUSTOM:')} operators already; pack the model it was made from"
+        )
 
 
 def _list_weights(graph: ModelGraph) -> tuple[int, ...]:
@@ -129,7 +130,8 @@ def _list_weights(graph: ModelGraph) -> tuple[int, ...]:
 
 def _weights_of(graph: ModelGraph, position: int) -> int:
     operator = graph.operators[position]
-    return operator.inputs[_WEIGHT_POSITION] if operator.name in _DECODED_FOR else -1
+    held = row_of(operator.name).weights
+    return operator.inputs[_WEIGHT_POSITION] if held and held.decodes else -1
 
 
 def choose_codings(

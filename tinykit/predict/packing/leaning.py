@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph import ModelGraph, Operator, read
+from tinykit.model.operators import row_of
 from tinykit.predict.packing.packed import Packed
 from tinykit.predict.packing.tree import GraphNode, ModelTree, read_tree
 from tinykit.predict.packing.writing import write_tree
 from tinykit.predict.runtime import SameProof, prove_same
 
 _BIAS_POSITION = 2
-_BIASED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _LARGEST_MULTIPLIER = 0.01
 
 
@@ -58,9 +58,9 @@ def find_idle_biases(graph: ModelGraph) -> frozenset[int]:
     """Bias tensors whose quantisation no TFLM kernel looks at."""
     uses: dict[int, list[bool]] = {}
     for operator in graph.operators:
+        held = row_of(operator.name).weights
         for position, index in enumerate(operator.inputs):
-            is_bias = position == _BIAS_POSITION and operator.name in _BIASED
-            idle = is_bias and _ignores_bias_scale(graph, operator.index)
+            idle = position == _BIAS_POSITION and held is not None and _is_idle(graph, operator, held.bias)
             uses.setdefault(index, []).append(idle)
     used = {index for index, idle in uses.items() if all(idle)} - {-1, *graph.outputs}
     return frozenset(
@@ -79,13 +79,12 @@ def check_equal(before: ModelGraph, after: ModelGraph, inputs: int) -> SameProof
     return proof
 
 
-def _ignores_bias_scale(graph: ModelGraph, index: int) -> bool:
+def _is_idle(graph: ModelGraph, operator: Operator, bias: str) -> bool:
     """TFLM checks input x weight scale against the bias scale where an operator has one scale for all weights."""
-    operator = graph.operators[index]
     data, weights, output = (graph.tensors[one] for one in (*operator.inputs[:2], operator.outputs[0]))
-    if data.dtype not in ("int8", "int16"):
+    if not bias or data.dtype not in ("int8", "int16"):
         return False
-    if operator.name != "FULLY_CONNECTED" or len(weights.scales) > 1:
+    if bias == "idle" or len(weights.scales) > 1:
         return True
     if not (data.scales and weights.scales and output.scales):
         return False

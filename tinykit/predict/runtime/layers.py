@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.model.graph import ModelGraph, Operator, Tensor
+from tinykit.model.operators import row_of
 from tinykit.predict.runtime.matching import match_operators
 from tinykit.predict.runtime.scoring import to_input
 from tinykit.predict.runtime.session import Session
 
 Array = NDArray[Any]
 _ODD = re.compile(r"[^A-Za-z0-9_:.-]")
-_NO_STEP = ("QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "CUSTOM:TFLM_DECODE")
-"""Operators that only change the form of numbers: they have no counterpart in the other model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def compare_layers(
         for pair, reference, value in zip(pairs, references, values, strict=True)
     ]
     matched = {one for one, _, _ in pairs}
-    left = tuple(one.index for one in graph.operators if one.index not in matched and one.name not in _NO_STEP)
+    left = tuple(one.index for one in graph.operators if one.index not in matched and not row_of(one.name).changes_form)
     return LayerComparison(tuple(rows), len(given[0]), left)
 
 
@@ -144,7 +143,7 @@ def _list_steps(graph: ModelGraph) -> list[Operator]:
     plain = ("float32", "int8", "uint8", "int16")
     return [
         one for one in graph.operators
-        if one.name not in _NO_STEP and one.outputs and graph.tensors[one.outputs[0]].dtype in plain
+        if not row_of(one.name).changes_form and one.outputs and graph.tensors[one.outputs[0]].dtype in plain
     ]  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
+from tinykit.model.operators import Shape, list_rows
 from tinykit.train.compress.channels.wiring import Wire, read_wiring
 
 
@@ -22,14 +23,16 @@ def count_macs(model: Any) -> int:
 
 def _count(wire: Wire) -> int:
     layer = wire.layer
-    shapes = {str(weight.name).rsplit("/", maxsplit=1)[-1].partition(":")[0]: weight.shape for weight in layer.weights}
-    if "depthwise_kernel" in shapes:
-        size = math.prod(layer.output_shape[1:-1])
-        return sum(int(size * math.prod(shape)) for name, shape in shapes.items() if name.endswith("kernel"))
-    if "kernel" not in shapes or wire.kind not in _KINDS:
+    row = next((one for one in list_rows().values() if wire.kind in (one.layers or ())), None)
+    if row is None:
         return 0
-    shape = layer.input_shape if wire.kind.endswith("Transpose") else layer.output_shape
-    return int(math.prod(shape[1:-1]) * math.prod(shapes["kernel"]))
+    widen = wire.kind.endswith(("1D", "1DTranspose"))
+    data, output = (_with_a_row(shape, 1, widen) for shape in (layer.input_shape, layer.output_shape))
+    kernels = [weight.shape for weight in layer.weights if weight.name.partition(":")[0].endswith("kernel")]
+    return sum(row.count_macs(row.arrange(data, _with_a_row(one, 0, widen)), output) for one in kernels)
 
 
-_KINDS = ("Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose", "Dense")
+def _with_a_row(shape: Sequence[int | None], place: int, widen: bool) -> Shape:
+    """Sizes, 1 for an open batch, with an axis of 1 at a place for what has one dimension."""
+    sizes = [int(size or 1) for size in shape]
+    return tuple((*sizes[:place], 1, *sizes[place:]) if widen else sizes)

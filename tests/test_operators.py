@@ -1,0 +1,288 @@
+"""One row an operator: every cell filled or none, and no knowledge of an operator anywhere else."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+from tests.models import Net
+from tinykit.ground.errors import FactError, ModelError
+from tinykit.ground.facts import read_csv, shipped_path
+from tinykit.handover.codegen import export_c
+from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
+from tinykit.handover.codegen.library import GROUPS
+from tinykit.handover.deployment import add_method
+from tinykit.handover.virtual_board.tflm import kind_of as correction_of
+from tinykit.model.graph import read
+from tinykit.model.graph.schema import OPERATOR_NAMES
+from tinykit.model.operators import EARLIER, EXPORTED, NEWEST, Call, Kernels, OperatorRow, list_rows, row_of
+from tinykit.model.operators.rules import MACS, PREPARED, SCRATCH
+from tinykit.model.operators.table import COLUMNS, NONE, read_row
+from tinykit.predict.arena.tail import unknown_operators
+from tinykit.predict.flash import predict_flash
+from tinykit.predict.latency import from_graph
+from tinykit.predict.latency.kernels import FEATURE_NAMES, feature_names, kind_of
+from tinykit.predict.latency.tables import read_table
+
+PACKAGE = Path(__file__).resolve().parents[1] / "tinykit"
+PATH = shipped_path("data", "operators.csv")
+CELLS = read_csv(PATH).rows
+ROWS = tuple(list_rows().values())
+RULES = {"macs": MACS, "prepared": PREPARED, "scratch": SCRATCH}
+ROLES = {None, "affine", "quantise", "dequantise", "imitate", "decode"}
+FLASH = {"share", "difference", "everywhere", "decoders"}
+CONVOLUTIONS = {"conv", "depthwise"}
+
+# Strings that are an operator's name and mean something else, or stand for the file format itself.
+ALLOWED = {
+    "model/graph/schema.py": (".*", "the schema's list of names by code, and its activations"),
+    "model/operators/__init__.py": ("CUSTOM:.*", "names of the custom operators that the kit and Vela write"),
+    "handover/codegen/quantisation.py": ("RELU.*", "fused activations, words of the schema too"),
+    "handover/codegen/windowed.py": ("RELU.*", "fused activations"),
+    "train/conversion/keras_file.py": ("ELU|RNN|LSTM", "Keras layers"),
+    "train/compress/support.py": ("ELU", "the Keras layer"),
+    "train/conversion/converting.py": ("LSTM", "the Keras layer"),
+    "show/plots/arena.py": ("DEPTHWISE_CONV_2D|FULLY_CONNECTED", "words that are shortened in a picture"),
+}
+READERS = (
+    "model/graph/reading.py", "model/graph/folding.py", "model/graph/kernels.py", "model/lint.py",
+    "predict/arena/scratch.py", "predict/arena/tail.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
+    "predict/flash.py", "predict/packing/leaning.py", "predict/packing/decoding.py", "predict/runtime/layers.py",
+    "budget/fit/timing.py", "handover/codegen/export.py", "handover/codegen/program.py", "handover/codegen/cmsis.py",
+    "handover/deployment/operators.py", "handover/virtual_board/tflm.py", "train/compress/channels/counting.py",
+)  # fmt: skip
+
+
+def strings(source: str) -> Iterator[str]:
+    """Every string of a module that is no docstring, also those in lists of words."""
+    tree = ast.parse(source)
+    spoken = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in spoken:
+            words = node.value.split()
+            yield from words if sum(word in OPERATOR_NAMES for word in words) > 1 else [node.value]
+
+
+def operator_names(source: str) -> set[str]:
+    return {text for text in strings(source) if text in OPERATOR_NAMES or text in list_rows()}
+
+
+def first_call(net: Net) -> Call:
+    graph = read(net.to_bytes())
+    return graph.call(graph.operators[0])
+
+
+class TestCells:
+    @pytest.mark.parametrize("cells", CELLS, ids=lambda cells: cells["name"])
+    def test_every_cell_is_filled_or_none(self, cells):
+        assert tuple(cells) == COLUMNS
+        assert all(cell and cell == cell.strip() for cell in cells.values())
+        row = row_of(cells["name"])
+        for field in fields(OperatorRow):
+            assert (getattr(row, field.name) is None) == (cells[field.name] == NONE), field.name
+
+    def test_names_are_the_schemas_once_each_in_order(self):
+        names = [row.name for row in ROWS]
+        assert names == sorted(names, key=lambda name: (name.startswith("CUSTOM:"), name))
+        assert len(set(names)) == len(names) == len(CELLS)
+        assert {name for name in names if not name.startswith("CUSTOM:")} <= set(OPERATOR_NAMES)
+
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+    def test_cells_go_together(self, row):
+        assert row.role in ROLES
+        assert (row.flash or ("share", 0))[0] in FLASH
+        reads = [rule for rule in (row.macs, row.prepared, row.scratch) if rule]
+        assert not reads or row.ranks, "a rule reads inputs that no rank promises"
+        writes = row.scratch or row.macs
+        assert not writes or row.outputs == 1
+        assert row.data is None or row.ranks is None or row.data < len(row.ranks)
+        assert not row.weights or (row.macs and row.ranks and len(row.ranks) > 1)
+        assert not (row.weights and row.weights.bias) or row.lowering
+
+    @pytest.mark.parametrize("column", RULES)
+    def test_every_rule_is_used(self, column):
+        assert {cells[column] for cells in CELLS} == {*RULES[column], NONE}
+
+    @pytest.mark.parametrize("row", [row for row in ROWS if row.options], ids=lambda row: row.name)
+    def test_options_stand_where_the_schema_has_them(self, row):
+        """Against the schema's generated Python: the vtable offset that each accessor reads."""
+        accessors = {"stride_h": "StrideH", "stride_w": "StrideW", "dilation_h": "DilationHFactor",
+                     "dilation_w": "DilationWFactor", "filter_h": "FilterHeight", "filter_w": "FilterWidth",
+                     "padding": "Padding", "activation": "FusedActivationFunction", "axis": "Axis", "beta": "Beta",
+                     "depth_multiplier": "DepthMultiplier"}  # fmt: skip
+        name = "Pool2D" if "POOL" in row.name else "TransposeConv" if row.name == "TRANSPOSE_CONV" else row.method
+        table = getattr(schema, f"{name}Options")
+        for option, place in (row.options or {}).items():
+            offsets = [one for one in getattr(table, accessors[option]).__code__.co_consts if isinstance(one, int)]
+            assert 4 + 2 * place.slot in offsets, option
+
+
+class TestReaders:
+    @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+    def test_no_module_names_operators_of_its_own(self, path):
+        pattern, _ = ALLOWED.get(path.relative_to(PACKAGE).as_posix(), ("", ""))
+        found = operator_names(path.read_text(encoding="utf-8"))
+        assert {name for name in found if not re.fullmatch(pattern, name)} == set()
+
+    @pytest.mark.parametrize("path", ALLOWED)
+    def test_what_is_allowed_is_there(self, path):
+        pattern, reason = ALLOWED[path]
+        found = operator_names((PACKAGE / path).read_text(encoding="utf-8"))
+        assert [name for name in found if re.fullmatch(pattern, name)], reason
+
+    @pytest.mark.parametrize(
+        "source", ['x = {"CONV_2D": 4}', 'y = "ADD MUL SUB".split()', 'if name == "SOFTMAX": pass']
+    )
+    def test_the_search_can_find(self, source):
+        assert operator_names(source)
+        assert not operator_names('"""CONV_2D"""\nx = "an ADD of two"')
+
+    @pytest.mark.parametrize("path", READERS)
+    def test_each_reader_asks_the_table(self, path):
+        tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+        asked = {
+            alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+            if node.module == "tinykit.model.operators" for alias in node.names
+        }  # fmt: skip
+        assert asked & {"row_of", "list_rows"}
+
+    def test_lowerings_are_those_of_the_exporter(self):
+        assert {row.lowering for row in ROWS} - {None} == set(PORTABLE_LOWERINGS) == set(LIBRARY_LOWERINGS)
+        assert set(GROUPS) <= set(PORTABLE_LOWERINGS)
+
+    def test_kinds_of_kernels_have_coefficients(self):
+        counted = {row["kind"] for name in ("coefficients", "assumed_kernels") for row in read_table(name).rows}
+        kinds = {row.latency for row in ROWS} - {None}
+        assert kinds <= counted | CONVOLUTIONS | {"max_pool"}
+        assert all(feature_names(kind, "portable") for kind in kinds)
+        assert {kind for kind in FEATURE_NAMES if "_" not in kind} <= kinds
+
+    def test_kinds_of_corrections_are_counted(self):
+        counted = {row["kind"] for row in read_table("export_corrections").rows}
+        assert {row.counted for row in ROWS} - {None, "convolution"} <= counted
+
+    def test_shares_of_flash_divide_what_the_largest_image_has(self):
+        kernels = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "RESHAPE", "SOFTMAX")
+        assert sum((row_of(name).flash or ("", 0))[1] for name in kernels) == pytest.approx(1)
+        assert row_of("ADD").flash == ("difference", (row_of("DEPTHWISE_CONV_2D").flash or ("", 0))[1])
+
+    def test_a_keras_layer_becomes_one_operator(self):
+        layers = [layer for row in ROWS for layer in row.layers or ()]
+        assert len(layers) == len(set(layers)) > 0
+
+
+class TestAnotherOperator:
+    """GELU, of which the kit knows nothing, in a row of its own: every reader answers, and no other file changed."""
+
+    MODEL = Net((1, 8)).unary("GELU").to_bytes()
+
+    @pytest.fixture
+    def with_a_row(self, tmp_path, monkeypatch):
+        given = {"name": "GELU", "method": "Gelu", "ranks": "*", "outputs": "1", "data": "0", "tail": "1 4 32 32",
+                 "latency": "rescale", "flash": "share 0.5",
+                 "lowering": "rescale", "counted": "softmax"}  # fmt: skip
+        (tmp_path / "data").mkdir()
+        line = ",".join((dict.fromkeys(COLUMNS, NONE) | given).values())
+        (tmp_path / "data" / "operators.csv").write_text(f"{PATH.read_text(encoding='utf-8')}{line}\n", "utf-8")
+        monkeypatch.setattr("tinykit.model.operators.table.shipped_path", tmp_path.joinpath)
+        list_rows.cache_clear()
+        row_of.cache_clear()
+        yield
+        monkeypatch.undo()
+        list_rows.cache_clear()
+        row_of.cache_clear()
+
+    def test_before(self):
+        graph = read(self.MODEL)
+        assert (unknown_operators(graph), kind_of(from_graph(graph)[0])) == (("GELU",), "unlisted")
+        with pytest.raises(ModelError, match="no kernel for this operator"):
+            export_c(graph)
+
+    def test_with_a_row(self, with_a_row):
+        graph, other = read(self.MODEL), read(Net((1, 8)).unary("HARD_SWISH").to_bytes())
+        flash, usual = (predict_flash(one, runtime="tflm-reference", core="cortex-m4").total for one in (graph, other))
+        assert flash.value > usual.value
+        assert unknown_operators(graph) == ()
+        assert kind_of(from_graph(graph)[0]) == "rescale"
+        assert add_method("GELU") == "AddGelu"
+        assert correction_of(graph.operators[0], graph) == "softmax"
+        assert b"model_quantize" in b"".join(export_c(graph).files.values())
+
+
+class TestRefusals:
+    CELLS = dict.fromkeys(COLUMNS, NONE) | {"name": "GELU"}
+
+    @pytest.mark.parametrize("change", [{"macs": ""}, {"tail": None}, {None: ["surplus"]}])
+    def test_cells_that_are_missing_or_too_many(self, change):
+        with pytest.raises(FactError, match="GELU: .* every cell is filled, '-' for none"):
+            read_row(self.CELLS | change)
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"macs": "nothing"}, {"ranks": "4 x"}, {"tail": "32"}, {"weights": "folds"}, {"weights": "first last"},
+         {"weights": "first other"}, {"options": "axis"}, {"flash": "share much"}],
+    )  # fmt: skip
+    def test_cells_that_cannot_be_read(self, change):
+        with pytest.raises(FactError, match="GELU: .* cannot be read"):
+            read_row(self.CELLS | change)
+
+    def test_a_short_row(self):
+        cells = next(csv.DictReader([",".join(COLUMNS), "GELU,Gelu"]))
+        with pytest.raises(FactError, match="empty: role, ranks"):
+            read_row(cells)
+
+    def test_an_operator_nobody_knows_has_a_row_of_none(self):
+        row = row_of("CUSTOM:nobody's")
+        assert row.name == "CUSTOM:nobody's"
+        assert all(getattr(row, field.name) is None for field in fields(row) if field.name != "name")
+        assert row.count_macs([(1, 2), (3, 4)], (1, 3)) == 0
+
+    @pytest.mark.parametrize("inputs", [(), (None,)])
+    def test_an_input_that_is_not_there(self, inputs):
+        with pytest.raises(ModelError, match="SOFTMAX has no input 0"):
+            Call("SOFTMAX", inputs, ()).read(0)
+
+
+class TestMacs:
+    """Of shapes alone; tests/test_graph.py has those of models."""
+
+    def test_ranks_that_do_not_fit_count_nothing(self):
+        assert row_of("CONV_2D").count_macs([(1, 8, 8, 3), ()], (1, 8, 8, 4)) == 0
+        assert row_of("CONV_2D").count_macs([(1, 8, 8, 3), None], (1, 8, 8, 4)) == 0
+        assert row_of("CONV_2D").count_macs([(1, 8, 8, 3), (4, 3, 3, 3)], None) == 0
+        assert row_of("SVDF").count_macs([(1, 8), (4, 8)], (1, 4)) == 0
+
+    def test_activations_and_weights_find_their_places(self):
+        row = row_of("TRANSPOSE_CONV")
+        assert row.arrange((1, 4, 4, 2), (3, 2, 2, 2)) == ((), (3, 2, 2, 2), (1, 4, 4, 2))
+        assert row.count_macs(row.arrange((1, 4, 4, 2), (3, 2, 2, 2)), (1, 8, 8, 3)) == 16 * 2 * 2 * 2 * 3
+        assert row_of("CONV_2D").arrange((1, 4, 4, 2), (3, 2, 2, 2)) == ((1, 4, 4, 2), (3, 2, 2, 2))
+
+
+class TestScratchByVersion:
+    """CMSIS-NN's kernels by version; tests/test_arena.py has the newest, tests/test_codegen.py asks 4.0.0 itself."""
+
+    @pytest.mark.parametrize(
+        ("version", "family", "expected"),
+        [(NEWEST, "dsp", ()), (EARLIER, "dsp", (2 * 27,)), (EXPORTED, "dsp", (2 * 27,)),
+         (NEWEST, "mve", (4 * 124 * 9,)), (EXPORTED, "plain", ()), ("", "dsp", ())],
+    )  # fmt: skip
+    def test_depthwise(self, version, family, expected):
+        call = first_call(Net((1, 8, 8, 3)).depthwise())
+        assert SCRATCH["depthwise"](call, Kernels(family, version)) == expected
+
+    @pytest.mark.parametrize(
+        ("version", "family", "expected"),
+        [(NEWEST, "dsp", 2 * 2 * 28), (EXPORTED, "dsp", 4 * 27), (EXPORTED, "plain", 4 * 27),
+         (NEWEST, "mve", 4 * 32), (EXPORTED, "mve", 4 * 32)],
+    )  # fmt: skip
+    def test_convolution(self, version, family, expected):
+        call = first_call(Net((1, 8, 8, 3)).conv(4))
+        assert SCRATCH["convolution"](call, Kernels(family, version)) == (expected,)
