@@ -21,7 +21,7 @@ def test_in_a_checkout_shipped_files_lie_beside_the_package():
 
 def test_in_an_installed_package_shipped_files_lie_inside_it(tmp_path, monkeypatch):
     (tmp_path / "shipped").mkdir()
-    monkeypatch.setattr(facts, "_HERE", tmp_path)
+    monkeypatch.setattr(facts, "_PACKAGE", tmp_path)
     assert shipped_path("data", "boards") == tmp_path / "shipped" / "data" / "boards"
 
 
