@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tinykit.ground.errors import name_install
 from tinykit.train.datasets.card import card_names, read_card
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,6 +174,15 @@ def test_every_package_the_kit_imports_is_declared():
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for root in {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - brought_along:
                 assert named_otherwise.get(root, root) in declared, f"{path.name} imports {root}"
+
+
+@pytest.mark.parametrize("extra", ["npu", "trace", "virtual-board"])
+def test_a_message_names_what_an_extra_brings_and_never_the_kit(extra: str):
+    """An index has another's package under the kit's name."""
+    wanted = {str(Requirement(line)) for line in PROJECT["project"]["optional-dependencies"][extra]}
+    assert {str(Requirement(one)) for one in shlex.split(name_install(extra))[2:]} == wanted
+    for path in (ROOT / "tinykit").rglob("*.py"):
+        assert not re.search(r"pip install .?tinykit", path.read_text(encoding="utf-8")), path
 
 
 def test_what_decides_results_is_pinned_and_the_rest_is_bounded():

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError
+from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, name_install
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
 _MAX_CONFIG_BYTES = 16 * 1024**2
@@ -112,7 +112,7 @@ def inspect_keras_file(path: str | Path) -> KerasFile:
 def _read_h5(path: Path) -> tuple[str, Any]:
     """Version and description, by a child process: a damaged file can hang or crash the HDF5 library."""
     if find_spec("h5py") is None:
-        raise MissingPackageError("h5py is not installed; pip install 'tinykit[train]'")
+        raise MissingPackageError(f"h5py is not installed; {name_install('train')}")
     command = [sys.executable, "-I", "-W", "ignore", str(_H5_CHILD), str(_H5_MEMORY_BYTES), str(path.absolute())]
     try:
         done = subprocess.run(
