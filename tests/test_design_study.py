@@ -166,21 +166,6 @@ def test_the_panel_shows_what_the_ledger_says(panel):
     )
 
 
-@pytest.mark.parametrize(
-    ("control", "value"),
-    [("sparsity", 0.9), ("clusters", 16), ("precision", "int16x8"), ("board", "alif-ensemble-e7-devkit")],
-)
-def test_a_control_moves_the_panel_and_back(panel, control: str, value):
-    before, shown = repr(panel), panel.picture.value
-    widget = getattr(panel, control)
-    old = widget.value
-    widget.value = value
-    assert repr(panel) != before
-    assert panel.picture.value != shown
-    widget.value = old
-    assert repr(panel) == before
-
-
 def test_a_panel_starts_only_on_the_grid():
     with pytest.raises(ParameterError, match="not on the grid"):
         VariantPanel(sparsity=0.3)

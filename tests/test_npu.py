@@ -226,7 +226,7 @@ def test_a_process_that_cannot_start(monkeypatch):
 
 
 def test_a_missing_compiler_is_named_with_the_extra():
-    with pytest.raises(MissingPackageError, match=r"pip install 'tinykit\[npu\]'"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'ethos-u-vela=="):
         raise explain("ModuleNotFoundError", "No module named 'ethosu'")
 
 

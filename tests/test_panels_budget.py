@@ -13,29 +13,12 @@ from tinykit.budget.power import budget_power, load, plan_workload, sweep_clocks
 from tinykit.ground.errors import UnknownFactError
 from tinykit.model.graph import ModelGraph, read
 from tinykit.show.panels import BurstPanel, ClockPanel, CloudPanel, TimelinePanel
-from tinykit.show.panels.shell import Panel
 from tinykit.show.plots import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado, to_png
 from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")
 F407 = board("stm32f407g-disc1")
 PNG = b"\x89PNG\r\n\x1a\n"
-PANELS = (TimelinePanel, ClockPanel, CloudPanel, BurstPanel)
-MOVES = [
-    (TimelinePanel, "sense_s", 2.0),
-    (TimelinePanel, "gate", 0.1),
-    (TimelinePanel, "radio", "ble"),
-    (TimelinePanel, "also", "led"),
-    (BurstPanel, "burst_s", 100.0),
-    (BurstPanel, "pause_s", 1.0),
-    (BurstPanel, "air_c", 60.0),
-    (BurstPanel, "box_cm2", 88.0),
-    (ClockPanel, "period_s", 10.0),
-    (ClockPanel, "board", "nucleo-u575zi-q"),
-    (CloudPanel, "radio", "lora"),
-    (CloudPanel, "sensor", "keyword"),
-    (CloudPanel, "sent", 0.01),
-]
 
 
 @pytest.fixture(scope="module")
@@ -117,34 +100,6 @@ def test_edge_and_cloud_stand_side_by_side_or_say_why_not():
     assert not plot_offload(compare_offload(dark, 0.03, SENSORS["keyword"], "ble", period_s=60.0)).axison
     assert not plot_lines(budget_power(dark, 0.03)).axison
     assert to_png(ax.figure).startswith(PNG)
-
-
-@pytest.mark.parametrize(("kind", "control", "value"), MOVES, ids=[f"{k.__name__}.{c}" for k, c, _ in MOVES])
-def test_a_control_that_moves_changes_picture_and_line(graph, kind: type[Panel], control: str, value):
-    panel = kind(graph)
-    picture, line = bytes(panel.picture.value), repr(panel)
-    assert picture.startswith(PNG)
-    setattr(getattr(panel, control), "value", value)  # noqa: B010
-    assert panel.result is not None, panel.problem
-    assert (bytes(panel.picture.value), panel.verdict.value) != (picture, "")
-    assert repr(panel) != line
-    assert len(repr(panel)) < 110
-
-
-@pytest.mark.parametrize("kind", PANELS)
-def test_a_board_without_figures_is_told_not_crashed(graph, kind: type[Panel]):
-    panel = kind(graph)
-    panel.board.value = "grove-vision-ai-v2"
-    assert len(repr(panel)) < 110
-    assert panel.verdict.value.startswith("<table>")
-
-
-@pytest.mark.parametrize("kind", PANELS)
-def test_sliders_name_their_unit(graph, kind: type[Panel]):
-    for control in kind(graph)._controls.values():
-        assert control.description
-        if "Slider" in type(control).__name__:
-            assert "[" in control.description
 
 
 def test_a_line_too_long_gives_up_inputs_and_never_the_result(graph):

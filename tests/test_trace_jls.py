@@ -123,7 +123,7 @@ def test_without_the_package_the_error_says_how_to_get_it(tmp_path, monkeypatch)
     path = record(tmp_path / "run.jls", waves(2)[1])
     text = '{"error": "ModuleNotFoundError", "text": "no pyjls"}'
     stand_in(monkeypatch, tmp_path, f"print('{text}')\n")
-    with pytest.raises(MissingPackageError, match=r"tinykit\[trace\]"):
+    with pytest.raises(MissingPackageError, match="is not installed; pip install 'pyjls"):
         read_trace(path)
 
 

@@ -9,7 +9,6 @@ before, and each move goes to a value not shown before.
 from __future__ import annotations
 
 import functools
-import inspect
 import itertools
 import math
 import os
@@ -22,17 +21,14 @@ from typing import Any
 
 import numpy as np
 
-import tinykit.show.panels
 from tests.bench.peer import Peer
+from tests.panels import NAMES, make_panel
 from tests.test_arena import REFERENCE_NETWORKS
 from tinykit.budget.fit import check_fit_all
 from tinykit.ground.errors import TinykitError
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.npu import compile_for_npu
-from tinykit.predict.runtime import Answers
-from tinykit.show.panels import LsbPanel, SubjectPanel
 from tinykit.show.panels.shell import Panel
-from tinykit.train.datasets import Split
 
 TITLE = "Speed: medians in milliseconds"
 _REPEATS = 15
@@ -55,7 +51,7 @@ def table() -> list[dict[str, object]]:
         _row("the same, the warm TFLM child asked", 300, check_fit_all, graphs),
         _row("compile_for_npu, one configuration, warm", 100, compile_for_npu, graphs),
     ]
-    rows += [_time_panel(name) for name in sorted(set(tinykit.show.panels.__all__) - {"Panel"})]
+    rows += [_time_panel(name) for name in NAMES]
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return [*rows, *_time_peer(model), {"answer": f"load {load} on {os.cpu_count()} cores, {_REPEATS} repetitions"}]
 
@@ -131,21 +127,8 @@ def _values_of(widget: Any) -> Iterator[Any]:
 
 
 def _make(name: str) -> Panel[Any]:
-    rng = np.random.default_rng(1)
-    if name == "LsbPanel":
-        outputs = rng.integers(-128, 128, (200, 4)).astype(np.float64)
-        return LsbPanel(Answers(outputs, 1.0, {"litert-reference": outputs + (rng.random((200, 4)) < 0.1)}))
-    if name == "SubjectPanel":
-        labels = np.arange(300) % 3
-        people = np.repeat(np.arange(10), 30)
-        split = Split(np.zeros((300, 4, 1, 2), np.float32), labels, people, people)
-        return SubjectPanel(np.where(rng.random(300) < 0.1, 0, labels), split, ("one", "two", "three"))
-    kind = getattr(tinykit.show.panels, name)
-    if "graph" not in inspect.signature(kind).parameters:
-        return kind()
     network = "vww" if name == "ArenaPanel" else "kws"
-    panel: Panel[Any] = kind(read(REFERENCE_NETWORKS[network]().to_bytes()))
-    return panel
+    return make_panel(name, graph=read(REFERENCE_NETWORKS[network]().to_bytes()))
 
 
 def _time_peer(model: bytes) -> list[dict[str, object]]:

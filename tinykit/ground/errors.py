@@ -8,6 +8,7 @@ Catch `TinykitError` to catch them all; the children also subclass the built-in 
 from __future__ import annotations
 
 import difflib
+import importlib.metadata
 from collections.abc import Iterable
 
 
@@ -84,3 +85,16 @@ def name_nearest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
     names = sorted(allowed)
     near = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
     return "nearest: " + ", ".join(near) if near else "allowed: " + ", ".join(names[:12])
+
+
+def name_install(extra: str) -> str:
+    """The command that installs what an extra brings, for an error message: its packages, each by its own name.
+
+    Not by the kit's name: what an index has under that is somebody else's.
+
+    >>> name_install("npu")
+    "pip install 'ethos-u-vela==5.2.0'"
+    """
+    lines = importlib.metadata.requires("tinykit") or []
+    wanted = [line.partition(";")[0].strip() for line in lines if f"extra == '{extra}'" in line.replace('"', "'")]
+    return "pip install " + " ".join(f"'{requirement}'" for requirement in wanted)

@@ -26,6 +26,9 @@ from tinykit.handover.deployment import (
     Deployment as Deployment,
 )
 from tinykit.handover.deployment import (
+    Exporter as Exporter,
+)
+from tinykit.handover.deployment import (
     SelfTestLog as SelfTestLog,
 )
 from tinykit.handover.deployment import (

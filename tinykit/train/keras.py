@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError
+from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, name_install
 
 _SETTINGS = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
@@ -94,7 +94,7 @@ def _load(name: str) -> ModuleType:
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
-            raise MissingPackageError(f"{error.name} is not installed; pip install 'tinykit[train]'") from error
+            raise MissingPackageError(f"{error.name} is not installed; {name_install('train')}") from error
         if name == "tf_keras":
             _silence_loggers()
     return module

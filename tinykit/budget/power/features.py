@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.budget.power.frontend import FrontEnd
-from tinykit.ground.errors import MissingPackageError, ParameterError
+from tinykit.ground.errors import MissingPackageError, ParameterError, name_install
 
-_INSTALL = "pip install 'tinykit[front-end]' (Python 3.11 and 3.12)"
 _POINTS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
@@ -103,4 +102,6 @@ def _load(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MissingPackageError(f"cmsisdsp, Arm's DSP functions, is not installed; {_INSTALL}") from error
+        raise MissingPackageError(
+            f"cmsisdsp, Arm's DSP functions, is not installed; {name_install('front-end')} (Python 3.11 and 3.12)"
+        ) from error

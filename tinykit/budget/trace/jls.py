@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from tinykit.budget.trace.layout import AMPERES, Chunk, Layout
-from tinykit.ground.errors import DataError, EngineError, MissingPackageError
+from tinykit.ground.errors import DataError, EngineError, MissingPackageError, name_install
 from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, python_command
 
 MAGIC = b"jlsfmt\r\n"
@@ -175,5 +175,5 @@ class _Reading:
 def _explain(name: str, kind: str, text: str) -> DataError | MissingPackageError:
     """What the child raised, as the error a person can act on."""
     if kind in ("ModuleNotFoundError", "ImportError"):
-        return MissingPackageError("pyjls, which reads JLS, is not installed; pip install 'tinykit[trace]'")
+        return MissingPackageError(f"pyjls, which reads JLS, is not installed; {name_install('trace')}")
     return DataError(f"{name}: not readable as JLS version 2 ({text or kind}); save it again in the Joulescope UI")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from tinykit.choose.design.goal import NETWORK_OF_TASK
 from tinykit.choose.design.steps import Step, convert_steps
 from tinykit.train.compress import RECIPE, Fit, Recipe
+from tinykit.train.datasets import read_card
 
 RECIPES = {
     "vowels": Recipe(Fit(60, 3e-3, 32), Fit(40, 2e-3, 32), Fit(16, 1e-3, 32)),
@@ -33,7 +33,7 @@ def chain_steps(task: str, recipe: Recipe) -> tuple[Step, ...]:
     """
     seed = {"seed": recipe.seed}
     return (
-        Step("float", "train", "", {"network": NETWORK_OF_TASK[task], **seed, **asdict(recipe.train)}),
+        Step("float", "train", "", {"network": read_card(task).network, **seed, **asdict(recipe.train)}),
         Step(
             "pruned",
             "prune",

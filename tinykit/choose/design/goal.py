@@ -10,14 +10,6 @@ from tinykit.ground.errors import ParameterError
 from tinykit.target.boards import board
 from tinykit.train.datasets import read_card
 
-NETWORK_OF_TASK = {
-    "watch-exercises": "watch-cnn",
-    "digits": "digits-cnn",
-    "vowels": "vowels-cnn",
-    "faces": "resnet8",
-}
-"""The zoo's network for each task."""
-
 
 @dataclass(frozen=True, slots=True)
 class DesignGoal:

@@ -51,7 +51,7 @@ def _find_folder() -> Path:
     if found is None or not found.submodule_search_locations:
         raise MissingPackageError(
             f"kernels 'cmsis-nn' need the package {PACKAGE}, which is not installed\n"
-            "pip install 'tinykit[virtual-board]', or use kernels='portable'"
+            f"pip install {PACKAGE}=={PACKAGE_VERSION}, or use kernels='portable'"
         )
     return Path(found.submodule_search_locations[0]) / _FOLDER
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
+from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, name_install
 from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, find_program
 from tinykit.handover.virtual_board.cache import cache_folder
 from tinykit.handover.virtual_board.targets import Target
 
 COMPILERS = ("gcc", "zig")
 GCC = "arm-none-eabi-gcc"
-INSTALL = 'install it: pip install "tinykit[virtual-board]"'
+INSTALL = name_install("virtual-board")
 
 _COMMON = ("-std=c11", "-O3", "-ffunction-sections", "-fdata-sections", "-fno-common", "-fno-ident")
 _TIMEOUT_S = 180

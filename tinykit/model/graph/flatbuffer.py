@@ -101,22 +101,23 @@ class Table:
 
     def tables(self, slot: int) -> tuple[Table, ...]:
         """A vector of tables, empty where absent."""
-        start, count = self._vector(slot, 4)
+        start, count = self.vector(slot, 4)
         places = range(start, start + 4 * count, 4)
         return tuple(Table(self.buffer, place + self.buffer.number("<I", place)) for place in places)
 
     def array(self, slot: int, dtype: str) -> np.ndarray:
         """A vector of numbers as a read-only array (no copy), empty where absent."""
         item = np.dtype(dtype)
-        start, count = self._vector(slot, item.itemsize)
+        start, count = self.vector(slot, item.itemsize)
         return np.frombuffer(self.buffer.data, item, count, start) if count else np.empty(0, item)
 
     def text(self, slot: int) -> str:
         """A string, "" where absent; bytes that are not UTF-8 become replacement characters."""
-        start, count = self._vector(slot, 1)
+        start, count = self.vector(slot, 1)
         return self.buffer.data[start : start + count].decode("utf-8", errors="replace")
 
-    def _vector(self, slot: int, item_bytes: int) -> tuple[int, int]:
+    def vector(self, slot: int, item_bytes: int) -> tuple[int, int]:
+        """Place and length of a vector whose bytes lie in the file, (0, 0) where absent."""
         field = self.field(slot)
         if not field:
             return 0, 0

@@ -105,7 +105,7 @@ def locate_buffer(buffer: Table) -> tuple[int, int]:
     ------
     ModelError : they lie outside the file.
     """
-    start, count = buffer._vector(schema.Buffer.DATA, 1)
+    start, count = buffer.vector(schema.Buffer.DATA, 1)
     if count:
         return start, count
     start, count = buffer.number(schema.Buffer.OFFSET, "<Q"), buffer.number(schema.Buffer.SIZE, "<Q")

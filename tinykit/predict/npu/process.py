@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
+from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError, name_install
 from tinykit.ground.isolation import child_environment, python_command
 from tinykit.predict.npu.child import read_frame, write_frame
 
@@ -105,7 +105,7 @@ class Compiler:
 def explain(kind: str, text: str) -> ModelError | ParameterError | MissingPackageError:
     """What Vela raised, as the error a person can act on."""
     if kind in ("ModuleNotFoundError", "ImportError"):
-        return MissingPackageError(f"Arm's compiler Vela is not installed ({text}); pip install 'tinykit[npu]'")
+        return MissingPackageError(f"Arm's compiler Vela is not installed ({text}); {name_install('npu')}")
     said = " ".join(text.split())[:300] or kind
     if kind in _OPTION_ERRORS:
         return ParameterError(f"Vela refuses the configuration: {said}")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from tinykit.ground.errors import TinykitError
+from tinykit.handover.deployment import TARGETS
 from tinykit.show.cli import checking, judging, looking, making, packing, running, weighing
 from tinykit.show.cli.models import Command
 from tinykit.show.cli.text import printable
@@ -101,8 +102,11 @@ def _add_model_commands(actions: argparse._SubParsersAction[argparse.ArgumentPar
     verify.add_argument("--layers", action="store_true", help="layer by layer against the float REFERENCE, worst first")
     _json(verify)
     deploy = _add_model(actions, "deploy", making.deploy, "files that a firmware project compiles")
-    deploy.add_argument("--target", default="tflm", help="tflm, or c for a program that needs no runtime")
-    deploy.add_argument("--kernels", default="portable", help="for c: portable (default) or cmsis-nn")
+    targets = "; ".join(f"{name}: {one.brief}" for name, one in TARGETS.items())
+    deploy.add_argument("--target", metavar="NAME", default="tflm", help=f"{targets} (default: tflm)")
+    for name, exporter in TARGETS.items():
+        for flag, meaning in exporter.flags.items():
+            deploy.add_argument(f"--{flag}", metavar="NAME", help=f"for {name}: {meaning}")
     deploy.add_argument("--out", metavar="DIR", required=True)
     pack = _add_model(actions, "pack", packing.pack, "a smaller file of the same outputs, to the byte")
     pack.add_argument("--out", metavar="FILE", required=True, help="the packed model")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tinykit.ground.errors import EngineError, OutputError, ParameterError
+from tinykit.ground.errors import EngineError, OutputError
 from tinykit.ground.facts import shipped_path
-from tinykit.handover.deployment import TARGETS
 from tinykit.handover.deployment import deploy as write_deployment
+from tinykit.handover.deployment import find_exporter
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.latency import default_runtime
@@ -19,13 +19,9 @@ from tinykit.show.cli.text import say
 
 def deploy(options: Options) -> int:
     """`tinykit deploy`."""
-    if options.target not in TARGETS:
-        raise ParameterError(
-            f"target {options.target!r} is not there yet; allowed: {', '.join(TARGETS)}; "
-            "hand-over to STM32Cube.AI, Edge Impulse and ONNX Runtime comes later"
-        )
+    exporter = find_exporter(options.target)
     graph = open_model(options.model, options.representative)
-    arena = arena_for_any_core(graph)
+    arena = arena_for_any_core(graph) if "arena" in exporter.options else None
     done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
     say(str(done), *(f"  {name}" for name in done.files))
     return 0

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tinykit.ground.errors import MissingPackageError, ModelError
+from tinykit.ground.errors import MissingPackageError, ModelError, name_install
 from tinykit.ground.isolation import child_environment, python_command
 
 MAX_FILE_BYTES = 2**30
@@ -99,7 +99,7 @@ def read_h5(path: Path, name: str) -> dict[str, str | None]:
     MissingPackageError : h5py is not installed.
     """
     if find_spec("h5py") is None:
-        raise MissingPackageError("h5py is not installed; pip install 'tinykit[train]'")
+        raise MissingPackageError(f"h5py is not installed; {name_install('train')}")
     try:
         done = subprocess.run(
             python_command(_CHILD, _MEMORY_BYTES, path.absolute()), cwd=path.parent, env=child_environment(),

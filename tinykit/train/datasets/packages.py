@@ -9,27 +9,29 @@ from pathlib import Path
 from tinykit.ground.errors import DataError, MissingPackageError
 
 
-def find_packaged_file(package: str, *parts: str, install: str = "") -> Path:
+def find_packaged_file(package: str, *parts: str, carrier: str) -> Path:
     """Path of a file inside an installed package, without importing the package.
 
     Parameters
     ----------
-    package : name it is imported by. parts : folders and file inside it.
-    install : what pip calls it, where that is another name or an option belongs to it.
+    package : name it is imported by.
+    parts : folders and file inside it.
+    carrier : what pip calls it, with the version, as in "seglearn==1.2.5"; it comes without what it requires.
 
     Raises
     ------
     MissingPackageError : the package, or the file in it, is not there.
     """
-    wanted = install or package
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise MissingPackageError(
-            f"the package {package}, which holds the data, is not installed; pip install {wanted}"
+            f"the package {package}, which holds the data, is not installed\npip install --no-deps {carrier}"
         )
     path = Path(next(iter(spec.submodule_search_locations))).joinpath(*parts)
     if not path.is_file():
-        raise MissingPackageError(f"{package} lacks {'/'.join(parts)}; pip install --force-reinstall {wanted}")
+        raise MissingPackageError(
+            f"{package} lacks {'/'.join(parts)}; pip install --no-deps --force-reinstall {carrier}"
+        )
     return path
 
 

@@ -17,6 +17,7 @@ import hashlib
 import numpy as np
 
 from tinykit.ground.errors import DataError
+from tinykit.train.datasets.card import read_card
 from tinykit.train.datasets.dataset import Dataset, Floats, Labels
 from tinykit.train.datasets.packages import find_packaged_file, read_verified
 from tinykit.train.datasets.windows import assemble
@@ -38,7 +39,7 @@ def load_vowels() -> Dataset:
 
     Raises
     ------
-    MissingPackageError : aeon is not installed; `pip install --no-deps aeon==1.6.0` is enough.
+    MissingPackageError : aeon is not installed.
     DataError : a file is not the one this task was built on.
     """
     contents = [_read(name) for name in FILES]
@@ -86,7 +87,7 @@ def parse_utterances(text: str) -> tuple[list[Floats], Labels]:
 
 def _read(name: str) -> bytes:
     parts = ("datasets", "data", "JapaneseVowels", f"JapaneseVowels_{name}.ts")
-    return read_verified(find_packaged_file("aeon", *parts, install="--no-deps aeon==1.6.0"), FILES[name])
+    return read_verified(find_packaged_file("aeon", *parts, carrier=read_card("vowels").carrier), FILES[name])
 
 
 def _hold_out(y: Labels) -> list[Labels]:

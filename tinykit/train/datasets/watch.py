@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tinykit.train.datasets.card import read_card
 from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.datasets.packages import find_packaged_file, read_verified
 from tinykit.train.datasets.windows import assemble, stack_windows
@@ -55,7 +56,8 @@ def load_watch_exercises() -> Dataset:
 
 
 def _read_recordings() -> dict[str, Any]:
-    content = read_verified(find_packaged_file("seglearn", "data", "watch_dataset.npy"), SHA256)
+    carrier = read_card("watch-exercises").carrier
+    content = read_verified(find_packaged_file("seglearn", "data", "watch_dataset.npy", carrier=carrier), SHA256)
     # The file is a pickled dict: safe to open because its hash is the known one.
     recordings: dict[str, Any] = np.load(io.BytesIO(content), allow_pickle=True).item()
     return recordings
