@@ -12,7 +12,7 @@ import pytest
 import tinykit.target.boards as catalogue
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError
 from tinykit.ground.quantity import BASES
-from tinykit.target.boards import board, boards, find_board, read_board
+from tinykit.target.boards import CORE_FAMILIES, Core, board, boards, core_family, find_board, read_board
 
 # Largest contiguous internal RAM [byte], worked out bank by bank from the vendors' memory maps
 # (modm-devices 0.13.1, CubeMX memory files, probe-rs targets @67993c4b6), apart from the board files.
@@ -395,3 +395,16 @@ def test_every_door_takes_a_board_or_its_id_and_nothing_else():
     assert find_board("nucleo-l4r5zi") is l4r5
     with pytest.raises(ParameterError, match="give a catalogue id"):
         find_board(None)
+
+
+def test_a_core_names_its_family_by_its_extensions_or_by_its_name():
+    by_name = {name: core_family(name) for name in sorted(ARM_CORES | OTHER_CORES)}
+    assert {name for name, family in by_name.items() if family == "dsp"} == {"cortex-m4", "cortex-m7", "cortex-m33"}
+    assert {name for name, family in by_name.items() if family == "mve"} == {"cortex-m55", "cortex-m85"}
+    assert set(by_name.values()) == set(CORE_FAMILIES)
+    for item in boards():
+        assert item.cores[0].family == core_family(item.core), item.id
+    assert Core("cortex-m33", dsp=False, mve=False).family == "plain"
+    assert Core("cortex-m55", dsp=True, mve=False).family == "dsp"
+    assert Core("cortex-m55").family == "mve"
+    assert Core("xtensa-lx7", dsp=True, mve=False).family == "plain"

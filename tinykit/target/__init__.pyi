@@ -1,4 +1,7 @@
 from tinykit.target.boards import (
+    CORE_FAMILIES as CORE_FAMILIES,
+)
+from tinykit.target.boards import (
     EXTERNAL_RAM_KINDS as EXTERNAL_RAM_KINDS,
 )
 from tinykit.target.boards import (
@@ -21,6 +24,9 @@ from tinykit.target.boards import (
 )
 from tinykit.target.boards import (
     board as board,
+)
+from tinykit.target.boards import (
+    core_family as core_family,
 )
 from tinykit.target.boards import (
     find_board as find_board,

@@ -42,9 +42,20 @@ from functools import cache
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.target.boards.reading import read_board
-from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board, Core, PowerRange, Region, RunPoint, Window
+from tinykit.target.boards.record import (
+    CORE_FAMILIES,
+    EXTERNAL_RAM_KINDS,
+    Board,
+    Core,
+    PowerRange,
+    Region,
+    RunPoint,
+    Window,
+    core_family,
+)
 
 __all__ = [
+    "CORE_FAMILIES",
     "EXTERNAL_RAM_KINDS",
     "Board",
     "Core",
@@ -54,6 +65,7 @@ __all__ = [
     "Window",
     "board",
     "boards",
+    "core_family",
     "find_board",
     "read_board",
 ]

@@ -20,6 +20,13 @@ REGION_KINDS = (*RAM_KINDS, *EXTERNAL_RAM_KINDS, *FLASH_KINDS, "itcm", "backup",
 REGULATORS = ("ldo", "smps")
 SCOPES = ("mcu", "board")
 
+CORE_FAMILIES = ("plain", "dsp", "mve")
+"""Cores by what their kernels differ in: neither extension, Arm's DSP extension, Helium (MVE)."""
+
+_FAMILY_OF_CORE = {
+    "cortex-m4": "dsp", "cortex-m7": "dsp", "cortex-m33": "dsp", "cortex-m55": "mve", "cortex-m85": "mve",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Core:
@@ -40,6 +47,25 @@ class Core:
     mve: bool | None = None
     clock_max: Fact | None = None
     note: str = ""
+
+    @property
+    def family(self) -> str:
+        """One of `CORE_FAMILIES`: by the extensions on record, else as cores of its name usually have them."""
+        return core_family(self)
+
+
+def core_family(core: Core | str) -> str:
+    """Which kernels a core runs, one of `CORE_FAMILIES`; "plain" for every core that is not Arm's.
+
+    Parameters
+    ----------
+    core : as on a board, where its extensions decide, or a name alone, for which the usual ones are taken.
+    """
+    if isinstance(core, str):
+        return _FAMILY_OF_CORE.get(core, "plain")
+    if not core.name.startswith("cortex-m") or (core.dsp is None and core.mve is None):
+        return core_family(core.name)
+    return "mve" if core.mve else core_family(core.name) if core.dsp is None else "dsp" if core.dsp else "plain"
 
 
 @dataclass(frozen=True, slots=True)
