@@ -242,7 +242,7 @@ class TestUnknown:
 
     def test_default_runtime_follows_the_core(self):
         assert check(ram("SRAM", 64 * KIB)).runtime == "tflm-cmsis-nn"
-        assert check(ram("SRAM", 64 * KIB), core="xtensa-lx6").runtime == "tflm-reference"
+        assert check(ram("SRAM", 64 * KIB), core="xtensa-lx6").runtime == "esp-nn"
 
 
 class TestSettings:

@@ -14,9 +14,10 @@ from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.latency import default_runtime, from_graph, predict_latency
+from tinykit.predict.latency import from_graph, predict_latency
 from tinykit.predict.npu import NpuReport, accelerators_of, compile_for_npu, system_config_for
 from tinykit.target.boards import Board
+from tinykit.target.runtimes import default_runtime
 
 
 def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, reserve: Reserve) -> FitReport:

@@ -19,11 +19,11 @@ from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.energy import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.packing import has_decode, refuse_decode
 from tinykit.predict.runtime import measure_arena
 from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
 from tinykit.target.boards import boards as all_boards
+from tinykit.target.runtimes import default_runtime
 
 _CODE = {"model", "runtime"}
 

@@ -22,8 +22,8 @@ from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
-from tinykit.predict.latency import default_runtime
 from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
+from tinykit.target.runtimes import default_runtime
 
 _APART = "TFLM takes two arrays: MicroAllocator::Create(tail, size, head, size, …)"
 _UNTOLD_XIP = "whether the chip reads this memory as if it were its own is not on record"

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass, field
 
 from tinykit.budget.fit.verdict import Reserve
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError, name_nearest
-from tinykit.predict.latency import RUNTIMES
-
-NPU_RUNTIME = "ethos-u"
-_NAMED_RUNTIMES = (*RUNTIMES, NPU_RUNTIME)
+from tinykit.ground.errors import ParameterError
+from tinykit.target.runtimes import NPU_RUNTIME as NPU_RUNTIME
+from tinykit.target.runtimes import find_runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +31,7 @@ class Setting:
     use_engine: bool = True
 
     def __post_init__(self) -> None:
-        if self.runtime is not None and self.runtime not in _NAMED_RUNTIMES:
-            raise UnknownRuntimeError(
-                f"runtime {self.runtime!r} is unknown; {name_nearest(self.runtime, _NAMED_RUNTIMES)}\n"
-                "leave it out for the core's own default"
-            )
+        if self.runtime is not None:
+            find_runtime(self.runtime)
         if self.clock_hz is not None and not 0 < self.clock_hz < math.inf:
             raise ParameterError(f"clock {self.clock_hz} Hz; give hertz above 0, such as 120e6, or leave it out")

@@ -18,9 +18,9 @@ from tinykit.budget.fit.verdict import RegionUse
 from tinykit.ground.errors import UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph, Operator
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.packing import predict_packed_latency
 from tinykit.target.boards import Board
+from tinykit.target.runtimes import default_runtime
 
 _LINE_BYTES = 32
 _TCM_CYCLES = (10.0, 20.0, 40.0)

@@ -9,10 +9,10 @@ from typing import Any
 
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
 from tinykit.model.graph import ModelGraph
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.npu import accelerators_of, compile_for_npu
 from tinykit.predict.packing import DECODE_RUNTIMES, Packed, decode, lean
 from tinykit.target.boards import Board
+from tinykit.target.runtimes import default_runtime
 
 AS_CONVERTED, LEAN, DECODE, VELA, GZIP = "as converted", "lean", "lean + DECODE", "Vela-encoded", "gzip"
 FORMS = (AS_CONVERTED, LEAN, DECODE, VELA, GZIP)

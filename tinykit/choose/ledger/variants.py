@@ -8,9 +8,9 @@ from typing import Any
 from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
 from tinykit.ground.errors import DataError
 from tinykit.model.graph import ModelGraph, list_kernels
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.runtime import predictions
 from tinykit.target.boards import Board
+from tinykit.target.runtimes import default_runtime
 from tinykit.train.datasets import Accuracy, Split, score_predictions
 
 

@@ -18,7 +18,7 @@ import tomli_w
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.predict.latency.cycles import shipped_profile
-from tinykit.predict.latency.effects import POOLS, Case, unseen_spread
+from tinykit.predict.latency.effects import RUNTIMES, Case, unseen_spread
 from tinykit.predict.latency.kernels import PARTS
 
 _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
@@ -108,7 +108,7 @@ def _read(path: Path, _changed: int) -> tuple[OwnRow, ...]:
             sound = len(row.work) == len(PARTS) and min(row.clock_hz, row.latency_s, row.noise, sum(row.work)) > 0
         except (KeyError, TypeError) as error:
             raise FactError(f"{path}: a row cannot be read ({error!r}); calibrate again, or delete the file") from error
-        if not sound or row.runtime not in POOLS:
+        if not sound or row.runtime not in RUNTIMES:
             raise FactError(f"{path}: a row of {row.model!r} makes no sense; calibrate again, or delete the file")
         rows.append(row)
     return tuple(rows)

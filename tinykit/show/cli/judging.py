@@ -23,11 +23,12 @@ from tinykit.budget.trace import Comparison, Trace, calibrate_board, compare_tra
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.model.graph import ModelGraph
-from tinykit.predict.latency import default_runtime, predict_latency
+from tinykit.predict.latency import predict_latency
 from tinykit.show.cli.documents import describe_model
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show, show_short
 from tinykit.target.boards import Board, board, boards, read_board
+from tinykit.target.runtimes import default_runtime
 
 _YOUR_FIGURE = "given on the command line"
 _DAY_S = 86_400

@@ -11,10 +11,10 @@ from tinykit.handover.deployment import TARGETS
 from tinykit.handover.deployment import deploy as write_deployment
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.runtime import prove_same
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
+from tinykit.target.runtimes import default_runtime
 
 
 def deploy(options: Options) -> int:

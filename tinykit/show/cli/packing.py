@@ -10,12 +10,12 @@ from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.packing import PackChoice, Packed, refuse_decode
 from tinykit.predict.packing import pack as choose
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards import Board, find_board
+from tinykit.target.runtimes import default_runtime
 
 _DEFAULT_CORE = "cortex-m4"
 
