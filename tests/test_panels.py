@@ -10,10 +10,10 @@ import pytest
 
 import tinykit.show.panels
 from tests.models import Net, small_cnn
-from tinykit.budget.assessment import look_ahead
+from tinykit.budget.assessment import Use, assess
 from tinykit.model.graph import ModelGraph, read
-from tinykit.show.panels import DesignPanel, FitPanel, HeatPanel, Panel, PowerPanel
-from tinykit.show.panels.shell import to_table
+from tinykit.show.panels import DesignPanel, FitPanel, HeatPanel, PowerPanel
+from tinykit.show.panels.shell import Panel, to_table
 from tinykit.target.boards import board, boards
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -104,7 +104,7 @@ def test_a_table_escapes_subject_and_sentence():
 
 def test_the_panel_shows_what_the_pure_function_answers(graph):
     panel = DesignPanel(graph, board="nucleo-u575zi-q", period_s=60.0)
-    expected = look_ahead(graph, "nucleo-u575zi-q", period_s=60.0, battery="cr2032")
+    expected = assess(graph, "nucleo-u575zi-q", Use(period_s=60.0, battery="cr2032"))
     assert panel.result.battery_life_s == expected.battery_life_s
     assert panel.result.t_junction_c == expected.t_junction_c
     assert repr(panel) == (

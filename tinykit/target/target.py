@@ -57,7 +57,6 @@ class Target:
     arena_region, code_region : name of the region, window or kind of memory for the arena, and of the region for model
         and code; None where the kit may choose.
     as_sold : the board with all that is soldered on it; so far figures are the bare chip's either way.
-    assumed : (parameter, what was taken) for each that was left out.
 
     Raises
     ------
@@ -76,7 +75,7 @@ class Target:
     arena_region: str | None
     code_region: str | None
     as_sold: bool
-    assumed: tuple[tuple[str, str], ...] = field(init=False, compare=False)
+    _left_out: frozenset[str] = field(init=False, compare=False, repr=False)
 
     @keywords
     def __init__(
@@ -108,16 +107,13 @@ class Target:
         }
         for name, value in filled.items():
             object.__setattr__(self, name, value)
-        left_out = {
-            "runtime": runtime is None,
-            "clock_hz": clock_hz is None,
-            "reserve": reserve is None,
-            "as_sold": not as_sold,
-        }
-        object.__setattr__(self, "assumed", self._tell({name for name, is_out in left_out.items() if is_out}))
+        given = {"runtime": runtime, "clock_hz": clock_hz, "reserve": reserve, "as_sold": as_sold or None}
+        object.__setattr__(self, "_left_out", frozenset(name for name, value in given.items() if value is None))
         _check(self)
 
-    def _tell(self, left_out: set[str]) -> tuple[tuple[str, str], ...]:
+    @property
+    def assumed(self) -> tuple[tuple[str, str], ...]:
+        """(parameter, what was taken) for each that was left out."""
         clock = f"{format_quantity(self.clock_hz, 'Hz')}, its highest" if self.clock_hz else "not on record"
         told = {
             "runtime": f"{self.runtime}, the default on {self.core}",
@@ -125,7 +121,7 @@ class Target:
             "reserve": str(self.reserve),
             "as_sold": "the bare chip: what else is on the board draws nothing here",
         }
-        return tuple((name, said) for name, said in told.items() if name in left_out)
+        return tuple((name, said) for name, said in told.items() if name in self._left_out)
 
     @property
     def core(self) -> str:
@@ -142,9 +138,9 @@ class Target:
         return f"{self.board.id} with {self.runtime}"
 
     def __repr__(self) -> str:
-        given = dict(self.assumed)
-        values = {one.name: getattr(self, one.name) for one in fields(self)[1:-1] if one.name not in given}
-        words = [f"{name}={value!r}" for name, value in values.items() if value is not None]
+        words = [
+            f"{name}={value!r}" for name, value in _list_given(self).items() if name != "board" and value is not None
+        ]
         return f"Target({', '.join([repr(self.board.id), *words])})"
 
     def __hash__(self) -> int:
@@ -184,8 +180,9 @@ def as_target(
 
 def _list_given(target: Target) -> dict[str, Any]:
     """The parameters of a target that were not assumed."""
-    assumed = {name for name, _ in target.assumed}
-    return {one.name: getattr(target, one.name) for one in fields(target) if one.init and one.name not in assumed}
+    return {
+        one.name: getattr(target, one.name) for one in fields(target) if one.init and one.name not in target._left_out
+    }
 
 
 def check_build(build: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tinykit.budget.assessment import Use
 from tinykit.ground.errors import EngineError, OutputError, ParameterError
 from tinykit.ground.facts import shipped_path
 from tinykit.handover.deployment import TARGETS
@@ -15,6 +16,7 @@ from tinykit.predict.runtime import prove_same
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
 from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import Target
 
 
 def deploy(options: Options) -> int:
@@ -58,7 +60,8 @@ def design(options: Options) -> int:
     if options.studies:
         write_studies(Path(options.studies), progress=say)
         return 0
-    goal = DesignGoal(options.task, options.board, options.battery, options.period)
+    use = Use(period_s=options.period, battery=options.battery)
+    goal = DesignGoal(options.task, Target(options.board), use)
     if options.checkpoints:
         write_checkpoints(goal, Path(options.checkpoints), progress=say)
         return 0

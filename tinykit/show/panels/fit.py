@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.fit import FitReport, Reserve, check_fit
+from tinykit.budget.fit import FitReport, check_fit
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency import known_runtimes
@@ -13,6 +13,7 @@ from tinykit.show.panels.shell import Panel, choose, choose_board, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit
 from tinykit.target.boards import board as find_board
 from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import Reserve
 
 _KIB = 1024
 
