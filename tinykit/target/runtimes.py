@@ -56,6 +56,7 @@ class Runtime:
         return self.name
 
 
+@lru_cache(maxsize=1)
 def list_runtimes() -> tuple[Runtime, ...]:
     """Every runtime, in the order of `data/runtimes.toml`."""
     return tuple(_read_all().values())

@@ -71,8 +71,14 @@ def calibration_path(board_id: str) -> Path:
     if not board_id or set(board_id) - _ID or board_id.startswith("."):
         raise ParameterError(f"board id {board_id!r} cannot name a file; use letters, digits and hyphens")
     given = os.environ.get("TINYKIT_CALIBRATION")
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
-    return (Path(given) if given else data / "tinykit" / "calibration") / f"{board_id}.toml"
+    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return _join(given or f"{data}/tinykit/calibration", board_id)
+
+
+@lru_cache(maxsize=256)
+def _join(folder: str, board_id: str) -> Path:
+    """Kept: a catalogue of boards asks for each of them at every fit."""
+    return Path(folder, f"{board_id}.toml")
 
 
 def render_own(rows: tuple[OwnRow, ...]) -> bytes:
