@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from tinykit.budget.power.cells import Battery
 from tinykit.budget.power.climate import cell_at
@@ -15,6 +15,7 @@ from tinykit.budget.power.pack import Pack, check_average, check_pack, find_batt
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Workload, as_workload
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
@@ -95,6 +96,25 @@ class _Supply:
     findings: tuple[str, ...] = ()
 
 
+class SupplySetting(TypedDict, total=False):
+    """Arguments of `budget_power` beside board, latency, period, battery and clock, for functions that hand them on."""
+
+    ambient_c: float
+    supply_v: float | None
+    run_current_a: Estimate | float | None
+    sleep_current_a: Estimate | float | None
+    sleep_mode: str
+    extra_states: Sequence[State]
+    derate: bool
+
+
+class PowerSetting(SupplySetting, total=False):
+    """The same with the clock."""
+
+    clock_hz: float | None
+
+
+@keywords
 def budget_power(
     board: Board | str,
     latency: Workload | Estimate | float,
