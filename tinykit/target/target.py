@@ -107,21 +107,21 @@ class Target:
         }
         for name, value in filled.items():
             object.__setattr__(self, name, value)
-        given = {"runtime": runtime, "clock_hz": clock_hz, "reserve": reserve, "as_sold": as_sold or None}
+        given = {"runtime": runtime, "clock_hz": clock_hz, "reserve": reserve}
         object.__setattr__(self, "_left_out", frozenset(name for name, value in given.items() if value is None))
         _check(self)
 
     @property
     def assumed(self) -> tuple[tuple[str, str], ...]:
-        """(parameter, what was taken) for each that was left out."""
+        """(parameter, what was taken) for each that was left out, and what of the board is counted."""
         clock = f"{format_quantity(self.clock_hz, 'Hz')}, its highest" if self.clock_hz else "not on record"
         told = {
             "runtime": f"{self.runtime}, the default on {self.core}",
             "clock_hz": clock,
             "reserve": str(self.reserve),
-            "as_sold": "the bare chip: what else is on the board draws nothing here",
+            "as_sold": "the bare chip" + ("; what else is on the board is not yet counted" if self.as_sold else ""),
         }
-        return tuple((name, said) for name, said in told.items() if name in self._left_out)
+        return tuple((name, said) for name, said in told.items() if name in self._left_out or name == "as_sold")
 
     @property
     def core(self) -> str:
@@ -138,9 +138,8 @@ class Target:
         return f"{self.board.id} with {self.runtime}"
 
     def __repr__(self) -> str:
-        words = [
-            f"{name}={value!r}" for name, value in _list_given(self).items() if name != "board" and value is not None
-        ]
+        given = {name: value for name, value in _list_given(self).items() if value not in (None, False)}
+        words = [f"{name}={value!r}" for name, value in given.items() if name != "board"]
         return f"Target({', '.join([repr(self.board.id), *words])})"
 
     def __hash__(self) -> int:
