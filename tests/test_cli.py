@@ -294,7 +294,7 @@ class TestBudget:
             (["--board", "nucleo-l4r5zi", "--latency", "2"], "shorter than the time awake"),
             (["--board", "nucleo-l4r5zi", "--run-current", "-1"], "run current -1.0"),
             (["--board", "nucleo-l4r5zi", "--clock", "0"], "clock 0.0"),
-            (["--board", "nucleo-l4r5zi", "--runtime", "tflm"], "no latency evidence for runtime 'tflm'"),
+            (["--board", "nucleo-l4r5zi", "--runtime", "tflm"], "runtime 'tflm' is unknown; allowed: "),
         ],
     )
     def test_bad_options(self, refused, model, options, said):
@@ -304,7 +304,7 @@ class TestBudget:
         lines = [line for line in BOARD_FILE.splitlines() if not line.startswith("clock_max")]
         (tmp_path / "b.toml").write_text("\n".join(lines))
         asked = ["budget", model, "--board-file", tmp_path / "b.toml", "--run-current", "0.01"]
-        assert "the clock of my-board is unknown; give it with --clock HZ" in refused(*asked)
+        assert "the clock of my-board is not on record; give it with --clock HZ" in refused(*asked)
         assert tell(*asked, "--clock", "64e6")[0] == 0
 
 
@@ -404,7 +404,7 @@ class TestDesign:
             (["--task", "watch"], "watch"),
             (["--board", "nucleo-l4r5z"], "nearest: nucleo-l4r5zi"),
             (["--battery", "cr203"], "nearest: cr2032"),
-            (["--period", "-2"], "period -2.0 s; give seconds above 0"),
+            (["--period", "-2"], "period -2.0 is outside"),
         ],
     )
     def test_refused_before_anything_runs(self, refused, tmp_path, options, said):

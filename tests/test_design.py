@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import look_ahead
+from tinykit.budget.assessment import Use, assess
 from tinykit.choose.design import DesignGoal, Step, keep_measurement, run_design
 from tinykit.choose.design.actions import read_fit
 from tinykit.choose.design.proof import prove_on_board
@@ -17,9 +17,8 @@ from tinykit.ground.errors import (
     DataError,
     OutputError,
     ParameterError,
-    UnknownBatteryError,
     UnknownBoardError,
-    UnknownRuntimeError,
+    UnknownFactError,
     UnknownTaskError,
 )
 from tinykit.ground.facts import shipped_path
@@ -40,10 +39,8 @@ RUN = importlib.import_module("tinykit.choose.design.run")
     ("changes", "error", "text"),
     [
         ({"task": "watch-exercise"}, UnknownTaskError, "watch-exercises"),
-        ({"board": "nucleo-l4r5z"}, UnknownBoardError, "nucleo-l4r5zi"),
-        ({"battery": "cr2023"}, UnknownBatteryError, "cr2032"),
-        ({"period_s": -1.0}, ParameterError, "seconds above 0"),
-        ({"period_s": float("nan")}, ParameterError, "seconds above 0"),
+        ({"target": "nucleo-l4r5z"}, UnknownBoardError, "nucleo-l4r5zi"),
+        ({"target": 3}, ParameterError, "board 3: give a catalogue id"),
     ],
 )
 def test_a_goal_that_cannot_be_met_is_refused_before_anything_runs(changes, error, text):
@@ -111,7 +108,7 @@ def test_every_stage_is_recorded_with_its_parent_and_hash(finished):
     for name, stage in record.stages.items():
         if stage.artefact:
             assert record.read(name), name
-    assert record.stages["verdict"].results["fit"]["board"] == outcome.goal.board
+    assert record.stages["verdict"].results["fit"]["board"] == outcome.goal.target.board.id
 
 
 def test_the_chosen_model_is_int8_inside_and_out_and_kept_its_zeros(finished):
@@ -239,6 +236,7 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_training(tmp_path):
 
 
 def test_a_board_without_known_latency_ends_in_a_clear_error():
-    outlook = look_ahead(read(small_cnn()), board("gap9-evk"), period_s=1.0, battery=None)
-    with pytest.raises(UnknownRuntimeError, match="latency on gap9-evk is unknown"):
-        RUN._take_budget(outlook)
+    found = assess(read(small_cnn()), "gap9-evk", Use(period_s=1.0))
+    assert (found.budget, found.heat) == (None, None)
+    with pytest.raises(UnknownFactError, match=r"latency on gap9-evk is unknown.*\n.*--latency S"):
+        found.complete()

@@ -7,11 +7,12 @@ import json
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.budget.fit import MACHINES, Reserve, check_fit, line_up, lineup, name_machine
+from tinykit.budget.fit import MACHINES, check_fit, line_up, lineup, name_machine
 from tinykit.ground.errors import MissingPackageError, UnknownBoardError
 from tinykit.model.graph import read
 from tinykit.show.cli import main
 from tinykit.show.plots import plot_lineup, to_png
+from tinykit.target import Reserve
 from tinykit.target.boards import board
 
 CNN = read(Net((1, 32, 32, 3)).conv(8).depthwise().conv(16, (1, 1)).pool().flatten().dense().to_bytes())

@@ -10,14 +10,14 @@ import pytest
 
 from tests.models import Net, autoencoder, small_cnn
 from tests.test_fit import CNN, FLASH, KIB, LARGE, NEED, NOTHING, ROOM, code, made, ram
-from tinykit.budget.fit import Reserve, check_fit, list_placements
-from tinykit.budget.fit.setting import Setting
+from tinykit.budget.fit import check_fit, list_placements
 from tinykit.budget.fit.timing import bank_delay, data_cache_bytes, fetch_delay, move_outside, outside_factor
 from tinykit.budget.fit.verdict import RegionUse
 from tinykit.model.graph import read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.latency import predict_latency
 from tinykit.show.cli import main
+from tinykit.target import Reserve, Target
 from tinykit.target.boards import boards
 
 DENSE = read(autoencoder(64))
@@ -29,7 +29,7 @@ def m7(*regions, cache: str | None = "L1 I16K+D16K"):
 
 
 def listed(board, graph=CNN, reserve: Reserve = NOTHING, **setting):
-    return list_placements(graph, board, reserve=reserve, use_engine=False, **setting)
+    return list_placements(graph, board, reserve=reserve, **setting)
 
 
 class TestWhere:
@@ -173,7 +173,7 @@ class TestCost:
     def test_the_factor_leaves_out_what_both_are_unsure_of(self):
         board = m7(ram("SRAM", 64 * KIB), ram("PSRAM", 64 * KIB, "psram"), ROOM)
         outside = predict_latency(CNN, core="cortex-m7", clock_hz=400e6, board=board, arena_region="PSRAM")
-        factor = outside_factor(CNN, board, Setting(), "psram")
+        factor = outside_factor(CNN, Target(board), "psram")
         assert factor.high / factor.value < outside.high / outside.value
         inside = predict_latency(CNN, core="cortex-m7", clock_hz=400e6, board=board)
         moved = move_outside(inside, factor)
@@ -223,7 +223,7 @@ class TestCost:
         board = made(ram("A", 64 * KIB), ROOM, clock_hz=None)
         (only,) = listed(board)
         assert only.latency_s is only.slowdown is None
-        assert "latency unknown: the clock of mine is not on record" in only.notes
+        assert "latency unknown: the clock of mine is not on record; give it with --clock HZ" in only.notes
 
     @pytest.mark.parametrize(
         ("text", "nbytes"),
@@ -237,7 +237,7 @@ class TestCost:
 def test_every_board_lists_and_the_first_agrees_with_the_fit_check():
     for board in boards():
         report = check_fit(CNN, board, use_engine=False)
-        found = list_placements(CNN, board, use_engine=False)
+        found = list_placements(CNN, board)
         assert bool(found) == bool(report.arena_bytes and board.sram_windows())
         fits = [one.verdict in ("fits", "tight") for one in found]
         assert fits == sorted(fits, reverse=True), "what fits comes first"

@@ -9,7 +9,8 @@ import pytest
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.flash import BUILDS, predict_flash, predict_runtime_ram
+from tinykit.predict.flash import predict_flash, predict_runtime_ram
+from tinykit.target import BUILDS
 
 REFERENCE, CMSIS = "tflm-reference", "tflm-cmsis-nn"
 CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")

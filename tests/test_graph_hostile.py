@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
-from tinykit.budget.assessment import look_ahead
+from tinykit.budget.assessment import Use, assess
 from tinykit.budget.fit import check_fit_all
 from tinykit.choose.ledger import weigh_variant
 from tinykit.ground.errors import ModelError, TinykitError
@@ -270,7 +270,7 @@ class TestNames:
         split = Split(rng.normal(0, 1, (24, 8, 8, 1)).astype(np.float32), y, y, y)
         graph = read(small_cnn(), name=SCRIPT)
         hostile = read(named(SCRIPT, SCRIPT), name=SCRIPT)
-        outlook = look_ahead(graph, board, period_s=2.0, battery="cr2032")
+        outlook = assess(graph, board, Use(period_s=2.0, battery="cr2032"))
         fit = dataclasses.replace(outlook.fit, reasons=check_fit_all(hostile, [board])[0].reasons, advice=(SCRIPT,))
         variants = tuple(weigh_variant(graph, split, board, name=SCRIPT, note=SCRIPT) for _ in range(2))
         record = open_record(folder, tools={SCRIPT: SCRIPT}).with_stage(Stage(SCRIPT, "a.bin", parent=SCRIPT), b"1")

@@ -10,7 +10,7 @@ import pytest
 from tests.models import Net, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.model.graph import read
-from tinykit.predict.latency import Asked, default_runtime, from_rows, known_runtimes, model_latency, predict_latency
+from tinykit.predict.latency import from_rows, known_runtimes, predict_latency
 from tinykit.predict.latency.effects import Case, version_step
 from tinykit.predict.latency.instructions import _predict as count_kernels
 from tinykit.predict.latency.instructions import shapes_of
@@ -18,6 +18,7 @@ from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import board as find_board
 from tinykit.target.boards import boards
+from tinykit.target.runtimes import default_runtime
 from tools.latency.calibrating import fit_effects
 from tools.latency.published import read_measured
 from tools.latency.scoring import leave_architectures_out, leave_boards_out, pooled_coverage, score_groups
@@ -46,7 +47,7 @@ def width(estimate):
     ("model", "latency_s"), [("kws", 99.81e-3), ("ic", 389.57e-3), ("vww", 301.0e-3), ("ad", 8.605e-3)]
 )
 def test_published_submissions_lie_in_the_interval(model, latency_s):
-    estimate = model_latency(MODELS[model], Asked(**L4R5, board="nucleo-l4r5zi", build="-O3"))
+    estimate = predict_latency(MODELS[model], **L4R5, board="nucleo-l4r5zi", build="-O3", modelled=True)
     assert estimate.low < latency_s < estimate.high
     assert (estimate.unit, estimate.basis, estimate.runtime) == ("s", "modelled", "tflm-cmsis-nn")
     assert "QEMU" in estimate.source
@@ -58,7 +59,9 @@ def test_published_submissions_lie_in_the_interval(model, latency_s):
 def test_the_version_of_x_cube_ai_matters(model, old, new):
     case = {"core": "cortex-m4", "clock_hz": 120e6, "runtime": "x-cube-ai", "board": "nucleo-l4r5zi"}
     versions = ("7.1.0", "10.2", None)
-    first, last, unknown = (model_latency(MODELS[model], Asked(**case, runtime_version=name)) for name in versions)
+    first, last, unknown = (
+        predict_latency(MODELS[model], **case, runtime_version=name, modelled=True) for name in versions
+    )
     assert first.low < old < first.high
     assert last.low < new < last.high
     assert first.value > 1.3 * last.value
@@ -81,7 +84,7 @@ def test_a_published_figure_of_the_very_same_case_wins(case, latency_s):
     assert estimate.value == pytest.approx(latency_s)
     assert estimate.low < latency_s < estimate.high < 1.1 * estimate.low
     assert "data/latency/measured.csv" in estimate.source
-    assert model_latency(MODELS["kws"], Asked(**place, **case)).basis == "modelled"
+    assert predict_latency(MODELS["kws"], **place, **case, modelled=True).basis == "modelled"
     assert predict_latency(MODELS["kws"][::-1], **place, **case).value == estimate.value
 
 
@@ -113,7 +116,7 @@ def test_latency_scales_with_the_clock():
 
 
 def test_what_is_not_known_widens():
-    full = model_latency(MODELS["ic"], Asked(**L4R5, board="nucleo-l4r5zi", build="-O3"))
+    full = predict_latency(MODELS["ic"], **L4R5, board="nucleo-l4r5zi", build="-O3", modelled=True)
     no_build = predict_latency(MODELS["ic"], **L4R5, board="nucleo-l4r5zi")
     no_board = predict_latency(MODELS["ic"], **L4R5, build="-O3")
     assert width(full) < width(no_build)
@@ -186,9 +189,11 @@ def test_no_evidence_is_unknown():
 @pytest.mark.parametrize(("model", "latency_s"), [("kws", 125.24e-3), ("ic", 432.54e-3), ("ad", 10.171e-3)])
 def test_eon_runs_cmsis_nn_with_a_cost_of_its_own(model, latency_s):
     place = {"core": "cortex-m4", "clock_hz": 120e6, "board": "nucleo-l4r5zi"}
-    eon = model_latency(MODELS[model], Asked(**place, runtime="edge-impulse-eon"))
+    eon = predict_latency(MODELS[model], **place, runtime="edge-impulse-eon", modelled=True)
     assert eon.low < latency_s < eon.high
-    assert eon.value > model_latency(MODELS[model], Asked(**place, runtime="tflm-cmsis-nn", build="-O3")).value
+    assert (
+        eon.value > predict_latency(MODELS[model], **place, runtime="tflm-cmsis-nn", build="-O3", modelled=True).value
+    )
     with pytest.raises(UnknownRuntimeError, match="no latency evidence for edge-impulse-eon on core 'cortex-m7'"):
         predict_latency(MODELS[model], core="cortex-m7", clock_hz=1e8, runtime="edge-impulse-eon")
 
@@ -198,7 +203,8 @@ def test_runtimes_by_core():
     assert known_runtimes("xtensa-lx7") == ("tflm-reference", "esp-nn")
     assert known_runtimes("c28x") == ()
     assert default_runtime("cortex-m0plus") == "tflm-cmsis-nn"
-    assert default_runtime("xtensa-lx6") == "tflm-reference"
+    assert default_runtime("xtensa-lx6") == "esp-nn"
+    assert default_runtime("riscv-hazard3") == "tflm-reference"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import tinykit.show.panels
 from tests.models import Net, small_cnn
 from tests.panels import NAMES, finds_a_move, make_panel, parameters_of, reset, state_of
-from tinykit.budget.assessment import look_ahead
+from tinykit.budget.assessment import Use, assess
 from tinykit.model.graph import ModelGraph, read
 from tinykit.show.panels import DesignPanel, FitPanel, PowerPanel
 from tinykit.show.panels.shell import Panel, to_table
@@ -118,7 +118,7 @@ def test_a_table_escapes_subject_and_sentence():
 
 def test_the_panel_shows_what_the_pure_function_answers(graph):
     panel = DesignPanel(graph, board="nucleo-u575zi-q", period_s=60.0)
-    expected = look_ahead(graph, "nucleo-u575zi-q", period_s=60.0, battery="cr2032")
+    expected = assess(graph, "nucleo-u575zi-q", Use(period_s=60.0, battery="cr2032"))
     assert panel.result.battery_life_s == expected.battery_life_s
     assert panel.result.t_junction_c == expected.t_junction_c
     assert repr(panel) == (

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import look_warm, plan_design, sweep_design, weigh_design
-from tinykit.budget.offload import SENSORS, compare_offload
+from tinykit.budget.assessment import Use, assess
+from tinykit.budget.offload import SENSORS, compare_offload, weigh_design
 from tinykit.budget.power import budget_power, load, plan_workload, sweep_clocks, swing_life
-from tinykit.ground.errors import UnknownFactError
+from tinykit.budget.thermal import follow_bursts
+from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.model.graph import ModelGraph, read
 from tinykit.show.panels import BurstPanel, ClockPanel, CloudPanel, TimelinePanel
 from tinykit.show.plots import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado, to_png
@@ -111,13 +112,18 @@ def test_a_line_too_long_gives_up_inputs_and_never_the_result(graph):
 
 
 def test_panels_show_what_the_pure_functions_answer(graph):
-    assert BurstPanel(graph).result == look_warm(graph, "nucleo-h743zi2", burst_s=10.0, pause_s=100.0)
-    assert TimelinePanel(graph).result == plan_design(graph, "nucleo-l4r5zi", period_s=10.0, battery="cr2032")
-    assert ClockPanel(graph).result == sweep_design(graph, "stm32f407g-disc1", period_s=0.1)
-    found = weigh_design(graph, "nucleo-l4r5zi", sensor="motion", radio="ble", period_s=10.0)
-    assert CloudPanel(graph).result.edge_j == found.edge_j
+    heat = assess(graph, "nucleo-h743zi2", Use(duty_cycle=10 / 110)).heat
+    assert BurstPanel(graph).result == follow_bursts(heat, 10.0, 100.0)
+    planned = assess(graph, "nucleo-l4r5zi", Use(period_s=10.0, battery="cr2032"))
+    assert TimelinePanel(graph).result == planned.budget
+    assert ClockPanel(graph).result == assess(graph, "stm32f407g-disc1", Use(period_s=0.1)).sweep_clocks()
+    found = weigh_design(planned, sensor="motion", radio="ble")
+    assert CloudPanel(graph).result.edge_latency_s == found.edge_latency_s == planned.fit.latency_s
 
 
-def test_a_scenario_needs_a_latency(graph):
-    with pytest.raises(UnknownFactError, match="latency on board"):
-        sweep_design(graph, replace(U575, cores=(replace(U575.cores[0], name="cortex-x"),)), period_s=1.0)
+def test_a_design_is_weighed_with_its_latency_or_not_at_all(graph):
+    unknown = replace(U575, cores=(replace(U575.cores[0], name="cortex-x"),))
+    with pytest.raises(UnknownFactError, match="latency on nucleo-u575zi-q is unknown"):
+        weigh_design(assess(graph, unknown), sensor="motion", radio="ble")
+    with pytest.raises(ParameterError, match="sensor 'moton' is unknown; nearest: motion"):
+        weigh_design(assess(graph, U575), sensor="moton", radio="ble")

@@ -11,8 +11,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import sweep_periods
-from tinykit.budget.fit import Reserve, check_fit, check_fit_all
+from tinykit.budget.assessment import Use, assess, sweep_periods
+from tinykit.budget.fit import check_fit, check_fit_all
 from tinykit.budget.power import budget_power
 from tinykit.budget.thermal import check_heat
 from tinykit.choose.ledger import measure_sizes
@@ -41,6 +41,7 @@ from tinykit.show.plots import (
     to_png,
 )
 from tinykit.show.plots.style import plain
+from tinykit.target import Reserve
 from tinykit.target.boards import board, boards
 from tinykit.train.compress import History
 from tinykit.train.compress.recipe import RECIPE
@@ -65,12 +66,17 @@ def fit(graph):
 
 
 @pytest.fixture(scope="module")
+def assessed(graph):
+    return assess(graph, "nucleo-l4r5zi", Use(battery=BATTERY), use_engine=False)
+
+
+@pytest.fixture(scope="module")
 def budget(fit):
     return budget_power(fit.board, fit.latency_s, battery=BATTERY, period_s=10.0)
 
 
 @pytest.fixture(scope="module")
-def every_plot(graph, fit, budget):
+def every_plot(graph, fit, assessed, budget):
     heat = check_heat(fit.board, budget)
     reports = [check_heat(fit.board, watt) for watt in (0.01, 0.1, 0.2)]
     arena = predict_arena(graph)
@@ -79,7 +85,7 @@ def every_plot(graph, fit, budget):
         "fit_all": lambda ax=None: plot_fit_all([fit], ax=ax),
         "arena": lambda ax=None: plot_arena(arena.plan, graph, ax=ax),
         "states": lambda ax=None: plot_states(budget, ax=ax),
-        "life": lambda ax=None: plot_life(sweep_periods(fit, battery=BATTERY), point=budget, wished_s=3e7, ax=ax),
+        "life": lambda ax=None: plot_life(sweep_periods(assessed), point=budget, wished_s=3e7, ax=ax),
         "energy": lambda ax=None: plot_energy([fit], ax=ax),
         "heat": lambda ax=None: plot_heat(heat, ax=ax),
         "junction": lambda ax=None: plot_junction(reports, ax=ax),
@@ -195,8 +201,8 @@ def test_a_state_without_a_current_is_named_and_no_share_is_claimed():
     assert "%" not in shown.replace("80 %", "")
 
 
-def test_life_is_drawn_as_the_budgets_have_it(fit):
-    budgets = sweep_periods(fit, battery=BATTERY)
+def test_life_is_drawn_as_the_budgets_have_it(assessed):
+    budgets = sweep_periods(assessed)
     ax = plot_life(budgets, wished_s=1e7)
     assert list(ax.lines[0].get_ydata()) == [budget.battery_life_s.value for budget in budgets]
     assert "wished: 116 days" in words(ax)

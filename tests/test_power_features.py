@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import plan_design
+from tinykit.budget.assessment import Use, assess
 from tinykit.budget.power import (
     FrontEnd,
     compute_mfcc,
@@ -65,7 +65,7 @@ def test_single_precision_needs_a_unit_for_it():
 
 def test_a_front_end_is_a_state_of_the_design():
     front = FrontEnd("mfcc", frames=3, samples=512)
-    plan = plan_design(read(small_cnn()), "nucleo-l4r5zi", period_s=1.0, front_end=front)
+    plan = assess(read(small_cnn()), "nucleo-l4r5zi", Use(period_s=1.0, front_end=front)).budget
     assert "front end" in [state.name for state in plan.states]
 
 

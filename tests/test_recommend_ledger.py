@@ -13,13 +13,22 @@ import pytest
 from tests.models import Net, small_cnn
 from tests.packing_models import thin_out, wide_cnn
 from tinykit.budget.fit import check_fit
-from tinykit.choose.ledger import Budgets, Ledger, Target, Variant, count_weights, open_ledger, recommend, weigh_variant
+from tinykit.choose.ledger import (
+    Budgets,
+    Ledger,
+    Variant,
+    count_weights,
+    list_runnable,
+    open_ledger,
+    recommend,
+    weigh_variant,
+)
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.model.graph import read
 from tinykit.predict.npu import compile_for_npu
 from tinykit.predict.packing import decode, lean
 from tinykit.show.plots import plot_ledger
-from tinykit.target.boards import board
+from tinykit.target import Target, board
 from tinykit.train.datasets import Split, paired_difference
 
 BOARD = "nucleo-l4r5zi"
@@ -83,7 +92,7 @@ def test_flash_is_the_smallest_form_that_runs_with_its_decoder(ledger):
     cost = decode(sparse.variant.graph).cost
     assert sparse.flash_bytes == sparse.forms["lean + DECODE"].model_bytes + cost.code.value
     for row in (dense, sparse):
-        plain = row.fit.flash_bytes.value - row.variant.graph.flatbuffer_bytes
+        plain = check_fit(row.variant.graph, BOARD).flash_bytes.value - row.variant.graph.flatbuffer_bytes
         assert row.flash.value == pytest.approx(plain + row.flash_bytes)
         assert row.flash.low < row.flash.value < row.flash.high
 
@@ -198,8 +207,9 @@ def test_faults(ledger, variants, test_split):
 
 
 def test_a_target_takes_the_cores_own_runtime():
-    assert Target.of(board(BOARD)).runtime == "tflm-cmsis-nn"
-    assert "gzip" not in Target.of(board(BOARD)).runnable
+    assert Target(board(BOARD)).runtime == "tflm-cmsis-nn"
+    assert "gzip" not in list_runnable(Target(BOARD))
+    assert list_runnable(Target(BOARD, runtime="x-cube-ai")) == ()
 
 
 def test_the_cheapest_that_meets_the_budgets_is_taken(ledger):
@@ -222,12 +232,13 @@ def test_a_budget_the_cheapest_breaks_leads_to_the_next(ledger):
 def test_where_decoding_takes_too_much_arena_the_same_variant_is_taken_lean(ledger, variants, test_split):
     sparse = ledger.row("sparse")
     (alone,) = (open_ledger(variants[1:2], test_split, BOARD),)
-    found = recommend(alone, Budgets(arena_bytes=sparse.fit.arena_bytes.value))
+    plain = check_fit(sparse.variant.graph, BOARD)
+    found = recommend(alone, Budgets(arena_bytes=plain.arena_bytes.value))
     assert (found.chosen.name, found.chosen.chosen.name) == ("sparse", "lean")
-    assert found.chosen.arena == sparse.fit.arena_bytes
-    assert found.chosen.latency == sparse.fit.latency_s
+    assert found.chosen.arena.value == plain.arena_bytes.value
+    assert found.chosen.latency == plain.latency_s
     assert found.chosen.flash.value == pytest.approx(
-        sparse.fit.flash_bytes.value - sparse.variant.graph.flatbuffer_bytes + len(lean(sparse.variant.graph).data)
+        plain.flash_bytes.value - sparse.variant.graph.flatbuffer_bytes + len(lean(sparse.variant.graph).data)
     )
     assert str(found).startswith("take sparse (lean; with lean + DECODE arena ")
     assert " too much for " in str(found)
@@ -239,7 +250,7 @@ def test_a_board_without_room_for_decoded_weights_keeps_the_lean_file(variants, 
     small = open_ledger(variants[:2], test_split, "nucleo-wl55jc")
     row = small.row("sparse")
     assert row.chosen.name == "lean"
-    assert row.arena == row.fit.arena_bytes
+    assert row.arena.value == check_fit(row.variant.graph, "nucleo-wl55jc").arena_bytes.value
     assert row.verdict == "saves nothing"
     assert "sparse: the arena for decoded weights does not fit nucleo-wl55jc" in str(small)
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.models import small_cnn
 from tests.thermal_steps import respond
-from tinykit.budget.assessment import look_hot, look_warm
+from tinykit.budget.assessment import Use, assess
 from tinykit.budget.thermal import (
     PAINTS,
     Ladder,
@@ -108,10 +108,10 @@ def test_the_sun_by_hand():
 
 def test_a_given_duty_cycle_leaves_one_interval_for_one_junction():
     graph = read(small_cnn())
-    found = look_hot(graph, H743, duty_cycle=1.0)
+    found = assess(graph, H743, Use(duty_cycle=1.0)).heat
     assert found.t_junction_c.low == pytest.approx(found.t_junction_continuous_c.low, rel=1e-9)
     assert found.t_junction_c.high == pytest.approx(found.t_junction_continuous_c.high, rel=1e-9)
-    warm = look_warm(graph, H743, burst_s=10.0, pause_s=90.0)
+    warm = follow_bursts(assess(graph, H743, Use(duty_cycle=0.1)).heat, 10.0, 90.0)
     assert warm.report.t_junction_c.value < warm.peak_c.value < warm.report.t_junction_continuous_c.value
 
 

@@ -368,8 +368,11 @@ def test_arenas_of_other_versions_lie_in_the_interval():
     assert "met to the byte" in esp.used.source
     nrf = predict_arena(kws)
     assert nrf.low < nrf.value < 24_164 < nrf.high
-    with pytest.raises(UnknownRuntimeError, match="arena of esp-nn on xtensa-lx7 is unknown: no arena was published"):
-        predict_arena(kws, runtime="esp-nn", core="xtensa-lx7")
+    bound, plain = (predict_arena(kws, runtime=name, core="xtensa-lx7") for name in ("esp-nn", "tflm-reference"))
+    assert bound.low <= plain.value < bound.value <= bound.high
+    assert "a bound, no arena was published" in bound.used.source
+    with pytest.raises(UnknownRuntimeError, match="arena of esp-nn on cortex-m4 is unknown: ESP-NN has kernels"):
+        predict_arena(kws, runtime="esp-nn", core="cortex-m4")
     with pytest.raises(UnknownRuntimeError, match="its planner is not TFLM's"):
         predict_arena(kws, runtime="x-cube-ai")
 

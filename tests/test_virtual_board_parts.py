@@ -24,7 +24,7 @@ from tinykit.handover.virtual_board.elf import read_elf
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, MODEL, Limits, counter_library, emulate
 from tinykit.handover.virtual_board.linking import read_overflow, write_script
 from tinykit.handover.virtual_board.memory import MemoryMap, Place, map_machine, map_memory, shrink
-from tinykit.handover.virtual_board.targets import engine_of, target_of
+from tinykit.handover.virtual_board.targets import engine_of, toolchain_of
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
 from tinykit.predict.arena import ArenaPlan
 from tinykit.target.boards import Region, Window, board, boards
@@ -73,7 +73,7 @@ def toy(source=MODEL_C):
 
 
 def test_counts_and_cycles_equal_a_count_by_hand():
-    target = target_of(board("nucleo-l4r5zi"))
+    target = toolchain_of(board("nucleo-l4r5zi"))
     places = map_memory(board("nucleo-l4r5zi"), 64, 1024)
     built = build(toy(), target, places, compiler=choose_compiler("zig"), stack_bytes=1024)
     seen = emulate(
@@ -91,7 +91,7 @@ def test_every_cortex_m_board_of_the_catalogue_has_a_map_or_a_reason():
     for found in boards():
         if found.core not in CORES:
             with pytest.raises(UnknownRuntimeError, match=r"which no emulator here runs\nallowed: cortex-m0plus"):
-                target_of(found)
+                toolchain_of(found)
             continue
         try:
             places = map_memory(found, 16_384, 4352)
@@ -104,17 +104,17 @@ def test_every_cortex_m_board_of_the_catalogue_has_a_map_or_a_reason():
 
 
 def test_a_core_without_its_extension_is_told_apart():
-    plain = target_of(board("nucleo-wl55jc"))
+    plain = toolchain_of(board("nucleo-wl55jc"))
     assert "-mfloat-abi=soft" in plain.gcc
     assert plain.zig[1] == "thumb-freestanding-eabi"
     m33 = board("nucleo-u575zi-q")
-    without = target_of(replace(m33, cores=(replace(m33.cores[0], dsp=False),)))
+    without = toolchain_of(replace(m33, cores=(replace(m33.cores[0], dsp=False),)))
     assert "-mcpu=cortex-m33+nodsp" in without.gcc
     assert not without.dsp
     m55 = board("stm32n6570-dk")
     with pytest.raises(UnknownRuntimeError, match="cortex-m55 without MVE"):
-        target_of(replace(m55, cores=(replace(m55.cores[0], mve=False),)))
-    assert engine_of(target_of(m55), None) == "qemu"
+        toolchain_of(replace(m55, cores=(replace(m55.cores[0], mve=False),)))
+    assert engine_of(toolchain_of(m55), None) == "qemu"
     assert engine_of(plain, None) == "unicorn"
 
 
@@ -156,7 +156,7 @@ def test_shrinking_and_moving_a_map():
     small = shrink(places, 5000)
     assert small.arena.total_bytes == 4096
     assert small.data == small.arena
-    machine = target_of(board("nucleo-l4r5zi")).machine
+    machine = toolchain_of(board("nucleo-l4r5zi")).machine
     moved = map_machine(places, machine)
     assert moved.flash.start == 0
     assert moved.arena.total_bytes == places.arena.total_bytes
@@ -192,7 +192,7 @@ def test_the_script_has_one_region_for_each_place():
 
 def test_a_program_too_large_is_a_result():
     tight = MemoryMap(Place("flash", 0x08000000, 65_536), *(Place("RAM", 0x20000000, 1024),) * 2)
-    target = target_of(board("nucleo-l4r5zi"))
+    target = toolchain_of(board("nucleo-l4r5zi"))
     found = build(toy(), target, tight, compiler=choose_compiler("zig"), stack_bytes=1024)
     assert isinstance(found, Overflow)
     assert found.region == "RAM"

@@ -1,3 +1,12 @@
+from tinykit.budget.assessment import (
+    Assessment as Assessment,
+)
+from tinykit.budget.assessment import (
+    Use as Use,
+)
+from tinykit.budget.assessment import (
+    assess as assess,
+)
 from tinykit.budget.fit import (
     check_fit as check_fit,
 )
@@ -68,5 +77,11 @@ from tinykit.predict.latency import predict_latency as predict_latency
 from tinykit.target.boards import board as board
 from tinykit.target.boards import boards as boards
 from tinykit.target.boards import read_board as read_board
+from tinykit.target.runtimes import (
+    Runtime as Runtime,
+)
+from tinykit.target.target import (
+    Target as Target,
+)
 
 __version__: str

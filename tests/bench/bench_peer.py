@@ -20,7 +20,7 @@ from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.latency.prediction import Asked, model_latency
+from tinykit.predict.latency import predict_latency
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import boards
 from tools.latency.published import read_measured
@@ -116,8 +116,8 @@ def _is_of_both(line: dict[str, str]) -> bool:
 
 def _predict(graph: ModelGraph, line: dict[str, str]) -> float:
     board = line["board"] if line["board"] in {one.id for one in boards()} else None
-    words = {"runtime": line["runtime"], "board": board, "build": line["build"] or None}
-    return model_latency(graph, Asked(line["core"], float(line["clock_hz"]), **words)).value
+    words = {"runtime": line["runtime"], "board": board, "build": line["build"] or None, "modelled": True}
+    return predict_latency(graph, core=line["core"], clock_hz=float(line["clock_hz"]), **words).value
 
 
 def _row(quantity: str, target: str, ours: Sequence[Pair], theirs: Sequence[Pair]) -> dict[str, object]:

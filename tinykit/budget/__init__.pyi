@@ -2,31 +2,16 @@ from tinykit.budget.assessment import (
     PERIODS_S as PERIODS_S,
 )
 from tinykit.budget.assessment import (
-    Outlook as Outlook,
+    Assessment as Assessment,
 )
 from tinykit.budget.assessment import (
-    find_period as find_period,
+    Use as Use,
 )
 from tinykit.budget.assessment import (
-    look_ahead as look_ahead,
-)
-from tinykit.budget.assessment import (
-    look_hot as look_hot,
-)
-from tinykit.budget.assessment import (
-    look_warm as look_warm,
-)
-from tinykit.budget.assessment import (
-    plan_design as plan_design,
-)
-from tinykit.budget.assessment import (
-    sweep_design as sweep_design,
+    assess as assess,
 )
 from tinykit.budget.assessment import (
     sweep_periods as sweep_periods,
-)
-from tinykit.budget.assessment import (
-    weigh_design as weigh_design,
 )
 from tinykit.budget.fit import (
     MACHINES as MACHINES,
@@ -39,9 +24,6 @@ from tinykit.budget.fit import (
 )
 from tinykit.budget.fit import (
     RegionUse as RegionUse,
-)
-from tinykit.budget.fit import (
-    Reserve as Reserve,
 )
 from tinykit.budget.fit import (
     check_fit as check_fit,
@@ -72,6 +54,9 @@ from tinykit.budget.offload import (
 )
 from tinykit.budget.offload import (
     compare_offload as compare_offload,
+)
+from tinykit.budget.offload import (
+    weigh_design as weigh_design,
 )
 from tinykit.budget.power import (
     ARITHMETIC as ARITHMETIC,
@@ -204,6 +189,9 @@ from tinykit.budget.power import (
 )
 from tinykit.budget.power import (
     fft_operations as fft_operations,
+)
+from tinykit.budget.power import (
+    find_battery as find_battery,
 )
 from tinykit.budget.power import (
     front_end_cycles as front_end_cycles,
@@ -414,4 +402,7 @@ from tinykit.budget.trace import (
 )
 from tinykit.budget.trace import (
     rehearse_trace as rehearse_trace,
+)
+from tinykit.target.target import (
+    Reserve as Reserve,
 )

@@ -68,9 +68,6 @@ from tinykit.choose.ledger import (
     Recommendation as Recommendation,
 )
 from tinykit.choose.ledger import (
-    Target as Target,
-)
-from tinykit.choose.ledger import (
     Variant as Variant,
 )
 from tinykit.choose.ledger import (
@@ -87,6 +84,9 @@ from tinykit.choose.ledger import (
 )
 from tinykit.choose.ledger import (
     list_forms as list_forms,
+)
+from tinykit.choose.ledger import (
+    list_runnable as list_runnable,
 )
 from tinykit.choose.ledger import (
     measure_sizes as measure_sizes,

@@ -11,6 +11,9 @@ from tinykit.model.graph import (
     Tensor as Tensor,
 )
 from tinykit.model.graph import (
+    as_graph as as_graph,
+)
+from tinykit.model.graph import (
     find_stray_operators as find_stray_operators,
 )
 from tinykit.model.graph import (

@@ -92,9 +92,6 @@ from tinykit.predict.energy import (
     with_mode as with_mode,
 )
 from tinykit.predict.flash import (
-    BUILDS as BUILDS,
-)
-from tinykit.predict.flash import (
     FlashEstimate as FlashEstimate,
 )
 from tinykit.predict.flash import (
@@ -110,9 +107,6 @@ from tinykit.predict.latency import (
     RUNTIMES as RUNTIMES,
 )
 from tinykit.predict.latency import (
-    Asked as Asked,
-)
-from tinykit.predict.latency import (
     InstructionReport as InstructionReport,
 )
 from tinykit.predict.latency import (
@@ -122,9 +116,6 @@ from tinykit.predict.latency import (
     OperatorShape as OperatorShape,
 )
 from tinykit.predict.latency import (
-    default_runtime as default_runtime,
-)
-from tinykit.predict.latency import (
     from_graph as from_graph,
 )
 from tinykit.predict.latency import (
@@ -132,9 +123,6 @@ from tinykit.predict.latency import (
 )
 from tinykit.predict.latency import (
     known_runtimes as known_runtimes,
-)
-from tinykit.predict.latency import (
-    model_latency as model_latency,
 )
 from tinykit.predict.latency import (
     predict_instructions as predict_instructions,

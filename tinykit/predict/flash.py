@@ -8,17 +8,20 @@ are divided over kernels by assumed shares, and the interval says so.
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.model.operators import DECODE, row_of
+from tinykit.target.runtimes import default_runtime, list_runtimes
+from tinykit.target.target import Target, check_build
 
-BUILDS = ("-Os", "-O2", "-O3")
 _NEAREST = (
     ("cortex-m85", "cortex-m55", 0.15),
     ("cortex-m0", "cortex-m4", 0.15),
@@ -27,7 +30,6 @@ _NEAREST = (
     ("riscv-", "cortex-m33", 0.4),
 )
 """Cores without linked sizes: prefix, core whose sizes are carried over, doubt as a fraction (assumed)."""
-_NEAREST_KERNELS = {"esp-nn": "tflm-cmsis-nn"}
 _EVERYWHERE = ("everywhere", 1.0)
 _SHARE_DOUBT = 0.4
 _LINKED_DOUBT = 0.02
@@ -51,21 +53,35 @@ class FlashEstimate:
     build: str | None
 
 
-def predict_flash(graph: ModelGraph, *, runtime: str, core: str, build: str | None = None) -> FlashEstimate:
+@keywords
+def predict_flash(
+    graph: ModelGraph | str | os.PathLike[str],
+    *,
+    target: Target | None = None,
+    runtime: str | None = None,
+    core: str | None = None,
+    build: str | None = None,
+) -> FlashEstimate:
     """Flash in bytes of a model with TFLM on a core.
 
     Parameters
     ----------
-    graph : the model.
-    runtime : "tflm-reference" or "tflm-cmsis-nn".
+    graph : the model, or its file.
+    target : whose runtime, core and build are meant, instead of them; what is given besides wins.
+    runtime : such as "tflm-cmsis-nn"; None for the core's default.
     core : lower-case core name.
     build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them.
 
     Raises
     ------
     UnknownRuntimeError : nothing linked is known for this runtime and core.
-    ParameterError : another build.
+    ParameterError : another build, or neither a core nor a target.
     """
+    if target is not None:
+        runtime, core, build = runtime or target.runtime, core or target.core, build or target.build
+    if core is None:
+        raise ParameterError("flash on what core? give core, such as 'cortex-m4', or a target")
+    graph, runtime = as_graph(graph), runtime or default_runtime(core)
     sizes, borrowed = _rows_of(runtime, core, build)
     names = frozenset(operator.name for operator in graph.operators)
     small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
@@ -117,10 +133,9 @@ def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: st
 
 def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
     """Linked rows by build for a runtime and core, or those nearest, and the doubt of carrying them over."""
-    if build is not None and build not in BUILDS:
-        raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)} or None")
+    check_build(build)
     nearest, borrowed = _find_nearest(core)
-    kernels = _NEAREST_KERNELS.get(runtime, runtime)
+    kernels = next((one.linked for one in list_runtimes() if one.name == runtime), "")
     sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
     if not sizes:
         raise UnknownRuntimeError(

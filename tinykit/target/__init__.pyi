@@ -34,3 +34,30 @@ from tinykit.target.boards import (
 from tinykit.target.boards import (
     read_board as read_board,
 )
+from tinykit.target.runtimes import (
+    NPU_RUNTIME as NPU_RUNTIME,
+)
+from tinykit.target.runtimes import (
+    Runtime as Runtime,
+)
+from tinykit.target.runtimes import (
+    default_runtime as default_runtime,
+)
+from tinykit.target.runtimes import (
+    find_runtime as find_runtime,
+)
+from tinykit.target.runtimes import (
+    list_runtimes as list_runtimes,
+)
+from tinykit.target.target import (
+    BUILDS as BUILDS,
+)
+from tinykit.target.target import (
+    Reserve as Reserve,
+)
+from tinykit.target.target import (
+    Target as Target,
+)
+from tinykit.target.target import (
+    as_target as as_target,
+)

@@ -6,35 +6,38 @@ from dataclasses import replace
 
 from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import place_in_flash, place_in_ram
-from tinykit.budget.fit.setting import NPU_RUNTIME as RUNTIME
-from tinykit.budget.fit.verdict import DOES_NOT_FIT, UNKNOWN, FitReport, Reserve
+from tinykit.budget.fit.verdict import DOES_NOT_FIT, UNKNOWN, FitReport
 from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.latency import default_runtime, from_graph, predict_latency
+from tinykit.predict.latency import from_graph, predict_latency
 from tinykit.predict.npu import NpuReport, accelerators_of, compile_for_npu, system_config_for
-from tinykit.target.boards import Board
+from tinykit.target.runtimes import NPU_RUNTIME as RUNTIME
+from tinykit.target.target import Target
+
+_NO_ENERGY = "the run currents on record are the CPU's"
 
 
-def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, reserve: Reserve) -> FitReport:
+def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
     """The report for runtime "ethos-u": compiled for the board's first Ethos-U, Shared_Sram, its NPU's clock.
 
     Energy is unknown: run currents are those of the CPU.
 
     Parameters
     ----------
-    graph, board : what is asked. clock_hz : of the CPU, for operators that stay there. reserve : as in `check_fit`.
+    graph, target : what is asked; the target's clock is the CPU's, for operators that stay there.
 
     Raises
     ------
     MissingPackageError : Vela is not installed.
     """
+    board = target.board
     accelerators = accelerators_of(board)
     if not accelerators:
-        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
+        return refuse(graph, target, (UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
     try:
         compiled = compile_for_npu(
             graph,
@@ -43,34 +46,36 @@ def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, res
             clock_hz=board.npu_clock.value if board.npu_clock else None,
         )
     except ModelError as error:
-        return refuse(graph, board, clock_hz, reserve, (DOES_NOT_FIT, str(error)))
+        return refuse(graph, target, (DOES_NOT_FIT, str(error)))
     except EngineError as error:
-        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, str(error)))
-    return _judge(compiled, board, clock_hz, reserve)
+        return refuse(graph, target, (UNKNOWN, str(error)))
+    return _judge(compiled, target)
 
 
-def _judge(compiled: NpuReport, board: Board, clock_hz: float | None, reserve: Reserve) -> FitReport:
+def _judge(compiled: NpuReport, target: Target) -> FitReport:
     result = read(compiled.model, name="compiled")
-    arena = _arena(compiled, result, board.core)
-    flash = predict_flash(result, runtime="tflm-cmsis-nn", core=board.core).total
+    arena = _arena(compiled, result, target.core)
+    flash = predict_flash(result, runtime="tflm-cmsis-nn", core=target.core).total
     flash = relabel(
         flash, runtime=RUNTIME, source=f"{flash.source}; compiled model; the NPU's driver taken as one more kernel"
     )
-    ram = place_in_ram(board, arena, reserve)
-    code = place_in_flash(board, int(flash.value), reserve)
+    ram = place_in_ram(target, arena)
+    code = place_in_flash(target, int(flash.value))
     verdict, reasons = judge(arena, ram, flash, code)
     return FitReport(
-        graph=compiled.graph, board=board, core=board.core, clock_hz=clock_hz, runtime=RUNTIME, reserve=reserve,
+        graph=compiled.graph,
+        target=target,
         verdict=verdict,
         arena_bytes=arena.used,
         flash_bytes=flash,
-        latency_s=_latency(compiled, board, clock_hz),
+        latency_s=_latency(compiled, target),
         energy_per_inference_j=None,
         regions=(*ram, *code),
-        reasons=(*reasons, str(compiled), *_stay(compiled), "energy unknown: the run currents on record are the CPU's"),
+        reasons=(*reasons, str(compiled), *_stay(compiled), f"energy unknown: {_NO_ENERGY}"),
         advice=(),
         npu=compiled,
-    )  # fmt: skip
+        unknown=(("energy", _NO_ENERGY),),
+    )
 
 
 def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
@@ -86,18 +91,16 @@ def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
     return replace(tflm, used=used, head_bytes=head, to_start=to_start, runtime=RUNTIME)
 
 
-def _latency(compiled: NpuReport, board: Board, clock_hz: float | None) -> Estimate | None:
+def _latency(compiled: NpuReport, target: Target) -> Estimate | None:
     """NPU time, and the CPU's for the operators that stay there; None where that is not known."""
     if not compiled.on_cpu:
         return compiled.latency
-    if clock_hz is None:
+    if target.clock_hz is None:
         return None
     shapes = from_graph(compiled.graph)
     rest = [shapes[one.index] for one in compiled.on_cpu]
     try:
-        cpu = predict_latency(
-            rest, core=board.core, clock_hz=clock_hz, runtime=default_runtime(board.core), board=board
-        )
+        cpu = predict_latency(rest, core=target.core, clock_hz=target.clock_hz, board=target.board)
     except UnknownRuntimeError:
         return None
     source = f"{compiled.latency.source}; {len(rest)} operators on the CPU: {cpu.source}"
@@ -109,12 +112,9 @@ def _stay(compiled: NpuReport) -> tuple[str, ...]:
     return tuple(f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
 
 
-def refuse(
-    graph: ModelGraph, board: Board, clock_hz: float | None, reserve: Reserve, answer: tuple[str, str]
-) -> FitReport:
+def refuse(graph: ModelGraph, target: Target, answer: tuple[str, str]) -> FitReport:
     """A report without figures: its verdict and its one reason are the answer."""
     return FitReport(
-        graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=RUNTIME, reserve=reserve,
-        verdict=answer[0], arena_bytes=None, flash_bytes=None, latency_s=None, energy_per_inference_j=None,
-        regions=(), reasons=(answer[1],), advice=(),
+        graph=graph, target=target, verdict=answer[0], arena_bytes=None, flash_bytes=None, latency_s=None,
+        energy_per_inference_j=None, regions=(), reasons=(answer[1],), advice=(), unknown=(("latency", answer[1]),),
     )  # fmt: skip

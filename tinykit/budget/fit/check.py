@@ -2,108 +2,158 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from tinykit.budget.fit.accelerated import check_on_npu
 from tinykit.budget.fit.advise import advise
 from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
-from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
 from tinykit.budget.fit.timing import attempt, move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import DOES_NOT_FIT, FitReport, RegionUse
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.energy import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.packing import has_decode, refuse_decode
 from tinykit.predict.runtime import measure_arena
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
+from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.boards import boards as all_boards
+from tinykit.target.runtimes import NPU_RUNTIME
+from tinykit.target.target import Reserve, Target, as_target
 
 _CODE = {"model", "runtime"}
 
 
-def check_fit(graph: ModelGraph, board: Board | str, **setting: object) -> FitReport:
+@keywords
+def check_fit(
+    graph: ModelGraph | str | os.PathLike[str],
+    board: Target | Board | str | os.PathLike[str],
+    *,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    runtime_option: str | None = None,
+    build: str | None = None,
+    clock_hz: float | None = None,
+    reserve: Reserve | None = None,
+    use_engine: bool = True,
+) -> FitReport:
     """Does this model run on this board?
 
     A model that does not fit is a result, not an exception.
 
     Parameters
     ----------
-    graph : the model.
-    board : catalogue id, or a `Board`.
-    setting : fields of `Setting` by name: `runtime`, `clock_hz`, `reserve` …
+    graph : the model, or its file.
+    board : a target, or a board as `Target` takes it: id, path of a TOML, `Board`.
+    runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; they win over the target's.
+    use_engine : ask the TFLM interpreter (a child process) as well; without it the graph alone answers.
 
     Raises
     ------
     UnknownBoardError : no such board. UnknownRuntimeError : no runtime of that name at all; one without evidence
-    for the core reads `unknown`. ParameterError : a setting out of range.
+    for the core reads `unknown`. ParameterError : a setting out of range, or a parameter that is none.
     """
-    return _check(graph, find_board(board), Setting(**setting))  # type: ignore[arg-type]
+    target = as_target(
+        board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
+        clock_hz=clock_hz, reserve=reserve,
+    )  # fmt: skip
+    return check_target(as_graph(graph), target, use_engine=use_engine)
 
 
+@keywords
 def check_fit_all(
-    graph: ModelGraph, boards: Iterable[Board | str] | None = None, **setting: object
+    graph: ModelGraph | str | os.PathLike[str],
+    boards: Iterable[Target | Board | str | os.PathLike[str]] | None = None,
+    *,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    runtime_option: str | None = None,
+    build: str | None = None,
+    clock_hz: float | None = None,
+    reserve: Reserve | None = None,
+    use_engine: bool = True,
 ) -> tuple[FitReport, ...]:
     """The fit check on many boards, the engine asked once for all of them.
 
     Parameters
     ----------
-    graph : the model.
+    graph : the model, or its file.
     boards : None for the whole catalogue.
-    setting : as in `check_fit`.
+    runtime, runtime_version, runtime_option, build, clock_hz, reserve, use_engine : as in `check_fit`.
     """
-    chosen = Setting(**setting)  # type: ignore[arg-type]
-    wanted = all_boards() if boards is None else boards
-    return tuple(_check(graph, find_board(board), chosen) for board in wanted)
+    wanted, model = all_boards() if boards is None else boards, as_graph(graph)
+    targets = (
+        as_target(
+            board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
+            clock_hz=clock_hz, reserve=reserve,
+        )
+        for board in wanted
+    )  # fmt: skip
+    return tuple(check_target(model, target, use_engine=use_engine) for target in targets)
 
 
-def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
-    runtime = setting.runtime or default_runtime(board.core)
-    clock_hz = setting.clock_hz or board.clock_hz
-    if runtime == NPU_RUNTIME:
-        return check_on_npu(graph, board, clock_hz=clock_hz, reserve=setting.reserve)
-    arena, _ = attempt(lambda: predict_arena(graph, runtime=runtime, core=board.core))
-    flash, _ = attempt(lambda: predict_flash(graph, runtime=runtime, core=board.core, build=setting.build).total)
-    refusal, recorded_head = _ask_engine(graph, runtime, setting.use_engine)
-    arena = _with_evidence(arena, recorded_head, _reference_head(graph)) if arena else None
-    ram = place_in_ram(board, arena, setting.reserve) if arena else ()
-    code = place_in_flash(board, int(flash.value), setting.reserve) if flash else ()
-    latency, slowdown, slow = _latency(graph, board, setting, ram, arena)
-    energy, dear = attempt(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
+def check_target(
+    graph: ModelGraph,
+    target: Target,
+    *,
+    use_engine: bool = True,
+    latency_s: Estimate | None = None,
+    run_current_a: Estimate | float | None = None,
+) -> FitReport:
+    """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions."""
+    if target.runtime == NPU_RUNTIME:
+        found = check_on_npu(graph, target)
+        return found if latency_s is None else replace(found, latency_s=latency_s)
+    arena, refusal = _predict_arena(graph, target, use_engine)
+    flash, _ = attempt(lambda: predict_flash(graph, target=target).total)
+    ram = place_in_ram(target, arena) if arena else ()
+    code = place_in_flash(target, int(flash.value)) if flash else ()
+    latency, slowdown, slow = _latency(graph, target, ram, arena)
+    latency, slow = (latency, slow) if latency_s is None else (latency_s, "")
+    energy, dear = None, ""
+    if latency is not None:
+        known = latency
+        energy, dear = attempt(lambda: predict_energy(known, target, run_current_a=run_current_a))
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
-    unknown = tuple(f"{what} unknown: {why}" for what, why in (("latency", slow), ("energy", dear)) if why)
-    reasons += (*_further_reasons(graph, board, setting, (*ram, *code)), *unknown)
+    unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear)) if why)
+    reasons += (*_further_reasons(graph, target, (*ram, *code)), *(f"{what} unknown: {why}" for what, why in unknown))
     return FitReport(
-        graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
-        verdict=DOES_NOT_FIT if refusal else verdict,
+        graph=graph, target=target, verdict=DOES_NOT_FIT if refusal else verdict,
         arena_bytes=arena.used if arena else None, flash_bytes=flash, latency_s=latency,
-        energy_per_inference_j=energy,
-        regions=(*ram, *code),
+        energy_per_inference_j=energy, regions=(*ram, *code),
         reasons=(refusal, *reasons) if refusal else reasons,
-        advice=advise(graph, arena, (*ram, *code), runtime),
+        advice=advise(graph, arena, (*ram, *code), target.runtime), unknown=unknown,
     )  # fmt: skip
 
 
+def _predict_arena(graph: ModelGraph, target: Target, use_engine: bool) -> tuple[ArenaEstimate | None, str]:
+    """The arena, with what the interpreter says of it, and why the runtime refuses the model, "" where it does not."""
+    arena, _ = attempt(lambda: predict_arena(graph, target=target))
+    refusal, recorded_head = _ask_engine(graph, target.runtime, use_engine)
+    return (_with_evidence(arena, recorded_head, _reference_head(graph)) if arena else None), refusal
+
+
 def _latency(
-    graph: ModelGraph, board: Board, setting: Setting, ram: Layout, arena: ArenaEstimate | None
+    graph: ModelGraph, target: Target, ram: Layout, arena: ArenaEstimate | None
 ) -> tuple[Estimate | None, Estimate | None, str]:
     """Latency where the arena lies, how many times slower that is than on chip where it is outside, and why unknown."""
-    inside, why = predict_time(graph, board, setting)
+    inside, why = predict_time(graph, target)
     if inside is None or arena is None or not ram or ram[0].kind not in EXTERNAL_RAM_KINDS:
         return inside, None, why
-    factor = outside_factor(graph, board, setting, ram[0].kind, head_bytes=arena.head_bytes)
+    factor = outside_factor(graph, target, ram[0].kind, head_bytes=arena.head_bytes)
     return move_outside(inside, factor), factor, why
 
 
-def _further_reasons(graph: ModelGraph, board: Board, setting: Setting, uses: Layout) -> tuple[str, ...]:
+def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[str, ...]:
     """Told where memory would do that the layout leaves out, and where the reserve is below what TFLM itself takes."""
-    told = []
+    told, board = [], target.board
     pieces = [one.available_bytes for one in board.sram_windows() if one.kind not in EXTERNAL_RAM_KINDS]
     ram = [use for use in uses if not _CODE & set(use.holds)]
     if len(pieces) > 1 and _is_short(ram) and sum(pieces) >= sum(use.used_bytes for use in ram):
@@ -112,10 +162,10 @@ def _further_reasons(graph: ModelGraph, board: Board, setting: Setting, uses: La
     outside = [one.name for one in board.flash_regions if one.kind != "flash" and one.xip is not False]
     if outside and _is_short([use for use in uses if _CODE & set(use.holds)]):
         told.append(f"{outside[0]} could hold the model, if the chip reads it as memory: see its placements")
-    runtime = setting.runtime or default_runtime(board.core)
-    own, _ = attempt(lambda: predict_runtime_ram(graph, runtime=runtime, core=board.core, build=setting.build))
-    if own is not None and setting.reserve.sram_bytes < own.value:
-        given, needed = (format_quantity(nbytes, "byte") for nbytes in (setting.reserve.sram_bytes, own.value))
+    place: dict[str, Any] = {"runtime": target.runtime, "core": target.core, "build": target.build}
+    own, _ = attempt(lambda: predict_runtime_ram(graph, **place))
+    if own is not None and target.reserve.sram_bytes < own.value:
+        given, needed = (format_quantity(nbytes, "byte") for nbytes in (target.reserve.sram_bytes, own.value))
         told.append(f"the reserve of {given} is less than the {needed} that TFLM's own stack and static data take")
     return tuple(told)
 

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from typing import Any
 
 from tinykit.budget.fit.accelerated import refuse
 from tinykit.budget.fit.check import check_fit
-from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
 from tinykit.budget.fit.verdict import UNKNOWN, FitReport
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import MissingPackageError
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.npu import accelerators_of
 from tinykit.target.boards import Board, find_board
+from tinykit.target.runtimes import NPU_RUNTIME
+from tinykit.target.target import Reserve, Target
 
 MACHINES = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "alif-ensemble-e7-devkit")
 """A board each with Cortex-M4, M7, M33, and M55 with an Ethos-U55."""
 
 
-def line_up(graph: ModelGraph, boards: Iterable[Board | str] = MACHINES, **setting: object) -> tuple[FitReport, ...]:
+@keywords
+def line_up(
+    graph: ModelGraph | str | os.PathLike[str],
+    boards: Iterable[Board | str | os.PathLike[str]] = MACHINES,
+    *,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    build: str | None = None,
+    clock_hz: float | None = None,
+    reserve: Reserve | None = None,
+    use_engine: bool = True,
+) -> tuple[FitReport, ...]:
     """The fit check of one model on several boards, CPUs first, then the NPUs of those boards that have one.
 
     Figures without evidence are None in a report, with the reason: a float model has no latency on a CPU and is refused
@@ -25,17 +40,20 @@ def line_up(graph: ModelGraph, boards: Iterable[Board | str] = MACHINES, **setti
 
     Parameters
     ----------
-    graph : the model. boards : ids or boards; an M4, an M7, an M33, and an M55 with its U55 where none are given.
-    setting : as in `check_fit`; a runtime named holds for the CPUs.
+    graph : the model, or its file.
+    boards : ids, paths or boards; an M4, an M7, an M33, and an M55 with its U55 where none are given.
+    runtime, runtime_version, build : as in `check_fit`, for the CPUs.
+    clock_hz, reserve, use_engine : as in `check_fit`.
 
     Raises
     ------
     UnknownBoardError, UnknownRuntimeError, ParameterError : as `check_fit`.
     """
-    machines = tuple(find_board(board) for board in boards)
-    cores = tuple(check_fit(graph, board, **setting) for board in machines)
-    settled = {name: value for name, value in setting.items() if name in ("reserve", "clock_hz")}
-    return cores + tuple(_on_npu(graph, board, settled) for board in machines if accelerators_of(board))
+    model, machines = as_graph(graph), tuple(find_board(board) for board in boards)
+    both = {"clock_hz": clock_hz, "reserve": reserve}
+    cpu: dict[str, Any] = {"runtime": runtime, "runtime_version": runtime_version, "build": build, **both}
+    cores = [check_fit(model, board, use_engine=use_engine, **cpu) for board in machines]
+    return (*cores, *(_on_npu(model, board, both) for board in machines if accelerators_of(board)))
 
 
 def name_machine(report: FitReport) -> str:
@@ -45,10 +63,8 @@ def name_machine(report: FitReport) -> str:
     return report.npu.accelerator if report.npu else accelerators_of(report.board)[0]
 
 
-def _on_npu(graph: ModelGraph, board: Board, setting: dict[str, object]) -> FitReport:
+def _on_npu(graph: ModelGraph, board: Board, setting: dict[str, Any]) -> FitReport:
     try:
         return check_fit(graph, board, runtime=NPU_RUNTIME, **setting)
     except MissingPackageError as error:
-        told = Setting(runtime=NPU_RUNTIME, **setting)  # type: ignore[arg-type]
-        clock_hz = told.clock_hz or board.clock_hz
-        return refuse(graph, board, clock_hz, told.reserve, (UNKNOWN, str(error).partition("\n")[0]))
+        return refuse(graph, Target(board, runtime=NPU_RUNTIME, **setting), (UNKNOWN, str(error).partition("\n")[0]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
-from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
 from tinykit.budget.fit.timing import (
     attempt,
     bank_delay,
@@ -18,12 +18,14 @@ from tinykit.budget.fit.timing import (
     predict_time,
 )
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, DOES_NOT_FIT, FITS, RegionUse
+from tinykit.ground.calls import keywords
 from tinykit.ground.quantity import Estimate, pick, propagate
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
-from tinykit.predict.latency import default_runtime
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
+from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board
+from tinykit.target.runtimes import NPU_RUNTIME
+from tinykit.target.target import Reserve, Target, as_target
 
 _APART = "TFLM takes two arrays: MicroAllocator::Create(tail, size, head, size, …)"
 _UNTOLD_XIP = "whether the chip reads this memory as if it were its own is not on record"
@@ -62,7 +64,18 @@ class Placement:
         return pick(self, "name verdict latency_s slowdown regions reasons notes")
 
 
-def list_placements(graph: ModelGraph, board: Board | str, **setting: object) -> tuple[Placement, ...]:
+@keywords
+def list_placements(
+    graph: ModelGraph | str | os.PathLike[str],
+    board: Target | Board | str | os.PathLike[str],
+    *,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    runtime_option: str | None = None,
+    build: str | None = None,
+    clock_hz: float | None = None,
+    reserve: Reserve | None = None,
+) -> tuple[Placement, ...]:
     """The layouts of a model on a board, the fastest that fits first; empty where arena or memory is unknown.
 
     The arena in each contiguous window, as one array; its head and its tail in two banks where no bank holds both, or
@@ -71,22 +84,24 @@ def list_placements(graph: ModelGraph, board: Board | str, **setting: object) ->
 
     Parameters
     ----------
-    graph : the model. board : catalogue id, or a `Board`.
-    setting : fields of `Setting` by name, as for `check_fit`.
+    graph : the model, or its file. board : a target, or a board as `Target` takes it.
+    runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; they win over the target's.
 
     Raises
     ------
     UnknownBoardError, UnknownRuntimeError, ParameterError : as `check_fit`.
     """
-    target, chosen = find_board(board), Setting(**setting)  # type: ignore[arg-type]
-    runtime = chosen.runtime or default_runtime(target.core)
-    if runtime == NPU_RUNTIME:
+    model, target = as_graph(graph), as_target(
+        board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
+        clock_hz=clock_hz, reserve=reserve,
+    )  # fmt: skip
+    if target.runtime == NPU_RUNTIME:
         return ()
-    arena, _ = attempt(lambda: predict_arena(graph, runtime=runtime, core=target.core))
+    arena, _ = attempt(lambda: predict_arena(model, target=target))
     if arena is None:
         return ()
-    flash, _ = attempt(lambda: predict_flash(graph, runtime=runtime, core=target.core, build=chosen.build))
-    lister = _Lister(graph, target, chosen, arena, flash)
+    flash, _ = attempt(lambda: predict_flash(model, target=target))
+    lister = _Lister(model, target, arena, flash)
     return tuple(sorted(lister.list_all(), key=_rank))
 
 
@@ -99,10 +114,13 @@ def _rank(placement: Placement) -> tuple[bool, float, bool, float]:
 @dataclass(frozen=True, slots=True)
 class _Lister:
     graph: ModelGraph
-    board: Board
-    setting: Setting
+    target: Target
     arena: ArenaEstimate
     flash: FlashEstimate | None
+
+    @property
+    def board(self) -> Board:
+        return self.target.board
 
     def list_all(self) -> Iterable[Placement]:
         layouts = self._list_ram()
@@ -116,12 +134,12 @@ class _Lister:
 
     def _list_ram(self) -> tuple[Layout, ...]:
         """One array in each window; two, the head in one too small for both, where that alone fits or is faster."""
-        whole = lay_out_whole(self.board, self.arena, self.setting.reserve)
+        whole = lay_out_whole(self.target, self.arena)
         small = {layout[0].name for layout in whole if layout[0].margin_bytes < 0}
         inside = [layout for layout in whole if layout[0].kind not in EXTERNAL_RAM_KINDS]
         needed = all(min(use.margin_bytes for use in layout) < 0 for layout in inside)
         pairs: dict[str, list[Layout]] = {}
-        for layout in lay_out_apart(self.board, self.arena, self.setting.reserve):
+        for layout in lay_out_apart(self.target, self.arena):
             head, fits = layout[0], min(use.margin_bytes for use in layout) >= 0
             gains = bank_delay(self.graph, self.board, head, 1.0).high < 0
             if fits and head.name in small and (needed or gains):
@@ -134,7 +152,7 @@ class _Lister:
 
     def _beside(self) -> Layout:
         """The model where the code is."""
-        return place_in_flash(self.board, int(self.flash.total.value), self.setting.reserve) if self.flash else ()
+        return place_in_flash(self.target, int(self.flash.total.value)) if self.flash else ()
 
     def _outside(self, beside: Layout) -> Iterable[Layout]:
         """The model in each external flash, its code inside."""
@@ -146,7 +164,7 @@ class _Lister:
             if region.kind != "flash" and region.xip is not False:
                 yield (
                     use_region(region, self.flash.flatbuffer_bytes, 0, ("model",)),
-                    use_region(code, held, self.setting.reserve.flash_bytes, ("runtime", "application")),
+                    use_region(code, held, self.target.reserve.flash_bytes, ("runtime", "application")),
                 )
 
     def _place(self, ram: Layout, code: Layout) -> Placement:
@@ -161,14 +179,14 @@ class _Lister:
 
     def _time(self, head: RegionUse, code: Layout) -> tuple[Estimate | None, Estimate | None, tuple[str, ...]]:
         """Latency, slowdown and what they rest on."""
-        inside, why = predict_time(self.graph, self.board, self.setting)
-        clock_hz = self.setting.clock_hz or self.board.clock_hz
+        inside, why = predict_time(self.graph, self.target)
+        clock_hz = self.target.clock_hz
         if inside is None or clock_hz is None:
             return None, None, (f"latency unknown: {why}",)
         base, factor, notes = inside, Estimate.exact(1.0, "1", inside.basis, "", inside.runtime), []
         if head.kind in EXTERNAL_RAM_KINDS:
             nbytes = self.arena.head_bytes
-            factor = outside_factor(self.graph, self.board, self.setting, head.kind, head_bytes=nbytes)
+            factor = outside_factor(self.graph, self.target, head.kind, head_bytes=nbytes)
             base = move_outside(inside, factor)
             notes.append(f"arena: {factor.source}")
         delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]

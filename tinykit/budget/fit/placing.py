@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, TIGHT_MARGIN, RegionUse, Reserve
+from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, TIGHT_MARGIN, RegionUse
 from tinykit.predict.arena import ArenaEstimate
 from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, Region, Window
+from tinykit.target.target import Reserve, Target
 
 Layout = tuple[RegionUse, ...]
 """Windows in use, the one with the arena, or its head, first."""
 
 
-def place_in_ram(board: Board, arena: ArenaEstimate, reserve: Reserve) -> Layout:
+def place_in_ram(target: Target, arena: ArenaEstimate) -> Layout:
     """Regions that hold the arena and the reserve; empty where the board's memory is unknown.
 
     One array needs one contiguous window. Internal memory comes before external RAM, even where it is tight, and one
@@ -23,35 +24,40 @@ def place_in_ram(board: Board, arena: ArenaEstimate, reserve: Reserve) -> Layout
 
     Parameters
     ----------
-    board : with its windows, internal ones first, the largest first.
+    target : its board's windows come internal ones first, the largest first; where it names a region for the arena,
+        there is no other.
     arena : what it needs to start, as one array and as two.
-    reserve : what stack and application take.
     """
-    whole = lay_out_whole(board, arena, reserve)
+    whole = lay_out_whole(target, arena)
     fitting = [layout for layout in whole if _least(layout) >= 0]
     inside = [layout for layout in fitting if layout[0].kind not in EXTERNAL_RAM_KINDS]
     if inside:
         return choose(inside)
-    apart = [layout for layout in lay_out_apart(board, arena, reserve) if _least(layout) >= 0]
+    apart = [layout for layout in lay_out_apart(target, arena) if _least(layout) >= 0]
     return choose(apart or fitting) if apart or fitting else max(whole, key=_least, default=())
 
 
-def lay_out_whole(board: Board, arena: ArenaEstimate, reserve: Reserve) -> tuple[Layout, ...]:
+def lay_out_whole(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:
     """The best layout for each window that could hold the arena as one array, in the board's order of windows."""
-    internal = _internal(board)
+    internal = _internal(target.board)
     return tuple(
-        choose(_fill({window.name: (arena.to_start, (ARENA,))}, (window, *internal), internal, reserve))
-        for window in board.sram_windows()
+        choose(_fill({window.name: (arena.to_start, (ARENA,))}, (window, *internal), internal, target.reserve))
+        for window in target.board.sram_windows()
+        if _is_wanted(window, target.arena_region)
     )
 
 
-def lay_out_apart(board: Board, arena: ArenaEstimate, reserve: Reserve) -> tuple[Layout, ...]:
-    """The best layout for each pair of internal windows that could hold the head and the tail."""
-    internal = _internal(board)
+def _is_wanted(window: Window, region: str | None) -> bool:
+    return region is None or region in (window.name, *window.regions) or region.lower() == window.kind
+
+
+def lay_out_apart(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:
+    """The best layout for each pair of internal windows that could hold head and tail; none where a place is named."""
+    internal = _internal(target.board) if target.arena_region is None else ()
     layouts = []
     for head, tail in itertools.permutations(internal, 2):
         parts = {head.name: (arena.head_array_bytes, (ARENA_HEAD,)), tail.name: (arena.tail_array_bytes, (ARENA_TAIL,))}
-        layouts.append(choose(_fill(parts, internal, internal, reserve)))
+        layouts.append(choose(_fill(parts, internal, internal, target.reserve)))
     return tuple(layouts)
 
 
@@ -95,18 +101,19 @@ def _use(window: Window, used: int, reserved: int, holds: tuple[str, ...]) -> Re
     return RegionUse(window.name, window.kind, window.total_bytes, window.reserved_bytes + reserved, used, holds)
 
 
-def place_in_flash(board: Board, flash_bytes: int, reserve: Reserve) -> Layout:
+def place_in_flash(target: Target, flash_bytes: int) -> Layout:
     """The region that holds model, runtime and application; empty where the board's flash is unknown.
 
-    Internal flash comes before external flash; external flash counts only where the chip executes from it.
+    Internal flash comes before external flash; external flash counts only where the chip executes from it, or where
+    the target names it.
 
     Parameters
     ----------
-    board : with its flash regions, internal ones first.
-    flash_bytes : flatbuffer, runtime and kernels.
-    reserve : what the application's code takes.
+    target : with its board's flash regions, internal ones first. flash_bytes : flatbuffer, runtime and kernels.
     """
-    regions = [region for region in board.flash_regions if region.kind == "flash" or region.xip]
+    wanted, reserve = target.code_region, target.reserve
+    regions = [region for region in target.board.flash_regions if region.kind == "flash" or region.xip]
+    regions = [region for region in target.board.flash_regions if region.name == wanted] if wanted else regions
     holds = ("model", "runtime", "application")
     uses = [use_region(region, flash_bytes, reserve.flash_bytes, holds) for region in regions]
     fitting = [use for use in uses if use.margin >= TIGHT_MARGIN] or [use for use in uses if use.margin_bytes >= 0]

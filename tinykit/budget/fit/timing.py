@@ -13,15 +13,14 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tinykit.budget.fit.setting import Setting
 from tinykit.budget.fit.verdict import RegionUse
 from tinykit.ground.errors import UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph, Operator
 from tinykit.model.operators import row_of
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.packing import predict_packed_latency
 from tinykit.target.boards import Board
+from tinykit.target.target import Target
 
 _LINE_BYTES = 32
 _TCM_CYCLES = (10.0, 20.0, 40.0)
@@ -44,39 +43,38 @@ def attempt(compute: Callable[[], _T]) -> tuple[_T | None, str]:
         return None, str(error).partition("\n")[0]
 
 
-def predict_time(graph: ModelGraph, board: Board, setting: Setting) -> tuple[Estimate | None, str]:
+def predict_time(graph: ModelGraph, target: Target) -> tuple[Estimate | None, str]:
     """Latency [s] with the arena in on-chip RAM; None with the reason."""
-    clock_hz = setting.clock_hz or board.clock_hz
-    if clock_hz is None:
-        return None, f"the clock of {board.id} is not on record"
-    return attempt(lambda: predict_packed_latency(graph, **_case_of(board, setting, clock_hz), board=board))
+    if target.clock_hz is None:
+        return None, f"the clock of {target.board.id} is not on record; give it with --clock HZ"
+    return attempt(lambda: predict_packed_latency(graph, **_case_of(target), board=target.board))
 
 
-def _case_of(board: Board, setting: Setting, clock_hz: float) -> dict[str, Any]:
+def _case_of(target: Target) -> dict[str, Any]:
+    """All of a target but its board and the places it names."""
     return {
-        "core": board.core,
-        "clock_hz": clock_hz,
-        "runtime": setting.runtime or default_runtime(board.core),
-        "runtime_version": setting.runtime_version,
-        "build": setting.build,
+        "core": target.core,
+        "clock_hz": target.clock_hz,
+        "runtime": target.runtime,
+        "runtime_version": target.runtime_version,
+        "runtime_option": target.runtime_option,
+        "build": target.build,
     }
 
 
-def outside_factor(
-    graph: ModelGraph, board: Board, setting: Setting, memory: str, *, head_bytes: float = math.inf
-) -> Estimate:
+def outside_factor(graph: ModelGraph, target: Target, memory: str, *, head_bytes: float = math.inf) -> Estimate:
     """Time with the arena in external RAM over that in on-chip RAM; what both are unsure of is left out.
 
     Both are asked for without the board: where it was measured, it was so with one of them alone.
 
     Parameters
     ----------
-    graph, board, setting : a case whose latency is known. memory : "sdram" or "psram".
+    graph, target : a case whose latency is known. memory : "sdram" or "psram".
     head_bytes : of the arena. Where the board's data cache holds it whole: between no cost at all and that of the
         network measured, whose head was several times as large as the cache.
     """
-    kept = head_bytes <= (data_cache_bytes(board) or 0)
-    case = _case_of(board, setting, setting.clock_hz or board.clock_hz or 1.0)
+    kept = head_bytes <= (data_cache_bytes(target.board) or 0)
+    case = _case_of(target)
     inside, outside = (predict_packed_latency(graph, **case, arena_region=region) for region in (None, memory))
     factor = outside.value / inside.value
     widths = [math.log(one.high / one.value) for one in (outside, inside)]

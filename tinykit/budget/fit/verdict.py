@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, pick
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import NpuReport
 from tinykit.target.boards import Board
+from tinykit.target.target import Reserve, Target
 
 FITS, TIGHT, DOES_NOT_FIT, UNKNOWN = "fits", "tight", "does_not_fit", "unknown"
 """The verdicts; tight is a margin under `TIGHT_MARGIN`."""
@@ -19,25 +19,6 @@ TIGHT_MARGIN = 0.10
 
 ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION = "arena", "arena head", "arena tail", "stack and application"
 """What a RAM region may hold; head and tail where TFLM is given two arrays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reserve:
-    """What stack and application take beside the model: an assumption, to be edited.
-
-    Parameters
-    ----------
-    sram_bytes : stack, heap, drivers and the application's own data, in bytes.
-    flash_bytes : the application's code, in bytes.
-    """
-
-    sram_bytes: int = 16 * 1024
-    flash_bytes: int = 32 * 1024
-
-    def __post_init__(self) -> None:
-        for name, nbytes in (("sram_bytes", self.sram_bytes), ("flash_bytes", self.flash_bytes)):
-            if not 0 <= nbytes <= 2**40:
-                raise ParameterError(f"reserve {name} = {nbytes}; give bytes from 0 up, such as 16384")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +53,17 @@ class FitReport:
 
     Parameters
     ----------
-    graph, board, core, clock_hz, runtime, reserve : what was asked.
+    graph, target : what was asked.
     verdict : "fits", "tight", "does_not_fit" or "unknown".
     arena_bytes, flash_bytes, latency_s, energy_per_inference_j : estimates, None where unknown.
     regions : the memories it would lie in.
     reasons, advice : why, and what would help.
     npu : what Arm's compiler reported, for runtime "ethos-u".
+    unknown : (figure, why) for latency and energy where they are None.
     """
 
     graph: ModelGraph = field(repr=False)
-    board: Board = field(repr=False)
-    core: str
-    clock_hz: float | None
-    runtime: str
-    reserve: Reserve
+    target: Target
     verdict: str
     arena_bytes: Estimate | None
     flash_bytes: Estimate | None
@@ -95,9 +73,35 @@ class FitReport:
     reasons: tuple[str, ...]
     advice: tuple[str, ...]
     npu: NpuReport | None = field(default=None, repr=False)
+    unknown: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def board(self) -> Board:
+        """The target's board."""
+        return self.target.board
+
+    @property
+    def core(self) -> str:
+        """Name of the core that runs the model."""
+        return self.target.core
+
+    @property
+    def clock_hz(self) -> float | None:
+        """Clock of that core [Hz], None where unknown."""
+        return self.target.clock_hz
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime."""
+        return self.target.runtime
+
+    @property
+    def reserve(self) -> Reserve:
+        """What stack and application take."""
+        return self.target.reserve
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""
         figures = "arena_bytes flash_bytes latency_s energy_per_inference_j"
         names = f"core clock_hz runtime verdict {figures} regions reasons advice{' npu' if self.npu else ''}"
-        return {"board": self.board.id, **pick(self, names)}
+        return {"board": self.board.id, **pick(self, names), "assumed": dict(self.target.assumed)}

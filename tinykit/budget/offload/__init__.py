@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinykit.budget.offload.compare import Offload, break_even_bytes, compare_offload
+from tinykit.budget.offload.compare import Offload, break_even_bytes, compare_offload, weigh_design
 from tinykit.budget.offload.sensor import SENSORS, Sensor
 
-__all__ = ["SENSORS", "Offload", "Sensor", "break_even_bytes", "compare_offload"]
+__all__ = ["SENSORS", "Offload", "Sensor", "break_even_bytes", "compare_offload", "weigh_design"]

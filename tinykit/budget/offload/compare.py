@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tinykit.budget.offload.sensor import Sensor
+from tinykit.budget.assessment import Assessment
+from tinykit.budget.offload.sensor import SENSORS, Sensor
 from tinykit.budget.power import (
     PowerBudget,
     Stage,
@@ -17,6 +18,8 @@ from tinykit.budget.power import (
     budget_power,
     transmission,
 )
+from tinykit.ground.calls import keywords
+from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, propagate
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
@@ -130,6 +133,48 @@ def compare_offload(
         price_per_mb=price,
         break_even_bytes=even,
         findings=slow,
+    )
+
+
+@keywords
+def weigh_design(
+    assessment: Assessment,
+    *,
+    sensor: Sensor | str,
+    radio: str,
+    message_bytes: float = 4.0,
+    message_rate: float = 1.0,
+    compression: float = 1.0,
+    cloud_s: float = 0.1,
+    price_per_mb: float | None = None,
+) -> Offload:
+    """A network in its use against sending the raw data of its sensor.
+
+    Parameters
+    ----------
+    assessment : of the network on the device; what it sends by itself is left out.
+    sensor : one of `SENSORS` by id, or one's own.
+    radio, message_bytes, message_rate, compression, cloud_s, price_per_mb : as in `compare_offload`.
+
+    Raises
+    ------
+    UnknownFactError : the latency is unknown. ParameterError : a figure out of range, or no such sensor.
+    """
+    budget, _ = assessment.complete()
+    if isinstance(sensor, str) and sensor not in SENSORS:
+        raise ParameterError(f"sensor {sensor!r} is unknown; {name_nearest(sensor, SENSORS)}")
+    return compare_offload(
+        budget.board,
+        replace(assessment.use, send=None).plan(assessment.target, budget.latency),
+        SENSORS[sensor] if isinstance(sensor, str) else sensor,
+        radio,
+        period_s=budget.period_s,
+        message_bytes=message_bytes,
+        message_rate=message_rate,
+        compression=compression,
+        cloud_s=cloud_s,
+        price_per_mb=price_per_mb,
+        setting=assessment.use.list_power(assessment.target),
     )
 
 

@@ -47,7 +47,7 @@ from tinykit.budget.power.harvest import (
 )
 from tinykit.budget.power.inverse import Answer, largest_model, longest_latency, lowest_clock_for_life, shortest_period
 from tinykit.budget.power.loads import Line, Load, add_loads, load
-from tinykit.budget.power.pack import Pack, pack_life, wire_pack
+from tinykit.budget.power.pack import Pack, find_battery, pack_life, wire_pack
 from tinykit.budget.power.physics import (
     battery_life,
     break_even_sleep_s,
@@ -110,6 +110,7 @@ __all__ = [
     "duty_cycled_power",
     "effective_capacity",
     "fft_operations",
+    "find_battery",
     "front_end_cycles",
     "front_end_instructions",
     "front_end_time",

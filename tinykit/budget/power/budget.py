@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
 from tinykit.budget.power.cells import Battery
-from tinykit.budget.power.cells import battery as find_battery
 from tinykit.budget.power.climate import cell_at
 from tinykit.budget.power.loads import Line, add_loads, break_down
-from tinykit.budget.power.pack import Pack, check_average, check_pack, pack_life, wire_pack
+from tinykit.budget.power.pack import Pack, check_average, check_pack, find_battery, pack_life, wire_pack
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Workload, as_workload
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, pick, propagate
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
@@ -84,11 +85,30 @@ class _Supply:
     findings: tuple[str, ...] = ()
 
 
+class SupplySetting(TypedDict, total=False):
+    """Arguments of `budget_power` beside board, latency, period, battery and clock, for functions that hand them on."""
+
+    ambient_c: float
+    supply_v: float | None
+    run_current_a: Estimate | float | None
+    sleep_current_a: Estimate | float | None
+    sleep_mode: str
+    extra_states: Sequence[State]
+    derate: bool
+
+
+class PowerSetting(SupplySetting, total=False):
+    """The same with the clock."""
+
+    clock_hz: float | None
+
+
+@keywords
 def budget_power(
     board: Board | str,
     latency: Workload | Estimate | float,
     *,
-    battery: Pack | Battery | str | None = None,
+    battery: Pack | Battery | str | os.PathLike[str] | None = None,
     period_s: float = 1.0,
     ambient_c: float = 25.0,
     supply_v: float | None = None,
@@ -108,7 +128,7 @@ def budget_power(
     ----------
     latency : one inference [s], or a `Workload` with what comes before, after and beside it.
     period_s : from one inference to the next, or from one look of a gate to the next [s].
-    battery : id of a cell, a cell or a `Pack`; a lone cell too low for the board is wired in series.
+    battery : id of a cell, path of a TOML, a cell or a `Pack`; a lone cell too low for the board is wired in series.
     ambient_c : [degC], of board and cell: raises the retention current, and moves the cell (`cell_at`) unless it
         comes moved already. supply_v, clock_hz : of the MCU [V], [Hz].
     run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
@@ -243,14 +263,14 @@ def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str)
     return propagate(lambda number: number * factor, estimate, unit=unit, source=f"{law}; {estimate.source}")
 
 
-def _take_pack(battery: Pack | Battery | str | None, board: Board, ambient_c: float) -> Pack | None:
+def _take_pack(battery: Pack | Battery | str | os.PathLike[str] | None, board: Board, ambient_c: float) -> Pack | None:
     """The pack, its cells at ambient."""
     if battery is None:
         return None
-    if not isinstance(battery, Pack):
-        cell = battery if isinstance(battery, Battery) else find_battery(battery)
-        battery = wire_pack(cell, board.supply_min.value if board.supply_min else None)
-    return battery if battery.cell.temperature else replace(battery, cell=cell_at(battery.cell, ambient_c))
+    found = find_battery(battery)
+    if not isinstance(found, Pack):
+        found = wire_pack(found, board.supply_min.value if board.supply_min else None)
+    return found if found.cell.temperature else replace(found, cell=cell_at(found.cell, ambient_c))
 
 
 def _choose_supply(board: Board, pack: Pack | None, supply_v: float | None) -> _Supply:

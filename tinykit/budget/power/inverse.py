@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
-from tinykit.budget.power.budget import PowerBudget, budget_power
+from tinykit.budget.power.budget import PowerBudget, PowerSetting, SupplySetting, budget_power
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, format_quantity
@@ -37,7 +37,7 @@ class Answer:
 
 
 def shortest_period(
-    board: Board, latency: Workload | Estimate | float, life_s: float, *, battery: Any, **setting: Any
+    board: Board, latency: Workload | Estimate | float, life_s: float, *, battery: Any, **setting: Unpack[PowerSetting]
 ) -> Answer:
     """The shortest period between inferences with which a battery lasts as long as wished [s].
 
@@ -59,7 +59,9 @@ def shortest_period(
     return _answer(budget, wished, (max(least * (1 + 1e-9), 1e-6), LONGEST_S), "s", rising=True)
 
 
-def longest_latency(board: Board, life_s: float, period_s: float, *, battery: Any, **setting: Any) -> Answer:
+def longest_latency(
+    board: Board, life_s: float, period_s: float, *, battery: Any, **setting: Unpack[PowerSetting]
+) -> Answer:
     """The longest inference once a period with which a battery lasts as long as wished [s].
 
     Raises
@@ -84,7 +86,7 @@ def largest_model(
     cycles_per_mac: Estimate | float,
     latency_s: float | None = None,
     clock_hz: float | None = None,
-    **setting: Any,
+    **setting: Unpack[SupplySetting],
 ) -> Answer:
     """The most MACs an inference may have for a wished life and, if given, a wished latency [s].
 
@@ -117,7 +119,13 @@ def largest_model(
 
 
 def lowest_clock_for_life(
-    board: Board, cycles: Estimate | float, life_s: float, period_s: float, *, battery: Any, **setting: Any
+    board: Board,
+    cycles: Estimate | float,
+    life_s: float,
+    period_s: float,
+    *,
+    battery: Any,
+    **setting: Unpack[SupplySetting],
 ) -> Answer:
     """The lowest of twelve clocks that does the work within the period and still lasts as long as wished [Hz].
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
-from tinykit.budget.power.cells import Battery
+from tinykit.budget.power.cells import Battery, battery, read_battery
 from tinykit.budget.power.physics import (
     battery_life,
     buffer_capacitance,
@@ -55,6 +57,19 @@ class Pack:
     def __str__(self) -> str:
         count = self.series * self.parallel
         return self.cell.name if count == 1 else f"{self.series}s{self.parallel}p {self.cell.name}"
+
+
+def find_battery(cell: Pack | Battery | str | os.PathLike[str]) -> Pack | Battery:
+    """The cell or pack itself, the catalogue's of that id, or that of a TOML: whatever takes a cell takes them.
+
+    Raises
+    ------
+    UnknownBatteryError : no cell of that id. FactError : a file that is no cell.
+    """
+    if isinstance(cell, Pack | Battery):
+        return cell
+    is_file = isinstance(cell, os.PathLike) or str(cell).lower().endswith(".toml")
+    return read_battery(Path(cell)) if is_file else battery(str(cell))
 
 
 def wire_pack(cell: Battery, supply_min: float | None) -> Pack:

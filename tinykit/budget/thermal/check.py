@@ -173,7 +173,8 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
         return replace(report, verdict="unknown", reasons=("power is unknown: the run current of the board is",))
     if die is not None and die.runs_away(power):
         return replace(report, verdict="too hot", reasons=("leakage and heat feed each other: thermal runaway",))
-    junction = die.junction(power) if die else None
+    known = report.t_junction_continuous_c if power is report.continuous_power_w else report.t_junction_c
+    junction = known if die else None
     if junction is not None and report.theta_ja is not None and report.theta_ja.basis == "assumed":
         notes.append(f"theta_ja is a prior from the package: {report.theta_ja}")
     if report.board.current_scope == "board":

@@ -50,8 +50,10 @@ def _solve_feedback(strength: Any) -> Any:
     bounded = np.where(stable, strength, 0.0)
     root = np.zeros_like(bounded)
     for _ in range(60):
-        grown = bounded * np.exp(root)
-        root = root + (grown - root) / np.maximum(1.0 - grown, 1e-9)
+        grown, before = bounded * np.exp(root), root
+        root = before + (grown - before) / np.maximum(1.0 - grown, 1e-9)
+        if (root == before).all():
+            break
     return np.where(stable, root, np.inf)
 
 

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tinykit.budget.power import battery
-from tinykit.ground.errors import ParameterError
-from tinykit.target.boards import board
+from tinykit.budget.assessment import Use
+from tinykit.target.boards import Board
+from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import read_card
 
 
 @dataclass(frozen=True, slots=True)
 class DesignGoal:
-    """Task, target and duty of a design.
+    """Task, target and use of a design.
 
     Parameters
     ----------
-    task, board, battery : ids.
-    period_s : from one inference to the next [s]. ambient_c : [degC].
+    task : id. target : where it is to run, as `Target` takes a board. use : period, cell, air.
 
     Raises
     ------
-    UnknownTaskError, UnknownBoardError, UnknownBatteryError : a misspelt id; found out before anything runs.
-    ParameterError : a period that is not a positive number of seconds.
+    UnknownTaskError, UnknownBoardError : a misspelt id; found out before anything runs.
     """
 
     task: str = "watch-exercises"
-    board: str = "nucleo-l4r5zi"
-    battery: str = "cr2032"
-    period_s: float = 2.0
-    ambient_c: float = 25.0
+    target: Target | Board | str = "nucleo-l4r5zi"
+    use: Use = field(default_factory=lambda: Use(period_s=2.0, battery="cr2032"))
 
     def __post_init__(self) -> None:
         read_card(self.task)
-        board(self.board)
-        battery(self.battery)
-        if not (math.isfinite(self.period_s) and self.period_s > 0):
-            raise ParameterError(f"period {self.period_s} s; give seconds above 0, such as 2")
+        object.__setattr__(self, "target", as_target(self.target))

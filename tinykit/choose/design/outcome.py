@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinykit.budget.assessment import Assessment
 from tinykit.budget.fit import FitReport
 from tinykit.budget.power import PowerBudget
 from tinykit.budget.thermal import ThermalReport
@@ -25,8 +26,7 @@ class DesignOutcome:
     goal, folder, record, card : what was asked, where it lies, how it was made, on which data.
     variants : float first, the chosen int8 model last.
     cost : accuracy of the chosen model minus that of the float one, on the same samples.
-    fit, fits : on the goal's board, and on every board of the catalogue.
-    budget, heat : power and temperature on the goal's board.
+    assessment : of the chosen model on the goal's target in its use. fits : on every board of the catalogue.
     firmware : the files for TFLM.
     proof : the deployed model run on the virtual board, or in words why it was not.
     """
@@ -37,12 +37,25 @@ class DesignOutcome:
     card: DataCard
     variants: tuple[Variant, ...]
     cost: Difference
-    fit: FitReport
+    assessment: Assessment
     fits: tuple[FitReport, ...]
-    budget: PowerBudget
-    heat: ThermalReport
     firmware: Deployment
     proof: BoardRun | str
+
+    @property
+    def fit(self) -> FitReport:
+        """Memory, latency and energy on the goal's target."""
+        return self.assessment.fit
+
+    @property
+    def budget(self) -> PowerBudget:
+        """Power on the goal's target."""
+        return self.assessment.complete()[0]
+
+    @property
+    def heat(self) -> ThermalReport:
+        """Temperature on the goal's target."""
+        return self.assessment.complete()[1]
 
     @property
     def chosen(self) -> Variant:
@@ -53,16 +66,17 @@ class DesignOutcome:
         """The result in a few lines for the terminal."""
         rows = [f"  {variant}" for variant in self.variants]
         held = sum(report.verdict == "fits" for report in self.fits)
-        life = self.budget.battery_life_s or "unknown"
+        budget, heat = self.budget, self.heat
+        cell, life = budget.pack.cell.id if budget.pack else "supply", budget.battery_life_s or "unknown"
         return (
             f"accuracy in TFLM on unseen groups, n={self.chosen.accuracy.n}:",
             *rows,
             f"int8 against float, paired: {self.cost}",
             f"{self.fit.board.id}: {self.fit.verdict.replace('_', ' ')}; {held} of {len(self.fits)} boards hold it",
             f"latency {self.fit.latency_s}, energy per inference {self.fit.energy_per_inference_j}",
-            f"one inference every {self.goal.period_s:g} s from a {self.goal.battery}: {life}",
-            f"junction {self.heat.t_junction_c} at {self.heat.ambient_c:g} °C ambient: {self.heat.verdict}",
+            f"one inference every {budget.period_s:g} s from a {cell}: {life}",
+            f"junction {heat.t_junction_c} at {heat.ambient_c:g} °C ambient: {heat.verdict}",
             f"virtual board: {self.proof}",
-            *(f"- {finding}" for finding in self.budget.findings),
+            *(f"- {finding}" for finding in budget.findings),
             f"written to {self.folder}",
         )

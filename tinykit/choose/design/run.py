@@ -7,22 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.assessment import Outlook, look_ahead
+from tinykit.budget.assessment import assess
 from tinykit.budget.fit import check_fit_all
-from tinykit.budget.power import PowerBudget
-from tinykit.budget.thermal import ThermalReport
 from tinykit.choose.design.chain import chain_steps, recipe_of
 from tinykit.choose.design.goal import DesignGoal
 from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.choose.design.proof import prove_on_board
 from tinykit.choose.design.steps import Say, follow
 from tinykit.choose.ledger import Variant, weigh_variant
-from tinykit.ground.errors import OutputError, UnknownRuntimeError
+from tinykit.ground.errors import OutputError
 from tinykit.handover.deployment import Deployment, deploy
 from tinykit.model.graph import read
 from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
 from tinykit.predict.arena import arena_for_any_core
-from tinykit.target.boards import Board, board, boards
+from tinykit.target.boards import boards
+from tinykit.target.target import Target, as_target
 from tinykit.train.compress import Recipe
 from tinykit.train.datasets import Dataset, load, paired_difference, read_card
 
@@ -40,7 +39,7 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
 
     Parameters
     ----------
-    goal : task, board, cell, period.
+    goal : task, target and use.
     folder : for the results; stages already recorded there with the same data, recipe and tools are taken over.
     progress : takes one line at a time.
     recipe : of training, pruning and QAT; the task's own (`recipe_of`) if None.
@@ -48,23 +47,24 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
     Raises
     ------
     OutputError : the folder cannot be written. RecordError : it holds another task's record.
+    UnknownFactError : the latency on the target is unknown, and with it power and heat.
     """
     _check_writable(folder)
     data, record = make_models(goal, folder, progress=progress, recipe=recipe)
-    target = board(goal.board)
+    target = as_target(goal.target)
     progress("scoring every variant in TFLM")
     variants = tuple(_weigh(record, name, note, data, target) for name, note in VARIANTS.items())
     progress(f"checking all {len(boards())} boards, budgeting power and heat")
     chosen = variants[-1]
     fits = check_fit_all(chosen.graph)
-    outlook = look_ahead(chosen.graph, target, period_s=goal.period_s, battery=goal.battery, ambient_c=goal.ambient_c)
-    budget, heat = _take_budget(outlook)
+    found = assess(chosen.graph, target, goal.use)
+    found.complete()
     progress("writing firmware files, running the model on the virtual board")
     cost = paired_difference(variants[0].predicted, chosen.predicted, data.test.y, data.test.recordings)
     outcome = DesignOutcome(
-        goal, folder, record, read_card(goal.task), variants, cost, outlook.fit, fits=fits, budget=budget, heat=heat,
+        goal, folder, record, read_card(goal.task), variants, cost, found, fits,
         firmware=_write_firmware(folder, chosen, data),
-        proof=prove_on_board(chosen.graph, data.test, target),
+        proof=prove_on_board(chosen.graph, data.test, target.board),
     )  # fmt: skip
     return replace(outcome, record=_record_results(outcome))
 
@@ -89,18 +89,9 @@ def _check_writable(folder: Path) -> None:
         raise OutputError(f"{folder}: files cannot be removed ({error.strerror}); choose another folder") from error
 
 
-def _weigh(record: DesignRecord, name: str, note: str, data: Dataset, board: Board) -> Variant:
+def _weigh(record: DesignRecord, name: str, note: str, data: Dataset, target: Target) -> Variant:
     graph = read(record.read(name), name=record.stage(name).artefact)
-    return weigh_variant(graph, data.test, board, name=name, note=note)
-
-
-def _take_budget(outlook: Outlook) -> tuple[PowerBudget, ThermalReport]:
-    if outlook.budget is None or outlook.heat is None:
-        raise UnknownRuntimeError(
-            f"latency on {outlook.fit.board.id} is unknown, so no power budget can be made; choose another board, "
-            "or give your own latency: `tinykit budget MODEL --board ID --latency S`"
-        )
-    return outlook.budget, outlook.heat
+    return weigh_variant(graph, data.test, target, name=name, note=note)
 
 
 def _write_firmware(folder: Path, chosen: Variant, data: Dataset) -> Deployment:
@@ -122,7 +113,9 @@ def _record_results(outcome: DesignOutcome) -> DesignRecord:
         stage = record.stage(variant.name)
         results = {**stage.results, "weighed": variant.to_json()}
         record = record.with_stage(replace(stage, results=results))
-    target = {"board": outcome.goal.board, "battery": outcome.goal.battery, "period_s": outcome.goal.period_s}
+    budget = outcome.budget
+    target = {"board": outcome.fit.board.id, "runtime": outcome.fit.runtime, "period_s": budget.period_s}
+    target |= {"battery": budget.pack.cell.id} if budget.pack else {}
     found = {
         "fit": _without_none(outcome.fit.to_json()),
         "budget": _without_none(outcome.budget.to_json()),

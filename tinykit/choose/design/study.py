@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from tinykit.choose.ledger import Ledger, Target, Variant, count_zero_weights, fill_ledger, measure_sizes, weigh_variant
+from tinykit.choose.ledger import Ledger, Variant, count_zero_weights, fill_ledger, measure_sizes, weigh_variant
 from tinykit.ground.facts import shipped_path
 from tinykit.model.graph import read
 from tinykit.model.record import DesignRecord, open_record
-from tinykit.target.boards import Board, find_board
+from tinykit.target.boards import Board
+from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import Accuracy, Difference, Split
 
 BASELINE = "int8"
@@ -50,14 +51,14 @@ class Study:
         folder = shipped_path("data", "studies", self.name)
         return tuple(_recall(folder, self.task, name, self.variants.get(name, "")) for name in names or self.variants)
 
-    def score(self, test: Split, board: Board | str, *names: str) -> tuple[Variant, ...]:
+    def score(self, test: Split, board: Target | Board | str, *names: str) -> tuple[Variant, ...]:
         """Variants scored again in TFLM on the task's unseen samples; parameters and errors as `recall`."""
-        target = find_board(board)
+        target = as_target(board)
         return tuple(
             weigh_variant(known.graph, test, target, name=known.name, note=known.note) for known in self.recall(*names)
         )
 
-    def ledger(self, board: Board | str, *names: str, runtime: str | None = None) -> Ledger:
+    def ledger(self, board: Target | Board | str, *names: str, runtime: str | None = None) -> Ledger:
         """The ledger of variants on a board, with recorded accuracies; the baseline first, all if none is named.
 
         Raises
@@ -67,7 +68,7 @@ class Study:
         chosen = tuple(dict.fromkeys((BASELINE, *(names or self.variants))))
         record = self.open()
         against = [_recall_difference(record, name) for name in chosen[1:]]
-        return fill_ledger(self.recall(*chosen), against, Target.of(find_board(board), runtime))
+        return fill_ledger(self.recall(*chosen), against, as_target(board, runtime=runtime))
 
 
 @lru_cache(maxsize=16)

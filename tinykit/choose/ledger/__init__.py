@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinykit.choose.ledger.choosing import Budgets, Check, Recommendation, recommend
-from tinykit.choose.ledger.forms import FORMS, Form, Target, list_forms
+from tinykit.choose.ledger.forms import FORMS, Form, list_forms, list_runnable
 from tinykit.choose.ledger.rows import LedgerRow, Weights, count_weights, weigh_row
 from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
 from tinykit.choose.ledger.table import Ledger, fill_ledger, open_ledger
@@ -18,13 +18,13 @@ __all__ = [
     "LedgerRow",
     "ModelSizes",
     "Recommendation",
-    "Target",
     "Variant",
     "Weights",
     "count_weights",
     "count_zero_weights",
     "fill_ledger",
     "list_forms",
+    "list_runnable",
     "measure_sizes",
     "open_ledger",
     "recommend",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tinykit.choose.ledger.forms import list_runnable
 from tinykit.choose.ledger.rows import LedgerRow, store_as
 from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.errors import ParameterError
@@ -150,7 +151,7 @@ def recommend(ledger: Ledger, budgets: Budgets) -> Recommendation:
 def _list_stored(row: LedgerRow, ledger: Ledger) -> Iterator[LedgerRow]:
     """The row as it is, then in the other forms that the target can run."""
     yield row
-    for name in ledger.target.runnable:
+    for name in list_runnable(ledger.target):
         if row.chosen is not row.forms[name] and row.forms[name].flash_bytes is not None:
             yield store_as(row, name)
 

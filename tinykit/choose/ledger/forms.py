@@ -9,49 +9,27 @@ from typing import Any
 
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
 from tinykit.model.graph import ModelGraph
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.npu import accelerators_of, compile_for_npu
-from tinykit.predict.packing import DECODE_RUNTIMES, Packed, decode, lean
-from tinykit.target.boards import Board
+from tinykit.predict.packing import Packed, decode, lean
+from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
+from tinykit.target.target import Target
 
 AS_CONVERTED, LEAN, DECODE, VELA, GZIP = "as converted", "lean", "lean + DECODE", "Vela-encoded", "gzip"
 FORMS = (AS_CONVERTED, LEAN, DECODE, VELA, GZIP)
 """Every form, in the order of the ledger."""
 
-NPU_RUNTIME = "ethos-u"
 _ACCELERATOR = "ethos-u55-128"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a model is to run.
+def list_runnable(target: Target) -> tuple[str, ...]:
+    """Forms whose bytes the target keeps in flash and can run; none where that is not known.
 
-    Parameters
-    ----------
-    board : of the catalogue, or one's own. runtime : as in a fit check.
+    TFLM runs files as they are, lean ones, and DECODE; an Ethos-U runs what Vela made. X-CUBE-AI turns a model into C
+    of its own, whose size is not predicted.
     """
-
-    board: Board
-    runtime: str
-
-    @classmethod
-    def of(cls, board: Board, runtime: str | None = None) -> Target:
-        """The board with a runtime, the core's own default where none is given."""
-        return cls(board, runtime or default_runtime(board.core))
-
-    @property
-    def runnable(self) -> tuple[str, ...]:
-        """Forms whose bytes the target keeps in flash and can run; none where that is not known.
-
-        TFLM runs files as they are, lean ones, and DECODE; an Ethos-U runs what Vela made. X-CUBE-AI turns a model
-        into C of its own, whose size is not predicted.
-        """
-        if self.runtime == NPU_RUNTIME:
-            return (VELA,)
-        return (AS_CONVERTED, LEAN, DECODE) if self.runtime in DECODE_RUNTIMES else ()
-
-    def __str__(self) -> str:
-        return f"{self.board.id} with {self.runtime}"
+    if target.runtime == NPU_RUNTIME:
+        return (VELA,)
+    return (AS_CONVERTED, LEAN, DECODE) if find_runtime(target.runtime).runs_decode else ()
 
 
 @dataclass(frozen=True, slots=True)

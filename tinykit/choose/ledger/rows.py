@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.budget.fit import FitReport, Reserve, check_fit
-from tinykit.choose.ledger.forms import NPU_RUNTIME, Form, Target, list_forms
+from tinykit.budget.fit import FitReport, check_fit
+from tinykit.choose.ledger.forms import Form, list_forms, list_runnable
 from tinykit.choose.ledger.variants import Variant
-from tinykit.ground.errors import ModelError, TinykitError, UnknownFactError, UnknownRuntimeError
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.errors import ModelError, TinykitError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph, list_kernels
 from tinykit.predict.arena import predict_arena
-from tinykit.predict.energy import predict_energy
-from tinykit.predict.flash import predict_flash
 from tinykit.predict.latency import predict_instructions
+from tinykit.target.target import Target
 from tinykit.train.datasets import Difference
 
 
@@ -43,9 +42,8 @@ class LedgerRow:
     ----------
     variant : model, accuracy, predictions. weights : counted in its file.
     forms : every way to store it, by name. chosen : the smallest the target can run, None where that is unknown.
-    fit : of the board, for the model as converted.
-    arena, flash, latency, energy, instructions : with the chosen form, None where unknown; arena and flash in
-        bytes, flash with runtime and decoder, latency [s], energy per inference [J].
+    fit : of the target, for the model in the chosen form; as converted where that is unknown.
+    instructions : of one inference, without decoding; None where unknown.
     against : accuracy less that of the ledger's baseline on the same samples; None for the baseline itself.
     plain_bytes, best_bytes : of the baseline: its file as converted, and its model bytes in flash at their smallest.
     """
@@ -55,10 +53,6 @@ class LedgerRow:
     forms: dict[str, Form] = field(repr=False)
     chosen: Form | None
     fit: FitReport = field(repr=False)
-    arena: Estimate | None
-    flash: Estimate | None
-    latency: Estimate | None
-    energy: Estimate | None
     instructions: Estimate | None
     against: Difference | None
     plain_bytes: int
@@ -68,6 +62,26 @@ class LedgerRow:
     def name(self) -> str:
         """Of the variant."""
         return self.variant.name
+
+    @property
+    def arena(self) -> Estimate | None:
+        """Tensor arena [byte]: DECODE puts each decoded tensor beside its layer's activations; None where unknown."""
+        return self.fit.arena_bytes
+
+    @property
+    def flash(self) -> Estimate | None:
+        """Model as stored, decoder, runtime and kernels [byte]; None where unknown."""
+        return self.fit.flash_bytes if self.chosen else None
+
+    @property
+    def latency(self) -> Estimate | None:
+        """Of one inference, decoding counted in [s]; None where unknown."""
+        return self.fit.latency_s
+
+    @property
+    def energy(self) -> Estimate | None:
+        """Of one inference [J]; None where unknown."""
+        return self.fit.energy_per_inference_j
 
     @property
     def flash_bytes(self) -> int | None:
@@ -129,15 +143,13 @@ def weigh_row(
     """
     graph = variant.graph
     forms = list_forms(graph, target)
-    fit = check_fit(graph, target.board, runtime=target.runtime)
-    chosen = choose_form(forms, target, fit)
+    chosen = choose_form(forms, target)
     return LedgerRow(
         variant=variant,
         weights=count_weights(graph),
         forms=forms,
         chosen=chosen,
-        fit=fit,
-        **_list_figures(fit, chosen),
+        fit=_check_form(graph, chosen, target),
         instructions=_instructions(graph, target),
         against=against,
         plain_bytes=baseline.plain_bytes if baseline else graph.flatbuffer_bytes,
@@ -148,7 +160,12 @@ def weigh_row(
 def store_as(row: LedgerRow, name: str) -> LedgerRow:
     """The row with another of its forms in flash, and every figure that changes with it."""
     form = row.forms[name]
-    return replace(row, chosen=form, **_list_figures(row.fit, form))
+    return replace(row, chosen=form, fit=_check_form(row.variant.graph, form, row.fit.target))
+
+
+def _check_form(graph: ModelGraph, form: Form | None, target: Target) -> FitReport:
+    """The fit check of a model as it is stored; an Ethos-U compiles the model as converted itself."""
+    return check_fit(form.packed.graph if form and form.packed else graph, target)
 
 
 def count_weights(graph: ModelGraph) -> Weights:
@@ -162,84 +179,32 @@ def count_weights(graph: ModelGraph) -> Weights:
     return Weights(total, total - sum(kernel.zeros for kernel in kernels), distinct)
 
 
-def choose_form(forms: dict[str, Form], target: Target, fit: FitReport | None = None) -> Form | None:
+def choose_form(forms: dict[str, Form], target: Target, *, heed_arena: bool = True) -> Form | None:
     """The form with the fewest bytes in flash among those the target can run; None where there is none.
 
     Parameters
     ----------
-    fit : of the model as converted; with it, a form whose arena is too large for the board comes last.
+    heed_arena : a form whose decoded weights need more arena than the board has comes last.
     """
-    able = [forms[name] for name in target.runnable if forms[name].flash_bytes is not None]
-    return min(able, key=lambda form: (_is_crowded(fit, form), form.flash_bytes or 0)) if able else None
+    able = [forms[name] for name in list_runnable(target) if forms[name].flash_bytes is not None]
+    order = ((heed_arena and _is_crowded(form, target), form.flash_bytes or 0, form) for form in able)
+    return min(order, key=lambda one: one[:2])[2] if able else None
 
 
-def _is_crowded(fit: FitReport | None, form: Form) -> bool:
-    """Whether decoded weights take the arena beyond the board's largest memory, the assumed reserve left free."""
-    windows = fit.board.sram_windows() if fit else ()
-    if fit is None or not windows or form.packed is None or not form.packed.coded:
+def _is_crowded(form: Form, target: Target) -> bool:
+    """Whether decoded weights take the arena beyond the board's largest memory, the reserve left free."""
+    limit = target.largest_arena_bytes
+    if limit is None or form.packed is None or not form.packed.coded:
         return False
-    arena = _arena(fit, form)
-    return arena is not None and arena.value > max(window.available_bytes for window in windows) - Reserve().sram_bytes
-
-
-def _list_figures(fit: FitReport, chosen: Form | None) -> dict[str, Any]:
-    """Figures that depend on the form in flash, by the names of a row."""
-    latency = _latency(fit, chosen)
-    return {
-        "arena": _arena(fit, chosen),
-        "flash": _flash(fit, chosen),
-        "latency": latency,
-        "energy": _energy(fit, latency),
-    }
-
-
-def _arena(fit: FitReport, chosen: Form | None) -> Estimate | None:
-    """Arena with the chosen form: DECODE puts each decoded tensor beside its layer's activations."""
-    if chosen is None or chosen.packed is None or not chosen.packed.coded:
-        return fit.arena_bytes
     try:
-        return predict_arena(chosen.packed.graph, runtime=fit.runtime, core=fit.core).used
+        return predict_arena(form.packed.graph, target=target).value > limit
     except TinykitError:
-        return None
-
-
-def _flash(fit: FitReport, chosen: Form | None) -> Estimate | None:
-    """Model as stored, decoder, runtime and kernels."""
-    if chosen is None or chosen.flash_bytes is None:
-        return None
-    if fit.runtime == NPU_RUNTIME:
-        return fit.flash_bytes
-    try:
-        code = predict_flash(fit.graph, runtime=fit.runtime, core=fit.core).runtime_bytes
-    except UnknownRuntimeError:
-        return None
-    value, low, high = (end + chosen.flash_bytes for end in (code.value, code.low, code.high))
-    return Estimate(value, low, high, "byte", code.basis, code.runtime, code.source)
-
-
-def _latency(fit: FitReport, chosen: Form | None) -> Estimate | None:
-    cost = chosen.packed.cost if chosen and chosen.packed else None
-    if fit.latency_s is None or cost is None or fit.clock_hz is None:
-        return fit.latency_s
-    decoding = cost.latency(fit.clock_hz, fit.core)
-    if decoding is None:
-        return None
-    source = f"{fit.latency_s.source}; {decoding.source}"
-    return propagate(lambda run, unpack: run + unpack, fit.latency_s, decoding, unit="s", source=source)
-
-
-def _energy(fit: FitReport, latency: Estimate | None) -> Estimate | None:
-    if fit.energy_per_inference_j is None or latency is None or latency is fit.latency_s:
-        return fit.energy_per_inference_j
-    try:
-        return predict_energy(latency, fit.board, clock_hz=fit.clock_hz)
-    except UnknownFactError:
-        return None
+        return False
 
 
 def _instructions(graph: ModelGraph, target: Target) -> Estimate | None:
     """Of one inference, without decoding; None where no counts are known for core and runtime."""
     try:
-        return predict_instructions(graph, core=target.board.core, runtime=target.runtime).total
+        return predict_instructions(graph, target=target).total
     except (UnknownRuntimeError, ModelError):
         return None

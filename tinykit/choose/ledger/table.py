@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP, Target
+from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP
 from tinykit.choose.ledger.rows import LedgerRow, choose_form, weigh_row
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.target.boards import Board, find_board
+from tinykit.target.boards import Board
+from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import Difference, Split, paired_difference
 
 _COLUMNS = 4
@@ -69,19 +71,26 @@ class Ledger:
 
     def _notes(self) -> tuple[str, ...]:
         notes = dict.fromkeys(row.chosen.note for row in self.rows if row.chosen and row.chosen.name == DECODE)
-        crowded = [row for row in self.rows if row.chosen is not choose_form(row.forms, self.target)]
+        crowded = [row for row in self.rows if row.chosen is not choose_form(row.forms, self.target, heed_arena=False)]
         names = ", ".join(row.name for row in crowded)
         told = (f"{names}: the arena for decoded weights does not fit {self.target.board.id}",) if crowded else ()
         return (*(f"{DECODE}: {note}" for note in notes), *told)
 
 
-def open_ledger(variants: Sequence[Variant], test: Split, board: Board | str, *, runtime: str | None = None) -> Ledger:
+def open_ledger(
+    variants: Sequence[Variant],
+    test: Split,
+    board: Target | Board | str | os.PathLike[str],
+    *,
+    runtime: str | None = None,
+) -> Ledger:
     """The ledger of some variants on a board.
 
     Parameters
     ----------
     variants : of `weigh_variant`; the first is the baseline the others are compared with.
-    test : the samples they were scored on. board : catalogue id or a `Board`. runtime : the core's own if None.
+    test : the samples they were scored on. board : a target, or a board as it takes it.
+    runtime : the target's own if None.
 
     Raises
     ------
@@ -91,7 +100,7 @@ def open_ledger(variants: Sequence[Variant], test: Split, board: Board | str, *,
     names = [variant.name for variant in variants]
     if not names or len(set(names)) < len(names):
         raise ParameterError(f"variants {names}; give at least one, each under a name of its own")
-    target = Target.of(find_board(board), runtime)
+    target = as_target(board, runtime=runtime)
     first = variants[0].predicted
     against = [paired_difference(first, one.predicted, test.y, test.recordings) for one in variants[1:]]
     return fill_ledger(variants, against, target)

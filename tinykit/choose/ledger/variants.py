@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
 from tinykit.ground.errors import DataError
 from tinykit.model.graph import ModelGraph, list_kernels
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.runtime import predictions
 from tinykit.target.boards import Board
+from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import Accuracy, Split, score_predictions
 
 
@@ -57,14 +58,16 @@ class Variant:
         }
 
 
-def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, note: str) -> Variant:
+def weigh_variant(
+    graph: ModelGraph, test: Split, board: Target | Board | str | os.PathLike[str], *, name: str, note: str
+) -> Variant:
     """Score a model in TFLM and weigh it for a board.
 
     Parameters
     ----------
     graph : the model.
     test : samples of groups the model never saw; the interval is over their recordings.
-    board : target, with its default runtime.
+    board : a target, or a board as it takes it.
     name, note : of the variant.
 
     Raises
@@ -78,13 +81,13 @@ def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, no
             f"label {test.y.max()} in the test samples, but {name} has {classes} outputs, 0 to {classes - 1}\n"
             "give labels as the positions of its outputs"
         )
-    predicted = predictions(graph.data, test.x)
+    predicted, target = predictions(graph.data, test.x), as_target(board)
     return Variant(
         name=name,
         note=note,
         graph=graph,
         accuracy=score_predictions(predicted, test.y, test.recordings),
-        sizes=measure_sizes(name, graph, runtime=default_runtime(board.core), core=board.core),
+        sizes=measure_sizes(name, graph, runtime=target.runtime, core=target.core, build=target.build),
         zeros=count_zero_weights(graph),
         predicted=tuple(int(index) for index in predicted),
     )

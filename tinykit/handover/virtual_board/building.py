@@ -18,7 +18,7 @@ from tinykit.handover.virtual_board.compilers import Compiler, call_compiler
 from tinykit.handover.virtual_board.elf import Firmware, read_elf
 from tinykit.handover.virtual_board.linking import read_overflow, write_script
 from tinykit.handover.virtual_board.memory import MemoryMap
-from tinykit.handover.virtual_board.targets import Target
+from tinykit.handover.virtual_board.targets import Toolchain
 
 _OWN = Path(__file__).with_name("firmware")
 _STRICT = ("-Wall", "-Wextra", "-Werror")
@@ -47,7 +47,7 @@ class _Unit:
 
 def build(
     export: CExport,
-    target: Target,
+    target: Toolchain,
     memory: MemoryMap,
     *,
     compiler: Compiler,
@@ -113,7 +113,7 @@ def _own_files() -> dict[str, bytes]:
     return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
 
 
-def _units(export: CExport, target: Target, mailbox: Sizes | None, *, gcc: bool) -> list[_Unit]:
+def _units(export: CExport, target: Toolchain, mailbox: Sizes | None, *, gcc: bool) -> list[_Unit]:
     units = []
     for index, name in enumerate(export.sources):
         library = "/" in name
@@ -141,7 +141,7 @@ def _units(export: CExport, target: Target, mailbox: Sizes | None, *, gcc: bool)
 class _Workshop:
     folder: Path
     compiler: Compiler
-    target: Target
+    target: Toolchain
     flags: tuple[str, ...]
     files: Mapping[str, bytes]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, name_install
 from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, find_program
 from tinykit.handover.virtual_board.cache import cache_folder
-from tinykit.handover.virtual_board.targets import Target
+from tinykit.handover.virtual_board.targets import Toolchain
 
 COMPILERS = ("gcc", "zig")
 GCC = "arm-none-eabi-gcc"
@@ -44,12 +44,12 @@ class Compiler:
     def __str__(self) -> str:
         return f"{GCC} {self.version}" if self.name == "gcc" else f"zig cc {self.version}"
 
-    def compile_flags(self, target: Target) -> tuple[str, ...]:
+    def compile_flags(self, target: Toolchain) -> tuple[str, ...]:
         """Flags for every source."""
         own = ("-fno-sanitize=all", "-g0") if self.name == "zig" else ()
         return (*getattr(target, self.name), *_COMMON, *own)
 
-    def link_flags(self, target: Target) -> tuple[str, ...]:
+    def link_flags(self, target: Toolchain) -> tuple[str, ...]:
         """Flags for the link, without script and objects."""
         libraries = ("-nostdlib", "-lgcc") if self.name == "gcc" else ("-nostartfiles",)
         return (*getattr(target, self.name), "-O3", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", *libraries)

@@ -24,7 +24,7 @@ from tinykit.handover.virtual_board.cache import cache_folder, check_folder, has
 from tinykit.handover.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
 from tinykit.handover.virtual_board.elf import Firmware
 from tinykit.handover.virtual_board.memory import MemoryMap
-from tinykit.handover.virtual_board.targets import Target
+from tinykit.handover.virtual_board.targets import Toolchain
 
 QEMU = "qemu-system-arm"
 HARNESS = ("tk_reset", "tk_main", "tk_ready", "tk_done")
@@ -90,7 +90,7 @@ class Emulation:
 
 def emulate(
     firmware: Firmware,
-    target: Target,
+    target: Toolchain,
     memory: MemoryMap,
     *,
     engine: str,
@@ -193,14 +193,14 @@ def _name_counter(key: str, library: Path) -> str:
     return f"{key}-{hash_of(library.read_bytes())[:32]}.so"
 
 
-def _for_unicorn(firmware: Firmware, target: Target, memory: MemoryMap) -> dict[str, Any]:
+def _for_unicorn(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> dict[str, Any]:
     places = [[memory.flash.start, memory.flash.total_bytes, 0]]
     places += [[place.start, place.total_bytes, 1] for place in memory.ram]
     stack = [firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")]
     return {"cpu": target.unicorn, "memory": places, "vectors": memory.flash.start, "stack": stack}
 
 
-def _for_qemu(firmware: Firmware, target: Target, memory: MemoryMap) -> dict[str, Any]:
+def _for_qemu(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> dict[str, Any]:
     machine = target.machine
     if machine is None:
         raise EngineError(f"QEMU has no machine for {target.core}; use engine='unicorn'")

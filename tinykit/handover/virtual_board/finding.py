@@ -19,7 +19,7 @@ from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Em
 from tinykit.handover.virtual_board.faults import explain_status, explain_stop
 from tinykit.handover.virtual_board.memory import MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
-from tinykit.handover.virtual_board.targets import Target
+from tinykit.handover.virtual_board.targets import Toolchain
 from tinykit.handover.virtual_board.tflm import count_tflm, kind_of
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
 from tinykit.handover.virtual_board.tracing import first_departure, first_wrong_sample, tensors_between
@@ -28,12 +28,12 @@ from tinykit.target.boards import Board
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BoardPlan:
     """Everything that is decided before anything is compiled."""
 
     graph: ModelGraph
     board: Board
-    target: Target
+    toolchain: Toolchain
     engine: str
     compiler: Compiler
     export: CExport
@@ -54,7 +54,7 @@ class Plan:
     def build(self) -> Firmware | Overflow:
         """The linked program."""
         return build(
-            self.export, self.target, self.memory, compiler=self.compiler, stack_bytes=self.stack_bytes,
+            self.export, self.toolchain, self.memory, compiler=self.compiler, stack_bytes=self.stack_bytes,
             mailbox=self.sizes if self.engine == "qemu" else None,
         )  # fmt: skip
 
@@ -70,13 +70,13 @@ def _hash(data: bytes) -> str:
 
 
 def describe_unlinked(
-    plan: Plan, fault: Fault, inputs: tuple[NDArray[Any], ...], golden: tuple[NDArray[Any], ...]
+    plan: BoardPlan, fault: Fault, inputs: tuple[NDArray[Any], ...], golden: tuple[NDArray[Any], ...]
 ) -> BoardRun:
     """The result of a program that does not fit at link."""
     return BoardRun(
-        plan.board.id, plan.target.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
+        plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
         outputs=None, equal=False, first_difference=None, sizes=None,
-        arena_bytes=plan.export.arena_for(plan.target.core), stack_bytes=None, instructions=None, operators=(),
+        arena_bytes=plan.export.arena_for(plan.toolchain.core), stack_bytes=None, instructions=None, operators=(),
         cycles=None, latency_s=None, fault=fault,
         hashes=Hashes(plan.graph.sha256, "", _hash(interleave(inputs)), "", _hash(interleave(golden))),
         notes=plan.memory.notes,
@@ -87,7 +87,7 @@ def describe_unlinked(
 class Finding:
     """A linked program with its samples and the answers it should give."""
 
-    plan: Plan
+    plan: BoardPlan
     firmware: Firmware
     inputs: tuple[NDArray[Any], ...]
     golden: tuple[NDArray[Any], ...]
@@ -96,7 +96,7 @@ class Finding:
         """Run all samples and put the result together."""
         plan, data = self.plan, interleave(self.inputs)
         seen = emulate(
-            self.firmware, plan.target, memory, engine=plan.engine, program=plan.export, sizes=plan.sizes,
+            self.firmware, plan.toolchain, memory, engine=plan.engine, program=plan.export, sizes=plan.sizes,
             inputs=data, limits=plan.limits,
         )  # fmt: skip
         fault, wanted = self._fault(seen), interleave(self.golden)
@@ -106,7 +106,7 @@ class Finding:
         cycles = self._cycles(seen.classes) if counted else None
         different = None if equal or fault else self._difference(seen.outputs, wanted, operators)
         return BoardRun(
-            plan.board.id, plan.target.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
+            plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
             outputs=None if fault else self._outputs(seen.outputs), equal=equal, first_difference=different,
             sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
             stack_bytes=seen.stack_bytes if counted else None,
@@ -125,7 +125,7 @@ class Finding:
         if seen.fault:
             stack = firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")
             arena = firmware.address_of(f"{plan.export.name}_arena")
-            layout = plan.export.plan_for(plan.target.core)
+            layout = plan.export.plan_for(plan.toolchain.core)
             return explain_stop(seen.fault, plan.graph, layout, arena=arena, stack=stack, limits=plan.limits)
         failed = next((status for status in seen.statuses if status), 0)
         return explain_status(failed, plan.graph) if failed else None
@@ -160,11 +160,11 @@ class Finding:
         wrong = first_wrong_sample(seen, wanted, len(self.inputs[0]))
         sample = tuple(one[wrong : wrong + 1] for one in self.inputs)
         arena = self.firmware.address_of(f"{plan.export.name}_arena")
-        places = {one.buffer.tensor: arena + one.offset for one in plan.export.plan_for(plan.target.core).placed}
+        places = {one.buffer.tensor: arena + one.offset for one in plan.export.plan_for(plan.toolchain.core).placed}
         made = [plan.graph.tensors[operator.outputs[0]] for operator in plan.graph.operators]
         spans = [(places.get(tensor.index, arena), tensor.nbytes * (tensor.index in places)) for tensor in made]
         traced = emulate(
-            self.firmware, plan.target, plan.memory, engine="unicorn", program=plan.export, sizes=plan.sizes,
+            self.firmware, plan.toolchain, plan.memory, engine="unicorn", program=plan.export, sizes=plan.sizes,
             inputs=interleave(sample), limits=plan.limits, spans=spans,
         )  # fmt: skip
         index = first_departure(traced.trace, tensors_between(plan.graph, sample))

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
 from tinykit.handover.codegen import CExport, export_c
 from tinykit.handover.virtual_board.building import Overflow
 from tinykit.handover.virtual_board.compilers import choose_compiler
 from tinykit.handover.virtual_board.emulating import Limits
 from tinykit.handover.virtual_board.faults import explain_overflow
-from tinykit.handover.virtual_board.finding import Finding, Plan, describe_unlinked
+from tinykit.handover.virtual_board.finding import BoardPlan, Finding, describe_unlinked
 from tinykit.handover.virtual_board.memory import MemoryMap, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.result import BoardRun
-from tinykit.handover.virtual_board.targets import engine_of, target_of
-from tinykit.model.graph import ModelGraph
+from tinykit.handover.virtual_board.targets import engine_of, toolchain_of
+from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.runtime import Session
-from tinykit.target.boards import Board, find_board
+from tinykit.target.boards import Board
+from tinykit.target.target import Target, as_target
 
 Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
 STACK_BYTES = 4096
@@ -29,9 +32,10 @@ _VARIABLES_BYTES = 256
 _LEAST_STACK_BYTES = 64
 
 
+@keywords
 def run(
-    graph: ModelGraph,
-    board: Board | str,
+    graph: ModelGraph | str | os.PathLike[str],
+    board: Target | Board | str | os.PathLike[str],
     inputs: Inputs,
     kernels: str = "cmsis-nn",
     *,
@@ -48,13 +52,13 @@ def run(
 
     Parameters
     ----------
-    graph : an int8 model of the operators `tinykit.handover.codegen` can export.
-    board : catalogue id, or a `Board`.
+    graph : an int8 model of the operators `tinykit.handover.codegen` can export, or its file.
+    board : a target, of which board and clock are taken, or a board as it takes it.
     inputs : int8 [n, *shape], or a tuple of such arrays for a model of several inputs.
     kernels : "cmsis-nn" or "portable".
     compiler : "gcc", "zig", or None for GCC where it is installed.
     engine : "unicorn", "qemu", or None for unicorn where it has the core.
-    clock_hz : for the latency; None for the core's highest [Hz].
+    clock_hz : for the latency [Hz]; None for the target's.
     ram_bytes : only so much of the arena's window is there when the program runs, though it was linked for all of
         it: what a board with less RAM than its linker script says does. None for all; steps of 1024 bytes.
     stack_bytes : room for the stack, at the base of the RAM.
@@ -69,15 +73,15 @@ def run(
     EngineError : compiler, emulator or interpreter failed or took too long.
     """
     _check_sizes(ram_bytes, stack_bytes, clock_hz)
-    target_board = find_board(board)
-    chosen = engine_of(target_of(target_board), engine)
+    graph, target = as_graph(graph), as_target(board, clock_hz=clock_hz)
+    toolchain = toolchain_of(target.board)
+    chosen = engine_of(toolchain, engine)
     if chosen == "qemu" and ram_bytes is not None:
         raise ParameterError("ram_bytes needs engine 'unicorn': QEMU's machines have the memory they have")
     export = export_c(graph, kernels=kernels)
-    plan = Plan(
-        graph, target_board, target_of(target_board), chosen, choose_compiler(compiler), export,
-        _map(target_board, chosen, export, stack_bytes), stack_bytes, limits or Limits(),
-        clock_hz or target_board.clock_hz,
+    plan = BoardPlan(
+        graph, target.board, toolchain, chosen, choose_compiler(compiler), export,
+        _map(target.board, chosen, export, stack_bytes), stack_bytes, limits or Limits(), target.clock_hz,
     )  # fmt: skip
     arrays = inputs if isinstance(inputs, tuple) else (inputs,)
     with ThreadPoolExecutor(max_workers=1) as pool:  # the interpreter's process starts while the compiler works
@@ -92,7 +96,7 @@ def run(
 
 def _map(board: Board, engine: str, export: CExport, stack_bytes: int) -> MemoryMap:
     memory = map_memory(board, export.arena_for(board.core), stack_bytes + _VARIABLES_BYTES)
-    machine = target_of(board).machine
+    machine = toolchain_of(board).machine
     return map_machine(memory, machine) if engine == "qemu" and machine else memory
 
 

@@ -30,7 +30,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Toolchain:
     """A core as compilers and emulators name it.
 
     Parameters
@@ -68,7 +68,7 @@ CORES = tuple(_CORES)
 """Cores with a virtual board."""
 
 
-def target_of(board: Board) -> Target:
+def toolchain_of(board: Board) -> Toolchain:
     """How to compile for and emulate a board's main core.
 
     Raises
@@ -89,7 +89,7 @@ def target_of(board: Board) -> Target:
     return _describe(core)
 
 
-def _describe(core: Core) -> Target:
+def _describe(core: Core) -> Toolchain:
     floats, cpu, fpu, model, machine = _CORES[core.name]
     hard = floats is not _SOFT and core.fpu is not False
     dsp = core.name in ("cortex-m4", "cortex-m7", "cortex-m55") or (core.name == "cortex-m33" and core.dsp is not False)
@@ -99,7 +99,7 @@ def _describe(core: Core) -> Target:
     features += ["+mve"] if mve else []
     gcc_cpu = core.name + ("+nodsp" if core.name == "cortex-m33" and not dsp else "")
     abi = "eabihf" if hard else "eabi"
-    return Target(
+    return Toolchain(
         core.name,
         (f"-mcpu={gcc_cpu}", "-mthumb", *(floats if hard else _SOFT)),
         ("-target", f"thumb-freestanding-{abi}", "-mcpu=" + cpu + "".join(features)),
@@ -110,16 +110,16 @@ def _describe(core: Core) -> Target:
     )
 
 
-def engine_of(target: Target, wanted: str | None) -> str:
-    """The emulator that runs a target: unicorn where it can, else QEMU.
+def engine_of(toolchain: Toolchain, wanted: str | None) -> str:
+    """The emulator that runs a core: unicorn where it can, else QEMU.
 
     Raises
     ------
     ParameterError : the wanted emulator has no such core, or is none.
     """
-    able = [name for name, has in (("unicorn", target.unicorn), ("qemu", target.machine)) if has]
+    able = [name for name, has in (("unicorn", toolchain.unicorn), ("qemu", toolchain.machine)) if has]
     if wanted is not None and wanted not in able:
         raise ParameterError(
-            f"engine {wanted!r} does not run {target.core}; allowed for it: {', '.join(able)}, or None for the first"
+            f"engine {wanted!r} does not run {toolchain.core}; allowed for it: {', '.join(able)}, or None for the first"
         )
     return wanted or able[0]

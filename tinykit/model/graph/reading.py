@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import ModelError
+from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table
 from tinykit.model.graph.metadata import read_offline_offsets
@@ -27,6 +28,22 @@ _PRECISION_BY_TYPES = {
     ("int8", "int4"): "int8",
     ("int16", "int8"): "int16x8",
 }
+
+
+def as_graph(model: ModelGraph | str | os.PathLike[str]) -> ModelGraph:
+    """The graph itself, or that of a .tflite file: what every function that takes a graph accepts.
+
+    Raises
+    ------
+    ModelError : as `read`. ParameterError : neither a graph nor a path.
+    """
+    if isinstance(model, ModelGraph):
+        return model
+    if isinstance(model, str | os.PathLike):
+        return read(Path(model))
+    raise ParameterError(
+        f"model of type {type(model).__name__}: give a graph (`tk.read`) or the path of a .tflite file"
+    )
 
 
 def read(source: str | Path | bytes, name: str = "") -> ModelGraph:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph import ModelGraph, as_graph
+from tinykit.predict.arena.espressif import list_espressif_scratch
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
 from tinykit.predict.arena.scratch import keep_kernel_sums, list_scratch_bytes
 from tinykit.predict.arena.tail import measure_tail, unknown_operators
+from tinykit.target.runtimes import default_runtime, list_runtimes
+from tinykit.target.target import Target
 
-_RUNTIMES = ("tflm-reference", "tflm-cmsis-nn", "esp-nn")
-_ESP_NN_CORES = ("xtensa-lx6",)
+_ESP_NN_KNOWN = ("xtensa-lx6",)
 _SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
 _VERIFIED_SLACK_BYTES = 64
 _UNKNOWN_OPERATOR_SLACK_BYTES = 160
-_OTHER_VERSIONS_FACTOR = {"tflm-reference": 0.08, "tflm-cmsis-nn": 0.08, "esp-nn": 0.08}
+_OTHER_VERSIONS_FACTOR = 0.08
 _ALLOCATOR_BYTES = 32
 _ALLOCATION_INFO_BYTES = 24
 _PLANNER_BUFFER_BYTES = 44
@@ -30,6 +34,10 @@ _SOURCE = (
 _ESP_NN_SOURCE = (
     "TFLM's greedy plan and 32-bit tail with reference kernels: on an ESP32, whose ESP-NN kernels ask for no scratch, "
     "four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
+)
+_ESP_NN_BOUND = (
+    "TFLM's greedy plan and 32-bit tail with reference kernels, and the most scratch that a version of ESP-NN asks for "
+    "on this core: a bound, no arena was published; take arena_used_bytes() on it"
 )
 
 
@@ -85,8 +93,14 @@ class ArenaEstimate:
         return max(self.to_start, int(self.high))
 
 
-@lru_cache(maxsize=128)
-def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaEstimate:
+@keywords
+def predict_arena(
+    graph: ModelGraph | str | os.PathLike[str],
+    *,
+    target: Target | None = None,
+    runtime: str | None = None,
+    core: str | None = None,
+) -> ArenaEstimate:
     """The tensor arena on a 32-bit target, from the graph alone.
 
     Head: TFLM's greedy plan, or the model's own offline plan, with the scratch buffers of the kernel set on this core.
@@ -96,16 +110,31 @@ def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: st
 
     Parameters
     ----------
-    graph : the model.
-    runtime : "tflm-reference", "tflm-cmsis-nn", or "esp-nn" on the ESP32's core.
-    core : lower-case core name.
+    graph : the model, or its file.
+    target : whose runtime and core are meant, instead of them; what is given besides wins.
+    runtime : one whose planner is TFLM's; None for "tflm-cmsis-nn".
+    core : lower-case core name; None for "cortex-m4".
 
     Raises
     ------
-    UnknownRuntimeError : a runtime whose planner is not TFLM's, or whose scratch on this core is not known.
+    UnknownRuntimeError : a runtime whose planner is not TFLM's, or ESP-NN on a core that it is not for.
     """
+    if target is not None:
+        runtime, core = runtime or target.runtime, core or target.core
+    runtime = "tflm-cmsis-nn" if runtime is None else runtime
+    return _predict(as_graph(graph), runtime, core or "cortex-m4")
+
+
+@lru_cache(maxsize=128)
+def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     _check_known(runtime, core)
-    scratch = list_scratch_bytes(graph, runtime, core)
+    if runtime == "esp-nn" and core not in _ESP_NN_KNOWN:
+        return _bound(graph, runtime, core)
+    return _plan(graph, list_scratch_bytes(graph, runtime, core), runtime, core)
+
+
+def _plan(graph: ModelGraph, scratch: tuple[tuple[int, ...], ...], runtime: str, core: str) -> ArenaEstimate:
+    """Head and tail for given scratch buffers."""
     buffers = list_buffers(graph, scratch)
     plan = plan_greedily(buffers, len(graph.operators) + 1, graph.offline_offsets)
     tail = measure_tail(graph, scratch, runtime, core)
@@ -115,11 +144,19 @@ def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: st
     slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
     planning = _ALLOCATION_INFO_BYTES * (len(graph.tensors) + sum(map(len, scratch)))
     planning += _PLANNER_BUFFER_BYTES * len(buffers)
-    high = used + slack + _OTHER_VERSIONS_FACTOR[runtime] * tail + _of_other_builds(graph, runtime, core, plan)
+    high = used + slack + _OTHER_VERSIONS_FACTOR * tail + _of_other_builds(graph, runtime, core, plan)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime, source)
     to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
+
+
+def _bound(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
+    """With ESP-NN kernels whose scratch changes with the version: from none to the most that one asked for."""
+    reference = list_scratch_bytes(graph, runtime, core)
+    least = _plan(graph, reference, runtime, core)
+    most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
+    return replace(most, used=replace(most.used, low=least.low, source=_ESP_NN_BOUND))
 
 
 def arena_for_any_core(graph: ModelGraph) -> int:
@@ -131,14 +168,14 @@ def arena_for_any_core(graph: ModelGraph) -> int:
 
 
 def _check_known(runtime: str, core: str) -> None:
-    if runtime not in _RUNTIMES:
+    known = [one.name for one in list_runtimes() if one.planner == "tflm"]
+    if runtime not in known:
         raise UnknownRuntimeError(
-            f"the arena of runtime {runtime!r} is unknown: its planner is not TFLM's; known: {', '.join(_RUNTIMES)}"
+            f"the arena of runtime {runtime!r} is unknown: its planner is not TFLM's; known: {', '.join(known)}"
         )
-    if runtime == "esp-nn" and core not in _ESP_NN_CORES:
+    if runtime == "esp-nn" and default_runtime(core) != runtime:
         raise UnknownRuntimeError(
-            f"the arena of esp-nn on {core} is unknown: no arena was published, and its kernels there may ask for\n"
-            f"scratch that changes with the version; known: {', '.join(_ESP_NN_CORES)}; take arena_used_bytes() on it"
+            f"the arena of esp-nn on {core} is unknown: ESP-NN has kernels for Espressif's cores; take another runtime"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy.inputs import as_estimate, load_constants
@@ -12,6 +13,7 @@ from tinykit.predict.energy.laws import energy_per_inference
 from tinykit.predict.energy.scaling import activity_factor, clock_ratio, like_reference, scale_supply
 from tinykit.predict.latency.own import read_own
 from tinykit.target.boards import Board, PowerRange, RunPoint, find_board
+from tinykit.target.target import Target
 
 
 def predict_run_current(
@@ -61,9 +63,10 @@ def _own_current(board: Board, clock: float | None, supply: float | None) -> Est
     return _scale(board, current, (at_hz, at_v, regulator), (clock, supply))
 
 
+@keywords
 def predict_energy(
     latency: Estimate | float,
-    board: Board | str,
+    board: Board | Target | str,
     *,
     clock_hz: float | None = None,
     supply_v: float | None = None,
@@ -77,13 +80,16 @@ def predict_energy(
     Parameters
     ----------
     latency : inference latency [s].
-    board, clock_hz, supply_v, run_current_a : as for `predict_run_current`.
+    board : catalogue id, path of a TOML, a `Board`, or a `Target`, whose clock then holds where none is given.
+    clock_hz, supply_v, run_current_a : as for `predict_run_current`.
 
     Raises
     ------
     UnknownFactError : the board has no run current or no supply voltage, and none is given.
     ParameterError : a value is negative, NaN or absurd.
     """
+    if isinstance(board, Target):
+        board, clock_hz = board.board, board.clock_hz if clock_hz is None else clock_hz
     target = find_board(board)
     time = as_estimate(latency, "s", "latency", high=1e5)
     current = predict_run_current(target, clock_hz=clock_hz, supply_v=supply_v, run_current_a=run_current_a)

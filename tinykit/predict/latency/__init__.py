@@ -6,28 +6,19 @@ instruction from published measurements, pooled so that thin groups borrow from 
 
 from __future__ import annotations
 
+from tinykit.predict.latency.effects import RUNTIMES
 from tinykit.predict.latency.instructions import InstructionReport, OperatorInstructions, predict_instructions
-from tinykit.predict.latency.prediction import (
-    RUNTIMES,
-    Asked,
-    default_runtime,
-    known_runtimes,
-    model_latency,
-    predict_latency,
-)  # fmt: skip
+from tinykit.predict.latency.prediction import known_runtimes, predict_latency
 from tinykit.predict.latency.shapes import OperatorShape, from_graph, from_rows
 
 __all__ = [
     "RUNTIMES",
-    "Asked",
     "InstructionReport",
     "OperatorInstructions",
     "OperatorShape",
-    "default_runtime",
     "from_graph",
     "from_rows",
     "known_runtimes",
-    "model_latency",
     "predict_instructions",
     "predict_latency",
 ]

@@ -10,27 +10,13 @@ import math
 from dataclasses import dataclass
 
 from tinykit.predict.latency.instructions import ASSUMED_SD, InstructionReport, counted_combinations
+from tinykit.target.runtimes import find_runtime, list_runtimes
 
-PROXIES = {
-    "tflm-reference": ("tflm-reference", "cortex-m4"),
-    "tflm-cmsis-nn": ("tflm-cmsis-nn", "cortex-m4"),
-    "x-cube-ai": ("tflm-cmsis-nn", "cortex-m4"),
-    "esp-nn": ("tflm-cmsis-nn", "cortex-m4"),
-    "edge-impulse-eon": ("tflm-cmsis-nn", "cortex-m4"),
-}
-"""Whose instructions stand in where a runtime was not counted on a core (closed sources, other instruction sets)."""
+RUNTIMES = tuple(runtime.name for runtime in list_runtimes() if runtime.pool)
+"""Those whose latency can be predicted."""
 
-POOLS = {
-    "tflm-cmsis-nn": "tflm",
-    "tflm-reference": "tflm",
-    "x-cube-ai": "x-cube-ai",
-    "esp-nn": "esp-nn",
-    "edge-impulse-eon": "tflm",
-}
-"""Runtimes whose systems and architectures stray alike."""
-
-_KERNELS = {"edge-impulse-eon": "tflm-cmsis-nn"}
-"""Runtimes that call another's kernels: they share its effects and add their own. EON compiles TFLM's kernels in."""
+_COUNTED_CORE = "cortex-m4"
+"""Whose instructions stand in for a core where a runtime was not counted (closed sources, other instruction sets)."""
 
 Effect = tuple[str, float]
 
@@ -114,7 +100,7 @@ class Case:
 
 def proxy_of(case: Case) -> tuple[str, str, str]:
     """(runtime, core, build) whose counted instructions are the features of a case."""
-    runtime, core = PROXIES[case.runtime]
+    runtime, core = find_runtime(case.runtime).counted, _COUNTED_CORE
     if f"{runtime} on {case.core}" in counted_combinations():
         core = case.core
     elif case.core == "cortex-m85":
@@ -128,18 +114,18 @@ def effects_of(case: Case, part: str) -> tuple[Effect, ...]:
 
     An effect with an empty name is there but unknown: its prior widens the interval.
     """
-    runtime, core, arm = _KERNELS.get(case.runtime, case.runtime), case.core, case.core.startswith("cortex-")
+    known, core, arm = find_runtime(case.runtime), case.core, case.core.startswith("cortex-")
+    runtime, tflm = known.kernels, known.pool == "tflm"
     family, outside = part.removesuffix(" outside"), part.endswith(" outside")
     place = "family" if arm else "other family"
-    known = "counted runtime" if POOLS[runtime] == "tflm" else "closed runtime"
     effects = [
-        (runtime if arm else f"{runtime} elsewhere", _SPREADS[known]),
+        (runtime if arm else f"{runtime} elsewhere", _SPREADS["counted runtime" if tflm else "closed runtime"]),
         (core, _SPREADS["core" if arm else "other core"]),
         (f"{runtime}|{core}", _SPREADS["runtime|core"]),
         (f"{'arm' if arm else 'other'}|{family}", _SPREADS["calls" if family == "calls" else place]),
         (f"{runtime}|{family}", _SPREADS.get(f"{runtime}|{family}", _SPREADS["runtime|family"])),
         (f"board {case.board}" if case.board else "", _SPREADS["board"]),
-        (f"system {case.system}|{core}|{case.runtime}" if case.system else "", _SYSTEM[POOLS[runtime]]),
+        (f"system {case.system}|{core}|{case.runtime}" if case.system else "", _SYSTEM[known.pool]),
     ]
     further = _version_effects(case, family, outside) if runtime == "x-cube-ai" else []
     return (*effects, *_special_effects(case, runtime, family, outside), *further)
@@ -155,7 +141,7 @@ def _special_effects(case: Case, runtime: str, family: str, outside: bool) -> li
         effects.append((own[0], _SPREADS[own[1]]))
     if case.arena:
         effects.append((f"arena {case.arena}", _SPREADS["arena"]))
-    if POOLS[runtime] == "tflm" and case.core.startswith("cortex-") and not calls:
+    if find_runtime(runtime).pool == "tflm" and case.core.startswith("cortex-") and not calls:
         effects.append((f"build {case.build}|{family}" if case.build else "", _SPREADS["build|family"]))
     return effects
 
@@ -179,8 +165,9 @@ def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
 
 def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
     """Effects of a measured network: ten runs of one network do not count as ten networks."""
-    everywhere, here = _ARCHITECTURE[POOLS[case.runtime]]
-    name = f"architecture {architecture}|{_KERNELS.get(case.runtime, case.runtime)}"
+    known = find_runtime(case.runtime)
+    everywhere, here = _ARCHITECTURE[known.pool]
+    name = f"architecture {architecture}|{known.kernels}"
     effects = [(name, everywhere), (f"{name}|{case.core}", here)]
     if case.runtime == "x-cube-ai":
         effects.append((f"{name}|version {version_step(case.version)}", _ARCHITECTURE_VERSION))
@@ -189,7 +176,7 @@ def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
 
 def unseen_spread(runtime: str, core: str) -> float:
     """Log standard deviation of a network never measured on this core and runtime, on a system never measured."""
-    pool, version = POOLS[runtime], _ARCHITECTURE_VERSION if runtime == "x-cube-ai" else 0.0
+    pool, version = find_runtime(runtime).pool, _ARCHITECTURE_VERSION if runtime == "x-cube-ai" else 0.0
     return math.hypot(*_ARCHITECTURE[pool], _SYSTEM[pool], version, _UNSEEN.get((runtime, core), 0.0))
 
 
@@ -199,7 +186,7 @@ def row_noise(case: Case, macs: int, report: InstructionReport) -> float:
     An unknown build, kernels of assumed cost, and models so small that the fixed costs of a closed
     runtime weigh (below 100,000 MACs) add to `NOISE` in quadrature.
     """
-    closed = POOLS[case.runtime] != "tflm"
+    closed = find_runtime(case.runtime).pool != "tflm"
     tiny = 0.3 * math.sqrt(1e5 / max(macs, 1e3)) if closed and macs < 1e5 else 0.0
     return math.hypot(NOISE, report.assumed_share * ASSUMED_SD, report.build_spread, tiny)
 

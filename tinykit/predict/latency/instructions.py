@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph
@@ -26,9 +27,10 @@ from tinykit.predict.latency.kernels import (
 from tinykit.predict.latency.loops import BLOCK
 from tinykit.predict.latency.shapes import OperatorShape, from_graph
 from tinykit.predict.latency.tables import read_table
+from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import BUILDS, Target
 
 Model = ModelGraph | Sequence[OperatorShape]
-BUILDS = ("-Os", "-O2", "-O3")
 TO_80 = 1.2816
 """Half-width of the central 80 % of a normal distribution, in standard deviations."""
 
@@ -120,12 +122,21 @@ class Shapes:
     shapes: tuple[OperatorShape, ...] = field(compare=False)
 
 
-def predict_instructions(model: Model, *, core: str, runtime: str, build: str | None = None) -> InstructionReport:
+@keywords
+def predict_instructions(
+    model: Model,
+    *,
+    target: Target | None = None,
+    core: str | None = None,
+    runtime: str | None = None,
+    build: str | None = None,
+) -> InstructionReport:
     """Instructions that one inference executes.
 
     Parameters
     ----------
     model : a graph, or operator shapes where no file is at hand; int8.
+    target : whose core, runtime and build are meant, instead of them; what is given besides wins.
     core : "cortex-m4", …
     runtime : "tflm-reference" or "tflm-cmsis-nn".
     build : "-Os", "-O2" or "-O3"; None where unknown: the middle of -Os and -O3, with an interval over both.
@@ -134,9 +145,13 @@ def predict_instructions(model: Model, *, core: str, runtime: str, build: str | 
     ------
     UnknownRuntimeError : nothing was counted for this core, runtime and build, the model is not int8,
         or an operator has no kernel model.
-    ParameterError : unknown build.
+    ParameterError : unknown build, or neither a core nor a target.
     """
-    build = normalise_build(build)
+    if target is not None:
+        core, runtime, build = core or target.core, runtime or target.runtime, build or target.build
+    if core is None:
+        raise ParameterError("instructions on what core? give core, such as 'cortex-m4', or a target")
+    runtime, build = runtime or default_runtime(core), normalise_build(build)
     if not _counted_builds(runtime, core):
         raise UnknownRuntimeError(
             f"no instruction counts for {runtime} on {core}\nknown: {', '.join(counted_combinations())}"

@@ -18,7 +18,7 @@ import tomli_w
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.predict.latency.cycles import shipped_profile
-from tinykit.predict.latency.effects import POOLS, Case, unseen_spread
+from tinykit.predict.latency.effects import RUNTIMES, Case, unseen_spread
 from tinykit.predict.latency.kernels import PARTS
 
 _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
@@ -71,8 +71,14 @@ def calibration_path(board_id: str) -> Path:
     if not board_id or set(board_id) - _ID or board_id.startswith("."):
         raise ParameterError(f"board id {board_id!r} cannot name a file; use letters, digits and hyphens")
     given = os.environ.get("TINYKIT_CALIBRATION")
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser())
-    return (Path(given) if given else data / "tinykit" / "calibration") / f"{board_id}.toml"
+    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return _join(given or f"{data}/tinykit/calibration", board_id)
+
+
+@lru_cache(maxsize=256)
+def _join(folder: str, board_id: str) -> Path:
+    """Kept: a catalogue of boards asks for each of them at every fit."""
+    return Path(folder, f"{board_id}.toml")
 
 
 def render_own(rows: tuple[OwnRow, ...]) -> bytes:
@@ -108,7 +114,7 @@ def _read(path: Path, _changed: int) -> tuple[OwnRow, ...]:
             sound = len(row.work) == len(PARTS) and min(row.clock_hz, row.latency_s, row.noise, sum(row.work)) > 0
         except (KeyError, TypeError) as error:
             raise FactError(f"{path}: a row cannot be read ({error!r}); calibrate again, or delete the file") from error
-        if not sound or row.runtime not in POOLS:
+        if not sound or row.runtime not in RUNTIMES:
             raise FactError(f"{path}: a row of {row.model!r} makes no sense; calibrate again, or delete the file")
         rows.append(row)
     return tuple(rows)

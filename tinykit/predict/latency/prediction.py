@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
+from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.latency.cycles import shipped_profile
-from tinykit.predict.latency.effects import POOLS, Case, proxy_of, row_noise, unseen_spread
+from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, unseen_spread
 from tinykit.predict.latency.instructions import (
     TO_80,
     InstructionReport,
@@ -25,23 +27,27 @@ from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.own import OwnShift, read_own, shift_of
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import Board, find_board
+from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import Target, check_option, check_version, is_external
 
-RUNTIMES = tuple(POOLS)
-_EXTERNAL_KINDS = ("psram", "sdram")
 _EXTERNAL_DOUBT = 0.15
 """Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
 
 
+@keywords
 def predict_latency(
-    model: Model,
+    model: Model | str | os.PathLike[str],
     *,
-    core: str,
-    clock_hz: float,
+    target: Target | None = None,
+    core: str | None = None,
+    clock_hz: float | None = None,
     runtime: str | None = None,
     runtime_version: str | None = None,
+    runtime_option: str | None = None,
     board: str | Board | None = None,
     build: str | None = None,
     arena_region: str | None = None,
+    modelled: bool = False,
 ) -> Estimate:
     """Latency of one inference [s], 80 % interval: "measured" where this very case was published, else "modelled".
 
@@ -53,44 +59,52 @@ def predict_latency(
 
     Parameters
     ----------
-    model : an int8 graph, or operator shapes.
-    core, clock_hz : "cortex-m4", …; clock of the core [Hz].
+    model : an int8 graph, its file, or operator shapes.
+    target : a board with all that follows, instead of them; what is given besides wins.
+    core : "cortex-m4", …
+    clock_hz : clock of the core [Hz].
     runtime : one of `known_runtimes(core)`; None takes `default_runtime(core)`.
     runtime_version : of X-CUBE-AI ("8.1.0"); kernels changed at 7.3, 8.1 and 9.0.
+    runtime_option : of X-CUBE-AI: "time", "balanced" or "ram"; recorded, it does not change the figure yet.
     board : catalogue id, Board or None; a board that was measured carries its own factor, and rows of your own
         (`tinykit calibrate`) shift it.
     build : "-Os", "-O2", "-O3" or None (unknown: a wider interval).
     arena_region : name of the board's region, or "psram", where the arena lies; None means on-chip RAM.
+    modelled : never take a measured figure, as error tables need it that hold one against the other.
 
     Raises
     ------
     ParameterError : clock not a finite number above 0, unknown build, a version that is no number, a board without
-        such a core or region.
+        such a core or region, or neither a target nor a core with its clock.
     UnknownBoardError : no such board.
     UnknownRuntimeError : no evidence for this core, runtime or precision.
     """
-    asked = Asked(core, clock_hz, runtime, runtime_version, board=board, build=build, arena_region=arena_region)
-    case, clock = _read_case(asked)
-    known = find_measured(shapes_of(model), case, clock)
-    return known if known and not read_own(case.board) else _model_case(model, case, clock)
+    if target is not None:
+        core, clock_hz, board = core or target.core, clock_hz or target.clock_hz, board or target.board
+        runtime, runtime_version = runtime or target.runtime, runtime_version or target.runtime_version
+        runtime_option, build = runtime_option or target.runtime_option, build or target.build
+        arena_region = arena_region or target.arena_region
+    if core is None or clock_hz is None:
+        raise ParameterError("latency of what core at what clock? give core and clock_hz, or a target with a clock")
+    name = default_runtime(core) if runtime is None else runtime
+    _check_known(name, core)
+    check_version(runtime_version)
+    check_option(runtime_option, name)
+    place = _read_place(core, None if board is None else find_board(board), arena_region)
+    case = replace(place, runtime=name, version=runtime_version or "", build=normalise_build(build))
+    clock, shapes = _check_clock(clock_hz), _open(model)
+    known = None if modelled else find_measured(shapes_of(shapes), case, clock)
+    found = known if known and not read_own(case.board) else _model_case(shapes, case, clock)
+    return found if runtime_option is None else _tell_option(found, runtime_option)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The case a latency is asked for, with the parameters of `predict_latency`."""
-
-    core: str
-    clock_hz: float
-    runtime: str | None = None
-    runtime_version: str | None = None
-    board: str | Board | None = None
-    build: str | None = None
-    arena_region: str | None = None
+def _open(model: Model | str | os.PathLike[str]) -> Model:
+    """Operator shapes or a graph as they are; a path as the graph in its file."""
+    return as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
 
 
-def model_latency(model: Model, asked: Asked) -> Estimate:
-    """As `predict_latency`, but always modelled: what error tables hold against measured figures."""
-    return _model_case(model, *_read_case(asked))
+def _tell_option(found: Estimate, option: str) -> Estimate:
+    return replace(found, source=f"{found.source}; option {option}: recorded, its effect is not yet used")
 
 
 def _model_case(model: Model, case: Case, clock: float) -> Estimate:
@@ -104,35 +118,19 @@ def _model_case(model: Model, case: Case, clock: float) -> Estimate:
     return Estimate(value, value / factor, value * factor, "s", "modelled", case.runtime, source)
 
 
-def _read_case(asked: Asked) -> tuple[Case, float]:
-    """The case and its clock [Hz]."""
-    clock = _check_clock(asked.clock_hz)
-    name = default_runtime(asked.core) if asked.runtime is None else asked.runtime
-    _check_known(name, asked.core)
-    found = None if asked.board is None else find_board(asked.board)
-    _check_case(found, asked.core, asked.runtime_version)
-    build, board = normalise_build(asked.build), found.id if found else ""
-    arena = "external" if _is_external(found, asked.arena_region) else ""
-    return Case(asked.core, name, asked.runtime_version or "", board, build, arena=arena), clock
-
-
-def _check_case(board: Board | None, core: str, version: str | None) -> None:
+def _read_place(core: str, board: Board | None, arena_region: str | None) -> Case:
+    """Core, board and memory of a case, its runtime still open."""
     if board is not None and core not in [one.name for one in board.cores]:
         names = ", ".join(one.name for one in board.cores)
         raise ParameterError(f"{board.id} has no core {core!r}; its cores: {names}")
-    if version and not re.match(r"v?\d", version):
-        raise ParameterError(f"runtime version {version!r} is no number; give it as '8.1.0', or leave it out")
+    arena = "external" if is_external(board, arena_region) else ""
+    return Case(core, "", board=board.id if board else "", arena=arena)
 
 
 @lru_cache(maxsize=64)
 def known_runtimes(core: str) -> tuple[str, ...]:
     """The runtimes whose latency can be predicted on a core; empty where there is no evidence."""
     return tuple(name for name in RUNTIMES if _rows_behind(name, core) or f"{name} on {core}" in counted_combinations())
-
-
-def default_runtime(core: str) -> str:
-    """The runtime meant where none is named: "tflm-cmsis-nn" on Cortex-M, "tflm-reference" elsewhere."""
-    return "tflm-cmsis-nn" if core.startswith("cortex-m") else "tflm-reference"
 
 
 def _instructions_for(model: Model, case: Case) -> InstructionReport:
@@ -166,16 +164,6 @@ def _known_cores(runtime: str) -> Sequence[str]:
     counted = (entry.split(" on ") for entry in counted_combinations())
     cores = {core for name, core in counted if name == runtime}
     return sorted(cores | {row["core"] for row in read_table("evidence").rows if row["runtime"] == runtime})
-
-
-def _is_external(board: Board | None, region: str | None) -> bool:
-    if region is None:
-        return False
-    regions = {item.name: item.kind for item in board.regions} if board else {}
-    kind = regions.get(region, region.lower())
-    if board and region not in regions and kind not in {*regions.values(), *_EXTERNAL_KINDS}:
-        raise ParameterError(f"{board.id} has no region {region!r}; its regions: {', '.join(regions)}")
-    return kind in _EXTERNAL_KINDS
 
 
 @lru_cache(maxsize=128)

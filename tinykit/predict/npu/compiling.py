@@ -17,6 +17,7 @@ from tinykit.model.graph import ModelGraph, read
 from tinykit.model.operators import DECODE, NPU
 from tinykit.predict.npu.process import compile_warm
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
+from tinykit.target.runtimes import NPU_RUNTIME
 
 ACCELERATORS = (
     "ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256", "ethos-u65-256", "ethos-u65-512",
@@ -92,7 +93,7 @@ def _at_clock(report: NpuReport, clock_hz: float) -> NpuReport:
 
 def _latency(cycles: int, clock_hz: float, source: str) -> Estimate:
     time = cycles / clock_hz
-    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", "ethos-u", source)
+    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", NPU_RUNTIME, source)
 
 
 def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from tinykit.ground.errors import UnknownRuntimeError
+from tinykit.ground.calls import keywords
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph, Tensor
 from tinykit.model.operators import DECODE
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.latency import from_graph, predict_latency
 from tinykit.predict.packing.coding import LOOKUP, PRUNING
+from tinykit.target.boards import Board
+from tinykit.target.runtimes import default_runtime, list_runtimes
+from tinykit.target.target import Target
 
 UNVERIFIED = "unverified on device"
 """Outputs are compared in TFLM on this host. On Cortex-M4 models of this kind were loaded and invoked under QEMU, their
 outputs not compared; with CMSIS-NN or ESP-NN kernels nothing was tried."""
 
-DECODE_RUNTIMES = ("tflm-reference", "tflm-cmsis-nn", "esp-nn")
-_REFUSALS = {
-    "x-cube-ai": "X-CUBE-AI does not know TFLM's custom operators",
-    "ethos-u": "Vela compresses weights itself, and runs no convolution whose weights are no constants",
-    "exporter": "the C exporter writes weights as plain arrays",
+DECODE_RUNTIMES = tuple(runtime.name for runtime in list_runtimes() if runtime.runs_decode)
+_REFUSALS = {"exporter": "the C exporter writes weights as plain arrays"} | {
+    runtime.name: runtime.no_decode for runtime in list_runtimes()
 }
 _QUICK_BITS = (2, 3, 4)
 _CYCLES = {"quick": (2.5, 5.5, 10.0), "table": (13.0, 33.0, 68.0), "pruning": (9.0, 21.0, 38.0)}
@@ -95,8 +98,6 @@ def refuse_decode(runtime: str) -> str:
     >>> refuse_decode("tflm-cmsis-nn"), refuse_decode("x-cube-ai")
     ('', "X-CUBE-AI does not know TFLM's custom operators")
     """
-    if runtime in DECODE_RUNTIMES:
-        return ""
     return _REFUSALS.get(runtime, f"whether {runtime!r} has TFLM's DECODE operator is unknown")
 
 
@@ -105,19 +106,42 @@ def has_decode(graph: ModelGraph) -> bool:
     return any(operator.name == DECODE for operator in graph.operators)
 
 
-def predict_packed_latency(graph: ModelGraph, *, core: str, clock_hz: float, runtime: str, **case: Any) -> Estimate:
+@keywords
+def predict_packed_latency(
+    graph: ModelGraph,
+    *,
+    target: Target | None = None,
+    core: str | None = None,
+    clock_hz: float | None = None,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    runtime_option: str | None = None,
+    board: str | Board | None = None,
+    build: str | None = None,
+    arena_region: str | None = None,
+) -> Estimate:
     """Latency [s] of a model that may decode its weights: that of its other operators, and of decoding.
 
     Parameters
     ----------
-    graph, core, clock_hz, runtime : as for `tinykit.predict.latency.predict_latency`. case : its further arguments.
+    graph : the model.
+    target, core, clock_hz, runtime, runtime_version, runtime_option, board, build, arena_region : as for
+        `tinykit.predict.latency.predict_latency`.
 
     Raises
     ------
     UnknownRuntimeError : the runtime has no DECODE, its time on this core is unknown, or as `predict_latency`.
     """
+    predict = partial(
+        predict_latency, target=target, core=core, clock_hz=clock_hz, runtime=runtime, runtime_version=runtime_version,
+        runtime_option=runtime_option, board=board, build=build, arena_region=arena_region,
+    )  # fmt: skip
     if not has_decode(graph):
-        return predict_latency(graph, core=core, clock_hz=clock_hz, runtime=runtime, **case)
+        return predict(graph)
+    core, clock_hz = core or (target.core if target else None), clock_hz or (target.clock_hz if target else None)
+    if core is None or clock_hz is None:
+        raise ParameterError("decoding on what core at what clock? give core and clock_hz, or a target with a clock")
+    runtime = runtime or (target.runtime if target else default_runtime(core))
     refusal = refuse_decode(runtime)
     if refusal:
         raise UnknownRuntimeError(f"{runtime} cannot run this model: {refusal}\nuse the model without DECODE operators")
@@ -126,8 +150,7 @@ def predict_packed_latency(graph: ModelGraph, *, core: str, clock_hz: float, run
         raise UnknownRuntimeError(
             f"how long DECODE takes on {core} is unknown\nmeasure it on the board and give the figure (--latency)"
         )
-    others = tuple(shape for shape in from_graph(graph) if shape.name != DECODE)
-    plain = predict_latency(others, core=core, clock_hz=clock_hz, runtime=runtime, **case)
+    plain = predict(tuple(shape for shape in from_graph(graph) if shape.name != DECODE))
     source = f"{plain.source}; decoding {extra}: {extra.source}"
     total = propagate(lambda one, other: one + other, plain, extra, unit="s", source=source)
     return Estimate(total.value, total.low, total.high, "s", total.basis, runtime, source)

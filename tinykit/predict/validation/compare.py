@@ -15,7 +15,7 @@ from tinykit.ground.quantity import Estimate, pick
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.energy import predict_energy
-from tinykit.predict.latency import Asked, model_latency
+from tinykit.predict.latency import predict_latency
 from tinykit.predict.latency.own import read_own
 from tinykit.predict.latency.tables import read_table
 from tinykit.predict.validation.rows import MeasuredRow, Skipped, is_exact, read_rows
@@ -150,8 +150,10 @@ def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:
 def _latency(row: MeasuredRow) -> Estimate:
     version, build = row.version or None, row.build or None
     region = row.arena_region or None
-    asked = Asked(row.core, row.clock_hz, row.runtime, version, board=row.board, build=build, arena_region=region)
-    return model_latency(row.model, asked)
+    return predict_latency(
+        row.model, core=row.core, clock_hz=row.clock_hz, runtime=row.runtime, runtime_version=version, board=row.board,
+        build=build, arena_region=region, modelled=True,
+    )  # fmt: skip
 
 
 def _energy(row: MeasuredRow) -> Estimate:

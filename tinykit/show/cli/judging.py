@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.fit import (
-    MACHINES,
-    FitReport,
-    Placement,
-    Reserve,
-    check_fit,
-    check_fit_all,
-    line_up,
-    list_placements,
-    name_machine,
-)
-from tinykit.budget.power import Battery, PowerBudget, budget_power, read_battery
-from tinykit.budget.thermal import ThermalReport, check_heat
+from tinykit.budget.assessment import Assessment, Use, assess
+from tinykit.budget.fit import MACHINES, FitReport, Placement, check_fit_all, line_up, list_placements, name_machine
+from tinykit.budget.power import PowerBudget
+from tinykit.budget.thermal import ThermalReport
 from tinykit.budget.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.latency import default_runtime, predict_latency
 from tinykit.show.cli.documents import describe_model
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show, show_short
-from tinykit.target.boards import Board, board, boards, read_board
+from tinykit.target.boards import Board, boards, find_board, read_board
+from tinykit.target.target import Reserve, Target
 
 _YOUR_FIGURE = "given on the command line"
 
@@ -35,15 +25,8 @@ _YOUR_FIGURE = "given on the command line"
 def fit(options: Options) -> int:
     """`tinykit fit`."""
     graph = open_model(options.model, options.representative)
-    reports = check_fit_all(
-        graph,
-        _choose_boards(options),
-        runtime=options.runtime,
-        runtime_version=options.runtime_version,
-        clock_hz=options.clock,
-        reserve=_reserve(options),
-    )
-    placements = _list_placements(graph, reports[0], options) if len(reports) == 1 else ()
+    reports = check_fit_all(graph, [aim(options, board) for board in _choose_boards(options)])
+    placements = list_placements(graph, reports[0].target) if len(reports) == 1 else ()
     if options.json:
         results = [report.to_json() for report in reports]
         for one in results[: len(placements) and 1]:
@@ -58,23 +41,45 @@ def fit(options: Options) -> int:
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
 
 
+def aim(options: Options, board: Board) -> Target:
+    """The target that the options of a command name on a board."""
+    return Target(
+        board,
+        runtime=options.runtime,
+        runtime_version=options.runtime_version,
+        runtime_option=options.runtime_option,
+        build=options.build,
+        clock_hz=options.clock,
+        reserve=read_reserve(options),
+    )
+
+
 def budget(options: Options) -> int:
     """`tinykit budget`."""
-    target = one_board(options)
-    graph = open_model(options.model, options.representative)
-    latency = _latency(graph, target, options)
-    plan = _plan(target, latency, options, run_current_a=options.run_current)
-    heat = check_heat(target, plan)
-    memory = check_fit(graph, target, runtime=options.runtime, clock_hz=options.clock)
-    measured = _measure(latency, plan, options) if options.trace else None
+    target, use = aim(options, one_board(options)), _read_use(options)
+    found = assess(open_model(options.model, options.representative), target, use)
+    plan, heat = found.complete()
+    measured = _measure(found, options) if options.trace else None
     if options.json:
-        verdict = {"fit_verdict": memory.verdict, "latency_s": latency.to_json()}
-        say_json({**verdict, **plan.to_json(), **heat.to_json(), **(measured.to_json() if measured else {})})
-        return _status(memory, heat)
-    _say_budget(latency, plan, heat, memory)
-    if measured:
-        _say_measured(measured)
-    return _status(memory, heat)
+        say_json({**found.to_json(), **(measured.to_json() if measured else {})})
+    else:
+        _say_budget(found, plan, heat)
+        if measured:
+            _say_measured(measured)
+    return int(found.fit.verdict == "does_not_fit" or heat.verdict == "too hot")
+
+
+def _read_use(options: Options) -> Use:
+    given: float | None = options.latency
+    if given is not None and not 0 < given < DAY_S:
+        raise ParameterError(f"latency {given} s; give seconds above 0, such as 0.0289")
+    return Use(
+        period_s=options.period,
+        battery=options.battery,
+        ambient_c=options.ambient,
+        latency_s=None if given is None else Estimate.exact(given, "s", "measured", _YOUR_FIGURE),
+        run_current_a=options.run_current,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +96,16 @@ class _Measured:
         return {**found, "sharpened": self.sharper.to_json()} if self.sharper else found
 
 
-def _plan(target: Board, latency: Estimate, options: Options, run_current_a: float | None = None) -> PowerBudget:
-    return budget_power(
-        target,
-        latency,
-        battery=_cell(options),
-        period_s=options.period,
-        ambient_c=options.ambient,
-        clock_hz=options.clock,
-        run_current_a=run_current_a,
-    )
-
-
-def _cell(options: Options) -> Battery | str | None:
-    """The cell named: an id of the catalogue, or a TOML of the user's own."""
-    given: str | None = options.battery
-    return read_battery(given) if given and given.lower().endswith(".toml") else given
-
-
-def _measure(latency: Estimate, plan: PowerBudget, options: Options) -> _Measured:
-    trace = read_trace(options.trace)
+def _measure(found: Assessment, options: Options) -> _Measured:
+    trace, (plan, _) = read_trace(options.trace), found.complete()
     sharper = None
     if trace.threshold_a is not None and plan.supply_v is not None:
-        learned = calibrate_board(plan.board, trace, supply_v=plan.supply_v, clock_hz=options.clock)
+        learned = calibrate_board(found.target.board, trace, supply_v=plan.supply_v, clock_hz=options.clock)
         seen = trace.burst_s if options.latency is None else None
         source = f"user's trace {Path(trace.path).name}, mean of {trace.bursts} bursts"
-        sharper = _plan(learned, Estimate.exact(seen, "s", "measured", source) if seen else latency, options)
+        latency = Estimate.exact(seen, "s", "measured", source) if seen else found.fit.latency_s
+        use = replace(found.use, latency_s=latency, run_current_a=None)
+        sharper = assess(found.fit.graph, aim(options, learned), use).budget
     return _Measured(trace, compare_trace(trace, plan), sharper)
 
 
@@ -128,22 +117,18 @@ def _say_measured(measured: _Measured) -> None:
         say_table(("figure", "estimate"), [("energy per inference", show(energy)), ("battery life", show(life))])
 
 
-def _status(memory: FitReport, heat: ThermalReport) -> int:
-    return int(memory.verdict == "does_not_fit" or heat.verdict == "too hot")
-
-
 def _compared(row: Comparison) -> tuple[str, ...]:
     figures = (row.budgeted, row.measured)
     return (row.figure, *("unknown" if one is None else format_quantity(one, row.unit) for one in figures), row.verdict)
 
 
-def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport, memory: FitReport) -> None:
+def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> None:
     volts = f"{plan.supply_v:g} V" if plan.supply_v else "supply unknown"
     period = format_quantity(plan.period_s, "s")
     say(f"{plan.board.id}, {volts}, one inference every {period}, {plan.ambient_c:g} °C")
-    say(f"memory: {memory.verdict.replace('_', ' ')}; heat: {heat.verdict}")
+    say(f"memory: {found.fit.verdict.replace('_', ' ')}; heat: {heat.verdict}")
     figures = {
-        "latency": latency,
+        "latency": found.fit.latency_s,
         "energy per inference": plan.energy_per_inference_j,
         "duty cycle": plan.duty_cycle,
         "average power": plan.average_power_w,
@@ -154,6 +139,7 @@ def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport, memor
     }
     say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
     say(*(f"- {line}" for line in (*plan.findings, *plan.unknown, *heat.reasons)))
+    _say_assumed(found.target)
 
 
 def _say_report(report: FitReport) -> None:
@@ -166,14 +152,21 @@ def _say_report(report: FitReport) -> None:
     }
     say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
     say(*(f"- {line}" for line in (*report.reasons, *report.advice)))
+    _say_assumed(report.target)
     say(*(f"  {name}: {figure.source}" for name, figure in figures.items() if figure))
+
+
+def _say_assumed(target: Target) -> None:
+    words = {"clock_hz": "clock", "as_sold": "board"}
+    if target.assumed:
+        say("- assumed: " + "; ".join(f"{words.get(name, name)} {what}" for name, what in target.assumed))
 
 
 def compare(options: Options) -> int:
     """`tinykit compare`."""
     graph = open_model(options.model, options.representative)
     chosen = options.boards.split(",") if options.boards else MACHINES
-    reports = line_up(graph, chosen, reserve=_reserve(options))
+    reports = line_up(graph, chosen, reserve=read_reserve(options))
     if options.json:
         results = [{"machine": name_machine(report), **report.to_json()} for report in reports]
         say_json({"model": describe_model(graph), "results": results})
@@ -197,13 +190,6 @@ def _machine_row(report: FitReport) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _list_placements(graph: ModelGraph, report: FitReport, options: Options) -> tuple[Placement, ...]:
-    return list_placements(
-        graph, report.board, runtime=report.runtime, runtime_version=options.runtime_version,
-        clock_hz=options.clock, reserve=report.reserve,
-    )  # fmt: skip
-
-
 def _say_placements(placements: tuple[Placement, ...]) -> None:
     if len(placements) < 2:
         return
@@ -223,7 +209,7 @@ def _row(report: FitReport) -> tuple[str, ...]:
 def _choose_boards(options: Options) -> tuple[Board, ...]:
     if options.board_file:
         return (read_board(options.board_file),)
-    return boards() if options.board == "all" else (board(options.board),)
+    return boards() if options.board == "all" else (find_board(options.board),)
 
 
 def one_board(options: Options) -> Board:
@@ -237,29 +223,13 @@ def one_board(options: Options) -> Board:
         return read_board(options.board_file)
     if not options.board:
         raise ParameterError("no board given; add --board ID (`tinykit boards` lists them) or --board-file TOML")
-    return board(options.board)
+    return find_board(options.board)
 
 
-def _reserve(options: Options) -> Reserve:
-    default = Reserve()
-    sram = default.sram_bytes if options.reserve_sram is None else options.reserve_sram
-    code = default.flash_bytes if options.reserve_flash is None else options.reserve_flash
-    return Reserve(sram, code)
-
-
-def _latency(graph: ModelGraph, target: Board, options: Options) -> Estimate:
-    if options.latency is not None:
-        if not 0 < options.latency < DAY_S:
-            raise ParameterError(f"latency {options.latency} s; give seconds above 0, such as 0.0289")
-        return Estimate.exact(options.latency, "s", "measured", _YOUR_FIGURE)
-    clock_hz = options.clock or target.clock_hz
-    if clock_hz is None:
-        raise ParameterError(f"the clock of {target.id} is unknown; give it with --clock HZ")
-    return predict_latency(
-        graph,
-        core=target.core,
-        clock_hz=clock_hz,
-        runtime=options.runtime or default_runtime(target.core),
-        runtime_version=options.runtime_version,
-        board=target,
-    )
+def read_reserve(options: Options) -> Reserve | None:
+    """What the options set aside; None where they say nothing."""
+    sram, flash = (getattr(options, name, None) for name in ("reserve_sram", "reserve_flash"))
+    if sram is None and flash is None:
+        return None
+    usual = Reserve()
+    return Reserve(usual.sram_bytes if sram is None else sram, usual.flash_bytes if flash is None else flash)

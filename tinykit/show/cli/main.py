@@ -75,7 +75,9 @@ def _add_measured_commands(actions: argparse._SubParsersAction[argparse.Argument
 
 def _add_judging_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     fit = _add_model(actions, "fit", judging.fit, "which boards hold the model, with what margin and how fast")
-    fit.add_argument("--board", metavar="ID", default="all", help="catalogue id, or all (default)")
+    fit.add_argument(
+        "--board", metavar="ID|TOML", default="all", help="catalogue id, your file, or all (default)"
+    )
     _setting(fit)
     compare = _add_model(actions, "compare", judging.compare, "one model on M4, M7, M33, M55 and Ethos-U side by side")
     compare.add_argument("--boards", metavar="ID,ID", help="other boards; an Ethos-U on one of them gets a row too")
@@ -86,6 +88,9 @@ def _add_judging_commands(actions: argparse._SubParsersAction[argparse.ArgumentP
     budget = _add_model(actions, "budget", judging.budget, "power, battery life and junction temperature")
     budget.add_argument("--board", metavar="ID", help="catalogue id")
     _setting(budget)
+    for parser in (fit, budget):
+        parser.add_argument("--runtime-option", metavar="NAME", help="of x-cube-ai: time, balanced or ram")
+        parser.add_argument("--build", metavar="LEVEL", type=_to_build, help="compiler level: Os, O2 or O3")
     budget.add_argument("--battery", metavar="ID|TOML", help="cell, or the file of one of your own (default: none)")
     budget.add_argument("--period", metavar="S", type=float, default=1.0, help="seconds between inferences (default 1)")
     budget.add_argument("--ambient", metavar="C", type=float, default=25.0, help="ambient in °C (default 25)")
@@ -164,10 +169,15 @@ def _add_model(
 
 def _setting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board-file", metavar="TOML", help="a board of your own")
-    parser.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn where the core has it")
+    parser.add_argument("--runtime", metavar="NAME", help="default: tflm-cmsis-nn, or esp-nn, where the core has it")
     parser.add_argument("--runtime-version", metavar="V", help="version of the runtime")
     parser.add_argument("--clock", metavar="HZ", type=float, help="core clock (default: the highest)")
     _json(parser)
+
+
+def _to_build(text: str) -> str:
+    """A level as compilers take it: an option that starts with a dash is hard to give as a value."""
+    return text if text.startswith("-") else f"-{text}"
 
 
 def _json(parser: argparse.ArgumentParser) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tinykit.budget.assessment import Use
 from tinykit.ground.errors import EngineError, OutputError
 from tinykit.ground.facts import shipped_path
 from tinykit.handover.deployment import deploy as write_deployment
 from tinykit.handover.deployment import find_exporter
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.runtime import prove_same
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
+from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import Target
 
 
 def deploy(options: Options) -> int:
@@ -51,7 +53,8 @@ def design(options: Options) -> int:
     from tinykit.choose.design import DesignGoal, run_design
     from tinykit.show.report import write_report
 
-    goal = DesignGoal(options.task, options.board, options.battery, options.period)
+    use = Use(period_s=options.period, battery=options.battery)
+    goal = DesignGoal(options.task, Target(options.board), use)
     outcome = run_design(goal, Path(options.out), progress=say)
     say("writing the report")
     write_report(outcome)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.fit import Reserve
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
-from tinykit.predict.latency import default_runtime
 from tinykit.predict.packing import PackChoice, Packed, refuse_decode
 from tinykit.predict.packing import pack as choose
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
-from tinykit.target.boards import Board, find_board
+from tinykit.target.boards import Board
+from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import Target, as_target
 
 _DEFAULT_CORE = "cortex-m4"
 
@@ -23,10 +23,10 @@ _DEFAULT_CORE = "cortex-m4"
 def pack(options: Options) -> int:
     """`tinykit pack`."""
     graph = open_model(options.model, options.representative)
-    board = find_board(options.board) if options.board else None
-    core = board.core if board else _DEFAULT_CORE
-    runtime = options.runtime or default_runtime(core)
-    choice = choose(graph, runtime=runtime, core=core, arena_limit_bytes=_limit(options, board, runtime))
+    target = as_target(options.board, runtime=options.runtime) if options.board else None
+    core, board = (target.core, target.board) if target else (_DEFAULT_CORE, None)
+    runtime = target.runtime if target else options.runtime or default_runtime(core)
+    choice = choose(graph, runtime=runtime, core=core, arena_limit_bytes=_limit(options, target))
     if choice.saves:
         choice.chosen.save(Path(options.out))
     if options.json:
@@ -37,14 +37,11 @@ def pack(options: Options) -> int:
     return 0
 
 
-def _limit(options: Options, board: Board | None, runtime: str) -> int | None:
+def _limit(options: Options, target: Target | None) -> int | None:
     """Bytes the arena may take: as asked, or the board's largest window less the assumed reserve."""
     if options.arena_limit is not None:
         return int(options.arena_limit)
-    windows = board.sram_windows() if board else ()
-    if not windows or refuse_decode(runtime):
-        return None
-    return max(0, windows[0].available_bytes - Reserve().sram_bytes)
+    return target.largest_arena_bytes if target and not refuse_decode(target.runtime) else None
 
 
 def _tell(choice: PackChoice, core: str, board: Board | None) -> None:

@@ -8,7 +8,7 @@ from tinykit.choose.ledger import Budgets, Ledger, open_ledger, recommend, weigh
 from tinykit.ground.errors import ParameterError
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json
-from tinykit.target.boards import find_board
+from tinykit.target.target import as_target
 
 
 def ledger(options: Options) -> int:
@@ -35,10 +35,10 @@ def _open(options: Options) -> Ledger:
     from tinykit.train.datasets import read_samples
 
     test = read_samples(options.test)
-    target = find_board(options.board)
+    target = as_target(options.board, runtime=options.runtime)
     names = [Path(path).stem for path in options.models]
     variants = [
         weigh_variant(open_model(path), test, target, name=name, note="")
         for path, name in zip(options.models, names, strict=True)
     ]
-    return open_ledger(variants, test, target, runtime=options.runtime)
+    return open_ledger(variants, test, target)

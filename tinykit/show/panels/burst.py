@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinykit.budget.assessment import look_warm
-from tinykit.budget.thermal import PAINTS, Warming, solar_load
+from tinykit.budget.assessment import Use, assess
+from tinykit.budget.thermal import PAINTS, Warming, follow_bursts, solar_load
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
@@ -61,15 +61,12 @@ class BurstPanel(Panel[Warming]):
         """The junction in time for the controls; the sun shines on a box only."""
         area = self.box_cm2.value * _CM2 or None
         sun = solar_load(area * _LIT_SHARE, self.sun.value) if area and self.sun.value != "none" else 0.0
-        return look_warm(
-            self.graph,
-            self.board.value,
-            burst_s=self.burst_s.value,
-            pause_s=self.pause_s.value,
-            ambient_c=self.air_c.value,
-            enclosure_area_m2=area,
-            sun_w=sun,
+        burst_s, pause_s = self.burst_s.value, self.pause_s.value
+        use = Use(
+            duty_cycle=burst_s / (burst_s + pause_s), ambient_c=self.air_c.value, enclosure_area_m2=area, sun_w=sun
         )
+        _, heat = assess(self.graph, self.board.value, use).complete()
+        return follow_bursts(heat, burst_s, pause_s, area_m2=area)
 
     def draw(self, result: Warming, figure: KitFigure) -> None:
         """Bursts and pauses above, the same die without a pause below."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.assessment import sweep_design
+from tinykit.budget.assessment import Use, assess
 from tinykit.budget.power import IDLES, ClockSweep
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
@@ -31,7 +31,7 @@ class ClockPanel(Panel[ClockSweep]):
 
     def compute(self) -> ClockSweep:
         """The sweep for the controls."""
-        return sweep_design(self.graph, self.board.value, period_s=self.period_s.value)
+        return assess(self.graph, self.board.value, Use(period_s=self.period_s.value)).sweep_clocks()
 
     def draw(self, result: ClockSweep, figure: KitFigure) -> None:
         """Both curves."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.assessment import weigh_design
-from tinykit.budget.offload import SENSORS, Offload
+from tinykit.budget.assessment import Use, assess
+from tinykit.budget.offload import SENSORS, Offload, weigh_design
 from tinykit.budget.power import RADIOS
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
@@ -52,11 +52,9 @@ class CloudPanel(Panel[Offload]):
     def compute(self) -> Offload:
         """Both ways for the controls."""
         return weigh_design(
-            self.graph,
-            self.board.value,
+            assess(self.graph, self.board.value, Use(period_s=self.period_s.value)),
             sensor=self.sensor.value,
             radio=self.radio.value,
-            period_s=self.period_s.value,
             message_rate=self.sent.value,
         )
 

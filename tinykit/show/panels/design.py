@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.assessment import Outlook, look_ahead, sweep_periods
+from tinykit.budget.assessment import Assessment, Use, assess, sweep_periods
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.show.panels.shell import Panel, choose_battery, choose_board, slide_log
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit, plot_life
 
 
-class DesignPanel(Panel[Outlook]):
+class DesignPanel(Panel[Assessment]):
     """Does it fit, how long does the battery last, how hot does the die get.
 
     Parameters
@@ -37,23 +37,21 @@ class DesignPanel(Panel[Outlook]):
         }
         super().__init__("Design", graph.path, controls)
 
-    def compute(self) -> Outlook:
+    def compute(self) -> Assessment:
         """Fit, power and heat for the controls."""
-        return look_ahead(
-            self.graph, self.board.value, period_s=self.period_s.value, battery=self.battery.value, ambient_c=25.0
-        )
+        return assess(self.graph, self.board.value, Use(period_s=self.period_s.value, battery=self.battery.value))
 
-    def draw(self, result: Outlook, figure: KitFigure) -> None:
+    def draw(self, result: Assessment, figure: KitFigure) -> None:
         """Life against period above, regions below."""
         above, below = lay_axes(figure, 1.25, 1.0)
-        plot_life(sweep_periods(result.fit, battery=self.battery.value), point=result.budget, ax=above)
+        plot_life(sweep_periods(result), point=result.budget, ax=above)
         plot_fit(result.fit, ax=below)
 
-    def tell(self, result: Outlook) -> Iterable[tuple[str, str]]:
+    def tell(self, result: Assessment) -> Iterable[tuple[str, str]]:
         """Every verdict with its interval and basis."""
         return result.lines()
 
-    def summarise(self, result: Outlook) -> str:
+    def summarise(self, result: Assessment) -> str:
         """Fit, life and junction."""
         life, junction = result.battery_life_s, result.t_junction_c
         words = [result.fit.verdict.replace("_", " ")]

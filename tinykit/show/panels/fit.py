@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.fit import FitReport, Reserve, check_fit
+from tinykit.budget.fit import FitReport, check_fit
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
-from tinykit.predict.latency import default_runtime, known_runtimes
+from tinykit.predict.latency import known_runtimes
 from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit
 from tinykit.target.boards import board as find_board
+from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import Reserve
 
 _KIB = 1024
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinykit.budget.assessment import look_hot
+from tinykit.budget.assessment import Use, assess
 from tinykit.budget.thermal import ThermalReport
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.model.graph import ModelGraph
@@ -55,13 +55,9 @@ class HeatPanel(Panel[ThermalReport]):
 
     def compute(self) -> ThermalReport:
         """The heat check for the controls."""
-        return look_hot(
-            self.graph,
-            self.board.value,
-            duty_cycle=self.duty_cycle.value,
-            ambient_c=self.ambient_c.value,
-            enclosure_area_m2=self.box_cm2.value * _CM2 if self.boxed.value else None,
-        )
+        box_m2 = self.box_cm2.value * _CM2 if self.boxed.value else None
+        use = Use(duty_cycle=self.duty_cycle.value, ambient_c=self.ambient_c.value, enclosure_area_m2=box_m2)
+        return assess(self.graph, self.board.value, use).complete()[1]
 
     def draw(self, result: ThermalReport, figure: KitFigure) -> None:
         """The junction between ambient and limits."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.assessment import Outlook, look_ahead, sweep_periods
+from tinykit.budget.assessment import Assessment, Use, assess, sweep_periods
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.show.panels.shell import Panel, choose_battery, choose_board, slide, slide_log
 from tinykit.show.plots import KitFigure, lay_axes, plot_life, plot_states
 from tinykit.target.boards import board as find_board
+from tinykit.target.target import Target
 
 _SLOWEST_SHARE = 0.1
 _UNKNOWN_CLOCK_MHZ = 100.0
 
 
-class PowerPanel(Panel[Outlook]):
+class PowerPanel(Panel[Assessment]):
     """What flows when, and how long a battery lasts.
 
     Parameters
@@ -51,28 +52,23 @@ class PowerPanel(Panel[Outlook]):
                 self.clock_mhz.min, self.clock_mhz.max = top * _SLOWEST_SHARE, top
                 self.clock_mhz.step, self.clock_mhz.value = top / 100, top
 
-    def compute(self) -> Outlook:
-        """The outlook for the controls."""
-        return look_ahead(
-            self.graph,
-            self.board.value,
-            period_s=self.period_s.value,
-            battery=self.battery.value,
-            clock_hz=self.clock_mhz.value * 1e6,
-        )
+    def compute(self) -> Assessment:
+        """The assessment for the controls."""
+        target = Target(self.board.value, clock_hz=self.clock_mhz.value * 1e6)
+        return assess(self.graph, target, Use(period_s=self.period_s.value, battery=self.battery.value))
 
-    def draw(self, result: Outlook, figure: KitFigure) -> None:
+    def draw(self, result: Assessment, figure: KitFigure) -> None:
         """The states of one period, and the life over the period with this one marked."""
         if result.budget is not None:
             above, below = lay_axes(figure, 1.0, 1.0)
             plot_states(result.budget, ax=above)
-            plot_life(sweep_periods(result.fit, battery=self.battery.value), point=result.budget, ax=below)
+            plot_life(sweep_periods(result), point=result.budget, ax=below)
 
-    def tell(self, result: Outlook) -> Iterable[tuple[str, str]]:
+    def tell(self, result: Assessment) -> Iterable[tuple[str, str]]:
         """Every verdict but those on memory and heat."""
         return [row for row in result.lines() if row[0] not in ("memory", "needed", "junction")]
 
-    def summarise(self, result: Outlook) -> str:
+    def summarise(self, result: Assessment) -> str:
         """Average current and life."""
         budget = result.budget
         current = budget.average_current_a if budget else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.assessment import plan_design
+from tinykit.budget.assessment import Use, assess
 from tinykit.budget.power import RADIOS, PowerBudget
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
@@ -56,17 +56,16 @@ class TimelinePanel(Panel[PowerBudget]):
     def compute(self) -> PowerBudget:
         """The budget for the controls."""
         radio = self.radio.value
-        return plan_design(
-            self.graph,
-            self.board.value,
+        use = Use(
             period_s=self.period_s.value,
             battery=self.battery,
             sense_s=self.sense_s.value,
             gate_rate=self.gate.value,
             send=None if radio == "none" else (radio, self.payload_bytes),
-            sensor=self.sensor,
+            sensor=self.sensor if self.sense_s.value else None,
             beside=() if self.also.value == "none" else (self.also.value,),
         )
+        return assess(self.graph, self.board.value, use).complete()[0]
 
     def draw(self, result: PowerBudget, figure: KitFigure) -> None:
         """The states as rows, the consumers stacked in time, and the charge by state and by consumer."""

@@ -37,7 +37,9 @@ a [sources] table `source` is the document's full text. Further keys are the fie
 
 from __future__ import annotations
 
+import os
 from functools import cache
+from pathlib import Path
 
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, name_nearest
 from tinykit.ground.facts import shipped_path
@@ -86,15 +88,22 @@ def board(name: str) -> Board:
     return _load(name)
 
 
-def find_board(target: Board | str) -> Board:
-    """The board itself, or the catalogue's of that id: what every function that takes a board accepts.
+def find_board(target: Board | str | os.PathLike[str]) -> Board:
+    """The board itself, the catalogue's of that id, or that of a TOML: what every function that takes a board accepts.
+
+    Parameters
+    ----------
+    target : a board, an id, or the path of a file that ends in ".toml".
 
     Raises
     ------
-    UnknownBoardError : no board of that id. ParameterError : neither a board nor an id.
+    UnknownBoardError : no board of that id. FactError : a file that is no board.
+    ParameterError : neither a board nor an id nor a path.
     """
     if isinstance(target, Board):
         return target
+    if isinstance(target, os.PathLike) or (isinstance(target, str) and target.lower().endswith(".toml")):
+        return read_board(Path(target))
     if isinstance(target, str):
         return board(target)
     raise ParameterError(f"board {target!r}: give a catalogue id, such as 'nucleo-l4r5zi', or a Board")

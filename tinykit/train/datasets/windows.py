@@ -82,7 +82,19 @@ def deal_classes(y: Labels, counts: tuple[int, ...], seed: int) -> list[Labels]:
     return [np.sort(np.concatenate(part)) for part in parts]
 
 
-def assemble(name: str, raw: Floats, y: Labels, rows: Sequence[Labels], **given: object) -> Dataset:
+def assemble(
+    name: str,
+    raw: Floats,
+    y: Labels,
+    rows: Sequence[Labels],
+    *,
+    groups: Labels,
+    recordings: Labels,
+    classes: tuple[str, ...],
+    rate_hz: float | None,
+    sha256: str,
+    source: str,
+) -> Dataset:
     """A `Dataset` from raw samples: normalisation fitted on the training rows, then applied to all.
 
     Parameters
@@ -90,9 +102,10 @@ def assemble(name: str, raw: Floats, y: Labels, rows: Sequence[Labels], **given:
     raw : [n, height, width, channels] in the sensor's unit.
     y : [n] class indices.
     rows : row numbers of train, validation, test.
-    given : the other fields of `Dataset`, and `groups`, `recordings` [n].
+    groups, recordings : [n], who each sample is of, and in which recording.
+    classes, rate_hz, sha256, source : as in `Dataset`.
     """
-    groups, recordings = np.asarray(given.pop("groups"), np.int64), np.asarray(given.pop("recordings"), np.int64)
+    groups, recordings = np.asarray(groups, np.int64), np.asarray(recordings, np.int64)
     if not np.isfinite(raw).all():
         bad = int((~np.isfinite(raw)).reshape(len(raw), -1).any(axis=1).sum())
         raise DataError(f"{name}: {bad} of {len(raw)} samples hold NaN or infinity; drop or repair them first")
@@ -100,4 +113,7 @@ def assemble(name: str, raw: Floats, y: Labels, rows: Sequence[Labels], **given:
     y = np.asarray(y, np.int64)
     splits = [Split(normalisation.apply(raw[part]), y[part], groups[part], recordings[part]) for part in rows]
     train, validation, test = splits
-    return Dataset(name, train=train, validation=validation, test=test, normalisation=normalisation, **given)  # type: ignore[arg-type]
+    return Dataset(
+        name, classes, train=train, validation=validation, test=test, normalisation=normalisation, rate_hz=rate_hz,
+        sha256=sha256, source=source,
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""The one chain: does it fit, how long does it take, what does it draw, how long does the cell last, how hot is it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+from tinykit.budget.assessment.outcome import Assessment
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.fit import FitReport, check_target
+from tinykit.budget.power import PowerBudget, Workload, budget_power
+from tinykit.budget.thermal import check_heat
+from tinykit.ground.calls import keywords
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.model.graph import ModelGraph, as_graph
+from tinykit.target.boards import Board
+from tinykit.target.runtimes import NPU_RUNTIME
+from tinykit.target.target import Target, as_target
+
+PERIODS_S = tuple(10.0 ** (step / 6) for step in range(-12, 31))
+"""From 10 ms to 10⁵ s (a little more than a day), six steps a decade."""
+
+_LEAST_PAUSE = 1.1
+
+
+@keywords
+def assess(
+    graph: ModelGraph | str | os.PathLike[str],
+    target: Target | Board | str | os.PathLike[str],
+    use: Use | None = None,
+    *,
+    use_engine: bool = True,
+) -> Assessment:
+    """Memory, latency, energy, battery life and heat of a network on a target in a use, in this order.
+
+    The one place that orders them: each figure rests on the one before, with its interval. What has no evidence is
+    None, with the reason in `fit.reasons` or `budget.unknown`.
+
+    Parameters
+    ----------
+    graph : the model, or its file.
+    target : a `Target`, or a board as it takes it: id, path of a TOML, `Board`.
+    use : period, cell, air and what is around the network; None for `Use()`.
+    use_engine : as in `check_fit`.
+
+    Raises
+    ------
+    UnknownBoardError, UnknownRuntimeError : no such board, no such runtime.
+    ParameterError : a value out of range, or a period shorter than the time awake.
+    """
+    place, wish = as_target(target), use or Use()
+    fit = check_target(
+        as_graph(graph),
+        place,
+        use_engine=use_engine,
+        latency_s=wish.own_latency_s,
+        run_current_a=wish.run_current_a,
+    )
+    if fit.latency_s is None:
+        return Assessment(fit, None, None, wish)
+    budget = _budget(fit.target, fit.latency_s, wish)
+    heat = check_heat(budget.board, budget, enclosure_area_m2=wish.enclosure_area_m2, sun_w=wish.sun_w)
+    return Assessment(_with_energy(fit, budget.energy_per_inference_j), budget, heat, wish)
+
+
+def sweep_periods(assessment: Assessment) -> tuple[PowerBudget, ...]:
+    """Budgets of one design at `PERIODS_S`, all else as it is used; empty where the latency is unknown.
+
+    Periods too short for the time awake are left out.
+    """
+    latency = assessment.fit.latency_s
+    if latency is None:
+        return ()
+    return _sweep(assessment.target, latency, replace(assessment.use, period_s=1.0, duty_cycle=None))
+
+
+@lru_cache(maxsize=64)
+def _sweep(target: Target, latency: Estimate, use: Use) -> tuple[PowerBudget, ...]:
+    """Kept, since a slider of the period asks for the same curve again and again."""
+    work, budget = use.plan(target, latency), _budgeter(target, use)
+    awake = sum(stage.duration_s.value * stage.times for stage in work.stages())
+    return tuple(budget(work, period_s) for period_s in PERIODS_S if period_s > awake * _LEAST_PAUSE)
+
+
+def _budget(target: Target, latency: Estimate, use: Use) -> PowerBudget:
+    if use.duty_cycle is None:
+        return _budgeter(target, use)(use.plan(target, latency), use.period_s)
+    # How long an inference takes cancels out of a given duty cycle: only its energy keeps the interval.
+    work = use.plan(target, replace(latency, low=latency.value, high=latency.value))
+    found = _budgeter(target, use)(work, latency.value / use.duty_cycle)
+    energy, power = found.energy_per_inference_j, found.run_power_w
+    if energy is not None and power is not None:
+        energy = propagate(lambda p, t: p * t, power, latency, unit="J", source=energy.source)
+    return replace(found, latency=latency, energy_per_inference_j=energy)
+
+
+def _budgeter(target: Target, use: Use) -> Callable[[Workload, float], PowerBudget]:
+    """Budgets of a target in a use, by workload and period; the currents of a core say nothing of its NPU."""
+    board, power = target.board, use.list_power(target)
+    if target.runtime == NPU_RUNTIME:
+        board = replace(board, run_points=(), ml_power=())
+    return lambda work, period_s: budget_power(board, work, period_s=period_s, **power)
+
+
+def _with_energy(fit: FitReport, energy: Estimate | None) -> FitReport:
+    """The fit with the budget's energy: the same currents, at the voltage of the cell."""
+    if energy is None:
+        return replace(fit, energy_per_inference_j=None)
+    stale = {f"{what} unknown: {why}" for what, why in fit.unknown if what == "energy"}
+    return replace(
+        fit,
+        energy_per_inference_j=energy,
+        reasons=tuple(reason for reason in fit.reasons if reason not in stale),
+        unknown=tuple(one for one in fit.unknown if one[0] != "energy"),
+    )

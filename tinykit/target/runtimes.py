@@ -1,0 +1,105 @@
+"""The inference runtimes that the kit knows: whose kernels, planner and sizes each uses, which cores default to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from types import MappingProxyType
+
+from tinykit.ground.errors import FactError, UnknownRuntimeError, name_nearest
+from tinykit.ground.facts import read_toml, shipped_path
+
+NPU_RUNTIME = "ethos-u"
+"""The runtime of an Ethos-U: everything else runs on the core."""
+
+_ELSEWHERE = "tflm-reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One runtime; a text is "" where nothing is known, and what rests on it then reads unknown.
+
+    Parameters
+    ----------
+    name, title : "tflm-cmsis-nn", and in full.
+    kernels : the runtime whose kernels it calls, mostly its own.
+    planner : who lays out the arena: "tflm", "vela".
+    linked : the runtime whose linked sizes hold for its flash.
+    pool : runtimes of one pool stray alike in latency; "" where no latency is predicted.
+    counted : the runtime whose counted instructions stand for its own.
+    no_decode : why it cannot run TFLM's DECODE operator, "" where it can.
+    default_on : patterns of the cores that it is taken for where none is named.
+    hand_over : targets of `tinykit deploy` that make files for it.
+    options : what `runtime_option` may be.
+    """
+
+    name: str
+    title: str
+    kernels: str
+    planner: str
+    linked: str
+    pool: str
+    counted: str
+    no_decode: str = ""
+    default_on: tuple[str, ...] = ()
+    hand_over: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def runs_decode(self) -> bool:
+        """Whether weights may be decoded on the device."""
+        return not self.no_decode
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@lru_cache(maxsize=1)
+def list_runtimes() -> tuple[Runtime, ...]:
+    """Every runtime, in the order of `data/runtimes.toml`."""
+    return tuple(_read_all().values())
+
+
+def find_runtime(name: str) -> Runtime:
+    """The runtime of that name.
+
+    Raises
+    ------
+    UnknownRuntimeError : there is none; the message names the nearest.
+    """
+    known = _read_all()
+    if name not in known:
+        raise UnknownRuntimeError(
+            f"runtime {name!r} is unknown; {name_nearest(str(name), known)}\nleave it out for the core's own default"
+        )
+    return known[name]
+
+
+@lru_cache(maxsize=256)
+def default_runtime(core: str) -> str:
+    """The runtime meant where none is named: "tflm-cmsis-nn" on Cortex-M, "esp-nn" on Espressif's cores.
+
+    "tflm-reference" elsewhere.
+
+    >>> default_runtime("cortex-m33"), default_runtime("xtensa-lx7"), default_runtime("riscv-hazard3")
+    ('tflm-cmsis-nn', 'esp-nn', 'tflm-reference')
+    """
+    matching = (one.name for one in list_runtimes() if any(fnmatchcase(core, pattern) for pattern in one.default_on))
+    return next(matching, _ELSEWHERE)
+
+
+@lru_cache(maxsize=1)
+def _read_all() -> Mapping[str, Runtime]:
+    path = shipped_path("data", "runtimes.toml")
+    rows = [_read(row, f"{path}: runtimes[{index}]") for index, row in enumerate(read_toml(path).get("runtimes", []))]
+    return MappingProxyType({runtime.name: runtime for runtime in rows})
+
+
+def _read(row: Mapping[str, str | list[str]], where: str) -> Runtime:
+    allowed = [field.name for field in fields(Runtime)]
+    for key in row:
+        if key not in allowed:
+            raise FactError(f"{where}: key {key!r} is not known\n{name_nearest(key, allowed)}")
+    return Runtime(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})  # type: ignore[arg-type]

@@ -1,0 +1,257 @@
+"""Where and how a network runs: a board with the runtime, its version and build, the clock and the memory set aside."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from tinykit.ground.calls import keywords
+from tinykit.ground.errors import ParameterError
+from tinykit.ground.quantity import format_quantity
+from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
+from tinykit.target.runtimes import default_runtime, find_runtime
+
+BUILDS = ("-Os", "-O2", "-O3")
+"""Optimisation levels whose sizes and times are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """What stack and application take beside the model: an assumption, to be edited.
+
+    Parameters
+    ----------
+    sram_bytes : stack, heap, drivers and the application's own data, in bytes.
+    flash_bytes : the application's code, in bytes.
+    """
+
+    sram_bytes: int = 16 * 1024
+    flash_bytes: int = 32 * 1024
+
+    def __post_init__(self) -> None:
+        for name, nbytes in (("sram_bytes", self.sram_bytes), ("flash_bytes", self.flash_bytes)):
+            if not 0 <= nbytes <= 2**40:
+                raise ParameterError(f"reserve {name} = {nbytes}; give bytes from 0 up, such as 16384")
+
+    def __str__(self) -> str:
+        sram, flash = (format_quantity(nbytes, "byte") for nbytes in (self.sram_bytes, self.flash_bytes))
+        return f"{sram} of SRAM and {flash} of flash for stack and application"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Target:
+    """Where and how a network runs. What is left out is filled in, and `assumed` says with what.
+
+    Parameters
+    ----------
+    board : id of the catalogue, path of a TOML of one's own, or a `Board`.
+    runtime : one of `list_runtimes()`; None for the core's default.
+    runtime_version : such as "8.1.0"; None where unknown.
+    runtime_option : what ST's tool optimises for: "time", "balanced" or "ram"; x-cube-ai only.
+    build : "-Os", "-O2" or "-O3"; None where unknown.
+    clock_hz : of the core [Hz]; None for the highest on record.
+    reserve : what stack and application take; None for `Reserve()`.
+    arena_region, code_region : name of the region, window or kind of memory for the arena, and of the region for model
+        and code; None where the kit may choose.
+    as_sold : the board with all that is soldered on it; so far figures are the bare chip's either way.
+
+    Raises
+    ------
+    UnknownBoardError, FactError : no such board, or a file that is none.
+    UnknownRuntimeError : no runtime of that name.
+    ParameterError : a clock, version, option or build out of range, or a region that the board has not.
+    """
+
+    board: Board
+    runtime: str
+    runtime_version: str | None
+    runtime_option: str | None
+    build: str | None
+    clock_hz: float | None
+    reserve: Reserve
+    arena_region: str | None
+    code_region: str | None
+    as_sold: bool
+    _left_out: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    @keywords
+    def __init__(
+        self,
+        board: Board | str | os.PathLike[str],
+        *,
+        runtime: str | None = None,
+        runtime_version: str | None = None,
+        runtime_option: str | None = None,
+        build: str | None = None,
+        clock_hz: float | None = None,
+        reserve: Reserve | None = None,
+        arena_region: str | None = None,
+        code_region: str | None = None,
+        as_sold: bool = False,
+    ) -> None:
+        found = find_board(board)
+        filled = {
+            "board": found,
+            "runtime": runtime or default_runtime(found.core),
+            "runtime_version": runtime_version,
+            "runtime_option": runtime_option,
+            "build": build,
+            "clock_hz": clock_hz if clock_hz is not None else found.clock_hz,
+            "reserve": reserve or Reserve(),
+            "arena_region": arena_region,
+            "code_region": code_region,
+            "as_sold": as_sold,
+        }
+        for name, value in filled.items():
+            object.__setattr__(self, name, value)
+        given = {"runtime": runtime, "clock_hz": clock_hz, "reserve": reserve}
+        object.__setattr__(self, "_left_out", frozenset(name for name, value in given.items() if value is None))
+        _check(self)
+
+    @property
+    def assumed(self) -> tuple[tuple[str, str], ...]:
+        """(parameter, what was taken) for each that was left out, and what of the board is counted."""
+        clock = f"{format_quantity(self.clock_hz, 'Hz')}, its highest" if self.clock_hz else "not on record"
+        told = {
+            "runtime": f"{self.runtime}, the default on {self.core}",
+            "clock_hz": clock,
+            "reserve": str(self.reserve),
+            "as_sold": "the bare chip" + ("; what else is on the board is not yet counted" if self.as_sold else ""),
+        }
+        return tuple((name, said) for name, said in told.items() if name in self._left_out or name == "as_sold")
+
+    @property
+    def core(self) -> str:
+        """Name of the core that runs the model."""
+        return self.board.core
+
+    @property
+    def largest_arena_bytes(self) -> int | None:
+        """The largest internal window (external where there is none) less the reserve; None where none is known."""
+        windows = self.board.sram_windows()
+        return max(0, windows[0].available_bytes - self.reserve.sram_bytes) if windows else None
+
+    def __str__(self) -> str:
+        return f"{self.board.id} with {self.runtime}"
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in _list_given(self).items() if value not in (None, False)}
+        words = [f"{name}={value!r}" for name, value in given.items() if name != "board"]
+        return f"Target({', '.join([repr(self.board.id), *words])})"
+
+    def __hash__(self) -> int:
+        return hash((self.board.id, self.runtime, self.runtime_version, self.build, self.clock_hz, self.reserve))
+
+
+def as_target(
+    where: Target | Board | str | os.PathLike[str],
+    *,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    runtime_option: str | None = None,
+    build: str | None = None,
+    clock_hz: float | None = None,
+    reserve: Reserve | None = None,
+) -> Target:
+    """A target as it is, or one made of a board; what is given besides wins.
+
+    Parameters
+    ----------
+    where : a target, or a board as `Target` takes it.
+    runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; None leaves it as it is.
+    """
+    named: dict[str, Any] = {
+        "runtime": runtime,
+        "runtime_version": runtime_version,
+        "runtime_option": runtime_option,
+        "build": build,
+        "clock_hz": clock_hz,
+        "reserve": reserve,
+    }
+    given = {name: value for name, value in named.items() if value is not None}
+    if not isinstance(where, Target):
+        return Target(where, **given)
+    return Target(**{**_list_given(where), **given}) if given else where
+
+
+def _list_given(target: Target) -> dict[str, Any]:
+    """The parameters of a target that were not assumed."""
+    return {
+        one.name: getattr(target, one.name) for one in fields(target) if one.init and one.name not in target._left_out
+    }
+
+
+def check_build(build: str | None) -> None:
+    """Refuse an optimisation level that is none of `BUILDS`; None is unknown and passes.
+
+    Raises
+    ------
+    ParameterError : another level.
+    """
+    if build is not None and build not in BUILDS:
+        raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)} or None")
+
+
+def check_version(version: str | None) -> None:
+    """Refuse a version of a runtime that does not start with a number.
+
+    Raises
+    ------
+    ParameterError : such a version.
+    """
+    if version and not re.match(r"v?\d", version):
+        raise ParameterError(f"runtime version {version!r} is no number; give it as '8.1.0', or leave it out")
+
+
+def check_option(option: str | None, runtime: str) -> None:
+    """Refuse an option that the runtime has not.
+
+    Raises
+    ------
+    UnknownRuntimeError : no such runtime. ParameterError : no such option.
+    """
+    allowed = find_runtime(runtime).options
+    if option is not None and option not in allowed:
+        hint = f"allowed: {', '.join(allowed)}" if allowed else f"{runtime} has none; leave it out"
+        raise ParameterError(f"runtime option {option!r} is unknown for {runtime}; {hint}")
+
+
+def is_external(board: Board | None, region: str | None) -> bool:
+    """Whether a region or kind of memory is RAM outside the chip.
+
+    Parameters
+    ----------
+    board : None where only the kind is known: "psram", "sdram".
+    region : name of a region or window of the board, or a kind of memory; None means on the chip.
+
+    Raises
+    ------
+    ParameterError : the board has no such region.
+    """
+    if region is None:
+        return False
+    kinds = {item.name: item.kind for item in board.regions} if board else {}
+    windows = {window.name: window.kind for window in board.sram_windows()} if board else {}
+    kind = kinds.get(region) or windows.get(region) or region.lower()
+    known = {*kinds, *windows, *kinds.values(), *EXTERNAL_RAM_KINDS}
+    if board and region not in known and kind not in known:
+        raise ParameterError(f"{board.id} has no region {region!r}; its regions: {', '.join(kinds)}")
+    return kind in EXTERNAL_RAM_KINDS
+
+
+def _check(target: Target) -> None:
+    find_runtime(target.runtime)
+    check_build(target.build)
+    check_version(target.runtime_version)
+    check_option(target.runtime_option, target.runtime)
+    clock_hz = target.clock_hz
+    if clock_hz is not None and (isinstance(clock_hz, bool) or not 0 < clock_hz < math.inf):
+        raise ParameterError(f"clock {clock_hz} Hz; give hertz above 0, such as 120e6, or leave it out")
+    is_external(target.board, target.arena_region)
+    code = [region.name for region in target.board.flash_regions]
+    if target.code_region is not None and target.code_region not in code:
+        own = ", ".join(code) or "none on record"
+        raise ParameterError(f"{target.board.id} has no flash region {target.code_region!r}; its own: {own}")
