@@ -44,6 +44,9 @@ from tinykit.budget.fit import (
     Reserve as Reserve,
 )
 from tinykit.budget.fit import (
+    Verdict as Verdict,
+)
+from tinykit.budget.fit import (
     check_fit as check_fit,
 )
 from tinykit.budget.fit import (
@@ -335,10 +338,10 @@ from tinykit.budget.thermal import (
     PAINTS as PAINTS,
 )
 from tinykit.budget.thermal import (
-    VERDICTS as VERDICTS,
+    Curve as Curve,
 )
 from tinykit.budget.thermal import (
-    Curve as Curve,
+    HeatVerdict as HeatVerdict,
 )
 from tinykit.budget.thermal import (
     Ladder as Ladder,

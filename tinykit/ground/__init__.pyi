@@ -56,6 +56,9 @@ from tinykit.ground.quantity import (
     BASES as BASES,
 )
 from tinykit.ground.quantity import (
+    Basis as Basis,
+)
+from tinykit.ground.quantity import (
     Estimate as Estimate,
 )
 from tinykit.ground.quantity import (

@@ -10,12 +10,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from tinykit.ground.errors import FactError, ParameterError
 
-BASES = ("assumed", "modelled", "simulated", "datasheet", "compiled", "measured")
-"""How a number was obtained, weakest first: a result is never of a stronger basis than its inputs."""
+
+class Basis(StrEnum):
+    """How a number was obtained, weakest first: a result is never of a stronger basis than its inputs."""
+
+    ASSUMED = "assumed"
+    MODELLED = "modelled"
+    SIMULATED = "simulated"
+    DATASHEET = "datasheet"
+    COMPILED = "compiled"
+    MEASURED = "measured"
+
+
+BASES = tuple(Basis)
+"""Every basis, weakest first."""
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _PREFIXED_UNITS = ("W", "J", "A", "V", "Hz", "C")

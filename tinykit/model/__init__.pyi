@@ -8,6 +8,9 @@ from tinykit.model.graph import (
     Operator as Operator,
 )
 from tinykit.model.graph import (
+    Precision as Precision,
+)
+from tinykit.model.graph import (
     Tensor as Tensor,
 )
 from tinykit.model.graph import (

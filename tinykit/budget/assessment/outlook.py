@@ -18,8 +18,6 @@ from tinykit.target.boards import Board
 PERIODS_S = tuple(10.0 ** (step / 6) for step in range(-12, 31))
 """From 10 ms to 10⁵ s (a little more than a day), six steps a decade."""
 
-_DOES_NOT_FIT = "does_not_fit"
-
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
@@ -57,7 +55,7 @@ class Outlook:
         if budget is not None and budget.pack is None:
             life = "no battery given"
         return (
-            ("memory", f"{fit.verdict.replace('_', ' ')}: {'; '.join(fit.reasons)}"),
+            ("memory", f"{fit.verdict.words}: {'; '.join(fit.reasons)}"),
             ("needed", needed),
             ("latency", _or_unknown(fit.latency_s)),
             ("period", self._tell_period()),

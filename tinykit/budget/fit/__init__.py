@@ -3,7 +3,7 @@
 from tinykit.budget.fit.check import check_fit, check_fit_all
 from tinykit.budget.fit.lineup import MACHINES, line_up, name_machine
 from tinykit.budget.fit.placements import Placement, list_placements
-from tinykit.budget.fit.verdict import FitReport, RegionUse, Reserve
+from tinykit.budget.fit.verdict import FitReport, RegionUse, Reserve, Verdict
 
 __all__ = [
     "MACHINES",
@@ -11,6 +11,7 @@ __all__ = [
     "Placement",
     "RegionUse",
     "Reserve",
+    "Verdict",
     "check_fit",
     "check_fit_all",
     "line_up",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import place_in_flash, place_in_ram
 from tinykit.budget.fit.setting import NPU_RUNTIME as RUNTIME
-from tinykit.budget.fit.verdict import DOES_NOT_FIT, UNKNOWN, FitReport, Reserve
+from tinykit.budget.fit.verdict import FitReport, Reserve, Verdict
 from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.model.graph import ModelGraph, read
@@ -34,7 +34,9 @@ def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, res
     """
     accelerators = accelerators_of(board)
     if not accelerators:
-        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
+        return refuse(
+            graph, board, clock_hz, reserve, (Verdict.UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record")
+        )
     try:
         compiled = compile_for_npu(
             graph,
@@ -43,9 +45,9 @@ def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, res
             clock_hz=board.npu_clock.value if board.npu_clock else None,
         )
     except ModelError as error:
-        return refuse(graph, board, clock_hz, reserve, (DOES_NOT_FIT, str(error)))
+        return refuse(graph, board, clock_hz, reserve, (Verdict.DOES_NOT_FIT, str(error)))
     except EngineError as error:
-        return refuse(graph, board, clock_hz, reserve, (UNKNOWN, str(error)))
+        return refuse(graph, board, clock_hz, reserve, (Verdict.UNKNOWN, str(error)))
     return _judge(compiled, board, clock_hz, reserve)
 
 
@@ -110,7 +112,7 @@ def _stay(compiled: NpuReport) -> tuple[str, ...]:
 
 
 def refuse(
-    graph: ModelGraph, board: Board, clock_hz: float | None, reserve: Reserve, answer: tuple[str, str]
+    graph: ModelGraph, board: Board, clock_hz: float | None, reserve: Reserve, answer: tuple[Verdict, str]
 ) -> FitReport:
     """A report without figures: its verdict and its one reason are the answer."""
     return FitReport(

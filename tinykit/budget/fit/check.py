@@ -12,7 +12,7 @@ from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
 from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
 from tinykit.budget.fit.timing import attempt, move_outside, outside_factor, predict_time
-from tinykit.budget.fit.verdict import DOES_NOT_FIT, FitReport, RegionUse
+from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.model.graph import ModelGraph
@@ -81,7 +81,7 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     reasons += (*_further_reasons(graph, board, setting, (*ram, *code)), *unknown)
     return FitReport(
         graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
-        verdict=DOES_NOT_FIT if refusal else verdict,
+        verdict=Verdict.DOES_NOT_FIT if refusal else verdict,
         arena_bytes=arena.used if arena else None, flash_bytes=flash, latency_s=latency,
         energy_per_inference_j=energy,
         regions=(*ram, *code),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tinykit.budget.fit.accelerated import refuse
 from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
-from tinykit.budget.fit.verdict import UNKNOWN, FitReport
+from tinykit.budget.fit.verdict import FitReport, Verdict
 from tinykit.ground.errors import MissingPackageError
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import accelerators_of
@@ -51,4 +51,4 @@ def _on_npu(graph: ModelGraph, board: Board, setting: dict[str, object]) -> FitR
     except MissingPackageError as error:
         told = Setting(runtime=NPU_RUNTIME, **setting)  # type: ignore[arg-type]
         clock_hz = told.clock_hz or board.clock_hz
-        return refuse(graph, board, clock_hz, told.reserve, (UNKNOWN, str(error).partition("\n")[0]))
+        return refuse(graph, board, clock_hz, told.reserve, (Verdict.UNKNOWN, str(error).partition("\n")[0]))

@@ -17,7 +17,7 @@ from tinykit.budget.fit.timing import (
     outside_factor,
     predict_time,
 )
-from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, DOES_NOT_FIT, FITS, RegionUse
+from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, RegionUse, Verdict
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
@@ -44,7 +44,7 @@ class Placement:
 
     board: Board = field(repr=False)
     regions: tuple[RegionUse, ...]
-    verdict: str
+    verdict: Verdict
     reasons: tuple[str, ...]
     latency_s: Estimate | None
     slowdown: Estimate | None
@@ -101,7 +101,7 @@ def list_placements(graph: ModelGraph, board: Board | str, **setting: object) ->
 def _rank(placement: Placement) -> tuple[bool, float, bool, float]:
     room = min(use.margin for use in placement.regions)
     pace = placement.slowdown.value if placement.slowdown else 1.0
-    return placement.verdict == DOES_NOT_FIT, pace, placement.verdict != FITS, -room
+    return placement.verdict == Verdict.DOES_NOT_FIT, pace, placement.verdict != Verdict.FITS, -room
 
 
 @dataclass(frozen=True, slots=True)

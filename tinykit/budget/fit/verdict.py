@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from tinykit.ground.errors import ParameterError
@@ -11,8 +12,20 @@ from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import NpuReport
 from tinykit.target.boards import Board
 
-FITS, TIGHT, DOES_NOT_FIT, UNKNOWN = "fits", "tight", "does_not_fit", "unknown"
-"""The verdicts; tight is a margin under `TIGHT_MARGIN`."""
+
+class Verdict(StrEnum):
+    """Does a model run on a board; tight is a margin under `TIGHT_MARGIN`."""
+
+    FITS = "fits"
+    TIGHT = "tight"
+    DOES_NOT_FIT = "does_not_fit"
+    UNKNOWN = "unknown"
+
+    @property
+    def words(self) -> str:
+        """The verdict as a person says it: "does not fit"."""
+        return self.replace("_", " ")
+
 
 TIGHT_MARGIN = 0.10
 """Fraction of a region that must stay free for a verdict of "fits"."""
@@ -81,7 +94,7 @@ class FitReport:
     Parameters
     ----------
     graph, board, core, clock_hz, runtime, reserve : what was asked.
-    verdict : "fits", "tight", "does_not_fit" or "unknown".
+    verdict : does it run there.
     arena_bytes, flash_bytes, latency_s, energy_per_inference_j : estimates, None where unknown.
     regions : the memories it would lie in.
     reasons, advice : why, and what would help.
@@ -94,7 +107,7 @@ class FitReport:
     clock_hz: float | None
     runtime: str
     reserve: Reserve
-    verdict: str
+    verdict: Verdict
     arena_bytes: Estimate | None
     flash_bytes: Estimate | None
     latency_s: Estimate | None

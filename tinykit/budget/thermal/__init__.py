@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinykit.budget.thermal.check import VERDICTS, ThermalReport, check_heat
+from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, check_heat
 from tinykit.budget.thermal.laws import (
     enclosure_rise,
     junction_temperature,
@@ -24,8 +24,8 @@ from tinykit.budget.thermal.warming import Curve, Warming, follow_bursts, follow
 __all__ = [
     "CONTACTS",
     "PAINTS",
-    "VERDICTS",
     "Curve",
+    "HeatVerdict",
     "Ladder",
     "LoopReport",
     "ThermalReport",

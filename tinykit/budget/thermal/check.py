@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from tinykit.budget.power import PowerBudget, leakage_doubling
@@ -14,7 +15,16 @@ from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board, find_board
 
-VERDICTS = ("ok", "tight", "too hot", "unknown")
+
+class HeatVerdict(StrEnum):
+    """Does a temperature keep its limit; tight where only the warm end of its interval does not, or nearly."""
+
+    OK = "ok"
+    TIGHT = "tight"
+    TOO_HOT = "too hot"
+    UNKNOWN = "unknown"
+
+
 _REFERENCE_C = 25.0
 _MARGIN = 0.10
 _OPEN_AIR = Estimate.exact(0.0, "K", "measured", "open air")
@@ -50,7 +60,7 @@ class ThermalReport:
     t_ambient_max_continuous_c: Estimate | None
     junction_max_c: float | None
     rated_ambient_c: float | None
-    verdict: str = "unknown"
+    verdict: HeatVerdict = HeatVerdict.UNKNOWN
     reasons: tuple[str, ...] = ()
     sun_w: Estimate | None = None
 
@@ -176,9 +186,13 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
     """Verdict and reasons."""
     notes = [] if report.average_power_w else ["average power is unknown: judged as if inference never paused"]
     if power is None:
-        return replace(report, verdict="unknown", reasons=("power is unknown: the run current of the board is",))
+        return replace(
+            report, verdict=HeatVerdict.UNKNOWN, reasons=("power is unknown: the run current of the board is",)
+        )
     if die is not None and die.runs_away(power):
-        return replace(report, verdict="too hot", reasons=("leakage and heat feed each other: thermal runaway",))
+        return replace(
+            report, verdict=HeatVerdict.TOO_HOT, reasons=("leakage and heat feed each other: thermal runaway",)
+        )
     junction = die.junction(power) if die else None
     if junction is not None and report.theta_ja is not None and report.theta_ja.basis == "assumed":
         notes.append(f"theta_ja is a prior from the package: {report.theta_ja}")
@@ -188,33 +202,34 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
         verdict, reason = judge_junction(junction, report.junction_max_c)
     else:
         verdict, reason = _against_rating(report)
-    if verdict == "ok" and _above_rating(report):
-        verdict = "tight"
+    if verdict == HeatVerdict.OK and _above_rating(report):
+        verdict = HeatVerdict.TIGHT
     return replace(report, verdict=verdict, reasons=(reason, *_above_rating(report), *notes))
 
 
-def judge_junction(junction: Estimate, limit_c: float) -> tuple[str, str]:
+def judge_junction(junction: Estimate, limit_c: float) -> tuple[HeatVerdict, str]:
     """Verdict and reason of a junction temperature against its limit [°C]."""
     text = f"junction {junction} against a limit of {format_quantity(limit_c, 'degC')}"
     if junction.value > limit_c:
-        return "too hot", text
+        return HeatVerdict.TOO_HOT, text
     left = (limit_c - junction.high) / (limit_c - _REFERENCE_C)
     if junction.high >= DESTROYED_C:
         text += "; at the warm end leakage and heat feed each other without a limit"
-    return ("ok" if left >= _MARGIN else "tight"), text
+    return (HeatVerdict.OK if left >= _MARGIN else HeatVerdict.TIGHT), text
 
 
-def _against_rating(report: ThermalReport) -> tuple[str, str]:
+def _against_rating(report: ThermalReport) -> tuple[HeatVerdict, str]:
     """The rated ambient decides where junction limit or theta_ja was not found."""
     rated = report.rated_ambient_c
     what = "junction limit" if report.junction_max_c is None else "theta_ja"
     if rated is None:
-        return "unknown", f"no {what} and no rated ambient found for {report.board.id}"
+        return HeatVerdict.UNKNOWN, f"no {what} and no rated ambient found for {report.board.id}"
     air = report.ambient_c + (report.enclosure_rise_k.high if report.enclosure_rise_k else 0.0)
     text = f"no {what} found: air at {air:.1f} °C judged by the rated ambient, {format_quantity(rated, 'degC')}"
     if air > rated:
-        return "too hot", text
-    return ("ok" if (rated - air) / (rated - _REFERENCE_C) >= _MARGIN else "tight"), text
+        return HeatVerdict.TOO_HOT, text
+    enough = (rated - air) / (rated - _REFERENCE_C) >= _MARGIN
+    return (HeatVerdict.OK if enough else HeatVerdict.TIGHT), text
 
 
 def _above_rating(report: ThermalReport) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tinykit.budget.power import leakage_doubling, retention_current
-from tinykit.budget.thermal.check import ThermalReport
+from tinykit.budget.thermal.check import HeatVerdict, ThermalReport
 from tinykit.budget.thermal.laws import enclosure_rise, leakage_gain
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
@@ -29,7 +29,7 @@ class TouchReport:
     surface_c: Estimate
     limit: Fact
     power_max_w: float
-    verdict: str
+    verdict: HeatVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ def check_touch(
         unit="degC",
         source=f"T = Ta + P/(h A); {film.source}",
     )
-    verdict = "too hot" if surface.value > limit.value else "tight" if surface.high > limit.value else "ok"
+    cool = HeatVerdict.TIGHT if surface.high > limit.value else HeatVerdict.OK
+    verdict = HeatVerdict.TOO_HOT if surface.value > limit.value else cool
     return TouchReport(surface, limit, max(0.0, (limit.value - ambient) * film.value * area), verdict)
 
 

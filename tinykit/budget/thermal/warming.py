@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.budget.thermal.check import ThermalReport, judge_junction
+from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, judge_junction
 from tinykit.budget.thermal.laws import temperature_rise
 from tinykit.budget.thermal.packages import foster_ladder
 from tinykit.budget.thermal.touch import TouchReport, check_touch
@@ -57,7 +57,7 @@ class Warming:
     burst_limit_s: tuple[float, float] | None
     duty_limit: tuple[float, float] | None
     surface: TouchReport | None
-    verdict: str
+    verdict: HeatVerdict
     reason: str
 
 
@@ -106,7 +106,9 @@ def follow_bursts(
     curve = _curve(report, times, shape)
     peak, trough = (_at(report, curve, int(place)) for place in (np.argmax(shape), np.argmin(shape)))
     limit, surface = report.junction_max_c, _surface(report, area_m2, contact)
-    verdict, reason = ("unknown", "no junction limit on record") if limit is None else judge_junction(peak, limit)
+    verdict, reason = (
+        judge_junction(peak, limit) if limit is not None else (HeatVerdict.UNKNOWN, "no junction limit on record")
+    )
     bounds = _bounds(report, burst + pause)
     return Warming(report, burst, pause, duty, curve, peak, trough, *bounds, surface, verdict, reason)
 

@@ -58,7 +58,7 @@ class DesignOutcome:
             f"accuracy in TFLM on unseen groups, n={self.chosen.accuracy.n}:",
             *rows,
             f"int8 against float, paired: {self.cost}",
-            f"{self.fit.board.id}: {self.fit.verdict.replace('_', ' ')}; {held} of {len(self.fits)} boards hold it",
+            f"{self.fit.board.id}: {self.fit.verdict.words}; {held} of {len(self.fits)} boards hold it",
             f"latency {self.fit.latency_s}, energy per inference {self.fit.energy_per_inference_j}",
             f"one inference every {self.goal.period_s:g} s from a {self.goal.battery}: {life}",
             f"junction {self.heat.t_junction_c} at {self.heat.ambient_c:g} °C ambient: {self.heat.verdict}",

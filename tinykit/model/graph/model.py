@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
@@ -75,6 +76,17 @@ class Operator:
     beta: float = 0.0
 
 
+class Precision(StrEnum):
+    """Types of weights and activations; hybrid where some operator has float activations and integer weights."""
+
+    INT8 = "int8"
+    INT16 = "int16"
+    INT16X8 = "int16x8"
+    FLOAT32 = "float32"
+    HYBRID = "hybrid"
+    MIXED = "mixed"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelGraph:
     """A .tflite model: operators, tensors and the bytes it came from. Equal only to itself: compare `sha256`.
@@ -83,8 +95,7 @@ class ModelGraph:
     ----------
     path, sha256, flatbuffer_bytes, data : where it came from, hash, size and content of the file.
     operators, tensors, inputs, outputs : of the main subgraph; inputs and outputs are tensor indices.
-    precision : "int8", "int16x8", "float32", "hybrid" (some operator has float activations and integer weights) or
-        "mixed".
+    precision : of the operators that hold weights; of the activations where none does.
     subgraphs : number of subgraphs in the file; only the first is read.
     metadata : names of the metadata entries.
     offline_offsets : offset in the arena of each tensor that the file plans itself, -1 where TFLM plans it; empty
@@ -99,7 +110,7 @@ class ModelGraph:
     tensors: tuple[Tensor, ...] = field(repr=False)
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    precision: str
+    precision: Precision
     subgraphs: int = 1
     metadata: tuple[str, ...] = ()
     offline_offsets: tuple[int, ...] = field(default=(), repr=False)

@@ -12,7 +12,7 @@ from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table
 from tinykit.model.graph.macs import count_macs
 from tinykit.model.graph.metadata import read_offline_offsets
-from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
 
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _LARGEST_TENSOR_ELEMENTS = 2**31
@@ -255,18 +255,15 @@ def _name_of(names: tuple[str, ...], code: int | None) -> str:
     return names[code] if code is not None and 0 <= code < len(names) else ""
 
 
-def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> str:
-    """Precision by the operators that hold weights; by the activations where none does.
-
-    One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are.
-    """
+def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> Precision:
+    """One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are."""
     kinds = set()
     for operator in operators:
         present = [tensors[index].dtype for index in operator.inputs[:2] if index >= 0]
         if operator.name in _WEIGHTED and len(present) == 2:
             kinds.add(_PRECISION_BY_TYPES.get((present[0], present[1]), "mixed"))
     if "hybrid" in kinds:
-        return "hybrid"
+        return Precision.HYBRID
     if not kinds:
         kinds = {tensors[operator.outputs[0]].dtype for operator in operators if operator.outputs}
-    return kinds.pop() if len(kinds) == 1 else "mixed"
+    return Precision(*kinds) if len(kinds) == 1 and kinds <= set(Precision) else Precision.MIXED

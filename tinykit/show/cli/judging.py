@@ -11,6 +11,7 @@ from tinykit.budget.fit import (
     FitReport,
     Placement,
     Reserve,
+    Verdict,
     check_fit,
     check_fit_all,
     line_up,
@@ -18,7 +19,7 @@ from tinykit.budget.fit import (
     name_machine,
 )
 from tinykit.budget.power import Battery, PowerBudget, budget_power, read_battery
-from tinykit.budget.thermal import ThermalReport, check_heat
+from tinykit.budget.thermal import HeatVerdict, ThermalReport, check_heat
 from tinykit.budget.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity
@@ -130,7 +131,7 @@ def _say_measured(measured: _Measured) -> None:
 
 
 def _status(memory: FitReport, heat: ThermalReport) -> int:
-    return int(memory.verdict == "does_not_fit" or heat.verdict == "too hot")
+    return int(memory.verdict == Verdict.DOES_NOT_FIT or heat.verdict == HeatVerdict.TOO_HOT)
 
 
 def _compared(row: Comparison) -> tuple[str, ...]:
@@ -142,7 +143,7 @@ def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport, memor
     volts = f"{plan.supply_v:g} V" if plan.supply_v else "supply unknown"
     period = format_quantity(plan.period_s, "s")
     say(f"{plan.board.id}, {volts}, one inference every {period}, {plan.ambient_c:g} °C")
-    say(f"memory: {memory.verdict.replace('_', ' ')}; heat: {heat.verdict}")
+    say(f"memory: {memory.verdict.words}; heat: {heat.verdict}")
     figures = {
         "latency": latency,
         "energy per inference": plan.energy_per_inference_j,
@@ -158,7 +159,7 @@ def _say_budget(latency: Estimate, plan: PowerBudget, heat: ThermalReport, memor
 
 
 def _say_report(report: FitReport) -> None:
-    say(f"{report.board.id}: {report.verdict.replace('_', ' ')} with {report.runtime} on {report.core}")
+    say(f"{report.board.id}: {report.verdict.words} with {report.runtime} on {report.core}")
     figures = {
         "arena": report.arena_bytes,
         "flash": report.flash_bytes,
@@ -194,7 +195,7 @@ def _machine_row(report: FitReport) -> tuple[str, ...]:
     figures = (report.arena_bytes, report.flash_bytes, report.energy_per_inference_j)
     return (
         name_machine(report), report.board.id, report.runtime, format_quantity(clock, "Hz") if clock else "unknown",
-        report.verdict.replace("_", " "), show(report.latency_s), *(show_short(figure) for figure in figures),
+        report.verdict.words, show(report.latency_s), *(show_short(figure) for figure in figures),
     )  # fmt: skip
 
 
@@ -209,16 +210,14 @@ def _say_placements(placements: tuple[Placement, ...]) -> None:
     if len(placements) < 2:
         return
     say("", "placements, the fastest that fits first; slowdown: over an arena in the main on-chip RAM")
-    rows = [
-        (one.name, one.verdict.replace("_", " "), show_short(one.latency_s), show(one.slowdown)) for one in placements
-    ]
+    rows = [(one.name, one.verdict.words, show_short(one.latency_s), show(one.slowdown)) for one in placements]
     say_table(("placement", "verdict", "latency", "slowdown"), rows)
     say(*(f"- {note}" for note in dict.fromkeys(note for one in placements for note in one.notes)))
 
 
 def _row(report: FitReport) -> tuple[str, ...]:
     figures = (report.arena_bytes, report.flash_bytes, report.latency_s, report.energy_per_inference_j)
-    return (report.board.id, report.verdict.replace("_", " "), *(show_short(figure) for figure in figures))
+    return (report.board.id, report.verdict.words, *(show_short(figure) for figure in figures))
 
 
 def _choose_boards(options: Options) -> tuple[Board, ...]:

@@ -56,7 +56,7 @@ class DesignPanel(Panel[Outlook]):
     def summarise(self, result: Outlook) -> str:
         """Fit, life and junction."""
         life, junction = result.battery_life_s, result.t_junction_c
-        words = [result.fit.verdict.replace("_", " ")]
+        words = [result.fit.verdict.words]
         words.append(f"life {format_quantity(life.value, 's')}" if life else "life unknown")
         words.append(f"Tj {format_quantity(junction.value, 'degC')}" if junction else "Tj unknown")
         return ", ".join(words)

@@ -60,7 +60,7 @@ class FitPanel(Panel[FitReport]):
 
     def tell(self, result: FitReport) -> Iterable[tuple[str, str]]:
         """Verdict, reasons, figures and advice."""
-        yield "verdict", result.verdict.replace("_", " ")
+        yield "verdict", result.verdict.words
         yield from (("because", reason) for reason in result.reasons)
         yield "arena", str(result.arena_bytes or "unknown")
         yield "flash", str(result.flash_bytes or "unknown")
@@ -68,7 +68,7 @@ class FitPanel(Panel[FitReport]):
 
     def summarise(self, result: FitReport) -> str:
         """Verdict and what is left."""
-        words = [result.verdict.replace("_", " ")]
+        words = [result.verdict.words]
         for use in result.regions[:1]:
             left = "left" if use.margin_bytes >= 0 else "missing"
             words.append(f"{format_quantity(abs(use.margin_bytes), 'byte')} {left} in {use.name}")

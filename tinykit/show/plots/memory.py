@@ -7,12 +7,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from tinykit.budget.fit import FitReport, RegionUse
+from tinykit.budget.fit import FitReport, RegionUse, Verdict
 from tinykit.budget.fit.verdict import TIGHT_MARGIN
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
-    VERDICT_WORDS,
     draw_bar,
     mark_limit,
     name_basis,
@@ -25,7 +24,7 @@ from tinykit.show.plots.style import (
 )
 
 _MOST_SHARE = 2.0
-_ORDER = ("does_not_fit", "tight", "fits", "unknown")
+_ORDER = (Verdict.DOES_NOT_FIT, Verdict.TIGHT, Verdict.FITS, Verdict.UNKNOWN)
 
 
 @styled
@@ -47,7 +46,7 @@ def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("share of the region [%]")
     mark_limit(ax, 100 * (1 - TIGHT_MARGIN), "tight", vertical=True, at=0.8)
     mark_limit(ax, 100, "full", vertical=True, at=0.8)
-    ax.set_title(f"{plain(report.board.id)}: {VERDICT_WORDS[report.verdict]}")
+    ax.set_title(f"{plain(report.board.id)}: {report.verdict.words}")
     note(ax, f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}")
     return ax
 
@@ -114,7 +113,7 @@ def _fullest(report: FitReport) -> float:
 
 def _count(reports: Sequence[FitReport]) -> str:
     verdicts = [report.verdict for report in reports]
-    said = [f"{VERDICT_WORDS[name]} {verdicts.count(name)}" for name in VERDICT_WORDS if name in verdicts]
+    said = [f"{one.words} {verdicts.count(one)}" for one in Verdict if one in verdicts]
     return f"{len(reports)} boards: " + ", ".join(said)
 
 
@@ -133,4 +132,4 @@ def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
         1.02, row, s=26, marker=mark, color=COLOURS[report.verdict], edgecolor="#444444", transform=place, clip_on=False
     )
     if report.verdict != "fits":
-        ax.text(1.04, row, VERDICT_WORDS[report.verdict], fontsize=7.5, va="center", transform=place)
+        ax.text(1.04, row, report.verdict.words, fontsize=7.5, va="center", transform=place)

@@ -46,9 +46,6 @@ COLOURS: Mapping[str, str] = MappingProxyType(
 """One meaning a colour in every plot: Okabe and Ito's eight, filled up from Tol's muted scheme; both are told apart
 with any colour vision."""
 
-VERDICT_WORDS: Mapping[str, str] = MappingProxyType(
-    {"fits": "fits", "tight": "tight", "does_not_fit": "does not fit", "unknown": "unknown"}
-)
 NOTE_COLOUR = "#555555"
 DPI = 90
 

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import EngineError, ModelError, OutputError, ParameterError
-from tinykit.model.graph import read
+from tinykit.model.graph import Precision, read
 from tinykit.train.conversion.keras_file import KerasFile, inspect_keras_file
 from tinykit.train.conversion.loading import save_model
 from tinykit.train.conversion.representative import check_representative
 
-PRECISIONS = ("int8", "int16x8", "float32")
+PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
 TIMEOUT_S = 300.0
 _EDGE_TYPES = {"int8": "int8", "int16x8": "int16", "float32": "float32"}
 _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
@@ -37,7 +37,7 @@ class Conversion:
     Parameters
     ----------
     model : the flatbuffer.
-    precision : "int8", "int16x8" or "float32": of weights, activations, input and output.
+    precision : of weights, activations, input and output.
     sha256 : of the flatbuffer.
     quantisation : "ptq" (calibrated on samples), "qat" (ranges learnt in training) or "none".
     samples : number of representative samples used.
@@ -46,7 +46,7 @@ class Conversion:
     """
 
     model: bytes = field(repr=False)
-    precision: str
+    precision: Precision
     sha256: str
     quantisation: str
     samples: int
@@ -194,6 +194,6 @@ def _collect(folder: Path, precision: str, found: KerasFile, used: tuple[int, st
         notes = (*notes, f"operators of other precision are left in the graph ({graph.precision}): see its lint")
     quantisation = "none" if precision == "float32" else "qat" if found.quantised else "ptq"
     return Conversion(
-        content, precision, hashlib.sha256(content).hexdigest(), quantisation,
+        content, Precision(precision), hashlib.sha256(content).hexdigest(), quantisation,
         0 if precision == "float32" else samples, version, notes,
     )  # fmt: skip
