@@ -113,7 +113,7 @@ def test_further_states_take_time_from_the_sleep(keyword):
 
 
 def test_the_interval_of_the_latency_reaches_the_life(keyword, u575):
-    latency = Estimate(0.03, 0.02, 0.06, "s", "modelled", "tflm-cmsis-nn", "test")
+    latency = Estimate(0.03, 0.02, 0.06, "s", "modelled", runtime="tflm-cmsis-nn", sources="test")
     budget = budget_power(u575, latency, battery="cr2032", run_current_a=9.56e-3, sleep_current_a=9.3e-6)
     assert budget.average_current_a.low == pytest.approx(0.02 * 9.56e-3 + 0.98 * 9.3e-6, rel=1e-9)
     assert budget.average_current_a.high == pytest.approx(0.06 * 9.56e-3 + 0.94 * 9.3e-6, rel=1e-9)
@@ -189,7 +189,7 @@ def test_cells_in_parallel_share_the_current_and_a_high_rate_costs_capacity():
 
 
 def test_a_latency_that_may_exceed_the_period_is_a_finding(u575):
-    latency = Estimate(0.8, 0.5, 1.2, "s", "modelled", "", "test")
+    latency = Estimate(0.8, 0.5, 1.2, "s", "modelled", sources="test")
     budget = budget_power(u575, latency, period_s=1.0)
     assert any("some inferences would be late" in finding for finding in budget.findings)
 

@@ -8,8 +8,8 @@ estimates and keeps all of that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +30,8 @@ class Basis(StrEnum):
 BASES = tuple(Basis)
 """Every basis, weakest first."""
 
+Sources = str | Iterable[str]
+
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _PREFIXED_UNITS = ("W", "J", "A", "V", "Hz", "C")
 _DAY_S = 86_400.0
@@ -38,7 +40,7 @@ _PLAIN_FROM = 1e-3
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Estimate:
     """A number with its interval and its origin.
 
@@ -46,9 +48,9 @@ class Estimate:
     ----------
     value, low, high : best value and the 80 % interval around it, in `unit`; low <= value <= high.
     unit : SI unit ("s", "J", "W", "A", "V", "Hz", "C"), "byte", "degC", "instruction" or "1".
-    basis : one of `BASES`.
+    basis : a `Basis`, or its text.
     runtime : the inference runtime it speaks of, "" where none is involved.
-    source : where the number, or the weakest of its inputs, comes from.
+    sources : where the number and its inputs come from, one text or several.
 
     Raises
     ------
@@ -59,22 +61,32 @@ class Estimate:
     low: float
     high: float
     unit: str
-    basis: str
-    runtime: str = ""
-    source: str = ""
+    basis: Basis
+    runtime: str
+    sources: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        if self.basis not in BASES:
-            raise ParameterError(f"basis {self.basis!r} is unknown; allowed: {', '.join(BASES)}")
+    def __init__(
+        self, value: float, low: float, high: float, unit: str, basis: str, *, runtime: str = "", sources: Sources = ()
+    ) -> None:
+        if basis not in BASES:
+            raise ParameterError(f"basis {basis!r} is unknown; allowed: {', '.join(BASES)}")
+        given = (value, low, high, unit, Basis(basis), runtime, unite(sources))
+        for field, content in zip(fields(self), given, strict=True):
+            object.__setattr__(self, field.name, content)
         if not all(math.isfinite(number) for number in (self.low, self.value, self.high)):
             raise ParameterError(f"estimate {self.low}..{self.value}..{self.high} is not finite")
         if not self.low <= self.value <= self.high:
             raise ParameterError(f"estimate needs low <= value <= high, got {self.low}, {self.value}, {self.high}")
 
     @classmethod
-    def exact(cls, value: float, unit: str, basis: str, source: str, runtime: str = "") -> Estimate:
+    def exact(cls, value: float, unit: str, basis: str, sources: Sources, runtime: str = "") -> Estimate:
         """An estimate of no width: a count, or a figure the user gave."""
-        return cls(value, value, value, unit, basis, runtime, source)
+        return cls(value, value, value, unit, basis, runtime=runtime, sources=sources)
+
+    @property
+    def source(self) -> str:
+        """The sources in one text, for people."""
+        return "; ".join(self.sources)
 
     def __str__(self) -> str:
         if self.low == self.high:
@@ -85,8 +97,9 @@ class Estimate:
     __repr__ = __str__
 
     def to_json(self) -> dict[str, Any]:
-        """The estimate as a plain dict of JSON types, keys as the dataclass fields."""
-        return asdict(self)
+        """The estimate as a plain dict of JSON types; the sources in one text, `source`."""
+        names = ("value", "low", "high", "unit", "basis", "runtime", "source")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +132,20 @@ class Fact:
     def estimate(self, low_factor: float = 1.0, high_factor: float = 1.0) -> Estimate:
         """The fact as an `Estimate`, its interval widened by the two factors (<= 1 and >= 1)."""
         ends = sorted((self.value * low_factor, self.value * high_factor))
-        return Estimate(self.value, ends[0], ends[1], self.unit, self.kind, source=self.source)
+        return Estimate(self.value, ends[0], ends[1], self.unit, self.kind, sources=self.source)
 
 
-def weakest(*bases: str) -> str:
+def weakest(*bases: str) -> Basis:
     """The basis a result may claim at most, given the bases of what went into it.
 
     >>> weakest("measured", "modelled", "datasheet")
-    'modelled'
+    <Basis.MODELLED: 'modelled'>
     """
-    return min(bases, key=BASES.index)
+    return min(map(Basis, bases), key=BASES.index)
 
 
 def propagate(
-    function: Callable[..., float], *inputs: Estimate, unit: str, source: str, basis: str = "measured"
+    function: Callable[..., float], *inputs: Estimate, unit: str, source: Sources = (), basis: str = "measured"
 ) -> Estimate:
     """Compute with estimates: the value at the values, the interval by independent errors.
 
@@ -149,7 +162,8 @@ def propagate(
     ----------
     function : takes one float per input and returns a float.
     inputs : the estimates; the result's basis is the weakest of theirs and of `basis`.
-    unit, source : of the result.
+    unit : of the result.
+    source : what the result adds to the sources of the inputs, the law it is computed by.
     """
     values = [estimate.value for estimate in inputs]
     centre = least = most = function(*values)
@@ -166,12 +180,23 @@ def propagate(
     high = min(centre + math.sqrt(up), max(most, function(*best)))
     runtime = next((estimate.runtime for estimate in inputs if estimate.runtime), "")
     lowest = weakest(basis, *(estimate.basis for estimate in inputs))
-    return Estimate(centre, low, high, unit, lowest, runtime, source)
+    sources = unite(source, *(estimate.sources for estimate in inputs))
+    return Estimate(centre, low, high, unit, lowest, runtime=runtime, sources=sources)
 
 
 def relabel(estimate: Estimate, **changes: Any) -> Estimate:
-    """A copy of an estimate with some fields changed (`source=…`, `runtime=…`)."""
+    """A copy of an estimate with some fields changed (`sources=…`, `runtime=…`)."""
     return replace(estimate, **changes)
+
+
+def unite(*sources: Sources) -> tuple[str, ...]:
+    """Sources one after another, each once, without empty ones.
+
+    >>> unite("E = P t", ("datasheet", "MLPerf"), "datasheet", "")
+    ('E = P t', 'datasheet', 'MLPerf')
+    """
+    several = ((one,) if isinstance(one, str) else one for one in sources)
+    return tuple(dict.fromkeys(text for texts in several for text in texts if text))
 
 
 def format_quantity(value: float, unit: str) -> str:

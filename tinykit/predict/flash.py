@@ -75,8 +75,8 @@ def predict_flash(graph: ModelGraph, *, runtime: str, core: str, build: str | No
         runtime_bytes.high + graph.flatbuffer_bytes,
         "byte",
         runtime_bytes.basis,
-        runtime,
-        runtime_bytes.source,
+        runtime=runtime,
+        sources=runtime_bytes.sources,
     )
     return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
 
@@ -84,7 +84,7 @@ def predict_flash(graph: ModelGraph, *, runtime: str, core: str, build: str | No
 def decoder_code() -> Estimate:
     """Flash of TFLM's DECODE operator with its lookup table, pruning and Huffman decoders, as an `Estimate` [byte]."""
     value, low, high = _table()["decoder_bytes"]
-    return Estimate(value, low, high, "byte", "compiled", "tflm", _table()["decoder_source"])
+    return Estimate(value, low, high, "byte", "compiled", runtime="tflm", sources=_table()["decoder_source"])
 
 
 def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: str | None = None) -> Estimate:
@@ -111,7 +111,8 @@ def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: st
     value, low, high = max(depths), min(depths) * (1 - doubt), max(depths) * (1 + doubt)
     source = f"{table['source']}: stack high-water mark, .data and .bss"
     basis = "simulated" if alike and not borrowed else "modelled"
-    return Estimate(static + value, round(static + low), round(static + high), "byte", basis, runtime, source)
+    low, high = round(static + low), round(static + high)
+    return Estimate(static + value, low, high, "byte", basis, runtime=runtime, sources=source)
 
 
 def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
@@ -189,4 +190,5 @@ def _estimate(
     exact = not borrowed and build != "-O2" and doubt <= _LINKED_DOUBT * value
     source = _table()["source"] + ("" if exact else "; divided over kernels or carried to another core by assumption")
     basis = "compiled" if exact else "modelled"
-    return Estimate(round(value), round(low - extra), round(high + extra), "byte", basis, runtime, source)
+    low, high = round(low - extra), round(high + extra)
+    return Estimate(round(value), low, high, "byte", basis, runtime=runtime, sources=source)

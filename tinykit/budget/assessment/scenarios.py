@@ -71,7 +71,7 @@ def sweep_design(graph: ModelGraph, board: Board | str, *, period_s: float) -> C
     """
     fit, latency = _timed(graph, board)
     clock = fit.clock_hz or 0.0
-    cycles = propagate(lambda t: t * clock, latency, unit="cycle", source=f"latency times clock; {latency.source}")
+    cycles = propagate(lambda t: t * clock, latency, unit="cycle", source="latency times clock")
     return sweep_clocks(fit.board, cycles, period_s)
 
 

@@ -51,13 +51,15 @@ def check_on_npu(graph: ModelGraph, board: Board, *, clock_hz: float | None, res
     return _judge(compiled, board, clock_hz, reserve)
 
 
+_NO_ENERGY = "energy unknown: the run currents on record are the CPU's"
+
+
 def _judge(compiled: NpuReport, board: Board, clock_hz: float | None, reserve: Reserve) -> FitReport:
     result = read(compiled.model, name="compiled")
     arena = _arena(compiled, result, board.core)
     flash = predict_flash(result, runtime="tflm-cmsis-nn", core=board.core).total
-    flash = relabel(
-        flash, runtime=RUNTIME, source=f"{flash.source}; compiled model; the NPU's driver taken as one more kernel"
-    )
+    driver = "compiled model; the NPU's driver taken as one more kernel"
+    flash = relabel(flash, runtime=RUNTIME, sources=(*flash.sources, driver))
     ram = place_in_ram(board, arena, reserve)
     code = place_in_flash(board, int(flash.value), reserve)
     verdict, reasons = judge(arena, ram, flash, code)
@@ -69,7 +71,8 @@ def _judge(compiled: NpuReport, board: Board, clock_hz: float | None, reserve: R
         latency_s=_latency(compiled, board, clock_hz),
         energy_per_inference_j=None,
         regions=(*ram, *code),
-        reasons=(*reasons, str(compiled), *_stay(compiled), "energy unknown: the run currents on record are the CPU's"),
+        reasons=(*reasons, str(compiled), *_stay(compiled), _NO_ENERGY),
+        unknown=(_NO_ENERGY,),
         advice=(),
         npu=compiled,
     )  # fmt: skip
@@ -80,9 +83,10 @@ def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
     tflm = predict_arena(result, runtime="tflm-cmsis-nn", core=core)
     head = max(tflm.head_bytes, compiled.sram_bytes)
     more = head - tflm.head_bytes
-    source = f"activations by Vela, {compiled.system_config}, {compiled.memory_mode}; tail: {tflm.used.source}"
+    head_from = f"activations by Vela, {compiled.system_config}, {compiled.memory_mode}"
+    sources = (head_from, *tflm.used.sources)
     used = replace(
-        tflm.used, value=tflm.value + more, low=tflm.low + more, high=tflm.high + more, runtime=RUNTIME, source=source
+        tflm.used, value=tflm.value + more, low=tflm.low + more, high=tflm.high + more, runtime=RUNTIME, sources=sources
     )
     to_start = tflm.tail_bytes + head + ALIGNMENT_BYTES
     return replace(tflm, used=used, head_bytes=head, to_start=to_start, runtime=RUNTIME)
@@ -102,9 +106,9 @@ def _latency(compiled: NpuReport, board: Board, clock_hz: float | None) -> Estim
         )
     except UnknownRuntimeError:
         return None
-    source = f"{compiled.latency.source}; {len(rest)} operators on the CPU: {cpu.source}"
-    total = propagate(lambda npu, other: npu + other, compiled.latency, cpu, unit="s", source=source)
-    return relabel(total, runtime=RUNTIME)
+    on_cpu = f"{len(rest)} operators on the CPU: {cpu.source}"
+    total = propagate(lambda npu, other: npu + other, compiled.latency, cpu, unit="s")
+    return relabel(total, runtime=RUNTIME, sources=(*compiled.latency.sources, on_cpu))
 
 
 def _stay(compiled: NpuReport) -> tuple[str, ...]:

@@ -78,6 +78,7 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
     energy, dear = attempt(lambda: predict_energy(latency, board, clock_hz=clock_hz)) if latency else (None, "")
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
     unknown = tuple(f"{what} unknown: {why}" for what, why in (("latency", slow), ("energy", dear)) if why)
+    memory = tuple(why for why, found in zip(reasons, (arena, flash), strict=True) if found is None)
     reasons += (*_further_reasons(graph, board, setting, (*ram, *code)), *unknown)
     return FitReport(
         graph=graph, board=board, core=board.core, clock_hz=clock_hz, runtime=runtime, reserve=setting.reserve,
@@ -87,6 +88,7 @@ def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:
         regions=(*ram, *code),
         reasons=(refusal, *reasons) if refusal else reasons,
         advice=advise(graph, arena, (*ram, *code), runtime),
+        unknown=(*memory, *unknown),
     )  # fmt: skip
 
 
@@ -154,12 +156,12 @@ def _with_evidence(arena: ArenaEstimate, recorded_head: int | None, own_head: in
     """The arena, told what the interpreter recorded for its head with reference kernels; more head needs more arena."""
     used = arena.used
     if recorded_head is None:
-        return replace(arena, used=replace(used, source=used.source + "; the interpreter was not asked"))
+        return replace(arena, used=replace(used, sources=(*used.sources, "the interpreter was not asked")))
     gap = recorded_head - own_head
     if not gap:
-        note = "; the interpreter recorded the same head for this model"
+        note = "the interpreter recorded the same head for this model"
     else:
-        note = f"; the interpreter recorded {abs(gap)} B {'more' if gap > 0 else 'less'} of head for this model"
+        note = f"the interpreter recorded {abs(gap)} B {'more' if gap > 0 else 'less'} of head for this model"
     low, high = max(0.0, used.low + min(0, gap)), used.high + max(0, gap)
-    told = replace(used, low=low, high=high, source=used.source + note)
+    told = replace(used, low=low, high=high, sources=(*used.sources, note))
     return replace(arena, used=told, to_start=arena.to_start + max(0, gap))

@@ -178,12 +178,12 @@ class _Lister:
             nbytes = self.arena.head_bytes
             factor = outside_factor(self.graph, self.board, self.setting, head.kind, head_bytes=nbytes)
             base = move_outside(inside, factor)
-            notes.append(f"arena: {factor.source}")
+            notes.append(f"arena: {factor.sources[0]}")
         delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]
         delays += [fetch_delay(self.graph, self.board)] if len(code) > 1 else []
         for delay in delays:
             if delay.high > delay.low:
-                base = propagate(lambda t, d: t + d, base, delay, unit="s", source=base.source)
-                factor = propagate(lambda f, d: f + d / inside.value, factor, delay, unit="1", source=delay.source)
+                base = propagate(lambda t, d: t + d, base, delay, unit="s")
+                factor = propagate(lambda f, d: f + d / inside.value, factor, delay, unit="1")
                 notes.append(delay.source)
         return base, factor, tuple(notes)

@@ -99,6 +99,7 @@ class FitReport:
     regions : the memories it would lie in.
     reasons, advice : why, and what would help.
     npu : what Arm's compiler reported, for runtime "ethos-u".
+    unknown : the reasons that say why a figure is not known.
     """
 
     graph: ModelGraph = field(repr=False)
@@ -116,6 +117,7 @@ class FitReport:
     reasons: tuple[str, ...]
     advice: tuple[str, ...]
     npu: NpuReport | None = field(default=None, repr=False)
+    unknown: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""

@@ -211,4 +211,4 @@ def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
 
 
 def _add(first: Estimate, second: Estimate) -> Estimate:
-    return propagate(lambda a, b: a + b, first, second, unit="s", source=f"{first.source}; {second.source}")
+    return propagate(lambda a, b: a + b, first, second, unit="s")

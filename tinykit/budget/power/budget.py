@@ -222,9 +222,7 @@ def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> 
     power, run_power = _times(average, supply.source_v, "W", law), _times(run, supply.mcu_v, "W", law)
     energy = None
     if run_power is not None:
-        energy = propagate(
-            lambda p, t: p * t, run_power, design.work.latency, unit="J", source=f"E = P t; {run_power.source}"
-        )
+        energy = propagate(lambda p, t: p * t, run_power, design.work.latency, unit="J", source="E = P t")
     return {
         "run_power_w": run_power,
         "mcu_power_w": _times(design.timeline.average_current(), supply.mcu_v, "W", law),
@@ -251,7 +249,7 @@ def _or_unknown(predict: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
 def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str) -> Estimate | None:
     if estimate is None or factor is None:
         return None
-    return propagate(lambda number: number * factor, estimate, unit=unit, source=f"{law}; {estimate.source}")
+    return propagate(lambda number: number * factor, estimate, unit=unit, source=law)
 
 
 def _take_pack(battery: Pack | Battery | str | None, board: Board, ambient_c: float) -> Pack | None:

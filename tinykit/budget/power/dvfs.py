@@ -139,7 +139,7 @@ def lowest_clock(board: Board, cycles: Estimate | float, latency_s: float) -> Es
     """
     wanted = as_estimate(latency_s, "s", "wanted latency", low=1e-9, high=1e6).value
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
-    clock = propagate(lambda count: count / wanted, work, unit="Hz", source=f"cycles over {wanted:g} s; {work.source}")
+    clock = propagate(lambda count: count / wanted, work, unit="Hz", source=f"cycles over {wanted:g} s")
     if board.clock_hz is not None and clock.value > board.clock_hz * (1 + 1e-9):
         raise ParameterError(
             f"{clock.value / 1e6:.3g} MHz would be needed, {board.id} has {board.clock_hz / 1e6:g}; "
@@ -157,7 +157,7 @@ def _default_clocks(board: Board) -> list[float]:
 def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, float, float, float]) -> ClockPoint:
     clock, supply, period, ambient = setting
     latency = propagate(lambda n: n / clock + fixed, work, unit="s", source=f"cycles at {clock / 1e6:g} MHz")
-    duty = propagate(lambda t: min(1.0, t / period), latency, unit="1", source=latency.source)
+    duty = propagate(lambda t: min(1.0, t / period), latency, unit="1")
     run = predict_run_current(board, clock_hz=clock, supply_v=supply)
     powers: dict[str, Estimate | None] = {}
     for idle in IDLES:
@@ -166,7 +166,7 @@ def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, flo
             lambda d, i, rest: supply * float(duty_cycled_power(d, i, min(rest, i))),
             *(duty, run, current),
             unit="W",
-            source=f"P = V (D I_run + (1 - D) I_{idle}); {run.source}; {current.source}",
+            source=f"P = V (D I_run + (1 - D) I_{idle})",
             basis="modelled",
         )
     return ClockPoint(clock, latency, duty.value, powers)
@@ -183,5 +183,5 @@ def _idle_current(board: Board, idle: str, clock_hz: float, ambient_c: float) ->
         return current
     shelf = load_constants("power", "sleep.toml")["sleep_clock"]
     share = band(shelf, "static_share", "static_share_low", "static_share_high")
-    source = f"{current.source}; from {top / 1e6:g} to {clock_hz / 1e6:g} MHz: {share.source}"
+    source = f"from {top / 1e6:g} to {clock_hz / 1e6:g} MHz"
     return propagate(lambda i, s: i * (s + (1 - s) * clock_hz / top), current, share, unit="A", source=source)

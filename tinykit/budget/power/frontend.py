@@ -115,7 +115,7 @@ def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:
     """
     count = front_end_instructions(front, dsp=dsp)
     each = band(load_constants(*_SHELF)["cycles"], "point", "low", "high")
-    source = f"{front.kind} of {front.frames} frames of {front.samples} by CMSIS-DSP, {front.arithmetic}; {each.source}"
+    source = f"{front.kind} of {front.frames} frames of {front.samples} by CMSIS-DSP, {front.arithmetic}"
     return propagate(lambda cpi: count * cpi, each, unit="cycle", source=source, basis="modelled")
 
 
@@ -136,5 +136,5 @@ def front_end_time(
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clock_hz")
     core = board.cores[0]
     cycles = front_end_cycles(front, dsp=bool(core.fpu if front.arithmetic == "f32" else core.dsp))
-    source = f"{cycles.source}; on {board.core}{'' if core.dsp else ', without DSP instructions'}"
+    source = f"on {board.core}{'' if core.dsp else ', without DSP instructions'}"
     return propagate(lambda count: count / clock, cycles, unit="s", source=source)

@@ -89,7 +89,7 @@ def solar_harvester(area_m2: float, light: str = "bright") -> Harvester:
     if light == "office":
         density = band(facts["solar"], "indoor_density", "indoor_density_low", "indoor_density_high")
         shape = np.where((hours > 8) & (hours < 18), 1.0, 0.0)
-        day = propagate(lambda d, c: d * area * c * 36_000.0, density, converter, unit="J", source=density.source)
+        day = propagate(lambda d, c: d * area * c * 36_000.0, density, converter, unit="J")
     else:
         cell = band(facts["solar"], "outdoor_cell", "outdoor_cell_low", "outdoor_cell_high")
         peak = facts["solar"][f"{light}_day"]
@@ -99,7 +99,7 @@ def solar_harvester(area_m2: float, light: str = "bright") -> Harvester:
             lambda e, c: float(solar_power(1000.0, area, e, c)) * peak.value * 3600.0,
             *(cell, converter),
             unit="J",
-            source=f"{peak.value:g} peak sun hours; {peak.source}; {cell.source}",
+            source=(f"{peak.value:g} peak sun hours", peak.source),
         )
     return Harvester(f"{area * 1e4:.3g} cm² solar cell, {light}", day, tuple((shape / shape.sum()).tolist()))
 
@@ -121,7 +121,7 @@ def thermal_harvester(area_m2: float, difference_k: float | Sequence[float]) -> 
     density = band(facts["thermal"], "density", "density_low", "density_high")
     converter = band(facts["converter"], "efficiency", "efficiency_low", "efficiency_high")
     mean = float(squares.mean())
-    day = propagate(lambda d, c: d * area * mean * c * DAY_S, density, converter, unit="J", source=density.source)
+    day = propagate(lambda d, c: d * area * mean * c * DAY_S, density, converter, unit="J")
     return Harvester(f"{area * 1e4:.3g} cm² thermoelectric module", day, tuple((squares / squares.sum()).tolist()))
 
 
@@ -148,7 +148,7 @@ def check_neutral(budget: PowerBudget, harvester: Harvester) -> Neutrality:
         lambda h, u: (h - u) / DAY_S,
         *(harvester.energy_per_day_j, used),
         unit="W",
-        source=f"harvested less used; {harvester.energy_per_day_j.source}; {used.source}",
+        source="harvested less used",
         basis="modelled",
     )
     verdict = "neutral" if surplus.low >= 0 else "on average" if surplus.value >= 0 else "not neutral"

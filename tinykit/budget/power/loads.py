@@ -93,7 +93,7 @@ def _burden(state: State, loads: Sequence[Load]) -> State:
             continue
         if one.current_a is None:
             return replace(state, current_a=None)
-        source = f"{state.current_a.source}; plus {one.name}: {one.current_a.source}"
+        source = f"plus {one.name}"
         total = propagate(lambda i, more: i + more, state.current_a, one.current_a, unit="A", source=source)
         state = replace(state, current_a=total)
     return state

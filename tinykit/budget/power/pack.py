@@ -95,7 +95,7 @@ def pack_life(pack: Pack, average_a: Estimate, *, derate: bool = True, self_disc
         return float(battery_life(rated, each, loss, 1.0 if cell.usable is None else cell.usable.value))
 
     capacity = cell.capacity.estimate(spread["low"].value, spread["high"].value)
-    source = f"{pack} over its average current; {cell.capacity.source}; {average_a.source}"
+    source = f"{pack} over its average current"
     return propagate(life, average_a, capacity, unit="s", source=source, basis="modelled")
 
 

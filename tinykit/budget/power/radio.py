@@ -30,12 +30,11 @@ class Transmission:
     @property
     def charge_c(self) -> Estimate:
         """Charge of the event [C]."""
-        source = f"Q = I t; {self.current_a.source}"
-        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source=source)
+        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
 
     def to_state(self, times: float = 1.0) -> State:
         """The event as a state "transmit" that comes `times` a period on average."""
-        mean = propagate(lambda t: t * times, self.duration_s, unit="s", source=self.duration_s.source)
+        mean = propagate(lambda t: t * times, self.duration_s, unit="s")
         return State("transmit", mean, self.current_a, times)
 
 
@@ -105,9 +104,9 @@ def transmission(
 def _ble_time(size: float, packets: int, facts: dict[str, Fact]) -> Estimate:
     air = float(ble_airtime(size, packets, facts["packet_overhead"].value, facts["packet_gap"].value))
     fixed, share = facts["fixed_time"].value, facts["throughput_share"].value
-    source = f"radio time on the LE 1M PHY plus {fixed * 1e3:g} ms; {facts['fixed_time'].source}"
+    sources = (f"radio time on the LE 1M PHY plus {fixed * 1e3:g} ms", facts["fixed_time"].source)
     value = fixed + air / share if packets > 1 else fixed + air
-    return Estimate(value, 0.5 * fixed + air, 1.5 * fixed + air / share**2, "s", "assumed", source=source)
+    return Estimate(value, 0.5 * fixed + air, 1.5 * fixed + air / share**2, "s", "assumed", sources=sources)
 
 
 def _lora_time(size: float, packets: int, facts: dict[str, Fact], chosen: int | None) -> Estimate:
@@ -122,8 +121,8 @@ def _lora_time(size: float, packets: int, facts: dict[str, Fact], chosen: int | 
     def seconds(spread: float) -> float:
         return packets * (float(lora_airtime(each, spread, band_hz, preamble)) + windows)
 
-    source = f"LoRa time on air at SF {factor.value:g} and receive windows; {facts['fixed_time'].source}"
-    return propagate(seconds, factor, unit="s", source=source, basis="assumed")
+    source = f"LoRa time on air at SF {factor.value:g} and receive windows"
+    return propagate(seconds, factor, unit="s", source=(source, facts["fixed_time"].source), basis="assumed")
 
 
 def _wifi(size: float, facts: dict[str, Fact], given_a: Estimate | None) -> Transmission:
@@ -132,6 +131,7 @@ def _wifi(size: float, facts: dict[str, Fact], given_a: Estimate | None) -> Tran
     more_s = 8.0 * size / facts["bit_rate"].value
     time, mean = facts["event_time"].value, band(facts, "current", "current_low", "current_high")
     low, high = time * charge.low / charge.value, time * charge.high / charge.value
-    source = f"{facts['event_time'].source}; further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed"
-    duration = Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", source=source)
+    further = f"further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed"
+    sources = (facts["event_time"].source, further)
+    duration = Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", sources=sources)
     return Transmission("wifi", size, duration, given_a or mean, 1)

@@ -32,8 +32,7 @@ class State:
         """Charge of the state in one period [C]; None where the current is unknown."""
         if self.current_a is None:
             return None
-        source = f"Q = I t; {self.current_a.source}"
-        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source=source)
+        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
 
     @property
     def burst_s(self) -> float:
@@ -77,7 +76,7 @@ def average_of(awake: Sequence[State], sleep: State | None, period_s: float) -> 
         charges = sum(t * i for t, i in zip((*durations, rest), amperes, strict=False))
         return charges / max(period_s, sum(durations))
 
-    source = "charge of the states over the period; " + "; ".join(sorted({c.source for c in known}))
+    source = "charge of the states over the period"
     return propagate(average, *(state.duration_s for state in awake), *known, unit="A", source=source)
 
 
@@ -95,6 +94,5 @@ def awake_fraction(awake: Sequence[State], period_s: float) -> Estimate:
             f"period {format_quantity(period_s, 's')} is shorter than the time awake, {format_quantity(total, 's')} "
             f"({names}).\nGive a period of at least {format_quantity(total, 's')}, a faster clock or a smaller model."
         )
-    source = "time awake over the period; " + "; ".join(sorted({state.duration_s.source for state in awake}))
     durations = [state.duration_s for state in awake]
-    return propagate(lambda *t: min(1.0, sum(t) / period_s), *durations, unit="1", source=source)
+    return propagate(lambda *t: min(1.0, sum(t) / period_s), *durations, unit="1", source="time awake over the period")

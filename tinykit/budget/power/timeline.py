@@ -44,7 +44,7 @@ class Timeline:
         def add(state: State) -> State:
             if state.current_a is None:
                 return state
-            source = f"{state.current_a.source}; plus the regulator's own current: {quiescent_a.source}"
+            source = "plus the regulator's own current"
             total = propagate(lambda i, q: i + q, state.current_a, quiescent_a, unit="A", source=source)
             return replace(state, current_a=total)
 
@@ -80,7 +80,7 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
     if mode == "sleep" or ambient_c == 25.0:
         return typical
     doubling = leakage_doubling()
-    source = f"{fact.source}; from 25 to {ambient_c:g} °C: {doubling.source}"
+    source = f"from 25 to {ambient_c:g} °C"
     return propagate(lambda i, k: retention_current(i, ambient_c, k), typical, doubling, unit="A", source=source)
 
 
@@ -105,8 +105,7 @@ def wakeup_state(board: Board, run: Estimate | None) -> State | None:
     if run is None:
         return State("wake-up", duration, None)
     share = band(load_constants(*_CONSTANTS)["wakeup"], "share", "share_low", "share_high")
-    source = f"share of the run current: {share.source}"
-    current = propagate(lambda i, s: i * s, run, share, unit="A", source=source)
+    current = propagate(lambda i, s: i * s, run, share, unit="A", source="share of the run current")
     return State("wake-up", duration, current)
 
 

@@ -150,7 +150,7 @@ def _leakage_of(budget: PowerBudget | None, leakage_w: Estimate | float | None) 
     if budget is None or asleep is None or budget.supply_v is None:
         return Estimate.exact(0.0, "W", "measured", "no leakage taken into account")
     supply = budget.supply_v
-    return propagate(lambda i: i * supply, asleep, unit="W", source=f"retention current as leakage; {asleep.source}")
+    return propagate(lambda i: i * supply, asleep, unit="W", source="retention current as leakage")
 
 
 def _air_rise(heat: Estimate | None, area_m2: float | None, sun: Estimate) -> Estimate | None:
@@ -160,8 +160,8 @@ def _air_rise(heat: Estimate | None, area_m2: float | None, sun: Estimate) -> Es
         return None
     area = as_estimate(area_m2, "m2", "enclosure area", low=1e-4, high=100.0)
     film = band(load_constants("thermal", "constants.toml")["enclosure"], "film_coefficient", "film_low", "film_high")
-    source = f"P/(h A); {film.source}"
-    return propagate(lambda p, s, a, h: enclosure_rise(p + s, a, h), heat, sun, area, film, unit="K", source=source)
+    given = (heat, sun, area, film)
+    return propagate(lambda p, s, a, h: enclosure_rise(p + s, a, h), *given, unit="K", source="P/(h A)")
 
 
 def _rated_limit(board: Board, air_rise: Estimate | None) -> Estimate | None:
@@ -171,7 +171,7 @@ def _rated_limit(board: Board, air_rise: Estimate | None) -> Estimate | None:
     rated = board.ambient_max.estimate()
     if air_rise is None:
         return rated
-    return propagate(lambda limit, rise: limit - rise, rated, air_rise, unit="degC", source=rated.source)
+    return propagate(lambda limit, rise: limit - rise, rated, air_rise, unit="degC")
 
 
 def _decisive(report: ThermalReport, budget: PowerBudget | None) -> Estimate | None:

@@ -72,7 +72,7 @@ def check_touch(
         lambda p, h: ambient + float(enclosure_rise(p, area, h)),
         *(heat, film),
         unit="degC",
-        source=f"T = Ta + P/(h A); {film.source}",
+        source="T = Ta + P/(h A)",
     )
     cool = HeatVerdict.TIGHT if surface.high > limit.value else HeatVerdict.OK
     verdict = HeatVerdict.TOO_HOT if surface.value > limit.value else cool
@@ -90,8 +90,6 @@ def check_loop(report: ThermalReport) -> LoopReport | None:
         warm = float(retention_current(leakage_25, place_c, doubling_k))
         return float(leakage_gain(kelvin_per_watt, warm, doubling_k))
 
-    found = propagate(
-        gain, theta, report.leakage_w, doubling, junction, unit="1", source=f"theta_ja dP/dTj; {doubling.source}"
-    )
+    found = propagate(gain, theta, report.leakage_w, doubling, junction, unit="1", source="theta_ja dP/dTj")
     left = None if found.value <= 0 else -math.log2(found.value)
     return LoopReport(found, left, "runaway" if found.value >= 1 else "near" if found.high >= 1 else "stable")

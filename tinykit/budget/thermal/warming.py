@@ -118,7 +118,7 @@ def _surface(report: ThermalReport, area_m2: float | None, contact: str) -> Touc
     power, sun = report.average_power_w, report.sun_w
     if power is None or sun is None or area_m2 is None:
         return None
-    heat = propagate(lambda p, s: p + s, power, sun, unit="W", source=f"{power.source}; sun: {sun.source}")
+    heat = propagate(lambda p, s: p + s, power, sun, unit="W")
     return check_touch(heat, area_m2, ambient_c=report.ambient_c, contact=contact)
 
 
@@ -190,4 +190,4 @@ def _curve(report: ThermalReport, times: NDArray[np.float64], shape: NDArray[np.
 def _at(report: ThermalReport, curve: Curve, place: int) -> Estimate:
     hot = _hot(report)
     ends = curve.value_c[place], curve.low_c[place], curve.high_c[place]
-    return Estimate(*ends, "degC", "assumed", source=f"shape of a Foster ladder, assumed; {hot.source}")
+    return Estimate(*ends, "degC", "assumed", sources=("shape of a Foster ladder, assumed", *hot.sources))

@@ -214,7 +214,7 @@ def _flash(fit: FitReport, chosen: Form | None) -> Estimate | None:
     except UnknownRuntimeError:
         return None
     value, low, high = (end + chosen.flash_bytes for end in (code.value, code.low, code.high))
-    return Estimate(value, low, high, "byte", code.basis, code.runtime, code.source)
+    return Estimate(value, low, high, "byte", code.basis, runtime=code.runtime, sources=code.sources)
 
 
 def _latency(fit: FitReport, chosen: Form | None) -> Estimate | None:
@@ -224,8 +224,7 @@ def _latency(fit: FitReport, chosen: Form | None) -> Estimate | None:
     decoding = cost.latency(fit.clock_hz, fit.core)
     if decoding is None:
         return None
-    source = f"{fit.latency_s.source}; {decoding.source}"
-    return propagate(lambda run, unpack: run + unpack, fit.latency_s, decoding, unit="s", source=source)
+    return propagate(lambda run, unpack: run + unpack, fit.latency_s, decoding, unit="s")
 
 
 def _energy(fit: FitReport, latency: Estimate | None) -> Estimate | None:

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.handover.virtual_board.timing import is_validated
 
 Outputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
@@ -183,6 +184,11 @@ class BoardRun:
         verdict = "equal to TFLM" if self.equal else "NOT equal to TFLM"
         arena = format_quantity(self.arena_bytes, "byte")
         return f"{head}: {verdict}, {self.instructions:,} instructions, arena {arena}, stack {self.stack_bytes} B"
+
+    @property
+    def timing_validated(self) -> bool:
+        """Whether cycles and latency of this core were held against boards that have it."""
+        return is_validated(self.core)
 
     def proof(self) -> dict[str, Any]:
         """What ties the figures to the files: hashes, tools, and whether the outputs were equal."""

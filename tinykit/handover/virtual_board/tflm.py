@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, unite
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.handover.virtual_board.timing import estimate_cycles, estimate_latency
 from tinykit.model.graph import ModelGraph, Operator
@@ -78,7 +78,7 @@ def correct(instructions: float, correction: Correction) -> Estimate:
     said = f"the export's count x {value:g} [{low:g} to {high:g}] + {added:g}"
     return Estimate(
         value * instructions + added, low * instructions + added, high * instructions + added, "instruction",
-        "simulated", source=f"{said}: {read_table('export_corrections').source}",
+        "simulated", sources=f"{said}: {read_table('export_corrections').source}",
     )  # fmt: skip
 
 
@@ -116,11 +116,11 @@ def _cycles(own: OperatorRun, found: Estimate) -> float:
 
 
 def _add(each: Sequence[Estimate], assumed: tuple[str, ...]) -> Estimate:
-    source = f"the export's counts corrected by kind of operator: {read_table('export_corrections').source}"
+    sources = [f"the export's counts corrected by kind of operator: {read_table('export_corrections').source}"]
     if assumed:
-        source += f"; not counted in TFLM, in wide intervals (0.4 to 1.5 times): {', '.join(assumed)}"
+        sources.append(f"not counted in TFLM, in wide intervals (0.4 to 1.5 times): {', '.join(assumed)}")
     value, low, high = (sum(getattr(one, name) for one in each) for name in ("value", "low", "high"))
-    return Estimate(value, low, high, "instruction", "simulated", source=source)
+    return Estimate(value, low, high, "instruction", "simulated", sources=sources)
 
 
 def _estimate(total: Estimate, cycles: float, board: Board) -> Estimate:
@@ -132,5 +132,5 @@ def _estimate(total: Estimate, cycles: float, board: Board) -> Estimate:
     )
     return Estimate(
         plain.value, plain.value * math.exp(-low), plain.value * math.exp(high), "cycle", "simulated",
-        source=f"{total.source}; {plain.source}",
+        sources=unite(total.sources, plain.sources),
     )  # fmt: skip

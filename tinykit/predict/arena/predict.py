@@ -117,7 +117,7 @@ def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: st
     planning += _PLANNER_BUFFER_BYTES * len(buffers)
     high = used + slack + _OTHER_VERSIONS_FACTOR[runtime] * tail + _of_other_builds(graph, runtime, core, plan)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
-    estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime, source)
+    estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
     to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
 

@@ -70,4 +70,4 @@ def _collect(table: dict[str, Any], group: str, where: str, into: dict[str, dict
 def band(group: dict[str, Fact], point: str, low: str, high: str) -> Estimate:
     """Three facts of one group of constants, the value and the ends of its interval, as one `Estimate`."""
     fact = group[point]
-    return Estimate(fact.value, group[low].value, group[high].value, fact.unit, fact.kind, source=fact.source)
+    return Estimate(fact.value, group[low].value, group[high].value, fact.unit, fact.kind, sources=fact.source)

@@ -195,7 +195,7 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     share = assumed / total if total else 0.0
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
     source = f"kernel model fitted to: {read_table('operator_counts').source}"
-    estimate = Estimate(total, total / width, total * width, "instruction", "modelled", name[1], source)
+    estimate = Estimate(total, total / width, total * width, "instruction", "modelled", runtime=name[1], sources=source)
     return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
 
 

@@ -40,7 +40,7 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
     low, high = math.exp(min(logs)) / _AGAIN, math.exp(max(logs)) * _AGAIN
     told = "; ".join(dict.fromkeys(f"{row['model']}, {row['stack']}, {row['source_repo']}" for row in rows))
     source = f"measured on {case.board}: {told} (data/latency/measured.csv)"
-    return Estimate(math.exp(sum(logs) / len(logs)), low, high, "s", "measured", case.runtime, source)
+    return Estimate(math.exp(sum(logs) / len(logs)), low, high, "s", "measured", runtime=case.runtime, sources=source)
 
 
 def _is_same(row: dict[str, str], case: Case, clock_hz: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -100,8 +100,8 @@ def _model_case(model: Model, case: Case, clock: float) -> Estimate:
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
     value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
-    source = _cite(case, report) + _cite_own(own)
-    return Estimate(value, value / factor, value * factor, "s", "modelled", case.runtime, source)
+    sources = (*_cite(case, report), *_cite_own(own))
+    return Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime, sources=sources)
 
 
 def _read_case(asked: Asked) -> tuple[Case, float]:
@@ -188,24 +188,24 @@ def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=512)
-def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> str:
+def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> tuple[str, str]:
     counted = f"instructions of {proxy[0]} on {proxy[1]}, {read_table('operator_counts').source}"
     behind = _rows_behind(case.runtime, case.core)
     if not behind:
-        return f"{counted}; cycles per instruction carried over from other cores and runtimes (data/latency)"
+        return counted, "cycles per instruction carried over from other cores and runtimes (data/latency)"
     measured = "{} published latencies of {} architectures on {} boards".format(*behind)
-    return f"{counted}; cycles per instruction from {measured} (data/latency/measured.csv)"
+    return counted, f"cycles per instruction from {measured} (data/latency/measured.csv)"
 
 
-def _cite_own(own: OwnShift) -> str:
+def _cite_own(own: OwnShift) -> tuple[str, ...]:
     if not own.models:
-        return ""
-    return f"; times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)"
+        return ()
+    return (f"times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)",)
 
 
-def _cite(case: Case, report: InstructionReport) -> str:
-    text = _cite_cached(replace(case, version="", board=""), proxy_of(case))
+def _cite(case: Case, report: InstructionReport) -> Iterator[str]:
+    yield from _cite_cached(replace(case, version="", board=""), proxy_of(case))
     if case.arena:
-        text += "; arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
-    share = f"; {report.assumed_share:.0%} of the instructions assumed"
-    return text + share if report.assumed_share > 0.01 else text
+        yield "arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
+    if report.assumed_share > 0.01:
+        yield f"{report.assumed_share:.0%} of the instructions assumed"

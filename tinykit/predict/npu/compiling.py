@@ -93,7 +93,7 @@ def _at_clock(report: NpuReport, clock_hz: float) -> NpuReport:
 
 def _latency(cycles: int, clock_hz: float, source: str) -> Estimate:
     time = cycles / clock_hz
-    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", "ethos-u", source)
+    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", runtime="ethos-u", sources=source)
 
 
 def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:

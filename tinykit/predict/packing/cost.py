@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.errors import UnknownRuntimeError
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.model.graph import ModelGraph, Tensor
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.latency import from_graph, predict_latency
@@ -57,7 +57,7 @@ class DecodeCost:
         """Time to decode all weights once at a clock [Hz], as an `Estimate` [s]; None off Cortex-M: unknown."""
         if self.cycles is None or not core.startswith("cortex-m"):
             return None
-        return propagate(lambda cycles: cycles / clock_hz, self.cycles, unit="s", source=self.cycles.source)
+        return propagate(lambda cycles: cycles / clock_hz, self.cycles, unit="s")
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -129,9 +129,8 @@ def predict_packed_latency(graph: ModelGraph, *, core: str, clock_hz: float, run
         )
     others = tuple(shape for shape in from_graph(graph) if shape.name != _OPERATOR)
     plain = predict_latency(others, core=core, clock_hz=clock_hz, runtime=runtime, **case)
-    source = f"{plain.source}; decoding {extra}: {extra.source}"
-    total = propagate(lambda one, other: one + other, plain, extra, unit="s", source=source)
-    return Estimate(total.value, total.low, total.high, "s", total.basis, runtime, source)
+    total = propagate(lambda one, other: one + other, plain, extra, unit="s")
+    return relabel(total, runtime=runtime, sources=(*plain.sources, f"decoding {extra}", *extra.sources))
 
 
 def _kind_of(graph: ModelGraph, tables: Tensor, decoded: Tensor) -> str:
@@ -149,4 +148,4 @@ def _count_cycles(kinds: list[str], sizes: list[int]) -> Estimate:
     low, value, high = (
         sum(_CYCLES[kind][end] * size for kind, size in zip(kinds, sizes, strict=True)) for end in range(3)
     )
-    return Estimate(value, low, high, "1", "modelled", "", _CYCLES_SOURCE)
+    return Estimate(value, low, high, "1", "modelled", sources=_CYCLES_SOURCE)

@@ -22,7 +22,7 @@ from tinykit.budget.power import Battery, PowerBudget, budget_power, read_batter
 from tinykit.budget.thermal import HeatVerdict, ThermalReport, check_heat
 from tinykit.budget.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.quantity import Estimate, format_quantity, unite
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency import default_runtime, predict_latency
 from tinykit.show.cli.documents import describe_model
@@ -185,7 +185,7 @@ def compare(options: Options) -> int:
             [_machine_row(report) for report in reports],
         )
         for report in reports:
-            unknown = [text for text in report.reasons if "unknown" in text or report.arena_bytes is None]
+            unknown = report.reasons if report.arena_bytes is None else report.unknown
             say(*(f"- {name_machine(report)}, {report.board.id}: {text}" for text in unknown))
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
 
@@ -212,7 +212,8 @@ def _say_placements(placements: tuple[Placement, ...]) -> None:
     say("", "placements, the fastest that fits first; slowdown: over an arena in the main on-chip RAM")
     rows = [(one.name, one.verdict.words, show_short(one.latency_s), show(one.slowdown)) for one in placements]
     say_table(("placement", "verdict", "latency", "slowdown"), rows)
-    say(*(f"- {note}" for note in dict.fromkeys(note for one in placements for note in one.notes)))
+    told = unite(*(one.notes for one in placements), *(one.slowdown.sources[1:] for one in placements if one.slowdown))
+    say(*(f"- {note}" for note in told))
 
 
 def _row(report: FitReport) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
     rise = report.enclosure_rise_k
     if rise is not None:
         value, low, high = (report.ambient_c + kelvin for kelvin in _ends(rise))
-        rows.append(("air in the box", Estimate(value, low, high, "degC", rise.basis, source=rise.source)))
+        rows.append(("air in the box", Estimate(value, low, high, "degC", rise.basis, sources=rise.sources)))
     if report.t_junction_c is not None:
         rows.append(("junction, on average", report.t_junction_c))
     if report.t_junction_continuous_c is not None:
