@@ -15,6 +15,7 @@ from typing import Any
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 
 BUILDS = ("-Os", "-O2", "-O3")
@@ -33,7 +34,7 @@ _LINKED_DOUBT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class FlashEstimate:
+class FlashEstimate(Result):
     """Flash of model and runtime, without the application.
 
     Parameters

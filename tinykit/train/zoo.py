@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.errors import ModelError, ParameterError, name_nearest
+from tinykit.ground.results import Result
 from tinykit.train.keras import load_keras
 
 _MOMENTUM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class Network(Result):
     """What the zoo knows of a network.
 
     Parameters

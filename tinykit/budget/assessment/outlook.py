@@ -12,6 +12,7 @@ from tinykit.budget.power import PowerBudget, budget_power
 from tinykit.budget.thermal import ThermalReport, check_heat
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.target.boards import Board
 
@@ -20,7 +21,7 @@ PERIODS_S = tuple(10.0 ** (step / 6) for step in range(-12, 31))
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Result):
     """What to expect of a model on a board.
 
     Parameters
@@ -28,6 +29,8 @@ class Outlook:
     fit : memory, latency and energy. budget : power, None where the latency is unknown.
     heat : None where there is no budget.
     """
+
+    LINE = ("fit.board", "fit.verdict", "fit.latency_s", "battery_life_s", "t_junction_c")
 
     fit: FitReport = field(repr=False)
     budget: PowerBudget | None = field(repr=False)

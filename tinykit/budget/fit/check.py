@@ -15,6 +15,7 @@ from tinykit.budget.fit.timing import attempt, move_outside, outside_factor, pre
 from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Rows
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.energy import predict_energy
@@ -47,9 +48,7 @@ def check_fit(graph: ModelGraph, board: Board | str, **setting: object) -> FitRe
     return _check(graph, find_board(board), Setting(**setting))  # type: ignore[arg-type]
 
 
-def check_fit_all(
-    graph: ModelGraph, boards: Iterable[Board | str] | None = None, **setting: object
-) -> tuple[FitReport, ...]:
+def check_fit_all(graph: ModelGraph, boards: Iterable[Board | str] | None = None, **setting: object) -> Rows[FitReport]:
     """The fit check on many boards, the engine asked once for all of them.
 
     Parameters
@@ -60,7 +59,7 @@ def check_fit_all(
     """
     chosen = Setting(**setting)  # type: ignore[arg-type]
     wanted = all_boards() if boards is None else boards
-    return tuple(_check(graph, find_board(board), chosen) for board in wanted)
+    return Rows(_check(graph, find_board(board), chosen) for board in wanted)
 
 
 def _check(graph: ModelGraph, board: Board, setting: Setting) -> FitReport:

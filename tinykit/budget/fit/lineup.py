@@ -9,6 +9,7 @@ from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
 from tinykit.budget.fit.verdict import FitReport, Verdict
 from tinykit.ground.errors import MissingPackageError
+from tinykit.ground.results import Rows
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import accelerators_of
 from tinykit.target.boards import Board, find_board
@@ -17,7 +18,7 @@ MACHINES = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "alif-ensemble
 """A board each with Cortex-M4, M7, M33, and M55 with an Ethos-U55."""
 
 
-def line_up(graph: ModelGraph, boards: Iterable[Board | str] = MACHINES, **setting: object) -> tuple[FitReport, ...]:
+def line_up(graph: ModelGraph, boards: Iterable[Board | str] = MACHINES, **setting: object) -> Rows[FitReport]:
     """The fit check of one model on several boards, CPUs first, then the NPUs of those boards that have one.
 
     Figures without evidence are None in a report, with the reason: a float model has no latency on a CPU and is refused
@@ -35,7 +36,7 @@ def line_up(graph: ModelGraph, boards: Iterable[Board | str] = MACHINES, **setti
     machines = tuple(find_board(board) for board in boards)
     cores = tuple(check_fit(graph, board, **setting) for board in machines)
     settled = {name: value for name, value in setting.items() if name in ("reserve", "clock_hz")}
-    return cores + tuple(_on_npu(graph, board, settled) for board in machines if accelerators_of(board))
+    return Rows((*cores, *(_on_npu(graph, board, settled) for board in machines if accelerators_of(board))))
 
 
 def name_machine(report: FitReport) -> str:

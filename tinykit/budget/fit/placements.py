@@ -19,6 +19,7 @@ from tinykit.budget.fit.timing import (
 )
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, RegionUse, Verdict
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
@@ -30,7 +31,7 @@ _UNTOLD_XIP = "whether the chip reads this memory as if it were its own is not o
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Result):
     """One layout of model, arena, stack and code on a board.
 
     Parameters
@@ -41,6 +42,8 @@ class Placement:
         and the model beside the code; what both are unsure of is left out. None where unknown.
     notes : what it takes to build it so, and what the cost rests on.
     """
+
+    LINE = ("board", "name", "verdict", "latency_s", "slowdown")
 
     board: Board = field(repr=False)
     regions: tuple[RegionUse, ...]
@@ -70,7 +73,7 @@ class Placement:
         }
 
 
-def list_placements(graph: ModelGraph, board: Board | str, **setting: object) -> tuple[Placement, ...]:
+def list_placements(graph: ModelGraph, board: Board | str, **setting: object) -> Rows[Placement]:
     """The layouts of a model on a board, the fastest that fits first; empty where arena or memory is unknown.
 
     The arena in each contiguous window, as one array; its head and its tail in two banks where no bank holds both, or
@@ -89,13 +92,13 @@ def list_placements(graph: ModelGraph, board: Board | str, **setting: object) ->
     target, chosen = find_board(board), Setting(**setting)  # type: ignore[arg-type]
     runtime = chosen.runtime or default_runtime(target.core)
     if runtime == NPU_RUNTIME:
-        return ()
+        return Rows()
     arena, _ = attempt(lambda: predict_arena(graph, runtime=runtime, core=target.core))
     if arena is None:
-        return ()
+        return Rows()
     flash, _ = attempt(lambda: predict_flash(graph, runtime=runtime, core=target.core, build=chosen.build))
     lister = _Lister(graph, target, chosen, arena, flash)
-    return tuple(sorted(lister.list_all(), key=_rank))
+    return Rows(sorted(lister.list_all(), key=_rank))
 
 
 def _rank(placement: Placement) -> tuple[bool, float, bool, float]:

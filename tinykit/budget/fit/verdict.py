@@ -8,6 +8,7 @@ from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import NpuReport
 from tinykit.target.boards import Board
@@ -35,7 +36,7 @@ ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION = "arena", "arena head", "arena tail"
 
 
 @dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(Result):
     """What stack and application take beside the model: an assumption, to be edited.
 
     Parameters
@@ -54,7 +55,7 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True)
-class RegionUse:
+class RegionUse(Result):
     """One memory region, or contiguous window of regions, and what the design puts in it; sizes in bytes."""
 
     name: str
@@ -88,7 +89,7 @@ class RegionUse:
 
 
 @dataclass(frozen=True, slots=True)
-class FitReport:
+class FitReport(Result):
     """Does this model run on this board: verdict, figures and reasons.
 
     Parameters
@@ -101,6 +102,8 @@ class FitReport:
     npu : what Arm's compiler reported, for runtime "ethos-u".
     unknown : the reasons that say why a figure is not known.
     """
+
+    LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")
 
     graph: ModelGraph = field(repr=False)
     board: Board = field(repr=False)

@@ -18,6 +18,7 @@ from tinykit.budget.power import (
     transmission,
 )
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
@@ -25,7 +26,7 @@ _DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Offload:
+class Offload(Result):
     """One sensor, edge against cloud.
 
     Parameters
@@ -37,6 +38,8 @@ class Offload:
     break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
     findings : what cannot work.
     """
+
+    LINE = ("edge.board", "radio", "verdict", "edge_latency_s", "cloud_latency_s")
 
     radio: str
     edge: PowerBudget

@@ -17,6 +17,7 @@ from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quie
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards import Board, find_board
 
@@ -25,7 +26,7 @@ _LONGEST_S = 366 * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
-class PowerBudget:
+class PowerBudget(Result):
     """What a duty-cycled inference costs, with everything it was computed from.
 
     Parameters
@@ -40,6 +41,8 @@ class PowerBudget:
     findings : what the design cannot do; unknown : why a figure is None.
     lines : the same charge by consumer: MCU, loads, regulator. derate : as it was asked for.
     """
+
+    LINE = ("board", "period_s", "pack.cell", "average_power_w", "battery_life_s")
 
     board: Board
     latency: Estimate

@@ -9,6 +9,7 @@ from pathlib import Path
 from tinykit.ground.errors import FactError, UnknownBatteryError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Fact
+from tinykit.ground.results import Result
 
 _TEXTS = ("id", "name", "chemistry")
 FIGURE_UNITS = {
@@ -31,7 +32,7 @@ _REQUIRED = ("capacity", "nominal_voltage", "cutoff_voltage", "self_discharge")
 
 
 @dataclass(frozen=True, slots=True)
-class Battery:
+class Battery(Result):
     """One cell. What was not found is None.
 
     Parameters
@@ -47,6 +48,8 @@ class Battery:
     ------
     FactError : a cut-off above the nominal voltage, or a fraction above 1.
     """
+
+    LINE = ("id", "name", "capacity")
 
     id: str
     name: str

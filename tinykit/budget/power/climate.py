@@ -13,6 +13,7 @@ from tinykit.budget.power.pack import Pack
 from tinykit.budget.power.physics import loaded_voltage
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Fact
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, load_constants
 
 _RATED_C = 20.0
@@ -20,7 +21,7 @@ _ROOM_C = 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Droop:
+class Droop(Result):
     """A pulse on a pack.
 
     Parameters

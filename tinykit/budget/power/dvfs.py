@@ -11,6 +11,7 @@ import numpy as np
 from tinykit.budget.power.timeline import sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result, Rows
 from tinykit.predict.energy import (
     as_estimate,
     band,
@@ -26,7 +27,7 @@ IDLES = ("sleep", "stop")
 
 
 @dataclass(frozen=True, slots=True)
-class ClockPoint:
+class ClockPoint(Result):
     """One clock of a sweep.
 
     Parameters
@@ -42,13 +43,13 @@ class ClockPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockSweep:
+class ClockSweep(Result):
     """Clocks that meet the period, slowest first; `dropped` are those too slow for it [Hz]."""
 
     board: Board
     period_s: float
     supply_v: float
-    points: tuple[ClockPoint, ...]
+    points: Rows[ClockPoint]
     dropped: tuple[float, ...] = ()
 
     def best(self, idle: str) -> ClockPoint | None:
@@ -127,7 +128,7 @@ def sweep_clocks(
         need = work.value / max(period - fixed, 1e-12)
         raise ParameterError(f"no clock meets the period of {period:g} s; {need / 1e6:.3g} MHz would, or fewer cycles")
     points = tuple(_point(board, work, fixed, (clock, supply, period, ambient_c)) for clock in met)
-    return ClockSweep(board, period, supply, points, tuple(clock for clock in clocks if clock not in met))
+    return ClockSweep(board, period, supply, Rows(points), tuple(clock for clock in clocks if clock not in met))
 
 
 def lowest_clock(board: Board, cycles: Estimate | float, latency_s: float) -> Estimate:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinykit.ground.errors import ParameterError, UnknownFactError, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board
 
@@ -22,7 +23,7 @@ _SHELF = ("power", "frontend.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class FrontEnd:
+class FrontEnd(Result):
     """What is done to the samples of one inference.
 
     Parameters

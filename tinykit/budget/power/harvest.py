@@ -11,6 +11,7 @@ import numpy as np
 from tinykit.budget.power.budget import DAY_S, PowerBudget
 from tinykit.ground.errors import ParameterError, UnknownFactError, name_nearest
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 LIGHTS = ("bright", "dull", "office")
@@ -18,7 +19,7 @@ LIGHTS = ("bright", "dull", "office")
 
 
 @dataclass(frozen=True, slots=True)
-class Harvester:
+class Harvester(Result):
     """An input with the profile of its day.
 
     Parameters
@@ -33,7 +34,7 @@ class Harvester:
 
 
 @dataclass(frozen=True, slots=True)
-class Neutrality:
+class Neutrality(Result):
     """Whether a harvester carries a budget.
 
     Parameters

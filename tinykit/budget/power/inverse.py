@@ -11,6 +11,7 @@ from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
@@ -19,7 +20,7 @@ _STEPS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Result):
     """The limit that still meets a wish.
 
     Parameters

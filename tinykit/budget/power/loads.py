@@ -9,6 +9,7 @@ from tinykit.budget.power.state import State, average_of
 from tinykit.budget.power.timeline import Timeline
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 MCU = "microcontroller"
@@ -17,7 +18,7 @@ _Flow = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Load(Result):
     """A current that flows on top of the MCU's while certain states last.
 
     Parameters
@@ -37,7 +38,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(Result):
     """What one consumer takes; None where unknown.
 
     Parameters

@@ -15,6 +15,7 @@ from tinykit.budget.power.physics import (
 )
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import load_constants
 from tinykit.target.boards import Board
 
@@ -22,7 +23,7 @@ _YEAR_S = 365.25 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(Result):
     """Cells of one kind, `series` in a string and `parallel` strings.
 
     Raises

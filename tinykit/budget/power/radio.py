@@ -11,6 +11,7 @@ import numpy as np
 from tinykit.budget.power.state import State
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 RADIOS = ("ble", "lora", "wifi")
@@ -18,7 +19,7 @@ _MOST_BYTES = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Transmission:
+class Transmission(Result):
     """One event of a radio: payload [byte], in so many packets, radio time [s], current while it is on [A]."""
 
     radio: str

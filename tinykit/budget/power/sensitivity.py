@@ -11,13 +11,14 @@ from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, relabel
+from tinykit.ground.results import Result
 from tinykit.predict.energy import load_constants
 
 _LOSS_FACTORS = (0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Swing:
+class Swing(Result):
     """One input of a tornado.
 
     Parameters
@@ -40,8 +41,10 @@ class Swing:
 
 
 @dataclass(frozen=True, slots=True)
-class Tornado:
+class Tornado(Result):
     """Swings of a life, the widest first; `life_s` at the best values."""
+
+    LINE = ("budget.board", "life_s", "swings")
 
     budget: PowerBudget
     life_s: float

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.state import State
 from tinykit.ground.errors import UnknownFactError
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 
 _CHUNK = 1 << 14
@@ -18,7 +19,7 @@ _MOST_EVENTS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Result):
     """What a simulated run took.
 
     Parameters

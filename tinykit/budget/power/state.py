@@ -8,10 +8,11 @@ from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(Result):
     """One stretch of the period at one supply current.
 
     Parameters

@@ -8,6 +8,7 @@ from tinykit.budget.power.physics import retention_current
 from tinykit.budget.power.state import State, average_of, awake_fraction
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board
 
@@ -18,7 +19,7 @@ _CONSTANTS = ("power", "sleep.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Result):
     """The states of one period in order; `sleep` is the last one, None where there is no time for it."""
 
     awake: tuple[State, ...]

@@ -11,6 +11,7 @@ from tinykit.budget.power.radio import transmission
 from tinykit.budget.power.state import State
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
@@ -19,7 +20,7 @@ AT = ("run", "sleep", "stop")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Result):
     """A stretch of the period before the board's currents are known.
 
     Parameters
@@ -54,7 +55,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Result):
     """What one period holds, in order: `before` the network, the network itself, `after` it.
 
     Parameters

@@ -12,6 +12,7 @@ from tinykit.budget.thermal.laws import enclosure_rise
 from tinykit.budget.thermal.packages import theta_ja as find_theta_ja
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board, find_board
 
@@ -31,7 +32,7 @@ _OPEN_AIR = Estimate.exact(0.0, "K", "measured", "open air")
 
 
 @dataclass(frozen=True, slots=True)
-class ThermalReport:
+class ThermalReport(Result):
     """How hot the die gets, with everything it was computed from.
 
     Parameters
@@ -46,6 +47,8 @@ class ThermalReport:
     verdict : "ok", "tight" (less than 10 % of the way from 25 °C to the limit left, at the warm end
         of the band), "too hot" or "unknown". reasons : why. sun_w : heat the sun adds to the box [W].
     """
+
+    LINE = ("board", "ambient_c", "theta_ja", "t_junction_c", "verdict")
 
     board: Board
     ambient_c: float

@@ -10,6 +10,7 @@ from tinykit.budget.thermal.check import HeatVerdict, ThermalReport
 from tinykit.budget.thermal.laws import enclosure_rise, leakage_gain
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "held": "held_metal"}
@@ -17,7 +18,7 @@ CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "hel
 
 
 @dataclass(frozen=True, slots=True)
-class TouchReport:
+class TouchReport(Result):
     """A surface against the limit for its contact.
 
     Parameters
@@ -33,7 +34,7 @@ class TouchReport:
 
 
 @dataclass(frozen=True, slots=True)
-class LoopReport:
+class LoopReport(Result):
     """The loop of leakage and heat at a junction temperature.
 
     Parameters

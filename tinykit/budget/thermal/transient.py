@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from tinykit.budget.thermal.laws import temperature_rise
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 
 _FOREVER = math.inf
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Result):
     """A thermal ladder of `kind` "foster" or "cauer": resistances [K/W] and capacities [J/K], from the die outward.
 
     Raises

@@ -15,6 +15,7 @@ from tinykit.budget.thermal.touch import TouchReport, check_touch
 from tinykit.budget.thermal.transient import Ladder, burst_until, duty_that_holds
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 
 _PERIODS = 3
@@ -23,7 +24,7 @@ _SHARES, _TAUS = foster_ladder(1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Result):
     """Temperature over time: times_s [s], and value_c, low_c, high_c [°C] at each."""
 
     times_s: tuple[float, ...]
@@ -33,7 +34,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Warming:
+class Warming(Result):
     """Bursts and pauses once the board is warm.
 
     Parameters
@@ -46,6 +47,8 @@ class Warming:
     surface : the box against its touch limit; None without a box.
     verdict, reason : of the peak against the junction's limit.
     """
+
+    LINE = ("report.board", "burst_s", "pause_s", "peak_c", "trough_c", "verdict")
 
     report: ThermalReport
     burst_s: float

@@ -10,6 +10,7 @@ from tinykit.budget.power import PowerBudget, State
 from tinykit.budget.trace.plateaus import Trace
 from tinykit.ground.errors import DataError
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import check_clock, check_supply
 from tinykit.target.boards import Board, PowerRange
 
@@ -17,7 +18,7 @@ _INSTRUMENT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Result):
     """One figure of a budget beside the measured one.
 
     Parameters

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground.results import Result
+
 FORMATS = ("ppk2", "otii", "joulescope", "jls", "plain")
 """Nordic PPK2, Qoitech Otii, Joulescope as CSV and binary, any CSV whose header names time and current with units."""
 
@@ -17,7 +19,7 @@ Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Result):
     """How a trace file is laid out.
 
     Parameters

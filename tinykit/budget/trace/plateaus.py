@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinykit.budget.trace.layout import Chunk, Layout
 from tinykit.budget.trace.reading import find_layout, read_chunks
 from tinykit.ground.errors import DataError
+from tinykit.ground.results import Result
 
 _DECADES = (-9.0, 1.0)
 _BINS_A_DECADE = 50
@@ -22,7 +23,7 @@ _MOST_A = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Result):
     """What a trace holds.
 
     Parameters
@@ -34,6 +35,8 @@ class Trace:
     burst_s, period_s : mean length of a burst and from one to the next [s]; None with too few of them.
     histogram : samples in 50 bins a decade from 1 nA.
     """
+
+    LINE = ("kind", "samples", "duration_s", "average_a", "peak_a", "bursts")
 
     path: str
     kind: str

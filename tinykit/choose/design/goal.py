@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tinykit.budget.power import battery
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.results import Result
 from tinykit.target.boards import board
 from tinykit.train.datasets import read_card
 
@@ -20,7 +21,7 @@ NETWORK_OF_TASK = {
 
 
 @dataclass(frozen=True, slots=True)
-class DesignGoal:
+class DesignGoal(Result):
     """Task, target and duty of a design.
 
     Parameters

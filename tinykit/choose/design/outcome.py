@@ -10,6 +10,7 @@ from tinykit.budget.power import PowerBudget
 from tinykit.budget.thermal import ThermalReport
 from tinykit.choose.design.goal import DesignGoal
 from tinykit.choose.ledger import Variant
+from tinykit.ground.results import Result
 from tinykit.handover.deployment import Deployment
 from tinykit.handover.virtual_board import BoardRun
 from tinykit.model.record import DesignRecord
@@ -17,7 +18,7 @@ from tinykit.train.datasets import DataCard, Difference
 
 
 @dataclass(frozen=True, slots=True)
-class DesignOutcome:
+class DesignOutcome(Result):
     """A finished design.
 
     Parameters
@@ -30,6 +31,8 @@ class DesignOutcome:
     firmware : the files for TFLM.
     proof : the deployed model run on the virtual board, or in words why it was not.
     """
+
+    LINE = ("goal.task", "fit.board", "fit.verdict", "budget.battery_life_s", "heat.t_junction_c")
 
     goal: DesignGoal
     folder: Path

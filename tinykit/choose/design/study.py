@@ -15,6 +15,7 @@ from typing import Any
 from tinykit.choose.design.steps import Say, Step, follow
 from tinykit.choose.ledger import Ledger, Target, Variant, count_zero_weights, fill_ledger, measure_sizes, weigh_variant
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.results import Result
 from tinykit.model.graph import read
 from tinykit.model.record import DesignRecord, open_record, tool_versions
 from tinykit.predict.runtime import predictions
@@ -25,7 +26,7 @@ BASELINE = "int8"
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class Study(Result):
     """A model and the variants made of it.
 
     Parameters

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency import default_runtime
 from tinykit.predict.npu import accelerators_of, compile_for_npu
@@ -23,7 +24,7 @@ _ACCELERATOR = "ethos-u55-128"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(Result):
     """Where a model is to run.
 
     Parameters
@@ -55,7 +56,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Form(Result):
     """One way to store a model.
 
     Parameters

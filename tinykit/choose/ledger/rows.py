@@ -12,6 +12,7 @@ from tinykit.choose.ledger.forms import NPU_RUNTIME, Form, Target, list_forms
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ModelError, TinykitError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, list_kernels
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.energy import predict_energy
@@ -21,7 +22,7 @@ from tinykit.train.datasets import Difference
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Result):
     """The weights of a model's kernels (constant tensors of the operators that multiply), counted in the file itself.
 
     Parameters
@@ -36,7 +37,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerRow:
+class LedgerRow(Result):
     """A variant on a target.
 
     Parameters
@@ -49,6 +50,8 @@ class LedgerRow:
     against : accuracy less that of the ledger's baseline on the same samples; None for the baseline itself.
     plain_bytes, best_bytes : of the baseline: its file as converted, and its model bytes in flash at their smallest.
     """
+
+    LINE = ("name", "fit.board", "arena", "flash", "latency", "energy")
 
     variant: Variant
     weights: Weights

@@ -7,6 +7,7 @@ from typing import Any
 
 from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
 from tinykit.ground.errors import DataError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, list_kernels
 from tinykit.predict.latency import default_runtime
 from tinykit.predict.runtime import predictions
@@ -15,7 +16,7 @@ from tinykit.train.datasets import Accuracy, Split, score_predictions
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Result):
     """One version of a model as a .tflite.
 
     Parameters

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from tinykit.ground.errors import DataError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 
 _LINE = re.compile(r"TINYKIT selftest v(\d+) model=([0-9a-f]{12})((?: [a-z_]+=[\w.+-]+)*)")
 _PAIR = re.compile(r" ([a-z_]+)=([\w.+-]+)")
@@ -24,7 +25,7 @@ _LONGEST_NUMBER = 15
 
 
 @dataclass(frozen=True, slots=True)
-class VectorResult:
+class VectorResult(Result):
     """One golden vector on the board: whether the output was TFLM's, and the core's cycles (None: not counted)."""
 
     vector: int
@@ -33,7 +34,7 @@ class VectorResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SelfTestLog:
+class SelfTestLog(Result):
     """The last complete self-test in a log.
 
     Parameters

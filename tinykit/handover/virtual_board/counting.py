@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from tinykit.ground.errors import EngineError, MissingPackageError
+from tinykit.ground.results import Result
 from tinykit.handover.virtual_board.compilers import choose_compiler
 from tinykit.handover.virtual_board.finding import interleave
 from tinykit.handover.virtual_board.result import BoardRun
@@ -21,7 +22,7 @@ from tinykit.target.boards import Board, find_board
 
 
 @dataclass(frozen=True, slots=True)
-class CoreCount:
+class CoreCount(Result):
     """Instructions of one inference of the first sample on a core.
 
     Parameters

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.handover.codegen import CExport
 from tinykit.handover.virtual_board.cache import cache_folder, check_folder, hash_of
 from tinykit.handover.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
@@ -43,7 +44,7 @@ _PROCESSORS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Result):
     """How long a program may run.
 
     Parameters

@@ -8,13 +8,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Result
 from tinykit.handover.virtual_board.timing import is_validated
 
 Outputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Classes:
+class Classes(Result):
     """Executed instructions by class; loads and stores include those of many words, branches those not taken."""
 
     load: int = 0
@@ -26,7 +27,7 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorRun:
+class OperatorRun(Result):
     """One operator of the first sample.
 
     Parameters
@@ -49,7 +50,7 @@ class OperatorRun:
 
 
 @dataclass(frozen=True, slots=True)
-class TflmCount:
+class TflmCount(Result):
     """What TFLM with CMSIS-NN would execute, as far as it can be said from the export's counts.
 
     Parameters
@@ -75,7 +76,7 @@ class TflmCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Result):
     """Bytes of the linked program by what they are for; arena and stack are not among them.
 
     Parameters
@@ -97,7 +98,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Result):
     """How the program failed, as the hardware would say it.
 
     Parameters
@@ -123,7 +124,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Hashes:
+class Hashes(Result):
     """SHA-256 of what was run and what came out; empty where a fault came before."""
 
     model: str
@@ -134,7 +135,7 @@ class Hashes:
 
 
 @dataclass(frozen=True, slots=True)
-class BoardRun:
+class BoardRun(Result):
     """A model compiled for a board and run in its memory map.
 
     Parameters

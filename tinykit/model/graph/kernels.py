@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kernel:
+class Kernel(Result):
     """The kernel of one operator.
 
     Parameters

@@ -10,12 +10,13 @@ from enum import StrEnum
 import numpy as np
 
 from tinykit.ground.errors import ModelError
+from tinykit.ground.results import Result
 
 _NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "uint8": "<u1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Result):
     """One tensor of the main subgraph.
 
     Parameters
@@ -48,7 +49,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Result):
     """One operator of the main subgraph, in execution order.
 
     Parameters
@@ -88,7 +89,7 @@ class Precision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelGraph:
+class ModelGraph(Result):
     """A .tflite model: operators, tensors and the bytes it came from. Equal only to itself: compare `sha256`.
 
     Parameters
@@ -101,6 +102,8 @@ class ModelGraph:
     offline_offsets : offset in the arena of each tensor that the file plans itself, -1 where TFLM plans it; empty
         without an offline plan.
     """
+
+    LINE = ("operators", "macs", "flatbuffer_bytes", "precision", "path")
 
     path: str
     sha256: str

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, write_offline_offsets
 from tinykit.predict.arena.plan import ArenaPlan, Buffer, list_buffers, place_in_order, plan_greedily
 from tinykit.predict.arena.scratch import list_scratch_bytes
@@ -21,7 +22,7 @@ _MOST_BUFFERS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class ArenaComparison:
+class ArenaComparison(Result):
     """The greedy plan of a model's head and the offline one, buffers in the same order.
 
     Parameters

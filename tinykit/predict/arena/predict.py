@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
 from tinykit.predict.arena.scratch import keep_kernel_sums, list_scratch_bytes
@@ -34,7 +35,7 @@ _ESP_NN_SOURCE = (
 
 
 @dataclass(frozen=True, slots=True)
-class ArenaEstimate:
+class ArenaEstimate(Result):
     """The arena of a model on a 32-bit target, in bytes.
 
     Parameters
@@ -45,6 +46,8 @@ class ArenaEstimate:
     plan : the head, laid out.
     runtime, core : what it holds for.
     """
+
+    LINE = ("runtime", "core", "used", "head_bytes", "tail_bytes")
 
     used: Estimate
     to_start: int

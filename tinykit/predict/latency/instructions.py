@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency.kernels import (
     LANES,
@@ -45,7 +46,7 @@ _MOVES_ONLY = ("reshape", "copy", "rescale")
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorInstructions:
+class OperatorInstructions(Result):
     """Instructions of one operator.
 
     Parameters
@@ -74,7 +75,7 @@ Operators = tuple[OperatorInstructions, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class InstructionReport:
+class InstructionReport(Result):
     """Instructions of one inference.
 
     Parameters

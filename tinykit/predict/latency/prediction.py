@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.predict.latency.cycles import shipped_profile
 from tinykit.predict.latency.effects import POOLS, Case, proxy_of, row_noise, unseen_spread
 from tinykit.predict.latency.instructions import (
@@ -76,7 +77,7 @@ def predict_latency(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Result):
     """The case a latency is asked for, with the parameters of `predict_latency`."""
 
     core: str

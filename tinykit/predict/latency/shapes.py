@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tinykit.ground.errors import ModelError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.model.graph import Operator as GraphOperator
 
@@ -16,7 +17,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorShape:
+class OperatorShape(Result):
     """The shape of one operator: all that the instruction model looks at.
 
     Parameters

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu.compiling import compile_for_npu
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedWeights:
+class EncodedWeights(Result):
     """The weights of a model as Vela encodes them for an Ethos-U.
 
     Zeros and repeated values take fewer bits there, so that pruning and clustering shrink this column without DECODE.

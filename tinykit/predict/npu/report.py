@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 
 
 @dataclass(frozen=True, slots=True)
-class NpuOperator:
+class NpuOperator(Result):
     """One operator of the model: where it runs, and why not on the NPU where it does not.
 
     Parameters
@@ -26,7 +27,7 @@ class NpuOperator:
 
 
 @dataclass(frozen=True, slots=True)
-class NpuLayer:
+class NpuLayer(Result):
     """One pass as Vela schedules it: an operator of the model may be several, or part of one.
 
     Parameters
@@ -45,7 +46,7 @@ class NpuLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class NpuReport:
+class NpuReport(Result):
     """A model compiled for an Ethos-U.
 
     Parameters

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.flash import decoder_code
@@ -19,7 +20,7 @@ _LEAST_GAIN_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PackChoice:
+class PackChoice(Result):
     """What packing a model for a runtime comes to.
 
     Parameters

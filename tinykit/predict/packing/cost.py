@@ -7,6 +7,7 @@ from typing import Any
 
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate, relabel
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, Tensor
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.latency import from_graph, predict_latency
@@ -35,7 +36,7 @@ _CYCLES_SOURCE = (
 
 
 @dataclass(frozen=True, slots=True)
-class DecodeCost:
+class DecodeCost(Result):
     """What the DECODE operators of a model cost on a device.
 
     Parameters

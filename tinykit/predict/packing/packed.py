@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.model.record.store import write_atomically
 from tinykit.predict.packing.cost import DecodeCost
@@ -13,7 +14,7 @@ from tinykit.predict.runtime import SameProof
 
 
 @dataclass(frozen=True, slots=True)
-class CodedTensor:
+class CodedTensor(Result):
     """A weight tensor that is stored coded and decoded on the device before each operator that reads it.
 
     Parameters
@@ -39,7 +40,7 @@ class CodedTensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Packed:
+class Packed(Result):
     """A model and the smaller file made of it.
 
     Parameters

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, Operator, Tensor
 from tinykit.predict.runtime.matching import match_operators
 from tinykit.predict.runtime.scoring import to_input
@@ -24,7 +25,7 @@ _NO_STEP = ("QUANTIZE", "DEQUANTIZE", "FAKE_QUANT", "CUSTOM:TFLM_DECODE")
 
 
 @dataclass(frozen=True, slots=True)
-class LayerError:
+class LayerError(Result):
     """One operator's output in both models.
 
     Parameters
@@ -58,7 +59,7 @@ class LayerError:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerComparison:
+class LayerComparison(Result):
     """A float model against its integer version.
 
     Parameters

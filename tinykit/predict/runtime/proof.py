@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
+from tinykit.ground.results import Result
 from tinykit.predict.runtime.session import RecordedArena, Session
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class SameProof:
+class SameProof(Result):
     """A model and a rewritten one, side by side in TFLM on this 64-bit host.
 
     Parameters

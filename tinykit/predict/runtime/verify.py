@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ParameterError, name_nearest
+from tinykit.ground.results import Result
 from tinykit.predict.runtime.scoring import INTEGERS, dequantise, to_input
 from tinykit.predict.runtime.session import ENGINES, Session, TensorInfo
 
@@ -27,7 +28,7 @@ EXPLANATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Result):
     """TFLM's outputs minus those of one reference, in steps of the output.
 
     Parameters
@@ -53,7 +54,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Result):
     """TFLM against every reference asked for.
 
     Parameters
@@ -80,7 +81,7 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class Answers(Result):
     """What every interpreter answered to the same samples, as real numbers.
 
     Parameters

@@ -12,6 +12,7 @@ from typing import Any
 
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.energy import predict_energy
@@ -25,7 +26,7 @@ _SAME = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedRow:
+class ComparedRow(Result):
     """A measured figure beside its prediction.
 
     Parameters
@@ -53,7 +54,7 @@ class ComparedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupError:
+class GroupError(Result):
     """Errors of one quantity on one core and runtime; fractions 0–1, of n rows, `fitted` of them known to the fit.
 
     median_ape, p90_ape : absolute relative error. coverage_80 : rows inside their interval. bias : mean log error.
@@ -75,7 +76,7 @@ class GroupError:
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Result):
     """Predictions against the rows of a CSV.
 
     Parameters
@@ -85,8 +86,8 @@ class Validation:
     """
 
     path: str
-    rows: tuple[ComparedRow, ...] = field(repr=False)
-    groups: tuple[GroupError, ...] = field(repr=False)
+    rows: Rows[ComparedRow] = field(repr=False)
+    groups: Rows[GroupError] = field(repr=False)
     skipped: tuple[Skipped, ...] = field(repr=False)
     unknown: tuple[Skipped, ...] = field(repr=False)
 
@@ -137,7 +138,7 @@ def validate(path: str | Path, *, models: str | Path | None = None) -> Validatio
         why = Counter(one.reason for one in (*skipped, *unknown)).most_common(3)
         told = ", ".join(f"{n} × {reason}" for reason, n in why) or "it has no rows"
         raise DataError(f"{path}: no row can be compared; {told}")
-    return Validation(str(path), tuple(compared), _group(compared), skipped, tuple(unknown))
+    return Validation(str(path), Rows(compared), Rows(_group(compared)), skipped, tuple(unknown))
 
 
 def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:

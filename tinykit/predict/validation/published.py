@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tinykit.ground.errors import FactError, UnknownFactError
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.results import Result
 from tinykit.predict.validation.compare import QUANTITIES, GroupError
 
 AS_PUBLISHED, ARCHITECTURE_OUT, BOARD_OUT = "as published", "architecture left out", "board left out"
@@ -30,7 +31,7 @@ _UNSEEN = ("unseen: median", "p90", "in 80 %")
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedError:
+class PublishedError(Result):
     """Errors of one quantity on one core and runtime; fractions 0–1.
 
     Parameters

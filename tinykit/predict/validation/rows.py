@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.latency import RUNTIMES, OperatorShape, from_rows
 from tinykit.target.boards import Board, boards
@@ -27,7 +28,7 @@ Model = ModelGraph | tuple[OperatorShape, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredRow:
+class MeasuredRow(Result):
     """One row that a prediction can be held against; SI units, None where it was not measured.
 
     Parameters
@@ -59,7 +60,7 @@ class MeasuredRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Result):
     """One row that is left out, and why."""
 
     line: int

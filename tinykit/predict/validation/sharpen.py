@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinykit.ground.errors import DataError, UnknownRuntimeError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.model.record import write_atomically
 from tinykit.predict.latency import known_runtimes
@@ -18,7 +19,7 @@ from tinykit.target.boards import Board
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Result):
     """What a board's own rows changed.
 
     Parameters

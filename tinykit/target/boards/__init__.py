@@ -41,6 +41,7 @@ from functools import cache
 
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, name_nearest
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.results import Rows
 from tinykit.target.boards.reading import read_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board, Core, PowerRange, Region, RunPoint, Window
 
@@ -89,9 +90,9 @@ def find_board(target: Board | str) -> Board:
 
 
 @cache
-def boards() -> tuple[Board, ...]:
+def boards() -> Rows[Board]:
     """All boards of the catalogue, sorted by id; read once."""
-    return tuple(_load(name) for name in _ids())
+    return Rows(_load(name) for name in _ids())
 
 
 @cache

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from tinykit.ground.quantity import Fact, weakest
+from tinykit.ground.results import Result
 
 RAM_KINDS = ("sram", "dtcm", "tcm", "ccm")
 """Internal memory that data may live in; `itcm` is left out, it is code's."""
@@ -22,7 +23,7 @@ SCOPES = ("mcu", "board")
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
+class Core(Result):
     """One kind of processor core on the chip.
 
     Parameters
@@ -43,7 +44,7 @@ class Core:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class Region(Result):
     """One memory region or bank.
 
     Parameters
@@ -82,7 +83,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Window(Result):
     """Regions that follow each other without a gap, so that one array may span them all.
 
     Parameters
@@ -108,7 +109,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class RunPoint:
+class RunPoint(Result):
     """A run current that a document states.
 
     Parameters
@@ -131,7 +132,7 @@ class RunPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class PowerRange:
+class PowerRange(Result):
     """Measured power while running networks [W], lowest and highest of the models measured."""
 
     low: Fact
@@ -141,7 +142,7 @@ class PowerRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Board(Result):
     """A board, or a bare chip, with what is known of it.
 
     Parameters
@@ -154,6 +155,8 @@ class Board:
     wakeup_time : [s], from stop to run; junction_max, ambient_max : [degC]; theta_ja : [K/W].
     npu_macs_per_cycle : [1]; npu_clock : [Hz].
     """
+
+    LINE = ("id", "mcu", "core", "clock_hz")
 
     id: str
     name: str

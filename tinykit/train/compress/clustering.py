@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros
@@ -32,7 +33,7 @@ _SPARSE_FROM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class LayerClusters:
+class LayerClusters(Result):
     """Distinct values in the kernel of one layer.
 
     Parameters
@@ -49,7 +50,7 @@ class LayerClusters:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clustered:
+class Clustered(Result):
     """A clustered model, its history, and how many values its kernels have left.
 
     Parameters

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ParameterError
+from tinykit.ground.results import Result
 
 Reals = NDArray[np.float64]
 BITS = (2, 8)
@@ -16,7 +17,7 @@ BITS = (2, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GridPreview:
+class GridPreview(Result):
     """Values and what is left of them on a quantisation grid.
 
     Parameters
@@ -51,7 +52,7 @@ class GridPreview:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PruningPreview:
+class PruningPreview(Result):
     """A float kernel, which of its weights magnitude pruning would set to zero, and what storing it would take.
 
     Parameters

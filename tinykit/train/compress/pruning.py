@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.patterns import BLOCK, PATTERN, ZEROS, refuse_pattern
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.recipe import RECIPE, Fit
@@ -25,7 +26,7 @@ _MINIMUM_STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSparsity:
+class LayerSparsity(Result):
     """Zeros in the kernel of one layer; depthwise kernels are small and are not pruned."""
 
     name: str
@@ -39,7 +40,7 @@ class LayerSparsity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pruned:
+class Pruned(Result):
     """A pruned model without wrappers, its history, and what is zero in it.
 
     Parameters

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.pruning import count_zeros
@@ -35,7 +36,7 @@ _CALIBRATION_SAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Quantised:
+class Quantised(Result):
     """A model trained with int8 rounding; `convert(result.model)` makes the int8 file.
 
     Parameters

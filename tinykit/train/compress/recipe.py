@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Result):
     """One stage of training.
 
     Parameters
@@ -34,7 +35,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Result):
     """The whole chain: train, prune to `sparsity` (0–1), cluster, quantise-aware training; one seed for all."""
 
     train: Fit = Fit(12, 2e-3)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.channels.choosing import choose_channels, group_channels
 from tinykit.train.compress.channels.importance import rate_channels
 from tinykit.train.compress.channels.tracing import trace_channels
@@ -30,7 +31,7 @@ Weights = list[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSensitivity:
+class LayerSensitivity(Result):
     """What pruning one layer, all others whole, does to accuracy before any retraining.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinykit.ground.errors import DataError, EngineError
+from tinykit.ground.results import Result
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.recipe import RECIPE, Fit
 from tinykit.train.datasets import Accuracy, Dataset, Split, score_predictions
@@ -16,7 +17,7 @@ from tinykit.train.keras import load_keras, quiet, require_model
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class History(Result):
     """How a stage of training went, one figure an epoch; accuracies are 0–1, validation is on groups not trained on.
 
     An autoencoder has no accuracies: they are empty.
@@ -32,7 +33,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class Trained(Result):
     """A trained tf-keras model and its history; the model given to `train` is left as it was."""
 
     model: Any = field(repr=False)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import EngineError, ModelError, OutputError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.model.graph import Precision, read
 from tinykit.train.conversion.keras_file import KerasFile, inspect_keras_file
 from tinykit.train.conversion.loading import save_model
@@ -31,7 +32,7 @@ _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
 
 
 @dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(Result):
     """A converted model.
 
     Parameters

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError
+from tinykit.ground.results import Result
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
 _MAX_CONFIG_BYTES = 16 * 1024**2
@@ -57,7 +58,7 @@ QUANTISATION = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class KerasFile:
+class KerasFile(Result):
     """What a Keras file says of its model, before anything is loaded.
 
     Parameters

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError
+from tinykit.ground.results import Result
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -17,7 +18,7 @@ _SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class Accuracy(Result):
     """Fraction of samples classified correctly, with its 95 % interval.
 
     Parameters
@@ -46,7 +47,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Result):
     """Accuracy of model B minus that of model A on the same samples, with its 95 % interval; fields as `Accuracy`."""
 
     value: float

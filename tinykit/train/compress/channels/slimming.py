@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.channels.choosing import choose_channels, group_channels, spread_fractions
 from tinykit.train.compress.channels.counting import count_macs
 from tinykit.train.compress.channels.importance import rate_channels
@@ -20,7 +21,7 @@ from tinykit.train.keras import quiet
 
 
 @dataclass(frozen=True, slots=True)
-class KeptChannels:
+class KeptChannels(Result):
     """Output channels of one layer.
 
     Parameters
@@ -42,7 +43,7 @@ class KeptChannels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Slimmed:
+class Slimmed(Result):
     """A model with fewer channels, not yet fine-tuned: give `model` to `train`.
 
     Parameters
