@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from html import escape
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar, overload
 
 from tinykit.ground.errors import MissingPackageError
 from tinykit.ground.quantity import Estimate, Fact, format_quantity
@@ -54,6 +54,16 @@ class Rows(tuple[_T_co, ...]):
     """Several results: a tuple that a notebook shows as a table and that goes into a data frame."""
 
     __slots__ = ()
+
+    @overload
+    def __getitem__(self, place: SupportsIndex, /) -> _T_co: ...
+
+    @overload
+    def __getitem__(self, place: slice, /) -> Rows[_T_co]: ...
+
+    def __getitem__(self, place: Any, /) -> Any:
+        found = tuple.__getitem__(self, place)
+        return Rows(found) if isinstance(place, slice) else found
 
     def __repr__(self) -> str:
         return f"{len(self)} × {type(self[0]).__name__}" if self else "no results"

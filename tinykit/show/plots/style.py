@@ -20,6 +20,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from tinykit.ground.quantity import Estimate, format_quantity, weakest
 from tinykit.show.plots.quick_axes import QuickAxes
+from tinykit.show.plots.telling import tell_figure
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -71,10 +72,13 @@ _T = TypeVar("_T")
 
 
 class KitFigure(Figure):
-    """A figure outside pyplot's registry that shows itself in a notebook."""
+    """A figure outside pyplot's registry that shows itself in a notebook: as a picture, and in words."""
 
     def _repr_png_(self) -> bytes:
         return to_png(self)
+
+    def __repr__(self) -> str:
+        return tell_figure(self)
 
 
 def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -121,7 +125,7 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:
     """A figure as PNG bytes, the same for the same content."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None, "Description": tell_figure(figure)})
     return buffer.getvalue()
 
 
