@@ -10,6 +10,7 @@ from tinykit.budget.fit import (
 from tinykit.budget.fit import (
     list_placements as list_placements,
 )
+from tinykit.ground.caches import clear_caches as clear_caches
 from tinykit.ground.errors import (
     DataError as DataError,
 )

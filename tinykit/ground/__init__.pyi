@@ -1,3 +1,6 @@
+from tinykit.ground.caches import clear_caches as clear_caches
+from tinykit.ground.caches import held_bytes as held_bytes
+from tinykit.ground.caches import remember as remember
 from tinykit.ground.errors import (
     DataError as DataError,
 )
@@ -74,5 +77,10 @@ from tinykit.ground.quantity import (
     relabel as relabel,
 )
 from tinykit.ground.quantity import (
+    unite as unite,
+)
+from tinykit.ground.quantity import (
     weakest as weakest,
 )
+from tinykit.ground.results import Result as Result
+from tinykit.ground.results import Rows as Rows

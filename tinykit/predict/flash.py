@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate
@@ -139,7 +139,7 @@ def _find_nearest(core: str) -> tuple[str, float]:
     return next(((nearest, doubt) for prefix, nearest, doubt in _NEAREST if core.startswith(prefix)), ("", 0.0))
 
 
-@cache
+@remember
 def _table() -> dict[str, Any]:
     return read_toml(shipped_path("data", "firmware", "linked_sizes.toml"))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from tinykit.budget.fit import FitReport, check_fit
 from tinykit.budget.power import PowerBudget, budget_power
 from tinykit.budget.thermal import ThermalReport, check_heat
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
@@ -159,7 +159,7 @@ def sweep_periods(fit: FitReport, *, battery: str, ambient_c: float = 25.0) -> t
     return _sweep(fit.board, fit.latency_s, fit.clock_hz, battery, ambient_c)
 
 
-@lru_cache(maxsize=64)
+@remember
 def _sweep(
     board: Board, latency: Estimate, clock_hz: float | None, battery: str, ambient_c: float
 ) -> tuple[PowerBudget, ...]:

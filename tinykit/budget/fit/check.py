@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from tinykit.budget.fit.accelerated import check_on_npu
 from tinykit.budget.fit.advise import advise
@@ -13,6 +12,7 @@ from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
 from tinykit.budget.fit.setting import NPU_RUNTIME, Setting
 from tinykit.budget.fit.timing import attempt, move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
@@ -131,20 +131,21 @@ def _ask_engine(graph: ModelGraph, runtime: str, wanted: bool) -> tuple[str, int
         return f"{runtime} cannot run DECODE operators: {undecoded}", None
     if not wanted or not runtime.startswith("tflm-"):
         return "", None
-    return _run_engine(graph.data)
-
-
-@lru_cache(maxsize=32)
-def _run_engine(model: bytes) -> tuple[str, int | None]:
     try:
-        return "", measure_arena(model, smallest=False).head_bytes
-    except ModelError as error:
-        return f"the TFLM interpreter refuses this model: {error}", None
+        return _run_engine(graph)
     except EngineError:
         return "", None
 
 
-@lru_cache(maxsize=32)
+@remember
+def _run_engine(graph: ModelGraph) -> tuple[str, int | None]:
+    try:
+        return "", measure_arena(graph.data, smallest=False).head_bytes
+    except ModelError as error:
+        return f"the TFLM interpreter refuses this model: {error}", None
+
+
+@remember
 def _reference_head(graph: ModelGraph) -> int:
     """Head with the interpreter's own, the reference kernels, in bytes."""
     return predict_arena(graph, runtime="tflm-reference").head_bytes

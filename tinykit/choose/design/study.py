@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tinykit.choose.design.steps import Say, Step, follow
 from tinykit.choose.ledger import Ledger, Target, Variant, count_zero_weights, fill_ledger, measure_sizes, weigh_variant
+from tinykit.ground.caches import remember
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.graph import read
@@ -125,12 +125,12 @@ def score_stages(record: DesignRecord, names: tuple[str, ...], test: Split) -> D
     return record
 
 
-@lru_cache(maxsize=16)
+@remember
 def _open_shipped(folder: Path, task: str) -> DesignRecord:
     return open_record(folder, task)
 
 
-@lru_cache(maxsize=64)
+@remember
 def _recall(folder: Path, task: str, name: str, note: str) -> Variant:
     record = _open_shipped(folder, task)
     graph = read(record.read(name), name=f"{name}.tflite")

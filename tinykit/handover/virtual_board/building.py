@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError
 from tinykit.handover.codegen import CExport
 from tinykit.handover.virtual_board.cache import check_folder, hash_of, keep, load
@@ -108,7 +108,7 @@ def _everything_in(source: str, files: Mapping[str, bytes], includes: Mapping[st
     return [part for name in (source, *sorted(seen - {source})) for part in (name.encode(), files[name])]
 
 
-@cache
+@remember
 def _own_files() -> dict[str, bytes]:
     return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
@@ -88,7 +88,7 @@ class ArenaEstimate(Result):
         return max(self.to_start, int(self.high))
 
 
-@lru_cache(maxsize=128)
+@remember
 def predict_arena(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaEstimate:
     """The tensor arena on a 32-bit target, from the graph alone.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
@@ -106,14 +106,6 @@ class _Kernels:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hashed:
-    """A graph under its hash, so that a cache need not compare whole graphs."""
-
-    sha256: str
-    graph: ModelGraph = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Shapes:
     """The operator shapes of one model, equal to others by key."""
 
@@ -148,7 +140,7 @@ def predict_instructions(model: Model, *, core: str, runtime: str, build: str | 
 def shapes_of(model: Model) -> Shapes:
     """The operator shapes of a graph (kept for the last few graphs), or those given."""
     if isinstance(model, ModelGraph):
-        return _read_shapes(_Hashed(model.sha256, model))
+        return _read_shapes(model)
     shapes = tuple(model)
     return Shapes(shapes, shapes)
 
@@ -166,14 +158,14 @@ def normalise_build(build: str | None) -> str:
     return name or ""
 
 
-@lru_cache(maxsize=1)
+@remember
 def counted_combinations() -> tuple[str, ...]:
     """Everything that was counted, as "tflm-cmsis-nn on cortex-m4"."""
     rows = read_table("coefficients").rows
     return tuple(sorted({f"{row['runtime']} on {row['core']}" for row in rows}))
 
 
-@lru_cache(maxsize=256)
+@remember
 def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
     _refuse_other_precisions(model.shapes)
     builds = _builds_between(runtime, core, build)
@@ -238,14 +230,14 @@ def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:
     return (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
 
 
-@lru_cache(maxsize=64)
+@remember
 def _counted_builds(runtime: str, core: str) -> frozenset[str]:
     core = _SAME_KERNELS.get(core, core)
     rows = read_table("coefficients").rows
     return frozenset(row["build"] for row in rows if row["runtime"] == runtime and row["core"] == core)
 
 
-@lru_cache(maxsize=64)
+@remember
 def _kernels(runtime: str, core: str, build: str) -> _Kernels:
     wanted = (runtime, _SAME_KERNELS.get(core, core), build)
     rows = [row for row in read_table("coefficients").rows if (row["runtime"], row["core"], row["build"]) == wanted]
@@ -276,12 +268,12 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split())
 
 
-@lru_cache(maxsize=8)
-def _read_shapes(hashed: _Hashed) -> Shapes:
-    return Shapes(hashed.sha256, from_graph(hashed.graph))
+@remember
+def _read_shapes(graph: ModelGraph) -> Shapes:
+    return Shapes(graph.sha256, from_graph(graph))
 
 
-@lru_cache(maxsize=4096)
+@remember
 def _features(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
     return features_of(shape, kind, style)
 

@@ -10,11 +10,11 @@ import math
 import os
 from collections import defaultdict
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 
 import tomli_w
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.predict.latency.cycles import shipped_profile
@@ -98,7 +98,7 @@ def read_own(board_id: str) -> tuple[OwnRow, ...]:
     return _read(path, changed)
 
 
-@lru_cache(maxsize=32)
+@remember
 def _read(path: Path, _changed: int) -> tuple[OwnRow, ...]:
     names = {field.name for field in fields(OwnRow)}
     rows, tables = [], read_toml(path).get("rows", [])

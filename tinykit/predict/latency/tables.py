@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from functools import lru_cache
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import FactError
 from tinykit.ground.facts import shipped_path
 
@@ -19,7 +19,7 @@ class Table:
     rows: tuple[dict[str, str], ...]
 
 
-@lru_cache(maxsize=16)
+@remember
 def read_table(name: str) -> Table:
     """Read `data/latency/<name>.csv`; its head lines start with `#` and one of them is `# source: …`.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import predict_arena
@@ -76,7 +76,7 @@ def pack(
     return _compare(graph, runtime, plain, coded)
 
 
-@lru_cache(maxsize=32)
+@remember
 def foresee_flash(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn") -> int:
     """Bytes of file and decoder code that `pack` would come to, in milliseconds: nothing is proven or handed out.
 

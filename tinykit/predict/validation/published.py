@@ -10,9 +10,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import FactError, UnknownFactError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
@@ -99,7 +99,7 @@ def _parse_row(row: dict[str, str]) -> PublishedError:
     )  # fmt: skip
 
 
-@cache
+@remember
 def read_errors() -> tuple[PublishedError, ...]:
     """The shipped errors.
 

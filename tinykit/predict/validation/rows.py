@@ -7,9 +7,9 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, read
@@ -119,7 +119,7 @@ def name_core(core: str) -> str:
     return "-".join(plain.lower().split())
 
 
-@lru_cache(maxsize=512)
+@remember
 def find_board(name: str) -> Board | None:
     """The catalogue's board of a published name: its id or name, or the one whose id begins or ends it."""
     wanted = _slug(name)
