@@ -25,7 +25,7 @@ def keras() -> Any:
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return zoo.build("watch-cnn", input_shape=(32, 1, 3), classes=4)
+    return zoo.build_network("watch-cnn", input_shape=(32, 1, 3), classes=4)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from tinykit.predict.npu import (
 from tinykit.predict.npu import process as npu_process
 from tinykit.predict.npu.child import read_frame, write_frame
 from tinykit.predict.npu.process import Compiler, close_warm, compile_warm, explain
-from tinykit.predict.packing import decode, lean
+from tinykit.predict.packing import code_weights, lean
 from tinykit.show.cli import main
 from tinykit.target.boards import board, boards
 
@@ -347,7 +347,7 @@ class TestEncodedWeights:
         assert words in str(found)
 
     def test_decode_is_refused_by_name(self):
-        packed = decode(thin_out(wide_cnn(), zeros=0.75))
+        packed = code_weights(thin_out(wide_cnn(), zeros=0.75))
         with pytest.raises(ModelError, match="Vela compresses weights itself"):
             compile_for_npu(packed.graph)
         assert "decodes its weights on the device" in encode_weights(packed.graph).reason

@@ -95,10 +95,16 @@ from tinykit.budget.power import (
     SLEEP_MODES as SLEEP_MODES,
 )
 from tinykit.budget.power import (
+    Activity as Activity,
+)
+from tinykit.budget.power import (
     Answer as Answer,
 )
 from tinykit.budget.power import (
     Battery as Battery,
+)
+from tinykit.budget.power import (
+    CellPack as CellPack,
 )
 from tinykit.budget.power import (
     ClockPoint as ClockPoint,
@@ -116,25 +122,19 @@ from tinykit.budget.power import (
     Harvester as Harvester,
 )
 from tinykit.budget.power import (
-    Line as Line,
-)
-from tinykit.budget.power import (
     Load as Load,
 )
 from tinykit.budget.power import (
-    Neutrality as Neutrality,
+    LoadShare as LoadShare,
 )
 from tinykit.budget.power import (
-    Pack as Pack,
+    Neutrality as Neutrality,
 )
 from tinykit.budget.power import (
     PowerBudget as PowerBudget,
 )
 from tinykit.budget.power import (
     Run as Run,
-)
-from tinykit.budget.power import (
-    Stage as Stage,
 )
 from tinykit.budget.power import (
     State as State,
@@ -239,9 +239,6 @@ from tinykit.budget.power import (
     leakage_doubling as leakage_doubling,
 )
 from tinykit.budget.power import (
-    load as load,
-)
-from tinykit.budget.power import (
     loaded_voltage as loaded_voltage,
 )
 from tinykit.budget.power import (
@@ -258,6 +255,9 @@ from tinykit.budget.power import (
 )
 from tinykit.budget.power import (
     make_battery as make_battery,
+)
+from tinykit.budget.power import (
+    make_load as make_load,
 )
 from tinykit.budget.power import (
     own_harvester as own_harvester,
@@ -338,7 +338,7 @@ from tinykit.budget.thermal import (
     PAINTS as PAINTS,
 )
 from tinykit.budget.thermal import (
-    Curve as Curve,
+    HeatCurve as HeatCurve,
 )
 from tinykit.budget.thermal import (
     HeatVerdict as HeatVerdict,
@@ -431,13 +431,13 @@ from tinykit.budget.trace import (
     FORMATS as FORMATS,
 )
 from tinykit.budget.trace import (
-    Comparison as Comparison,
-)
-from tinykit.budget.trace import (
-    Layout as Layout,
-)
-from tinykit.budget.trace import (
     Trace as Trace,
+)
+from tinykit.budget.trace import (
+    TraceLayout as TraceLayout,
+)
+from tinykit.budget.trace import (
+    TraceRow as TraceRow,
 )
 from tinykit.budget.trace import (
     calibrate_board as calibrate_board,

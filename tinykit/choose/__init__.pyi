@@ -95,7 +95,7 @@ from tinykit.choose.ledger import (
     Variant as Variant,
 )
 from tinykit.choose.ledger import (
-    Weights as Weights,
+    WeightCount as WeightCount,
 )
 from tinykit.choose.ledger import (
     count_weights as count_weights,

@@ -83,11 +83,5 @@ from tinykit.handover.virtual_board import (
     TflmCount as TflmCount,
 )
 from tinykit.handover.virtual_board import (
-    count as count,
-)
-from tinykit.handover.virtual_board import (
-    run as run,
-)
-from tinykit.handover.virtual_board import (
-    sample_inputs as sample_inputs,
+    sample_codes as sample_codes,
 )

@@ -194,10 +194,10 @@ from tinykit.predict.packing import (
     Packed as Packed,
 )
 from tinykit.predict.packing import (
-    cost_of_decode as cost_of_decode,
+    code_weights as code_weights,
 )
 from tinykit.predict.packing import (
-    decode as decode,
+    cost_of_decode as cost_of_decode,
 )
 from tinykit.predict.packing import (
     foresee_flash as foresee_flash,
@@ -224,7 +224,7 @@ from tinykit.predict.runtime import (
     Answers as Answers,
 )
 from tinykit.predict.runtime import (
-    Comparison as Comparison,
+    CodeComparison as CodeComparison,
 )
 from tinykit.predict.runtime import (
     LayerComparison as LayerComparison,
@@ -266,7 +266,7 @@ from tinykit.predict.runtime import (
     missing_operators as missing_operators,
 )
 from tinykit.predict.runtime import (
-    predictions as predictions,
+    predict_labels as predict_labels,
 )
 from tinykit.predict.runtime import (
     prove_same as prove_same,
@@ -275,19 +275,19 @@ from tinykit.predict.runtime import (
     quantise_input as quantise_input,
 )
 from tinykit.predict.runtime import (
-    run as run,
+    run_model as run_model,
 )
 from tinykit.predict.runtime import (
     sample_inputs as sample_inputs,
 )
 from tinykit.predict.runtime import (
-    score as score,
+    score_model as score_model,
 )
 from tinykit.predict.runtime import (
     to_input as to_input,
 )
 from tinykit.predict.runtime import (
-    verify as verify,
+    verify_model as verify_model,
 )
 from tinykit.predict.validation import (
     Calibration as Calibration,

@@ -8,9 +8,6 @@ from tinykit.train.compress import (
     Clustered as Clustered,
 )
 from tinykit.train.compress import (
-    Fit as Fit,
-)
-from tinykit.train.compress import (
     GridPreview as GridPreview,
 )
 from tinykit.train.compress import (
@@ -48,6 +45,9 @@ from tinykit.train.compress import (
 )
 from tinykit.train.compress import (
     Trained as Trained,
+)
+from tinykit.train.compress import (
+    Training as Training,
 )
 from tinykit.train.compress import (
     UnsupportedLayer as UnsupportedLayer,
@@ -173,7 +173,7 @@ from tinykit.train.datasets import (
     deal_windows as deal_windows,
 )
 from tinykit.train.datasets import (
-    load as load,
+    load_dataset as load_dataset,
 )
 from tinykit.train.datasets import (
     paired_difference as paired_difference,
@@ -222,5 +222,5 @@ from tinykit.train.keras import (
 )
 from tinykit.train.zoo import NETWORKS as NETWORKS
 from tinykit.train.zoo import Network as Network
-from tinykit.train.zoo import build as build
+from tinykit.train.zoo import build_network as build_network
 from tinykit.train.zoo import networks as networks

@@ -26,7 +26,7 @@ class Network(Result):
 
     Parameters
     ----------
-    name : for `build`.
+    name : for `build_network`.
     input_shape : (height, width, channels) or (features,).
     classes : outputs; those of the autoencoder are its reconstruction.
     macs : multiply-accumulates of one inference with these shapes.
@@ -56,7 +56,9 @@ def networks() -> tuple[Network, ...]:
     return NETWORKS
 
 
-def build(name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None, seed: int = 0) -> Any:
+def build_network(
+    name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None, seed: int = 0
+) -> Any:
     """A tf-keras model of the zoo, weights drawn with `seed`, not compiled.
 
     Parameters

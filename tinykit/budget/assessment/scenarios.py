@@ -8,7 +8,7 @@ from typing import Any
 from tinykit.budget.assessment.outlook import look_hot
 from tinykit.budget.fit import FitReport, check_fit
 from tinykit.budget.offload import SENSORS, Offload, compare_offload
-from tinykit.budget.power import ClockSweep, FrontEnd, PowerBudget, budget_power, load, plan_workload, sweep_clocks
+from tinykit.budget.power import ClockSweep, FrontEnd, PowerBudget, budget_power, make_load, plan_workload, sweep_clocks
 from tinykit.budget.thermal import Warming, follow_bursts
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
@@ -45,7 +45,7 @@ def plan_design(
     UnknownFactError : the latency on the board is unknown. ParameterError : a value out of range.
     """
     fit, latency = _timed(graph, board)
-    loads = [*([load(sensor, during=["sense"])] if sense_s else []), *map(load, beside)]
+    loads = [*([make_load(sensor, during=["sense"])] if sense_s else []), *map(make_load, beside)]
     work = plan_workload(
         fit.board,
         latency,

@@ -9,8 +9,8 @@ from typing import Any
 
 from tinykit.budget.offload.sensor import Sensor
 from tinykit.budget.power import (
+    Activity,
     PowerBudget,
-    Stage,
     Transmission,
     Workload,
     as_workload,
@@ -194,7 +194,7 @@ def _most_bytes(radio: str, seconds: float) -> float:
 
 
 def _with_message(work: Workload, message: Transmission, rate: float) -> Workload:
-    stage = Stage("transmit", message.duration_s, message.current_a, times=rate)
+    stage = Activity("transmit", message.duration_s, message.current_a, times=rate)
     return Workload(work.latency, work.before, (*work.after, stage), work.rate, work.loads)
 
 
@@ -203,7 +203,7 @@ def _raw_only(work: Workload, raw: Transmission) -> Workload:
     sensing = tuple(stage for stage in work.before if stage.name == "sense")
     kept = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
     none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
-    return Workload(none, sensing, (Stage("transmit", raw.duration_s, raw.current_a),), 1.0, kept)
+    return Workload(none, sensing, (Activity("transmit", raw.duration_s, raw.current_a),), 1.0, kept)
 
 
 def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:

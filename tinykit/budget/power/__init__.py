@@ -46,8 +46,8 @@ from tinykit.budget.power.harvest import (
     thermal_power,
 )
 from tinykit.budget.power.inverse import Answer, largest_model, longest_latency, lowest_clock_for_life, shortest_period
-from tinykit.budget.power.loads import Line, Load, add_loads, load
-from tinykit.budget.power.pack import Pack, pack_life, wire_pack
+from tinykit.budget.power.loads import Load, LoadShare, add_loads, make_load
+from tinykit.budget.power.pack import CellPack, pack_life, wire_pack
 from tinykit.budget.power.physics import (
     average_current,
     battery_life,
@@ -66,7 +66,7 @@ from tinykit.budget.power.sensitivity import Swing, Tornado, swing_life
 from tinykit.budget.power.simulate import Run, simulate_run
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, sleep_current
-from tinykit.budget.power.workload import Stage, Workload, as_workload, plan_workload
+from tinykit.budget.power.workload import Activity, Workload, as_workload, plan_workload
 from tinykit.predict.energy import affine_run_current, ldo_input_current, smps_input_current
 
 __all__ = [
@@ -76,20 +76,20 @@ __all__ = [
     "LIGHTS",
     "RADIOS",
     "SLEEP_MODES",
+    "Activity",
     "Answer",
     "Battery",
+    "CellPack",
     "ClockPoint",
     "ClockSweep",
     "Droop",
     "FrontEnd",
     "Harvester",
-    "Line",
     "Load",
+    "LoadShare",
     "Neutrality",
-    "Pack",
     "PowerBudget",
     "Run",
-    "Stage",
     "State",
     "Swing",
     "Timeline",
@@ -124,13 +124,13 @@ __all__ = [
     "ldo_efficiency",
     "ldo_input_current",
     "leakage_doubling",
-    "load",
     "loaded_voltage",
     "longest_latency",
     "lora_airtime",
     "lowest_clock",
     "lowest_clock_for_life",
     "make_battery",
+    "make_load",
     "own_harvester",
     "pack_life",
     "parallel_buffer",

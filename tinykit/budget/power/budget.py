@@ -10,8 +10,8 @@ from typing import Any
 from tinykit.budget.power.cells import Battery
 from tinykit.budget.power.cells import battery as find_battery
 from tinykit.budget.power.climate import cell_at
-from tinykit.budget.power.loads import Line, add_loads, break_down
-from tinykit.budget.power.pack import Pack, check_average, check_pack, pack_life, wire_pack
+from tinykit.budget.power.loads import LoadShare, add_loads, break_down
+from tinykit.budget.power.pack import CellPack, check_average, check_pack, pack_life, wire_pack
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Workload, as_workload
@@ -47,7 +47,7 @@ class PowerBudget(Result):
     board: Board
     latency: Estimate
     period_s: float
-    pack: Pack | None
+    pack: CellPack | None
     sleep_mode: str
     ambient_c: float
     supply_v: float | None
@@ -65,7 +65,7 @@ class PowerBudget(Result):
     life_without_self_discharge_s: Estimate | None
     findings: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    lines: tuple[Line, ...] = ()
+    lines: tuple[LoadShare, ...] = ()
     derate: bool = True
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def budget_power(
     board: Board | str,
     latency: Workload | Estimate | float,
     *,
-    battery: Pack | Battery | str | None = None,
+    battery: CellPack | Battery | str | None = None,
     period_s: float = 1.0,
     ambient_c: float = 25.0,
     supply_v: float | None = None,
@@ -122,7 +122,7 @@ def budget_power(
     ----------
     latency : one inference [s], or a `Workload` with what comes before, after and beside it.
     period_s : from one inference to the next, or from one look of a gate to the next [s].
-    battery : id of a cell, a cell or a `Pack`; a lone cell too low for the board is wired in series.
+    battery : id of a cell, a cell or a `CellPack`; a lone cell too low for the board is wired in series.
     ambient_c : [degC], of board and cell: raises the retention current, and moves the cell (`cell_at`) unless it
         comes moved already. supply_v, clock_hz : of the MCU [V], [Hz].
     run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
@@ -159,7 +159,7 @@ class _Design:
 
     board: Board
     work: Workload
-    pack: Pack | None
+    pack: CellPack | None
     sleep_mode: str
     ambient_c: float
     supply: _Supply
@@ -255,17 +255,17 @@ def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str)
     return propagate(lambda number: number * factor, estimate, unit=unit, source=law)
 
 
-def _take_pack(battery: Pack | Battery | str | None, board: Board, ambient_c: float) -> Pack | None:
+def _take_pack(battery: CellPack | Battery | str | None, board: Board, ambient_c: float) -> CellPack | None:
     """The pack, its cells at ambient."""
     if battery is None:
         return None
-    if not isinstance(battery, Pack):
+    if not isinstance(battery, CellPack):
         cell = battery if isinstance(battery, Battery) else find_battery(battery)
         battery = wire_pack(cell, board.supply_min.value if board.supply_min else None)
     return battery if battery.cell.temperature else replace(battery, cell=cell_at(battery.cell, ambient_c))
 
 
-def _choose_supply(board: Board, pack: Pack | None, supply_v: float | None) -> _Supply:
+def _choose_supply(board: Board, pack: CellPack | None, supply_v: float | None) -> _Supply:
     """The user's supply, else the pack itself, else (pack above the maximum, or no pack) the board's own."""
     given = None if supply_v is None else check_supply(supply_v)
     try:

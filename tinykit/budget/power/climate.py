@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinykit.budget.power.cells import FIGURE_UNITS, Battery
-from tinykit.budget.power.pack import Pack
+from tinykit.budget.power.pack import CellPack
 from tinykit.budget.power.physics import loaded_voltage
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Fact
@@ -129,7 +129,7 @@ def _moved(fact: Fact, value: float, temperature_c: float, law: Fact) -> Fact:
 
 
 def check_droop(
-    pack: Pack, current_a: float, duration_s: float, needed_v: float, *, temperature_c: float | None = None
+    pack: CellPack, current_a: float, duration_s: float, needed_v: float, *, temperature_c: float | None = None
 ) -> Droop:
     """Whether a pack carries a pulse above the load's minimum, and the buffer that mends it if not.
 

@@ -38,7 +38,7 @@ class Load(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class Line(Result):
+class LoadShare(Result):
     """What one consumer takes; None where unknown.
 
     Parameters
@@ -52,7 +52,7 @@ class Line(Result):
     currents_a: tuple[float | None, ...] = ()
 
 
-def load(name: str, current_a: Estimate | float | None = None, *, during: Sequence[str] = ()) -> Load:
+def make_load(name: str, current_a: Estimate | float | None = None, *, during: Sequence[str] = ()) -> Load:
     """A load of the shelf by its id ("led", "debugger", "pdm-microphone"), or one of the user's own.
 
     Parameters
@@ -100,7 +100,7 @@ def _burden(state: State, loads: Sequence[Load]) -> State:
     return state
 
 
-def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[Line, ...]:
+def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[LoadShare, ...]:
     """Who takes the charge: the MCU, each load, and what a regulator adds; the lines sum to the whole.
 
     Parameters
@@ -120,7 +120,7 @@ def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[
     charges = [_charge(flow, times) for _, flow in rows]
     parts = [None if charge is None or not whole else charge / whole for charge in charges]
     shared = zip(rows, charges, parts, strict=True)
-    return tuple(Line(name, charge, part, flow) for (name, flow), charge, part in shared)
+    return tuple(LoadShare(name, charge, part, flow) for (name, flow), charge, part in shared)
 
 
 def _value(current: Estimate | None) -> float | None:

@@ -23,7 +23,7 @@ _YEAR_S = 365.25 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pack(Result):
+class CellPack(Result):
     """Cells of one kind, `series` in a string and `parallel` strings.
 
     Raises
@@ -60,14 +60,14 @@ class Pack(Result):
         return self.cell.name if count == 1 else f"{self.series}s{self.parallel}p {self.cell.name}"
 
 
-def wire_pack(cell: Battery, supply_min: float | None) -> Pack:
+def wire_pack(cell: Battery, supply_min: float | None) -> CellPack:
     """The shortest string of cells that still gives the minimum supply [V] when empty; one cell if it is unknown."""
     if supply_min is None:
-        return Pack(cell)
-    return Pack(cell, series=max(1, math.ceil(supply_min / cell.cutoff_voltage.value - 1e-9)))
+        return CellPack(cell)
+    return CellPack(cell, series=max(1, math.ceil(supply_min / cell.cutoff_voltage.value - 1e-9)))
 
 
-def pack_life(pack: Pack, average_a: Estimate, *, derate: bool = True, self_discharge: bool = True) -> Estimate:
+def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_discharge: bool = True) -> Estimate:
     """Life of a pack under an average current [s]: L = u C(I) / (I + I_q + s C / 730 h).
 
     Parameters
@@ -105,7 +105,7 @@ def _value(fact: Fact | None) -> float:
 
 
 def check_pack(
-    pack: Pack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
+    pack: CellPack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
 ) -> tuple[str, ...]:
     """What a pack cannot do for a board: pulse limit, brown-out and its buffer capacitor, voltages.
 
@@ -122,7 +122,7 @@ def check_pack(
     return tuple(finding for finding in findings if finding)
 
 
-def check_average(pack: Pack, average_a: Estimate, life_s: Estimate) -> tuple[str, ...]:
+def check_average(pack: CellPack, average_a: Estimate, life_s: Estimate) -> tuple[str, ...]:
     """Findings on the average current [A] against the continuous limit, and on a life [s] beyond shelf life."""
     findings = []
     limit = pack.cell.max_continuous
@@ -137,7 +137,7 @@ def check_average(pack: Pack, average_a: Estimate, life_s: Estimate) -> tuple[st
     return tuple(findings)
 
 
-def _check_pulse(pack: Pack, run_a: Estimate) -> str:
+def _check_pulse(pack: CellPack, run_a: Estimate) -> str:
     limit = pack.cell.max_pulse or pack.cell.max_continuous
     if limit is None or run_a.value <= limit.value * pack.parallel:
         return ""
@@ -146,7 +146,7 @@ def _check_pulse(pack: Pack, run_a: Estimate) -> str:
     return f"run current {run} exceeds the {kind} limit of {pack}, {most}"
 
 
-def _check_cutoff(pack: Pack, board: Board) -> str:
+def _check_cutoff(pack: CellPack, board: Board) -> str:
     if board.supply_min is None or pack.cutoff_v >= board.supply_min.value * (1 - 1e-9):
         return ""
     least = board.supply_min.value
@@ -156,7 +156,7 @@ def _check_cutoff(pack: Pack, board: Board) -> str:
     return f"{pack} is empty at {pack.cutoff_v:.2g} V, below the board's minimum {least:.3g} V: the last charge is lost"
 
 
-def _check_brown_out(pack: Pack, board: Board, run_a: Estimate, run_s: float, average_a: Estimate) -> str:
+def _check_brown_out(pack: CellPack, board: Board, run_a: Estimate, run_s: float, average_a: Estimate) -> str:
     if board.supply_min is None or pack.cell.resistance is None:
         return ""
     resistance = pack.cell.resistance.value * pack.series / pack.parallel

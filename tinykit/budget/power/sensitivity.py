@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tinykit.budget.power.budget import PowerBudget
-from tinykit.budget.power.pack import Pack, pack_life
+from tinykit.budget.power.pack import CellPack, pack_life
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline
 from tinykit.ground.errors import UnknownFactError
@@ -80,7 +80,7 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     return Tornado(budget, life(average.value), tuple(kept))
 
 
-def _cell_swings(pack: Pack, mean: Estimate, derate: bool) -> Iterator[Swing]:
+def _cell_swings(pack: CellPack, mean: Estimate, derate: bool) -> Iterator[Swing]:
     """Capacity to the ends of its spread, self-discharge to half and twice."""
     spread = load_constants("power", "sleep.toml")["cell"]
     cell = pack.cell

@@ -20,7 +20,7 @@ AT = ("run", "sleep", "stop")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage(Result):
+class Activity(Result):
     """A stretch of the period before the board's currents are known.
 
     Parameters
@@ -67,14 +67,14 @@ class Workload(Result):
     """
 
     latency: Estimate
-    before: tuple[Stage, ...] = ()
-    after: tuple[Stage, ...] = ()
+    before: tuple[Activity, ...] = ()
+    after: tuple[Activity, ...] = ()
     rate: float = 1.0
     loads: tuple[Load, ...] = ()
 
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[Activity, ...]:
         """All stages, the network as "inference"."""
-        network = Stage("inference", self.latency, times=self.rate)
+        network = Activity("inference", self.latency, times=self.rate)
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
 
 
@@ -122,16 +122,16 @@ def plan_workload(
     rate = as_estimate(gate_rate, "1", "gate rate", high=1.0).value
     before = [_stage("sense", sense_s, sense_at)] if sense_s is not None else []
     if front_end is not None and front_end.kind != "none":
-        before.append(Stage("front end", front_end_time(front_end, board, clock_hz=clock_hz)))
+        before.append(Activity("front end", front_end_time(front_end, board, clock_hz=clock_hz)))
     if gate_s is not None:
         before.append(_stage("gate", gate_s))
     after = [_stage("decide", decide_s)] if decide_s is not None else []
     if send is not None:
         event = transmission(*send)
-        after.append(Stage("transmit", event.duration_s, event.current_a))
+        after.append(Activity("transmit", event.duration_s, event.current_a))
     network = as_estimate(latency, "s", "latency", high=366 * 86_400.0)
     return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
 
 
-def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Stage:
-    return Stage(name, as_estimate(seconds, "s", f"time of {name!r}", high=366 * 86_400.0), at=at)
+def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Activity:
+    return Activity(name, as_estimate(seconds, "s", f"time of {name!r}", high=366 * 86_400.0), at=at)

@@ -19,12 +19,12 @@ from tinykit.budget.thermal.packages import foster_ladder, theta_ja
 from tinykit.budget.thermal.sun import PAINTS, solar_load
 from tinykit.budget.thermal.touch import CONTACTS, LoopReport, TouchReport, check_loop, check_touch
 from tinykit.budget.thermal.transient import Ladder, burst_until, cauer_to_foster, duty_that_holds, peak_rise, respond
-from tinykit.budget.thermal.warming import Curve, Warming, follow_bursts, follow_step
+from tinykit.budget.thermal.warming import HeatCurve, Warming, follow_bursts, follow_step
 
 __all__ = [
     "CONTACTS",
     "PAINTS",
-    "Curve",
+    "HeatCurve",
     "HeatVerdict",
     "Ladder",
     "LoopReport",

@@ -24,7 +24,7 @@ _SHARES, _TAUS = foster_ladder(1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Curve(Result):
+class HeatCurve(Result):
     """Temperature over time: times_s [s], and value_c, low_c, high_c [°C] at each."""
 
     times_s: tuple[float, ...]
@@ -54,7 +54,7 @@ class Warming(Result):
     burst_s: float
     pause_s: float
     duty_cycle: float
-    curve: Curve
+    curve: HeatCurve
     peak_c: Estimate
     trough_c: Estimate
     burst_limit_s: tuple[float, float] | None
@@ -64,7 +64,7 @@ class Warming(Result):
     reason: str
 
 
-def follow_step(report: ThermalReport, times_s: ArrayLike) -> Curve:
+def follow_step(report: ThermalReport, times_s: ArrayLike) -> HeatCurve:
     """Junction after inference starts and never pauses [°C]; ends in the report's own steady state and interval.
 
     Parameters
@@ -180,17 +180,17 @@ def _air(report: ThermalReport) -> tuple[float, float, float]:
     return report.ambient_c + rise.value, rise.value - rise.low, rise.high - rise.value
 
 
-def _curve(report: ThermalReport, times: NDArray[np.float64], shape: NDArray[np.float64]) -> Curve:
+def _curve(report: ThermalReport, times: NDArray[np.float64], shape: NDArray[np.float64]) -> HeatCurve:
     """The steady state's rise and interval, scaled by a shape from 0 to 1; the air's own interval stays."""
     hot, (air, below, above) = _hot(report), _air(report)
     value = air + shape * (hot.value - air)
     cold = np.hypot(below, shape * math.sqrt(max(0.0, (hot.value - hot.low) ** 2 - below**2)))
     warm = np.hypot(above, shape * math.sqrt(max(0.0, (hot.high - hot.value) ** 2 - above**2)))
     columns = (times, value, value - cold, value + warm)
-    return Curve(*(tuple(column.tolist()) for column in columns))
+    return HeatCurve(*(tuple(column.tolist()) for column in columns))
 
 
-def _at(report: ThermalReport, curve: Curve, place: int) -> Estimate:
+def _at(report: ThermalReport, curve: HeatCurve, place: int) -> Estimate:
     hot = _hot(report)
     ends = curve.value_c[place], curve.low_c[place], curve.high_c[place]
     return Estimate(*ends, "degC", "assumed", sources=("shape of a Foster ladder, assumed", *hot.sources))

@@ -18,7 +18,7 @@ _INSTRUMENT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Result):
+class TraceRow(Result):
     """One figure of a budget beside the measured one.
 
     Parameters
@@ -46,7 +46,7 @@ class Comparison(Result):
         return {**asdict(self), "ratio": self.ratio}
 
 
-def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[Comparison, ...]:
+def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[TraceRow, ...]:
     """Sleep current, current and time awake, period and average of a trace against a budget."""
     asleep = next((state.current_a for state in budget.states if state.name == "sleep"), None)
     awake = [state for state in budget.states if state.name != "sleep"]
@@ -76,9 +76,9 @@ def _burst_of(awake: list[State]) -> Estimate | None:
     )
 
 
-def _compare(figure: str, budgeted: Estimate | None, measured: float | None, slack: float = _INSTRUMENT) -> Comparison:
+def _compare(figure: str, budgeted: Estimate | None, measured: float | None, slack: float = _INSTRUMENT) -> TraceRow:
     if budgeted is None:
-        return Comparison(figure, None, None, None, measured, "", "unknown")
+        return TraceRow(figure, None, None, None, measured, "", "unknown")
     value, low, high, unit = budgeted.value, budgeted.low, budgeted.high, budgeted.unit
     if measured is None:
         verdict = "unknown"
@@ -86,7 +86,7 @@ def _compare(figure: str, budgeted: Estimate | None, measured: float | None, sla
         verdict = "more than budgeted"
     else:
         verdict = "less than budgeted" if measured < low * (1 - slack) else "as budgeted"
-    return Comparison(figure, value, low, high, measured, unit, verdict)
+    return TraceRow(figure, value, low, high, measured, unit, verdict)
 
 
 def calibrate_board(board: Board, trace: Trace, *, supply_v: float, clock_hz: float | None = None) -> Board:

@@ -19,7 +19,7 @@ Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout(Result):
+class TraceLayout(Result):
     """How a trace file is laid out.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.budget.trace.layout import Chunk, Layout
+from tinykit.budget.trace.layout import Chunk, TraceLayout
 from tinykit.budget.trace.reading import find_layout, read_chunks
 from tinykit.ground.errors import DataError
 from tinykit.ground.results import Result
@@ -114,7 +114,7 @@ class _Counted:
         self.start_s = self.end_s = 0.0
 
 
-def _count(path: str | Path, layout: Layout) -> _Counted:
+def _count(path: str | Path, layout: TraceLayout) -> _Counted:
     found = _Counted()
     for times, currents in read_chunks(path, layout):
         if not found.samples:
@@ -188,7 +188,7 @@ class _Bursts:
             self.whole, self.whole_s = self.whole + 1, self.whole_s + at_s - self.last_start_s
 
 
-def _trace(path: str, layout: Layout, counted: _Counted, step_s: float, bursts: _Bursts | None) -> Trace:
+def _trace(path: str, layout: TraceLayout, counted: _Counted, step_s: float, bursts: _Bursts | None) -> Trace:
     mean = counted.total / counted.samples
     two = bursts is not None and bursts.high_n > 0 and bursts.low_n > 0
     found = bursts if two else None

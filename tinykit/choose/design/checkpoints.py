@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 
 from tinykit.choose.design.goal import DesignGoal
-from tinykit.choose.design.recipes import studies
 from tinykit.choose.design.run import make_models
 from tinykit.choose.design.steps import Say
+from tinykit.choose.design.studies import studies
 from tinykit.choose.design.study import make_study, ship_study
-from tinykit.train.datasets import load
+from tinykit.train.datasets import load_dataset
 
 
 def write_checkpoints(goal: DesignGoal, folder: Path, *, progress: Say) -> None:
@@ -43,5 +43,5 @@ def write_studies(folder: Path, *, progress: Say) -> None:
     """
     for study in studies().values():
         with tempfile.TemporaryDirectory(prefix="tinykit-study-") as workshop:
-            made = make_study(study, Path(workshop), load(study.task), say=progress)
+            made = make_study(study, Path(workshop), load_dataset(study.task), say=progress)
             ship_study(made, study, folder / study.name)

@@ -18,7 +18,7 @@ from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.graph import read
 from tinykit.model.record import DesignRecord, open_record, tool_versions
-from tinykit.predict.runtime import predictions
+from tinykit.predict.runtime import predict_labels
 from tinykit.target.boards import Board, find_board
 from tinykit.train.datasets import Accuracy, Dataset, Difference, Split, paired_difference, score_predictions
 
@@ -115,7 +115,7 @@ def score_stages(record: DesignRecord, names: tuple[str, ...], test: Split) -> D
     first = None
     for name in names:
         stage = record.stage(name)
-        predicted = predictions(record.read(name), test.x)
+        predicted = predict_labels(record.read(name), test.x)
         first = predicted if first is None else first
         found = {"accuracy": score_predictions(predicted, test.y, test.recordings).to_json()}
         if name != names[0]:

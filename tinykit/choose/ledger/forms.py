@@ -13,7 +13,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency import default_runtime
 from tinykit.predict.npu import accelerators_of, compile_for_npu
-from tinykit.predict.packing import DECODE_RUNTIMES, Packed, decode, lean
+from tinykit.predict.packing import DECODE_RUNTIMES, Packed, code_weights, lean
 from tinykit.target.boards import Board
 
 AS_CONVERTED, LEAN, DECODE, VELA, GZIP = "as converted", "lean", "lean + DECODE", "Vela-encoded", "gzip"
@@ -117,7 +117,7 @@ def _try(name: str, make: Callable[[], Form], also: tuple[type[Exception], ...] 
 
 @remember
 def _pack(graph: ModelGraph, name: str) -> Form:
-    packed = lean(graph) if name == LEAN else decode(graph)
+    packed = lean(graph) if name == LEAN else code_weights(graph)
     if name == DECODE and not packed.coded:
         return Form(name, None, note="no tensor shrinks by it")
     note = "outputs byte-equal in TFLM on this host"

@@ -22,7 +22,7 @@ from tinykit.train.datasets import Difference
 
 
 @dataclass(frozen=True, slots=True)
-class Weights(Result):
+class WeightCount(Result):
     """The weights of a model's kernels (constant tensors of the operators that multiply), counted in the file itself.
 
     Parameters
@@ -54,7 +54,7 @@ class LedgerRow(Result):
     LINE = ("name", "fit.board", "arena", "flash", "latency", "energy")
 
     variant: Variant
-    weights: Weights
+    weights: WeightCount
     forms: dict[str, Form] = field(repr=False)
     chosen: Form | None
     fit: FitReport = field(repr=False)
@@ -154,7 +154,7 @@ def store_as(row: LedgerRow, name: str) -> LedgerRow:
     return replace(row, chosen=form, **_list_figures(row.fit, form))
 
 
-def count_weights(graph: ModelGraph) -> Weights:
+def count_weights(graph: ModelGraph) -> WeightCount:
     """Weights, non-zeros and distinct values of a model's kernels."""
     kernels = list_kernels(graph)
     distinct = 0
@@ -162,7 +162,7 @@ def count_weights(graph: ModelGraph) -> Weights:
         channels = np.moveaxis(kernel.values, kernel.axis, 0) if len(kernel.scales) > 1 else [kernel.values]
         distinct = max(distinct, *(len(np.unique(channel)) for channel in channels))
     total = sum(kernel.values.size for kernel in kernels)
-    return Weights(total, total - sum(kernel.zeros for kernel in kernels), distinct)
+    return WeightCount(total, total - sum(kernel.zeros for kernel in kernels), distinct)
 
 
 def choose_form(forms: dict[str, Form], target: Target, fit: FitReport | None = None) -> Form | None:

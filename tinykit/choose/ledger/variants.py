@@ -10,7 +10,7 @@ from tinykit.ground.errors import DataError
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, list_kernels
 from tinykit.predict.latency import default_runtime
-from tinykit.predict.runtime import predictions
+from tinykit.predict.runtime import predict_labels
 from tinykit.target.boards import Board
 from tinykit.train.datasets import Accuracy, Split, score_predictions
 
@@ -79,7 +79,7 @@ def weigh_variant(graph: ModelGraph, test: Split, board: Board, *, name: str, no
             f"label {test.y.max()} in the test samples, but {name} has {classes} outputs, 0 to {classes - 1}\n"
             "give labels as the positions of its outputs"
         )
-    predicted = predictions(graph.data, test.x)
+    predicted = predict_labels(graph.data, test.x)
     return Variant(
         name=name,
         note=note,

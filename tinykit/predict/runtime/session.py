@@ -192,7 +192,7 @@ class Session:
         return arrays
 
 
-def run(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Array:
+def run_model(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Array:
     """Outputs of TFLM's reference kernels for n samples; arguments and errors as `Session` and `Session.run`."""
     with Session(model, timeout_s=timeout_s) as session:
         return session.run(inputs)

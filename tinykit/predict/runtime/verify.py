@@ -28,7 +28,7 @@ EXPLANATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Result):
+class CodeComparison(Result):
     """TFLM's outputs minus those of one reference, in steps of the output.
 
     Parameters
@@ -67,9 +67,9 @@ class Verification(Result):
 
     n: int
     step: float
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[CodeComparison, ...]
 
-    def __getitem__(self, reference: str) -> Comparison:
+    def __getitem__(self, reference: str) -> CodeComparison:
         """The comparison with one reference; ParameterError where it was not made."""
         made = {one.reference: one for one in self.comparisons}
         if reference not in made:
@@ -95,7 +95,9 @@ class Answers(Result):
     references: Mapping[str, Array] = field(repr=False)
 
 
-def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Verification:
+def verify_model(
+    model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0
+) -> Verification:
     """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model where one is given.
 
     Parameters
@@ -116,7 +118,7 @@ def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout
 
 
 def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Answers:
-    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify`."""
+    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify_model`."""
     with Session(model, timeout_s=timeout_s) as session:
         own, info = _answer(session, inputs), session.outputs[0]
     step = info.scale if info.dtype in INTEGERS and info.scale else _epsilon(own)
@@ -129,7 +131,7 @@ def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *
     return Answers(own, step, references)
 
 
-def compare_answers(answers: Answers, reference: str, count: int | None = None) -> Comparison:
+def compare_answers(answers: Answers, reference: str, count: int | None = None) -> CodeComparison:
     """TFLM against one reference, on the first `count` samples (all of them if None).
 
     Raises
@@ -182,14 +184,14 @@ def _other(against: bytes, inputs: Array, shape: tuple[int, ...], timeout_s: flo
     return outputs
 
 
-def _compare(reference: str, own: Array, other: Array, step: float) -> Comparison:
+def _compare(reference: str, own: Array, other: Array, step: float) -> CodeComparison:
     steps = np.rint((own.astype(np.float64) - other.astype(np.float64)) / step).astype(np.int64)
     values, counts = np.unique(steps, return_counts=True)
     histogram = {int(value): int(count) for value, count in zip(values, counts, strict=True)}
     agreement = float((own.argmax(axis=1) == other.argmax(axis=1)).mean()) if own.shape[1] > 1 else None
     equal, largest = float((steps == 0).mean()), int(np.abs(steps).max())
     text = EXPLANATIONS[reference] if largest else "every output value is equal."
-    return Comparison(reference, histogram, equal, largest, agreement, text)
+    return CodeComparison(reference, histogram, equal, largest, agreement, text)
 
 
 def _epsilon(outputs: Array) -> float:

@@ -120,7 +120,7 @@ def name_core(core: str) -> str:
 
 
 @remember
-def find_board(name: str) -> Board | None:
+def match_board(name: str) -> Board | None:
     """The catalogue's board of a published name: its id or name, or the one whose id begins or ends it."""
     wanted = _slug(name)
     everything = boards()
@@ -163,7 +163,7 @@ def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredR
     runtime, version, build = _read_stack(table["stack"])
     return MeasuredRow(
         line=line, board_name=table.get("board", ""),
-        board=find_board(table["board"]) if table.get("board") else None,
+        board=match_board(table["board"]) if table.get("board") else None,
         core=name_core(table["core"]), runtime=runtime, version=version, build=build, clock_hz=clock * 1e6,
         model_name=Path(given).stem or table["model_name"], model=model,
         latency_s=_scaled(table.get("latency_ms", ""), 1e-3),

@@ -20,7 +20,7 @@ from tinykit.budget.fit import (
 )
 from tinykit.budget.power import Battery, PowerBudget, budget_power, read_battery
 from tinykit.budget.thermal import HeatVerdict, ThermalReport, check_heat
-from tinykit.budget.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
+from tinykit.budget.trace import Trace, TraceRow, calibrate_board, compare_trace, read_trace
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, unite
 from tinykit.model.graph import ModelGraph
@@ -84,7 +84,7 @@ class _Measured:
     """A trace beside the budget, and the budget with its currents; None where it has one plateau only."""
 
     trace: Trace
-    rows: tuple[Comparison, ...]
+    rows: tuple[TraceRow, ...]
     sharper: PowerBudget | None
 
     def to_json(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _status(memory: FitReport, heat: ThermalReport) -> int:
     return int(memory.verdict == Verdict.DOES_NOT_FIT or heat.verdict == HeatVerdict.TOO_HOT)
 
 
-def _compared(row: Comparison) -> tuple[str, ...]:
+def _compared(row: TraceRow) -> tuple[str, ...]:
     figures = (row.budgeted, row.measured)
     return (row.figure, *("unknown" if one is None else format_quantity(one, row.unit) for one in figures), row.verdict)
 

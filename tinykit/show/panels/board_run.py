@@ -8,7 +8,7 @@ from typing import Any
 
 from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen import KERNELS
-from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_inputs
+from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
 from tinykit.model.graph import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_instructions
@@ -49,7 +49,7 @@ class BoardRunPanel(Panel[BoardRun]):
         compiler: str | None = None,
     ) -> None:
         self.graph, self.compiler = graph, compiler
-        self.inputs = sample_inputs(graph, _SAMPLES) if inputs is None else inputs
+        self.inputs = sample_codes(graph, _SAMPLES) if inputs is None else inputs
         self._runs: dict[tuple[Any, ...], BoardRun] = {}
         most = _largest_kib(board)
         controls = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinykit.budget.thermal import Curve, ThermalReport, Warming, follow_step, foster_ladder
+from tinykit.budget.thermal import HeatCurve, ThermalReport, Warming, follow_step, foster_ladder
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
@@ -151,7 +151,7 @@ def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _draw_curve(ax: Axes, curve: Curve, scale: float) -> None:
+def _draw_curve(ax: Axes, curve: HeatCurve, scale: float) -> None:
     times = [time / scale for time in curve.times_s]
     ax.fill_between(times, curve.low_c, curve.high_c, **band_kwargs("temperature"))
     ax.plot(times, curve.value_c, color=COLOURS["temperature"])
@@ -163,7 +163,7 @@ def _unit_of(longest_s: float) -> tuple[float, str]:
     return next((pair for pair in reversed(units) if longest_s >= 2 * pair[0]), units[0])
 
 
-def _mark_ceiling(ax: Axes, report: ThermalReport, curve: Curve, warming: Warming | None = None) -> None:
+def _mark_ceiling(ax: Axes, report: ThermalReport, curve: HeatCurve, warming: Warming | None = None) -> None:
     """Junction limit, and surface with its touch limit; a limit far above is told at the top edge."""
     surface = warming.surface if warming else None
     lows, highs = [*curve.low_c, report.ambient_c], list(curve.high_c)

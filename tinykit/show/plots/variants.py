@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from tinykit.choose.ledger import ModelSizes
 from tinykit.ground.quantity import format_quantity
-from tinykit.predict.runtime import Comparison
+from tinykit.predict.runtime import CodeComparison
 from tinykit.show.plots.style import COLOURS, name_basis, new_axes, note, plain, say_unknown, scale_log, styled
 
 _KIB = 1024
@@ -46,7 +46,7 @@ def plot_weights(weights: Any, *, ax: Axes | None = None) -> Axes:
 
 
 @styled
-def plot_lsb(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
+def plot_lsb(comparison: CodeComparison, *, ax: Axes | None = None) -> Axes:
     """How many steps TFLM's outputs lie from the reference's, counted on a log axis.
 
     Parameters

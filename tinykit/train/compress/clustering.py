@@ -14,7 +14,7 @@ from tinykit.ground.results import Result
 from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.sharing import (
     Floats,
     Held,
@@ -82,7 +82,7 @@ def cluster(
     *,
     preserve_sparsity: bool | None = None,
     per_channel: bool = True,
-    fit: Fit = RECIPE.cluster,
+    fit: Training = RECIPE.cluster,
     seed: int = RECIPE.seed,
     progress: Progress | None = None,
 ) -> Clustered:

@@ -12,7 +12,7 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.train.compress.patterns import BLOCK, PATTERN, ZEROS, refuse_pattern
 from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.sharing import find_kernel
 from tinykit.train.compress.training import History, check_fits, clone, run_fit
 from tinykit.train.datasets import Dataset
@@ -72,7 +72,7 @@ def prune(
     sparsity: Target | Mapping[str, Target] = RECIPE.sparsity,
     *,
     schedule: str = "polynomial",
-    fit: Fit = RECIPE.prune,
+    fit: Training = RECIPE.prune,
     layers: tuple[str, ...] | None = None,
     seed: int = RECIPE.seed,
     progress: Progress | None = None,

@@ -21,7 +21,7 @@ from tinykit.ground.results import Result
 from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.pruning import count_zeros
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
 from tinykit.train.compress.support import check_supported
 from tinykit.train.compress.training import History, check_fits, run_fit, to_samples
@@ -64,7 +64,7 @@ def quantise_aware(
     data: Dataset,
     *,
     preserve: str | None = None,
-    fit: Fit = RECIPE.quantise,
+    fit: Training = RECIPE.quantise,
     seed: int = RECIPE.seed,
     progress: Progress | None = None,
 ) -> Quantised:

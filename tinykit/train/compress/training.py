@@ -11,7 +11,7 @@ import numpy as np
 from tinykit.ground.errors import DataError, EngineError
 from tinykit.ground.results import Result
 from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.datasets import Accuracy, Dataset, Split, score_predictions
 from tinykit.train.keras import load_keras, quiet, require_model
 
@@ -24,7 +24,7 @@ class History(Result):
     """
 
     stage: str
-    fit: Fit
+    fit: Training
     seed: int
     steps: int
     loss: tuple[float, ...]
@@ -41,7 +41,12 @@ class Trained(Result):
 
 
 def train(
-    model: Any, data: Dataset, fit: Fit = RECIPE.train, *, seed: int = RECIPE.seed, progress: Progress | None = None
+    model: Any,
+    data: Dataset,
+    fit: Training = RECIPE.train,
+    *,
+    seed: int = RECIPE.seed,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train a copy of a classifier, or of an autoencoder, on the training split.
 
@@ -115,7 +120,7 @@ def check_fits(model: Any, data: Dataset) -> None:
 def run_fit(
     model: Any,
     data: Dataset,
-    fit: Fit,
+    fit: Training,
     *,
     stage: str,
     seed: int,

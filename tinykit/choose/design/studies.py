@@ -9,7 +9,7 @@ from typing import Any
 from tinykit.choose.design.steps import Step, convert_steps
 from tinykit.choose.design.study import Study
 from tinykit.ground.errors import ParameterError, UnknownTaskError, name_nearest
-from tinykit.train.compress import RECIPE, Fit
+from tinykit.train.compress import RECIPE, Training
 
 SPARSITIES = (0.0, 0.5, 0.75, 0.9)
 CLUSTERS = (0, 16)
@@ -88,7 +88,7 @@ def _walk_grid() -> Iterator[Step]:
             yield _int8(trained, f"{trained}-int8")
 
 
-def _fit(fit: Fit, **choices: Any) -> dict[str, Any]:
+def _fit(fit: Training, **choices: Any) -> dict[str, Any]:
     return {**choices, "seed": RECIPE.seed, **asdict(fit)}
 
 
@@ -122,7 +122,7 @@ def _watch() -> Study:
 
 
 def _vowels() -> Study:
-    fit = Fit(60, 3e-3, 32)
+    fit = Training(60, 3e-3, 32)
     return Study(
         "vowels",
         "vowels",
@@ -152,11 +152,11 @@ def _digits() -> Study:
         "digits",
         "resnet8",
         (
-            Step("float", "train", "", _fit(Fit(8, 2e-3), network="resnet8")),
+            Step("float", "train", "", _fit(Training(8, 2e-3), network="resnet8")),
             _int8("float", "int8"),
-            Step("sparse", "prune", "float", _fit(Fit(6, 2e-3), sparsity=0.8, schedule="polynomial")),
+            Step("sparse", "prune", "float", _fit(Training(6, 2e-3), sparsity=0.8, schedule="polynomial")),
             _int8("sparse", "int8-sparse"),
-            Step("slim", "slim", "float", _fit(Fit(5, 2e-3), fraction=0.25)),
+            Step("slim", "slim", "float", _fit(Training(5, 2e-3), fraction=0.25)),
             _int8("slim", "int8-slim"),
         ),
         {
