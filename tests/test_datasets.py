@@ -189,7 +189,7 @@ def test_a_file_of_another_hash_is_not_unpickled(tmp_path) -> None:
 
 def test_datasets_import_no_heavy_package() -> None:
     code = (
-        "import sys, tinykit.train.datasets as d; [d.load(task) for task in d.tasks()];"
+        "import sys, tinykit.train.datasets as d; [d.load_dataset(task) for task in d.tasks()];"
         "heavy = 'tensorflow seglearn sklearn scipy matplotlib mlxtend aeon skimage pandas numba'.split();"
         "print(set(heavy) & set(sys.modules))"
     )

@@ -164,6 +164,7 @@ def propagate(
     inputs : the estimates; the result's basis is the weakest of theirs and of `basis`.
     unit : of the result.
     source : what the result adds to the sources of the inputs, the law it is computed by.
+    basis : the strongest basis that the method allows.
     """
     values = [estimate.value for estimate in inputs]
     centre = least = most = function(*values)

@@ -65,6 +65,7 @@ def build_network(
     ----------
     name : one of `networks()`.
     input_shape, classes : those of the network if None; give them to use the same form on another task.
+    seed : of all that is drawn.
 
     Raises
     ------

@@ -32,14 +32,19 @@ class PowerBudget(Result):
     Parameters
     ----------
     board, latency, period_s, pack, sleep_mode, ambient_c : the inputs; pack is None without a battery.
-    supply_v : at the MCU [V]; source_v : at the pack, or the same without one or without a regulator [V].
+    supply_v : at the MCU [V].
+    source_v : at the pack, or the same without one or without a regulator [V].
     states : in order of time; their charge adds up to average_current_a × period_s.
     run_power_w, mcu_power_w : W turned to heat in the package, during inference and on average.
     sleep_current_25_a : of the retention mode at 25 °C [A]; None if unknown or if clocks stay on.
+    energy_per_inference_j : gross of idle [J].
     average_current_a, average_power_w, energy_per_day_j : drawn from the pack or supply [A], [W], [J].
-    battery_life_s, life_without_self_discharge_s : s; duty_cycle : time awake, 0–1.
-    findings : what the design cannot do; unknown : why a figure is None.
-    lines : the same charge by consumer: MCU, loads, regulator. derate : as it was asked for.
+    battery_life_s, life_without_self_discharge_s : s.
+    duty_cycle : time awake, 0–1.
+    findings : what the design cannot do.
+    unknown : why a figure is None.
+    lines : the same charge by consumer: MCU, loads, regulator.
+    derate : as it was asked for.
     """
 
     LINE = ("board", "period_s", "pack.cell", "average_power_w", "battery_life_s")
@@ -120,12 +125,15 @@ def budget_power(
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
     latency : one inference [s], or a `Workload` with what comes before, after and beside it.
     period_s : from one inference to the next, or from one look of a gate to the next [s].
     battery : id of a cell, a cell or a `CellPack`; a lone cell too low for the board is wired in series.
     ambient_c : [degC], of board and cell: raises the retention current, and moves the cell (`cell_at`) unless it
-        comes moved already. supply_v, clock_hz : of the MCU [V], [Hz].
-    run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
+        comes moved already.
+    supply_v, clock_hz : of the MCU [V], [Hz].
+    run_current_a, sleep_current_a : measured by the user [A].
+    sleep_mode : "stop", "standby" or "sleep".
     extra_states : further awake stretches of the period, current at the supply.
     derate : lower a coin cell's capacity at high average current.
 

@@ -37,11 +37,17 @@ class Battery(Result):
 
     Parameters
     ----------
-    capacity : mAh, at a low rate. nominal_voltage, cutoff_voltage, full_voltage : V per cell.
+    id : in the catalogue.
+    name : for people.
+    chemistry : of the cell.
+    capacity : mAh, at a low rate.
+    nominal_voltage, cutoff_voltage, full_voltage : V per cell.
     self_discharge : fraction a month at room temperature.
-    max_continuous, max_pulse : A. resistance : internal, ohm.
+    max_continuous, max_pulse : A.
+    resistance : internal, ohm.
     rate_exponent, rate_anchor : p [1] and I0 [A] of `effective_capacity`; only coin cells have them.
-    quiescent : A drawn by a protection circuit. usable : fraction of the capacity above the load's minimum.
+    quiescent : A drawn by a protection circuit.
+    usable : fraction of the capacity above the load's minimum.
     temperature : the figures were moved to by `cell_at` [degC]; None for those of the data sheet's room.
 
     Raises

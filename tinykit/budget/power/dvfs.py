@@ -32,7 +32,9 @@ class ClockPoint(Result):
 
     Parameters
     ----------
-    clock_hz : Hz. latency_s : of the work [s]. duty_cycle : of the period, 0–1.
+    clock_hz : Hz.
+    latency_s : of the work [s].
+    duty_cycle : of the period, 0–1.
     power_w : mean power by idle state, "sleep" and "stop" [W]; None where its current is unknown.
     """
 
@@ -69,11 +71,15 @@ class ClockSweep(Result):
 def duty_cycled_power(duty: Any, run_w: Any, idle_w: Any) -> Any:
     """Mean power of work and idling: P = D P_run + (1 - D) P_idle.
 
-    Parameters: duty D 0–1, run_w, idle_w [W], scalar or array. Returns [W]. Exact for two states; the
-    charge of waking is left out (46 nC of an STM32L4R5).
+    Scalars or arrays; returns [W]. Exact for two states; the charge of waking is left out (46 nC of an STM32L4R5).
 
     >>> duty_cycled_power(0.25, 0.020, 0.004)
     0.008
+
+    Parameters
+    ----------
+    duty : D 0–1.
+    run_w, idle_w : [W].
     """
     return duty * run_w + (1.0 - duty) * idle_w
 
@@ -83,11 +89,16 @@ def race_gain(
 ) -> Any:
     """What a slow clock saves: 1 - P_slow/P_fast, the duty cycle growing by the ratio of the clocks.
 
-    Parameters: run_*_w, idle_*_w [W], duty_fast at the fast clock 0–1, ratio f_fast/f_slow, scalar or
-    array. Returns [1]: above 0 the slow clock wins, below 0 racing does.
+    Scalars or arrays; returns [1]: above 0 the slow clock wins, below 0 racing does.
 
     >>> float(race_gain(1.0, 0.5, 0.2, 0.1, duty_fast=0.25, ratio=2.0).round(3))
     0.25
+
+    Parameters
+    ----------
+    run_fast_w, run_slow_w, idle_fast_w, idle_slow_w : power at each clock, running and idle [W].
+    duty_fast : at the fast clock 0–1.
+    ratio : f_fast/f_slow.
     """
     fast = duty_cycled_power(duty_fast, run_fast_w, idle_fast_w)
     return 1.0 - duty_cycled_power(np.minimum(1.0, duty_fast * ratio), run_slow_w, idle_slow_w) / fast
@@ -110,8 +121,12 @@ def sweep_clocks(
 
     Parameters
     ----------
-    cycles : of the work in one period. period_s : [s]. clocks_hz : None takes twelve up to the highest.
-    supply_v, ambient_c : as in `budget_power`. fixed_s : part of the work no clock shortens [s].
+    board : catalogue id, or a `Board`.
+    cycles : of the work in one period.
+    period_s : [s].
+    clocks_hz : None takes twelve up to the highest.
+    supply_v, ambient_c : as in `budget_power`.
+    fixed_s : part of the work no clock shortens [s].
 
     Raises
     ------

@@ -30,7 +30,10 @@ class FrontEnd(Result):
     ----------
     kind : "none", "window" (scale and store), "fft", "mel" (log energies) or "mfcc".
     frames : of one inference; where frames overlap between inferences, only the new ones.
-    samples : in a frame. bands : mel bands. coefficients : of the cosine transform. arithmetic : one of `ARITHMETIC`.
+    samples : in a frame.
+    bands : mel bands.
+    coefficients : of the cosine transform.
+    arithmetic : one of `ARITHMETIC`.
 
     Raises
     ------
@@ -76,16 +79,17 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
     window w N; FFT f N log2 N; mel: a magnitude a bin, scaling a sample, a band and its logarithm; MFCC: a cosine
     transform of bands × coefficients (`data/power/frontend.toml`). Adds up to within 4 % of nine whole MFCCs.
 
+    >>> front_end_instructions(FrontEnd("none"))
+    0.0
+
     Parameters
     ----------
+    front : what is computed.
     dsp : whether the core has DSP instructions; without them 16-bit fixed point alone was counted.
 
     Raises
     ------
     UnknownFactError : single precision on a core without DSP instructions.
-
-    >>> front_end_instructions(FrontEnd("none"))
-    0.0
     """
     if front.arithmetic == "f32" and not dsp:
         raise UnknownFactError("single precision without a floating-point unit was not counted; take arithmetic='q15'")
@@ -107,12 +111,12 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
 def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:
     """Cycles of a front end: instructions times 1.4 [0.9, 2.0] cycles each, modelled.
 
+    >>> front_end_cycles(FrontEnd("none")).value
+    0.0
+
     Raises
     ------
     UnknownFactError : as in `front_end_instructions`.
-
-    >>> front_end_cycles(FrontEnd("none")).value
-    0.0
     """
     count = front_end_instructions(front, dsp=dsp)
     each = band(load_constants(*_SHELF)["cycles"], "point", "low", "high")
@@ -124,6 +128,13 @@ def front_end_time(
     front: FrontEnd, board: Board, *, clock_hz: float | None = None, measured_s: Estimate | float | None = None
 ) -> Estimate:
     """Time of a front end on a board's main core [s]; a time the user measured is taken as it is.
+
+    Parameters
+    ----------
+    front : what is computed.
+    board : whose main core computes it.
+    clock_hz : None takes the board's.
+    measured_s : the user's own figure [s].
 
     Raises
     ------

@@ -24,7 +24,8 @@ class Harvester(Result):
 
     Parameters
     ----------
-    name : for messages. energy_per_day_j : into the store, after the converter [J].
+    name : for messages.
+    energy_per_day_j : into the store, after the converter [J].
     profile : share of the day's energy in each of its equal slices, from midnight; sums to 1.
     """
 
@@ -40,7 +41,8 @@ class Neutrality(Result):
     Parameters
     ----------
     verdict : "neutral" (even at the low end), "on average" (not at the low end), "not neutral" or "unknown".
-    surplus_w : harvested less used, on average [W]. store_j : needed to pass the dark hours of a day [J].
+    surplus_w : harvested less used, on average [W].
+    store_j : needed to pass the dark hours of a day [J].
     reason : in words.
     """
 
@@ -53,11 +55,17 @@ class Neutrality(Result):
 def solar_power(irradiance: Any, area_m2: Any, efficiency: Any, converter: Any = 0.75) -> Any:
     """Electrical power of a small solar cell: P = G A η η_c.
 
-    Parameters: irradiance G [W/m²], area_m2 A [m²], efficiency η and converter η_c 0–1, scalar or array.
-    Returns [W]. Left out: angle, temperature, shade.
+    Scalars or arrays; returns [W]. Left out: angle, temperature, shade.
 
     >>> round(solar_power(1000.0, 10e-4, 0.18) * 1e3)
     135
+
+    Parameters
+    ----------
+    irradiance : G [W/m²].
+    area_m2 : A [m²].
+    efficiency : η.
+    converter : η_c 0–1.
     """
     return irradiance * area_m2 * efficiency * converter
 
@@ -65,11 +73,17 @@ def solar_power(irradiance: Any, area_m2: Any, efficiency: Any, converter: Any =
 def thermal_power(difference_k: Any, area_m2: Any, density: Any = 0.2, converter: Any = 0.75) -> Any:
     """Electrical power of a thermoelectric module at its matched load: P = k A ΔT² η_c.
 
-    Parameters: difference_k ΔT across source and air [K], area_m2 A [m²], density k [W/(m² K²)],
-    converter η_c, scalar or array. Returns [W]. The square is Seebeck voltage over a fixed resistance.
+    Scalars or arrays; returns [W]. The square is Seebeck voltage over a fixed resistance.
 
     >>> round(float(thermal_power(10.0, 10e-4)) * 1e3, 1)
     15.0
+
+    Parameters
+    ----------
+    difference_k : ΔT across source and air [K].
+    area_m2 : A [m²].
+    density : k [W/(m² K²)].
+    converter : η_c.
     """
     return density * area_m2 * np.square(difference_k) * converter
 

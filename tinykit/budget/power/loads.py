@@ -43,7 +43,10 @@ class LoadShare(Result):
 
     Parameters
     ----------
-    charge_c : in a period [C]. share : of the whole, 0–1. currents_a : in each state of the budget, in order [A].
+    name : of the consumer.
+    charge_c : in a period [C].
+    share : of the whole, 0–1.
+    currents_a : in each state of the budget, in order [A].
     """
 
     name: str
@@ -57,6 +60,7 @@ def make_load(name: str, current_a: Estimate | float | None = None, *, during: S
 
     Parameters
     ----------
+    name : id on the shelf, or a name of one's own.
     current_a : your figure [A]; None takes the shelf's, kind "assumed" and wide.
     during : states it is on in; empty for always.
 
@@ -105,7 +109,8 @@ def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[
 
     Parameters
     ----------
-    bare : the MCU's states alone. drawn : with loads and regulator, as the pack sees them.
+    bare : the MCU's states alone.
+    drawn : with loads and regulator, as the pack sees them.
     """
     times = [state.duration_s.value for state in bare.states]
     rows: list[tuple[str, _Flow]] = [(MCU, tuple(_value(state.current_a) for state in bare.states))]

@@ -72,6 +72,7 @@ def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_
 
     Parameters
     ----------
+    pack : the cells.
     average_a : drawn from the pack [A].
     derate : lower the capacity at high average current, for cells whose exponent is known (coin cells).
     self_discharge : count the cell's own loss; False shows what it costs.
@@ -111,7 +112,10 @@ def check_pack(
 
     Parameters
     ----------
-    run_a, run_s : highest supply current [A] and how long it lasts [s]. average_a : over the period [A], if known.
+    pack : the cells.
+    board : catalogue id, or a `Board`.
+    run_a, run_s : highest supply current [A] and how long it lasts [s].
+    average_a : over the period [A], if known.
     regulated : a linear regulator stands between pack and board.
     """
     brown_out = _check_brown_out(pack, board, run_a, run_s, average_a or run_a)

@@ -42,12 +42,18 @@ class Transmission(Result):
 def lora_airtime(payload_bytes: Any, spreading_factor: Any, bandwidth_hz: Any = 125e3, preamble: Any = 8.0) -> Any:
     """Time on air of a LoRa packet: T = (n_pre + 4.25 + 8 + max(0, ⌈(8B - 4SF + 44)/(4(SF - 2D))⌉ 5)) 2^SF/BW.
 
-    Parameters: payload_bytes B of the physical layer, spreading_factor SF 7–12, bandwidth_hz BW [Hz],
-    preamble n_pre [symbol], scalar or array. Returns [s]. Coding rate 4/5, explicit header, CRC on;
-    D = 1 (low data rate optimisation) where a symbol lasts over 16 ms. SX1276 data sheet §4.1.1.7.
+    Scalars or arrays; returns [s]. Coding rate 4/5, explicit header, CRC on; D = 1 (low data rate optimisation) where
+    a symbol lasts over 16 ms. SX1276 data sheet §4.1.1.7.
 
     >>> round(float(lora_airtime(13, 7)) * 1e3, 2), round(float(lora_airtime(13, 12)) * 1e3, 1)
     (46.34, 1155.1)
+
+    Parameters
+    ----------
+    payload_bytes : B of the physical layer.
+    spreading_factor : SF 7–12.
+    bandwidth_hz : BW [Hz].
+    preamble : n_pre [symbol].
     """
     symbol_s = np.power(2.0, spreading_factor) / bandwidth_hz
     slots = 4.0 * (np.asarray(spreading_factor) - 2.0 * (symbol_s > 0.016))
@@ -58,11 +64,17 @@ def lora_airtime(payload_bytes: Any, spreading_factor: Any, bandwidth_hz: Any = 
 def ble_airtime(payload_bytes: Any, packets: Any, packet_overhead: Any = 21.0, gap_s: Any = 3.8e-4) -> Any:
     """Radio time of data on the LE 1M PHY: T = 8 (B + n h) 1 µs + n g.
 
-    Parameters: payload_bytes B, packets n, packet_overhead h [byte], gap_s g [s] of inter-frame spaces
-    and the peer's answer, scalar or array. Returns [s]. Left out: repeats. Bluetooth Core, vol. 6 part B.
+    Scalars or arrays; returns [s]. Left out: repeats. Bluetooth Core, vol. 6 part B.
 
     >>> round(ble_airtime(20, 1) * 1e6)
     708
+
+    Parameters
+    ----------
+    payload_bytes : B.
+    packets : n.
+    packet_overhead : h [byte].
+    gap_s : g [s] of inter-frame spaces and the peer's answer.
     """
     return 8e-6 * (payload_bytes + packets * packet_overhead) + packets * gap_s
 
@@ -78,7 +90,8 @@ def transmission(
 
     Parameters
     ----------
-    radio : "ble", "lora" or "wifi". payload_bytes : of the application, 0 to 10⁹.
+    radio : "ble", "lora" or "wifi".
+    payload_bytes : of the application, 0 to 10⁹.
     current_a : of the whole board while the radio is on, measured by the user [A].
     spreading_factor : of LoRa, 7 to 12; None takes 9 with the interval 7 to 12.
 

@@ -23,7 +23,9 @@ class Swing(Result):
 
     Parameters
     ----------
-    name : of the input. low, high : the ends it was moved to, in `unit`.
+    name : of the input.
+    low, high : the ends it was moved to, in `unit`.
+    unit : of `low` and `high`.
     life_low_s, life_high_s : the lives at those ends, the shorter first [s].
     """
 
@@ -59,6 +61,7 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
 
     Parameters
     ----------
+    budget : with a pack of known life.
     derate : as in `budget_power`; None takes the budget's own.
 
     Raises

@@ -24,8 +24,11 @@ class Run(Result):
 
     Parameters
     ----------
-    periods, duration_s : simulated. charge_c : drawn from the source [C]; average_current_a : over the run [A].
-    occurrences : how often each awake state came. late : periods whose states took longer than the period.
+    periods, duration_s : simulated.
+    charge_c : drawn from the source [C].
+    average_current_a : over the run [A].
+    occurrences : how often each awake state came.
+    late : periods whose states took longer than the period.
     longest_s : the busiest period [s].
     """
 
@@ -46,7 +49,9 @@ def simulate_run(budget: PowerBudget, *, duration_s: float = _YEAR_S, seed: int 
 
     Parameters
     ----------
-    duration_s : a year by default [s]. seed : of the draws.
+    budget : whose states are drawn.
+    duration_s : a year by default [s].
+    seed : of the draws.
 
     Raises
     ------

@@ -59,6 +59,13 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
     Retention modes double every 19 ± 2.5 K (`retention_current`), the die taken at ambient; the
     "sleep" mode, clocks on, is left as it is. The interval holds the spread from part to part.
 
+    Parameters
+    ----------
+    board : whose record is asked.
+    mode : one of `SLEEP_MODES`.
+    ambient_c : [degC].
+    given_a : the user's own figure [A].
+
     Raises
     ------
     UnknownFactError : the board's record has no current for the mode.

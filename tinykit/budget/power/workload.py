@@ -25,9 +25,11 @@ class Activity(Result):
 
     Parameters
     ----------
-    name : of the state it becomes. duration_s : s, one occurrence.
+    name : of the state it becomes.
+    duration_s : s, one occurrence.
     current_a : of the whole stage [A]; None takes the MCU's own in mode `at`.
-    at : one of `AT`. times : occurrences in a period on average.
+    at : one of `AT`.
+    times : occurrences in a period on average.
 
     Raises
     ------
@@ -108,10 +110,16 @@ def plan_workload(
 
     Parameters
     ----------
-    latency : of the network [s]. sense_s : the sensor fills a buffer [s], the MCU in mode `sense_at`.
+    board : catalogue id, or a `Board`.
+    latency : of the network [s].
+    sense_s : the sensor fills a buffer [s], the MCU in mode `sense_at`.
+    sense_at : mode of the MCU meanwhile, one of `AT`.
     front_end : its cost at `clock_hz` (`front_end_time`).
-    gate_s : a small stage that runs every period [s]; gate_rate : how often it opens, a fraction of the periods.
-    decide_s : after the network [s]. send : radio and payload [byte], after each inference.
+    gate_s : a small stage that runs every period [s].
+    gate_rate : how often it opens, a fraction of the periods.
+    decide_s : after the network [s].
+    send : radio and payload [byte], after each inference.
+    clock_hz : None takes the board's highest.
     loads : such as the sensor, `load("pdm-microphone", during=["sense"])`.
 
     Raises

@@ -40,12 +40,15 @@ class ThermalReport(Result):
     board, ambient_c : the inputs; ambient is outside the enclosure [degC].
     average_power_w, continuous_power_w : heat in the package on average, and if inference never paused [W].
     leakage_w : part of it that grows with temperature, at ambient [W].
-    theta_ja : [K/W]. enclosure_rise_k : air in the box over ambient [K], None without a box.
+    theta_ja : [K/W].
+    enclosure_rise_k : air in the box over ambient [K], None without a box.
     t_junction_c, t_junction_continuous_c : at the two powers [degC]; None where unknown.
     t_ambient_max_c, t_ambient_max_continuous_c : highest ambient for the junction's limit [degC].
     junction_max_c, rated_ambient_c : limits on record [degC]; None where none was found.
-    verdict : "ok", "tight" (less than 10 % of the way from 25 °C to the limit left, at the warm end
-        of the band), "too hot" or "unknown". reasons : why. sun_w : heat the sun adds to the box [W].
+    verdict : "ok", "tight" (less than 10 % of the way from 25 °C to the limit left, at the warm end of the band),
+        "too hot" or "unknown".
+    reasons : why.
+    sun_w : heat the sun adds to the box [W].
     """
 
     LINE = ("board", "ambient_c", "theta_ja", "t_junction_c", "verdict")
@@ -94,6 +97,7 @@ def check_heat(
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
     power : a `PowerBudget`, or the heat in the package [W].
     ambient_c : outside the box [degC]; None takes the budget's, else 25.
     theta_ja : of the user's own board [K/W]; None takes the record's, else a prior from the package.

@@ -19,8 +19,11 @@ class Die:
 
     Parameters
     ----------
-    theta : junction to ambient [K/W]. leakage_w : at 25 °C [W]. doubling_k : of the leakage [K].
-    air_rise_k : of the air in the box over ambient [K]. ambient_c : outside the box [degC].
+    theta : junction to ambient [K/W].
+    leakage_w : at 25 °C [W].
+    doubling_k : of the leakage [K].
+    air_rise_k : of the air in the box over ambient [K].
+    ambient_c : outside the box [degC].
     """
 
     theta: Estimate

@@ -16,7 +16,8 @@ def solar_load(lit_area_m2: float, paint: str = "grey") -> Estimate:
 
     Parameters
     ----------
-    lit_area_m2 : the face the sun sees [m²]. paint : one of `PAINTS`.
+    lit_area_m2 : the face the sun sees [m²].
+    paint : one of `PAINTS`.
 
     Raises
     ------

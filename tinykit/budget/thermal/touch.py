@@ -23,8 +23,10 @@ class TouchReport(Result):
 
     Parameters
     ----------
-    surface_c : of the enclosure [degC]. limit : from the standard. power_max_w : that keeps the limit [W], 0
-        where the ambient alone exceeds it. verdict : "ok", "tight" (the warm end exceeds) or "too hot".
+    surface_c : of the enclosure [degC].
+    limit : from the standard.
+    power_max_w : that keeps the limit [W], 0 where the ambient alone exceeds it.
+    verdict : "ok", "tight" (the warm end exceeds) or "too hot".
     """
 
     surface_c: Estimate
@@ -39,7 +41,8 @@ class LoopReport(Result):
 
     Parameters
     ----------
-    gain : θJA dP/dTj [1]; runaway from 1 on. doublings_left : of the leakage until then [1].
+    gain : θJA dP/dTj [1]; runaway from 1 on.
+    doublings_left : of the leakage until then [1].
     verdict : "stable", "near" (the warm end of the interval is past 1) or "runaway".
     """
 
@@ -55,7 +58,9 @@ def check_touch(
 
     Parameters
     ----------
-    power_w : of everything inside [W]. area_m2 : outer surface that sheds heat [m²].
+    power_w : of everything inside [W].
+    area_m2 : outer surface that sheds heat [m²].
+    ambient_c : around the box [degC].
     contact : one of `CONTACTS`. Left out: the skin's own warmth, hot spots above the chip, sun.
 
     Raises

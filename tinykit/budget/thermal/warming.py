@@ -39,8 +39,11 @@ class Warming(Result):
 
     Parameters
     ----------
-    report : the steady state it belongs to. burst_s, pause_s : [s]. duty_cycle : 0–1.
-    curve : of three periods. peak_c, trough_c : of the junction [°C].
+    report : the steady state it belongs to.
+    burst_s, pause_s : [s].
+    duty_cycle : 0–1.
+    curve : of three periods.
+    peak_c, trough_c : of the junction [°C].
     burst_limit_s : how long one burst from rest may last until the junction's limit [s], at best and at the warm end
         of the interval; inf where it never gets there, None without a limit on record.
     duty_limit : the largest duty cycle of this period whose peaks keep the limit, at best and at the warm end.
@@ -69,6 +72,7 @@ def follow_step(report: ThermalReport, times_s: ArrayLike) -> HeatCurve:
 
     Parameters
     ----------
+    report : the steady state.
     times_s : since the start [s]. The shape is that of `foster_ladder`; the air in a box is warm from the start.
 
     Raises
@@ -95,7 +99,9 @@ def follow_bursts(
     Parameters
     ----------
     report : of `check_heat` at the duty cycle burst / (burst + pause), so that box and pause hold their heat.
-    burst_s, pause_s : [s]. area_m2 : outer surface of a box that is touched [m²]; contact : as in `check_touch`.
+    burst_s, pause_s : [s].
+    area_m2 : outer surface of a box that is touched [m²].
+    contact : as in `check_touch`.
 
     Raises
     ------

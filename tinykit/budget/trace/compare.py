@@ -23,9 +23,11 @@ class TraceRow(Result):
 
     Parameters
     ----------
-    figure : what it is. budgeted, low, high : from the budget; None where it is unknown there. measured : from the
-        trace; None where the trace does not show it. unit : of all. verdict : "as budgeted" (in the interval),
-        "more than budgeted", "less than budgeted" or "unknown".
+    figure : what it is.
+    budgeted, low, high : from the budget; None where it is unknown there.
+    measured : from the trace; None where the trace does not show it.
+    unit : of all.
+    verdict : "as budgeted" (in the interval), "more than budgeted", "less than budgeted" or "unknown".
     """
 
     figure: str
@@ -96,7 +98,10 @@ def calibrate_board(board: Board, trace: Trace, *, supply_v: float, clock_hz: fl
 
     Parameters
     ----------
-    supply_v : at which the trace was taken [V]. clock_hz : None takes the board's highest.
+    board : to be sharpened.
+    trace : what was measured.
+    supply_v : at which the trace was taken [V].
+    clock_hz : None takes the board's highest.
 
     Raises
     ------

@@ -24,8 +24,11 @@ class TraceLayout(Result):
 
     Parameters
     ----------
-    kind : one of `FORMATS`. delimiter : of the columns. header_lines : before the first numbers.
-    columns : in a row. time_at, current_at : which of them; of a JLS, the signal that is the current.
+    kind : one of `FORMATS`.
+    delimiter : of the columns.
+    header_lines : before the first numbers.
+    columns : in a row.
+    time_at, current_at : which of them; of a JLS, the signal that is the current.
     to_seconds, to_amperes : factors from the file's units; of a JLS, the step between samples [s].
     decimal : mark of the fractions, "," where a spreadsheet wrote it so.
     """

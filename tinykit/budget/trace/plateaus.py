@@ -28,10 +28,13 @@ class Trace(Result):
 
     Parameters
     ----------
-    path, kind : of the file. samples, duration_s, step_s : counted; [s].
-    average_a, peak_a : [A]. threshold_a : between the plateaus [A]; None where the trace has one only.
+    path, kind : of the file.
+    samples, duration_s, step_s : counted; [s].
+    average_a, peak_a : [A].
+    threshold_a : between the plateaus [A]; None where the trace has one only.
     sleep_a, active_a : mean current of the two plateaus [A]; without a threshold both are the average.
-    active_share : time above the threshold, 0–1. bursts : whole stretches above it.
+    active_share : time above the threshold, 0–1.
+    bursts : whole stretches above it.
     burst_s, period_s : mean length of a burst and from one to the next [s]; None with too few of them.
     histogram : samples in 50 bins a decade from 1 nA.
     """
@@ -75,6 +78,7 @@ def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: 
 
     Parameters
     ----------
+    path : CSV or JLS.
     time_unit, current_unit : as in `find_layout`.
 
     Raises

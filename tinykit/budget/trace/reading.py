@@ -32,6 +32,7 @@ def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit:
 
     Parameters
     ----------
+    path : of the trace.
     time_unit, current_unit : such as "ms", "uA", where the header does not say; they win over it.
 
     Raises

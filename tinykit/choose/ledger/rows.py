@@ -69,7 +69,7 @@ class LedgerRow(Result):
 
     @property
     def name(self) -> str:
-        """Of the variant."""
+        """Name of the variant that the row weighs."""
         return self.variant.name
 
     @property

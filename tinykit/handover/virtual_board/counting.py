@@ -28,7 +28,8 @@ class CoreCount(Result):
     Parameters
     ----------
     board, core, kernels, compiler : what was built.
-    instructions : the model's own function included. operators : of each.
+    instructions : the model's own function included.
+    operators : of each.
     macs : of the model.
     equal : all outputs equalled the TFLM interpreter's.
     how : "run by unicorn", "run by qemu", or "kept from a run by qemu" where it is not installed.

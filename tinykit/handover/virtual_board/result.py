@@ -81,8 +81,11 @@ class Sizes(Result):
 
     Parameters
     ----------
-    weights : constants of the model. kernels : code and tables of the kernels. rest : all other code.
-    data : initialised variables (in flash and RAM). bss : variables that start at zero.
+    weights : constants of the model.
+    kernels : code and tables of the kernels.
+    rest : all other code.
+    data : initialised variables (in flash and RAM).
+    bss : variables that start at zero.
     """
 
     weights: int
@@ -110,7 +113,8 @@ class Fault(Result):
     operator : index of the operator that was running, None outside them.
     tensor : index of the tensor whose buffer holds the address, None where none does.
     text : all of it in words.
-    region, overflow_bytes : of a failed link. pc : of the instruction.
+    region, overflow_bytes : of a failed link.
+    pc : of the instruction.
     """
 
     kind: str

@@ -59,7 +59,8 @@ def corrections(core: str, compiler: str) -> dict[str, Correction]:
 
     Parameters
     ----------
-    core : such as "cortex-m4". compiler : "gcc" or "zig".
+    core : such as "cortex-m4".
+    compiler : "gcc" or "zig".
     """
     return {
         row["kind"]: (float(row["factor"]), float(row["low"]), float(row["high"]), float(row["added"]))
@@ -89,7 +90,10 @@ def count_tflm(
 
     Parameters
     ----------
-    operators : of the run. compiler : "gcc" or "zig". kernels : of the export. clock_hz : None for no latency.
+    operators : of the run.
+    compiler : "gcc" or "zig".
+    kernels : of the export.
+    clock_hz : None for no latency.
     """
     table = corrections(board.core, compiler)
     own = sum(one.instructions for one in operators)

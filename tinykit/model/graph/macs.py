@@ -14,13 +14,13 @@ Shape = tuple[int, ...]
 def count_macs(name: str, inputs: list[Shape], output: Shape) -> int:
     """MACs of one invocation.
 
+    Returns 0 for an operator without products, or whose shapes do not have the rank they need.
+
     Parameters
     ----------
     name : operator, such as "CONV_2D".
     inputs : shapes of its inputs, () for one left out; weights as the schema lays them out.
     output : shape of its first output.
-
-    Returns 0 for an operator without products, or whose shapes do not have the rank they need.
     """
     counter = _COUNTERS.get(name)
     if counter is None or len(inputs) < 2:

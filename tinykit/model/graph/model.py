@@ -26,6 +26,8 @@ class Tensor(Result):
     is_constant, is_variable : held by the file; kept between invocations.
     scales, zero_points, quantised_dimension : quantisation, empty where there is none.
     has_dynamic_shape : a dimension of the signature is -1.
+    data_start : where its constant begins in the file.
+    data_bytes : how long that is; 0 without.
     """
 
     index: int

@@ -25,6 +25,8 @@ def as_estimate(
     ----------
     number : value in `unit`, within low..high.
     unit, name : of the quantity, for the estimate and for the error message.
+    low : the least that is taken, in `unit`.
+    high : the most.
 
     Raises
     ------
@@ -68,6 +70,12 @@ def _collect(table: dict[str, Any], group: str, where: str, into: dict[str, dict
 
 
 def band(group: dict[str, Fact], point: str, low: str, high: str) -> Estimate:
-    """Three facts of one group of constants, the value and the ends of its interval, as one `Estimate`."""
+    """Three facts of one group of constants, the value and the ends of its interval, as one `Estimate`.
+
+    Parameters
+    ----------
+    group : facts by name.
+    point, low, high : names of the value and of its two ends.
+    """
     fact = group[point]
     return Estimate(fact.value, group[low].value, group[high].value, fact.unit, fact.kind, sources=fact.source)

@@ -28,6 +28,7 @@ def predict_run_current(
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
     clock_hz, supply_v : Hz and V to predict for; None takes the reference point of the board.
     run_current_a : a current the user measured during inference [A].
 

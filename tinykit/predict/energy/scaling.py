@@ -87,6 +87,13 @@ def scale_supply(
     from 502 rows of ST's tables, where the ideal converter has 1; with the regulator unknown (None)
     x = 0 [0, 1], assumed.
 
+    Parameters
+    ----------
+    current_a : at `from_v` [A].
+    from_v, to_v : supplies [V].
+    regulator : "ldo", "smps", or None where it is not known.
+    board : whose stated points say more than the prior.
+
     Raises
     ------
     ParameterError : the regulator is neither "ldo", "smps" nor None.

@@ -48,7 +48,8 @@ def encode_weights(graph: ModelGraph, *, accelerator: str = "ethos-u55-128", **o
 
     Parameters
     ----------
-    graph : the model, without DECODE. accelerator, options : as for `compile_for_npu`.
+    graph : the model, without DECODE.
+    accelerator, options : as for `compile_for_npu`.
 
     Raises
     ------

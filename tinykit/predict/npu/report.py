@@ -16,7 +16,9 @@ class NpuOperator(Result):
 
     Parameters
     ----------
-    index, name, macs : as in the graph. target : "NPU" or "CPU". reason : Vela's words, "" on the NPU.
+    index, name, macs : as in the graph.
+    target : "NPU" or "CPU".
+    reason : Vela's words, "" on the NPU.
     """
 
     index: int
@@ -32,8 +34,11 @@ class NpuLayer(Result):
 
     Parameters
     ----------
-    operator, executed : kind in the model, and what the hardware does. target : "NPU" or "CPU".
-    cycles, macs : of the pass. sram_bytes : SRAM in use meanwhile. output : name of the tensor it makes.
+    operator, executed : kind in the model, and what the hardware does.
+    target : "NPU" or "CPU".
+    cycles, macs : of the pass.
+    sram_bytes : SRAM in use meanwhile.
+    output : name of the tensor it makes.
     """
 
     operator: str
@@ -52,7 +57,8 @@ class NpuReport(Result):
     Parameters
     ----------
     graph, accelerator, system_config, memory_mode : what was asked.
-    clock_hz : of the NPU [Hz]. cycles : NPU cycles of one inference, without operators on the CPU.
+    clock_hz : of the NPU [Hz].
+    cycles : NPU cycles of one inference, without operators on the CPU.
     latency : cycles / clock as an `Estimate` [s], basis "compiled".
     sram_bytes : activations of the NPU, with its staging buffers [byte].
     dram_bytes : the same in DRAM, for Dedicated_Sram [byte].

@@ -61,7 +61,8 @@ def pack(
 
     Raises
     ------
-    ModelError, EngineError : as `lean` and `code_weights`. UnknownRuntimeError : a limit, and no arena known for the runtime.
+    ModelError, EngineError : as `lean` and `code_weights`.
+    UnknownRuntimeError : a limit, and no arena known for the runtime.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     plain = lean(graph, inputs=inputs)

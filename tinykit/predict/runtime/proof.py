@@ -21,7 +21,8 @@ class SameProof(Result):
 
     Parameters
     ----------
-    n : inputs both were run on. equal : every output byte is the same.
+    n : inputs both were run on.
+    equal : every output byte is the same.
     before, after : the arenas TFLM recorded for the model and for the rewritten one.
     """
 
@@ -48,6 +49,9 @@ def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, tim
     Parameters
     ----------
     model, rewritten : bytes of .tflite files with the same inputs.
+    n : how many random inputs.
+    seed : of all that is drawn.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------

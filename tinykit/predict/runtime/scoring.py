@@ -83,6 +83,7 @@ def predict_labels(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0
     ----------
     model : bytes of a .tflite classifier, int8, int16x8 or float32.
     x_float : [n, *shape], normalised as the network was trained.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------
@@ -100,6 +101,11 @@ def score_model(
     """Accuracy of a classifier in TFLM's own kernels.
 
     `labels` and `clusters` are [n] and mean what they do in `score_predictions`; errors as `predict_labels`.
+
+    Parameters
+    ----------
+    model, x_float, timeout_s : as in `predict_labels`.
+    labels, clusters : [n], as in `score_predictions`.
     """
     return score_predictions(predict_labels(model, x_float, timeout_s=timeout_s), labels, clusters)
 

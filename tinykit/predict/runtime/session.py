@@ -140,7 +140,8 @@ class Session:
 
         Parameters
         ----------
-        inputs : as for `run`. indices : of tensors that operators write, as `tinykit.model.graph` numbers them.
+        inputs : as for `run`.
+        indices : of tensors that operators write, as `tinykit.model.graph` numbers them.
 
         Returns
         -------

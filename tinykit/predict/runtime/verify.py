@@ -86,7 +86,8 @@ class Answers(Result):
 
     Parameters
     ----------
-    own : TFLM's outputs [n, values]. step : as in `Verification`.
+    own : TFLM's outputs [n, values].
+    step : as in `Verification`.
     references : the outputs of each reference, of the same shape.
     """
 
@@ -105,6 +106,7 @@ def verify_model(
     model : bytes of a .tflite file of one input and one output.
     inputs : [n, *shape]: integers are taken as the model's own, real numbers are quantised first.
     against : bytes of a reference, e.g. the float32 model; it needs real inputs.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------
@@ -118,7 +120,12 @@ def verify_model(
 
 
 def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Answers:
-    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify_model`."""
+    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify_model`.
+
+    Parameters
+    ----------
+    model, inputs, against, timeout_s : as in `verify_model`.
+    """
     with Session(model, timeout_s=timeout_s) as session:
         own, info = _answer(session, inputs), session.outputs[0]
     step = info.scale if info.dtype in INTEGERS and info.scale else _epsilon(own)

@@ -31,9 +31,12 @@ class ComparedRow(Result):
 
     Parameters
     ----------
-    row : what was measured. quantity : one of `QUANTITIES`. measured : in the estimate's unit.
-    predicted : the estimate. fitted : whether this latency is among those the model was fitted to or the board's own
-        rows (`calibrate`), or the power of this board among the facts the energy starts from.
+    row : what was measured.
+    quantity : one of `QUANTITIES`.
+    measured : in the estimate's unit.
+    predicted : the estimate.
+    fitted : whether this latency is among those the model was fitted to or the board's own rows (`calibrate`), or the
+        power of this board among the facts the energy starts from.
     """
 
     row: MeasuredRow
@@ -81,8 +84,11 @@ class Validation(Result):
 
     Parameters
     ----------
-    path : of the CSV. rows : compared, a quantity each. groups : by quantity, core and runtime.
-    skipped : rows left out, with the reason. unknown : figures without evidence for a prediction, with the reason.
+    path : of the CSV.
+    rows : compared, a quantity each.
+    groups : by quantity, core and runtime.
+    skipped : rows left out, with the reason.
+    unknown : figures without evidence for a prediction, with the reason.
     """
 
     path: str
@@ -117,7 +123,8 @@ def validate(path: str | Path, *, models: str | Path | None = None) -> Validatio
 
     Parameters
     ----------
-    path : the CSV (see `read_rows`). models : folder of the model files, None looks beside the CSV.
+    path : the CSV (see `read_rows`).
+    models : folder of the model files, None looks beside the CSV.
 
     Raises
     ------

@@ -36,10 +36,14 @@ class PublishedError(Result):
 
     Parameters
     ----------
-    quantity : "latency", "energy" or "arena". core, runtime : "all" where they are pooled.
+    quantity : "latency", "energy" or "arena".
+    core, runtime : "all" where they are pooled.
     how : `AS_PUBLISHED`, `ARCHITECTURE_OUT` or `BOARD_OUT`.
-    rows, known : rows scored, and those of them that the fit knows. groups : architectures or boards, 0 if not counted.
-    median_ape, p90_ape : absolute relative error. coverage_80 : rows inside their interval. bias : mean log error.
+    rows, known : rows scored, and those of them that the fit knows.
+    groups : architectures or boards, 0 if not counted.
+    median_ape, p90_ape : absolute relative error.
+    coverage_80 : rows inside their interval.
+    bias : mean log error.
     """
 
     quantity: str
@@ -141,7 +145,8 @@ def quote_error(quantity: str, *, core: str = "all", runtime: str = "all") -> st
 
     Parameters
     ----------
-    quantity : "latency", "energy" or "arena". core, runtime : of the prediction; "all" for energy on boards left out.
+    quantity : "latency", "energy" or "arena".
+    core, runtime : of the prediction; "all" for energy on boards left out.
 
     Raises
     ------

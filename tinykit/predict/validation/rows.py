@@ -33,8 +33,10 @@ class MeasuredRow(Result):
 
     Parameters
     ----------
-    line : line in the CSV. board_name, board : as written, and the catalogue's, None where it is not in there.
-    core, runtime, version, build : as `predict_latency` takes them. clock_hz : [Hz].
+    line : line in the CSV.
+    board_name, board : as written, and the catalogue's, None where it is not in there.
+    core, runtime, version, build : as `predict_latency` takes them.
+    clock_hz : [Hz].
     model_name, model : name, and the graph or the operator shapes.
     latency_s, energy_j, supply_v, arena_bytes : what was measured.
     arena_region : "sdram" or "psram" where the notes say that the arena lay there, "" for on-chip RAM.

@@ -24,7 +24,10 @@ class Calibration(Result):
 
     Parameters
     ----------
-    board : whose. path : where the rows lie; delete the file to undo. rows : kept. skipped : left out, and why.
+    board : whose.
+    path : where the rows lie; delete the file to undo.
+    rows : kept.
+    skipped : left out, and why.
     factors : runtime -> (factor on latency, models behind it).
     """
 
@@ -42,7 +45,8 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
 
     Parameters
     ----------
-    path, models : as for `validate`. board : of the catalogue.
+    path, models : as for `validate`.
+    board : of the catalogue.
 
     Raises
     ------

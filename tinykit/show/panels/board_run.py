@@ -27,9 +27,11 @@ class BoardRunPanel(Panel[BoardRun]):
 
     Parameters
     ----------
-    graph : an int8 model. board, kernels : to start from.
+    graph : an int8 model.
+    board, kernels : to start from.
     ram_kib : of the memory that the arena lies in [KiB], None for as much as the slider goes.
-    inputs : int8 [n, *shape], None for three random samples. compiler : "gcc", "zig", None for the first there is.
+    inputs : int8 [n, *shape], None for three random samples.
+    compiler : "gcc", "zig", None for the first there is.
     """
 
     size_in = (7.2, 4.4)

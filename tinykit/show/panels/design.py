@@ -17,7 +17,9 @@ class DesignPanel(Panel[Outlook]):
 
     Parameters
     ----------
-    graph : the model. board, battery : ids to start from. period_s : from one inference to the next [s].
+    graph : the model.
+    board, battery : ids to start from.
+    period_s : from one inference to the next [s].
     """
 
     size_in = (7.2, 4.7)

@@ -21,7 +21,9 @@ class FitPanel(Panel[FitReport]):
 
     Parameters
     ----------
-    graph : the model. board : id to start from. reserve_kib : SRAM that stack and application take [KiB].
+    graph : the model.
+    board : id to start from.
+    reserve_kib : SRAM that stack and application take [KiB].
     """
 
     size_in = (7.2, 2.9)
@@ -55,7 +57,7 @@ class FitPanel(Panel[FitReport]):
         return check_fit(self.graph, self.board.value, runtime=self.runtime.value, reserve=reserve)
 
     def draw(self, result: FitReport, figure: KitFigure) -> None:
-        """The regions."""
+        """Draw how full each memory region is."""
         plot_fit(result, ax=lay_axes(figure, 1.0, left_in=0.2)[0])
 
     def tell(self, result: FitReport) -> Iterable[tuple[str, str]]:

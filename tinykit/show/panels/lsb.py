@@ -15,7 +15,8 @@ class LsbPanel(Panel[CodeComparison]):
 
     Parameters
     ----------
-    answers : of `collect_answers`. name : of the model.
+    answers : of `collect_answers`.
+    name : of the model.
     """
 
     reference: Any

@@ -33,7 +33,8 @@ def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `check_heat`. ax : None for a new figure.
+    report : of `check_heat`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 2.7)
     rows = _rows(report)
@@ -78,7 +79,8 @@ def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -
 
     Parameters
     ----------
-    reports : of one board at rising power. ax : None for a new figure.
+    reports : of one board at rising power.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.0)
     known = [
@@ -110,7 +112,8 @@ def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `check_heat`; the curve ends at its junction and interval (`follow_step`). ax : None for a new figure.
+    report : of `check_heat`; the curve ends at its junction and interval (`follow_step`).
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.0)
     power = report.continuous_power_w
@@ -134,7 +137,8 @@ def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    warming : of `follow_bursts`. ax : None for a new figure.
+    warming : of `follow_bursts`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.0)
     curve, period = warming.curve, warming.burst_s + warming.pause_s

@@ -33,7 +33,8 @@ def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `check_fit`. ax : None for a new figure.
+    report : of `check_fit`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 1.1 + 0.75 * max(1, len(report.regions)))
     if not report.regions:
@@ -86,7 +87,8 @@ def plot_fit_all(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axe
 
     Parameters
     ----------
-    reports : of `check_fit_all`. ax : None for a new figure, a row a board.
+    reports : of `check_fit_all`.
+    ax : None for a new figure, a row a board.
     """
     ax = new_axes(ax, 7.2, 1.3 + 0.17 * len(reports))
     if not reports:

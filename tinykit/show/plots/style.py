@@ -110,7 +110,9 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
 
     Parameters
     ----------
-    figure : cleared. heights : relative heights, one axes each. left_in : room for the labels at the left [inch].
+    figure : cleared.
+    heights : relative heights, one axes each.
+    left_in : room for the labels at the left [inch].
     """
     axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw={"axes_class": QuickAxes})[
         :, 0

@@ -22,7 +22,8 @@ def plot_weights(weights: Any, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    weights : any shape, float or int8. ax : None for a new figure.
+    weights : any shape, float or int8.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 2.9)
     values = np.asarray(weights).ravel()
@@ -51,7 +52,8 @@ def plot_lsb(comparison: CodeComparison, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    comparison : one of a `Verification`. ax : None for a new figure.
+    comparison : one of a `Verification`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 2.8)
     steps = sorted(comparison.histogram)
@@ -78,7 +80,8 @@ def plot_sizes(variants: Sequence[ModelSizes], *, ax: Axes | None = None) -> Axe
 
     Parameters
     ----------
-    variants : of `measure_sizes`, in the order to draw. ax : None for a new figure.
+    variants : of `measure_sizes`, in the order to draw.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.8, 1.3 + 0.62 * max(1, len(variants)))
     if not variants:

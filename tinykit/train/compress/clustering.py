@@ -38,7 +38,8 @@ class LayerClusters(Result):
 
     Parameters
     ----------
-    name : of the layer. weights : in the kernel.
+    name : of the layer.
+    weights : in the kernel.
     most : distinct values in the channel that has most, or in the whole kernel if that shares one scale.
     distinct : over the whole kernel.
     """
@@ -58,9 +59,12 @@ class Clustered(Result):
     model, history : as `Trained`.
     clusters : asked for.
     per_channel : whether each output channel of a convolution has values of its own.
-    layers : distinct values of each clustered kernel. zeros : zeros in them.
-    sparse : layers whose zeros were held. skipped : layers too small to gain, left as they were.
-    folded : BatchNormalization layers folded into Dense first. notes : what to know of it.
+    layers : distinct values of each clustered kernel.
+    zeros : zeros in them.
+    sparse : layers whose zeros were held.
+    skipped : layers too small to gain, left as they were.
+    folded : BatchNormalization layers folded into Dense first.
+    notes : what to know of it.
     """
 
     model: Any = field(repr=False)
@@ -92,14 +96,19 @@ def cluster(
     together (Han, Mao and Dally 2016, arXiv:1510.00149). Normalisation behind a Dense layer is folded into it first,
     for folded later it would give each of its channels other values.
 
+    Fewer values alone shrink no `.tflite`: they pay in flash only with a codec that stores indices.
+
     Parameters
     ----------
+    model : a tf-keras model, left as it is.
+    data : the dataset; its training split teaches.
     clusters : distinct values, 2 to 128, one number for all or {layer: number}; layers not named are not clustered.
     preserve_sparsity : one of the values is zero and zeros stay zero; None does so in kernels with at least 10 % zeros.
     per_channel : each output channel of a convolution has its own values, as its int8 scale is its own; a lookup
         table per channel is then no larger and the error smaller. Dense kernels share one scale and one set of values.
-
-    Fewer values alone shrink no `.tflite`: they pay in flash only with a codec that stores indices.
+    fit : epochs, learning rate and batch.
+    seed : of all that is drawn.
+    progress : called with the stage and its share done, such as `Bar()`.
 
     Raises
     ------

@@ -79,15 +79,20 @@ def prune(
 ) -> Pruned:
     """Prune a copy of a trained classifier while training it on.
 
+    Zeros alone shrink no `.tflite`: they pay in flash only with a codec that stores them short.
+
     Parameters
     ----------
+    model : a tf-keras model, left as it is.
+    data : the dataset; its training split teaches.
     sparsity : share of weights to set to zero in each kernel, 0 <= sparsity < 1; or "2:4", two zeros in every four
         weights along the input channels; or {layer: either of them}, which leaves the other layers dense.
     schedule : "polynomial" grows from 0 over 60 % of the steps, s(t) = S · (1 - (1 - t/T)³) (Zhu and Gupta 2017,
         arXiv:1710.01878); "constant" prunes to the full sparsity at once and trains on, as "2:4" always does.
+    fit : epochs, learning rate and batch.
     layers : names of the layers to prune; every Conv1D, Conv2D, Conv2DTranspose and Dense if None.
-
-    Zeros alone shrink no `.tflite`: they pay in flash only with a codec that stores them short.
+    seed : of all that is drawn.
+    progress : called with the stage and its share done, such as `Bar()`.
 
     Raises
     ------

@@ -75,8 +75,13 @@ def quantise_aware(
 
     Parameters
     ----------
+    model : a tf-keras model, left as it is.
+    data : the dataset; its training split teaches.
     preserve : "none" (QAT), "sparsity" (PQAT), "clusters" (CQAT), "both" (PCQAT); None holds what the model has:
         zeros if a kernel has at least 10 % of them, clusters if a kernel has few distinct values.
+    fit : epochs, learning rate and batch.
+    seed : of all that is drawn.
+    progress : called with the stage and its share done, such as `Bar()`.
 
     Raises
     ------

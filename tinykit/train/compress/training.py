@@ -54,6 +54,7 @@ def train(
     ----------
     model : tf-keras model, output [n, classes] (softmax, or logits); or one that takes vectors [n, features] and gives
         as many numbers: it learns to give each sample, flattened, back (mean squared error), labels unseen.
+    data : the dataset; its training split teaches.
     fit : epochs, learning rate, batch size.
     seed : of order and dropout; the same seed on the same machine gives the same weights to the bit.
     progress : called after each step.

@@ -87,6 +87,7 @@ def convert(
     precision : "int8" (default), "int16x8" or "float32".
     representative : float32 [n, *input_shape], normalised real samples; needed for PTQ, not for float32 or a QAT model.
     training : training samples to hold the range of `representative` against.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------
@@ -108,7 +109,13 @@ def convert_all(
     training: NDArray[np.float32] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> dict[str, Conversion]:
-    """Several precisions of one model by one child process (starting TensorFlow is most of the time); as `convert`."""
+    """Several precisions of one model by one child process (starting TensorFlow is most of the time); as `convert`.
+
+    Parameters
+    ----------
+    model, representative, training, timeout_s : as in `convert`.
+    precisions : of `PRECISIONS`.
+    """
     if unknown := [name for name in precisions if name not in PRECISIONS]:
         raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
     with tempfile.TemporaryDirectory(prefix="tinykit-convert-") as name:
@@ -134,7 +141,7 @@ def _place_model(model: Any, folder: Path) -> KerasFile:
 
 def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | None, ...]:
     if found.pruned:
-        raise ModelError("the model still wears its pruning wrappers; take the one that prune() returns")
+        raise ModelError("the model still has its pruning wrappers; take the one that prune() returns")
     if len(found.input_shapes) != 1:
         raise ModelError(f"the model has {len(found.input_shapes)} inputs; one is what this kit converts")
     shape = found.input_shapes[0]

@@ -54,6 +54,7 @@ def break_down(predicted: ArrayLike, split: Split, classes: tuple[str, ...], par
     Parameters
     ----------
     predicted : [n] class indices for the whole split.
+    split : the samples.
     classes : names of the classes.
     part : one of `parts_of`.
 

@@ -14,7 +14,8 @@ def find_packaged_file(package: str, *parts: str, install: str = "") -> Path:
 
     Parameters
     ----------
-    package : name it is imported by. parts : folders and file inside it.
+    package : name it is imported by.
+    parts : folders and file inside it.
     install : what pip calls it, where that is another name or an option belongs to it.
 
     Raises

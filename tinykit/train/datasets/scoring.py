@@ -96,6 +96,11 @@ def paired_difference(
     """Accuracy of B minus accuracy of A on the same samples: what both get right or wrong cancels out.
 
     Parameters and errors as `score_predictions`; without clusters each sample is resampled by itself.
+
+    Parameters
+    ----------
+    predicted_a, predicted_b : class indices [n] of both models.
+    labels, clusters : [n], as in `score_predictions`.
     """
     change = _hits(predicted_b, labels).astype(np.float64) - _hits(predicted_a, labels)
     value, n = float(change.mean()), len(change)

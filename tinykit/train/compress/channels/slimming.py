@@ -26,7 +26,9 @@ class KeptChannels(Result):
 
     Parameters
     ----------
-    name : of the layer. kept : indices of the channels that stayed, ascending. before : how many there were.
+    name : of the layer.
+    kept : indices of the channels that stayed, ascending.
+    before : how many there were.
     """
 
     name: str
@@ -35,7 +37,7 @@ class KeptChannels(Result):
 
     @property
     def removed(self) -> int:
-        """Channels that went."""
+        """How many channels were removed."""
         return self.before - len(self.kept)
 
     def __str__(self) -> str:
