@@ -193,3 +193,15 @@ def test_a_graph_is_still_equal_to_itself_alone():
     graph: ModelGraph = read(small_cnn())
     assert graph != read(small_cnn())
     assert hash(graph)
+
+
+def test_json_holds_all_fields_or_those_named():
+    assert Thing("a", many=("x",), table={"b": (1, WIDE)}).to_json() == {
+        "name": "a", "latency_s": WIDE.to_json(), "clock_hz": 8e6, "count": 12_000, "part": None, "many": ["x"],
+        "table": {"b": [1, WIDE.to_json()]},
+    }  # fmt: skip
+
+    class Named(Thing):
+        JSON = ("title=name", "latency_s.basis", "seconds=latency_s.value", "part.value")
+
+    assert Named("a").to_json() == {"title": "a", "basis": "modelled", "seconds": 0.0123, "value": None}

@@ -24,11 +24,13 @@ class Result:
     """A frozen result: its repr is one line of inputs and figures, and a notebook shows it as a table.
 
     A class with a `__str__` of its own says that line itself. `LINE` names the fields of the line where the first ones
-    do not say enough; a name may reach into a field: `fit.verdict`.
+    do not say enough, `JSON` what `to_json` holds where that is not all fields. A name may reach into a field
+    (`fit.verdict`), and stand under a key of its own (`verdict=fit.verdict`).
     """
 
     __slots__ = ()
     LINE: tuple[str, ...] = ()
+    JSON: tuple[str, ...] = ()
 
     def __init_subclass__(cls) -> None:
         """Stand in for the repr that `dataclass` would write, unless the class has one of its own."""
@@ -38,6 +40,12 @@ class Result:
     def _repr_html_(self) -> str:
         rows = [(field.name, getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
         return _table(("", "figure", "80 % interval", "basis"), [_row(name, content) for name, content in rows])
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, or what `JSON` names, as plain JSON types; what is unknown is None."""
+        named = self.JSON or [field.name for field in fields(self)]  # type: ignore[arg-type]
+        parts = [name.rpartition("=") for name in named]
+        return {key or path.rpartition(".")[2]: _plain(_reach(self, path)) for key, _, path in parts}
 
     def to_record(self) -> dict[str, Any]:
         """The fields as one flat row of plain values; an estimate takes five columns: value, low, high, basis, source.
@@ -142,11 +150,27 @@ def _name_of(content: Any) -> str:
 def _items(result: Any) -> Iterable[tuple[str, str]]:
     """Label and text of what the line of a result tells; what is empty or unknown is left out."""
     for path in result.LINE or [field.name for field in fields(result) if field.repr]:
-        content = result
-        for part in path.split("."):
-            content = getattr(content, part, None)
+        content = _reach(result, path)
         if content is not None and not (isinstance(content, tuple | str) and not content):
             yield _label(path.rpartition(".")[2], content), tell(content, path)
+
+
+def _reach(result: Any, path: str) -> Any:
+    """What a path such as `fit.board.id` leads to; None where a part of it is None or not there."""
+    for part in path.split("."):
+        result = getattr(result, part, None)
+    return result
+
+
+def _plain(content: Any) -> Any:
+    """A value as plain JSON types."""
+    if isinstance(content, Result | Estimate):
+        return content.to_json()
+    if isinstance(content, Mapping):
+        return {str(key): _plain(item) for key, item in content.items()}
+    if isinstance(content, tuple | list):
+        return [_plain(item) for item in content]
+    return content
 
 
 def _label(name: str, content: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
@@ -23,6 +22,15 @@ class State(Result):
     times : occurrences in one period on average: 1, or the rate at which a gate opens.
     """
 
+    JSON = (
+        "name",
+        "duration_s=duration_s.value",
+        "current_a=current_a.value",
+        "charge_c=charge_c.value",
+        "times",
+        "current=current_a",
+    )
+
     name: str
     duration_s: Estimate
     current_a: Estimate | None
@@ -39,18 +47,6 @@ class State(Result):
     def burst_s(self) -> float:
         """How long one occurrence lasts [s]."""
         return self.duration_s.value / self.times if self.times else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers for the values, and where the current comes from."""
-        current, charge = self.current_a, self.charge_c
-        return {
-            "name": self.name,
-            "duration_s": self.duration_s.value,
-            "current_a": None if current is None else current.value,
-            "charge_c": None if charge is None else charge.value,
-            "times": self.times,
-            "current": None if current is None else current.to_json(),
-        }
 
 
 def average_of(awake: Sequence[State], sleep: State | None, period_s: float) -> Estimate | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from tinykit.budget.power import PowerBudget, leakage_doubling
 from tinykit.budget.thermal.die import DESTROYED_C, Die
@@ -51,6 +50,11 @@ class ThermalReport(Result):
     sun_w : heat the sun adds to the box [W].
     """
 
+    JSON = (
+        *("ambient_c", "t_junction_c", "t_ambient_max_c", "t_junction_continuous_c", "t_ambient_max_continuous_c"),
+        *("theta_ja", "enclosure_rise_k", "junction_max_c", "heat_verdict=verdict", "heat_reasons=reasons"),
+    )
+
     LINE = ("board", "ambient_c", "theta_ja", "t_junction_c", "verdict")
 
     board: Board
@@ -69,18 +73,6 @@ class ThermalReport(Result):
     verdict: HeatVerdict = HeatVerdict.UNKNOWN
     reasons: tuple[str, ...] = ()
     sun_w: Estimate | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The keys of `tinykit budget --json` that are heat's: estimates as dicts, None where unknown."""
-        names = ("t_junction_c", "t_ambient_max_c", "t_junction_continuous_c", "t_ambient_max_continuous_c")
-        figures = {name: getattr(self, name) for name in (*names, "theta_ja", "enclosure_rise_k")}
-        return {
-            "ambient_c": self.ambient_c,
-            **{name: None if figure is None else figure.to_json() for name, figure in figures.items()},
-            "junction_max_c": self.junction_max_c,
-            "heat_verdict": self.verdict,
-            "heat_reasons": list(self.reasons),
-        }
 
 
 def check_heat(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tinykit.budget.power import PowerBudget, State
 from tinykit.budget.trace.plateaus import Trace
@@ -30,6 +29,8 @@ class TraceRow(Result):
     verdict : "as budgeted" (in the interval), "more than budgeted", "less than budgeted" or "unknown".
     """
 
+    JSON = ("figure", "budgeted", "low", "high", "measured", "unit", "verdict", "ratio")
+
     figure: str
     budgeted: float | None
     low: float | None
@@ -42,10 +43,6 @@ class TraceRow(Result):
     def ratio(self) -> float | None:
         """Measured over budgeted [1]."""
         return None if self.measured is None or not self.budgeted else self.measured / self.budgeted
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields and the ratio."""
-        return {**asdict(self), "ratio": self.ratio}
 
 
 def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[TraceRow, ...]:

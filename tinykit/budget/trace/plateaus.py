@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +38,11 @@ class Trace(Result):
     histogram : samples in 50 bins a decade from 1 nA.
     """
 
+    JSON = (
+        *("path=name", "kind", "samples", "duration_s", "step_s", "average_a", "peak_a", "threshold_a", "sleep_a"),
+        *("active_a", "active_share", "bursts", "burst_s", "period_s"),
+    )
+
     LINE = ("kind", "samples", "duration_s", "average_a", "peak_a", "bursts")
 
     path: str
@@ -58,15 +62,14 @@ class Trace(Result):
     histogram: tuple[int, ...] = field(repr=False)
 
     @property
+    def name(self) -> str:
+        """The file without its folder."""
+        return Path(self.path).name
+
+    @property
     def charge_c(self) -> float:
         """Charge of the whole trace [C]."""
         return self.average_a * self.duration_s
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers, without the histogram."""
-        names = ("kind", "samples", "duration_s", "step_s", "average_a", "peak_a", "threshold_a", "sleep_a")
-        more = ("active_a", "active_share", "bursts", "burst_s", "period_s")
-        return {"path": Path(self.path).name, **{name: getattr(self, name) for name in (*names, *more)}}
 
 
 def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> Trace:

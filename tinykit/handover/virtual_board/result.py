@@ -66,14 +66,6 @@ class TflmCount(Result):
     latency_s: Estimate | None
     assumed: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {
-            "operators": [one.to_json() for one in self.operators], "instructions": self.instructions.to_json(),
-            "cycles": self.cycles.to_json(), "latency_s": self.latency_s.to_json() if self.latency_s else None,
-            "assumed": list(self.assumed),
-        }  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Sizes(Result):
@@ -161,6 +153,13 @@ class BoardRun(Result):
     notes : what about the memory map is not from the board's record.
     """
 
+    JSON = (
+        *("board", "core", "clock_hz", "kernels", "compiler", "engine", "equal"),
+        *("first_difference=first_difference.index", "text_bytes=sizes.text_bytes", "data_bytes=sizes.data"),
+        *("bss_bytes=sizes.bss", "sizes", "arena_bytes", "stack_bytes", "instructions", "operators", "cycles"),
+        *("latency_s", "tflm", "fault", "hashes", "notes"),
+    )
+
     board: str
     core: str
     clock_hz: float | None
@@ -201,24 +200,4 @@ class BoardRun(Result):
             **{f"{name}_sha256": value for name, value in asdict(self.hashes).items()},
             "board": self.board, "core": self.core, "kernels": self.kernels, "compiler": self.compiler,
             "engine": self.engine, "equal": self.equal,
-        }  # fmt: skip
-
-    def to_json(self) -> dict[str, Any]:
-        """The run as plain JSON types; what was not reached is null."""
-        sizes, fault = self.sizes, self.fault
-        return {
-            "board": self.board, "core": self.core, "clock_hz": self.clock_hz, "kernels": self.kernels,
-            "compiler": self.compiler, "engine": self.engine, "equal": self.equal,
-            "first_difference": self.first_difference.index if self.first_difference else None,
-            "text_bytes": sizes.text_bytes if sizes else None,
-            "data_bytes": sizes.data if sizes else None,
-            "bss_bytes": sizes.bss if sizes else None,
-            "sizes": asdict(sizes) if sizes else None,
-            "arena_bytes": self.arena_bytes, "stack_bytes": self.stack_bytes, "instructions": self.instructions,
-            "operators": [asdict(operator) for operator in self.operators],
-            "cycles": self.cycles.to_json() if self.cycles else None,
-            "latency_s": self.latency_s.to_json() if self.latency_s else None,
-            "tflm": self.tflm.to_json() if self.tflm else None,
-            "fault": asdict(fault) if fault else None,
-            "hashes": asdict(self.hashes), "notes": list(self.notes),
         }  # fmt: skip

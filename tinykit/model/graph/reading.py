@@ -155,7 +155,7 @@ def _name_type(index: int, code: int) -> str:
 
 def _count_bytes(index: int, shape: tuple[int, ...], dtype: str) -> int:
     if any(size < 0 for size in shape) or math.prod(shape) > _LARGEST_TENSOR_ELEMENTS:
-        raise ModelError(f"tensor {index} has shape {shape}; sizes must be 0 or more, in all 2³¹ at most")
+        raise ModelError(f"tensor {index} has shape {shape}; sizes must be fixed, 0 or more, 2³¹ in all at most")
     return (math.prod(shape) * schema.BITS_OF_TYPE.get(dtype, 0) + 7) // 8
 
 

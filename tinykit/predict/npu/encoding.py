@@ -33,10 +33,6 @@ class EncodedWeights(Result):
     on_cpu: int = 0
     reason: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
     def __str__(self) -> str:
         if self.encoded_bytes is None:
             return f"{self.accelerator}: unknown, {self.reason}"

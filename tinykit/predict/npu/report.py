@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
@@ -68,6 +67,12 @@ class NpuReport(Result):
     model : the compiled .tflite, which holds the NPU's command stream.
     """
 
+    JSON = (
+        *("accelerator", "system_config", "memory_mode", "clock_hz", "cycles", "latency_s=latency", "sram_bytes"),
+        *("dram_bytes", "constants_bytes", "constants_memory", "weight_bytes", "encoded_weight_bytes"),
+        *("flatbuffer_bytes", "operators"),
+    )
+
     graph: ModelGraph = field(repr=False)
     accelerator: str
     system_config: str
@@ -101,25 +106,3 @@ class NpuReport(Result):
             f"{self.accelerator}, {self.system_config}, {self.memory_mode}: {self.cycles:,} cycles, {self.latency}, "
             f"{on_npu} of {len(self.operators)} operators on the NPU"
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {
-            "accelerator": self.accelerator,
-            "system_config": self.system_config,
-            "memory_mode": self.memory_mode,
-            "clock_hz": self.clock_hz,
-            "cycles": self.cycles,
-            "latency_s": self.latency.to_json(),
-            "sram_bytes": self.sram_bytes,
-            "dram_bytes": self.dram_bytes,
-            "constants_bytes": self.constants_bytes,
-            "constants_memory": self.constants_memory,
-            "weight_bytes": self.weight_bytes,
-            "encoded_weight_bytes": self.encoded_weight_bytes,
-            "flatbuffer_bytes": self.flatbuffer_bytes,
-            "operators": [
-                {"index": one.index, "name": one.name, "macs": one.macs, "target": one.target, "reason": one.reason}
-                for one in self.operators
-            ],
-        }

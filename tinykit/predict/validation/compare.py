@@ -73,10 +73,6 @@ class GroupError(Result):
     coverage_80: float
     bias: float
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 @dataclass(frozen=True, slots=True)
 class Validation(Result):
