@@ -93,6 +93,14 @@ def test_one_call_forgets_everything(asked):
     assert calls == ["a"] * 3
 
 
+def test_the_shipped_tables_are_read_again_after_that_call():
+    before = tk.boards()
+    assert tk.boards() is before
+    tk.clear_caches()
+    assert tk.boards() is not before
+    assert tk.boards() == before
+
+
 def test_a_value_is_weighed_with_all_it_holds():
     graph = read(small_cnn())
     assert weigh(graph) > len(graph.data) + sum(map(weigh, graph.tensors[:1]))

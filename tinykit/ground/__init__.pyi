@@ -1,6 +1,7 @@
 from tinykit.ground.caches import clear_caches as clear_caches
 from tinykit.ground.caches import held_bytes as held_bytes
 from tinykit.ground.caches import remember as remember
+from tinykit.ground.caches import remember_table as remember_table
 from tinykit.ground.errors import (
     DataError as DataError,
 )

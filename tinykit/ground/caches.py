@@ -12,13 +12,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 MOST_BYTES = 192 * 1024 * 1024
-"""What all remembered answers may take together."""
+"""What all remembered answers may take together, the shipped tables apart."""
+_MOST_ROWS = 4096
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
 
 class Asked(NamedTuple):
@@ -58,37 +60,20 @@ class _Store:
 
 
 _store = _Store()
+_tables: list[Any] = []
 
 
-class Remembered(Generic[_P, _T]):
+class Remembered(Protocol[_P, _T_co]):
     """A function that remembers its answers; `remember` makes it."""
 
-    def __init__(self, function: Callable[_P, _T]) -> None:
-        functools.update_wrapper(self, function)
-        self.function, self.hits, self.misses = function, 0, 0
-
-    def __call__(self, *args: _P.args, **named: _P.kwargs) -> _T:
+    def __call__(self, *args: _P.args, **named: _P.kwargs) -> _T_co:
         """The answer, remembered or computed."""
-        key: tuple[Hashable, ...] = (self.function, *[getattr(one, "sha256", one) for one in args])
-        if named:
-            key += tuple((name, getattr(named[name], "sha256", named[name])) for name in sorted(named))
-        found = _store.find(key)
-        if found is not None:
-            self.hits += 1
-            answer: _T = found[0]
-            return answer
-        self.misses += 1
-        answer = self.function(*args, **named)
-        _store.keep(key, answer)
-        return answer
 
     def cache_info(self) -> Asked:
         """How often it was asked since it was imported."""
-        return Asked(self.hits, self.misses)
 
     def cache_clear(self) -> None:
         """Forget the answers of this function alone."""
-        _store.drop(lambda key: key[0] is self.function)
 
 
 def remember(function: Callable[_P, _T]) -> Remembered[_P, _T]:
@@ -97,12 +82,39 @@ def remember(function: Callable[_P, _T]) -> Remembered[_P, _T]:
     An argument with a `sha256`, such as a model, counts by that hash; all others have to be hashable. What the function
     raises is not remembered.
     """
-    return Remembered(function)
+    counts = [0, 0]
+
+    @functools.wraps(function)
+    def remembered(*args: _P.args, **named: _P.kwargs) -> _T:
+        key: tuple[Hashable, ...] = (function, *[getattr(one, "sha256", one) for one in args])
+        if named:
+            key += tuple([(name, getattr(named[name], "sha256", named[name])) for name in sorted(named)])
+        found = _store.find(key)
+        counts[found is None] += 1
+        if found is not None:
+            return found[0]  # type: ignore[no-any-return]
+        answer = function(*args, **named)
+        _store.keep(key, answer)
+        return answer
+
+    made: Any = remembered
+    made.cache_info = lambda: Asked(*counts)
+    made.cache_clear = lambda: _store.drop(lambda key: key[0] is function)
+    return cast("Remembered[_P, _T]", made)
+
+
+def remember_table(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Remember what a function reads or derives from the shipped tables: small answers, by the thousand at most."""
+    kept = functools.lru_cache(_MOST_ROWS)(function)
+    _tables.append(kept)
+    return cast("Callable[_P, _T]", kept)
 
 
 def clear_caches() -> None:
     """Forget every remembered answer: the next question is computed anew, from the files as they are now."""
     _store.drop(lambda _: True)
+    for table in _tables:
+        table.cache_clear()
 
 
 def held_bytes() -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -29,6 +29,7 @@ class Basis(StrEnum):
 
 BASES = tuple(Basis)
 """Every basis, weakest first."""
+_RANKS = {str(basis): rank for rank, basis in enumerate(BASES)}
 
 Sources = str | Iterable[str]
 
@@ -68,15 +69,21 @@ class Estimate:
     def __init__(
         self, value: float, low: float, high: float, unit: str, basis: str, *, runtime: str = "", sources: Sources = ()
     ) -> None:
-        if basis not in BASES:
+        if basis not in _RANKS:
             raise ParameterError(f"basis {basis!r} is unknown; allowed: {', '.join(BASES)}")
-        given = (value, low, high, unit, Basis(basis), runtime, unite(sources))
-        for field, content in zip(fields(self), given, strict=True):
-            object.__setattr__(self, field.name, content)
-        if not all(math.isfinite(number) for number in (self.low, self.value, self.high)):
-            raise ParameterError(f"estimate {self.low}..{self.value}..{self.high} is not finite")
-        if not self.low <= self.value <= self.high:
-            raise ParameterError(f"estimate needs low <= value <= high, got {self.low}, {self.value}, {self.high}")
+        if not (math.isfinite(low) and math.isfinite(value) and math.isfinite(high)):
+            raise ParameterError(f"estimate {low}..{value}..{high} is not finite")
+        if not low <= value <= high:
+            raise ParameterError(f"estimate needs low <= value <= high, got {low}, {value}, {high}")
+        plain = type(sources) is tuple and "" not in sources and len(set(sources)) == len(sources)
+        keep = object.__setattr__
+        keep(self, "value", value)
+        keep(self, "low", low)
+        keep(self, "high", high)
+        keep(self, "unit", unit)
+        keep(self, "basis", BASES[_RANKS[basis]])
+        keep(self, "runtime", runtime)
+        keep(self, "sources", sources if plain else unite(sources))
 
     @classmethod
     def exact(cls, value: float, unit: str, basis: str, sources: Sources, runtime: str = "") -> Estimate:
@@ -141,7 +148,7 @@ def weakest(*bases: str) -> Basis:
     >>> weakest("measured", "modelled", "datasheet")
     <Basis.MODELLED: 'modelled'>
     """
-    return min(map(Basis, bases), key=BASES.index)
+    return BASES[min(map(_RANKS.__getitem__, bases))]
 
 
 def propagate(
@@ -196,8 +203,11 @@ def unite(*sources: Sources) -> tuple[str, ...]:
     >>> unite("E = P t", ("datasheet", "MLPerf"), "datasheet", "")
     ('E = P t', 'datasheet', 'MLPerf')
     """
-    several = ((one,) if isinstance(one, str) else one for one in sources)
-    return tuple(dict.fromkeys(text for texts in several for text in texts if text))
+    found: dict[str, None] = {}
+    for one in sources:
+        found.update(dict.fromkeys((one,) if isinstance(one, str) else one))
+    found.pop("", None)
+    return tuple(found)
 
 
 def format_quantity(value: float, unit: str) -> str:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate
@@ -139,7 +139,7 @@ def _find_nearest(core: str) -> tuple[str, float]:
     return next(((nearest, doubt) for prefix, nearest, doubt in _NEAREST if core.startswith(prefix)), ("", 0.0))
 
 
-@remember
+@remember_table
 def _table() -> dict[str, Any]:
     return read_toml(shipped_path("data", "firmware", "linked_sizes.toml"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownBatteryError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Fact
@@ -110,7 +110,7 @@ def read_battery(path: Path | str) -> Battery:
     return Battery(id=path.stem, name=str(table["name"]), chemistry=str(table["chemistry"]), **figures)
 
 
-@remember
+@remember_table
 def batteries() -> tuple[Battery, ...]:
     """Every cell of the catalogue, by id."""
     return tuple(read_battery(path) for path in sorted(shipped_path("data", "batteries").glob("*.toml")))

@@ -23,12 +23,8 @@ class State(Result):
     """
 
     JSON = (
-        "name",
-        "duration_s=duration_s.value",
-        "current_a=current_a.value",
-        "charge_c=charge_c.value",
-        "times",
-        "current=current_a",
+        *("name", "duration_s=duration_s.value", "current_a=current_a.value", "charge_c=charge_c.value", "times"),
+        *("current=current_a",),
     )
 
     name: str

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError
 from tinykit.handover.codegen import CExport
 from tinykit.handover.virtual_board.cache import check_folder, hash_of, keep, recall
@@ -108,7 +108,7 @@ def _everything_in(source: str, files: Mapping[str, bytes], includes: Mapping[st
     return [part for name in (source, *sorted(seen - {source})) for part in (name.encode(), files[name])]
 
 
-@remember
+@remember_table
 def _own_files() -> dict[str, bytes]:
     return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
 

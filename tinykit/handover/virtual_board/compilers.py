@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
 from tinykit.handover.virtual_board.cache import cache_folder
 from tinykit.handover.virtual_board.targets import Target
@@ -78,7 +78,7 @@ def choose_compiler(wanted: str | None = None) -> Compiler:
     return Compiler("zig", importlib.metadata.version("ziglang"), (str(program), "cc"))
 
 
-@remember
+@remember_table
 def _gcc(path: str) -> Compiler:
     try:
         result = subprocess.run([path, "-dumpfullversion"], capture_output=True, text=True, timeout=30, check=True)

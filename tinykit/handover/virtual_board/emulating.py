@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen import CExport
@@ -224,7 +224,7 @@ def _check_installed(engine: str) -> None:
         )
 
 
-@remember
+@remember_table
 def _plugin_version() -> int:
     """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
     try:

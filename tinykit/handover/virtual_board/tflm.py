@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate, unite
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.handover.virtual_board.timing import estimate_cycles, estimate_latency
@@ -53,7 +53,7 @@ def kind_of(operator: Operator, graph: ModelGraph) -> str:
     return "few channels convolution" if depth < _FEW_CHANNELS else "KxK convolution"
 
 
-@remember
+@remember_table
 def corrections(core: str, compiler: str) -> dict[str, Correction]:
     """By kind, what turns the export's count on a core into TFLM's; empty where TFLM was not counted.
 

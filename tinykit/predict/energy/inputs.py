@@ -6,7 +6,7 @@ import math
 import numbers
 from typing import Any
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Estimate, Fact
@@ -47,7 +47,7 @@ def as_estimate(
     return Estimate.exact(low_end, unit, "measured", f"{name} {USER_SOURCE}")
 
 
-@remember
+@remember_table
 def load_constants(*parts: str) -> dict[str, dict[str, Fact]]:
     """A TOML of `[group] key = {fact}` below `data/`, as group -> key -> `Fact`.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.predict.latency.effects import Case, effects_of, prior_mean
 from tinykit.predict.latency.kernels import PARTS
 from tinykit.predict.latency.tables import read_table
@@ -79,13 +79,13 @@ def render_posterior(posterior: Posterior, rows: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-@remember
+@remember_table
 def shipped_profile(case: Case) -> Profile:
     """`profile_of` a case under the shipped posterior."""
     return profile_of(_shipped(), case)
 
 
-@remember
+@remember_table
 def _shipped() -> Posterior:
     rows = read_table("cycles").rows
     covariance = np.zeros((len(rows), len(rows)))

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember, remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
@@ -158,7 +158,7 @@ def normalise_build(build: str | None) -> str:
     return name or ""
 
 
-@remember
+@remember_table
 def counted_combinations() -> tuple[str, ...]:
     """Everything that was counted, as "tflm-cmsis-nn on cortex-m4"."""
     rows = read_table("coefficients").rows
@@ -230,14 +230,14 @@ def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:
     return (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
 
 
-@remember
+@remember_table
 def _counted_builds(runtime: str, core: str) -> frozenset[str]:
     core = _SAME_KERNELS.get(core, core)
     rows = read_table("coefficients").rows
     return frozenset(row["build"] for row in rows if row["runtime"] == runtime and row["core"] == core)
 
 
-@remember
+@remember_table
 def _kernels(runtime: str, core: str, build: str) -> _Kernels:
     wanted = (runtime, _SAME_KERNELS.get(core, core), build)
     rows = [row for row in read_table("coefficients").rows if (row["runtime"], row["core"], row["build"]) == wanted]
@@ -273,7 +273,7 @@ def _read_shapes(graph: ModelGraph) -> Shapes:
     return Shapes(graph.sha256, from_graph(graph))
 
 
-@remember
+@remember_table
 def _features(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
     return features_of(shape, kind, style)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate
 from tinykit.predict.latency.effects import Case
 from tinykit.predict.latency.instructions import Shapes
@@ -63,12 +63,12 @@ def _minor(version: str) -> tuple[str, ...]:
     return tuple((*version.lstrip("v").split("."), "0")[:2])
 
 
-@remember
+@remember_table
 def _rows_of(board: str) -> tuple[dict[str, str], ...]:
     return tuple(row for row in read_table("measured").rows if board and row["board"] == board)
 
 
-@remember
+@remember_table
 def _key_of(model: str) -> frozenset[tuple[OperatorShape, int]]:
     return _key(model_shapes()[model])
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
@@ -125,7 +125,7 @@ def _check_case(board: Board | None, core: str, version: str | None) -> None:
         raise ParameterError(f"runtime version {version!r} is no number; give it as '8.1.0', or leave it out")
 
 
-@remember
+@remember_table
 def known_runtimes(core: str) -> tuple[str, ...]:
     """The runtimes whose latency can be predicted on a core; empty where there is no evidence."""
     return tuple(name for name in RUNTIMES if _rows_behind(name, core) or f"{name} on {core}" in counted_combinations())
@@ -179,7 +179,7 @@ def _is_external(board: Board | None, region: str | None) -> bool:
     return kind in _EXTERNAL_KINDS
 
 
-@remember
+@remember_table
 def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
     """Rows, architectures and boards that were measured, or () where there are none."""
     for row in read_table("evidence").rows:
@@ -188,7 +188,7 @@ def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
     return ()
 
 
-@remember
+@remember_table
 def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> tuple[str, str]:
     counted = f"instructions of {proxy[0]} on {proxy[1]}, {read_table('operator_counts').source}"
     behind = _rows_behind(case.runtime, case.core)

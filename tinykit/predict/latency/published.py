@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.kernels import FAMILIES, PARTS
@@ -50,7 +50,7 @@ def read_measured() -> tuple[Measured, ...]:
     return tuple(_measured_of(row, shapes[row["model"]]) for row in read_table("measured").rows)
 
 
-@remember
+@remember_table
 def model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
     """Operator shapes by model, of every model behind `measured.csv`; equal operators stand together."""
     rows = read_table("operators").rows

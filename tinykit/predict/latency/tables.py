@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError
 from tinykit.ground.facts import shipped_path
 
@@ -19,7 +19,7 @@ class Table:
     rows: tuple[dict[str, str], ...]
 
 
-@remember
+@remember_table
 def read_table(name: str) -> Table:
     """Read `data/latency/<name>.csv`; its head lines start with `#` and one of them is `# source: …`.
 

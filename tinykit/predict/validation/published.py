@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownFactError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
@@ -103,7 +103,7 @@ def _parse_row(row: dict[str, str]) -> PublishedError:
     )  # fmt: skip
 
 
-@remember
+@remember_table
 def read_errors() -> tuple[PublishedError, ...]:
     """The shipped errors.
 

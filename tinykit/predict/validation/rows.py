@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, read
@@ -121,7 +121,7 @@ def name_core(core: str) -> str:
     return "-".join(plain.lower().split())
 
 
-@remember
+@remember_table
 def match_board(name: str) -> Board | None:
     """The catalogue's board of a published name: its id or name, or the one whose id begins or ends it."""
     wanted = _slug(name)

@@ -37,7 +37,7 @@ a [sources] table `source` is the document's full text. Further keys are the fie
 
 from __future__ import annotations
 
-from tinykit.ground.caches import remember
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Rows
@@ -88,13 +88,13 @@ def find_board(target: Board | str) -> Board:
     raise ParameterError(f"board {target!r}: give a catalogue id, such as 'nucleo-l4r5zi', or a Board")
 
 
-@remember
+@remember_table
 def boards() -> Rows[Board]:
     """All boards of the catalogue, sorted by id; read once."""
     return Rows(_load(name) for name in _ids())
 
 
-@remember
+@remember_table
 def _ids() -> tuple[str, ...]:
     folder = shipped_path("data", "boards")
     names = tuple(sorted(path.stem for path in folder.glob("*.toml")))
@@ -103,6 +103,6 @@ def _ids() -> tuple[str, ...]:
     return names
 
 
-@remember
+@remember_table
 def _load(name: str) -> Board:
     return read_board(shipped_path("data", "boards", f"{name}.toml"))
