@@ -145,6 +145,8 @@ def test_every_table_parses(shown: list[Result]):
         (True, "", "True"),
         (2048, "size_bytes", "2.0 KiB"),
         (0.25, "", "0.25"),
+        (float("nan"), "latency_s", "nan"),
+        (float("inf"), "", "inf"),
         (("a", "b"), "", "a, b"),
         (tuple("abcdefgh"), "", "8 × str"),
         ((), "", ""),

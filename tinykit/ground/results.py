@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from html import escape
@@ -120,7 +121,7 @@ def tell(content: Any, name: str = "") -> str:
     if content is None or isinstance(content, bool | str):
         return "unknown" if content is None else _cut(str(content), _WORD)
     if isinstance(content, int | float):
-        unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
+        unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), "") if math.isfinite(content) else ""
         plain = f"{content:,}" if isinstance(content, int) else f"{content:.4g}"
         return format_quantity(content, unit) if unit else plain
     return content.name if isinstance(content, Path) else _tell_many(content)
