@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.state import State
 from tinykit.ground.errors import UnknownFactError
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 
 _CHUNK = 1 << 14
@@ -18,13 +19,16 @@ _MOST_EVENTS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Result):
     """What a simulated run took.
 
     Parameters
     ----------
-    periods, duration_s : simulated. charge_c : drawn from the source [C]; average_current_a : over the run [A].
-    occurrences : how often each awake state came. late : periods whose states took longer than the period.
+    periods, duration_s : simulated.
+    charge_c : drawn from the source [C].
+    average_current_a : over the run [A].
+    occurrences : how often each awake state came.
+    late : periods whose states took longer than the period.
     longest_s : the busiest period [s].
     """
 
@@ -45,7 +49,9 @@ def simulate_run(budget: PowerBudget, *, duration_s: float = _YEAR_S, seed: int 
 
     Parameters
     ----------
-    duration_s : a year by default [s]. seed : of the draws.
+    budget : whose states are drawn.
+    duration_s : a year by default [s].
+    seed : of the draws.
 
     Raises
     ------

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.runtime import Session, dequantise, to_input
-from tinykit.train.compress import Fit, cluster, prune, quantise_aware, train
+from tinykit.train.compress import Training, cluster, prune, quantise_aware, train
 from tinykit.train.compress.training import to_samples
 from tinykit.train.conversion.child import convert_one
 from tinykit.train.datasets import Dataset, Normalisation, Split
@@ -44,7 +44,12 @@ class Judgement:
 
 
 def combine(
-    model: Any, data: Dataset, fits: tuple[Fit, Fit], *, clusters: int = 16, wanted: tuple[str, ...] = VARIANTS
+    model: Any,
+    data: Dataset,
+    fits: tuple[Training, Training],
+    *,
+    clusters: int = 16,
+    wanted: tuple[str, ...] = VARIANTS,
 ) -> Iterator[tuple[str, Callable[[], Combination]]]:
     """The wanted variants of a network by name, and what makes each, so that one that fails leaves the others.
 
@@ -65,14 +70,14 @@ def combine(
     yield from ((variant, recipes[variant]) for variant in recipes if variant in wanted)
 
 
-def share(parent: Any, data: Dataset, fit: Fit, clusters: int, sparsity: float | None) -> Combination:
+def share(parent: Any, data: Dataset, fit: Training, clusters: int, sparsity: float | None) -> Combination:
     shared = cluster(parent, data, clusters, fit=fit).model
     preserve = "both" if sparsity else "clusters"
     variant = "PCQAT" if sparsity else "CQAT"
     return Combination(variant, train_int8(shared, data, fit, preserve), shared, clusters, sparsity)
 
 
-def train_int8(parent: Any, data: Dataset, fit: Fit, preserve: str) -> bytes:
+def train_int8(parent: Any, data: Dataset, fit: Training, preserve: str) -> bytes:
     return convert_here(quantise_aware(parent, data, preserve=preserve, fit=fit).model, "int8", None)
 
 

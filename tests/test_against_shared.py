@@ -13,7 +13,7 @@ from tests.test_arena import Recorder
 from tinykit.model.graph import read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.packing import decode, lean
+from tinykit.predict.packing import code_weights, lean
 from tinykit.predict.validation import read_errors, validate
 from tinykit.predict.validation.published import AS_PUBLISHED, from_groups
 
@@ -60,7 +60,7 @@ class TestShared:
     ])  # fmt: skip
     def test_packed_with_the_same_outputs(self, name, bytes_lean, bytes_coded):
         """VWW was published with most of its weights exactly zero, though nobody calls it pruned."""
-        packed = decode(SHARED / "models" / name)
+        packed = code_weights(SHARED / "models" / name)
         assert lean(packed.before, prove=False).flatbuffer_bytes == bytes_lean
         assert packed.equal
         assert packed.flatbuffer_bytes == (bytes_coded or bytes_lean)

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import tinykit
-from tests.bench import __main__ as bench
-from tests.bench import bench_speed
+from tests.bench import __main__ as bench, bench_speed
 from tests.models import small_cnn
 from tests.panels import NAMES
 from tinykit.show.panels.shell import Panel

@@ -516,7 +516,7 @@ class TestText:
         assert capsys.readouterr().out == "a       b\n\\x07    1\nlonger  2\n"
 
     def test_estimates(self):
-        wide = Estimate(0.0123, 0.01, 0.015, "s", "modelled", "", "x")
+        wide = Estimate(0.0123, 0.01, 0.015, "s", "modelled", sources="x")
         assert show(wide) == "12.3 ms [10.0 ms … 15.0 ms] (modelled)"
         assert show_short(wide) == "12.3 ms"
         assert show_short(Estimate.exact(2.0, "s", "measured", "x")) == "2.00 s"

@@ -13,7 +13,7 @@ from tinykit.budget.fit import check_fit
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import read
 from tinykit.predict.arena import predict_arena
-from tinykit.predict.packing import decode, foresee_flash, lean, pack
+from tinykit.predict.packing import code_weights, foresee_flash, lean, pack
 from tinykit.show.cli import main
 
 LARGE = thin_out(Net((1, 128), seed=1).dense(128).to_bytes(), zeros=0.9)
@@ -37,7 +37,7 @@ class TestWhatItWrites:
         status, said, _ = command(LARGE, "--board", "nucleo-l4r5zi")
         written = (tmp_path / "out.tflite").read_bytes()
         assert status == 0
-        assert written == decode(LARGE).data
+        assert written == code_weights(LARGE).data
         assert "CUSTOM:TFLM_DECODE" in read(written).operator_counts()
         assert "chosen: lean + decode; DECODE saves" in said
         assert "outputs equal in TFLM to the byte on 4 inputs" in said
@@ -63,7 +63,7 @@ class TestWhatItWrites:
         assert not (tmp_path / "out.tflite").exists()
 
     def test_a_model_that_decodes_already(self, command):
-        status, said, _ = command(decode(LARGE).data)
+        status, said, _ = command(code_weights(LARGE).data)
         assert status == 0
         assert "no DECODE: the model has DECODE operators already" in said
 
@@ -93,7 +93,7 @@ class TestWhatItWrites:
 
     def test_inspect_tells_of_decode(self, tmp_path, capsys):
         path = tmp_path / "coded.tflite"
-        path.write_bytes(decode(LARGE).data)
+        path.write_bytes(code_weights(LARGE).data)
         assert main(["inspect", str(path)]) == 0
         said = capsys.readouterr().out
         assert "DECODE: 16,384 weights decoded at each inference" in said
@@ -183,7 +183,7 @@ class TestBadInput:
 
     def test_a_decode_header_out_of_a_stranger_s_hand(self, tmp_path, capsys):
         """Tables shorter than their header, or of no known kind, are looked at without a crash."""
-        graph = decode(LARGE).graph
+        graph = code_weights(LARGE).graph
         tables = graph.tensors[graph.operators[0].inputs[1]]
         data = np.frombuffer(graph.data, np.uint8).copy()
         data[tables.data_start : tables.data_start + 16] = 255

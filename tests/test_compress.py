@@ -16,9 +16,9 @@ from tinykit.train import datasets, zoo
 from tinykit.train.compress import (
     RECIPE,
     Bar,
-    Fit,
     Pruned,
     Trained,
+    Training,
     count_zeros,
     evaluate,
     predict,
@@ -32,7 +32,7 @@ from tinykit.train.conversion import convert
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, load_tfmot, quiet
 
-QUICK = Fit(2, 4e-3, 16)
+QUICK = Training(2, 4e-3, 16)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,13 @@ def keras() -> Any:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    whole = datasets.load()
+    whole = datasets.load_dataset()
     return replace(whole, train=whole.train.take(900), validation=whole.validation.take(100), test=whole.test.take(300))
 
 
 @pytest.fixture(scope="module")
 def trained(data: Dataset) -> Trained:
-    return train(zoo.build("watch-cnn"), data, QUICK)
+    return train(zoo.build_network("watch-cnn"), data, QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +73,16 @@ def test_training_learns_and_tells_how(trained: Trained, data: Dataset) -> None:
 
 
 def test_same_seed_same_weights_and_the_model_given_is_untouched(data: Dataset) -> None:
-    model = zoo.build("watch-cnn")
+    model = zoo.build_network("watch-cnn")
     before = model.get_weights()
-    first, second = (train(model, data, Fit(1, 1e-3, 128), seed=4).model.get_weights() for _ in range(2))
+    first, second = (train(model, data, Training(1, 1e-3, 128), seed=4).model.get_weights() for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
 def test_progress_is_told_each_step(data: Dataset) -> None:
     seen: list[tuple[str, int, int, str]] = []
-    train(zoo.build("watch-cnn"), data, Fit(1, 1e-3, 128), progress=lambda *step: seen.append(step))
+    train(zoo.build_network("watch-cnn"), data, Training(1, 1e-3, 128), progress=lambda *step: seen.append(step))
     assert [step[:3] for step in seen] == [
         (
             "train",
@@ -107,35 +107,35 @@ def test_bar_writes_nothing_where_there_is_no_terminal(monkeypatch: pytest.Monke
 
 def test_data_that_does_not_fit_the_model(data: Dataset, keras: Any) -> None:
     with pytest.raises(DataError, match=r"samples of watch-exercises are \(100, 1, 6\), the model takes"):
-        train(zoo.build("digits-cnn"), data)
+        train(zoo.build_network("digits-cnn"), data)
     with pytest.raises(DataError, match="has 7 classes, the model gives"):
-        train(zoo.build("watch-cnn", classes=5), data)
+        train(zoo.build_network("watch-cnn", classes=5), data)
 
 
 def test_an_autoencoder_learns_to_give_its_input_back(data: Dataset) -> None:
-    model = zoo.build("fc-autoencoder", input_shape=(600,), classes=600)
-    made = train(model, data, Fit(2, 2e-3, 64))
+    model = zoo.build_network("fc-autoencoder", input_shape=(600,), classes=600)
+    made = train(model, data, Training(2, 2e-3, 64))
     assert made.history.loss[1] < made.history.loss[0]
     assert (made.history.accuracy, made.history.validation_accuracy) == ((), ())
     x = data.test.x.reshape(len(data.test), -1)
     error = [float(((np.asarray(one(x, training=False)) - x) ** 2).mean()) for one in (model, made.model)]
     assert error[1] < error[0]
     with pytest.raises(DataError, match="samples of watch-exercises are 600 numbers, the model takes 640"):
-        train(zoo.build("fc-autoencoder"), data)
+        train(zoo.build_network("fc-autoencoder"), data)
 
 
 def test_a_diverging_training_is_an_error(data: Dataset) -> None:
-    model = zoo.build("watch-cnn")
+    model = zoo.build_network("watch-cnn")
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(EngineError, match="the loss became nan; lower the learning rate"):
-        train(model, data, Fit(1, 1e-3, 128))
+        train(model, data, Training(1, 1e-3, 128))
 
 
 def test_fit_faults() -> None:
     with pytest.raises(ParameterError, match="epochs 0: give a whole number from 1"):
-        Fit(0, 1e-3)
+        Training(0, 1e-3)
     with pytest.raises(ParameterError, match=r"learning_rate 10 is outside 0…1"):
-        Fit(1, 10)
+        Training(1, 10)
     assert RECIPE.train.steps(2669) == RECIPE.train.epochs * 42
 
 
@@ -154,7 +154,7 @@ def test_pruned_model_still_knows_the_task(pruned: Pruned, data: Dataset) -> Non
 
 
 def test_constant_schedule_one_layer_few_steps(trained: Trained, data: Dataset) -> None:
-    result = prune(trained.model, data, 0.5, schedule="constant", fit=Fit(1, 1e-3, 128), layers=("conv_2",))
+    result = prune(trained.model, data, 0.5, schedule="constant", fit=Training(1, 1e-3, 128), layers=("conv_2",))
     assert [layer.name for layer in result.layers] == ["conv_2"]
     assert result.sparsity == pytest.approx(0.5, abs=1e-3)
     assert count_zeros(result.model, ("conv_1",))[0].zeros == 0
@@ -210,7 +210,7 @@ def test_sparsity_survives_qat_into_the_int8_tensors(pruned: Pruned, data: Datas
 
 
 def test_plain_qat_starts_near_its_float_parent(trained: Trained, data: Dataset) -> None:
-    result = quantise_aware(trained.model, data, fit=Fit(1, 1e-6, 128))
+    result = quantise_aware(trained.model, data, fit=Training(1, 1e-6, 128))
     assert result.notes[0].startswith("8 steps of QAT are few")
     assert "99% those of calibration" in result.notes[1]
     assert (result.preserved, result.preserved_sparsity) == ("none", False)
@@ -259,4 +259,4 @@ def test_more_that_qat_refuses(keras: Any, data: Dataset, trained: Trained) -> N
 
 def test_the_zoo_is_fit_for_qat() -> None:
     for network in zoo.networks():
-        assert unsupported_layers(zoo.build(network.name)) == ()
+        assert unsupported_layers(zoo.build_network(network.name)) == ()

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.compress_graphs import build_random, recipes
 from tinykit.ground.errors import ModelError, ParameterError
@@ -118,7 +117,7 @@ def silence(model: Any, channels: Any, dead: np.ndarray) -> None:
 @pytest.mark.parametrize("name", [network.name for network in zoo.networks()])
 def test_the_zoo_loses_macs_and_keeps_its_form(name: str) -> None:
     network = next(one for one in zoo.networks() if one.name == name)
-    model = zoo.build(name)
+    model = zoo.build_network(name)
     assert count_macs(model) == network.macs
     slim = prune_channels(model, 0.5, multiple_of=4)
     assert slim.macs_saved > 0.5
@@ -130,7 +129,7 @@ def test_the_zoo_loses_macs_and_keeps_its_form(name: str) -> None:
 
 
 def test_residual_layers_are_coupled() -> None:
-    slim = prune_channels(zoo.build("resnet8"), {"conv_3": 0.25, "conv_8": 0.5})
+    slim = prune_channels(zoo.build_network("resnet8"), {"conv_3": 0.25, "conv_8": 0.5})
     assert slim.coupled == (("conv_1", "conv_3"), ("conv_5", "conv_6"), ("conv_8", "conv_9"))
     kept = slim.kept
     assert kept["conv_1"] == kept["conv_3"]
@@ -215,7 +214,7 @@ def test_what_it_cannot_cut_is_left_whole_and_named() -> None:
 )
 def test_requests_that_make_no_sense(fraction: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        prune_channels(zoo.build("resnet8", input_shape=(8, 8, 3)), fraction, **options)
+        prune_channels(zoo.build_network("resnet8", input_shape=(8, 8, 3)), fraction, **options)
 
 
 def test_models_without_anything_to_remove() -> None:
@@ -237,6 +236,6 @@ def test_models_without_anything_to_remove() -> None:
     with pytest.raises(ModelError, match="Own describes no graph; build it with the functional API"):
         prune_channels(own, 0.5)
     with quiet():
-        wrapped = load_tfmot().quantization.keras.quantize_model(zoo.build("watch-cnn"))
+        wrapped = load_tfmot().quantization.keras.quantize_model(zoo.build_network("watch-cnn"))
     with pytest.raises(ModelError, match="is wrapped by tfmot; remove the channels of its float parent"):
         prune_channels(wrapped, 0.5)

@@ -7,31 +7,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import read
 from tinykit.train import datasets, zoo
-from tinykit.train.compress import Clustered, Fit, cluster, count_clusters, predict, prune, quantise_aware
+from tinykit.train.compress import Clustered, Training, cluster, count_clusters, predict, prune, quantise_aware
 from tinykit.train.compress.clustering import find_centroids
 from tinykit.train.compress.sharing import find_groups
 from tinykit.train.conversion.child import convert_one
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, load_tensorflow, load_tfmot, quiet
 
-QUICK = Fit(1, 2e-3, 64)
+QUICK = Training(1, 2e-3, 64)
 
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    whole = datasets.load()
+    whole = datasets.load_dataset()
     return replace(whole, train=whole.train.take(400), validation=whole.validation.take(64), test=whole.test.take(100))
 
 
 @pytest.fixture(scope="module")
 def sparse(data: Dataset) -> Any:
-    return prune(zoo.build("watch-cnn"), data, 0.75, fit=Fit(2, 2e-3, 64)).model
+    return prune(zoo.build_network("watch-cnn"), data, 0.75, fit=Training(2, 2e-3, 64)).model
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +116,7 @@ def test_clusters_and_zeros_are_held_through_training(both: Clustered, sparse: A
 
 
 def test_a_table_for_the_whole_kernel_and_one_for_each_layer(data: Dataset) -> None:
-    made = cluster(zoo.build("watch-cnn"), data, {"conv_2": 4, "conv_3": 16}, per_channel=False, fit=QUICK)
+    made = cluster(zoo.build_network("watch-cnn"), data, {"conv_2": 4, "conv_3": 16}, per_channel=False, fit=QUICK)
     assert [(layer.name, layer.distinct) for layer in made.layers] == [("conv_2", 4), ("conv_3", 16)]
     assert made.sparse == ()
     assert count_clusters(made.model, ("conv_1",))[0].distinct > 800
@@ -147,9 +146,9 @@ def test_they_survive_calibration_too_and_the_seed_gives_the_same_weights(
 
 
 def test_what_to_hold_is_read_from_the_model(both: Clustered, sparse: Any, data: Dataset) -> None:
-    brief = Fit(1, 1e-6, 400)
+    brief = Training(1, 1e-6, 400)
     assert quantise_aware(both.model, data, fit=brief).preserved == "both"
-    shared = cluster(zoo.build("watch-cnn"), data, 8, fit=brief)
+    shared = cluster(zoo.build_network("watch-cnn"), data, 8, fit=brief)
     assert quantise_aware(shared.model, data, fit=brief).preserved == "clusters"
     with pytest.raises(ParameterError, match="preserve 'both', but no kernel has shared values; cluster the model"):
         quantise_aware(sparse, data, preserve="both", fit=brief)
@@ -171,7 +170,7 @@ def test_normalisation_behind_dense_is_folded_before_its_values_are_shared(data:
 
 
 def test_small_kernels_are_left_and_named(data: Dataset) -> None:
-    model = zoo.build("watch-cnn")
+    model = zoo.build_network("watch-cnn")
     made = cluster(model, data, {"conv_1": 60, "conv_2": 60}, fit=QUICK)
     assert made.skipped == ("conv_1",)
     assert made.notes == ("conv_1: not clustered, as few weights as clusters in each channel",)
@@ -200,7 +199,7 @@ def test_zeros_of_layers_that_are_not_clustered_are_held_too(sparse: Any, data: 
 )
 def test_requests_that_make_no_sense(data: Dataset, clusters: Any, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        cluster(zoo.build("watch-cnn"), data, clusters)
+        cluster(zoo.build_network("watch-cnn"), data, clusters)
 
 
 def test_models_that_cannot_be_clustered(data: Dataset) -> None:
@@ -210,6 +209,6 @@ def test_models_that_cannot_be_clustered(data: Dataset) -> None:
     with pytest.raises(ModelError, match="no layer to cluster; those that can be are Conv1D"):
         cluster(load_keras().Sequential(bare), data)
     with quiet():
-        wrapped = load_tfmot().quantization.keras.quantize_model(zoo.build("watch-cnn"))
+        wrapped = load_tfmot().quantization.keras.quantize_model(zoo.build_network("watch-cnn"))
     with pytest.raises(ModelError, match="already wrapped by tfmot; cluster its float parent"):
         cluster(wrapped, data)

@@ -10,7 +10,7 @@ from tests.bench.bench_quantise import TASKS
 from tests.quantise_combinations import VARIANTS, combine, judge, make_data
 from tinykit.ground.errors import ParameterError
 from tinykit.train import zoo
-from tinykit.train.compress import Fit
+from tinykit.train.compress import Training
 from tinykit.train.conversion import convert
 
 NETWORKS: dict[str, tuple[tuple[int, int, int], tuple[str, ...]]] = {
@@ -29,8 +29,8 @@ def made(request: pytest.FixtureRequest) -> Any:
     data = make_data(shape, CLASSES)
     flat = request.param == "fc-autoencoder"
     size = shape[0] * shape[1] * shape[2]
-    model = zoo.build(request.param, input_shape=(size,) if flat else shape, classes=size if flat else CLASSES)
-    found = combine(model, data, (Fit(6, 5e-3, 24), Fit(1, 1e-3, 24)), clusters=8, wanted=wanted)
+    model = zoo.build_network(request.param, input_shape=(size,) if flat else shape, classes=size if flat else CLASSES)
+    found = combine(model, data, (Training(6, 5e-3, 24), Training(1, 1e-3, 24)), clusters=8, wanted=wanted)
     ones = {variant: make() for variant, make in found}
     return request.param, {variant: (one, judge(one, data.test.x[:120])) for variant, one in ones.items()}
 

@@ -25,7 +25,7 @@ def keras() -> Any:
 
 @pytest.fixture(scope="module")
 def autoencoder() -> Any:
-    model = zoo.build("fc-autoencoder", input_shape=(WIDTH,), classes=WIDTH)
+    model = zoo.build_network("fc-autoencoder", input_shape=(WIDTH,), classes=WIDTH)
     rng = np.random.default_rng(2)
     for layer in model.layers:
         if type(layer).__name__ == "BatchNormalization":

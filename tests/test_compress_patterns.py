@@ -11,13 +11,13 @@ import pytest
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import read
 from tinykit.train import datasets, zoo
-from tinykit.train.compress import Fit, Pruned, count_zeros, prune, quantise_aware
+from tinykit.train.compress import Pruned, Training, count_zeros, prune, quantise_aware
 from tinykit.train.compress.patterns import refuse_pattern
 from tinykit.train.conversion.child import convert_one
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, load_tensorflow, quiet
 
-QUICK = Fit(1, 1e-3, 64)
+QUICK = Training(1, 1e-3, 64)
 
 
 def holds_pattern(stored: np.ndarray) -> bool:
@@ -29,13 +29,13 @@ def holds_pattern(stored: np.ndarray) -> bool:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    whole = datasets.load()
+    whole = datasets.load_dataset()
     return replace(whole, train=whole.train.take(400), validation=whole.validation.take(64), test=whole.test.take(100))
 
 
 @pytest.fixture(scope="module")
 def pruned(data: Dataset) -> Pruned:
-    return prune(zoo.build("watch-cnn"), data, "2:4", fit=QUICK)
+    return prune(zoo.build_network("watch-cnn"), data, "2:4", fit=QUICK)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_kernels_the_pattern_skips_are_named(data: Dataset) -> None:
 @pytest.mark.parametrize("schedule", ["polynomial", "constant"])
 def test_each_layer_its_own_sparsity(data: Dataset, schedule: str) -> None:
     wanted: dict[str, Any] = {"conv_1": 0.25, "conv_2": "2:4", "dense_1": 0.5}
-    made = prune(zoo.build("watch-cnn"), data, wanted, schedule=schedule, fit=QUICK)
+    made = prune(zoo.build_network("watch-cnn"), data, wanted, schedule=schedule, fit=QUICK)
     assert made.target == wanted
     assert {layer.name: round(layer.sparsity, 3) for layer in made.layers} == {
         "conv_1": 0.25, "conv_2": 0.5, "dense_1": 0.5,

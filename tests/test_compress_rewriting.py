@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.compress_graphs import draw_weights
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import read
-from tinykit.predict.runtime import predictions
+from tinykit.predict.runtime import predict_labels
 from tinykit.train import datasets
-from tinykit.train.compress import Fit, as_conv2d, prune, quantise_aware, train, unsupported_layers
+from tinykit.train.compress import Training, as_conv2d, prune, quantise_aware, train, unsupported_layers
 from tinykit.train.conversion.child import convert_one
 from tinykit.train.keras import load_keras, load_tensorflow, quiet
 
@@ -125,7 +124,7 @@ def test_a_network_of_two_dimensions_comes_back_as_a_copy() -> None:
 
 
 def test_then_pruning_to_a_pattern_and_qat_work() -> None:
-    whole = datasets.load()
+    whole = datasets.load_dataset()
     data = replace(whole, train=whole.train.take(500), validation=whole.validation.take(64), test=whole.test.take(60))
     layers = load_keras().layers
     model = load_keras().Sequential([
@@ -135,19 +134,19 @@ def test_then_pruning_to_a_pattern_and_qat_work() -> None:
         layers.Dense(7, activation="softmax"),
     ])  # fmt: skip
     assert {layer.kind for layer in unsupported_layers(model)} == {"Conv1D", "BatchNormalization", "MaxPooling1D"}
-    trained = train(model, data, Fit(3, 4e-3, 32)).model
+    trained = train(model, data, Training(3, 4e-3, 32)).model
     wide = as_conv2d(trained)
     assert unsupported_layers(wide) == ()
-    sparse = prune(wide, data, "2:4", fit=Fit(1, 1e-3, 64))
+    sparse = prune(wide, data, "2:4", fit=Training(1, 1e-3, 64))
     assert sparse.skipped == ()
-    made = quantise_aware(sparse.model, data, fit=Fit(1, 1e-3, 64))
+    made = quantise_aware(sparse.model, data, fit=Training(1, 1e-3, 64))
     with quiet():
         content = convert_one(load_tensorflow(), made.model, "int8", None)
     graph = read(content)
     assert graph.precision == "int8"
     assert "RESHAPE" not in [operator.name for operator in graph.operators]
     float_answers = np.asarray(sparse.model(data.test.x, training=False)).argmax(axis=1)
-    assert (predictions(content, data.test.x) == float_answers).mean() > 0.8
+    assert (predict_labels(content, data.test.x) == float_answers).mean() > 0.8
 
 
 def test_layers_without_a_form_are_named() -> None:

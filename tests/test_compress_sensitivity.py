@@ -26,7 +26,7 @@ RNG = np.random.default_rng(2)
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return zoo.build("resnet8", input_shape=(8, 8, 3), classes=3, seed=1)
+    return zoo.build_network("resnet8", input_shape=(8, 8, 3), classes=3, seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from tinykit.ground.errors import RecordError
 from tinykit.model.record import open_record, tool_versions
 from tinykit.train.compress import (
     Clustered,
-    Fit,
     LayerClusters,
     LayerSparsity,
     Pruned,
     Quantised,
     Trained,
+    Training,
     keep_conversion,
     keep_model,
     predict,
@@ -24,9 +24,9 @@ from tinykit.train.compress import (
 from tinykit.train.compress.training import History
 from tinykit.train.conversion import Conversion, load_model
 from tinykit.train.datasets import Dataset, Normalisation, Split
-from tinykit.train.zoo import build
+from tinykit.train.zoo import build_network
 
-HISTORY = History("train", Fit(2, 1e-3, 8), 3, 6, (1.23456789, 0.9), (0.4, 0.6), (0.5, 0.61239))
+HISTORY = History("train", Training(2, 1e-3, 8), 3, 6, (1.23456789, 0.9), (0.4, 0.6), (0.5, 0.61239))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def model():
-    return build("watch-cnn", input_shape=(40, 1, 2), classes=3)
+    return build_network("watch-cnn", input_shape=(40, 1, 2), classes=3)
 
 
 def test_a_trained_model_is_kept_with_recipe_curves_and_accuracy(tmp_path, data, model):

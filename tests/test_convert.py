@@ -23,7 +23,7 @@ def keras() -> Any:
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return zoo.build("watch-cnn", input_shape=(32, 1, 3), classes=4)
+    return zoo.build_network("watch-cnn", input_shape=(32, 1, 3), classes=4)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def test_models_that_cannot_go_on_a_device(keras: Any, model: Any, samples: np.n
         convert(keras.Model([first, second], keras.layers.Add()([first, second])), representative=samples)
     with quiet():
         wrapped = load_tfmot().sparsity.keras.prune_low_magnitude(keras.models.clone_model(model))
-    with pytest.raises(ModelError, match="still wears its pruning wrappers"):
+    with pytest.raises(ModelError, match="still has its pruning wrappers"):
         convert(wrapped, representative=samples)
 
 

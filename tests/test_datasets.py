@@ -20,12 +20,12 @@ from tinykit.train.datasets.windows import cut_windows, deal_classes, deal_group
 
 @pytest.fixture(scope="module")
 def watch() -> Dataset:
-    return datasets.load()
+    return datasets.load_dataset()
 
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    return datasets.load("digits")
+    return datasets.load_dataset("digits")
 
 
 def make_split(n: int = 12, group: int = 0, classes: int = 2) -> Split:
@@ -79,12 +79,12 @@ def test_digits_are_stratified(digits: Dataset) -> None:
 
 @pytest.fixture(scope="module")
 def vowels() -> Dataset:
-    return datasets.load("vowels")
+    return datasets.load_dataset("vowels")
 
 
 @pytest.fixture(scope="module")
 def faces() -> Dataset:
-    return datasets.load("faces")
+    return datasets.load_dataset("faces")
 
 
 def test_vowels_keep_the_published_split(vowels: Dataset) -> None:
@@ -146,7 +146,7 @@ def test_classes_are_dealt_evenly_by_a_seed() -> None:
 
 @pytest.mark.parametrize("task", datasets.tasks())
 def test_each_task_has_a_card_that_agrees_with_it(task: str) -> None:
-    card, data = datasets.read_card(task), datasets.load(task)
+    card, data = datasets.read_card(task), datasets.load_dataset(task)
     assert card.id == data.name == task
     assert card.n == len(data)
     assert tuple(card.classes) == data.classes
@@ -159,7 +159,7 @@ def test_each_task_has_a_card_that_agrees_with_it(task: str) -> None:
 
 def test_unknown_task_names_the_nearest() -> None:
     with pytest.raises(UnknownTaskError, match="nearest: watch-exercises"):
-        datasets.load("watch-exercise")
+        datasets.load_dataset("watch-exercise")
     with pytest.raises(UnknownTaskError, match="nearest: digits"):
         datasets.read_card("digit")
 
@@ -187,7 +187,7 @@ def test_a_file_of_another_hash_is_not_unpickled(tmp_path) -> None:
 
 def test_datasets_import_no_heavy_package() -> None:
     code = (
-        "import sys, tinykit.train.datasets as d; [d.load(task) for task in d.tasks()];"
+        "import sys, tinykit.train.datasets as d; [d.load_dataset(task) for task in d.tasks()];"
         "heavy = 'tensorflow seglearn sklearn scipy matplotlib mlxtend aeon skimage pandas numba'.split();"
         "print(set(heavy) & set(sys.modules))"
     )

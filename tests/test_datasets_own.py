@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import DataError, ParameterError
-from tinykit.train.datasets import load, read_folder, read_npz, read_samples
+from tinykit.train.datasets import load_dataset, read_folder, read_npz, read_samples
 
 RATE_HZ = 50.0
 
@@ -180,20 +180,20 @@ def test_bare_npy_and_missing_file(tmp_path: Path) -> None:
 
 
 def save_test_samples(path: Path, **more: np.ndarray) -> Path:
-    test = load("watch-exercises").test
+    test = load_dataset("watch-exercises").test
     np.savez(path, x=test.x, y=test.y, groups=test.groups, recordings=test.recordings, **more)
     return path
 
 
 def test_samples_to_score_on_stay_as_they_are_and_all_count(tmp_path: Path):
-    test, found = load("watch-exercises").test, read_samples(save_test_samples(tmp_path / "own.npz"))
+    test, found = load_dataset("watch-exercises").test, read_samples(save_test_samples(tmp_path / "own.npz"))
     np.testing.assert_array_equal(found.x, test.x)
     np.testing.assert_array_equal(found.y, test.y)
     assert len(np.unique(found.recordings)) == 42
 
 
 def test_a_split_in_the_file_leaves_its_test_rows(tmp_path: Path):
-    test = load("watch-exercises").test
+    test = load_dataset("watch-exercises").test
     split = np.where(test.groups == test.groups[0], "train", "test")
     found = read_samples(save_test_samples(tmp_path / "own.npz", split=split))
     np.testing.assert_array_equal(found.x, test.x[split == "test"])

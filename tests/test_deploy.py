@@ -82,7 +82,7 @@ class TestFirmware:
     def test_self_test_passes_on_tflms_answers(self, export, program, samples, tmp_path):
         """The replies come from the interpreter, by another way than the golden vectors did."""
         inputs = runtime.quantise_input(samples, 1 / 64, -3)
-        code, said = start(program, tmp_path, runtime.run(export[1], inputs).tobytes(), self.TENSORS)
+        code, said = start(program, tmp_path, runtime.run_model(export[1], inputs).tobytes(), self.TENSORS)
         assert (code, said.splitlines()[-1]) == (0, "PASS: golden vectors are equal")
         assert "arena: 123 of 2736 bytes in use" in said
         log = read_self_test_log(said, model_sha256=export[0].sha256)
@@ -90,7 +90,7 @@ class TestFirmware:
         assert (tmp_path / "received").read_bytes() == inputs.tobytes()
 
     def test_self_test_fails_on_one_wrong_byte(self, export, program, samples, tmp_path):
-        replies = bytearray(runtime.run(export[1], runtime.quantise_input(samples, 1 / 64, -3)).tobytes())
+        replies = bytearray(runtime.run_model(export[1], runtime.quantise_input(samples, 1 / 64, -3)).tobytes())
         replies[9] ^= 1
         code, said = start(program, tmp_path, bytes(replies), self.TENSORS)
         assert (code, said.splitlines()[-1]) == (1, "FAIL: 1 golden vectors differ")

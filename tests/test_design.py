@@ -26,12 +26,12 @@ from tinykit.model.graph import read
 from tinykit.model.record import open_record
 from tinykit.show.report import write_report
 from tinykit.target.boards import board
-from tinykit.train.compress import Fit, Recipe
+from tinykit.train.compress import Recipe, Training
 from tinykit.train.compress.quantising import judge_steps
 from tinykit.train.datasets import Dataset, Normalisation, Split, tasks
 from tools import studies as studies_tool
 
-QUICK = Recipe(Fit(2, 2e-3), Fit(3, 1e-3), Fit(1, 3e-4))
+QUICK = Recipe(Training(2, 2e-3), Training(3, 1e-3), Training(1, 3e-4))
 RUN = importlib.import_module("tinykit.choose.design.run")
 
 

@@ -25,7 +25,7 @@ from tinykit.ground.facts import shipped_path
 from tinykit.model.graph import list_kernels, read
 from tinykit.show.cli import main
 from tinykit.show.panels import VariantPanel
-from tinykit.train.datasets import load
+from tinykit.train.datasets import load_dataset
 from tools import studies as studies_tool
 from tools.rebuild import compare_stages
 
@@ -60,7 +60,7 @@ def test_no_keras_model_is_shipped_and_the_panel_stays_small():
 def test_recorded_accuracy_is_what_tflm_gives_again(name: str, variant: str):
     study = find_study(name)
     (recalled,) = study.recall(variant)
-    (scored,) = study.score(load(study.task).test, BOARD, variant)
+    (scored,) = study.score(load_dataset(study.task).test, BOARD, variant)
     assert scored.accuracy == recalled.accuracy
 
 
@@ -211,7 +211,7 @@ def test_the_command_takes_models_of_ones_own(tmp_path, capsys):
 
 
 def test_samples_of_ones_own_are_scored_as_the_study_scores_them(tmp_path, capsys):
-    study, test = find_study("watch-exercises"), load("watch-exercises").test
+    study, test = find_study("watch-exercises"), load_dataset("watch-exercises").test
     model, samples = tmp_path / "int8.tflite", tmp_path / "own.npz"
     model.write_bytes(study.open().read("int8"))
     np.savez(samples, x=test.x, y=test.y, groups=test.groups, recordings=test.recordings)
@@ -225,7 +225,7 @@ def test_the_tool_writes_studies(tmp_path, monkeypatch):
     made: list[str] = []
     one: Study = find_study("watch-exercises")
     monkeypatch.setattr(studies_tool, "studies", lambda: {one.name: one})
-    monkeypatch.setattr(studies_tool, "load", made.append)
+    monkeypatch.setattr(studies_tool, "load_dataset", made.append)
     monkeypatch.setattr(studies_tool, "make_study", lambda study, folder, data, *, say: study.open())
     assert studies_tool.main("studies", str(tmp_path)) == 0
     assert made == ["watch-exercises"]
@@ -235,7 +235,7 @@ def test_the_tool_writes_studies(tmp_path, monkeypatch):
 
 def test_scoring_again_gives_variants_for_a_ledger_of_ones_own():
     study = find_study("watch-exercises")
-    test = load(study.task).test.take(40)
+    test = load_dataset(study.task).test.take(40)
     (scored,) = study.score(test, BOARD, "int8")
     graph = read(study.open().read("int8"))
     assert scored.predicted == weigh_variant(graph, test, scored_board(), name="int8", note="").predicted

@@ -129,7 +129,7 @@ def test_one_stated_current_gives_the_factor_and_its_interval(plain):
 
 
 def test_the_interval_of_the_latency_reaches_the_energy(plain):
-    latency = Estimate(0.1, 0.05, 0.2, "s", "modelled", "tflm-cmsis-nn", "test")
+    latency = Estimate(0.1, 0.05, 0.2, "s", "modelled", runtime="tflm-cmsis-nn", sources="test")
     energy = predict_energy(latency, plain, run_current_a=0.01)
     assert (energy.low, energy.high) == pytest.approx((0.0015, 0.006), rel=1e-9)
     assert energy.runtime == "tflm-cmsis-nn"

@@ -168,7 +168,7 @@ class TestCost:
         assert predict_arena(CNN).head_bytes < 16 * KIB < predict_arena(LARGE).head_bytes
         assert small.slowdown.low == 1
         assert small.slowdown.value == pytest.approx(math.sqrt(large.slowdown.value))
-        assert any("the data cache holds this head whole" in note for note in small.notes)
+        assert "the data cache holds this head whole" in small.slowdown.sources
 
     def test_the_factor_leaves_out_what_both_are_unsure_of(self):
         board = m7(ram("SRAM", 64 * KIB), ram("PSRAM", 64 * KIB, "psram"), ROOM)

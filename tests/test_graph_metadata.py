@@ -6,8 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
 from tests.models import flip_bits, residual, small_cnn

@@ -12,12 +12,10 @@ from tinykit.ground.errors import ParameterError, UnknownBoardError, UnknownRunt
 from tinykit.model.graph import read
 from tinykit.predict.latency import from_rows, known_runtimes, predict_latency
 from tinykit.predict.latency.effects import Case, version_step
-from tinykit.predict.latency.instructions import _predict as count_kernels
-from tinykit.predict.latency.instructions import shapes_of
+from tinykit.predict.latency.instructions import _predict as count_kernels, shapes_of
 from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.tables import read_table
-from tinykit.target.boards import board as find_board
-from tinykit.target.boards import boards
+from tinykit.target.boards import board as find_board, boards
 from tinykit.target.runtimes import default_runtime
 from tools.latency.calibrating import fit_effects
 from tools.latency.published import read_measured

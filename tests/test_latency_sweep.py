@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.bench.bench_sweep import STYLES, errors_of
-from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_codes
 from tinykit.model.graph import read
 from tinykit.predict.latency import OperatorShape, from_graph
 from tinykit.predict.latency.loops import NAMES, count_turns
@@ -49,7 +49,7 @@ def test_the_table_holds_what_the_same_seed_draws():
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 def test_the_virtual_board_counts_what_the_table_says():
     graph = first_model()
-    found = run(graph, BOARDS[0], sample_inputs(graph, 1, seed=0), "cmsis-nn", compiler="gcc")
+    found = run(graph, BOARDS[0], sample_codes(graph, 1, seed=0), "cmsis-nn", compiler="gcc")
     assert found.equal
     for operator, row in zip(found.operators, read_table("sweep").rows, strict=False):
         assert list(astuple(operator.classes)) == [int(one) for one in row[CORES[0]].split()]

@@ -27,7 +27,7 @@ sys.modules["keras"] = types.SimpleNamespace(__version__="3.15.1")
 from tinykit.ground.errors import KerasVersionError
 from tinykit.train import zoo
 try:
-    zoo.build("watch-cnn")
+    zoo.build_network("watch-cnn")
 except KerasVersionError as error:
     print(error)
 print("tensorflow" in sys.modules)

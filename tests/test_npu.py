@@ -18,12 +18,12 @@ from tinykit.predict.npu import (
     MEMORY_MODES,
     accelerators_of,
     compile_for_npu,
+    process as npu_process,
     system_config_for,
 )
-from tinykit.predict.npu import process as npu_process
 from tinykit.predict.npu.child import read_frame, write_frame
 from tinykit.predict.npu.process import Compiler, close_warm, compile_warm, explain
-from tinykit.predict.packing import decode, lean
+from tinykit.predict.packing import code_weights, lean
 from tinykit.show.cli import main
 from tinykit.target.boards import board, boards
 
@@ -332,4 +332,4 @@ def test_the_lean_model_encodes_the_same(kws):
 
 def test_decode_is_refused_by_name():
     with pytest.raises(ModelError, match="Vela compresses weights itself"):
-        compile_for_npu(decode(thin_out(wide_cnn(), zeros=0.75)).graph)
+        compile_for_npu(code_weights(thin_out(wide_cnn(), zeros=0.75)).graph)

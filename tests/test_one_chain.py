@@ -21,7 +21,7 @@ from tinykit.choose.design import DesignGoal, DesignOutcome
 from tinykit.choose.ledger import open_ledger, weigh_variant
 from tinykit.choose.ledger.rows import store_as
 from tinykit.model.graph import ModelGraph, read
-from tinykit.predict import decode, lean
+from tinykit.predict import code_weights, lean
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.energy import predict_energy
 from tinykit.predict.flash import predict_flash
@@ -37,7 +37,7 @@ SPARSE = read(thin_out(wide_cnn(), zeros=0.9))
 OUTSIDE = read(Net((1, 192, 192, 3)).conv(16).conv(16, (1, 1)).pool("AVERAGE", (8, 8), (8, 8)).to_bytes())
 """Two feature maps of 192 × 192 × 16 alive together: 1.1 MiB, which only external RAM holds."""
 
-MODELS = {"plain": PLAIN, "lean": lean(SPARSE).graph, "packed": decode(SPARSE).graph, "outside": OUTSIDE}
+MODELS = {"plain": PLAIN, "lean": lean(SPARSE).graph, "packed": code_weights(SPARSE).graph, "outside": OUTSIDE}
 ON_CHIP = [
     ("nucleo-l4r5zi", None, None),
     ("nucleo-h743zi2", "x-cube-ai", "8.1.0"),

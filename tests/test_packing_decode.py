@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.codegen_graphs import ask_interpreter, random_model
 from tests.models import Net, flip_bits, small_cnn
@@ -22,7 +21,14 @@ from tinykit.model.lint import lint_graph
 from tinykit.predict.arena import plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.flash import decoder_code, predict_flash
 from tinykit.predict.latency import predict_latency
-from tinykit.predict.packing import cost_of_decode, decode, foresee_flash, lean, predict_packed_latency, refuse_decode
+from tinykit.predict.packing import (
+    code_weights,
+    cost_of_decode,
+    foresee_flash,
+    lean,
+    predict_packed_latency,
+    refuse_decode,
+)
 from tinykit.predict.packing.coding import list_codings
 from tinykit.predict.packing.decoding import find_codings, insert_decode
 from tinykit.predict.packing.leaning import lean_tree
@@ -85,7 +91,7 @@ class TestOutputs:
 
     @pytest.mark.parametrize(("model", "method"), [(PRUNED, "pruning"), (CLUSTERED, "lookup table")])
     def test_proven_and_smaller_than_lean(self, model, method):
-        packed = decode(model)
+        packed = code_weights(model)
         assert packed.equal
         assert packed.recipe == ("lean", "decode")
         assert packed.flatbuffer_bytes < lean(model, prove=False).flatbuffer_bytes
@@ -95,7 +101,7 @@ class TestOutputs:
         assert missing_operators(packed.data) == ()
 
     def test_tables_per_channel_where_each_channel_has_its_own_values(self):
-        packed = decode(thin_out(wide_cnn(), values=2, per_channel=True))
+        packed = code_weights(thin_out(wide_cnn(), values=2, per_channel=True))
         assert {(one.bits, one.tables > 1) for one in packed.coded} >= {(1, True)}
 
     def test_a_table_that_steps_where_it_must_not_is_caught(self, monkeypatch):
@@ -106,7 +112,7 @@ class TestOutputs:
         }
         monkeypatch.setattr("tinykit.predict.packing.decoding.find_codings", lambda graph: stepping)
         with pytest.raises(ModelError, match="outputs differ|not decoded to the weights"):
-            decode(CLUSTERED)
+            code_weights(CLUSTERED)
 
     def test_the_weights_themselves_are_compared(self, monkeypatch):
         """An input of zeros hides wrong weights from the outputs, not from the decoded tensors."""
@@ -117,13 +123,13 @@ class TestOutputs:
         }
         monkeypatch.setattr("tinykit.predict.packing.decoding.find_codings", lambda graph: wrong)
         with pytest.raises(ModelError, match="not decoded to the weights"):
-            decode(PRUNED)
+            code_weights(PRUNED)
 
     @settings(max_examples=6, deadline=None)
     @given(zeros=st.floats(0, 1), values=st.integers(0, 200), per_channel=st.booleans(), seed=st.integers(0, 999))
     def test_any_weights_come_back_equal_and_never_larger_than_lean(self, zeros, values, per_channel, seed):
         model = thin_out(wide_cnn(seed), zeros=zeros, values=values, per_channel=per_channel, seed=seed)
-        packed = decode(model, inputs=2)
+        packed = code_weights(model, inputs=2)
         assert packed.equal
         assert packed.flatbuffer_bytes <= lean(model, prove=False).flatbuffer_bytes
         assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes
@@ -131,20 +137,20 @@ class TestOutputs:
 
 class TestChoice:
     def test_dense_weights_stay_as_they_are(self):
-        packed = decode(wide_cnn())
+        packed = code_weights(wide_cnn())
         assert (packed.coded, packed.recipe, packed.cost) == ((), ("lean",), None)
         assert packed.data == lean(wide_cnn()).data
         assert packed.equal
 
     def test_small_tensors_stay_as_they_are(self):
         graph = read(PRUNED)
-        coded = {one.tensor for one in decode(graph).coded}
+        coded = {one.tensor for one in code_weights(graph).coded}
         sizes = {one.inputs[1]: graph.tensors[one.inputs[1]].nbytes for one in graph.operators if one.macs}
         assert coded
         assert min(sizes[index] for index in coded) > min(sizes.values())
 
     def test_each_coded_tensor_earns_its_place(self):
-        packed = decode(PRUNED, least_gain_bytes=64)
+        packed = code_weights(PRUNED, least_gain_bytes=64)
         graph, tree = packed.before, lean_tree(packed.before)
         chosen = {index: coding for index, coding in find_codings(graph).items()
                   if index in {one.tensor for one in packed.coded}}  # fmt: skip
@@ -153,10 +159,10 @@ class TestChoice:
             assert len(write_tree(insert_decode(graph, tree, fewer))) >= packed.flatbuffer_bytes + 64
 
     def test_a_higher_bar_codes_fewer(self):
-        assert len(decode(PRUNED, least_gain_bytes=2000).coded) < len(decode(PRUNED).coded)
+        assert len(code_weights(PRUNED, least_gain_bytes=2000).coded) < len(code_weights(PRUNED).coded)
 
     def test_weights_that_two_operators_share_are_decoded_for_each(self):
-        packed = decode(thin_out(shared_dense(), zeros=0.9))
+        packed = code_weights(thin_out(shared_dense(), zeros=0.9))
         (coded,) = packed.coded
         assert coded.operators == (0, 1)
         assert packed.graph.operator_counts() == {"CUSTOM:TFLM_DECODE": 2, "FULLY_CONNECTED": 2}
@@ -173,7 +179,7 @@ class TestChoice:
         graph = tree.subgraphs[0]
         extra = type(graph.tensors[0])(shape=[40, 40], type=9, buffer=graph.tensors[1].buffer)
         graph.tensors.append(extra)
-        assert decode(pack(tree)).coded == ()
+        assert code_weights(pack(tree)).coded == ()
 
     def test_float_weights(self):
         net = Net((1, 64), dtype="float32")
@@ -182,7 +188,7 @@ class TestChoice:
         values = np.asarray(tree.buffers[1].data, np.uint8).view(np.float32).copy()
         values[np.abs(values) < 0.15] = 0
         tree.buffers[1].data = values.view(np.uint8)
-        packed = decode(pack(tree))
+        packed = code_weights(pack(tree))
         assert packed.equal
         assert [one.method for one in packed.coded] == ["pruning"]
 
@@ -190,13 +196,13 @@ class TestChoice:
 class TestOnTheDevice:
     def test_the_arena_is_predicted_to_the_byte(self):
         for model in (PRUNED, CLUSTERED, thin_out(shared_dense(), zeros=0.9)):
-            packed = decode(model)
+            packed = code_weights(model)
             assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes
             assert packed.proof.after.head_bytes >= packed.proof.before.head_bytes
 
     @pytest.mark.parametrize(("model", "state"), [(PRUNED, 80), (CLUSTERED, 72)])
     def test_the_tail_counts_what_the_interpreter_allocates(self, model, state):
-        packed = decode(model)
+        packed = code_weights(model)
         before, after = packed.proof.before, packed.proof.after
         count = len(packed.coded)
         name = "Persistent buffer data"
@@ -210,7 +216,7 @@ class TestOnTheDevice:
     def test_an_offline_plan_is_extended(self):
         graph = read(PRUNED)
         planned = read(with_offline_plan(graph, plan_offline(graph, runtime="tflm-reference")))
-        packed = decode(planned)
+        packed = code_weights(planned)
         assert packed.equal
         known = len(planned.tensors)
         assert packed.graph.offline_offsets[:known] == planned.offline_offsets
@@ -218,26 +224,26 @@ class TestOnTheDevice:
         assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes
 
     def test_the_resolver_gets_the_operator(self):
-        operators = decode(PRUNED).graph.operator_counts()
+        operators = code_weights(PRUNED).graph.operator_counts()
         assert "AddDecode" in map(add_method, operators)
 
     def test_flash_counts_the_decoder(self):
-        packed = decode(PRUNED)
+        packed = code_weights(PRUNED)
         plain = predict_flash(lean(PRUNED).graph, runtime="tflm-cmsis-nn", core="cortex-m4", build="-Os")
         coded = predict_flash(packed.graph, runtime="tflm-cmsis-nn", core="cortex-m4", build="-Os")
         assert coded.runtime_bytes.value == plain.runtime_bytes.value + decoder_code().value
         assert coded.runtime_bytes.high - coded.runtime_bytes.low > plain.runtime_bytes.high - plain.runtime_bytes.low
 
     def test_macs_and_shapes_are_those_of_the_model(self):
-        packed = decode(PRUNED)
+        packed = code_weights(PRUNED)
         assert packed.graph.macs == packed.before.macs
 
     def test_lint_says_what_it_needs(self):
-        (finding,) = [one for one in lint_graph(decode(PRUNED).graph) if "DECODE" in one]
+        (finding,) = [one for one in lint_graph(code_weights(PRUNED).graph) if "DECODE" in one]
         assert "X-CUBE-AI" in finding
 
     def test_cost(self):
-        packed = decode(PRUNED)
+        packed = code_weights(PRUNED)
         cost = packed.cost
         assert cost.weights == sum(one.weights for one in packed.coded)
         assert cost.largest_bytes == max(one.raw_bytes for one in packed.coded)
@@ -262,13 +268,13 @@ class TestOnTheDevice:
         """The kernel has loops of their own for tables of 2 to 4 bits, where scales go along the first axis."""
         per_weight = {}
         for bits in (1, 4, 6):
-            cost = decode(thin_out(wide_cnn(), values=2**bits, seed=bits)).cost
+            cost = code_weights(thin_out(wide_cnn(), values=2**bits, seed=bits)).cost
             per_weight[bits] = cost.cycles.value / cost.weights
         assert per_weight[4] < per_weight[1] / 3
         assert per_weight[4] < per_weight[6] / 3
 
     def test_latency_is_that_of_the_model_and_of_decoding(self):
-        packed = decode(PRUNED)
+        packed = code_weights(PRUNED)
         case = {"core": "cortex-m4", "clock_hz": 120e6, "runtime": "tflm-cmsis-nn"}
         plain, coded = predict_packed_latency(packed.before, **case), predict_packed_latency(packed.graph, **case)
         extra = packed.cost.latency(120e6)
@@ -283,10 +289,10 @@ class TestOnTheDevice:
     ])  # fmt: skip
     def test_latency_is_unknown_elsewhere(self, case, words):
         with pytest.raises(UnknownRuntimeError, match=words):
-            predict_packed_latency(decode(PRUNED).graph, clock_hz=1e8, **case)
+            predict_packed_latency(code_weights(PRUNED).graph, clock_hz=1e8, **case)
 
     def test_the_fit_counts_all_of_it(self):
-        packed = decode(PRUNED)
+        packed = code_weights(PRUNED)
         plain, coded = (check_fit(one, "nucleo-l4r5zi") for one in (packed.before, packed.graph))
         assert coded.verdict == plain.verdict
         assert coded.latency_s.value > plain.latency_s.value
@@ -296,12 +302,12 @@ class TestOnTheDevice:
     def test_a_runtime_without_it_does_not_fit(self):
         for runtime, words in (("x-cube-ai", "X-CUBE-AI does not know"), ("ethos-u", "Vela compresses weights itself")):
             board = "nucleo-l4r5zi" if runtime == "x-cube-ai" else "corstone-300"
-            report = check_fit(decode(PRUNED).graph, board, runtime=runtime)
+            report = check_fit(code_weights(PRUNED).graph, board, runtime=runtime)
             assert report.verdict == "does_not_fit"
             assert words in " ".join(report.reasons)
 
     def test_a_coding_of_another_kind_has_no_known_time(self):
-        graph = decode(PRUNED).graph
+        graph = code_weights(PRUNED).graph
         tables = graph.tensors[graph.operators[0].inputs[1]]
         data = bytearray(graph.data)
         data[tables.data_start] = 1
@@ -312,24 +318,24 @@ class TestOnTheDevice:
 
     def test_the_exporter_says_why_not(self):
         with pytest.raises(ModelError, match="plain arrays"):
-            export_c(decode(PRUNED).graph)
+            export_c(code_weights(PRUNED).graph)
 
 
 class TestRefusals:
     def test_twice(self):
         with pytest.raises(ModelError, match="TFLM_DECODE operators already"):
-            decode(decode(PRUNED).graph)
+            code_weights(code_weights(PRUNED).graph)
 
     def test_several_subgraphs(self):
         tree = unpack(small_cnn())
         tree.subgraphs.append(tree.subgraphs[0])
         with pytest.raises(ModelError, match="2 subgraphs"):
-            decode(pack(tree))
+            code_weights(pack(tree))
 
 
 class TestHostile:
     def test_damaged_models_with_decode_end_in_an_error_or_a_report(self):
-        model, said = decode(PRUNED).data, []
+        model, said = code_weights(PRUNED).data, []
         for seed in range(150):
             try:
                 graph = read(flip_bits(model, seed, 1 + seed % 6))

@@ -17,7 +17,7 @@ from tinykit.model.lint import lint_graph
 from tinykit.predict.arena import plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.packing import lean
 from tinykit.predict.packing.leaning import find_idle_biases
-from tinykit.predict.runtime import prove_same, verify
+from tinykit.predict.runtime import prove_same, verify_model
 
 SEEDS = range(60)
 
@@ -69,7 +69,7 @@ class TestOutputs:
         model = small_cnn()
         rng = np.random.default_rng(0)
         inputs = rng.integers(-128, 128, (8, 8, 8, 1)).astype(np.int8)
-        before, after = (verify(one, inputs) for one in (model, lean(model).data))
+        before, after = (verify_model(one, inputs) for one in (model, lean(model).data))
         assert before["litert-reference"].histogram == after["litert-reference"].histogram
 
     def test_unequal_outputs_are_not_handed_out(self, monkeypatch):

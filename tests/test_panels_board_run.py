@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_codes
 from tinykit.model.graph import read
 from tinykit.show.panels import BoardRunPanel, board_run
 from tinykit.show.plots import plot_instructions
@@ -25,7 +25,7 @@ def graph():
 
 @pytest.fixture(scope="module")
 def done(graph):
-    return run(graph, "nucleo-wl55jc", sample_inputs(graph, 1), compiler="zig")
+    return run(graph, "nucleo-wl55jc", sample_codes(graph, 1), compiler="zig")
 
 
 def test_more_memory_than_enough_runs_nothing(graph, monkeypatch):
@@ -121,6 +121,6 @@ def test_the_plot_has_two_bars_an_operator_with_its_unit(done):
 
 
 def test_the_plot_of_a_fault_says_it(graph):
-    found = run(graph, "nucleo-wl55jc", sample_inputs(graph, 1), compiler="zig", ram_bytes=4096, stack_bytes=4096)
+    found = run(graph, "nucleo-wl55jc", sample_codes(graph, 1), compiler="zig", ram_bytes=4096, stack_bytes=4096)
     ax = plot_instructions(found)
     assert "no counts: write" in ax.texts[0].get_text()

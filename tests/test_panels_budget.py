@@ -9,7 +9,7 @@ import pytest
 from tests.models import small_cnn
 from tinykit.budget.assessment import Use, assess
 from tinykit.budget.offload import SENSORS, compare_offload, weigh_design
-from tinykit.budget.power import budget_power, load, plan_workload, sweep_clocks, swing_life
+from tinykit.budget.power import budget_power, make_load, plan_workload, sweep_clocks, swing_life
 from tinykit.budget.thermal import follow_bursts
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.model.graph import ModelGraph, read
@@ -29,7 +29,7 @@ def graph() -> ModelGraph:
 
 @pytest.fixture
 def workload_budget():
-    work = plan_workload(U575, 0.03, sense_s=0.5, gate_rate=0.1, send=("ble", 20), loads=[load("led")])
+    work = plan_workload(U575, 0.03, sense_s=0.5, gate_rate=0.1, send=("ble", 20), loads=[make_load("led")])
     return budget_power(U575, work, period_s=10.0, battery="cr2032")
 
 

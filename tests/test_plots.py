@@ -19,7 +19,7 @@ from tinykit.choose.ledger import measure_sizes
 from tinykit.ground.errors import ParameterError
 from tinykit.model.graph import read
 from tinykit.predict.arena import predict_arena
-from tinykit.predict.runtime import Comparison
+from tinykit.predict.runtime import CodeComparison
 from tinykit.show.plots import (
     COLOURS,
     lay_axes,
@@ -51,7 +51,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 CLASSES = ("rest", "<script>alert(1)</script>", "$\\frac{", "日本")
 HISTORY = History("train", RECIPE.train, 7, 12, (1.2, 0.8), (0.5, 0.7), (0.45, 0.6))
 ACCURACIES = {name: Accuracy(0.8, 0.7, 0.88, 50, None, "95 % Wilson interval") for name in CLASSES}
-COMPARISON = Comparison("litert-xnnpack", {-1: 3, 0: 90, 2: 7}, 0.9, 2, 1.0, "")
+COMPARISON = CodeComparison("litert-xnnpack", {-1: 3, 0: 90, 2: 7}, 0.9, 2, 1.0, "")
 BATTERY = "cr2032"
 
 
@@ -220,7 +220,7 @@ def test_life_is_drawn_as_the_budgets_have_it(assessed):
          "transient unknown"),
         (lambda: plot_sizes([]), "no variant"),
         (lambda: plot_accuracy({}), "no accuracy"),
-        (lambda: plot_lsb(Comparison("x", {}, 1.0, 0, None, "")), "nothing compared"),
+        (lambda: plot_lsb(CodeComparison("x", {}, 1.0, 0, None, "")), "nothing compared"),
     ],
 )  # fmt: skip
 def test_what_is_unknown_is_said_not_drawn(draw, text: str):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tinykit.budget.power import (
-    Pack,
+    CellPack,
     State,
     batteries,
     battery,
@@ -113,7 +113,7 @@ def test_further_states_take_time_from_the_sleep(keyword):
 
 
 def test_the_interval_of_the_latency_reaches_the_life(keyword, u575):
-    latency = Estimate(0.03, 0.02, 0.06, "s", "modelled", "tflm-cmsis-nn", "test")
+    latency = Estimate(0.03, 0.02, 0.06, "s", "modelled", runtime="tflm-cmsis-nn", sources="test")
     budget = budget_power(u575, latency, battery="cr2032", run_current_a=9.56e-3, sleep_current_a=9.3e-6)
     assert budget.average_current_a.low == pytest.approx(0.02 * 9.56e-3 + 0.98 * 9.3e-6, rel=1e-9)
     assert budget.average_current_a.high == pytest.approx(0.06 * 9.56e-3 + 0.94 * 9.3e-6, rel=1e-9)
@@ -157,12 +157,12 @@ def test_a_cell_against_an_unknown_lowest_supply_is_unknown(u575):
 
 
 def test_lone_cells_too_low_for_the_board_are_wired_in_series(u575):
-    assert budget_power(u575, 0.03, battery="aa").pack == Pack(battery("aa"), series=2)
+    assert budget_power(u575, 0.03, battery="aa").pack == CellPack(battery("aa"), series=2)
     assert wire_pack(battery("cr2032"), 1.71).series == 1
     assert wire_pack(battery("nimh-aa"), None).series == 1
-    forced = budget_power(u575, 0.03, battery=Pack(battery("aa")))
+    forced = budget_power(u575, 0.03, battery=CellPack(battery("aa")))
     assert any("take 2 in series" in finding for finding in forced.findings)
-    esp = budget_power(board("esp32-s3-devkitc-1"), 0.03, battery=Pack(battery("cr2032")), run_current_a=10e-3)
+    esp = budget_power(board("esp32-s3-devkitc-1"), 0.03, battery=CellPack(battery("cr2032")), run_current_a=10e-3)
     assert any("last charge is lost" in finding for finding in esp.findings)
 
 
@@ -181,15 +181,15 @@ def test_a_fresh_pack_above_the_maximum_is_a_finding(u575):
 
 
 def test_cells_in_parallel_share_the_current_and_a_high_rate_costs_capacity():
-    pair, one = Pack(battery("cr2032"), parallel=2), Pack(battery("cr2032"))
+    pair, one = CellPack(battery("cr2032"), parallel=2), CellPack(battery("cr2032"))
     assert pack_life(pair, amps(2e-3)).value == pytest.approx(pack_life(one, amps(1e-3)).value, rel=1e-9)
     assert pack_life(one, amps(2e-3)).value < pack_life(one, amps(2e-3), derate=False).value
-    alkaline = Pack(battery("aa"))
+    alkaline = CellPack(battery("aa"))
     assert pack_life(alkaline, amps(2e-3)) == pack_life(alkaline, amps(2e-3), derate=False)
 
 
 def test_a_latency_that_may_exceed_the_period_is_a_finding(u575):
-    latency = Estimate(0.8, 0.5, 1.2, "s", "modelled", "", "test")
+    latency = Estimate(0.8, 0.5, 1.2, "s", "modelled", sources="test")
     budget = budget_power(u575, latency, period_s=1.0)
     assert any("some inferences would be late" in finding for finding in budget.findings)
 
@@ -306,10 +306,10 @@ def test_bad_figures_of_the_user_are_refused(keyword, argument, bad, said):
 
 def test_other_bad_input(u575):
     with pytest.raises(ParameterError, match="series 0"):
-        Pack(battery("aa"), series=0)
+        CellPack(battery("aa"), series=0)
     with pytest.raises(ParameterError, match="parallel 1.5"):
-        Pack(battery("aa"), parallel=1.5)
+        CellPack(battery("aa"), parallel=1.5)
     with pytest.raises(UnknownFactError, match="no current for sleep mode 'stop'"):
         sleep_current(replace(u575, stop_current=None), "stop", 25.0)
     with pytest.raises(ParameterError, match="life has no end"):
-        pack_life(Pack(battery("aa")), amps(0.0), self_discharge=False)
+        pack_life(CellPack(battery("aa")), amps(0.0), self_discharge=False)

@@ -9,8 +9,8 @@ import pytest
 
 from tinykit.budget.power import (
     LIGHTS,
+    CellPack,
     Harvester,
-    Pack,
     battery,
     budget_power,
     buffer_capacitance,
@@ -32,7 +32,7 @@ from tinykit.budget.power import (
 from tinykit.ground.errors import FactError, ParameterError, UnknownFactError
 from tinykit.target.boards import board
 
-COIN = Pack(battery("cr2032"))
+COIN = CellPack(battery("cr2032"))
 U575 = board("nucleo-u575zi-q")
 
 
@@ -123,7 +123,7 @@ def test_a_small_pulse_needs_no_buffer_and_a_cell_below_the_minimum_has_none():
 def test_cold_brings_the_brown_out_and_parallel_cells_mend_it():
     assert check_droop(COIN, 0.015, 0.03, 2.0).starts
     assert not check_droop(COIN, 0.015, 0.03, 2.0, temperature_c=-20.0).starts
-    assert check_droop(Pack(COIN.cell, parallel=4), 0.015, 0.03, 2.0, temperature_c=-20.0).starts
+    assert check_droop(CellPack(COIN.cell, parallel=4), 0.015, 0.03, 2.0, temperature_c=-20.0).starts
 
 
 def test_a_long_pulse_needs_what_the_bound_says_or_less():
@@ -182,7 +182,11 @@ def test_the_store_passes_the_night():
         (lambda: check_droop(COIN, -1.0, 0.1, 2.0), ParameterError, "pulse current"),
         (lambda: check_droop(COIN, 0.01, float("nan"), 2.0), ParameterError, "pulse duration"),
         (lambda: check_droop(COIN, 0.01, 0.1, -2.0), ParameterError, "needed voltage"),
-        (lambda: check_droop(Pack(make_battery("x", 1.0, 3.0)), 0.01, 0.1, 2.0), UnknownFactError, "resistance of 'x'"),
+        (
+            lambda: check_droop(CellPack(make_battery("x", 1.0, 3.0)), 0.01, 0.1, 2.0),
+            UnknownFactError,
+            "resistance of 'x'",
+        ),
         (lambda: make_battery("x", 1.0, 3.0, colour=1.0), ParameterError, "'colour'"),
         (lambda: make_battery("x", -1.0, 3.0), ParameterError, "capacity of x"),
         (lambda: make_battery("x", 1.0, 3.0, cutoff_voltage=5.0), FactError, "cut-off of 5 V is above the nominal 3 V"),

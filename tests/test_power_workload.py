@@ -11,17 +11,17 @@ import pytest
 from tests.power_simulation import simulate_run
 from tinykit.budget.power import (
     FRONT_ENDS,
+    Activity,
     FrontEnd,
     Load,
-    Stage,
     Workload,
     ble_airtime,
     budget_power,
     fft_operations,
     front_end_cycles,
     front_end_time,
-    load,
     lora_airtime,
+    make_load,
     plan_workload,
     transmission,
 )
@@ -48,7 +48,7 @@ def listener(**more) -> Workload:
         gate_rate=0.2,
         decide_s=1e-4,
         send=("ble", 20),
-        loads=[load("pdm-microphone", during=["sense"]), load("led", 1e-6)],
+        loads=[make_load("pdm-microphone", during=["sense"]), make_load("led", 1e-6)],
         **more,
     )
 
@@ -101,7 +101,7 @@ def test_the_gate_s_burst_decides_the_brown_out_not_its_mean():
 
 def test_an_evaluation_board_s_extras_own_the_budget():
     bare = budget_power(U575, 0.0289, period_s=60.0, **GIVEN)
-    work = Workload(seconds(0.0289), loads=(load("led"), load("debugger"), load("board-regulator")))
+    work = Workload(seconds(0.0289), loads=(make_load("led"), make_load("debugger"), make_load("board-regulator")))
     budget = budget_power(U575, work, period_s=60.0, **GIVEN)
     assert budget.average_current_a.value > 2 * bare.average_current_a.value
     shares = {line.name: line.share for line in budget.lines}
@@ -200,8 +200,8 @@ def test_front_ends_cost_more_the_more_they_do():
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda: Stage("look", seconds(1.0), at="doze"), "mode 'doze' is unknown"),
-        (lambda: Stage("look", seconds(1.0), times=-1.0), "occurrences of 'look'"),
+        (lambda: Activity("look", seconds(1.0), at="doze"), "mode 'doze' is unknown"),
+        (lambda: Activity("look", seconds(1.0), times=-1.0), "occurrences of 'look'"),
         (lambda: FrontEnd("wavelet"), "front end 'wavelet' is unknown"),
         (lambda: FrontEnd("fft", frames=0), "frames 0 of the front end"),
         (lambda: FrontEnd("fft", arithmetic="q16"), "arithmetic 'q16' of a front end is unknown"),
@@ -209,12 +209,12 @@ def test_front_ends_cost_more_the_more_they_do():
         (lambda: transmission("ble", -1), "payload -1"),
         (lambda: transmission("lora", 10, spreading_factor=6), "spreading factor 6"),
         (lambda: transmission("ble", 10, current_a=float("nan")), "radio current"),
-        (lambda: load("lamp"), "load 'lamp' is not on the shelf"),
-        (lambda: load("lamp", -1.0), "current of lamp"),
+        (lambda: make_load("lamp"), "load 'lamp' is not on the shelf"),
+        (lambda: make_load("lamp", -1.0), "current of lamp"),
         (lambda: plan_workload(U575, 0.01, gate_rate=1.5), "gate rate"),
         (lambda: plan_workload(U575, -0.01), "latency"),
         (lambda: plan_workload(U575, 0.01, sense_s=float("inf")), "time of 'sense'"),
-        (lambda: budget_power(U575, Workload(seconds(0.01), loads=(load("led", during=["dance"]),))), "'dance'"),
+        (lambda: budget_power(U575, Workload(seconds(0.01), loads=(make_load("led", during=["dance"]),))), "'dance'"),
         (lambda: budget_power(U575, plan_workload(U575, 0.5, sense_s=0.6), **GIVEN), "shorter than the time awake"),
     ],
 )

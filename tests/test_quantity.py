@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.quantity import BASES, Estimate, Fact, format_quantity, propagate, relabel, weakest
@@ -16,7 +16,7 @@ from tinykit.ground.quantity import BASES, Estimate, Fact, format_quantity, prop
 positive = st.floats(min_value=1e-6, max_value=1e6)
 
 
-def estimate(value: float, low: float, high: float, basis: str = "measured", **rest: str) -> Estimate:
+def estimate(value: float, low: float, high: float, basis: str = "measured", **rest: Any) -> Estimate:
     return Estimate(value, low, high, rest.pop("unit", "s"), basis, **rest)
 
 
@@ -68,8 +68,10 @@ def test_repr_shows_interval_and_basis():
 
 
 def test_json_holds_every_field():
-    given_estimate = estimate(1.0, 0.5, 2.0, runtime="esp-nn", source="table 3")
-    assert Estimate(**json.loads(json.dumps(given_estimate.to_json()))) == given_estimate
+    given_estimate = estimate(1.0, 0.5, 2.0, runtime="esp-nn", sources=("table 3", "table 4"))
+    told = json.loads(json.dumps(given_estimate.to_json()))
+    assert told.pop("source") == "table 3; table 4"
+    assert Estimate(**told, sources=("table 3", "table 4")) == given_estimate
 
 
 def test_a_fact_becomes_an_estimate_of_its_kind_and_source():
@@ -136,8 +138,15 @@ def test_a_result_is_never_of_a_stronger_basis_than_its_inputs_or_the_method():
     assert propagate(lambda x: x, measured, unit="s", source="law", basis="assumed").basis == "assumed"
 
 
+def test_a_result_names_the_law_then_each_source_of_its_inputs_once():
+    voltage, current = estimate(3, 3, 3, sources="datasheet"), estimate(1, 1, 1, sources=["table 3", "datasheet", ""])
+    power = propagate(lambda v, i: v * i, voltage, current, unit="W", source="P = UI")
+    assert power.sources == ("P = UI", "datasheet", "table 3")
+    assert power.source == "P = UI; datasheet; table 3"
+
+
 def test_relabel_changes_only_what_is_named():
-    assert relabel(estimate(1, 0, 2), source="other") == estimate(1, 0, 2, source="other")
+    assert relabel(estimate(1, 0, 2), sources="other") == estimate(1, 0, 2, sources="other")
 
 
 @pytest.mark.parametrize(

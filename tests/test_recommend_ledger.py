@@ -26,7 +26,7 @@ from tinykit.choose.ledger import (
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.model.graph import read
 from tinykit.predict.npu import compile_for_npu
-from tinykit.predict.packing import decode, lean
+from tinykit.predict.packing import code_weights, lean
 from tinykit.show.plots import plot_ledger
 from tinykit.target import Target, board
 from tinykit.train.datasets import Split, paired_difference
@@ -81,7 +81,7 @@ def test_each_form_is_what_its_room_makes_of_the_model(ledger):
     sizes = {name: form.model_bytes for name, form in row.forms.items()}
     assert sizes["as converted"] == len(graph.data)
     assert sizes["lean"] == len(lean(graph).data)
-    assert sizes["lean + DECODE"] == len(decode(graph).data)
+    assert sizes["lean + DECODE"] == len(code_weights(graph).data)
     assert sizes["Vela-encoded"] == len(compile_for_npu(graph).model)
     assert sizes["gzip"] == len(gzip.compress(graph.data, 9, mtime=0))
 
@@ -89,7 +89,7 @@ def test_each_form_is_what_its_room_makes_of_the_model(ledger):
 def test_flash_is_the_smallest_form_that_runs_with_its_decoder(ledger):
     dense, sparse = ledger.row("int8"), ledger.row("sparse")
     assert (dense.chosen.name, sparse.chosen.name) == ("lean", "lean + DECODE")
-    cost = decode(sparse.variant.graph).cost
+    cost = code_weights(sparse.variant.graph).cost
     assert sparse.flash_bytes == sparse.forms["lean + DECODE"].model_bytes + cost.code.value
     for row in (dense, sparse):
         plain = check_fit(row.variant.graph, BOARD).flash_bytes.value - row.variant.graph.flatbuffer_bytes
@@ -109,7 +109,7 @@ def test_savings_are_shares_of_the_plain_file_and_of_the_baseline_at_its_best(le
 
 def test_decoding_costs_time_energy_and_arena(ledger):
     dense, sparse = ledger.row("int8"), ledger.row("sparse")
-    decoding = decode(sparse.variant.graph).cost.latency(sparse.fit.clock_hz)
+    decoding = code_weights(sparse.variant.graph).cost.latency(sparse.fit.clock_hz)
     assert sparse.latency.value == pytest.approx(dense.latency.value + decoding.value)
     longer = sparse.latency.value / dense.latency.value
     assert sparse.energy.value == pytest.approx(dense.energy.value * longer, rel=1e-3)

@@ -61,23 +61,23 @@ class TestRun:
         options = schema.FullyConnectedOptionsT()
         net.use("FULLY_CONNECTED", [net.last, weights, bias], [out], OPTIONS.FullyConnectedOptions, options, version=4)
         inputs = np.array([[15, -15]], np.int8)
-        assert runtime.run(net.to_bytes(), inputs).tolist() == [[0]]
+        assert runtime.run_model(net.to_bytes(), inputs).tolist() == [[0]]
 
     @pytest.mark.parametrize("dilation", [(1, 1), (2, 1)])
     def test_convolutions_equal_litert_reference(self, dilation):
         net = Net((1, 9, 7, 2), seed=3).conv(5, (3, 2), dilation=dilation, padding="VALID").depthwise(multiplier=2)
         model = net.conv(3, (1, 1), stride=(1, 2)).to_bytes()
         inputs = np.random.default_rng(1).integers(-128, 128, (6, 9, 7, 2)).astype(np.int8)
-        assert np.array_equal(runtime.run(model, inputs), litert(model, inputs))
+        assert np.array_equal(runtime.run_model(model, inputs), litert(model, inputs))
 
     def test_residual_equals_litert_reference(self):
         inputs = np.random.default_rng(2).integers(-128, 128, (6, 6, 6, 4)).astype(np.int8)
-        assert np.abs(runtime.run(residual(), inputs).astype(int) - litert(residual(), inputs)).max() <= 1
+        assert np.abs(runtime.run_model(residual(), inputs).astype(int) - litert(residual(), inputs)).max() <= 1
 
     def test_float_model_runs(self):
         inputs = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype(np.float32)
         model = small_cnn("float32")
-        assert runtime.run(model, inputs) == pytest.approx(litert(model, inputs), rel=1e-5)
+        assert runtime.run_model(model, inputs) == pytest.approx(litert(model, inputs), rel=1e-5)
 
     def test_a_thousand_samples_in_one_call(self, session):
         inputs = np.random.default_rng(0).integers(-128, 128, (1000, 8, 8, 1)).astype(np.int8)
@@ -88,11 +88,11 @@ class TestRun:
     def test_two_inputs(self):
         model = Net((1, 8)).second_input().to_bytes()
         one = np.zeros((3, 8), np.int8)
-        assert runtime.run(model, (one, one)).shape == (3, 8)
+        assert runtime.run_model(model, (one, one)).shape == (3, 8)
         with pytest.raises(DataError, match="the model has 2 inputs, got 1"):
-            runtime.run(model, one)
+            runtime.run_model(model, one)
         with pytest.raises(DataError, match="shape"):
-            runtime.run(model, (one, one[:2]))
+            runtime.run_model(model, (one, one[:2]))
 
     def test_two_outputs(self):
         net = Net((1, 8)).unary("LOGISTIC")
@@ -112,12 +112,12 @@ class TestRun:
         state, out = net.tensor((1, 8), variable=True), net.tensor((1, 2))
         options = schema.SVDFOptionsT(rank=1)
         net.use("SVDF", [net.last, feature, times, bias, state], [out], OPTIONS.SVDFOptions, options)
-        outputs = runtime.run(net.to_bytes(), np.ones((3, 3), np.float32))
+        outputs = runtime.run_model(net.to_bytes(), np.ones((3, 3), np.float32))
         assert outputs == pytest.approx(np.full((3, 2), 3.0))
 
     def test_dynamic_batch_is_one_sample_at_a_time(self):
         model = Net((1, 8), batch=-1).dense(3).to_bytes()
-        assert runtime.run(model, np.zeros((5, 8), np.int8)).shape == (5, 3)
+        assert runtime.run_model(model, np.zeros((5, 8), np.int8)).shape == (5, 3)
 
     def test_large_activations_get_a_larger_arena(self):
         model = Net((1, 1200, 1200, 2)).unary("LOGISTIC").to_bytes()
@@ -239,7 +239,7 @@ class TestHostile:
 
     def test_segfault_is_an_error_with_its_name(self):
         with pytest.raises(ModelError, match=r"crashed \(signal 11, SIGSEGV\) on this model"):
-            runtime.run(crashing(), np.zeros((1, 8, 8, 2), np.int8))
+            runtime.run_model(crashing(), np.zeros((1, 8, 8, 2), np.int8))
 
     def test_time_limit(self, cnn):
         with pytest.raises(EngineError, match="TFLM was stopped after 0.001 s; allow more with timeout_s"):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.models import small_cnn
 from tinykit.ground.errors import ParameterError
-from tinykit.predict.runtime import ENGINES, Answers, collect_answers, compare_answers, sample_inputs, verify
+from tinykit.predict.runtime import ENGINES, Answers, collect_answers, compare_answers, sample_inputs, verify_model
 
 OWN = np.array([[3.0, 1.0], [5.0, 5.0], [0.0, 2.0]])
 ANSWERS = Answers(OWN, 0.5, {"litert-reference": OWN + np.array([[0, 0], [0, 0.5], [1, 0]])})
@@ -42,6 +42,6 @@ def test_collecting_and_comparing_is_verifying():
     inputs = sample_inputs(model, 8)
     answers = collect_answers(model, inputs)
     assert tuple(answers.references) == ENGINES[1:]
-    expected = verify(model, inputs)
+    expected = verify_model(model, inputs)
     assert (expected.n, expected.step) == (8, answers.step)
     assert tuple(compare_answers(answers, name) for name in answers.references) == expected.comparisons

@@ -13,7 +13,7 @@ from tests.models import Net, autoencoder, residual, small_cnn
 from tests.packing_models import pack, thin_out, unpack, wide_cnn
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.model.graph import read
-from tinykit.predict.packing import decode, lean
+from tinykit.predict.packing import code_weights, lean
 from tinykit.predict.runtime import LayerError, Session, compare_layers, dequantise
 from tinykit.predict.runtime.matching import match_operators
 from tinykit.show.cli import main
@@ -152,7 +152,7 @@ class TestMatching:
 
     def test_decode_operators_are_passed_over(self):
         model = thin_out(wide_cnn(), zeros=0.8)
-        packed = decode(model)
+        packed = code_weights(model)
         plain = compare(model)
         coded = compare_layers(read(to_float(model)), packed.graph, samples(model))
         assert [one.sqnr_db for one in coded.layers] == [one.sqnr_db for one in plain.layers]

@@ -16,7 +16,7 @@ class TestQuantise:
         halves = np.arange(-300, 300, dtype=np.float32) * np.float32(scale / 2)
         values = np.concatenate([halves, np.random.default_rng(0).normal(0, 60 * scale, 424)]).astype(np.float32)
         model = Net((1, 1024), dtype="float32").quantise(scale, zero_point).to_bytes()
-        kernel = runtime.run(model, values[None])[0]
+        kernel = runtime.run_model(model, values[None])[0]
         assert np.array_equal(runtime.quantise_input(values, scale, zero_point), kernel)
 
     def test_by_hand(self):
@@ -45,36 +45,36 @@ class TestQuantise:
 class TestScore:
     def test_predictions_are_the_largest_output(self):
         x = np.eye(4, dtype=np.float32)[[2, 0, 3, 1]]
-        assert runtime.predictions(identity_classifier(), x).tolist() == [2, 0, 3, 1]
+        assert runtime.predict_labels(identity_classifier(), x).tolist() == [2, 0, 3, 1]
 
     def test_score(self):
         x = np.eye(4, dtype=np.float32)[[2, 0, 3, 1]]
-        accuracy = runtime.score(identity_classifier(), x, [2, 0, 3, 0])
+        accuracy = runtime.score_model(identity_classifier(), x, [2, 0, 3, 0])
         assert (accuracy.fraction, accuracy.n) == (0.75, 4)
         assert accuracy.low < 0.75 < accuracy.high
 
     def test_score_with_clusters(self):
         x = np.eye(4, dtype=np.float32)[[2, 0, 3, 1]]
-        assert runtime.score(identity_classifier(), x, [2, 0, 3, 0], [0, 0, 1, 1]).n_clusters == 2
+        assert runtime.score_model(identity_classifier(), x, [2, 0, 3, 0], [0, 0, 1, 1]).n_clusters == 2
 
     def test_axes_of_length_one_may_be_missing(self):
-        assert runtime.predictions(small_cnn(), np.zeros((3, 8, 8))).shape == (3,)
+        assert runtime.predict_labels(small_cnn(), np.zeros((3, 8, 8))).shape == (3,)
 
     @pytest.mark.parametrize("shape", [(3, 8, 7), (3, 64), (0, 8, 8, 1), ()])
     def test_wrong_shape(self, shape):
         with pytest.raises(DataError, match="the model takes"):
-            runtime.predictions(small_cnn(), np.zeros(shape))
+            runtime.predict_labels(small_cnn(), np.zeros(shape))
 
     @pytest.mark.parametrize("dtype", ["int8", "float32"])
     def test_nan(self, dtype):
         with pytest.raises(DataError, match="NaN or infinite"):
-            runtime.predictions(small_cnn(dtype), np.full((1, 8, 8, 1), np.nan))
+            runtime.predict_labels(small_cnn(dtype), np.full((1, 8, 8, 1), np.nan))
 
 
 class TestVerify:
     def test_convolutions_agree_with_the_reference_kernels(self):
         model = Net((1, 8, 8, 1)).conv(4).depthwise().to_bytes()
-        checked = runtime.verify(model, runtime.sample_inputs(model, 8))
+        checked = runtime.verify_model(model, runtime.sample_inputs(model, 8))
         same = checked["litert-reference"]
         assert same.histogram == {0: 8 * 8 * 8 * 4}
         assert (same.fraction_equal, same.max_difference, same.top1_agreement) == (1.0, 0, 1.0)
@@ -84,7 +84,7 @@ class TestVerify:
     def test_dense_layers_differ_by_a_few_lsb_and_say_why(self):
         """Single against double rounding (facts of the firmware runs: 362 of 640 outputs of the MLPerf autoencoder)."""
         model = autoencoder(width=64)
-        checked = runtime.verify(model, runtime.sample_inputs(model, 64))
+        checked = runtime.verify_model(model, runtime.sample_inputs(model, 64))
         reference = checked["litert-reference"]
         assert 0 < reference.max_difference <= 4
         assert sum(reference.histogram.values()) == 64 * 64
@@ -98,24 +98,24 @@ class TestVerify:
         model = small_cnn()
         reals = runtime.sample_inputs(model, 4)
         integers = runtime.quantise_input(reals, 1 / 64, -3)
-        assert runtime.verify(model, reals) == runtime.verify(model, integers)
+        assert runtime.verify_model(model, reals) == runtime.verify_model(model, integers)
 
     def test_against_another_model(self):
         model, other = small_cnn(), small_cnn(seed=5)
         reals = runtime.sample_inputs(model, 8)
-        assert runtime.verify(model, reals, other)["against"].max_difference > 1
+        assert runtime.verify_model(model, reals, other)["against"].max_difference > 1
         with pytest.raises(DataError, match="compare models of one task"):
-            runtime.verify(model, reals, small_cnn(classes=3))
+            runtime.verify_model(model, reals, small_cnn(classes=3))
 
     def test_float_outputs_are_counted_in_epsilons(self):
         model = small_cnn("float32")
-        checked = runtime.verify(model, runtime.sample_inputs(model, 4))
+        checked = runtime.verify_model(model, runtime.sample_inputs(model, 4))
         assert checked.step < 1.3e-7
         assert checked["litert-reference"].max_difference < 64
 
     def test_wrong_integers(self):
         with pytest.raises(DataError, match="inputs are int32, which is not the model's dtype"):
-            runtime.verify(small_cnn(), np.zeros((1, 8, 8, 1), np.int32))
+            runtime.verify_model(small_cnn(), np.zeros((1, 8, 8, 1), np.int32))
 
     def test_unknown_reference(self):
         checked = runtime.Verification(1, 1.0, ())

@@ -13,7 +13,7 @@ import pytest
 import tinykit.budget.thermal.laws
 from tinykit.budget.power import budget_power
 from tinykit.budget.thermal import (
-    VERDICTS,
+    HeatVerdict,
     check_heat,
     enclosure_rise,
     foster_ladder,
@@ -192,7 +192,7 @@ def test_without_a_junction_limit_the_rated_ambient_decides(h743):
 def test_every_board_of_the_catalogue_gets_a_verdict_with_a_reason():
     for each in boards():
         report = check_heat(each, budget_power(each, 0.05, period_s=1.0))
-        assert report.verdict in VERDICTS
+        assert report.verdict in HeatVerdict
         assert report.reasons
 
 

@@ -16,7 +16,7 @@ from tinykit.predict.energy import predict_energy
 from tinykit.predict.latency import predict_latency
 from tinykit.predict.latency.own import calibration_path, read_own
 from tinykit.predict.validation import calibrate, read_rows, validate
-from tinykit.predict.validation.rows import find_board, name_core, name_runtime
+from tinykit.predict.validation.rows import match_board, name_core, name_runtime
 from tinykit.show.cli import main
 from tinykit.target.boards import board
 
@@ -88,9 +88,9 @@ def test_stacks_mean_what_the_contract_says(stack, runtime):
 def test_names_of_cores_and_boards():
     assert name_core("RISC-V RV32IMC") == "riscv-rv32imc"
     assert name_core("RISC-V HP core (PIE SIMD)") == "riscv-esp32-p4"
-    assert find_board("Nucleo-L4R5ZI").id == find_board("NUCLEO-L4R5ZI-P").id == "nucleo-l4r5zi"
-    assert find_board("apollo510_evb").id == "apollo510-evb"
-    assert find_board("RX65N") is None
+    assert match_board("Nucleo-L4R5ZI").id == match_board("NUCLEO-L4R5ZI-P").id == "nucleo-l4r5zi"
+    assert match_board("apollo510_evb").id == "apollo510-evb"
+    assert match_board("RX65N") is None
 
 
 def test_predictions_are_those_of_the_library(folder, network):

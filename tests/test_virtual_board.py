@@ -24,7 +24,7 @@ from tinykit.ground.errors import (
 )
 from tinykit.ground.quantity import Fact
 from tinykit.handover.codegen import export_c
-from tinykit.handover.virtual_board import Limits, building, compilers, emulating, run, running, sample_inputs
+from tinykit.handover.virtual_board import Limits, building, compilers, emulating, run, running, sample_codes
 from tinykit.model.graph import read
 from tinykit.predict import runtime
 from tinykit.target.boards import Region, board
@@ -75,11 +75,11 @@ def same(one, other):
 @pytest.mark.parametrize("target", BOARDS)
 def test_outputs_equal_tflm_with_pip_packages_alone(target, kernels, name):
     model = read(MODELS[name]())
-    inputs = sample_inputs(model, 10)
+    inputs = sample_codes(model, 10)
     found = run(model, target, inputs, kernels, compiler="zig")
     assert found.fault is None
     assert found.equal
-    assert np.array_equal(found.outputs, runtime.run(model.data, inputs))
+    assert np.array_equal(found.outputs, runtime.run_model(model.data, inputs))
 
 
 @needs_gcc
@@ -88,7 +88,7 @@ def test_outputs_equal_tflm_with_pip_packages_alone(target, kernels, name):
 @pytest.mark.parametrize("target", BOARDS)
 def test_outputs_equal_tflm_with_gcc(target, kernels, name):
     model = read(MODELS[name]())
-    found = run(model, target, sample_inputs(model, 10), kernels, compiler="gcc")
+    found = run(model, target, sample_codes(model, 10), kernels, compiler="gcc")
     assert found.fault is None
     assert found.equal
 
@@ -97,7 +97,7 @@ def test_outputs_equal_tflm_with_gcc(target, kernels, name):
 @pytest.mark.parametrize("target", [M4, "nucleo-h743zi2"])
 @pytest.mark.parametrize("kernels", KERNELS)
 def test_two_emulators_agree_to_the_instruction(target, kernels, graph):
-    inputs = sample_inputs(graph, 10)
+    inputs = sample_codes(graph, 10)
     one, other = (run(graph, target, inputs, kernels, compiler="zig", engine=name) for name in ("unicorn", "qemu"))
     same(one, other)
     assert one.cycles.value == other.cycles.value
@@ -106,7 +106,7 @@ def test_two_emulators_agree_to_the_instruction(target, kernels, graph):
 @needs_qemu
 @needs_gcc
 def test_two_emulators_agree_on_what_gcc_makes(graph):
-    inputs = sample_inputs(graph, 10)
+    inputs = sample_codes(graph, 10)
     same(*(run(graph, M4, inputs, compiler="gcc", engine=name) for name in ("unicorn", "qemu")))
 
 
@@ -114,23 +114,23 @@ def test_two_emulators_agree_on_what_gcc_makes(graph):
 @pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("compiler", ["zig", pytest.param("gcc", marks=needs_gcc)])
 def test_cortex_m55_runs_its_vector_code_in_qemu(compiler, kernels, graph):
-    found = run(graph, "stm32n6570-dk", sample_inputs(graph, 10), kernels, compiler=compiler)
+    found = run(graph, "stm32n6570-dk", sample_codes(graph, 10), kernels, compiler=compiler)
     assert found.engine == "qemu"
     assert found.equal
     assert found.stack_bytes > 0
-    assert "unvalidated" in found.cycles.source
+    assert not found.timing_validated
 
 
 def test_several_inputs_are_laid_side_by_side():
     graph = two_inputs()
-    inputs = sample_inputs(graph, 3)
+    inputs = sample_codes(graph, 3)
     found = run(graph, M4, inputs, "portable", compiler="zig")
     assert len(inputs) == 2
     assert found.equal
 
 
 def test_a_run_says_what_it_was_and_what_it_took(graph):
-    found = run(graph, M4, sample_inputs(graph, 2), compiler="zig")
+    found = run(graph, M4, sample_codes(graph, 2), compiler="zig")
     assert (found.board, found.core, found.kernels, found.engine) == (M4, "cortex-m4", "cmsis-nn", "unicorn")
     assert [one.name for one in found.operators] == [one.name for one in graph.operators]
     assert 0 < sum(one.instructions for one in found.operators) < found.instructions
@@ -145,14 +145,14 @@ def test_a_run_says_what_it_was_and_what_it_took(graph):
 
 
 def test_classes_add_up_to_the_instructions(graph):
-    for one in run(graph, M4, sample_inputs(graph, 1), compiler="zig").operators:
+    for one in run(graph, M4, sample_codes(graph, 1), compiler="zig").operators:
         kinds = one.classes
         total = kinds.load + kinds.store + kinds.multiply + kinds.divide + kinds.branch + kinds.other
         assert total == one.instructions
 
 
 def test_json_has_the_keys_of_the_contract(graph):
-    found = run(graph, M4, sample_inputs(graph, 2), compiler="zig").to_json()
+    found = run(graph, M4, sample_codes(graph, 2), compiler="zig").to_json()
     keys = {"equal", "text_bytes", "data_bytes", "bss_bytes", "arena_bytes", "stack_bytes", "instructions"}
     assert keys | {"operators", "cycles", "latency_s", "fault"} <= set(found)
     assert {"index", "name", "instructions", "macs"} <= set(found["operators"][0])
@@ -161,14 +161,14 @@ def test_json_has_the_keys_of_the_contract(graph):
 
 
 def test_proof_ties_the_run_to_its_files(graph):
-    proof = run(graph, M4, sample_inputs(graph, 2), compiler="zig").proof()
+    proof = run(graph, M4, sample_codes(graph, 2), compiler="zig").proof()
     assert proof["model_sha256"] == graph.sha256
     assert proof["outputs_sha256"] == proof["reference_sha256"]
     assert all(re.fullmatch("[0-9a-f]{64}", value) for key, value in proof.items() if key.endswith("sha256"))
 
 
 def test_a_second_run_compiles_nothing(graph, monkeypatch):
-    inputs = sample_inputs(graph, 2)
+    inputs = sample_codes(graph, 2)
     first = run(graph, M4, inputs, compiler="zig")
     calls = []
     real = building.call_compiler
@@ -180,19 +180,19 @@ def test_a_second_run_compiles_nothing(graph, monkeypatch):
 
 
 def test_kernels_are_compiled_once_for_all_models(monkeypatch):
-    run(read(small_cnn(seed=5)), M4, sample_inputs(read(small_cnn(seed=5)), 1), compiler="zig")
+    run(read(small_cnn(seed=5)), M4, sample_codes(read(small_cnn(seed=5)), 1), compiler="zig")
     calls = []
     real = building.call_compiler
     monkeypatch.setattr(building, "call_compiler", lambda *args: calls.append(args[0]) or real(*args))
     other = read(small_cnn(seed=6))
-    assert run(other, M4, sample_inputs(other, 1), compiler="zig").equal
+    assert run(other, M4, sample_codes(other, 1), compiler="zig").equal
     compiled = {command[-1] for command in calls if "-c" in command}
     assert compiled <= {"model.c", "weights.c", "tk_firmware/start.c"}
 
 
 def test_a_damaged_cache_is_made_again(graph, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYKIT_CACHE", str(tmp_path))
-    inputs = sample_inputs(graph, 1)
+    inputs = sample_codes(graph, 1)
     first = run(graph, M4, inputs, "portable", compiler="zig")
     for path in (*(tmp_path / "objects").iterdir(), *(tmp_path / "firmware").iterdir()):
         path.write_bytes(path.read_bytes()[:-1] + b"?")
@@ -201,10 +201,10 @@ def test_a_damaged_cache_is_made_again(graph, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("compiler", ["zig", pytest.param("gcc", marks=needs_gcc)])
 def test_too_little_ram_fails_at_link_with_region_and_overflow(compiler, graph):
-    roomy = run(graph, M4, sample_inputs(graph, 1), compiler=compiler)
+    roomy = run(graph, M4, sample_codes(graph, 1), compiler=compiler)
     needed = 4096 + roomy.arena_bytes + 16
     small = with_ram(M4, 4096 + 1024 * (roomy.arena_bytes // 2048))
-    found = run(graph, small, sample_inputs(graph, 1), compiler=compiler)
+    found = run(graph, small, sample_codes(graph, 1), compiler=compiler)
     assert found.fault.kind == "link"
     assert found.fault.region == "RAM"
     assert abs(found.fault.overflow_bytes - (needed - small.regions[-1].total_bytes)) <= 64
@@ -218,13 +218,13 @@ def test_too_little_flash_fails_at_link(graph):
     flash = Region("flash", "flash", Fact(2048, "byte", "assumed", "a test"))
     found = board(M4)
     small = replace(found, regions=(flash, *(one for one in found.regions if one.kind != "flash")))
-    fault = run(graph, small, sample_inputs(graph, 1), compiler="zig").fault
+    fault = run(graph, small, sample_codes(graph, 1), compiler="zig").fault
     assert (fault.kind, fault.region) == ("link", "flash")
 
 
 def test_an_arena_that_is_not_there_faults_with_operator_and_tensor():
     wide = read(Net((1, 16, 16, 1)).conv(32).conv(8).to_bytes())
-    found = run(wide, M4, sample_inputs(wide, 1), "portable", compiler="zig", ram_bytes=8192)
+    found = run(wide, M4, sample_codes(wide, 1), "portable", compiler="zig", ram_bytes=8192)
     fault = found.fault
     assert fault.kind in ("read", "write")
     assert fault.address >= 0x20000000 + 8192
@@ -236,14 +236,14 @@ def test_an_arena_that_is_not_there_faults_with_operator_and_tensor():
 
 
 def test_a_stack_that_is_too_small_faults_below_its_base(graph):
-    found = run(graph, M4, sample_inputs(graph, 1), compiler="zig", stack_bytes=64)
+    found = run(graph, M4, sample_codes(graph, 1), compiler="zig", stack_bytes=64)
     assert found.fault.kind == "stack"
     assert found.fault.address < 0x20000000
     assert "stack overflow: 64 bytes" in found.fault.text
 
 
 def test_less_memory_than_the_stack_asks_for_faults_at_its_top(graph):
-    found = run(graph, M4, sample_inputs(graph, 1), "portable", compiler="zig", ram_bytes=2048)
+    found = run(graph, M4, sample_codes(graph, 1), "portable", compiler="zig", ram_bytes=2048)
     assert found.fault is not None
     assert (found.fault.kind, found.equal) == ("write", False)
     assert "where this board has no memory for it" in found.fault.text
@@ -252,7 +252,7 @@ def test_less_memory_than_the_stack_asks_for_faults_at_its_top(graph):
 @pytest.mark.parametrize(("limits", "kind"), [(Limits(instructions=1000), "instructions"), (Limits(seconds=1), "time")])
 def test_a_program_that_does_not_end_is_stopped(limits, kind, graph, monkeypatch):
     tamper(monkeypatch, r"(int model_op_01_\w+\(void\)\n\{)", r"\1\n    for (volatile int turn = 0;;) { turn++; }")
-    fault = run(graph, M4, sample_inputs(graph, 1), "portable", compiler="zig", limits=limits).fault
+    fault = run(graph, M4, sample_codes(graph, 1), "portable", compiler="zig", limits=limits).fault
     assert fault.kind == kind
     if kind == "time":
         assert fault.operator == 1
@@ -268,7 +268,7 @@ def test_processor_time_ends_no_run_before_its_samples_had_theirs(graph, monkeyp
         return real(command, **options)
 
     monkeypatch.setattr(emulating.subprocess, "run", listen)
-    assert run(graph, M4, sample_inputs(graph, 50), compiler="zig", limits=Limits(seconds=2)).equal
+    assert run(graph, M4, sample_codes(graph, 50), compiler="zig", limits=Limits(seconds=2)).equal
     requests = [json.loads(text) for text in asked if '"processor_seconds"' in text]
     assert [one["processor_seconds"] >= 50 * 2 for one in requests] == [True]
 
@@ -276,7 +276,7 @@ def test_processor_time_ends_no_run_before_its_samples_had_theirs(graph, monkeyp
 def test_an_operator_that_fails_is_named(graph, monkeypatch):
     tamper(monkeypatch, r"(int model_op_02_\w+\(void\)\n\{)", r"\1\n    return 7;")
     monkeypatch.setattr(building, "_STRICT", ())
-    fault = run(graph, M4, sample_inputs(graph, 1), "portable", compiler="zig").fault
+    fault = run(graph, M4, sample_codes(graph, 1), "portable", compiler="zig").fault
     assert (fault.kind, fault.operator) == ("status", 2)
 
 
@@ -286,7 +286,7 @@ def test_the_first_operator_that_differs_is_found(graph, monkeypatch):
     offset = next(one.offset for one in place.placed if one.buffer.tensor == made)
     wrong = rf"if ((\1) != 0 || (model_arena[{offset}] ^= 64, 0)) {{"
     tamper(monkeypatch, r"if \((model_op_01_\w+\(\)) != 0\) \{", wrong)
-    found = run(graph, M4, sample_inputs(graph, 4), compiler="zig")
+    found = run(graph, M4, sample_codes(graph, 4), compiler="zig")
     assert found.fault is None
     assert not found.equal
     assert found.first_difference.index == 1
@@ -319,11 +319,11 @@ def tamper(monkeypatch, pattern, replacement):
 )
 def test_what_is_out_of_range_is_refused(options, error, match, graph):
     with pytest.raises(error, match=match):
-        run(graph, M4, sample_inputs(graph, 1), **options)
+        run(graph, M4, sample_codes(graph, 1), **options)
 
 
 def test_boards_that_cannot_be_emulated_are_refused(graph):
-    inputs = sample_inputs(graph, 1)
+    inputs = sample_codes(graph, 1)
     with pytest.raises(UnknownBoardError, match="nucleo-l4r5zi"):
         run(graph, "nucleo-l4r5z", inputs)
     with pytest.raises(UnknownRuntimeError, match="xtensa-lx6, which no emulator here runs"):
@@ -340,7 +340,7 @@ def test_models_and_inputs_that_do_not_go_are_refused(graph):
     with pytest.raises(DataError, match="int16"):
         run(graph, M4, np.zeros((1, 8, 8, 1), np.int16), compiler="zig")
     with pytest.raises(ParameterError, match="at least one sample"):
-        sample_inputs(graph, 0)
+        sample_codes(graph, 0)
 
 
 def test_a_missing_package_is_named(graph, monkeypatch):
@@ -350,7 +350,7 @@ def test_a_missing_package_is_named(graph, monkeypatch):
             emulating.importlib.util, "find_spec", lambda wanted, gone=name: None if wanted == gone else find(wanted)
         )
         with pytest.raises(MissingPackageError, match=rf"package {name}.*\n.*tinykit\[virtual-board\]"):
-            run(graph, M4, sample_inputs(graph, 1), compiler="zig")
+            run(graph, M4, sample_codes(graph, 1), compiler="zig")
     monkeypatch.undo()
 
 
@@ -358,22 +358,22 @@ def test_tools_that_are_not_there_are_named(graph, monkeypatch):
     for module in (compilers, emulating):
         monkeypatch.setattr(module, "find_program", lambda name: None)
     with pytest.raises(ParameterError, match="arm-none-eabi-gcc is not on PATH"):
-        run(graph, M4, sample_inputs(graph, 1), compiler="gcc")
+        run(graph, M4, sample_codes(graph, 1), compiler="gcc")
     with pytest.raises(MissingPackageError, match="qemu-system-arm, which runs this core, is not on PATH"):
-        run(graph, "stm32n6570-dk", sample_inputs(graph, 1), compiler="zig")
+        run(graph, "stm32n6570-dk", sample_codes(graph, 1), compiler="zig")
 
 
 def test_a_cache_that_cannot_be_written_is_named(graph, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("TINYKIT_CACHE", str(tmp_path / "file"))
     with pytest.raises(OutputError, match="TINYKIT_CACHE"):
-        run(graph, M4, sample_inputs(graph, 1), compiler="zig")
+        run(graph, M4, sample_codes(graph, 1), compiler="zig")
 
 
 def test_code_that_does_not_compile_or_link_is_an_engine_error(graph, monkeypatch):
     tamper(monkeypatch, r"int model_invoke\(void\)\n\{", "int model_invoke(void)\n{\n    this is not C")
     with pytest.raises(EngineError, match=r"refused model\.c"):
-        run(graph, M4, sample_inputs(graph, 1), "portable", compiler="zig")
+        run(graph, M4, sample_codes(graph, 1), "portable", compiler="zig")
     tamper(monkeypatch, r"int model_invoke\(void\)\n", "int model_invoke_(void);\nint model_invoke_(void)\n")
     with pytest.raises(EngineError, match=r"(refused|could not link)"):
-        run(graph, M4, sample_inputs(graph, 1), "portable", compiler="zig")
+        run(graph, M4, sample_codes(graph, 1), "portable", compiler="zig")

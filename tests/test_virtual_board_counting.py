@@ -9,7 +9,7 @@ import pytest
 
 from tests.models import small_cnn
 from tinykit.ground.errors import EngineError, MissingPackageError
-from tinykit.handover.virtual_board import count, emulating, run, sample_inputs
+from tinykit.handover.virtual_board import count, emulating, run, sample_codes
 from tinykit.handover.virtual_board.counting import KEYS, hash_inputs, of_run
 from tinykit.model.graph import read
 from tinykit.predict.latency.tables import read_table
@@ -74,12 +74,12 @@ def test_a_count_that_was_never_made_is_not_guessed(network, without_qemu):
         count(graph, BOARD, inputs[1:], compiler="zig")
     other = read(small_cnn())
     with pytest.raises(MissingPackageError, match=r"not on PATH[\s\S]*no count of this model"):
-        count(other, BOARD, sample_inputs(other, 1), compiler="zig")
+        count(other, BOARD, sample_codes(other, 1), compiler="zig")
 
 
 def test_a_core_with_its_emulator_is_run():
     graph = read(small_cnn())
-    inputs = sample_inputs(graph, 2)
+    inputs = sample_codes(graph, 2)
     found, wanted = count(graph, "nucleo-l4r5zi", inputs, compiler="zig"), run(
         graph, "nucleo-l4r5zi", inputs, compiler="zig")  # fmt: skip
     assert found.instructions == wanted.instructions
@@ -89,7 +89,7 @@ def test_a_core_with_its_emulator_is_run():
 
 def test_a_fault_counts_nothing():
     graph = read(small_cnn())
-    small = run(graph, "nucleo-l4r5zi", sample_inputs(graph, 1), compiler="zig", stack_bytes=64)
+    small = run(graph, "nucleo-l4r5zi", sample_codes(graph, 1), compiler="zig", stack_bytes=64)
     with pytest.raises(EngineError, match="counted nothing: stack overflow"):
         of_run(small, graph)
 

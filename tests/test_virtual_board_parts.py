@@ -18,7 +18,7 @@ from tinykit.handover.codegen import CExport
 from tinykit.handover.codegen.export import ExportedOperator
 from tinykit.handover.virtual_board import CORES, compilers, emulating, memory
 from tinykit.handover.virtual_board.building import Overflow, build
-from tinykit.handover.virtual_board.cache import hash_of, keep, load
+from tinykit.handover.virtual_board.cache import hash_of, keep, recall
 from tinykit.handover.virtual_board.compilers import Compiler, call_compiler, choose_compiler
 from tinykit.handover.virtual_board.elf import read_elf
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, MODEL, Limits, counter_library, emulate
@@ -211,9 +211,9 @@ def test_a_missing_symbol_is_an_engine_error():
 
 
 def test_the_cache_gives_back_what_is_whole():
-    assert load("tests", "a") is None
+    assert recall("tests", "a") is None
     keep("tests", "a", b"data")
-    assert load("tests", "a") == b"data"
+    assert recall("tests", "a") == b"data"
     assert hash_of("ab", "c") != hash_of("a", "bc")
     assert hash_of(["a"], "b") != hash_of("a", ["b"])
 
@@ -224,14 +224,14 @@ def test_the_cache_drops_the_oldest(monkeypatch):
     monkeypatch.setattr(cache, "_LIMIT_BYTES", 1000)
     for number in range(10):
         keep("room", str(number), bytes(300))
-    assert load("room", "9") is not None
-    assert load("room", "0") is None
+    assert recall("room", "9") is not None
+    assert recall("room", "0") is None
 
 
 def test_many_may_keep_at_once():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: keep("crowd", str(number), bytes(10)), range(800)))
-    assert all(load("crowd", str(number)) for number in range(800))
+    assert all(recall("crowd", str(number)) for number in range(800))
 
 
 def test_time_is_cycles_over_clock_and_says_how_far_to_trust_it():

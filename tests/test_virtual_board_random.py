@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.codegen_graphs import random_model
-from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_codes
 from tinykit.model.graph import read
 
 BOARDS = ("raspberry-pi-pico", "nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q")
@@ -29,6 +28,6 @@ def _own_cache(tmp_path_factory):
 @given(seed=st.integers(1000, 2**31 - 1), board=st.sampled_from(BOARDS))
 def test_a_random_network_is_equal_on_the_board(kernels, seed, board):
     graph = read(random_model(seed))
-    found = run(graph, board, sample_inputs(graph, 2, seed=seed % 97), kernels, compiler="zig")
+    found = run(graph, board, sample_codes(graph, 2, seed=seed % 97), kernels, compiler="zig")
     assert found.fault is None
     assert found.equal

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.handover.virtual_board import compilers, emulating, run, sample_inputs
+from tinykit.handover.virtual_board import compilers, emulating, run, sample_codes
 from tinykit.handover.virtual_board.result import Classes, OperatorRun
 from tinykit.handover.virtual_board.tflm import correct, corrections, count_tflm, kind_of
 from tinykit.handover.virtual_board.timing import estimate_cycles
@@ -48,7 +48,7 @@ def counted(network, index, core):
 
 def count(net, core, compiler="gcc"):
     graph = read(net.to_bytes())
-    return run(graph, BOARDS[core], sample_inputs(graph, 1), compiler=compiler)
+    return run(graph, BOARDS[core], sample_codes(graph, 1), compiler=compiler)
 
 
 def made_up(kind, instructions=1000, macs=0):
@@ -166,7 +166,7 @@ def test_nothing_is_said_of_tflm_where_the_counts_say_nothing(target, kernels):
 
 def test_a_run_carries_both_and_keeps_its_own():
     graph = read(small_cnn())
-    found = run(graph, "nucleo-l4r5zi", sample_inputs(graph, 1), compiler="zig")
+    found = run(graph, "nucleo-l4r5zi", sample_codes(graph, 1), compiler="zig")
     assert found.tflm.instructions.value != sum(one.instructions for one in found.operators)
     assert found.latency_s.value == pytest.approx(found.cycles.value / 120e6)
     written = found.to_json()
@@ -177,6 +177,6 @@ def test_a_run_carries_both_and_keeps_its_own():
 @needs_qemu
 def test_a_run_on_cortex_m55_says_nothing_of_tflm():
     graph = read(small_cnn())
-    found = run(graph, "stm32n6570-dk", sample_inputs(graph, 1), compiler="zig")
+    found = run(graph, "stm32n6570-dk", sample_codes(graph, 1), compiler="zig")
     assert found.tflm is None
     assert found.to_json()["tflm"] is None

@@ -95,7 +95,7 @@ def show(shape: tuple[int, ...]) -> str:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_equal_to_the_published_file(name: str) -> None:
-    model = zoo.build(name)
+    model = zoo.build_network(name)
     samples = np.random.default_rng(0).standard_normal((10, *model.input_shape[1:])).astype(np.float32)
     with quiet():
         graph = read(convert_one(load_tensorflow(), model, "int8", samples))
@@ -133,23 +133,23 @@ def test_networks_tell_their_macs() -> None:
 
 
 def test_same_seed_same_weights() -> None:
-    first, second, other = (zoo.build("watch-cnn", seed=seed).get_weights() for seed in (1, 1, 2))
+    first, second, other = (zoo.build_network("watch-cnn", seed=seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert not np.array_equal(first[0], other[0])
 
 
 def test_same_form_on_another_task() -> None:
-    model = zoo.build("watch-cnn", input_shape=(64, 1, 3), classes=4)
+    model = zoo.build_network("watch-cnn", input_shape=(64, 1, 3), classes=4)
     assert model.input_shape == (None, 64, 1, 3)
     assert model.output_shape == (None, 4)
 
 
 def test_faults() -> None:
     with pytest.raises(ModelError, match="no network 'dscnn' in the zoo; nearest: ds-cnn"):
-        zoo.build("dscnn")
+        zoo.build_network("dscnn")
     with pytest.raises(ParameterError, match=r"watch-cnn of input \(100, 6\)"):
-        zoo.build("watch-cnn", input_shape=(100, 6))
+        zoo.build_network("watch-cnn", input_shape=(100, 6))
     with pytest.raises(ParameterError, match="0 classes"):
-        zoo.build("watch-cnn", classes=0)
+        zoo.build_network("watch-cnn", classes=0)
     with pytest.raises(ParameterError, match="cannot take input"):
-        zoo.build("watch-cnn", input_shape=(3, 1, 6))
+        zoo.build_network("watch-cnn", input_shape=(3, 1, 6))

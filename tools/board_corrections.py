@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.bench_virtual_board import FILES, models
-from tinykit.handover.virtual_board import BoardRun, run, sample_inputs
+from tinykit.handover.virtual_board import BoardRun, run, sample_codes
 from tinykit.handover.virtual_board.tflm import NETWORK
 from tinykit.predict.latency.tables import read_table
 
@@ -47,7 +47,7 @@ def counted(name: str, core: str) -> list[int]:
 def runs(board: str, compiler: str) -> Iterator[tuple[str, BoardRun]]:
     for name, graph in models().items():
         if name in FILES:
-            yield name, run(graph, board, sample_inputs(graph, 1), compiler=compiler)
+            yield name, run(graph, board, sample_codes(graph, 1), compiler=compiler)
 
 
 def pairs_of(core: str, board: str, compiler: str) -> Pairs:

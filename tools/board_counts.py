@@ -12,7 +12,7 @@ from tinykit.handover.virtual_board import run
 from tinykit.handover.virtual_board.counting import KEYS
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.runtime import quantise_input
-from tinykit.train.datasets import load
+from tinykit.train.datasets import load_dataset
 
 BOARD, COMPILER, KERNELS = "stm32n6570-dk", "zig", ("cmsis-nn", "portable")
 HEAD = (
@@ -24,7 +24,7 @@ HEAD = (
 def course() -> tuple[ModelGraph, Any]:
     """The network and the ten windows of notebook 08."""
     graph = read(shipped_path("data", "checkpoints", "watch-exercises", "int8.tflite"))
-    windows = load("watch-exercises").test.x
+    windows = load_dataset("watch-exercises").test.x
     edge = graph.tensors[graph.inputs[0]]
     return graph, quantise_input(windows[:: len(windows) // 10][:10], edge.scales[0], edge.zero_points[0])
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from tinykit.choose.design.steps import Say, Step, follow, read_steps
 from tinykit.ground.errors import RecordError
+from tinykit.ground.results import Result
 from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions
 from tinykit.train.datasets import Dataset
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class Rebuilt(Result):
     """A stage made again, with every stage it comes from.
 
     Parameters
@@ -79,7 +80,7 @@ def rebuild(record: DesignRecord, name: str, data: Dataset, folder: Path, *, say
 
 
 @dataclass(frozen=True, slots=True)
-class StageComparison:
+class StageComparison(Result):
     """Two stages of one record.
 
     Parameters

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.choose.design import CLUSTERS, GRID, PRECISIONS, SPARSITIES, DesignGoal, Step, Study, name_point, studies
-from tinykit.choose.design.recipes import name_parent
 from tinykit.choose.design.run import make_models
 from tinykit.choose.design.steps import Say, convert_steps, follow
+from tinykit.choose.design.studies import name_parent
 from tinykit.model.record import DesignRecord, open_record, tool_versions
-from tinykit.predict.runtime import predictions
-from tinykit.train.compress import RECIPE, Fit
-from tinykit.train.datasets import Dataset, Difference, Split, load, paired_difference, score_predictions
+from tinykit.predict.runtime import predict_labels
+from tinykit.train.compress import RECIPE, Training
+from tinykit.train.datasets import Dataset, Difference, Split, load_dataset, paired_difference, score_predictions
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -47,7 +47,7 @@ def _walk_grid() -> Iterator[Step]:
             yield _int8(trained, f"{trained}-int8")
 
 
-def _fit(fit: Fit, **choices: Any) -> dict[str, Any]:
+def _fit(fit: Training, **choices: Any) -> dict[str, Any]:
     return {**choices, "seed": RECIPE.seed, **asdict(fit)}
 
 
@@ -68,7 +68,7 @@ def _watch() -> Iterator[Step]:
 
 
 def _vowels() -> Iterator[Step]:
-    fit = Fit(60, 3e-3, 32)
+    fit = Training(60, 3e-3, 32)
     yield Step("float", "train", "", _fit(fit, network="vowels-cnn"))
     yield _int8("float", "int8")
     yield Step("sparse", "prune", "float", _fit(fit, sparsity=0.85, schedule="polynomial"))
@@ -80,11 +80,11 @@ def _vowels() -> Iterator[Step]:
 
 
 def _digits() -> Iterator[Step]:
-    yield Step("float", "train", "", _fit(Fit(8, 2e-3), network="resnet8"))
+    yield Step("float", "train", "", _fit(Training(8, 2e-3), network="resnet8"))
     yield _int8("float", "int8")
-    yield Step("sparse", "prune", "float", _fit(Fit(6, 2e-3), sparsity=0.8, schedule="polynomial"))
+    yield Step("sparse", "prune", "float", _fit(Training(6, 2e-3), sparsity=0.8, schedule="polynomial"))
     yield _int8("sparse", "int8-sparse")
-    yield Step("slim", "slim", "float", _fit(Fit(5, 2e-3), fraction=0.25))
+    yield Step("slim", "slim", "float", _fit(Training(5, 2e-3), fraction=0.25))
     yield _int8("slim", "int8-slim")
 
 
@@ -128,7 +128,7 @@ def score_stages(record: DesignRecord, names: tuple[str, ...], test: Split) -> D
     first = None
     for name in names:
         stage = record.stage(name)
-        predicted = predictions(record.read(name), test.x)
+        predicted = predict_labels(record.read(name), test.x)
         first = predicted if first is None else first
         found = {"accuracy": score_predictions(predicted, test.y, test.recordings).to_json()}
         if name != names[0]:
@@ -175,7 +175,7 @@ def write_studies(folder: Path, *, progress: Say) -> None:
     """
     for study in studies().values():
         with tempfile.TemporaryDirectory(prefix="tinykit-study-") as workshop:
-            made = make_study(study, Path(workshop), load(study.task), say=progress)
+            made = make_study(study, Path(workshop), load_dataset(study.task), say=progress)
             ship_study(made, study, folder / study.name)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.bench_virtual_board import FILES, models
-from tinykit.handover.virtual_board import run, sample_inputs
+from tinykit.handover.virtual_board import run, sample_codes
 from tinykit.handover.virtual_board.tflm import corrections
 from tools.board_corrections import BOARDS, RESHAPE, counted
 
@@ -42,7 +42,7 @@ def _rows(core: str, board: str) -> list[dict[str, Any]]:
     for name, graph in models().items():
         if name not in FILES:
             continue
-        found = run(graph, board, sample_inputs(graph, 1), compiler="gcc")
+        found = run(graph, board, sample_codes(graph, 1), compiler="gcc")
         predicted = found.tflm.operators if found.tflm else ()
         for one, count, guess in zip(found.operators, counted(name, core), predicted, strict=True):
             size = "large " if one.macs >= LARGE_DENSE_MACS else "small "

@@ -7,7 +7,7 @@ from typing import Any
 from tinykit.choose.design import find_study
 from tinykit.choose.ledger import LedgerRow, open_ledger
 from tinykit.target.boards import board
-from tinykit.train.datasets import load
+from tinykit.train.datasets import load_dataset
 
 TITLE = "Compression on nucleo-l4r5zi with TFLM and CMSIS-NN; accuracy in TFLM on unseen samples, 95 %"
 STUDIES = ("watch-exercises", "vowels", "digits-resnet8")
@@ -18,7 +18,7 @@ def table() -> list[dict[str, Any]]:
     rows = []
     for name in STUDIES:
         study, target = find_study(name), board("nucleo-l4r5zi")
-        test = load(study.task).test
+        test = load_dataset(study.task).test
         ledger = open_ledger(study.score(test, target), test, target)
         rows += [_row(study.network, row, ledger.baseline) for row in ledger.rows]
     return rows

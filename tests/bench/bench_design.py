@@ -9,14 +9,14 @@ from tinykit.choose.ledger import weigh_variant
 from tinykit.model.graph import read
 from tinykit.model.record import resume
 from tinykit.target.boards import board
-from tinykit.train.datasets import load, paired_difference
+from tinykit.train.datasets import load_dataset, paired_difference
 
 TITLE = "watch-exercises, accuracy in TFLM on unseen subjects (95 % over recordings) and bytes on nucleo-l4r5zi"
 
 
 def table() -> list[dict[str, Any]]:
     """One row a variant of the shipped checkpoints."""
-    test, target = load("watch-exercises").test, board("nucleo-l4r5zi")
+    test, target = load_dataset("watch-exercises").test, board("nucleo-l4r5zi")
     record = resume("int8")
     variants = [
         weigh_variant(read(record.read(name)), test, target, name=name, note=note) for name, note in VARIANTS.items()

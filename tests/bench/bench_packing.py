@@ -16,7 +16,7 @@ from tinykit.ground.facts import shipped_path
 from tinykit.model.graph import read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.npu import compile_for_npu
-from tinykit.predict.packing import decode, lean
+from tinykit.predict.packing import code_weights, lean
 from tinykit.train.zoo import networks
 
 TITLE = "Packing: bytes in flash, proven equal in TFLM (decoder code counted in; arena: CMSIS-NN on a Cortex-M4)"
@@ -43,7 +43,7 @@ def _models() -> Iterator[tuple[str, str, bytes]]:
 
 def _row(name: str, weights: str, model: bytes) -> dict[str, Any]:
     graph = read(model)
-    plain, packed = lean(graph), decode(graph)
+    plain, packed = lean(graph), code_weights(graph)
     arenas = [predict_arena(one, core="cortex-m4") for one in (graph, packed.graph)]
     best = min(plain.flash_bytes, packed.flash_bytes)
     return {

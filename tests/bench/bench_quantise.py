@@ -14,12 +14,12 @@ from tests.quantise_combinations import Combination, combine, judge
 from tinykit.ground.errors import TinykitError
 from tinykit.predict.runtime import measure_arena
 from tinykit.train import zoo
-from tinykit.train.compress import Fit, evaluate
-from tinykit.train.datasets import Dataset, load
+from tinykit.train.compress import Training, evaluate
+from tinykit.train.datasets import Dataset, load_dataset
 
 TITLE = "Quantised zoo in TFLM against each float parent: largest output the same, SQNR of outputs, what is still held"
 CLUSTERS, TRAIN, VALIDATION = 16, 640, 64
-SHORT = Fit(3, 1e-4, 32)
+SHORT = Training(3, 1e-4, 32)
 CHANCE = "the parent answers no better than chance: it runs in TFLM, but agreement with it says nothing"
 
 
@@ -54,10 +54,10 @@ def list_rows(name: str) -> Iterator[dict[str, Any]]:
     data = _load(task)
     size = data.train.x[0].size
     flat = name == "fc-autoencoder"
-    model = zoo.build(
+    model = zoo.build_network(
         name, input_shape=(size,) if flat else data.input_shape, classes=size if flat else len(data.classes)
     )
-    fits = Fit(task.epochs, 2e-3, 32), SHORT
+    fits = Training(task.epochs, 2e-3, 32), SHORT
     for variant, make in combine(model, data, fits, clusters=CLUSTERS):
         yield {"network": name, "data": data.name, "variant": variant, **_describe(make, data, flat)}
 
@@ -83,7 +83,7 @@ def _describe(make: Callable[[], Combination], data: Dataset, flat: bool) -> dic
 
 
 def _load(task: Task) -> Dataset:
-    whole = load(task.data)
+    whole = load_dataset(task.data)
     return Dataset(
         whole.name, whole.classes, whole.train.take(TRAIN), whole.validation.take(VALIDATION),
         whole.test.take(task.samples), whole.normalisation, whole.rate_hz, whole.sha256, whole.source,

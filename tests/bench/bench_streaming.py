@@ -54,7 +54,7 @@ def run_current(row: str) -> Estimate:
     networks = predict_run_current(board_of(row), **setting)
     stated = predict_run_current(replace(board(ROWS[row][0]), ml_power=()), **setting)
     plain = stated.value / activity_factor("reduced code").value * converter(row)
-    return replace(networks, low=min(networks.low, plain), source=f"{networks.source}; low end: {stated.source}")
+    return replace(networks, low=min(networks.low, plain), sources=(*networks.sources, f"low end: {stated.source}"))
 
 
 def predict(row: str) -> Estimate:
@@ -67,8 +67,8 @@ def predict(row: str) -> Estimate:
     full_a, full_hz = target.ml_power[0].high.value / supply, shelf[ROWS[row][1]]["clock"].value
     most = shelf["others"]["high"].value * full_a * clock / full_hz
     loads = (
-        Load("DMA", Estimate(dma, 0.0, dma, "A", "datasheet", source=facts["peripherals"].source), ("sleep",)),
-        Load("not named", Estimate(0.0, 0.0, most, "A", "modelled", source=shelf["others"]["high"].source)),
+        Load("DMA", Estimate(dma, 0.0, dma, "A", "datasheet", sources=facts["peripherals"].source), ("sleep",)),
+        Load("not named", Estimate(0.0, 0.0, most, "A", "modelled", sources=shelf["others"]["high"].source)),
     )
     latency = Estimate.exact(duty * FRAME_S, "s", "measured", "duty cycle of the run")
     setting = {"period_s": FRAME_S, "clock_hz": clock, "supply_v": supply, "run_current_a": run_current(row)}

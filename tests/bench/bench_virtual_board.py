@@ -12,7 +12,7 @@ from typing import Any
 from tests.bench.bench_zoo import convert_untrained
 from tests.models import small_cnn
 from tinykit.ground.errors import MissingPackageError
-from tinykit.handover.virtual_board import BoardRun, run, sample_inputs
+from tinykit.handover.virtual_board import BoardRun, run, sample_codes
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.latency.tables import read_table
 from tools.board_counts import course
@@ -49,7 +49,7 @@ def table() -> list[dict[str, Any]]:
     """One row per model, board and kernels; TFLM's columns are empty where nothing was counted."""
     rows = []
     for name, graph in everything().items():
-        inputs = sample_inputs(graph, 10)
+        inputs = sample_codes(graph, 10)
         for board in BOARDS:
             for kernels in ("cmsis-nn", "portable"):
                 try:

@@ -11,7 +11,7 @@ from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.runtime import measure_arena
 from tinykit.train.conversion import convert
-from tinykit.train.zoo import build, networks
+from tinykit.train.zoo import build_network, networks
 
 TITLE = "The zoo as int8: MACs, the interpreter's arena (x86-64), and the 32-bit prediction"
 LINKED = {
@@ -41,7 +41,7 @@ def table() -> list[dict[str, Any]]:
 
 def convert_untrained(name: str) -> ModelGraph:
     """An untrained network as int8; BatchNormalization sees data first, or activations fade to scales of nothing."""
-    model = build(name)
+    model = build_network(name)
     samples = np.random.default_rng(0).normal(0, 1, (100, *model.input_shape[1:])).astype(np.float32)
     for _ in range(30):
         model(samples[:8], training=True)

@@ -8,14 +8,30 @@ estimates and keeps all of that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from tinykit.ground.errors import FactError, ParameterError
 
-BASES = ("assumed", "modelled", "simulated", "datasheet", "compiled", "measured")
-"""How a number was obtained, weakest first: a result is never of a stronger basis than its inputs."""
+
+class Basis(StrEnum):
+    """How a number was obtained, weakest first: a result is never of a stronger basis than its inputs."""
+
+    ASSUMED = "assumed"
+    MODELLED = "modelled"
+    SIMULATED = "simulated"
+    DATASHEET = "datasheet"
+    COMPILED = "compiled"
+    MEASURED = "measured"
+
+
+BASES = tuple(Basis)
+"""Every basis, weakest first."""
+_RANKS = {str(basis): rank for rank, basis in enumerate(BASES)}
+
+Sources = str | Iterable[str]
 
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 _PREFIXED_UNITS = ("W", "J", "A", "V", "Hz", "C")
@@ -46,7 +62,7 @@ def pick(owner: object, names: str) -> dict[str, Any]:
     return {name: to_plain(getattr(owner, name)) for name in names.split()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Estimate:
     """A number with its interval and its origin.
 
@@ -54,9 +70,9 @@ class Estimate:
     ----------
     value, low, high : best value and the 80 % interval around it, in `unit`; low <= value <= high.
     unit : SI unit ("s", "J", "W", "A", "V", "Hz", "C"), "byte", "degC", "instruction" or "1".
-    basis : one of `BASES`.
+    basis : a `Basis`, or its text.
     runtime : the inference runtime it speaks of, "" where none is involved.
-    source : where the number, or the weakest of its inputs, comes from.
+    sources : where the number and its inputs come from, one text or several.
 
     Raises
     ------
@@ -67,22 +83,38 @@ class Estimate:
     low: float
     high: float
     unit: str
-    basis: str
-    runtime: str = ""
-    source: str = ""
+    basis: Basis
+    runtime: str
+    sources: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        if self.basis not in BASES:
-            raise ParameterError(f"basis {self.basis!r} is unknown; allowed: {', '.join(BASES)}")
-        if not all(math.isfinite(number) for number in (self.low, self.value, self.high)):
-            raise ParameterError(f"estimate {self.low}..{self.value}..{self.high} is not finite")
-        if not self.low <= self.value <= self.high:
-            raise ParameterError(f"estimate needs low <= value <= high, got {self.low}, {self.value}, {self.high}")
+    def __init__(
+        self, value: float, low: float, high: float, unit: str, basis: str, *, runtime: str = "", sources: Sources = ()
+    ) -> None:
+        if basis not in _RANKS:
+            raise ParameterError(f"basis {basis!r} is unknown; allowed: {', '.join(BASES)}")
+        if not (math.isfinite(low) and math.isfinite(value) and math.isfinite(high)):
+            raise ParameterError(f"estimate {low}..{value}..{high} is not finite")
+        if not low <= value <= high:
+            raise ParameterError(f"estimate needs low <= value <= high, got {low}, {value}, {high}")
+        plain = type(sources) is tuple and "" not in sources and len(set(sources)) == len(sources)
+        keep = object.__setattr__
+        keep(self, "value", value)
+        keep(self, "low", low)
+        keep(self, "high", high)
+        keep(self, "unit", unit)
+        keep(self, "basis", BASES[_RANKS[basis]])
+        keep(self, "runtime", runtime)
+        keep(self, "sources", sources if plain else unite(sources))
 
     @classmethod
-    def exact(cls, value: float, unit: str, basis: str, source: str, runtime: str = "") -> Estimate:
+    def exact(cls, value: float, unit: str, basis: str, sources: Sources, runtime: str = "") -> Estimate:
         """An estimate of no width: a count, or a figure the user gave."""
-        return cls(value, value, value, unit, basis, runtime, source)
+        return cls(value, value, value, unit, basis, runtime=runtime, sources=sources)
+
+    @property
+    def source(self) -> str:
+        """The sources in one text, for people."""
+        return "; ".join(self.sources)
 
     def __str__(self) -> str:
         if self.low == self.high:
@@ -93,8 +125,9 @@ class Estimate:
     __repr__ = __str__
 
     def to_json(self) -> dict[str, Any]:
-        """The estimate as a plain dict of JSON types, keys as the dataclass fields."""
-        return asdict(self)
+        """The estimate as a plain dict of JSON types; the sources in one text, `source`."""
+        names = ("value", "low", "high", "unit", "basis", "runtime", "source")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +160,20 @@ class Fact:
     def estimate(self, low_factor: float = 1.0, high_factor: float = 1.0) -> Estimate:
         """The fact as an `Estimate`, its interval widened by the two factors (<= 1 and >= 1)."""
         ends = sorted((self.value * low_factor, self.value * high_factor))
-        return Estimate(self.value, ends[0], ends[1], self.unit, self.kind, source=self.source)
+        return Estimate(self.value, ends[0], ends[1], self.unit, self.kind, sources=self.source)
 
 
-def weakest(*bases: str) -> str:
+def weakest(*bases: str) -> Basis:
     """The basis a result may claim at most, given the bases of what went into it.
 
     >>> weakest("measured", "modelled", "datasheet")
-    'modelled'
+    <Basis.MODELLED: 'modelled'>
     """
-    return min(bases, key=BASES.index)
+    return BASES[min(map(_RANKS.__getitem__, bases))]
 
 
 def propagate(
-    function: Callable[..., float], *inputs: Estimate, unit: str, source: str, basis: str = "measured"
+    function: Callable[..., float], *inputs: Estimate, unit: str, source: Sources = (), basis: str = "measured"
 ) -> Estimate:
     """Compute with estimates: the value at the values, the interval by independent errors.
 
@@ -157,7 +190,9 @@ def propagate(
     ----------
     function : takes one float per input and returns a float.
     inputs : the estimates; the result's basis is the weakest of theirs and of `basis`.
-    unit, source : of the result.
+    unit : of the result.
+    source : what the result adds to the sources of the inputs, the law it is computed by.
+    basis : the strongest basis that the method allows.
     """
     values = [estimate.value for estimate in inputs]
     centre = least = most = function(*values)
@@ -174,12 +209,26 @@ def propagate(
     high = min(centre + math.sqrt(up), max(most, function(*best)))
     runtime = next((estimate.runtime for estimate in inputs if estimate.runtime), "")
     lowest = weakest(basis, *(estimate.basis for estimate in inputs))
-    return Estimate(centre, low, high, unit, lowest, runtime, source)
+    sources = unite(source, *(estimate.sources for estimate in inputs))
+    return Estimate(centre, low, high, unit, lowest, runtime=runtime, sources=sources)
 
 
 def relabel(estimate: Estimate, **changes: Any) -> Estimate:
-    """A copy of an estimate with some fields changed (`source=…`, `runtime=…`)."""
+    """A copy of an estimate with some fields changed (`sources=…`, `runtime=…`)."""
     return replace(estimate, **changes)
+
+
+def unite(*sources: Sources) -> tuple[str, ...]:
+    """Sources one after another, each once, without empty ones.
+
+    >>> unite("E = P t", ("datasheet", "MLPerf"), "datasheet", "")
+    ('E = P t', 'datasheet', 'MLPerf')
+    """
+    found: dict[str, None] = {}
+    for one in sources:
+        found.update(dict.fromkeys((one,) if isinstance(one, str) else one))
+    found.pop("", None)
+    return tuple(found)
 
 
 def format_quantity(value: float, unit: str) -> str:

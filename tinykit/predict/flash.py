@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.model.operators import DECODE, row_of
 from tinykit.target.runtimes import default_runtime, list_runtimes
@@ -36,7 +37,7 @@ _LINKED_DOUBT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class FlashEstimate:
+class FlashEstimate(Result):
     """Flash of model and runtime, without the application.
 
     Parameters
@@ -92,8 +93,8 @@ def predict_flash(
         runtime_bytes.high + graph.flatbuffer_bytes,
         "byte",
         runtime_bytes.basis,
-        runtime,
-        runtime_bytes.source,
+        runtime=runtime,
+        sources=runtime_bytes.sources,
     )
     return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
 
@@ -101,7 +102,7 @@ def predict_flash(
 def decoder_code() -> Estimate:
     """Flash of TFLM's DECODE operator with its lookup table, pruning and Huffman decoders, as an `Estimate` [byte]."""
     value, low, high = _table()["decoder_bytes"]
-    return Estimate(value, low, high, "byte", "compiled", "tflm", _table()["decoder_source"])
+    return Estimate(value, low, high, "byte", "compiled", runtime="tflm", sources=_table()["decoder_source"])
 
 
 def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: str | None = None) -> Estimate:
@@ -128,7 +129,8 @@ def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: st
     value, low, high = max(depths), min(depths) * (1 - doubt), max(depths) * (1 + doubt)
     source = f"{table['source']}: stack high-water mark, .data and .bss"
     basis = "simulated" if alike and not borrowed else "modelled"
-    return Estimate(static + value, round(static + low), round(static + high), "byte", basis, runtime, source)
+    low, high = round(static + low), round(static + high)
+    return Estimate(static + value, low, high, "byte", basis, runtime=runtime, sources=source)
 
 
 def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
@@ -153,7 +155,7 @@ def _find_nearest(core: str) -> tuple[str, float]:
     return next(((nearest, doubt) for prefix, nearest, doubt in _NEAREST if core.startswith(prefix)), ("", 0.0))
 
 
-@cache
+@remember_table
 def _table() -> dict[str, Any]:
     return read_toml(shipped_path("data", "firmware", "linked_sizes.toml"))
 
@@ -204,4 +206,5 @@ def _estimate(
     exact = not borrowed and build != "-O2" and doubt <= _LINKED_DOUBT * value
     source = _table()["source"] + ("" if exact else "; divided over kernels or carried to another core by assumption")
     basis = "compiled" if exact else "modelled"
-    return Estimate(round(value), round(low - extra), round(high + extra), "byte", basis, runtime, source)
+    low, high = round(low - extra), round(high + extra)
+    return Estimate(round(value), low, high, "byte", basis, runtime=runtime, sources=source)

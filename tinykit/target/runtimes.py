@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from types import MappingProxyType
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownRuntimeError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 
@@ -56,7 +56,7 @@ class Runtime:
         return self.name
 
 
-@lru_cache(maxsize=1)
+@remember_table
 def list_runtimes() -> tuple[Runtime, ...]:
     """Every runtime, in the order of `data/runtimes.toml`."""
     return tuple(_read_all().values())
@@ -77,7 +77,7 @@ def find_runtime(name: str) -> Runtime:
     return known[name]
 
 
-@lru_cache(maxsize=256)
+@remember_table
 def default_runtime(core: str) -> str:
     """The runtime meant where none is named: "tflm-cmsis-nn" on Cortex-M, "esp-nn" on Espressif's cores.
 
@@ -90,7 +90,7 @@ def default_runtime(core: str) -> str:
     return next(matching, _ELSEWHERE)
 
 
-@lru_cache(maxsize=1)
+@remember_table
 def _read_all() -> Mapping[str, Runtime]:
     path = shipped_path("data", "runtimes.toml")
     rows = [_read(row, f"{path}: runtimes[{index}]") for index, row in enumerate(read_toml(path).get("runtimes", []))]

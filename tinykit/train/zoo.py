@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.errors import ModelError, ParameterError, name_nearest
+from tinykit.ground.results import Result
 from tinykit.train.keras import load_keras
 
 _MOMENTUM = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class Network(Result):
     """What the zoo knows of a network.
 
     Parameters
     ----------
-    name : for `build`.
+    name : for `build_network`.
     input_shape : (height, width, channels) or (features,).
     classes : outputs; those of the autoencoder are its reconstruction.
     macs : multiply-accumulates of one inference with these shapes.
@@ -55,13 +56,16 @@ def networks() -> tuple[Network, ...]:
     return NETWORKS
 
 
-def build(name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None, seed: int = 0) -> Any:
+def build_network(
+    name: str, *, input_shape: tuple[int, ...] | None = None, classes: int | None = None, seed: int = 0
+) -> Any:
     """A tf-keras model of the zoo, weights drawn with `seed`, not compiled.
 
     Parameters
     ----------
     name : one of `networks()`.
     input_shape, classes : those of the network if None; give them to use the same form on another task.
+    seed : of all that is drawn.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from tinykit.ground.errors import TinykitError
-from tinykit.handover.virtual_board import Classes, run, sample_inputs
+from tinykit.handover.virtual_board import Classes, run, sample_codes
 from tinykit.model.graph import read
 from tinykit.predict.latency import OperatorShape, from_graph
 from tools.sweep.graphs import join
@@ -35,7 +35,7 @@ def count(seed: int) -> list[str]:
     """The rows of one model."""
     rng = np.random.default_rng(seed)
     graph = read(join([draw(rng) for _ in range(TOGETHER)], seed))
-    inputs = sample_inputs(graph, 1, seed=seed)
+    inputs = sample_codes(graph, 1, seed=seed)
     found = [run(graph, board, inputs, "cmsis-nn", compiler="gcc") for board in BOARDS]
     for one in found:
         if not one.equal:

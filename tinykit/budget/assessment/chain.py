@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 
 from tinykit.budget.assessment.outcome import Assessment
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit import FitReport, check_target
 from tinykit.budget.power import PowerBudget, Workload, budget_power
 from tinykit.budget.thermal import check_heat
+from tinykit.ground.caches import remember
 from tinykit.ground.calls import keywords
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph, as_graph
@@ -76,7 +76,7 @@ def sweep_periods(assessment: Assessment) -> tuple[PowerBudget, ...]:
     return _sweep(assessment.target, latency, replace(assessment.use, period_s=1.0, duty_cycle=None))
 
 
-@lru_cache(maxsize=64)
+@remember
 def _sweep(target: Target, latency: Estimate, use: Use) -> tuple[PowerBudget, ...]:
     """Kept, since a slider of the period asks for the same curve again and again."""
     work, budget = use.plan(target, latency), _budgeter(target, use)
@@ -92,7 +92,7 @@ def _budget(target: Target, latency: Estimate, use: Use) -> PowerBudget:
     found = _budgeter(target, use)(work, latency.value / use.duty_cycle)
     energy, power = found.energy_per_inference_j, found.run_power_w
     if energy is not None and power is not None:
-        energy = propagate(lambda p, t: p * t, power, latency, unit="J", source=energy.source)
+        energy = propagate(lambda p, t: p * t, power, latency, unit="J", source=energy.sources)
     return replace(found, latency=latency, energy_per_inference_j=energy)
 
 

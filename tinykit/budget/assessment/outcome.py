@@ -8,8 +8,7 @@ from typing import Any
 
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit import FitReport
-from tinykit.budget.power import Answer, ClockSweep, PowerBudget, sweep_clocks
-from tinykit.budget.power import shortest_period as bisect_period
+from tinykit.budget.power import Answer, ClockSweep, PowerBudget, shortest_period as bisect_period, sweep_clocks
 from tinykit.budget.thermal import ThermalReport
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
@@ -72,8 +71,7 @@ class Assessment:
         clock = self.target.clock_hz
         if clock is None:
             raise UnknownFactError(f"the clock of board {budget.board.id!r} is unknown; give it: Target(clock_hz=…)")
-        source = f"latency times clock; {budget.latency.source}"
-        cycles = propagate(lambda time: time * clock, budget.latency, unit="cycle", source=source)
+        cycles = propagate(lambda time: time * clock, budget.latency, unit="cycle", source="latency times clock")
         use = self.use
         return sweep_clocks(budget.board, cycles, budget.period_s, supply_v=use.supply_v, ambient_c=use.ambient_c)
 

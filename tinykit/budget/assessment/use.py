@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from tinykit.budget.power import Battery, FrontEnd, Pack, State, Workload, find_battery, load, plan_workload
+from tinykit.budget.power import Battery, CellPack, FrontEnd, State, Workload, find_battery, make_load, plan_workload
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate
@@ -50,7 +50,7 @@ class Use:
 
     period_s: float = 10.0
     duty_cycle: float | None = None
-    battery: Battery | Pack | str | os.PathLike[str] | None = None
+    battery: Battery | CellPack | str | os.PathLike[str] | None = None
     supply_v: float | None = None
     ambient_c: float = 25.0
     enclosure_area_m2: float | None = None
@@ -113,7 +113,7 @@ class Use:
         """What one period holds, for a network of a latency [s]."""
         sensing = ["sense"] if self.sense_s else []
         named = self.sensor or (_SENSOR if self.sense_s else None)
-        loads = [*([load(named, during=sensing)] if named else []), *map(load, self.beside)]
+        loads = [*([make_load(named, during=sensing)] if named else []), *map(make_load, self.beside)]
         return plan_workload(
             target.board,
             latency,

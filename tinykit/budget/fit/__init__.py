@@ -3,13 +3,14 @@
 from tinykit.budget.fit.check import check_fit, check_fit_all, check_target
 from tinykit.budget.fit.lineup import MACHINES, line_up, name_machine
 from tinykit.budget.fit.placements import Placement, list_placements
-from tinykit.budget.fit.verdict import FitReport, RegionUse
+from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict
 
 __all__ = [
     "MACHINES",
     "FitReport",
     "Placement",
     "RegionUse",
+    "Verdict",
     "check_fit",
     "check_fit_all",
     "check_target",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import place_in_flash, place_in_ram
-from tinykit.budget.fit.verdict import DOES_NOT_FIT, UNKNOWN, FitReport
+from tinykit.budget.fit.verdict import FitReport, Verdict
 from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.model.graph import ModelGraph, read
@@ -37,7 +37,7 @@ def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
     board = target.board
     accelerators = accelerators_of(board)
     if not accelerators:
-        return refuse(graph, target, (UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
+        return refuse(graph, target, (Verdict.UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
     try:
         compiled = compile_for_npu(
             graph,
@@ -46,9 +46,9 @@ def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
             clock_hz=board.npu_clock.value if board.npu_clock else None,
         )
     except ModelError as error:
-        return refuse(graph, target, (DOES_NOT_FIT, str(error)))
+        return refuse(graph, target, (Verdict.DOES_NOT_FIT, str(error)))
     except EngineError as error:
-        return refuse(graph, target, (UNKNOWN, str(error)))
+        return refuse(graph, target, (Verdict.UNKNOWN, str(error)))
     return _judge(compiled, target)
 
 
@@ -56,9 +56,8 @@ def _judge(compiled: NpuReport, target: Target) -> FitReport:
     result = read(compiled.model, name="compiled")
     arena = _arena(compiled, result, target.core)
     flash = predict_flash(result, runtime="tflm-cmsis-nn", core=target.core).total
-    flash = relabel(
-        flash, runtime=RUNTIME, source=f"{flash.source}; compiled model; the NPU's driver taken as one more kernel"
-    )
+    driver = "compiled model; the NPU's driver taken as one more kernel"
+    flash = relabel(flash, runtime=RUNTIME, sources=(*flash.sources, driver))
     ram = place_in_ram(target, arena)
     code = place_in_flash(target, int(flash.value))
     verdict, reasons = judge(arena, ram, flash, code)
@@ -83,9 +82,10 @@ def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
     tflm = predict_arena(result, runtime="tflm-cmsis-nn", core=core)
     head = max(tflm.head_bytes, compiled.sram_bytes)
     more = head - tflm.head_bytes
-    source = f"activations by Vela, {compiled.system_config}, {compiled.memory_mode}; tail: {tflm.used.source}"
+    head_from = f"activations by Vela, {compiled.system_config}, {compiled.memory_mode}"
+    sources = (head_from, *tflm.used.sources)
     used = replace(
-        tflm.used, value=tflm.value + more, low=tflm.low + more, high=tflm.high + more, runtime=RUNTIME, source=source
+        tflm.used, value=tflm.value + more, low=tflm.low + more, high=tflm.high + more, runtime=RUNTIME, sources=sources
     )
     to_start = tflm.tail_bytes + head + ALIGNMENT_BYTES
     return replace(tflm, used=used, head_bytes=head, to_start=to_start, runtime=RUNTIME)
@@ -103,16 +103,16 @@ def _latency(compiled: NpuReport, target: Target) -> Estimate | None:
         cpu = predict_latency(rest, core=target.core, clock_hz=target.clock_hz, board=target.board)
     except UnknownRuntimeError:
         return None
-    source = f"{compiled.latency.source}; {len(rest)} operators on the CPU: {cpu.source}"
-    total = propagate(lambda npu, other: npu + other, compiled.latency, cpu, unit="s", source=source)
-    return relabel(total, runtime=RUNTIME)
+    on_cpu = f"{len(rest)} operators on the CPU: {cpu.source}"
+    total = propagate(lambda npu, other: npu + other, compiled.latency, cpu, unit="s")
+    return relabel(total, runtime=RUNTIME, sources=(*compiled.latency.sources, on_cpu))
 
 
 def _stay(compiled: NpuReport) -> tuple[str, ...]:
     return tuple(f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
 
 
-def refuse(graph: ModelGraph, target: Target, answer: tuple[str, str]) -> FitReport:
+def refuse(graph: ModelGraph, target: Target, answer: tuple[Verdict, str]) -> FitReport:
     """A report without figures: its verdict and its one reason are the answer."""
     return FitReport(
         graph=graph, target=target, verdict=answer[0], arena_bytes=None, flash_bytes=None, latency_s=None,

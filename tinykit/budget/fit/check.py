@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from tinykit.budget.fit.accelerated import check_on_npu
@@ -13,18 +12,19 @@ from tinykit.budget.fit.advise import advise
 from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
 from tinykit.budget.fit.timing import attempt, move_outside, outside_factor, predict_time
-from tinykit.budget.fit.verdict import DOES_NOT_FIT, FitReport, RegionUse
+from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict
+from tinykit.ground.caches import remember
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Rows
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.energy import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
 from tinykit.predict.packing import has_decode, refuse_decode
 from tinykit.predict.runtime import measure_arena
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board
-from tinykit.target.boards import boards as all_boards
+from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, boards as all_boards
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Reserve, Target, as_target
 
@@ -79,7 +79,7 @@ def check_fit_all(
     clock_hz: float | None = None,
     reserve: Reserve | None = None,
     use_engine: bool = True,
-) -> tuple[FitReport, ...]:
+) -> Rows[FitReport]:
     """The fit check on many boards, the engine asked once for all of them.
 
     Parameters
@@ -96,7 +96,7 @@ def check_fit_all(
         )
         for board in wanted
     )  # fmt: skip
-    return tuple(check_target(model, target, use_engine=use_engine) for target in targets)
+    return Rows(check_target(model, target, use_engine=use_engine) for target in targets)
 
 
 def check_target(
@@ -122,14 +122,16 @@ def check_target(
         known = latency
         energy, dear = attempt(lambda: predict_energy(known, target, run_current_a=run_current_a))
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
+    memory = zip(("arena", "flash"), reasons, (arena, flash), strict=True)
+    untold = tuple((what, why) for what, why, found in memory if found is None)
     unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear)) if why)
     reasons += (*_further_reasons(graph, target, (*ram, *code)), *(f"{what} unknown: {why}" for what, why in unknown))
     return FitReport(
-        graph=graph, target=target, verdict=DOES_NOT_FIT if refusal else verdict,
+        graph=graph, target=target, verdict=Verdict.DOES_NOT_FIT if refusal else verdict,
         arena_bytes=arena.used if arena else None, flash_bytes=flash, latency_s=latency,
         energy_per_inference_j=energy, regions=(*ram, *code),
         reasons=(refusal, *reasons) if refusal else reasons,
-        advice=advise(graph, arena, (*ram, *code), target.runtime), unknown=unknown,
+        advice=advise(graph, arena, (*ram, *code), target.runtime), unknown=(*untold, *unknown),
     )  # fmt: skip
 
 
@@ -181,20 +183,21 @@ def _ask_engine(graph: ModelGraph, runtime: str, wanted: bool) -> tuple[str, int
         return f"{runtime} cannot run DECODE operators: {undecoded}", None
     if not wanted or not runtime.startswith("tflm-"):
         return "", None
-    return _run_engine(graph.data)
-
-
-@lru_cache(maxsize=32)
-def _run_engine(model: bytes) -> tuple[str, int | None]:
     try:
-        return "", measure_arena(model, smallest=False).head_bytes
-    except ModelError as error:
-        return f"the TFLM interpreter refuses this model: {error}", None
+        return _run_engine(graph)
     except EngineError:
         return "", None
 
 
-@lru_cache(maxsize=32)
+@remember
+def _run_engine(graph: ModelGraph) -> tuple[str, int | None]:
+    try:
+        return "", measure_arena(graph.data, smallest=False).head_bytes
+    except ModelError as error:
+        return f"the TFLM interpreter refuses this model: {error}", None
+
+
+@remember
 def _reference_head(graph: ModelGraph) -> int:
     """Head with the interpreter's own, the reference kernels, in bytes."""
     return predict_arena(graph, runtime="tflm-reference").head_bytes
@@ -204,12 +207,12 @@ def _with_evidence(arena: ArenaEstimate, recorded_head: int | None, own_head: in
     """The arena, told what the interpreter recorded for its head with reference kernels; more head needs more arena."""
     used = arena.used
     if recorded_head is None:
-        return replace(arena, used=replace(used, source=used.source + "; the interpreter was not asked"))
+        return replace(arena, used=replace(used, sources=(*used.sources, "the interpreter was not asked")))
     gap = recorded_head - own_head
     if not gap:
-        note = "; the interpreter recorded the same head for this model"
+        note = "the interpreter recorded the same head for this model"
     else:
-        note = f"; the interpreter recorded {abs(gap)} B {'more' if gap > 0 else 'less'} of head for this model"
+        note = f"the interpreter recorded {abs(gap)} B {'more' if gap > 0 else 'less'} of head for this model"
     low, high = max(0.0, used.low + min(0, gap)), used.high + max(0, gap)
-    told = replace(used, low=low, high=high, source=used.source + note)
+    told = replace(used, low=low, high=high, sources=(*used.sources, note))
     return replace(arena, used=told, to_start=arena.to_start + max(0, gap))

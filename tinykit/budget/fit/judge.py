@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinykit.budget.fit.verdict import ARENA_HEAD, DOES_NOT_FIT, FITS, TIGHT, TIGHT_MARGIN, UNKNOWN, RegionUse
+from tinykit.budget.fit.verdict import ARENA_HEAD, TIGHT_MARGIN, RegionUse, Verdict
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.predict.arena import ArenaEstimate
 from tinykit.target.boards import EXTERNAL_RAM_KINDS
@@ -14,7 +14,7 @@ def judge(
     flash: Estimate | None,
     code: tuple[RegionUse, ...],
     slowdown: Estimate | None = None,
-) -> tuple[str, tuple[str, ...]]:
+) -> tuple[Verdict, tuple[str, ...]]:
     """The worse of the verdicts on RAM and flash, with the reasons of both.
 
     Parameters
@@ -25,55 +25,57 @@ def judge(
     """
     on_ram = _judge_ram(arena, ram, slowdown)
     on_flash = _judge_flash(flash, code)
-    order = (FITS, TIGHT, UNKNOWN, DOES_NOT_FIT)
+    order = (Verdict.FITS, Verdict.TIGHT, Verdict.UNKNOWN, Verdict.DOES_NOT_FIT)
     worse = max(on_ram[0], on_flash[0], key=order.index)
     return worse, (on_ram[1], on_flash[1])
 
 
-def _judge_ram(arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], slowdown: Estimate | None) -> tuple[str, str]:
+def _judge_ram(
+    arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], slowdown: Estimate | None
+) -> tuple[Verdict, str]:
     if arena is None:
-        return UNKNOWN, "arena unknown: this runtime's planner is not TFLM's and no figure was published"
+        return Verdict.UNKNOWN, "arena unknown: this runtime's planner is not TFLM's and no figure was published"
     need = format_quantity(arena.to_start, "byte")
     if not ram:
-        return UNKNOWN, f"arena of {need}, but no contiguous memory of this board is known"
+        return Verdict.UNKNOWN, f"arena of {need}, but no contiguous memory of this board is known"
     use, worst = ram[0], min(ram, key=lambda use: use.margin)
     if worst.margin_bytes < 0:
         short = format_quantity(-worst.margin_bytes, "byte")
-        return DOES_NOT_FIT, f"arena of {need}: {worst.name} is {short} too small"
+        return Verdict.DOES_NOT_FIT, f"arena of {need}: {worst.name} is {short} too small"
     if use.kind in EXTERNAL_RAM_KINDS:
         times = f"{slowdown} times the time" if slowdown else "by how much is not known for this board"
-        return TIGHT, f"arena of {need} only in external {use.name}: slower, {times}"
+        return Verdict.TIGHT, f"arena of {need} only in external {use.name}: slower, {times}"
     if ARENA_HEAD in use.holds:
         head, tail = (format_quantity(one.used_bytes, "byte") for one in ram[:2])
         text = f"head of {head} in {use.name}, tail of {tail} in {ram[1].name} (MicroAllocator::Create, two arrays)"
-        return TIGHT, f"no bank holds an arena of {need} as one array: {text}"
+        return Verdict.TIGHT, f"no bank holds an arena of {need} as one array: {text}"
     return _judge_whole(arena, ram)
 
 
-def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...]) -> tuple[str, str]:
+def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...]) -> tuple[Verdict, str]:
     use, worst = ram[0], min(ram, key=lambda use: use.margin)
     need, left = format_quantity(arena.to_start, "byte"), format_quantity(worst.margin_bytes, "byte")
     tight = worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes
     if len(ram) > 1:
         beside = f"{format_quantity(use.margin_bytes, 'byte')} left; stack and application in {ram[1].name}"
         text = f"arena of {need} in {use.name}: {beside}, {format_quantity(ram[1].margin_bytes, 'byte')} left"
-        return (TIGHT if tight else FITS), text
+        return (Verdict.TIGHT if tight else Verdict.FITS), text
     text = f"arena of {need} in {use.name}: {'only ' if tight else ''}{left} left in {use.name}"
-    return (TIGHT if tight else FITS), text
+    return (Verdict.TIGHT if tight else Verdict.FITS), text
 
 
-def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[str, str]:
+def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[Verdict, str]:
     if flash is None:
-        return UNKNOWN, "flash of this runtime unknown: nothing linked was published for this core"
+        return Verdict.UNKNOWN, "flash of this runtime unknown: nothing linked was published for this core"
     need = format_quantity(flash.value, "byte")
     if not code:
-        return UNKNOWN, f"model and runtime take {need}, but where this board keeps its code is not known"
+        return Verdict.UNKNOWN, f"model and runtime take {need}, but where this board keeps its code is not known"
     use = min(code, key=lambda use: use.margin)
     if use.margin_bytes < 0:
         short = format_quantity(-use.margin_bytes, "byte")
-        return DOES_NOT_FIT, f"model and runtime take {need} of flash: {use.name} is {short} too small"
+        return Verdict.DOES_NOT_FIT, f"model and runtime take {need} of flash: {use.name} is {short} too small"
     tight = use.margin < TIGHT_MARGIN or flash.high - flash.value > code[-1].margin_bytes
-    verdict, left = (TIGHT if tight else FITS), format_quantity(code[-1].margin_bytes, "byte")
+    verdict, left = (Verdict.TIGHT if tight else Verdict.FITS), format_quantity(code[-1].margin_bytes, "byte")
     if len(code) > 1:
         model = format_quantity(code[0].used_bytes, "byte")
         return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left} left there"

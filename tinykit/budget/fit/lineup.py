@@ -8,9 +8,10 @@ from typing import Any
 
 from tinykit.budget.fit.accelerated import refuse
 from tinykit.budget.fit.check import check_fit
-from tinykit.budget.fit.verdict import UNKNOWN, FitReport
+from tinykit.budget.fit.verdict import FitReport, Verdict
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import MissingPackageError
+from tinykit.ground.results import Rows
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.npu import accelerators_of
 from tinykit.target.boards import Board, find_board
@@ -32,7 +33,7 @@ def line_up(
     clock_hz: float | None = None,
     reserve: Reserve | None = None,
     use_engine: bool = True,
-) -> tuple[FitReport, ...]:
+) -> Rows[FitReport]:
     """The fit check of one model on several boards, CPUs first, then the NPUs of those boards that have one.
 
     Figures without evidence are None in a report, with the reason: a float model has no latency on a CPU and is refused
@@ -53,7 +54,7 @@ def line_up(
     both = {"clock_hz": clock_hz, "reserve": reserve}
     cpu: dict[str, Any] = {"runtime": runtime, "runtime_version": runtime_version, "build": build, **both}
     cores = [check_fit(model, board, use_engine=use_engine, **cpu) for board in machines]
-    return (*cores, *(_on_npu(model, board, both) for board in machines if accelerators_of(board)))
+    return Rows((*cores, *(_on_npu(model, board, both) for board in machines if accelerators_of(board))))
 
 
 def name_machine(report: FitReport) -> str:
@@ -67,4 +68,5 @@ def _on_npu(graph: ModelGraph, board: Board, setting: dict[str, Any]) -> FitRepo
     try:
         return check_fit(graph, board, runtime=NPU_RUNTIME, **setting)
     except MissingPackageError as error:
-        return refuse(graph, Target(board, runtime=NPU_RUNTIME, **setting), (UNKNOWN, str(error).partition("\n")[0]))
+        target = Target(board, runtime=NPU_RUNTIME, **setting)
+        return refuse(graph, target, (Verdict.UNKNOWN, str(error).partition("\n")[0]))

@@ -17,9 +17,17 @@ from tinykit.budget.fit.timing import (
     outside_factor,
     predict_time,
 )
-from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, DOES_NOT_FIT, FITS, RegionUse
+from tinykit.budget.fit.verdict import (
+    APPLICATION,
+    ARENA,
+    ARENA_HEAD,
+    ARENA_TAIL,
+    RegionUse,
+    Verdict,
+)
 from tinykit.ground.calls import keywords
 from tinykit.ground.quantity import Estimate, pick, propagate
+from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
@@ -32,7 +40,7 @@ _UNTOLD_XIP = "whether the chip reads this memory as if it were its own is not o
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Result):
     """One layout of model, arena, stack and code on a board.
 
     Parameters
@@ -44,9 +52,11 @@ class Placement:
     notes : what it takes to build it so, and what the cost rests on.
     """
 
+    LINE = ("board", "name", "verdict", "latency_s", "slowdown")
+
     board: Board = field(repr=False)
     regions: tuple[RegionUse, ...]
-    verdict: str
+    verdict: Verdict
     reasons: tuple[str, ...]
     latency_s: Estimate | None
     slowdown: Estimate | None
@@ -75,7 +85,7 @@ def list_placements(
     build: str | None = None,
     clock_hz: float | None = None,
     reserve: Reserve | None = None,
-) -> tuple[Placement, ...]:
+) -> Rows[Placement]:
     """The layouts of a model on a board, the fastest that fits first; empty where arena or memory is unknown.
 
     The arena in each contiguous window, as one array; its head and its tail in two banks where no bank holds both, or
@@ -96,19 +106,19 @@ def list_placements(
         clock_hz=clock_hz, reserve=reserve,
     )  # fmt: skip
     if target.runtime == NPU_RUNTIME:
-        return ()
+        return Rows()
     arena, _ = attempt(lambda: predict_arena(model, target=target))
     if arena is None:
-        return ()
+        return Rows()
     flash, _ = attempt(lambda: predict_flash(model, target=target))
     lister = _Lister(model, target, arena, flash)
-    return tuple(sorted(lister.list_all(), key=_rank))
+    return Rows(sorted(lister.list_all(), key=_rank))
 
 
 def _rank(placement: Placement) -> tuple[bool, float, bool, float]:
     room = min(use.margin for use in placement.regions)
     pace = placement.slowdown.value if placement.slowdown else 1.0
-    return placement.verdict == DOES_NOT_FIT, pace, placement.verdict != FITS, -room
+    return placement.verdict == Verdict.DOES_NOT_FIT, pace, placement.verdict != Verdict.FITS, -room
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +198,12 @@ class _Lister:
             nbytes = self.arena.head_bytes
             factor = outside_factor(self.graph, self.target, head.kind, head_bytes=nbytes)
             base = move_outside(inside, factor)
-            notes.append(f"arena: {factor.source}")
+            notes.append(f"arena: {factor.sources[0]}")
         delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]
         delays += [fetch_delay(self.graph, self.board)] if len(code) > 1 else []
         for delay in delays:
             if delay.high > delay.low:
-                base = propagate(lambda t, d: t + d, base, delay, unit="s", source=base.source)
-                factor = propagate(lambda f, d: f + d / inside.value, factor, delay, unit="1", source=delay.source)
+                base = propagate(lambda t, d: t + d, base, delay, unit="s")
+                factor = propagate(lambda f, d: f + d / inside.value, factor, delay, unit="1")
                 notes.append(delay.source)
         return base, factor, tuple(notes)

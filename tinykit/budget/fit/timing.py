@@ -62,6 +62,12 @@ def _case_of(target: Target) -> dict[str, Any]:
     }
 
 
+_OUTSIDE_SOURCES = (
+    "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM",
+    "SamsiGg/1.-Studienarbeit---KI-auf-ESP32; fitted to it and two more rows",
+)
+
+
 def outside_factor(graph: ModelGraph, target: Target, memory: str, *, head_bytes: float = math.inf) -> Estimate:
     """Time with the arena in external RAM over that in on-chip RAM; what both are unsure of is left out.
 
@@ -81,15 +87,14 @@ def outside_factor(graph: ModelGraph, target: Target, memory: str, *, head_bytes
     doubt = math.exp(math.sqrt(max(0.0, widths[0] ** 2 - widths[1] ** 2)))
     value, low = (math.sqrt(factor), 1.0) if kept else (factor, factor / doubt)
     return Estimate(
-        value, low, factor * doubt, "1", "modelled", outside.runtime,
-        "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM (SamsiGg/1.-Studienarbeit---"
-        "KI-auf-ESP32); fitted to it and two more rows" + ("; the data cache holds this head whole" if kept else ""),
+        value, low, factor * doubt, "1", "modelled", runtime=outside.runtime,
+        sources=(*_OUTSIDE_SOURCES, "the data cache holds this head whole" if kept else ""),
     )  # fmt: skip
 
 
 def move_outside(inside: Estimate, factor: Estimate) -> Estimate:
     """Latency [s] with the arena in external RAM, from that in on-chip RAM."""
-    return propagate(lambda t, f: t * f, inside, factor, unit="s", source=f"{inside.source}; arena: {factor.source}")
+    return propagate(lambda t, f: t * f, inside, factor, unit="s")
 
 
 def bank_delay(graph: ModelGraph, board: Board, use: RegionUse, clock_hz: float) -> Estimate:
@@ -107,7 +112,7 @@ def bank_delay(graph: ModelGraph, board: Board, use: RegionUse, clock_hz: float)
         why = "data-cache lines over a further bus"
     low, value, high = (lines * cycles / clock_hz for cycles in (low, value, high))
     source = f"{lines:,.0f} {why}; cycles a line assumed" if lines and value else f"{why}: no cost known"
-    return Estimate(value, low, high, "s", "assumed", source=source)
+    return Estimate(value, low, high, "s", "assumed", sources=source)
 
 
 def fetch_delay(graph: ModelGraph, board: Board) -> Estimate:
@@ -122,7 +127,7 @@ def fetch_delay(graph: ModelGraph, board: Board) -> Estimate:
     low, value, high = (once, again, again) if cache else (once, math.sqrt(once * again), again)
     slow, usual, fast = _FETCH_BYTES_PER_S
     source = f"{value:,.0f} bytes of weights fetched at {usual / 1e6:.0f} MB/s, assumed; 15 to 200 MB/s"
-    return Estimate(value / usual, low / fast, high / slow, "s", "assumed", source=source)
+    return Estimate(value / usual, low / fast, high / slow, "s", "assumed", sources=source)
 
 
 def data_cache_bytes(board: Board) -> int | None:

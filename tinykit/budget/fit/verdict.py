@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from tinykit.ground.quantity import Estimate, pick
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import NpuReport
 from tinykit.target.boards import Board
 from tinykit.target.target import Reserve, Target
 
-FITS, TIGHT, DOES_NOT_FIT, UNKNOWN = "fits", "tight", "does_not_fit", "unknown"
-"""The verdicts; tight is a margin under `TIGHT_MARGIN`."""
+
+class Verdict(StrEnum):
+    """Does a model run on a board; tight is a margin under `TIGHT_MARGIN`."""
+
+    FITS = "fits"
+    TIGHT = "tight"
+    DOES_NOT_FIT = "does_not_fit"
+    UNKNOWN = "unknown"
+
+    @property
+    def words(self) -> str:
+        """The verdict as a person says it: "does not fit"."""
+        return self.replace("_", " ")
+
 
 TIGHT_MARGIN = 0.10
 """Fraction of a region that must stay free for a verdict of "fits"."""
@@ -22,7 +36,7 @@ ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION = "arena", "arena head", "arena tail"
 
 
 @dataclass(frozen=True, slots=True)
-class RegionUse:
+class RegionUse(Result):
     """One memory region, or contiguous window of regions, and what the design puts in it; sizes in bytes."""
 
     name: str
@@ -48,23 +62,25 @@ class RegionUse:
 
 
 @dataclass(frozen=True, slots=True)
-class FitReport:
+class FitReport(Result):
     """Does this model run on this board: verdict, figures and reasons.
 
     Parameters
     ----------
     graph, target : what was asked.
-    verdict : "fits", "tight", "does_not_fit" or "unknown".
+    verdict : does it run there.
     arena_bytes, flash_bytes, latency_s, energy_per_inference_j : estimates, None where unknown.
     regions : the memories it would lie in.
     reasons, advice : why, and what would help.
     npu : what Arm's compiler reported, for runtime "ethos-u".
-    unknown : (figure, why) for latency and energy where they are None.
+    unknown : (figure, why) of each figure that is None.
     """
+
+    LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")
 
     graph: ModelGraph = field(repr=False)
     target: Target
-    verdict: str
+    verdict: Verdict
     arena_bytes: Estimate | None
     flash_bytes: Estimate | None
     latency_s: Estimate | None

@@ -10,8 +10,8 @@ from typing import Any
 from tinykit.budget.assessment import Assessment
 from tinykit.budget.offload.sensor import SENSORS, Sensor
 from tinykit.budget.power import (
+    Activity,
     PowerBudget,
-    Stage,
     Transmission,
     Workload,
     as_workload,
@@ -21,12 +21,13 @@ from tinykit.budget.power import (
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
 
 @dataclass(frozen=True, slots=True)
-class Offload:
+class Offload(Result):
     """One sensor, edge against cloud.
 
     Parameters
@@ -38,6 +39,8 @@ class Offload:
     break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
     findings : what cannot work.
     """
+
+    LINE = ("edge.board", "radio", "verdict", "edge_latency_s", "cloud_latency_s")
 
     radio: str
     edge: PowerBudget
@@ -234,7 +237,7 @@ def _most_bytes(radio: str, seconds: float) -> float:
 
 
 def _with_message(work: Workload, message: Transmission, rate: float) -> Workload:
-    stage = Stage("transmit", message.duration_s, message.current_a, times=rate)
+    stage = Activity("transmit", message.duration_s, message.current_a, times=rate)
     return Workload(work.latency, work.before, (*work.after, stage), work.rate, work.loads)
 
 
@@ -243,7 +246,7 @@ def _raw_only(work: Workload, raw: Transmission) -> Workload:
     sensing = tuple(stage for stage in work.before if stage.name == "sense")
     kept = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
     none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
-    return Workload(none, sensing, (Stage("transmit", raw.duration_s, raw.current_a),), 1.0, kept)
+    return Workload(none, sensing, (Activity("transmit", raw.duration_s, raw.current_a),), 1.0, kept)
 
 
 def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
@@ -254,4 +257,4 @@ def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
 
 
 def _add(first: Estimate, second: Estimate) -> Estimate:
-    return propagate(lambda a, b: a + b, first, second, unit="s", source=f"{first.source}; {second.source}")
+    return propagate(lambda a, b: a + b, first, second, unit="s")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Sensor:
+class Sensor(Result):
     """Raw data of one inference.
 
     Parameters

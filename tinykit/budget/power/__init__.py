@@ -46,8 +46,8 @@ from tinykit.budget.power.harvest import (
     thermal_power,
 )
 from tinykit.budget.power.inverse import Answer, largest_model, longest_latency, lowest_clock_for_life, shortest_period
-from tinykit.budget.power.loads import Line, Load, add_loads, load
-from tinykit.budget.power.pack import Pack, find_battery, pack_life, wire_pack
+from tinykit.budget.power.loads import Load, LoadShare, add_loads, make_load
+from tinykit.budget.power.pack import CellPack, find_battery, pack_life, wire_pack
 from tinykit.budget.power.physics import (
     battery_life,
     break_even_sleep_s,
@@ -62,7 +62,7 @@ from tinykit.budget.power.radio import RADIOS, Transmission, ble_airtime, lora_a
 from tinykit.budget.power.sensitivity import Swing, Tornado, swing_life
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import SLEEP_MODES, Timeline, leakage_doubling, sleep_current
-from tinykit.budget.power.workload import Stage, Workload, as_workload, plan_workload
+from tinykit.budget.power.workload import Activity, Workload, as_workload, plan_workload
 from tinykit.predict.energy import affine_run_current, ldo_input_current, smps_input_current
 
 __all__ = [
@@ -72,19 +72,19 @@ __all__ = [
     "LIGHTS",
     "RADIOS",
     "SLEEP_MODES",
+    "Activity",
     "Answer",
     "Battery",
+    "CellPack",
     "ClockPoint",
     "ClockSweep",
     "Droop",
     "FrontEnd",
     "Harvester",
-    "Line",
     "Load",
+    "LoadShare",
     "Neutrality",
-    "Pack",
     "PowerBudget",
-    "Stage",
     "State",
     "Swing",
     "Timeline",
@@ -117,13 +117,13 @@ __all__ = [
     "largest_model",
     "ldo_input_current",
     "leakage_doubling",
-    "load",
     "loaded_voltage",
     "longest_latency",
     "lora_airtime",
     "lowest_clock",
     "lowest_clock_for_life",
     "make_battery",
+    "make_load",
     "own_harvester",
     "pack_life",
     "parallel_buffer",

@@ -10,39 +10,47 @@ from typing import Any, TypedDict
 
 from tinykit.budget.power.cells import Battery
 from tinykit.budget.power.climate import cell_at
-from tinykit.budget.power.loads import Line, add_loads, break_down
-from tinykit.budget.power.pack import Pack, check_average, check_pack, find_battery, pack_life, wire_pack
+from tinykit.budget.power.loads import LoadShare, add_loads, break_down
+from tinykit.budget.power.pack import CellPack, check_average, check_pack, find_battery, pack_life, wire_pack
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, pick, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards import Board, find_board
 
 
 @dataclass(frozen=True, slots=True)
-class PowerBudget:
+class PowerBudget(Result):
     """What a duty-cycled inference costs, with everything it was computed from.
 
     Parameters
     ----------
     board, latency, period_s, pack, sleep_mode, ambient_c : the inputs; pack is None without a battery.
-    supply_v : at the MCU [V]; source_v : at the pack, or the same without one or without a regulator [V].
+    supply_v : at the MCU [V].
+    source_v : at the pack, or the same without one or without a regulator [V].
     states : in order of time; their charge adds up to average_current_a × period_s.
     run_power_w, mcu_power_w : W turned to heat in the package, during inference and on average.
     sleep_current_25_a : of the retention mode at 25 °C [A]; None if unknown or if clocks stay on.
+    energy_per_inference_j : gross of idle [J].
     average_current_a, average_power_w, energy_per_day_j : drawn from the pack or supply [A], [W], [J].
-    battery_life_s, life_without_self_discharge_s : s; duty_cycle : time awake, 0–1.
-    findings : what the design cannot do; unknown : why a figure is None.
-    lines : the same charge by consumer: MCU, loads, regulator. derate : as it was asked for.
+    battery_life_s, life_without_self_discharge_s : s.
+    duty_cycle : time awake, 0–1.
+    findings : what the design cannot do.
+    unknown : why a figure is None.
+    lines : the same charge by consumer: MCU, loads, regulator.
+    derate : as it was asked for.
     """
+
+    LINE = ("board", "period_s", "pack.cell", "average_power_w", "battery_life_s")
 
     board: Board
     latency: Estimate
     period_s: float
-    pack: Pack | None
+    pack: CellPack | None
     sleep_mode: str
     ambient_c: float
     supply_v: float | None
@@ -60,7 +68,7 @@ class PowerBudget:
     life_without_self_discharge_s: Estimate | None
     findings: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    lines: tuple[Line, ...] = ()
+    lines: tuple[LoadShare, ...] = ()
     derate: bool = True
 
     def to_json(self) -> dict[str, Any]:
@@ -108,7 +116,7 @@ def budget_power(
     board: Board | str,
     latency: Workload | Estimate | float,
     *,
-    battery: Pack | Battery | str | os.PathLike[str] | None = None,
+    battery: CellPack | Battery | str | os.PathLike[str] | None = None,
     period_s: float = 1.0,
     ambient_c: float = 25.0,
     supply_v: float | None = None,
@@ -126,12 +134,16 @@ def budget_power(
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
     latency : one inference [s], or a `Workload` with what comes before, after and beside it.
     period_s : from one inference to the next, or from one look of a gate to the next [s].
-    battery : id of a cell, path of a TOML, a cell or a `Pack`; a lone cell too low for the board is wired in series.
+    battery : id of a cell, path of a TOML, a cell or a `CellPack`; a lone cell too low for the board is wired in
+        series.
     ambient_c : [degC], of board and cell: raises the retention current, and moves the cell (`cell_at`) unless it
-        comes moved already. supply_v, clock_hz : of the MCU [V], [Hz].
-    run_current_a, sleep_current_a : measured by the user [A]. sleep_mode : "stop", "standby" or "sleep".
+        comes moved already.
+    supply_v, clock_hz : of the MCU [V], [Hz].
+    run_current_a, sleep_current_a : measured by the user [A].
+    sleep_mode : "stop", "standby" or "sleep".
     extra_states : further awake stretches of the period, current at the supply.
     derate : lower a coin cell's capacity at high average current.
 
@@ -165,7 +177,7 @@ class _Design:
 
     board: Board
     work: Workload
-    pack: Pack | None
+    pack: CellPack | None
     sleep_mode: str
     ambient_c: float
     supply: _Supply
@@ -231,9 +243,7 @@ def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> 
     power, run_power = _times(average, supply.source_v, "W", law), _times(run, supply.mcu_v, "W", law)
     energy = None
     if run_power is not None:
-        energy = propagate(
-            lambda p, t: p * t, run_power, design.work.latency, unit="J", source=f"E = P t; {run_power.source}"
-        )
+        energy = propagate(lambda p, t: p * t, run_power, design.work.latency, unit="J", source="E = P t")
     return {
         "run_power_w": run_power,
         "mcu_power_w": _times(design.timeline.average_current(), supply.mcu_v, "W", law),
@@ -260,20 +270,22 @@ def _or_unknown(predict: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
 def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str) -> Estimate | None:
     if estimate is None or factor is None:
         return None
-    return propagate(lambda number: number * factor, estimate, unit=unit, source=f"{law}; {estimate.source}")
+    return propagate(lambda number: number * factor, estimate, unit=unit, source=law)
 
 
-def _take_pack(battery: Pack | Battery | str | os.PathLike[str] | None, board: Board, ambient_c: float) -> Pack | None:
+def _take_pack(
+    battery: CellPack | Battery | str | os.PathLike[str] | None, board: Board, ambient_c: float
+) -> CellPack | None:
     """The pack, its cells at ambient."""
     if battery is None:
         return None
     found = find_battery(battery)
-    if not isinstance(found, Pack):
+    if not isinstance(found, CellPack):
         found = wire_pack(found, board.supply_min.value if board.supply_min else None)
     return found if found.cell.temperature else replace(found, cell=cell_at(found.cell, ambient_c))
 
 
-def _choose_supply(board: Board, pack: Pack | None, supply_v: float | None) -> _Supply:
+def _choose_supply(board: Board, pack: CellPack | None, supply_v: float | None) -> _Supply:
     """The user's supply, else the pack itself, else (pack above the maximum, or no pack) the board's own."""
     given = None if supply_v is None else check_supply(supply_v)
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownBatteryError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Fact
+from tinykit.ground.results import Result
 
 _TEXTS = ("id", "name", "chemistry")
 FIGURE_UNITS = {
@@ -31,22 +32,30 @@ _REQUIRED = ("capacity", "nominal_voltage", "cutoff_voltage", "self_discharge")
 
 
 @dataclass(frozen=True, slots=True)
-class Battery:
+class Battery(Result):
     """One cell. What was not found is None.
 
     Parameters
     ----------
-    capacity : mAh, at a low rate. nominal_voltage, cutoff_voltage, full_voltage : V per cell.
+    id : in the catalogue.
+    name : for people.
+    chemistry : of the cell.
+    capacity : mAh, at a low rate.
+    nominal_voltage, cutoff_voltage, full_voltage : V per cell.
     self_discharge : fraction a month at room temperature.
-    max_continuous, max_pulse : A. resistance : internal, ohm.
+    max_continuous, max_pulse : A.
+    resistance : internal, ohm.
     rate_exponent, rate_anchor : p [1] and I0 [A] of `effective_capacity`; only coin cells have them.
-    quiescent : A drawn by a protection circuit. usable : fraction of the capacity above the load's minimum.
+    quiescent : A drawn by a protection circuit.
+    usable : fraction of the capacity above the load's minimum.
     temperature : the figures were moved to by `cell_at` [degC]; None for those of the data sheet's room.
 
     Raises
     ------
     FactError : a cut-off above the nominal voltage, or a fraction above 1.
     """
+
+    LINE = ("id", "name", "capacity")
 
     id: str
     name: str
@@ -101,7 +110,7 @@ def read_battery(path: Path | str) -> Battery:
     return Battery(id=path.stem, name=str(table["name"]), chemistry=str(table["chemistry"]), **figures)
 
 
-@functools.cache
+@remember_table
 def batteries() -> tuple[Battery, ...]:
     """Every cell of the catalogue, by id."""
     return tuple(read_battery(path) for path in sorted(shipped_path("data", "batteries").glob("*.toml")))

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tinykit.budget.power.cells import FIGURE_UNITS, Battery
-from tinykit.budget.power.pack import Pack
+from tinykit.budget.power.pack import CellPack
 from tinykit.budget.power.physics import loaded_voltage
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Fact
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, load_constants
 
 _RATED_C = 20.0
@@ -20,15 +21,16 @@ _ROOM_C = 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Droop:
+class Droop(Result):
     """A pulse on a pack.
 
     Parameters
     ----------
     open_circuit_v, lowest_v, needed_v : before and at the end of the pulse, and what the load needs [V].
     resistance_ohm : of the pack at the temperature [Ω].
-    starts : whether the load keeps its supply. capacitor_f : the buffer that mends it [F]; 0 where none is
-        needed, None where none can: the pack gives less than is needed even without load.
+    starts : whether the load keeps its supply.
+    capacitor_f : the buffer that mends it [F]; 0 where none is needed, None where none can: the pack gives less than
+        is needed even without load.
     recharge_s : for that buffer to be full again to 95 % through the pack [s].
     """
 
@@ -44,11 +46,17 @@ class Droop:
 def cold_capacity(capacity_mah: Any, temperature_c: Any, per_kelvin: Any = 0.006) -> Any:
     """Capacity of a cell in the cold: C = C20 max(0, 1 - a (20 - T)) below 20 °C, C20 above.
 
-    Parameters: capacity_mah C20 [mAh], temperature_c T [°C], per_kelvin a [1/K], scalar or array. Returns
-    [mAh]. Low rates; left out is the rated lower limit of the cell, and that heat ages it. Kind "assumed".
+    Scalars or arrays; returns [mAh]. Low rates; left out is the rated lower limit of the cell, and that heat ages it.
+    Kind "assumed".
 
     >>> round(float(cold_capacity(225.0, -20.0)), 1)
     171.0
+
+    Parameters
+    ----------
+    capacity_mah : C20 [mAh].
+    temperature_c : T [°C].
+    per_kelvin : a [1/K].
     """
     return capacity_mah * np.clip(1.0 - per_kelvin * (_RATED_C - np.asarray(temperature_c, float)), 0.0, 1.0)
 
@@ -56,10 +64,16 @@ def cold_capacity(capacity_mah: Any, temperature_c: Any, per_kelvin: Any = 0.006
 def cold_resistance(resistance_ohm: Any, temperature_c: Any, doubling_k: Any = 20.0) -> Any:
     """Internal resistance in the cold: R = R20 2^((20 - T)/T_R) below 20 °C, R20 above.
 
-    Parameters: resistance_ohm [Ω], temperature_c T [°C], doubling_k T_R [K], scalar or array. Returns [Ω].
+    Scalars or arrays; returns [Ω].
 
     >>> float(cold_resistance(45.0, 0.0))
     90.0
+
+    Parameters
+    ----------
+    resistance_ohm : [Ω].
+    temperature_c : T [°C].
+    doubling_k : T_R [K].
     """
     return resistance_ohm * 2.0 ** (np.maximum(0.0, _RATED_C - np.asarray(temperature_c, float)) / doubling_k)
 
@@ -67,10 +81,16 @@ def cold_resistance(resistance_ohm: Any, temperature_c: Any, doubling_k: Any = 2
 def warm_discharge(per_month: Any, temperature_c: Any, doubling_k: Any = 10.0) -> Any:
     """Self-discharge with temperature: s = s0 2^(ΔT/T_s), ΔT from the room of data sheets, 20 to 25 °C.
 
-    Parameters: per_month s0, fraction a month in that room, temperature_c T [°C], doubling_k T_s [K], scalar or array.
+    Scalars or arrays.
 
     >>> float(warm_discharge(0.01, 22.0)), float(warm_discharge(0.01, 45.0))
     (0.01, 0.04)
+
+    Parameters
+    ----------
+    per_month : s0, fraction a month in that room.
+    temperature_c : T [°C].
+    doubling_k : T_s [K].
     """
     place = np.asarray(temperature_c, float)
     return per_month * 2.0 ** ((place - np.clip(place, _RATED_C, _ROOM_C)) / doubling_k)
@@ -79,13 +99,18 @@ def warm_discharge(per_month: Any, temperature_c: Any, doubling_k: Any = 10.0) -
 def parallel_buffer(current_a: Any, duration_s: Any, resistance_ohm: Any, open_circuit_v: Any, *, needed_v: Any) -> Any:
     """Smallest capacitor across a cell that keeps its voltage in a pulse: C = -t / (R ln(1 - ΔV/(I R))).
 
-    Parameters: current_a I [A], duration_s t [s], resistance_ohm R of the cell [Ω], open_circuit_v,
-    needed_v [V] with ΔV their difference, scalar or array. Returns [F], 0 where ΔV ≥ I R. The cell
-    helps through R; `buffer_capacitance` is the bound without it. Left out: ESR, leakage, cold. From
-    dV/dt = (V_oc - V)/(R C) - I/C.
+    Scalars or arrays; returns [F], 0 where ΔV ≥ I R. The cell helps through R; `buffer_capacitance` is the bound
+    without it. Left out: ESR, leakage, cold. From dV/dt = (V_oc - V)/(R C) - I/C.
 
     >>> round(float(parallel_buffer(0.045, 0.03, 45.0, 3.0, needed_v=2.0)) * 1e3, 2)
     0.98
+
+    Parameters
+    ----------
+    current_a : I [A].
+    duration_s : t [s].
+    resistance_ohm : R of the cell [Ω].
+    open_circuit_v, needed_v : [V] with ΔV their difference.
     """
     share = np.asarray(open_circuit_v - np.asarray(needed_v, float)) / (current_a * np.asarray(resistance_ohm, float))
     inside = np.clip(share, 1e-12, 1.0 - 1e-12)
@@ -128,13 +153,15 @@ def _moved(fact: Fact, value: float, temperature_c: float, law: Fact) -> Fact:
 
 
 def check_droop(
-    pack: Pack, current_a: float, duration_s: float, needed_v: float, *, temperature_c: float | None = None
+    pack: CellPack, current_a: float, duration_s: float, needed_v: float, *, temperature_c: float | None = None
 ) -> Droop:
     """Whether a pack carries a pulse above the load's minimum, and the buffer that mends it if not.
 
     Parameters
     ----------
-    current_a, duration_s : of the pulse [A], [s]. needed_v : brown-out voltage of the load [V].
+    pack : the cells.
+    current_a, duration_s : of the pulse [A], [s].
+    needed_v : brown-out voltage of the load [V].
     temperature_c : of the cells [degC]; None takes their figures as they are.
 
     Raises
@@ -161,9 +188,12 @@ def make_battery(name: str, capacity_mah: float, nominal_v: float, **figures: fl
 
     Parameters
     ----------
-    capacity_mah : [mAh]. nominal_v : [V]. figures : further fields of `Battery` in its units, such as
-        `cutoff_voltage=2.0`, `resistance=10.0`, `max_pulse=0.05`; the cut-off defaults to two thirds of
-        the nominal voltage (assumed), the self-discharge to 0.
+    name : of the cell.
+    capacity_mah : [mAh].
+    nominal_v : [V].
+    figures : further fields of `Battery` in its units, such as `cutoff_voltage=2.0`, `resistance=10.0`,
+        `max_pulse=0.05`; the cut-off defaults to two thirds of the nominal voltage (assumed), the self-discharge to
+        0.
 
     Raises
     ------

@@ -11,6 +11,7 @@ import numpy as np
 from tinykit.budget.power.timeline import sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
+from tinykit.ground.results import Result, Rows
 from tinykit.predict.energy import (
     as_estimate,
     band,
@@ -26,12 +27,14 @@ IDLES = ("sleep", "stop")
 
 
 @dataclass(frozen=True, slots=True)
-class ClockPoint:
+class ClockPoint(Result):
     """One clock of a sweep.
 
     Parameters
     ----------
-    clock_hz : Hz. latency_s : of the work [s]. duty_cycle : of the period, 0–1.
+    clock_hz : Hz.
+    latency_s : of the work [s].
+    duty_cycle : of the period, 0–1.
     power_w : mean power by idle state, "sleep" and "stop" [W]; None where its current is unknown.
     """
 
@@ -42,13 +45,13 @@ class ClockPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockSweep:
+class ClockSweep(Result):
     """Clocks that meet the period, slowest first; `dropped` are those too slow for it [Hz]."""
 
     board: Board
     period_s: float
     supply_v: float
-    points: tuple[ClockPoint, ...]
+    points: Rows[ClockPoint]
     dropped: tuple[float, ...] = ()
 
     def best(self, idle: str) -> ClockPoint | None:
@@ -68,11 +71,15 @@ class ClockSweep:
 def duty_cycled_power(duty: Any, run_w: Any, idle_w: Any) -> Any:
     """Mean power of work and idling: P = D P_run + (1 - D) P_idle.
 
-    Parameters: duty D 0–1, run_w, idle_w [W], scalar or array. Returns [W]. Exact for two states; the
-    charge of waking is left out (46 nC of an STM32L4R5).
+    Scalars or arrays; returns [W]. Exact for two states; the charge of waking is left out (46 nC of an STM32L4R5).
 
     >>> duty_cycled_power(0.25, 0.020, 0.004)
     0.008
+
+    Parameters
+    ----------
+    duty : D 0–1.
+    run_w, idle_w : [W].
     """
     return duty * run_w + (1.0 - duty) * idle_w
 
@@ -82,11 +89,16 @@ def race_gain(
 ) -> Any:
     """What a slow clock saves: 1 - P_slow/P_fast, the duty cycle growing by the ratio of the clocks.
 
-    Parameters: run_*_w, idle_*_w [W], duty_fast at the fast clock 0–1, ratio f_fast/f_slow, scalar or
-    array. Returns [1]: above 0 the slow clock wins, below 0 racing does.
+    Scalars or arrays; returns [1]: above 0 the slow clock wins, below 0 racing does.
 
     >>> float(race_gain(1.0, 0.5, 0.2, 0.1, duty_fast=0.25, ratio=2.0).round(3))
     0.25
+
+    Parameters
+    ----------
+    run_fast_w, run_slow_w, idle_fast_w, idle_slow_w : power at each clock, running and idle [W].
+    duty_fast : at the fast clock 0–1.
+    ratio : f_fast/f_slow.
     """
     fast = duty_cycled_power(duty_fast, run_fast_w, idle_fast_w)
     return 1.0 - duty_cycled_power(np.minimum(1.0, duty_fast * ratio), run_slow_w, idle_slow_w) / fast
@@ -109,8 +121,12 @@ def sweep_clocks(
 
     Parameters
     ----------
-    cycles : of the work in one period. period_s : [s]. clocks_hz : None takes twelve up to the highest.
-    supply_v, ambient_c : as in `budget_power`. fixed_s : part of the work no clock shortens [s].
+    board : catalogue id, or a `Board`.
+    cycles : of the work in one period.
+    period_s : [s].
+    clocks_hz : None takes twelve up to the highest.
+    supply_v, ambient_c : as in `budget_power`.
+    fixed_s : part of the work no clock shortens [s].
 
     Raises
     ------
@@ -127,7 +143,7 @@ def sweep_clocks(
         need = work.value / max(period - fixed, 1e-12)
         raise ParameterError(f"no clock meets the period of {period:g} s; {need / 1e6:.3g} MHz would, or fewer cycles")
     points = tuple(_point(board, work, fixed, (clock, supply, period, ambient_c)) for clock in met)
-    return ClockSweep(board, period, supply, points, tuple(clock for clock in clocks if clock not in met))
+    return ClockSweep(board, period, supply, Rows(points), tuple(clock for clock in clocks if clock not in met))
 
 
 def lowest_clock(board: Board, cycles: Estimate | float, latency_s: float) -> Estimate:
@@ -139,7 +155,7 @@ def lowest_clock(board: Board, cycles: Estimate | float, latency_s: float) -> Es
     """
     wanted = as_estimate(latency_s, "s", "wanted latency", low=1e-9, high=1e6).value
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
-    clock = propagate(lambda count: count / wanted, work, unit="Hz", source=f"cycles over {wanted:g} s; {work.source}")
+    clock = propagate(lambda count: count / wanted, work, unit="Hz", source=f"cycles over {wanted:g} s")
     if board.clock_hz is not None and clock.value > board.clock_hz * (1 + 1e-9):
         raise ParameterError(
             f"{clock.value / 1e6:.3g} MHz would be needed, {board.id} has {board.clock_hz / 1e6:g}; "
@@ -157,7 +173,7 @@ def _default_clocks(board: Board) -> list[float]:
 def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, float, float, float]) -> ClockPoint:
     clock, supply, period, ambient = setting
     latency = propagate(lambda n: n / clock + fixed, work, unit="s", source=f"cycles at {clock / 1e6:g} MHz")
-    duty = propagate(lambda t: min(1.0, t / period), latency, unit="1", source=latency.source)
+    duty = propagate(lambda t: min(1.0, t / period), latency, unit="1")
     run = predict_run_current(board, clock_hz=clock, supply_v=supply)
     powers: dict[str, Estimate | None] = {}
     for idle in IDLES:
@@ -166,7 +182,7 @@ def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, flo
             lambda d, i, rest: supply * float(duty_cycled_power(d, i, min(rest, i))),
             *(duty, run, current),
             unit="W",
-            source=f"P = V (D I_run + (1 - D) I_{idle}); {run.source}; {current.source}",
+            source=f"P = V (D I_run + (1 - D) I_{idle})",
             basis="modelled",
         )
     return ClockPoint(clock, latency, duty.value, powers)
@@ -183,5 +199,5 @@ def _idle_current(board: Board, idle: str, clock_hz: float, ambient_c: float) ->
         return current
     shelf = load_constants("power", "sleep.toml")["sleep_clock"]
     share = band(shelf, "static_share", "static_share_low", "static_share_high")
-    source = f"{current.source}; from {top / 1e6:g} to {clock_hz / 1e6:g} MHz: {share.source}"
+    source = f"from {top / 1e6:g} to {clock_hz / 1e6:g} MHz"
     return propagate(lambda i, s: i * (s + (1 - s) * clock_hz / top), current, share, unit="A", source=source)

@@ -19,11 +19,14 @@ def compute_mfcc(
 ) -> NDArray[np.float64]:
     """MFCC of one frame as the firmware computes them: `arm_mfcc_q15` or `arm_mfcc_f32`, bit for bit.
 
+    Returns `coefficients` numbers [1]; those of q15 are its 8.7 format as numbers. Hann window.
+
     Parameters
     ----------
-    frame : as many samples as `front` has, from -1 to 1 [1]. front : kind "mfcc"; its arithmetic decides the function.
-    rate_hz : of the samples [Hz]. low_hz, high_hz : of the mel bands [Hz]; None takes half the rate.
-    Returns `coefficients` numbers [1]; those of q15 are its 8.7 format as numbers. Hann window.
+    frame : as many samples as `front` has, from -1 to 1 [1].
+    front : kind "mfcc"; its arithmetic decides the function.
+    rate_hz : of the samples [Hz].
+    low_hz, high_hz : of the mel bands [Hz]; None takes half the rate.
 
     Raises
     ------
@@ -52,6 +55,10 @@ def reference_mfcc(
     frame: ArrayLike, front: FrontEnd, rate_hz: float, *, low_hz: float = 20.0, high_hz: float | None = None
 ) -> NDArray[np.float64]:
     """The same MFCC in double precision with NumPy, to see what 16 bits cost; parameters as in `compute_mfcc`.
+
+    Parameters
+    ----------
+    frame, front, rate_hz, low_hz, high_hz : as in `compute_mfcc`.
 
     Raises
     ------

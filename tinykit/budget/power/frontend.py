@@ -10,6 +10,7 @@ import numpy as np
 
 from tinykit.ground.errors import ParameterError, UnknownFactError, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board
 
@@ -22,14 +23,17 @@ _SHELF = ("power", "frontend.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class FrontEnd:
+class FrontEnd(Result):
     """What is done to the samples of one inference.
 
     Parameters
     ----------
     kind : "none", "window" (scale and store), "fft", "mel" (log energies) or "mfcc".
     frames : of one inference; where frames overlap between inferences, only the new ones.
-    samples : in a frame. bands : mel bands. coefficients : of the cosine transform. arithmetic : one of `ARITHMETIC`.
+    samples : in a frame.
+    bands : mel bands.
+    coefficients : of the cosine transform.
+    arithmetic : one of `ARITHMETIC`.
 
     Raises
     ------
@@ -75,16 +79,17 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
     window w N; FFT f N log2 N; mel: a magnitude a bin, scaling a sample, a band and its logarithm; MFCC: a cosine
     transform of bands × coefficients (`data/power/frontend.toml`). Adds up to within 4 % of nine whole MFCCs.
 
+    >>> front_end_instructions(FrontEnd("none"))
+    0.0
+
     Parameters
     ----------
+    front : what is computed.
     dsp : whether the core has DSP instructions; without them 16-bit fixed point alone was counted.
 
     Raises
     ------
     UnknownFactError : single precision on a core without DSP instructions.
-
-    >>> front_end_instructions(FrontEnd("none"))
-    0.0
     """
     if front.arithmetic == "f32" and not dsp:
         raise UnknownFactError("single precision without a floating-point unit was not counted; take arithmetic='q15'")
@@ -106,16 +111,16 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
 def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:
     """Cycles of a front end: instructions times 1.4 [0.9, 2.0] cycles each, modelled.
 
+    >>> front_end_cycles(FrontEnd("none")).value
+    0.0
+
     Raises
     ------
     UnknownFactError : as in `front_end_instructions`.
-
-    >>> front_end_cycles(FrontEnd("none")).value
-    0.0
     """
     count = front_end_instructions(front, dsp=dsp)
     each = band(load_constants(*_SHELF)["cycles"], "point", "low", "high")
-    source = f"{front.kind} of {front.frames} frames of {front.samples} by CMSIS-DSP, {front.arithmetic}; {each.source}"
+    source = f"{front.kind} of {front.frames} frames of {front.samples} by CMSIS-DSP, {front.arithmetic}"
     return propagate(lambda cpi: count * cpi, each, unit="cycle", source=source, basis="modelled")
 
 
@@ -123,6 +128,13 @@ def front_end_time(
     front: FrontEnd, board: Board, *, clock_hz: float | None = None, measured_s: Estimate | float | None = None
 ) -> Estimate:
     """Time of a front end on a board's main core [s]; a time the user measured is taken as it is.
+
+    Parameters
+    ----------
+    front : what is computed.
+    board : whose main core computes it.
+    clock_hz : None takes the board's.
+    measured_s : the user's own figure [s].
 
     Raises
     ------
@@ -136,5 +148,5 @@ def front_end_time(
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clock_hz")
     core = board.cores[0]
     cycles = front_end_cycles(front, dsp=bool(core.fpu if front.arithmetic == "f32" else core.dsp))
-    source = f"{cycles.source}; on {board.core}{'' if core.dsp else ', without DSP instructions'}"
+    source = f"on {board.core}{'' if core.dsp else ', without DSP instructions'}"
     return propagate(lambda count: count / clock, cycles, unit="s", source=source)

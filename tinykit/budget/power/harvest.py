@@ -11,6 +11,7 @@ import numpy as np
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.ground.errors import ParameterError, UnknownFactError, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 LIGHTS = ("bright", "dull", "office")
@@ -18,12 +19,13 @@ LIGHTS = ("bright", "dull", "office")
 
 
 @dataclass(frozen=True, slots=True)
-class Harvester:
+class Harvester(Result):
     """An input with the profile of its day.
 
     Parameters
     ----------
-    name : for messages. energy_per_day_j : into the store, after the converter [J].
+    name : for messages.
+    energy_per_day_j : into the store, after the converter [J].
     profile : share of the day's energy in each of its equal slices, from midnight; sums to 1.
     """
 
@@ -33,13 +35,14 @@ class Harvester:
 
 
 @dataclass(frozen=True, slots=True)
-class Neutrality:
+class Neutrality(Result):
     """Whether a harvester carries a budget.
 
     Parameters
     ----------
     verdict : "neutral" (even at the low end), "on average" (not at the low end), "not neutral" or "unknown".
-    surplus_w : harvested less used, on average [W]. store_j : needed to pass the dark hours of a day [J].
+    surplus_w : harvested less used, on average [W].
+    store_j : needed to pass the dark hours of a day [J].
     reason : in words.
     """
 
@@ -52,11 +55,17 @@ class Neutrality:
 def solar_power(irradiance: Any, area_m2: Any, efficiency: Any, converter: Any = 0.75) -> Any:
     """Electrical power of a small solar cell: P = G A η η_c.
 
-    Parameters: irradiance G [W/m²], area_m2 A [m²], efficiency η and converter η_c 0–1, scalar or array.
-    Returns [W]. Left out: angle, temperature, shade.
+    Scalars or arrays; returns [W]. Left out: angle, temperature, shade.
 
     >>> round(solar_power(1000.0, 10e-4, 0.18) * 1e3)
     135
+
+    Parameters
+    ----------
+    irradiance : G [W/m²].
+    area_m2 : A [m²].
+    efficiency : η.
+    converter : η_c 0–1.
     """
     return irradiance * area_m2 * efficiency * converter
 
@@ -64,11 +73,17 @@ def solar_power(irradiance: Any, area_m2: Any, efficiency: Any, converter: Any =
 def thermal_power(difference_k: Any, area_m2: Any, density: Any = 0.2, converter: Any = 0.75) -> Any:
     """Electrical power of a thermoelectric module at its matched load: P = k A ΔT² η_c.
 
-    Parameters: difference_k ΔT across source and air [K], area_m2 A [m²], density k [W/(m² K²)],
-    converter η_c, scalar or array. Returns [W]. The square is Seebeck voltage over a fixed resistance.
+    Scalars or arrays; returns [W]. The square is Seebeck voltage over a fixed resistance.
 
     >>> round(float(thermal_power(10.0, 10e-4)) * 1e3, 1)
     15.0
+
+    Parameters
+    ----------
+    difference_k : ΔT across source and air [K].
+    area_m2 : A [m²].
+    density : k [W/(m² K²)].
+    converter : η_c.
     """
     return density * area_m2 * np.square(difference_k) * converter
 
@@ -89,7 +104,7 @@ def solar_harvester(area_m2: float, light: str = "bright") -> Harvester:
     if light == "office":
         density = band(facts["solar"], "indoor_density", "indoor_density_low", "indoor_density_high")
         shape = np.where((hours > 8) & (hours < 18), 1.0, 0.0)
-        day = propagate(lambda d, c: d * area * c * 36_000.0, density, converter, unit="J", source=density.source)
+        day = propagate(lambda d, c: d * area * c * 36_000.0, density, converter, unit="J")
     else:
         cell = band(facts["solar"], "outdoor_cell", "outdoor_cell_low", "outdoor_cell_high")
         peak = facts["solar"][f"{light}_day"]
@@ -99,7 +114,7 @@ def solar_harvester(area_m2: float, light: str = "bright") -> Harvester:
             lambda e, c: float(solar_power(1000.0, area, e, c)) * peak.value * 3600.0,
             *(cell, converter),
             unit="J",
-            source=f"{peak.value:g} peak sun hours; {peak.source}; {cell.source}",
+            source=(f"{peak.value:g} peak sun hours", peak.source),
         )
     return Harvester(f"{area * 1e4:.3g} cm² solar cell, {light}", day, tuple((shape / shape.sum()).tolist()))
 
@@ -121,7 +136,7 @@ def thermal_harvester(area_m2: float, difference_k: float | Sequence[float]) -> 
     density = band(facts["thermal"], "density", "density_low", "density_high")
     converter = band(facts["converter"], "efficiency", "efficiency_low", "efficiency_high")
     mean = float(squares.mean())
-    day = propagate(lambda d, c: d * area * mean * c * DAY_S, density, converter, unit="J", source=density.source)
+    day = propagate(lambda d, c: d * area * mean * c * DAY_S, density, converter, unit="J")
     return Harvester(f"{area * 1e4:.3g} cm² thermoelectric module", day, tuple((squares / squares.sum()).tolist()))
 
 
@@ -148,7 +163,7 @@ def check_neutral(budget: PowerBudget, harvester: Harvester) -> Neutrality:
         lambda h, u: (h - u) / DAY_S,
         *(harvester.energy_per_day_j, used),
         unit="W",
-        source=f"harvested less used; {harvester.energy_per_day_j.source}; {used.source}",
+        source="harvested less used",
         basis="modelled",
     )
     verdict = "neutral" if surplus.low >= 0 else "on average" if surplus.value >= 0 else "not neutral"

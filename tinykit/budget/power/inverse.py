@@ -11,6 +11,7 @@ from tinykit.budget.power.budget import PowerBudget, PowerSetting, SupplySetting
 from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, format_quantity
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
@@ -18,14 +19,17 @@ _STEPS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Result):
     """The limit that still meets a wish.
 
     Parameters
     ----------
-    value : in `unit`; None where nothing meets it. sure, hoped : the same at the low and the high end of the
-        life's interval: with `sure` nine of ten such designs last at least as long as wished.
-    budget : at the value. reason : why there is none.
+    value : in `unit`; None where nothing meets it.
+    sure, hoped : the same at the low and the high end of the life's interval: with `sure` nine of ten such designs
+        last at least as long as wished.
+    unit : of all three.
+    budget : at the value.
+    reason : why there is none.
     """
 
     value: float | None
@@ -43,7 +47,9 @@ def shortest_period(
 
     Parameters
     ----------
-    latency, battery, setting : as in `budget_power`. life_s : wished [s].
+    board : catalogue id, or a `Board`.
+    latency, battery, setting : as in `budget_power`.
+    life_s : wished [s].
 
     Raises
     ------
@@ -63,6 +69,13 @@ def longest_latency(
     board: Board, life_s: float, period_s: float, *, battery: Any, **setting: Unpack[PowerSetting]
 ) -> Answer:
     """The longest inference once a period with which a battery lasts as long as wished [s].
+
+    Parameters
+    ----------
+    board : what it runs on.
+    life_s : wished [s].
+    period_s : from one inference to the next [s].
+    battery, setting : as in `budget_power`.
 
     Raises
     ------
@@ -92,8 +105,13 @@ def largest_model(
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
+    life_s : wished [s].
+    period_s : from one inference to the next [s].
     cycles_per_mac : of kernels like the design's own, from a prediction or a run: latency × clock / MACs.
-    clock_hz : None takes the board's highest. battery, setting : as in `budget_power`.
+    latency_s : the longest that is taken [s].
+    clock_hz : None takes the board's highest.
+    battery, setting : as in `budget_power`.
 
     Raises
     ------
@@ -128,6 +146,14 @@ def lowest_clock_for_life(
     **setting: Unpack[SupplySetting],
 ) -> Answer:
     """The lowest of twelve clocks that does the work within the period and still lasts as long as wished [Hz].
+
+    Parameters
+    ----------
+    board : what it runs on.
+    cycles : of the work in one period.
+    life_s : wished [s].
+    period_s : from one inference to the next [s].
+    battery, setting : as in `budget_power`.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from tinykit.budget.power.state import State, average_of
 from tinykit.budget.power.timeline import Timeline
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 MCU = "microcontroller"
@@ -17,7 +18,7 @@ _Flow = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Load(Result):
     """A current that flows on top of the MCU's while certain states last.
 
     Parameters
@@ -37,12 +38,15 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LoadShare(Result):
     """What one consumer takes; None where unknown.
 
     Parameters
     ----------
-    charge_c : in a period [C]. share : of the whole, 0–1. currents_a : in each state of the budget, in order [A].
+    name : of the consumer.
+    charge_c : in a period [C].
+    share : of the whole, 0–1.
+    currents_a : in each state of the budget, in order [A].
     """
 
     name: str
@@ -51,11 +55,12 @@ class Line:
     currents_a: tuple[float | None, ...] = ()
 
 
-def load(name: str, current_a: Estimate | float | None = None, *, during: Sequence[str] = ()) -> Load:
+def make_load(name: str, current_a: Estimate | float | None = None, *, during: Sequence[str] = ()) -> Load:
     """A load of the shelf by its id ("led", "debugger", "pdm-microphone"), or one of the user's own.
 
     Parameters
     ----------
+    name : id on the shelf, or a name of one's own.
     current_a : your figure [A]; None takes the shelf's, kind "assumed" and wide.
     during : states it is on in; empty for always.
 
@@ -93,18 +98,19 @@ def _burden(state: State, loads: Sequence[Load]) -> State:
             continue
         if one.current_a is None:
             return replace(state, current_a=None)
-        source = f"{state.current_a.source}; plus {one.name}: {one.current_a.source}"
+        source = f"plus {one.name}"
         total = propagate(lambda i, more: i + more, state.current_a, one.current_a, unit="A", source=source)
         state = replace(state, current_a=total)
     return state
 
 
-def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[Line, ...]:
+def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[LoadShare, ...]:
     """Who takes the charge: the MCU, each load, and what a regulator adds; the lines sum to the whole.
 
     Parameters
     ----------
-    bare : the MCU's states alone. drawn : with loads and regulator, as the pack sees them.
+    bare : the MCU's states alone.
+    drawn : with loads and regulator, as the pack sees them.
     """
     times = [state.duration_s.value for state in bare.states]
     rows: list[tuple[str, _Flow]] = [(MCU, tuple(_value(state.current_a) for state in bare.states))]
@@ -119,7 +125,7 @@ def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[
     charges = [_charge(flow, times) for _, flow in rows]
     parts = [None if charge is None or not whole else charge / whole for charge in charges]
     shared = zip(rows, charges, parts, strict=True)
-    return tuple(Line(name, charge, part, flow) for (name, flow), charge, part in shared)
+    return tuple(LoadShare(name, charge, part, flow) for (name, flow), charge, part in shared)
 
 
 def _value(current: Estimate | None) -> float | None:

@@ -17,12 +17,13 @@ from tinykit.budget.power.physics import (
 )
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import YEAR_S, Estimate, Fact, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import load_constants
 from tinykit.target.boards import Board
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class CellPack(Result):
     """Cells of one kind, `series` in a string and `parallel` strings.
 
     Raises
@@ -59,31 +60,32 @@ class Pack:
         return self.cell.name if count == 1 else f"{self.series}s{self.parallel}p {self.cell.name}"
 
 
-def find_battery(cell: Pack | Battery | str | os.PathLike[str]) -> Pack | Battery:
+def find_battery(cell: CellPack | Battery | str | os.PathLike[str]) -> CellPack | Battery:
     """The cell or pack itself, the catalogue's of that id, or that of a TOML: whatever takes a cell takes them.
 
     Raises
     ------
     UnknownBatteryError : no cell of that id. FactError : a file that is no cell.
     """
-    if isinstance(cell, Pack | Battery):
+    if isinstance(cell, CellPack | Battery):
         return cell
     is_file = isinstance(cell, os.PathLike) or str(cell).lower().endswith(".toml")
     return read_battery(Path(cell)) if is_file else battery(str(cell))
 
 
-def wire_pack(cell: Battery, supply_min: float | None) -> Pack:
+def wire_pack(cell: Battery, supply_min: float | None) -> CellPack:
     """The shortest string of cells that still gives the minimum supply [V] when empty; one cell if it is unknown."""
     if supply_min is None:
-        return Pack(cell)
-    return Pack(cell, series=max(1, math.ceil(supply_min / cell.cutoff_voltage.value - 1e-9)))
+        return CellPack(cell)
+    return CellPack(cell, series=max(1, math.ceil(supply_min / cell.cutoff_voltage.value - 1e-9)))
 
 
-def pack_life(pack: Pack, average_a: Estimate, *, derate: bool = True, self_discharge: bool = True) -> Estimate:
+def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_discharge: bool = True) -> Estimate:
     """Life of a pack under an average current [s]: L = u C(I) / (I + I_q + s C / 730 h).
 
     Parameters
     ----------
+    pack : the cells.
     average_a : drawn from the pack [A].
     derate : lower the capacity at high average current, for cells whose exponent is known (coin cells).
     self_discharge : count the cell's own loss; False shows what it costs.
@@ -108,7 +110,7 @@ def pack_life(pack: Pack, average_a: Estimate, *, derate: bool = True, self_disc
         return float(battery_life(rated, each, loss, 1.0 if cell.usable is None else cell.usable.value))
 
     capacity = cell.capacity.estimate(spread["low"].value, spread["high"].value)
-    source = f"{pack} over its average current; {cell.capacity.source}; {average_a.source}"
+    source = f"{pack} over its average current"
     return propagate(life, average_a, capacity, unit="s", source=source, basis="modelled")
 
 
@@ -117,13 +119,16 @@ def _value(fact: Fact | None) -> float:
 
 
 def check_pack(
-    pack: Pack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
+    pack: CellPack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
 ) -> tuple[str, ...]:
     """What a pack cannot do for a board: pulse limit, brown-out and its buffer capacitor, voltages.
 
     Parameters
     ----------
-    run_a, run_s : highest supply current [A] and how long it lasts [s]. average_a : over the period [A], if known.
+    pack : the cells.
+    board : catalogue id, or a `Board`.
+    run_a, run_s : highest supply current [A] and how long it lasts [s].
+    average_a : over the period [A], if known.
     regulated : a linear regulator stands between pack and board.
     """
     brown_out = _check_brown_out(pack, board, run_a, run_s, average_a or run_a)
@@ -134,7 +139,7 @@ def check_pack(
     return tuple(finding for finding in findings if finding)
 
 
-def check_average(pack: Pack, average_a: Estimate, life_s: Estimate) -> tuple[str, ...]:
+def check_average(pack: CellPack, average_a: Estimate, life_s: Estimate) -> tuple[str, ...]:
     """Findings on the average current [A] against the continuous limit, and on a life [s] beyond shelf life."""
     findings = []
     limit = pack.cell.max_continuous
@@ -149,7 +154,7 @@ def check_average(pack: Pack, average_a: Estimate, life_s: Estimate) -> tuple[st
     return tuple(findings)
 
 
-def _check_pulse(pack: Pack, run_a: Estimate) -> str:
+def _check_pulse(pack: CellPack, run_a: Estimate) -> str:
     limit = pack.cell.max_pulse or pack.cell.max_continuous
     if limit is None or run_a.value <= limit.value * pack.parallel:
         return ""
@@ -158,7 +163,7 @@ def _check_pulse(pack: Pack, run_a: Estimate) -> str:
     return f"run current {run} exceeds the {kind} limit of {pack}, {most}"
 
 
-def _check_cutoff(pack: Pack, board: Board) -> str:
+def _check_cutoff(pack: CellPack, board: Board) -> str:
     if board.supply_min is None or pack.cutoff_v >= board.supply_min.value * (1 - 1e-9):
         return ""
     least = board.supply_min.value
@@ -168,7 +173,7 @@ def _check_cutoff(pack: Pack, board: Board) -> str:
     return f"{pack} is empty at {pack.cutoff_v:.2g} V, below the board's minimum {least:.3g} V: the last charge is lost"
 
 
-def _check_brown_out(pack: Pack, board: Board, run_a: Estimate, run_s: float, average_a: Estimate) -> str:
+def _check_brown_out(pack: CellPack, board: Board, run_a: Estimate, run_s: float, average_a: Estimate) -> str:
     if board.supply_min is None or pack.cell.resistance is None:
         return ""
     resistance = pack.cell.resistance.value * pack.series / pack.parallel

@@ -11,6 +11,7 @@ import numpy as np
 from tinykit.budget.power.state import State
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 RADIOS = ("ble", "lora", "wifi")
@@ -18,7 +19,7 @@ _MOST_BYTES = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Transmission:
+class Transmission(Result):
     """One event of a radio: payload [byte], in so many packets, radio time [s], current while it is on [A]."""
 
     radio: str
@@ -30,24 +31,29 @@ class Transmission:
     @property
     def charge_c(self) -> Estimate:
         """Charge of the event [C]."""
-        source = f"Q = I t; {self.current_a.source}"
-        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source=source)
+        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
 
     def to_state(self, times: float = 1.0) -> State:
         """The event as a state "transmit" that comes `times` a period on average."""
-        mean = propagate(lambda t: t * times, self.duration_s, unit="s", source=self.duration_s.source)
+        mean = propagate(lambda t: t * times, self.duration_s, unit="s")
         return State("transmit", mean, self.current_a, times)
 
 
 def lora_airtime(payload_bytes: Any, spreading_factor: Any, bandwidth_hz: Any = 125e3, preamble: Any = 8.0) -> Any:
     """Time on air of a LoRa packet: T = (n_pre + 4.25 + 8 + max(0, ⌈(8B - 4SF + 44)/(4(SF - 2D))⌉ 5)) 2^SF/BW.
 
-    Parameters: payload_bytes B of the physical layer, spreading_factor SF 7–12, bandwidth_hz BW [Hz],
-    preamble n_pre [symbol], scalar or array. Returns [s]. Coding rate 4/5, explicit header, CRC on;
-    D = 1 (low data rate optimisation) where a symbol lasts over 16 ms. SX1276 data sheet §4.1.1.7.
+    Scalars or arrays; returns [s]. Coding rate 4/5, explicit header, CRC on; D = 1 (low data rate optimisation) where
+    a symbol lasts over 16 ms. SX1276 data sheet §4.1.1.7.
 
     >>> round(float(lora_airtime(13, 7)) * 1e3, 2), round(float(lora_airtime(13, 12)) * 1e3, 1)
     (46.34, 1155.1)
+
+    Parameters
+    ----------
+    payload_bytes : B of the physical layer.
+    spreading_factor : SF 7–12.
+    bandwidth_hz : BW [Hz].
+    preamble : n_pre [symbol].
     """
     symbol_s = np.power(2.0, spreading_factor) / bandwidth_hz
     slots = 4.0 * (np.asarray(spreading_factor) - 2.0 * (symbol_s > 0.016))
@@ -58,11 +64,17 @@ def lora_airtime(payload_bytes: Any, spreading_factor: Any, bandwidth_hz: Any = 
 def ble_airtime(payload_bytes: Any, packets: Any, packet_overhead: Any = 21.0, gap_s: Any = 3.8e-4) -> Any:
     """Radio time of data on the LE 1M PHY: T = 8 (B + n h) 1 µs + n g.
 
-    Parameters: payload_bytes B, packets n, packet_overhead h [byte], gap_s g [s] of inter-frame spaces
-    and the peer's answer, scalar or array. Returns [s]. Left out: repeats. Bluetooth Core, vol. 6 part B.
+    Scalars or arrays; returns [s]. Left out: repeats. Bluetooth Core, vol. 6 part B.
 
     >>> round(ble_airtime(20, 1) * 1e6)
     708
+
+    Parameters
+    ----------
+    payload_bytes : B.
+    packets : n.
+    packet_overhead : h [byte].
+    gap_s : g [s] of inter-frame spaces and the peer's answer.
     """
     return 8e-6 * (payload_bytes + packets * packet_overhead) + packets * gap_s
 
@@ -78,7 +90,8 @@ def transmission(
 
     Parameters
     ----------
-    radio : "ble", "lora" or "wifi". payload_bytes : of the application, 0 to 10⁹.
+    radio : "ble", "lora" or "wifi".
+    payload_bytes : of the application, 0 to 10⁹.
     current_a : of the whole board while the radio is on, measured by the user [A].
     spreading_factor : of LoRa, 7 to 12; None takes 9 with the interval 7 to 12.
 
@@ -105,9 +118,9 @@ def transmission(
 def _ble_time(size: float, packets: int, facts: dict[str, Fact]) -> Estimate:
     air = float(ble_airtime(size, packets, facts["packet_overhead"].value, facts["packet_gap"].value))
     fixed, share = facts["fixed_time"].value, facts["throughput_share"].value
-    source = f"radio time on the LE 1M PHY plus {fixed * 1e3:g} ms; {facts['fixed_time'].source}"
+    sources = (f"radio time on the LE 1M PHY plus {fixed * 1e3:g} ms", facts["fixed_time"].source)
     value = fixed + air / share if packets > 1 else fixed + air
-    return Estimate(value, 0.5 * fixed + air, 1.5 * fixed + air / share**2, "s", "assumed", source=source)
+    return Estimate(value, 0.5 * fixed + air, 1.5 * fixed + air / share**2, "s", "assumed", sources=sources)
 
 
 def _lora_time(size: float, packets: int, facts: dict[str, Fact], chosen: int | None) -> Estimate:
@@ -122,8 +135,8 @@ def _lora_time(size: float, packets: int, facts: dict[str, Fact], chosen: int | 
     def seconds(spread: float) -> float:
         return packets * (float(lora_airtime(each, spread, band_hz, preamble)) + windows)
 
-    source = f"LoRa time on air at SF {factor.value:g} and receive windows; {facts['fixed_time'].source}"
-    return propagate(seconds, factor, unit="s", source=source, basis="assumed")
+    source = f"LoRa time on air at SF {factor.value:g} and receive windows"
+    return propagate(seconds, factor, unit="s", source=(source, facts["fixed_time"].source), basis="assumed")
 
 
 def _wifi(size: float, facts: dict[str, Fact], given_a: Estimate | None) -> Transmission:
@@ -132,6 +145,7 @@ def _wifi(size: float, facts: dict[str, Fact], given_a: Estimate | None) -> Tran
     more_s = 8.0 * size / facts["bit_rate"].value
     time, mean = facts["event_time"].value, band(facts, "current", "current_low", "current_high")
     low, high = time * charge.low / charge.value, time * charge.high / charge.value
-    source = f"{facts['event_time'].source}; further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed"
-    duration = Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", source=source)
+    further = f"further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed"
+    sources = (facts["event_time"].source, further)
+    duration = Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", sources=sources)
     return Transmission("wifi", size, duration, given_a or mean, 1)

@@ -6,23 +6,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tinykit.budget.power.budget import PowerBudget
-from tinykit.budget.power.pack import Pack, pack_life
+from tinykit.budget.power.pack import CellPack, pack_life
 from tinykit.budget.power.state import State
 from tinykit.budget.power.timeline import Timeline
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, relabel
+from tinykit.ground.results import Result
 from tinykit.predict.energy import load_constants
 
 _LOSS_FACTORS = (0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Swing:
+class Swing(Result):
     """One input of a tornado.
 
     Parameters
     ----------
-    name : of the input. low, high : the ends it was moved to, in `unit`.
+    name : of the input.
+    low, high : the ends it was moved to, in `unit`.
+    unit : of `low` and `high`.
     life_low_s, life_high_s : the lives at those ends, the shorter first [s].
     """
 
@@ -40,8 +43,10 @@ class Swing:
 
 
 @dataclass(frozen=True, slots=True)
-class Tornado:
+class Tornado(Result):
     """Swings of a life, the widest first; `life_s` at the best values."""
+
+    LINE = ("budget.board", "life_s", "swings")
 
     budget: PowerBudget
     life_s: float
@@ -56,6 +61,7 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
 
     Parameters
     ----------
+    budget : with a pack of known life.
     derate : as in `budget_power`; None takes the budget's own.
 
     Raises
@@ -77,7 +83,7 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     return Tornado(budget, life(average.value), tuple(kept))
 
 
-def _cell_swings(pack: Pack, mean: Estimate, derate: bool) -> Iterator[Swing]:
+def _cell_swings(pack: CellPack, mean: Estimate, derate: bool) -> Iterator[Swing]:
     """Capacity to the ends of its spread, self-discharge to half and twice."""
     spread = load_constants("power", "sleep.toml")["cell"]
     cell = pack.cell

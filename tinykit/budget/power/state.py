@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class State(Result):
     """One stretch of the period at one supply current.
 
     Parameters
@@ -21,6 +21,11 @@ class State:
     current_a : A drawn from the supply; None where it is unknown.
     times : occurrences in one period on average: 1, or the rate at which a gate opens.
     """
+
+    JSON = (
+        *("name", "duration_s=duration_s.value", "current_a=current_a.value", "charge_c=charge_c.value", "times"),
+        *("current=current_a",),
+    )
 
     name: str
     duration_s: Estimate
@@ -32,25 +37,12 @@ class State:
         """Charge of the state in one period [C]; None where the current is unknown."""
         if self.current_a is None:
             return None
-        source = f"Q = I t; {self.current_a.source}"
-        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source=source)
+        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
 
     @property
     def burst_s(self) -> float:
         """How long one occurrence lasts [s]."""
         return self.duration_s.value / self.times if self.times else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers for the values, and where the current comes from."""
-        current, charge = self.current_a, self.charge_c
-        return {
-            "name": self.name,
-            "duration_s": self.duration_s.value,
-            "current_a": None if current is None else current.value,
-            "charge_c": None if charge is None else charge.value,
-            "times": self.times,
-            "current": None if current is None else current.to_json(),
-        }
 
 
 def average_of(awake: Sequence[State], sleep: State | None, period_s: float) -> Estimate | None:
@@ -77,7 +69,7 @@ def average_of(awake: Sequence[State], sleep: State | None, period_s: float) -> 
         charges = sum(t * i for t, i in zip((*durations, rest), amperes, strict=False))
         return charges / max(period_s, sum(durations))
 
-    source = "charge of the states over the period; " + "; ".join(sorted({c.source for c in known}))
+    source = "charge of the states over the period"
     return propagate(average, *(state.duration_s for state in awake), *known, unit="A", source=source)
 
 
@@ -95,6 +87,5 @@ def awake_fraction(awake: Sequence[State], period_s: float) -> Estimate:
             f"period {format_quantity(period_s, 's')} is shorter than the time awake, {format_quantity(total, 's')} "
             f"({names}).\nGive a period of at least {format_quantity(total, 's')}, a faster clock or a smaller model."
         )
-    source = "time awake over the period; " + "; ".join(sorted({state.duration_s.source for state in awake}))
     durations = [state.duration_s for state in awake]
-    return propagate(lambda *t: min(1.0, sum(t) / period_s), *durations, unit="1", source=source)
+    return propagate(lambda *t: min(1.0, sum(t) / period_s), *durations, unit="1", source="time awake over the period")

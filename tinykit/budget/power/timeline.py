@@ -8,6 +8,7 @@ from tinykit.budget.power.physics import retention_current
 from tinykit.budget.power.state import State, average_of, awake_fraction
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board
 
@@ -18,7 +19,7 @@ _CONSTANTS = ("power", "sleep.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Result):
     """The states of one period in order; `sleep` is the last one, None where there is no time for it."""
 
     awake: tuple[State, ...]
@@ -44,7 +45,7 @@ class Timeline:
         def add(state: State) -> State:
             if state.current_a is None:
                 return state
-            source = f"{state.current_a.source}; plus the regulator's own current: {quiescent_a.source}"
+            source = "plus the regulator's own current"
             total = propagate(lambda i, q: i + q, state.current_a, quiescent_a, unit="A", source=source)
             return replace(state, current_a=total)
 
@@ -57,6 +58,13 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
 
     Retention modes double every 19 ± 2.5 K (`retention_current`), the die taken at ambient; the
     "sleep" mode, clocks on, is left as it is. The interval holds the spread from part to part.
+
+    Parameters
+    ----------
+    board : whose record is asked.
+    mode : one of `SLEEP_MODES`.
+    ambient_c : [degC].
+    given_a : the user's own figure [A].
 
     Raises
     ------
@@ -80,7 +88,7 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
     if mode == "sleep" or ambient_c == 25.0:
         return typical
     doubling = leakage_doubling()
-    source = f"{fact.source}; from 25 to {ambient_c:g} °C: {doubling.source}"
+    source = f"from 25 to {ambient_c:g} °C"
     return propagate(lambda i, k: retention_current(i, ambient_c, k), typical, doubling, unit="A", source=source)
 
 
@@ -105,8 +113,7 @@ def wakeup_state(board: Board, run: Estimate | None) -> State | None:
     if run is None:
         return State("wake-up", duration, None)
     share = band(load_constants(*_CONSTANTS)["wakeup"], "share", "share_low", "share_high")
-    source = f"share of the run current: {share.source}"
-    current = propagate(lambda i, s: i * s, run, share, unit="A", source=source)
+    current = propagate(lambda i, s: i * s, run, share, unit="A", source="share of the run current")
     return State("wake-up", duration, current)
 
 

@@ -11,6 +11,7 @@ from tinykit.budget.power.radio import transmission
 from tinykit.budget.power.state import State
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
@@ -19,14 +20,16 @@ AT = ("run", "sleep", "stop")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Activity(Result):
     """A stretch of the period before the board's currents are known.
 
     Parameters
     ----------
-    name : of the state it becomes. duration_s : s, one occurrence.
+    name : of the state it becomes.
+    duration_s : s, one occurrence.
     current_a : of the whole stage [A]; None takes the MCU's own in mode `at`.
-    at : one of `AT`. times : occurrences in a period on average.
+    at : one of `AT`.
+    times : occurrences in a period on average.
 
     Raises
     ------
@@ -47,14 +50,14 @@ class Stage:
     def to_state(self, find_current: Callable[[str], Estimate | None]) -> State:
         """The state, its current looked up by mode where the stage has none of its own."""
         times = self.times
-        source = f"{self.duration_s.source}; {times:g} times a period"
+        source = f"{times:g} times a period"
         mean = propagate(lambda t: t * times, self.duration_s, unit="s", source=source)
         current = find_current(self.at) if self.current_a is None else self.current_a
         return State(self.name, self.duration_s if times == 1.0 else mean, current, times)
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Result):
     """What one period holds, in order: `before` the network, the network itself, `after` it.
 
     Parameters
@@ -66,14 +69,14 @@ class Workload:
     """
 
     latency: Estimate
-    before: tuple[Stage, ...] = ()
-    after: tuple[Stage, ...] = ()
+    before: tuple[Activity, ...] = ()
+    after: tuple[Activity, ...] = ()
     rate: float = 1.0
     loads: tuple[Load, ...] = ()
 
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[Activity, ...]:
         """All stages, the network as "inference"."""
-        network = Stage("inference", self.latency, times=self.rate)
+        network = Activity("inference", self.latency, times=self.rate)
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
 
 
@@ -107,10 +110,16 @@ def plan_workload(
 
     Parameters
     ----------
-    latency : of the network [s]. sense_s : the sensor fills a buffer [s], the MCU in mode `sense_at`.
+    board : catalogue id, or a `Board`.
+    latency : of the network [s].
+    sense_s : the sensor fills a buffer [s], the MCU in mode `sense_at`.
+    sense_at : mode of the MCU meanwhile, one of `AT`.
     front_end : its cost at `clock_hz` (`front_end_time`).
-    gate_s : a small stage that runs every period [s]; gate_rate : how often it opens, a fraction of the periods.
-    decide_s : after the network [s]. send : radio and payload [byte], after each inference.
+    gate_s : a small stage that runs every period [s].
+    gate_rate : how often it opens, a fraction of the periods.
+    decide_s : after the network [s].
+    send : radio and payload [byte], after each inference.
+    clock_hz : None takes the board's highest.
     loads : such as the sensor, `load("pdm-microphone", during=["sense"])`.
 
     Raises
@@ -121,16 +130,16 @@ def plan_workload(
     rate = as_estimate(gate_rate, "1", "gate rate", high=1.0).value
     before = [_stage("sense", sense_s, sense_at)] if sense_s is not None else []
     if front_end is not None and front_end.kind != "none":
-        before.append(Stage("front end", front_end_time(front_end, board, clock_hz=clock_hz)))
+        before.append(Activity("front end", front_end_time(front_end, board, clock_hz=clock_hz)))
     if gate_s is not None:
         before.append(_stage("gate", gate_s))
     after = [_stage("decide", decide_s)] if decide_s is not None else []
     if send is not None:
         event = transmission(*send)
-        after.append(Stage("transmit", event.duration_s, event.current_a))
+        after.append(Activity("transmit", event.duration_s, event.current_a))
     network = as_estimate(latency, "s", "latency", high=LONGEST_S)
     return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
 
 
-def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Stage:
-    return Stage(name, as_estimate(seconds, "s", f"time of {name!r}", high=LONGEST_S), at=at)
+def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Activity:
+    return Activity(name, as_estimate(seconds, "s", f"time of {name!r}", high=LONGEST_S), at=at)

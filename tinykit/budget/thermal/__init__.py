@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinykit.budget.thermal.check import VERDICTS, ThermalReport, check_heat
+from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, check_heat
 from tinykit.budget.thermal.laws import (
     enclosure_rise,
     junction_with_leakage,
@@ -14,13 +14,13 @@ from tinykit.budget.thermal.packages import foster_ladder, theta_ja
 from tinykit.budget.thermal.sun import PAINTS, solar_load
 from tinykit.budget.thermal.touch import CONTACTS, TouchReport, check_touch
 from tinykit.budget.thermal.transient import Ladder, burst_until, cauer_to_foster, duty_that_holds, peak_rise
-from tinykit.budget.thermal.warming import Curve, Warming, follow_bursts, follow_step
+from tinykit.budget.thermal.warming import HeatCurve, Warming, follow_bursts, follow_step
 
 __all__ = [
     "CONTACTS",
     "PAINTS",
-    "VERDICTS",
-    "Curve",
+    "HeatCurve",
+    "HeatVerdict",
     "Ladder",
     "ThermalReport",
     "TouchReport",

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import StrEnum
 
 from tinykit.budget.power import PowerBudget, leakage_doubling
 from tinykit.budget.thermal.die import DESTROYED_C, Die
 from tinykit.budget.thermal.laws import enclosure_rise
 from tinykit.budget.thermal.packages import theta_ja as find_theta_ja
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate, format_quantity, pick, propagate
+from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board, find_board
 
-VERDICTS = ("ok", "tight", "too hot", "unknown")
+
+class HeatVerdict(StrEnum):
+    """Does a temperature keep its limit; tight where only the warm end of its interval does not, or nearly."""
+
+    OK = "ok"
+    TIGHT = "tight"
+    TOO_HOT = "too hot"
+    UNKNOWN = "unknown"
+
+
 _REFERENCE_C = 25.0
 _MARGIN = 0.10
 _OPEN_AIR = Estimate.exact(0.0, "K", "measured", "open air")
 
 
 @dataclass(frozen=True, slots=True)
-class ThermalReport:
+class ThermalReport(Result):
     """How hot the die gets, with everything it was computed from.
 
     Parameters
@@ -29,13 +39,23 @@ class ThermalReport:
     board, ambient_c : the inputs; ambient is outside the enclosure [degC].
     average_power_w, continuous_power_w : heat in the package on average, and if inference never paused [W].
     leakage_w : part of it that grows with temperature, at ambient [W].
-    theta_ja : [K/W]. enclosure_rise_k : air in the box over ambient [K], None without a box.
+    theta_ja : [K/W].
+    enclosure_rise_k : air in the box over ambient [K], None without a box.
     t_junction_c, t_junction_continuous_c : at the two powers [degC]; None where unknown.
     t_ambient_max_c, t_ambient_max_continuous_c : highest ambient for the junction's limit [degC].
     junction_max_c, rated_ambient_c : limits on record [degC]; None where none was found.
-    verdict : "ok", "tight" (less than 10 % of the way from 25 °C to the limit left, at the warm end
-        of the band), "too hot" or "unknown". reasons : why. sun_w : heat the sun adds to the box [W].
+    verdict : "ok", "tight" (less than 10 % of the way from 25 °C to the limit left, at the warm end of the band),
+        "too hot" or "unknown".
+    reasons : why.
+    sun_w : heat the sun adds to the box [W].
     """
+
+    JSON = (
+        *("ambient_c", "t_junction_c", "t_ambient_max_c", "t_junction_continuous_c", "t_ambient_max_continuous_c"),
+        *("theta_ja", "enclosure_rise_k", "junction_max_c", "heat_verdict=verdict", "heat_reasons=reasons"),
+    )
+
+    LINE = ("board", "ambient_c", "theta_ja", "t_junction_c", "verdict")
 
     board: Board
     ambient_c: float
@@ -50,15 +70,9 @@ class ThermalReport:
     t_ambient_max_continuous_c: Estimate | None
     junction_max_c: float | None
     rated_ambient_c: float | None
-    verdict: str = "unknown"
+    verdict: HeatVerdict = HeatVerdict.UNKNOWN
     reasons: tuple[str, ...] = ()
     sun_w: Estimate | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The keys of `tinykit budget --json` that are heat's: estimates as dicts, None where unknown."""
-        at = "t_junction_c t_ambient_max_c t_junction_continuous_c t_ambient_max_continuous_c"
-        found = pick(self, f"ambient_c {at} theta_ja enclosure_rise_k junction_max_c")
-        return {**found, "heat_verdict": self.verdict, "heat_reasons": list(self.reasons)}
 
 
 def check_heat(
@@ -75,6 +89,7 @@ def check_heat(
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
     power : a `PowerBudget`, or the heat in the package [W].
     ambient_c : outside the box [degC]; None takes the budget's, else 25.
     theta_ja : of the user's own board [K/W]; None takes the record's, else a prior from the package.
@@ -134,7 +149,7 @@ def _leakage_of(budget: PowerBudget | None, leakage_w: Estimate | float | None) 
     if budget is None or asleep is None or budget.supply_v is None:
         return Estimate.exact(0.0, "W", "measured", "no leakage taken into account")
     supply = budget.supply_v
-    return propagate(lambda i: i * supply, asleep, unit="W", source=f"retention current as leakage; {asleep.source}")
+    return propagate(lambda i: i * supply, asleep, unit="W", source="retention current as leakage")
 
 
 def _air_rise(heat: Estimate | None, area_m2: float | None, sun: Estimate) -> Estimate | None:
@@ -144,8 +159,8 @@ def _air_rise(heat: Estimate | None, area_m2: float | None, sun: Estimate) -> Es
         return None
     area = as_estimate(area_m2, "m2", "enclosure area", low=1e-4, high=100.0)
     film = band(load_constants("thermal", "constants.toml")["enclosure"], "film_coefficient", "film_low", "film_high")
-    source = f"P/(h A); {film.source}"
-    return propagate(lambda p, s, a, h: enclosure_rise(p + s, a, h), heat, sun, area, film, unit="K", source=source)
+    given = (heat, sun, area, film)
+    return propagate(lambda p, s, a, h: enclosure_rise(p + s, a, h), *given, unit="K", source="P/(h A)")
 
 
 def _rated_limit(board: Board, air_rise: Estimate | None) -> Estimate | None:
@@ -155,7 +170,7 @@ def _rated_limit(board: Board, air_rise: Estimate | None) -> Estimate | None:
     rated = board.ambient_max.estimate()
     if air_rise is None:
         return rated
-    return propagate(lambda limit, rise: limit - rise, rated, air_rise, unit="degC", source=rated.source)
+    return propagate(lambda limit, rise: limit - rise, rated, air_rise, unit="degC")
 
 
 def _decisive(report: ThermalReport, budget: PowerBudget | None) -> Estimate | None:
@@ -170,9 +185,13 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
     """Verdict and reasons."""
     notes = [] if report.average_power_w else ["average power is unknown: judged as if inference never paused"]
     if power is None:
-        return replace(report, verdict="unknown", reasons=("power is unknown: the run current of the board is",))
+        return replace(
+            report, verdict=HeatVerdict.UNKNOWN, reasons=("power is unknown: the run current of the board is",)
+        )
     if die is not None and die.runs_away(power):
-        return replace(report, verdict="too hot", reasons=("leakage and heat feed each other: thermal runaway",))
+        return replace(
+            report, verdict=HeatVerdict.TOO_HOT, reasons=("leakage and heat feed each other: thermal runaway",)
+        )
     known = report.t_junction_continuous_c if power is report.continuous_power_w else report.t_junction_c
     junction = known if die else None
     if junction is not None and report.theta_ja is not None and report.theta_ja.basis == "assumed":
@@ -183,33 +202,34 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
         verdict, reason = judge_junction(junction, report.junction_max_c)
     else:
         verdict, reason = _against_rating(report)
-    if verdict == "ok" and _above_rating(report):
-        verdict = "tight"
+    if verdict == HeatVerdict.OK and _above_rating(report):
+        verdict = HeatVerdict.TIGHT
     return replace(report, verdict=verdict, reasons=(reason, *_above_rating(report), *notes))
 
 
-def judge_junction(junction: Estimate, limit_c: float) -> tuple[str, str]:
+def judge_junction(junction: Estimate, limit_c: float) -> tuple[HeatVerdict, str]:
     """Verdict and reason of a junction temperature against its limit [°C]."""
     text = f"junction {junction} against a limit of {format_quantity(limit_c, 'degC')}"
     if junction.value > limit_c:
-        return "too hot", text
+        return HeatVerdict.TOO_HOT, text
     left = (limit_c - junction.high) / (limit_c - _REFERENCE_C)
     if junction.high >= DESTROYED_C:
         text += "; at the warm end leakage and heat feed each other without a limit"
-    return ("ok" if left >= _MARGIN else "tight"), text
+    return (HeatVerdict.OK if left >= _MARGIN else HeatVerdict.TIGHT), text
 
 
-def _against_rating(report: ThermalReport) -> tuple[str, str]:
+def _against_rating(report: ThermalReport) -> tuple[HeatVerdict, str]:
     """The rated ambient decides where junction limit or theta_ja was not found."""
     rated = report.rated_ambient_c
     what = "junction limit" if report.junction_max_c is None else "theta_ja"
     if rated is None:
-        return "unknown", f"no {what} and no rated ambient found for {report.board.id}"
+        return HeatVerdict.UNKNOWN, f"no {what} and no rated ambient found for {report.board.id}"
     air = report.ambient_c + (report.enclosure_rise_k.high if report.enclosure_rise_k else 0.0)
     text = f"no {what} found: air at {air:.1f} °C judged by the rated ambient, {format_quantity(rated, 'degC')}"
     if air > rated:
-        return "too hot", text
-    return ("ok" if (rated - air) / (rated - _REFERENCE_C) >= _MARGIN else "tight"), text
+        return HeatVerdict.TOO_HOT, text
+    enough = (rated - air) / (rated - _REFERENCE_C) >= _MARGIN
+    return (HeatVerdict.OK if enough else HeatVerdict.TIGHT), text
 
 
 def _above_rating(report: ThermalReport) -> tuple[str, ...]:

@@ -19,8 +19,11 @@ class Die:
 
     Parameters
     ----------
-    theta : junction to ambient [K/W]. leakage_w : at 25 °C [W]. doubling_k : of the leakage [K].
-    air_rise_k : of the air in the box over ambient [K]. ambient_c : outside the box [degC].
+    theta : junction to ambient [K/W].
+    leakage_w : at 25 °C [W].
+    doubling_k : of the leakage [K].
+    air_rise_k : of the air in the box over ambient [K].
+    ambient_c : outside the box [degC].
     """
 
     theta: Estimate
@@ -33,7 +36,7 @@ class Die:
         """Junction temperature at a power that holds the leakage at ambient [degC]; None if unknown or at runaway."""
         if power_w is None or self.runs_away(power_w):
             return None
-        source = f"Tj = Ta + P theta_ja; {self.theta.source}; P: {power_w.source}"
+        source = "Tj = Ta + P theta_ja"
         return propagate(self._junction_c, *self._inputs(power_w), unit="degC", source=source)
 
     def runs_away(self, power_w: Estimate | None) -> bool:
@@ -51,7 +54,7 @@ class Die:
             rest = max(0.0, watt - float(retention_current(leakage, self.ambient_c, doubling)))
             return float(maximum_ambient_with_leakage(junction_max_c, rest, theta, leakage, doubling)) - rise
 
-        source = f"Ta_max = Tj_max - P theta_ja; {self.theta.source}; P: {power_w.source}"
+        source = "Ta_max = Tj_max - P theta_ja"
         return propagate(limit, *self._inputs(power_w), unit="degC", source=source)
 
     def _inputs(self, power_w: Estimate) -> tuple[Estimate, ...]:

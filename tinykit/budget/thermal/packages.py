@@ -32,7 +32,7 @@ def theta_ja(board: Board, given: Estimate | float | None = None) -> Estimate | 
         return None
     low, high = prior.value * group["prior_low"].value, prior.value * group["prior_high"].value
     source = f"prior for package {board.package}: {prior.source}"
-    return Estimate(prior.value, low, high, "K/W", "assumed", source=source)
+    return Estimate(prior.value, low, high, "K/W", "assumed", sources=source)
 
 
 def foster_ladder(theta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

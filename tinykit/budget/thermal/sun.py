@@ -16,7 +16,8 @@ def solar_load(lit_area_m2: float, paint: str = "grey") -> Estimate:
 
     Parameters
     ----------
-    lit_area_m2 : the face the sun sees [m²]. paint : one of `PAINTS`.
+    lit_area_m2 : the face the sun sees [m²].
+    paint : one of `PAINTS`.
 
     Raises
     ------
@@ -28,5 +29,5 @@ def solar_load(lit_area_m2: float, paint: str = "grey") -> Estimate:
     shelf = load_constants("thermal", "constants.toml")["sun"]
     irradiance = band(shelf, "irradiance", "irradiance_low", "irradiance_high")
     absorptance = band(shelf, paint, f"{paint}_low", f"{paint}_high")
-    source = f"P = α G A on {area * 1e4:g} cm², {paint}; {absorptance.source}; {irradiance.source}"
+    source = f"P = α G A on {area * 1e4:g} cm², {paint}"
     return propagate(lambda g, a: solar_heat(g, area, a), irradiance, absorptance, unit="W", source=source)

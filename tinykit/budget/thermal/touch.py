@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinykit.budget.thermal.check import HeatVerdict
 from tinykit.budget.thermal.laws import enclosure_rise
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "held": "held_metal"}
@@ -14,19 +16,21 @@ CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "hel
 
 
 @dataclass(frozen=True, slots=True)
-class TouchReport:
+class TouchReport(Result):
     """A surface against the limit for its contact.
 
     Parameters
     ----------
-    surface_c : of the enclosure [degC]. limit : from the standard. power_max_w : that keeps the limit [W], 0
-        where the ambient alone exceeds it. verdict : "ok", "tight" (the warm end exceeds) or "too hot".
+    surface_c : of the enclosure [degC].
+    limit : from the standard.
+    power_max_w : that keeps the limit [W], 0 where the ambient alone exceeds it.
+    verdict : "ok", "tight" (the warm end exceeds) or "too hot".
     """
 
     surface_c: Estimate
     limit: Fact
     power_max_w: float
-    verdict: str
+    verdict: HeatVerdict
 
 
 def check_touch(
@@ -36,7 +40,9 @@ def check_touch(
 
     Parameters
     ----------
-    power_w : of everything inside [W]. area_m2 : outer surface that sheds heat [m²].
+    power_w : of everything inside [W].
+    area_m2 : outer surface that sheds heat [m²].
+    ambient_c : around the box [degC].
     contact : one of `CONTACTS`. Left out: the skin's own warmth, hot spots above the chip, sun.
 
     Raises
@@ -54,7 +60,8 @@ def check_touch(
         lambda p, h: ambient + float(enclosure_rise(p, area, h)),
         *(heat, film),
         unit="degC",
-        source=f"T = Ta + P/(h A); {film.source}",
+        source="T = Ta + P/(h A)",
     )
-    verdict = "too hot" if surface.value > limit.value else "tight" if surface.high > limit.value else "ok"
+    cool = HeatVerdict.TIGHT if surface.high > limit.value else HeatVerdict.OK
+    verdict = HeatVerdict.TOO_HOT if surface.value > limit.value else cool
     return TouchReport(surface, limit, max(0.0, (limit.value - ambient) * film.value * area), verdict)

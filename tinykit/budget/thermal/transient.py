@@ -10,13 +10,14 @@ import numpy as np
 
 from tinykit.budget.thermal.laws import temperature_rise
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 
 _FOREVER = math.inf
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Result):
     """A thermal ladder of `kind` "foster" or "cauer": resistances [K/W] and capacities [J/K], from the die outward.
 
     Raises
@@ -55,13 +56,17 @@ def cauer_to_foster(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Foster form of a Cauer ladder: R_i = b_i², τ_i = 1/λ_i from C^-1/2 G C^-1/2 = Q Λ Qᵀ, C dT/dt = P e₁ - G T.
 
-    Parameters: resistances R [K/W] between the nodes and to ambient, capacities C [J/K] at the nodes, from
-    the die. Returns resistances [K/W] and time constants [s], fastest first; the step response at the die
-    is the same, R_i = (q_i1)²/(C₁ λ_i). One stage is its own Foster form:
+    Returns resistances [K/W] and time constants [s], fastest first; the step response at the die is the same, R_i =
+    (q_i1)²/(C₁ λ_i). One stage is its own Foster form:
 
     >>> r, tau = cauer_to_foster([10.0], [0.5])
     >>> round(r[0], 9), round(tau[0], 9)
     (10.0, 5.0)
+
+    Parameters
+    ----------
+    resistances : R [K/W] between the nodes and to ambient.
+    capacities : C [J/K] at the nodes, from the die.
     """
     steps, heats = np.asarray(resistances, float), np.asarray(capacities, float)
     links = 1.0 / steps
@@ -76,11 +81,17 @@ def cauer_to_foster(
 def peak_rise(power_w: float, on_s: float, period_s: float, ladder: Ladder) -> float:
     """Highest rise in the steady state of a pulse train: ΔT = P Σ R_i (1 - e^(-t/τ_i))/(1 - e^(-T/τ_i)).
 
-    Parameters: power_w P during a pulse [W], on_s t and period_s T [s]. Returns [K]. A short period
-    gives the average power times R, one long against every τ the single pulse.
+    Returns [K]. A short period gives the average power times R, one long against every τ the single pulse.
 
     >>> round(peak_rise(1.0, 1.0, 1.0, Ladder((10.0,), (0.5,))), 9)
     10.0
+
+    Parameters
+    ----------
+    power_w : P during a pulse [W].
+    on_s : t [s].
+    period_s : T [s].
+    ladder : of resistances R and time constants τ.
     """
     resistances, constants = (np.asarray(part) for part in ladder.foster())
     part = np.expm1(-on_s / constants) / np.expm1(-period_s / constants)
@@ -92,7 +103,9 @@ def burst_until(limit_k: float, power_w: float, ladder: Ladder, *, start_k: floa
 
     Parameters
     ----------
-    limit_k : rise over ambient allowed [K]. power_w : of the burst [W].
+    limit_k : rise over ambient allowed [K].
+    power_w : of the burst [W].
+    ladder : resistances and time constants of the package.
     start_k : even rise at the start, shared out as in a steady state [K].
 
     Raises
@@ -123,6 +136,13 @@ def burst_until(limit_k: float, power_w: float, ladder: Ladder, *, start_k: floa
 
 def duty_that_holds(limit_k: float, power_w: float, period_s: float, ladder: Ladder) -> float:
     """The largest duty cycle whose peaks stay at or below a rise, 0–1, for pulses of a period [s].
+
+    Parameters
+    ----------
+    limit_k : rise over ambient allowed [K].
+    power_w : during a pulse [W].
+    period_s : [s].
+    ladder : resistances and time constants of the package.
 
     Raises
     ------

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.budget.thermal.check import ThermalReport, judge_junction
+from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, judge_junction
 from tinykit.budget.thermal.laws import temperature_rise
 from tinykit.budget.thermal.packages import foster_ladder
 from tinykit.budget.thermal.touch import TouchReport, check_touch
 from tinykit.budget.thermal.transient import Ladder, burst_until, duty_that_holds
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 
 _PERIODS = 3
@@ -23,7 +24,7 @@ _SHARES, _TAUS = foster_ladder(1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class HeatCurve(Result):
     """Temperature over time: times_s [s], and value_c, low_c, high_c [°C] at each."""
 
     times_s: tuple[float, ...]
@@ -33,13 +34,16 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Warming:
+class Warming(Result):
     """Bursts and pauses once the board is warm.
 
     Parameters
     ----------
-    report : the steady state it belongs to. burst_s, pause_s : [s]. duty_cycle : 0–1.
-    curve : of three periods. peak_c, trough_c : of the junction [°C].
+    report : the steady state it belongs to.
+    burst_s, pause_s : [s].
+    duty_cycle : 0–1.
+    curve : of three periods.
+    peak_c, trough_c : of the junction [°C].
     burst_limit_s : how long one burst from rest may last until the junction's limit [s], at best and at the warm end
         of the interval; inf where it never gets there, None without a limit on record.
     duty_limit : the largest duty cycle of this period whose peaks keep the limit, at best and at the warm end.
@@ -47,25 +51,28 @@ class Warming:
     verdict, reason : of the peak against the junction's limit.
     """
 
+    LINE = ("report.board", "burst_s", "pause_s", "peak_c", "trough_c", "verdict")
+
     report: ThermalReport
     burst_s: float
     pause_s: float
     duty_cycle: float
-    curve: Curve
+    curve: HeatCurve
     peak_c: Estimate
     trough_c: Estimate
     burst_limit_s: tuple[float, float] | None
     duty_limit: tuple[float, float] | None
     surface: TouchReport | None
-    verdict: str
+    verdict: HeatVerdict
     reason: str
 
 
-def follow_step(report: ThermalReport, times_s: ArrayLike) -> Curve:
+def follow_step(report: ThermalReport, times_s: ArrayLike) -> HeatCurve:
     """Junction after inference starts and never pauses [°C]; ends in the report's own steady state and interval.
 
     Parameters
     ----------
+    report : the steady state.
     times_s : since the start [s]. The shape is that of `foster_ladder`; the air in a box is warm from the start.
 
     Raises
@@ -92,7 +99,9 @@ def follow_bursts(
     Parameters
     ----------
     report : of `check_heat` at the duty cycle burst / (burst + pause), so that box and pause hold their heat.
-    burst_s, pause_s : [s]. area_m2 : outer surface of a box that is touched [m²]; contact : as in `check_touch`.
+    burst_s, pause_s : [s].
+    area_m2 : outer surface of a box that is touched [m²].
+    contact : as in `check_touch`.
 
     Raises
     ------
@@ -106,7 +115,9 @@ def follow_bursts(
     curve = _curve(report, times, shape)
     peak, trough = (_at(report, curve, int(place)) for place in (np.argmax(shape), np.argmin(shape)))
     limit, surface = report.junction_max_c, _surface(report, area_m2, contact)
-    verdict, reason = ("unknown", "no junction limit on record") if limit is None else judge_junction(peak, limit)
+    verdict, reason = (
+        judge_junction(peak, limit) if limit is not None else (HeatVerdict.UNKNOWN, "no junction limit on record")
+    )
     bounds = _bounds(report, burst + pause)
     return Warming(report, burst, pause, duty, curve, peak, trough, *bounds, surface, verdict, reason)
 
@@ -116,7 +127,7 @@ def _surface(report: ThermalReport, area_m2: float | None, contact: str) -> Touc
     power, sun = report.average_power_w, report.sun_w
     if power is None or sun is None or area_m2 is None:
         return None
-    heat = propagate(lambda p, s: p + s, power, sun, unit="W", source=f"{power.source}; sun: {sun.source}")
+    heat = propagate(lambda p, s: p + s, power, sun, unit="W")
     return check_touch(heat, area_m2, ambient_c=report.ambient_c, contact=contact)
 
 
@@ -175,17 +186,17 @@ def _air(report: ThermalReport) -> tuple[float, float, float]:
     return report.ambient_c + rise.value, rise.value - rise.low, rise.high - rise.value
 
 
-def _curve(report: ThermalReport, times: NDArray[np.float64], shape: NDArray[np.float64]) -> Curve:
+def _curve(report: ThermalReport, times: NDArray[np.float64], shape: NDArray[np.float64]) -> HeatCurve:
     """The steady state's rise and interval, scaled by a shape from 0 to 1; the air's own interval stays."""
     hot, (air, below, above) = _hot(report), _air(report)
     value = air + shape * (hot.value - air)
     cold = np.hypot(below, shape * math.sqrt(max(0.0, (hot.value - hot.low) ** 2 - below**2)))
     warm = np.hypot(above, shape * math.sqrt(max(0.0, (hot.high - hot.value) ** 2 - above**2)))
     columns = (times, value, value - cold, value + warm)
-    return Curve(*(tuple(column.tolist()) for column in columns))
+    return HeatCurve(*(tuple(column.tolist()) for column in columns))
 
 
-def _at(report: ThermalReport, curve: Curve, place: int) -> Estimate:
+def _at(report: ThermalReport, curve: HeatCurve, place: int) -> Estimate:
     hot = _hot(report)
     ends = curve.value_c[place], curve.low_c[place], curve.high_c[place]
-    return Estimate(*ends, "degC", "assumed", source=f"shape of a Foster ladder, assumed; {hot.source}")
+    return Estimate(*ends, "degC", "assumed", sources=("shape of a Foster ladder, assumed", *hot.sources))

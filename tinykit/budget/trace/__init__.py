@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tinykit.budget.trace.compare import Comparison, calibrate_board, compare_trace
-from tinykit.budget.trace.layout import FORMATS, Layout
+from tinykit.budget.trace.compare import TraceRow, calibrate_board, compare_trace
+from tinykit.budget.trace.layout import FORMATS, TraceLayout
 from tinykit.budget.trace.plateaus import Trace, read_trace
 from tinykit.budget.trace.reading import find_layout, read_chunks
 from tinykit.budget.trace.rehearsing import rehearse_trace
 
 __all__ = [
     "FORMATS",
-    "Comparison",
-    "Layout",
     "Trace",
+    "TraceLayout",
+    "TraceRow",
     "calibrate_board",
     "compare_trace",
     "find_layout",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tinykit.budget.power import PowerBudget, State
 from tinykit.budget.trace.plateaus import Trace
 from tinykit.ground.errors import DataError
 from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import check_clock, check_supply
 from tinykit.target.boards import Board, PowerRange
 
@@ -17,15 +17,19 @@ _INSTRUMENT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TraceRow(Result):
     """One figure of a budget beside the measured one.
 
     Parameters
     ----------
-    figure : what it is. budgeted, low, high : from the budget; None where it is unknown there. measured : from the
-        trace; None where the trace does not show it. unit : of all. verdict : "as budgeted" (in the interval),
-        "more than budgeted", "less than budgeted" or "unknown".
+    figure : what it is.
+    budgeted, low, high : from the budget; None where it is unknown there.
+    measured : from the trace; None where the trace does not show it.
+    unit : of all.
+    verdict : "as budgeted" (in the interval), "more than budgeted", "less than budgeted" or "unknown".
     """
+
+    JSON = ("figure", "budgeted", "low", "high", "measured", "unit", "verdict", "ratio")
 
     figure: str
     budgeted: float | None
@@ -40,12 +44,8 @@ class Comparison:
         """Measured over budgeted [1]."""
         return None if self.measured is None or not self.budgeted else self.measured / self.budgeted
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields and the ratio."""
-        return {**asdict(self), "ratio": self.ratio}
 
-
-def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[Comparison, ...]:
+def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[TraceRow, ...]:
     """Sleep current, current and time awake, period and average of a trace against a budget."""
     asleep = next((state.current_a for state in budget.states if state.name == "sleep"), None)
     awake = [state for state in budget.states if state.name != "sleep"]
@@ -75,9 +75,9 @@ def _burst_of(awake: list[State]) -> Estimate | None:
     )
 
 
-def _compare(figure: str, budgeted: Estimate | None, measured: float | None, slack: float = _INSTRUMENT) -> Comparison:
+def _compare(figure: str, budgeted: Estimate | None, measured: float | None, slack: float = _INSTRUMENT) -> TraceRow:
     if budgeted is None:
-        return Comparison(figure, None, None, None, measured, "", "unknown")
+        return TraceRow(figure, None, None, None, measured, "", "unknown")
     value, low, high, unit = budgeted.value, budgeted.low, budgeted.high, budgeted.unit
     if measured is None:
         verdict = "unknown"
@@ -85,7 +85,7 @@ def _compare(figure: str, budgeted: Estimate | None, measured: float | None, sla
         verdict = "more than budgeted"
     else:
         verdict = "less than budgeted" if measured < low * (1 - slack) else "as budgeted"
-    return Comparison(figure, value, low, high, measured, unit, verdict)
+    return TraceRow(figure, value, low, high, measured, unit, verdict)
 
 
 def calibrate_board(board: Board, trace: Trace, *, supply_v: float, clock_hz: float | None = None) -> Board:
@@ -95,7 +95,10 @@ def calibrate_board(board: Board, trace: Trace, *, supply_v: float, clock_hz: fl
 
     Parameters
     ----------
-    supply_v : at which the trace was taken [V]. clock_hz : None takes the board's highest.
+    board : to be sharpened.
+    trace : what was measured.
+    supply_v : at which the trace was taken [V].
+    clock_hz : None takes the board's highest.
 
     Raises
     ------

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from tinykit.budget.trace.layout import AMPERES, Chunk, Layout
+from tinykit.budget.trace.layout import AMPERES, Chunk, TraceLayout
 from tinykit.ground.errors import DataError, EngineError, MissingPackageError, name_install
 from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, python_command
 
@@ -37,7 +37,7 @@ def is_jls(path: Path) -> bool:
         return False
 
 
-def find_jls_layout(path: Path, current_unit: str | None = None) -> Layout:
+def find_jls_layout(path: Path, current_unit: str | None = None) -> TraceLayout:
     """The one current of a recording, its rate and its unit.
 
     Raises
@@ -60,10 +60,10 @@ def find_jls_layout(path: Path, current_unit: str | None = None) -> Layout:
         raise DataError(
             f"{path.name}: {found['samples']} samples at {found['rate_hz']} Hz; allowed: up to {_MOST_SAMPLES:.0e}"
         )
-    return Layout("jls", "", 0, 1, 0, int(found["id"]), 1.0 / found["rate_hz"], AMPERES[unit])
+    return TraceLayout("jls", "", 0, 1, 0, int(found["id"]), 1.0 / found["rate_hz"], AMPERES[unit])
 
 
-def read_jls_chunks(path: Path, layout: Layout) -> Iterator[Chunk]:
+def read_jls_chunks(path: Path, layout: TraceLayout) -> Iterator[Chunk]:
     """Times [s] and currents [A] of a recording, a quarter of a million samples at a time.
 
     Raises

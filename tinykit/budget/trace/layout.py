@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground.results import Result
+
 FORMATS = ("ppk2", "otii", "joulescope", "jls", "plain")
 """Nordic PPK2, Qoitech Otii, Joulescope as CSV and binary, any CSV whose header names time and current with units."""
 
@@ -17,13 +19,16 @@ Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TraceLayout(Result):
     """How a trace file is laid out.
 
     Parameters
     ----------
-    kind : one of `FORMATS`. delimiter : of the columns. header_lines : before the first numbers.
-    columns : in a row. time_at, current_at : which of them; of a JLS, the signal that is the current.
+    kind : one of `FORMATS`.
+    delimiter : of the columns.
+    header_lines : before the first numbers.
+    columns : in a row.
+    time_at, current_at : which of them; of a JLS, the signal that is the current.
     to_seconds, to_amperes : factors from the file's units; of a JLS, the step between samples [s].
     decimal : mark of the fractions, "," where a spreadsheet wrote it so.
     """

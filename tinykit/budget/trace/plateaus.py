@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.budget.trace.layout import Chunk, Layout
+from tinykit.budget.trace.layout import Chunk, TraceLayout
 from tinykit.budget.trace.reading import find_layout, read_chunks
 from tinykit.ground.errors import DataError
-from tinykit.ground.quantity import pick
+from tinykit.ground.results import Result
 
 _DECADES = (-9.0, 1.0)
 _BINS_A_DECADE = 50
@@ -23,18 +22,28 @@ _MOST_A = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Result):
     """What a trace holds.
 
     Parameters
     ----------
-    path, kind : of the file. samples, duration_s, step_s : counted; [s].
-    average_a, peak_a : [A]. threshold_a : between the plateaus [A]; None where the trace has one only.
+    path, kind : of the file.
+    samples, duration_s, step_s : counted; [s].
+    average_a, peak_a : [A].
+    threshold_a : between the plateaus [A]; None where the trace has one only.
     sleep_a, active_a : mean current of the two plateaus [A]; without a threshold both are the average.
-    active_share : time above the threshold, 0–1. bursts : whole stretches above it.
+    active_share : time above the threshold, 0–1.
+    bursts : whole stretches above it.
     burst_s, period_s : mean length of a burst and from one to the next [s]; None with too few of them.
     histogram : samples in 50 bins a decade from 1 nA.
     """
+
+    JSON = (
+        *("path=name", "kind", "samples", "duration_s", "step_s", "average_a", "peak_a", "threshold_a", "sleep_a"),
+        *("active_a", "active_share", "bursts", "burst_s", "period_s"),
+    )
+
+    LINE = ("kind", "samples", "duration_s", "average_a", "peak_a", "bursts")
 
     path: str
     kind: str
@@ -53,15 +62,14 @@ class Trace:
     histogram: tuple[int, ...] = field(repr=False)
 
     @property
+    def name(self) -> str:
+        """The file without its folder."""
+        return Path(self.path).name
+
+    @property
     def charge_c(self) -> float:
         """Charge of the whole trace [C]."""
         return self.average_a * self.duration_s
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers, without the histogram."""
-        names = "kind samples duration_s step_s average_a peak_a threshold_a sleep_a"
-        more = "active_a active_share bursts burst_s period_s"
-        return {"path": Path(self.path).name, **pick(self, f"{names} {more}")}
 
 
 def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> Trace:
@@ -73,6 +81,7 @@ def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: 
 
     Parameters
     ----------
+    path : CSV or JLS.
     time_unit, current_unit : as in `find_layout`.
 
     Raises
@@ -112,7 +121,7 @@ class _Counted:
         self.start_s = self.end_s = 0.0
 
 
-def _count(path: str | Path, layout: Layout) -> _Counted:
+def _count(path: str | Path, layout: TraceLayout) -> _Counted:
     found = _Counted()
     for times, currents in read_chunks(path, layout):
         if not found.samples:
@@ -186,7 +195,7 @@ class _Bursts:
             self.whole, self.whole_s = self.whole + 1, self.whole_s + at_s - self.last_start_s
 
 
-def _trace(path: str, layout: Layout, counted: _Counted, step_s: float, bursts: _Bursts | None) -> Trace:
+def _trace(path: str, layout: TraceLayout, counted: _Counted, step_s: float, bursts: _Bursts | None) -> Trace:
     mean = counted.total / counted.samples
     two = bursts is not None and bursts.high_n > 0 and bursts.low_n > 0
     found = bursts if two else None

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.budget.trace.jls import find_jls_layout, is_jls, read_jls_chunks
-from tinykit.budget.trace.layout import AMPERES, SECONDS, Chunk, Layout
+from tinykit.budget.trace.layout import AMPERES, SECONDS, Chunk, TraceLayout
 from tinykit.ground.errors import DataError
 
 _UNIT = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]|(?:time(?:stamp)?|current)[ _]([a-zµμ]{1,2})$")
@@ -26,11 +26,12 @@ _GAP = 5.0
 _HEADER_LINES = 50
 
 
-def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> Layout:
+def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> TraceLayout:
     """Find columns and units of a trace in its header, or the current of a JLS.
 
     Parameters
     ----------
+    path : of the trace.
     time_unit, current_unit : such as "ms", "uA", where the header does not say; they win over it.
 
     Raises
@@ -53,10 +54,10 @@ def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit:
     time_at, to_seconds = _column(names, ("timestamp", "time"), SECONDS, time_unit or ("s" if bare else None), path)
     current_at, to_amperes = _column(names, ("current",), AMPERES, current_unit or ("A" if bare else None), path)
     decimal = "," if delimiter != "," and "." not in first else "."
-    return Layout(kind, delimiter, count, len(names), time_at, current_at, to_seconds, to_amperes, decimal)
+    return TraceLayout(kind, delimiter, count, len(names), time_at, current_at, to_seconds, to_amperes, decimal)
 
 
-def read_chunks(path: str | Path, layout: Layout) -> Iterator[Chunk]:
+def read_chunks(path: str | Path, layout: TraceLayout) -> Iterator[Chunk]:
     """Times [s] and currents [A] of a trace, some hundred thousand samples at a time.
 
     Raises
@@ -149,7 +150,7 @@ def _blocks(path: Path, header_lines: int) -> Iterator[bytes]:
         yield rest
 
 
-def _numbers(block: bytes, layout: Layout, name: str, rows_before: int) -> NDArray[np.float64]:
+def _numbers(block: bytes, layout: TraceLayout, name: str, rows_before: int) -> NDArray[np.float64]:
     """A block of lines as [rows, columns].
 
     Raises

@@ -22,7 +22,9 @@ def rehearse_trace(
     Parameters
     ----------
     budget : whose values are taken, not their intervals; a gated state comes in every period at its mean length.
-    path : of the CSV; its folder is made. periods : to record. seed : of the noise.
+    path : of the CSV; its folder is made.
+    periods : to record.
+    seed : of the noise.
     step_s : between samples [s]; a state shorter than it may be missed.
 
     Raises

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.model.graph import read
-from tinykit.predict.packing import Packed, decode, lean
+from tinykit.predict.packing import Packed, code_weights, lean
 from tinykit.train.compress import (
     Bar,
     Clustered,
-    Fit,
     Pruned,
     Quantised,
     Trained,
+    Training,
     cluster,
     prune,
     prune_channels,
@@ -27,7 +27,7 @@ from tinykit.train.compress import (
 )
 from tinykit.train.conversion import load_model
 from tinykit.train.datasets import Dataset
-from tinykit.train.zoo import build
+from tinykit.train.zoo import build_network
 
 Choices = Mapping[str, Any]
 Made = Trained | Pruned | Clustered | Quantised
@@ -38,15 +38,15 @@ CONVERT = "convert"
 """The action that is not here: conversions of one parent share a child process (see `steps`)."""
 
 
-def read_fit(choices: Choices) -> Fit:
+def read_fit(choices: Choices) -> Training:
     """Epochs, learning rate and batch size of a recipe."""
-    return Fit(int(choices["epochs"]), float(choices["learning_rate"]), int(choices["batch_size"]))
+    return Training(int(choices["epochs"]), float(choices["learning_rate"]), int(choices["batch_size"]))
 
 
 def _train(parent: Path, data: Dataset, choices: Choices) -> Made:
     """From drawn weights: a first step has no parent, and its path is not looked at."""
     shape, classes, seed = data.input_shape, len(data.classes), choices["seed"]
-    model = build(choices["network"], input_shape=shape, classes=classes, seed=seed)
+    model = build_network(choices["network"], input_shape=shape, classes=classes, seed=seed)
     return train(model, data, read_fit(choices), seed=seed, progress=Bar())
 
 
@@ -93,5 +93,5 @@ TRAINERS: dict[str, Trainer] = {
 }
 """Actions that make a Keras model, by name."""
 
-PACKERS: dict[str, Packer] = {"lean": lambda path: lean(read(path)), "decode": lambda path: decode(read(path))}
+PACKERS: dict[str, Packer] = {"lean": lambda path: lean(read(path)), "decode": lambda path: code_weights(read(path))}
 """Actions that make a smaller `.tflite` of a `.tflite`, by name."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tinykit.choose.design.steps import Step, convert_steps
-from tinykit.train.compress import RECIPE, Fit, Recipe
+from tinykit.train.compress import RECIPE, Recipe, Training
 from tinykit.train.datasets import read_card
 
 RECIPES = {
-    "vowels": Recipe(Fit(60, 3e-3, 32), Fit(40, 2e-3, 32), Fit(16, 1e-3, 32)),
-    "faces": Recipe(Fit(60, 2e-3, 16), Fit(40, 2e-3, 16), Fit(20, 1e-3, 16)),
+    "vowels": Recipe(Training(60, 3e-3, 32), Training(40, 2e-3, 32), Training(16, 1e-3, 32)),
+    "faces": Recipe(Training(60, 2e-3, 16), Training(40, 2e-3, 16), Training(20, 1e-3, 16)),
 }
 """Tasks of a few hundred samples: an epoch is a handful of steps, and the default dozen leave the network at chance."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tinykit.budget.assessment import Use
+from tinykit.ground.results import Result
 from tinykit.target.boards import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import read_card
 
 
 @dataclass(frozen=True, slots=True)
-class DesignGoal:
+class DesignGoal(Result):
     """Task, target and use of a design.
 
     Parameters

@@ -11,6 +11,7 @@ from tinykit.budget.power import PowerBudget
 from tinykit.budget.thermal import ThermalReport
 from tinykit.choose.design.goal import DesignGoal
 from tinykit.choose.ledger import Variant
+from tinykit.ground.results import Result
 from tinykit.handover.deployment import Deployment
 from tinykit.handover.virtual_board import BoardRun
 from tinykit.model.record import DesignRecord
@@ -18,7 +19,7 @@ from tinykit.train.datasets import DataCard, Difference
 
 
 @dataclass(frozen=True, slots=True)
-class DesignOutcome:
+class DesignOutcome(Result):
     """A finished design.
 
     Parameters
@@ -30,6 +31,8 @@ class DesignOutcome:
     firmware : the files for TFLM.
     proof : the deployed model run on the virtual board, or in words why it was not.
     """
+
+    LINE = ("goal.task", "fit.board", "fit.verdict", "budget.battery_life_s", "heat.t_junction_c")
 
     goal: DesignGoal
     folder: Path
@@ -72,7 +75,7 @@ class DesignOutcome:
             f"accuracy in TFLM on unseen groups, n={self.chosen.accuracy.n}:",
             *rows,
             f"int8 against float, paired: {self.cost}",
-            f"{self.fit.board.id}: {self.fit.verdict.replace('_', ' ')}; {held} of {len(self.fits)} boards hold it",
+            f"{self.fit.board.id}: {self.fit.verdict.words}; {held} of {len(self.fits)} boards hold it",
             f"latency {self.fit.latency_s}, energy per inference {self.fit.energy_per_inference_j}",
             f"one inference every {budget.period_s:g} s from a {cell}: {life}",
             f"junction {heat.t_junction_c} at {heat.ambient_c:g} °C ambient: {heat.verdict}",

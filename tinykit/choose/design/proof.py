@@ -6,8 +6,7 @@ from dataclasses import asdict
 
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError, UnknownRuntimeError
 from tinykit.handover.deployment import read_self_test_log
-from tinykit.handover.virtual_board import BoardRun
-from tinykit.handover.virtual_board import run as run_on_board
+from tinykit.handover.virtual_board import BoardRun, run as run_on_board
 from tinykit.model.graph import ModelGraph
 from tinykit.model.record import DesignRecord, Stage
 from tinykit.predict.runtime import quantise_input

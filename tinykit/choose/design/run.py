@@ -23,7 +23,7 @@ from tinykit.predict.arena import arena_for_any_core
 from tinykit.target.boards import boards
 from tinykit.target.target import Target, as_target
 from tinykit.train.compress import Recipe
-from tinykit.train.datasets import Dataset, load, paired_difference, read_card
+from tinykit.train.datasets import Dataset, load_dataset, paired_difference, read_card
 
 VARIANTS = {
     "float32": "trained, float32",
@@ -74,7 +74,7 @@ def make_models(
 ) -> tuple[Dataset, DesignRecord]:
     """Make or resume every model of a goal's task; arguments and errors as `run_design`."""
     progress(f"loading {goal.task}")
-    data = load(goal.task)
+    data = load_dataset(goal.task)
     record = open_record(folder, goal.task, data_sha256=data.sha256, tools=tool_versions())
     return data, follow(record, chain_steps(goal.task, recipe or recipe_of(goal.task)), data, say=progress)
 

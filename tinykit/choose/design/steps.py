@@ -9,6 +9,7 @@ from typing import Any
 
 from tinykit.choose.design.actions import CONVERT, PACKERS, TRAINERS
 from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.results import Result
 from tinykit.model.record import DesignRecord, Stage, hash_bytes
 from tinykit.predict.packing import Packed
 from tinykit.train.compress import keep_conversion, keep_model
@@ -20,7 +21,7 @@ _ORIGIN = ("action", "made_from", "made_with")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Result):
     """One step: what to do to which stage, under which name to keep it.
 
     Parameters

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from tinykit.choose.ledger import Ledger, Variant, count_zero_weights, fill_ledger, measure_sizes, weigh_variant
+from tinykit.ground.caches import remember
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.results import Result
 from tinykit.model.graph import read
 from tinykit.model.record import DesignRecord, open_record
 from tinykit.target.boards import Board
@@ -23,7 +24,7 @@ BASELINE = "int8"
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class Study(Result):
     """A model and the variants made of it.
 
     Parameters
@@ -71,12 +72,12 @@ class Study:
         return fill_ledger(self.recall(*chosen), against, as_target(board, runtime=runtime))
 
 
-@lru_cache(maxsize=16)
+@remember
 def _open_shipped(folder: Path, task: str) -> DesignRecord:
     return open_record(folder, task)
 
 
-@lru_cache(maxsize=64)
+@remember
 def _recall(folder: Path, task: str, name: str, note: str) -> Variant:
     record = _open_shipped(folder, task)
     graph = read(record.read(name), name=f"{name}.tflite")

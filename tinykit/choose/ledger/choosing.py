@@ -12,10 +12,11 @@ from tinykit.choose.ledger.rows import LedgerRow, store_as
 from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Budgets:
+class Budgets(Result):
     """What a variant may take, and how well it has to do; None where it does not matter.
 
     Parameters
@@ -44,7 +45,7 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Check(Result):
     """One budget held against one variant.
 
     Parameters
@@ -89,7 +90,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Result):
     """What to take.
 
     Parameters

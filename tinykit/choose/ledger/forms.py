@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import accelerators_of, compile_for_npu
-from tinykit.predict.packing import Packed, decode, lean
+from tinykit.predict.packing import Packed, code_weights, lean
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
 from tinykit.target.target import Target
 
@@ -19,6 +21,8 @@ FORMS = (AS_CONVERTED, LEAN, DECODE, VELA, GZIP)
 """Every form, in the order of the ledger."""
 
 _ACCELERATOR = "ethos-u55-128"
+
+_REFUSALS: tuple[type[Exception], ...] = (ModelError, EngineError)
 
 
 def list_runnable(target: Target) -> tuple[str, ...]:
@@ -33,7 +37,7 @@ def list_runnable(target: Target) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Form(Result):
     """One way to store a model.
 
     Parameters
@@ -61,14 +65,6 @@ class Form:
         return {"model_bytes": self.model_bytes, "code_bytes": self.code_bytes, "note": self.note}
 
 
-@dataclass(frozen=True, slots=True)
-class _Hashed:
-    """A graph under its hash: its forms are made once, for however many targets."""
-
-    sha256: str
-    graph: ModelGraph = field(compare=False)
-
-
 def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
     """Every form of a model, by name.
 
@@ -78,24 +74,28 @@ def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
 
     Lean and DECODE are proved byte-equal in TFLM on this host before they count.
     """
-    hashed = _Hashed(graph.sha256, graph)
     accelerator = next(iter(accelerators_of(target.board)), _ACCELERATOR)
     found = (
         Form(AS_CONVERTED, graph.flatbuffer_bytes),
-        _pack(hashed, LEAN),
-        _pack(hashed, DECODE),
-        _encode(hashed, accelerator),
-        Form(GZIP, _zip(hashed), note="transport only: nothing on a board unpacks it"),
+        _try(LEAN, lambda: _pack(graph, LEAN)),
+        _try(DECODE, lambda: _pack(graph, DECODE)),
+        _try(VELA, lambda: _encode(graph, accelerator), (*_REFUSALS, MissingPackageError, ParameterError)),
+        Form(GZIP, _zip(graph), note="transport only: nothing on a board unpacks it"),
     )
     return {form.name: form for form in found}
 
 
-@lru_cache(maxsize=128)
-def _pack(hashed: _Hashed, name: str) -> Form:
+def _try(name: str, make: Callable[[], Form], also: tuple[type[Exception], ...] = _REFUSALS) -> Form:
+    """A form, or why there is none; that is not remembered, since an engine may answer the next time."""
     try:
-        packed = lean(hashed.graph) if name == LEAN else decode(hashed.graph)
-    except (ModelError, EngineError) as error:
+        return make()
+    except also as error:
         return Form(name, None, note=str(error).partition("\n")[0])
+
+
+@remember
+def _pack(graph: ModelGraph, name: str) -> Form:
+    packed = lean(graph) if name == LEAN else code_weights(graph)
     if name == DECODE and not packed.coded:
         return Form(name, None, note="no tensor shrinks by it")
     note = "outputs byte-equal in TFLM on this host"
@@ -104,15 +104,12 @@ def _pack(hashed: _Hashed, name: str) -> Form:
     return Form(name, packed.flatbuffer_bytes, packed.flash_bytes - packed.flatbuffer_bytes, packed, note)
 
 
-@lru_cache(maxsize=64)
-def _encode(hashed: _Hashed, accelerator: str) -> Form:
-    try:
-        report = compile_for_npu(hashed.graph, accelerator=accelerator)
-    except (ModelError, EngineError, MissingPackageError, ParameterError) as error:
-        return Form(VELA, None, note=str(error).partition("\n")[0])
+@remember
+def _encode(graph: ModelGraph, accelerator: str) -> Form:
+    report = compile_for_npu(graph, accelerator=accelerator)
     return Form(VELA, report.flatbuffer_bytes, note=f"compiled for {accelerator}")
 
 
-@lru_cache(maxsize=128)
-def _zip(hashed: _Hashed) -> int:
-    return len(gzip.compress(hashed.graph.data, compresslevel=9, mtime=0))
+@remember
+def _zip(graph: ModelGraph) -> int:
+    return len(gzip.compress(graph.data, compresslevel=9, mtime=0))

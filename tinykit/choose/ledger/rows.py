@@ -12,6 +12,7 @@ from tinykit.choose.ledger.forms import Form, list_forms, list_runnable
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ModelError, TinykitError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, list_kernels
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.latency import predict_instructions
@@ -20,7 +21,7 @@ from tinykit.train.datasets import Difference
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class WeightCount(Result):
     """The weights of a model's kernels (constant tensors of the operators that multiply), counted in the file itself.
 
     Parameters
@@ -35,7 +36,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerRow:
+class LedgerRow(Result):
     """A variant on a target.
 
     Parameters
@@ -48,8 +49,10 @@ class LedgerRow:
     plain_bytes, best_bytes : of the baseline: its file as converted, and its model bytes in flash at their smallest.
     """
 
+    LINE = ("name", "fit.board", "arena", "flash", "latency", "energy")
+
     variant: Variant
-    weights: Weights
+    weights: WeightCount
     forms: dict[str, Form] = field(repr=False)
     chosen: Form | None
     fit: FitReport = field(repr=False)
@@ -60,7 +63,7 @@ class LedgerRow:
 
     @property
     def name(self) -> str:
-        """Of the variant."""
+        """Name of the variant that the row weighs."""
         return self.variant.name
 
     @property
@@ -168,7 +171,7 @@ def _check_form(graph: ModelGraph, form: Form | None, target: Target) -> FitRepo
     return check_fit(form.packed.graph if form and form.packed else graph, target)
 
 
-def count_weights(graph: ModelGraph) -> Weights:
+def count_weights(graph: ModelGraph) -> WeightCount:
     """Weights, non-zeros and distinct values of a model's kernels."""
     kernels = list_kernels(graph)
     distinct = 0
@@ -176,7 +179,7 @@ def count_weights(graph: ModelGraph) -> Weights:
         channels = np.moveaxis(kernel.values, kernel.axis, 0) if len(kernel.scales) > 1 else [kernel.values]
         distinct = max(distinct, *(len(np.unique(channel)) for channel in channels))
     total = sum(kernel.values.size for kernel in kernels)
-    return Weights(total, total - sum(kernel.zeros for kernel in kernels), distinct)
+    return WeightCount(total, total - sum(kernel.zeros for kernel in kernels), distinct)
 
 
 def choose_form(forms: dict[str, Form], target: Target, *, heed_arena: bool = True) -> Form | None:

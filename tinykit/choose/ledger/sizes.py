@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.flash import predict_flash
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSizes:
+class ModelSizes(Result):
     """Sizes of one variant of a model.
 
     Parameters

@@ -12,6 +12,7 @@ from tinykit.choose.ledger.rows import LedgerRow, choose_form, weigh_row
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Result, Rows
 from tinykit.target.boards import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import Difference, Split, paired_difference
@@ -21,7 +22,7 @@ _MARK = "→"
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(Result):
     """Variants of one model on one target.
 
     Parameters
@@ -30,7 +31,7 @@ class Ledger:
     """
 
     target: Target
-    rows: tuple[LedgerRow, ...]
+    rows: Rows[LedgerRow]
 
     @property
     def baseline(self) -> LedgerRow:
@@ -57,6 +58,17 @@ class Ledger:
             "baseline": self.baseline.name,
             "rows": [row.to_json() for row in self.rows],
         }
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The rows, each as a flat dict of plain values."""
+        return self.rows.to_records()
+
+    def to_frame(self) -> Any:
+        """The rows as a pandas `DataFrame`; `MissingPackageError` without pandas."""
+        return self.rows.to_frame()
+
+    def _repr_html_(self) -> str:
+        return self.rows._repr_html_()
 
     def __str__(self) -> str:
         blocks = [self.rows[start : start + _COLUMNS] for start in range(0, len(self.rows), _COLUMNS)]
@@ -118,7 +130,7 @@ def fill_ledger(variants: Sequence[Variant], against: Sequence[Difference], targ
         weigh_row(one, target, baseline=first, against=difference)
         for one, difference in zip(variants[1:], against, strict=True)
     )
-    return Ledger(target, (first, *rest))
+    return Ledger(target, Rows((first, *rest)))
 
 
 def _to_text(rows: Sequence[LedgerRow]) -> str:

@@ -8,15 +8,16 @@ from typing import Any
 
 from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
 from tinykit.ground.errors import DataError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, list_kernels
-from tinykit.predict.runtime import predictions
+from tinykit.predict.runtime import predict_labels
 from tinykit.target.boards import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import Accuracy, Split, score_predictions
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Result):
     """One version of a model as a .tflite.
 
     Parameters
@@ -81,7 +82,7 @@ def weigh_variant(
             f"label {test.y.max()} in the test samples, but {name} has {classes} outputs, 0 to {classes - 1}\n"
             "give labels as the positions of its outputs"
         )
-    predicted, target = predictions(graph.data, test.x), as_target(board)
+    predicted, target = predict_labels(graph.data, test.x), as_target(board)
     return Variant(
         name=name,
         note=note,

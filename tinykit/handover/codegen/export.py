@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
 from tinykit.handover.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
 from tinykit.handover.codegen.names import to_identifier
@@ -28,7 +29,7 @@ _LARGEST_ARENA_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedOperator:
+class ExportedOperator(Result):
     """Position of an operator, its name in the model, and the C function that runs it."""
 
     index: int
@@ -37,7 +38,7 @@ class ExportedOperator:
 
 
 @dataclass(frozen=True, slots=True)
-class CExport:
+class CExport(Result):
     """A model as C11, ready to be compiled: `gcc *export.compiler_flags(folder) *export.sources`.
 
     Parameters

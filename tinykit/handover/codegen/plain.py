@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, lowering_of, refuse, settle
-from tinykit.handover.codegen.program import initialise as define
+from tinykit.handover.codegen.program import Lowered, Program, expect, initialise as define, lowering_of, refuse, settle
 from tinykit.handover.codegen.quantisation import (
     add_multipliers,
     logistic_parameters,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinykit.ground.results import Result
 from tinykit.handover.codegen.names import to_comment, to_identifier
 from tinykit.model.graph import ModelGraph
 from tinykit.train.datasets.scoring import Accuracy
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Result):
     """What was written.
 
     Parameters

@@ -15,7 +15,8 @@ import re
 from dataclasses import dataclass
 
 from tinykit.ground.errors import DataError, UnknownFactError
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.results import Result
 
 _LINE = re.compile(r"TINYKIT selftest v(\d+) model=([0-9a-f]{12})((?: [a-z_]+=[\w.+-]+)*)")
 _PAIR = re.compile(r" ([a-z_]+)=([\w.+-]+)")
@@ -24,7 +25,7 @@ _LONGEST_NUMBER = 15
 
 
 @dataclass(frozen=True, slots=True)
-class VectorResult:
+class VectorResult(Result):
     """One golden vector on the board: whether the output was TFLM's, and the core's cycles (None: not counted)."""
 
     vector: int
@@ -33,7 +34,7 @@ class VectorResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SelfTestLog:
+class SelfTestLog(Result):
     """The last complete self-test in a log.
 
     Parameters
@@ -67,7 +68,10 @@ class SelfTestLog:
         if not counted:
             raise UnknownFactError("the log has no cycles: this core has no cycle counter, or it was not started")
         mean = sum(counted) / len(counted)
-        return Estimate(mean, min(counted), max(counted), "cycle", "measured", self._runtime(), self._source(counted))
+        return Estimate(
+            mean, min(counted), max(counted), "cycle", "measured",
+            runtime=self._runtime(), sources=self._source(counted),
+        )  # fmt: skip
 
     def latency(self, clock_hz: float | None = None) -> Estimate:
         """Time of one inference in s, measured: cycles over the core's clock (as logged, if not given here).
@@ -80,7 +84,7 @@ class SelfTestLog:
         if not clock:
             raise UnknownFactError("the log has no clock_hz; build with -DTINYKIT_CLOCK_HZ=… or pass clock_hz")
         one = self.cycles()
-        return Estimate(one.value / clock, one.low / clock, one.high / clock, "s", "measured", one.runtime, one.source)
+        return propagate(lambda count: count / clock, one, unit="s")
 
     def _runtime(self) -> str:
         return " ".join(part for part in (self.target, self.kernels) if part)

@@ -3,10 +3,10 @@
 from tinykit.handover.virtual_board.counting import CoreCount, count
 from tinykit.handover.virtual_board.emulating import Limits
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Sizes, TflmCount
-from tinykit.handover.virtual_board.running import run, sample_inputs
+from tinykit.handover.virtual_board.running import run, sample_codes
 from tinykit.handover.virtual_board.targets import CORES
 
 __all__ = [
     "CORES", "BoardRun", "Classes", "CoreCount", "Fault", "Hashes", "Limits", "OperatorRun", "Sizes", "TflmCount",
-    "count", "run", "sample_inputs",
+    "count", "run", "sample_codes",
 ]  # fmt: skip

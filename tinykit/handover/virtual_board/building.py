@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError
 from tinykit.handover.codegen import CExport
-from tinykit.handover.virtual_board.cache import check_folder, hash_of, keep, load
+from tinykit.handover.virtual_board.cache import check_folder, hash_of, keep, recall
 from tinykit.handover.virtual_board.compilers import Compiler, call_compiler
 from tinykit.handover.virtual_board.elf import Firmware, read_elf
 from tinykit.handover.virtual_board.linking import read_overflow, write_script
@@ -75,7 +75,7 @@ def build(
     vectors = target.machine.vectors if mailbox and target.machine else None
     script = write_script(memory, stack_bytes=stack_bytes, vectors=vectors)
     linked = hash_of("link", str(compiler), compiler.link_flags(target), script, keys)
-    kept = load("firmware", linked)
+    kept = recall("firmware", linked)
     if kept is not None:
         return read_elf(kept)
     check_folder()
@@ -108,7 +108,7 @@ def _everything_in(source: str, files: Mapping[str, bytes], includes: Mapping[st
     return [part for name in (source, *sorted(seen - {source})) for part in (name.encode(), files[name])]
 
 
-@cache
+@remember_table
 def _own_files() -> dict[str, bytes]:
     return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
 
@@ -149,7 +149,7 @@ class _Workshop:
         """Put every object into the folder, from the cache or from the compiler, two at a time."""
         missing = []
         for unit, key in zip(units, keys, strict=True):
-            kept = load("objects", key)
+            kept = recall("objects", key)
             if kept is None:
                 missing.append((unit, key))
             else:

@@ -33,7 +33,7 @@ def hash_of(*parts: str | bytes | Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def load(kind: str, key: str) -> bytes | None:
+def recall(kind: str, key: str) -> bytes | None:
     """What was kept under a key, None where nothing (whole) was."""
     try:
         data = (cache_folder() / kind / key).read_bytes()

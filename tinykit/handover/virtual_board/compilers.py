@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, name_install
 from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, find_program
 from tinykit.handover.virtual_board.cache import cache_folder
@@ -77,7 +77,7 @@ def choose_compiler(wanted: str | None = None) -> Compiler:
     return Compiler("zig", importlib.metadata.version("ziglang"), (str(program), "cc"))
 
 
-@lru_cache(maxsize=4)
+@remember_table
 def _gcc(path: str) -> Compiler:
     try:
         result = subprocess.run(

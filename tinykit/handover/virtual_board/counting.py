@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from tinykit.ground.errors import EngineError, MissingPackageError
+from tinykit.ground.results import Result
 from tinykit.handover.virtual_board.compilers import choose_compiler
 from tinykit.handover.virtual_board.finding import interleave
 from tinykit.handover.virtual_board.result import BoardRun
@@ -21,13 +22,14 @@ from tinykit.target.boards import Board, find_board
 
 
 @dataclass(frozen=True, slots=True)
-class CoreCount:
+class CoreCount(Result):
     """Instructions of one inference of the first sample on a core.
 
     Parameters
     ----------
     board, core, kernels, compiler : what was built.
-    instructions : the model's own function included. operators : of each.
+    instructions : the model's own function included.
+    operators : of each.
     macs : of the model.
     equal : all outputs equalled the TFLM interpreter's.
     how : "run by unicorn", "run by qemu", or "kept from a run by qemu" where it is not installed.

@@ -13,12 +13,13 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
 from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, find_program, python_command
+from tinykit.ground.results import Result
 from tinykit.handover.codegen import CExport
 from tinykit.handover.virtual_board.cache import cache_folder, check_folder, hash_of
 from tinykit.handover.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
@@ -42,7 +43,7 @@ _PROCESSORS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Result):
     """How long a program may run.
 
     Parameters
@@ -222,7 +223,7 @@ def _check_installed(engine: str) -> None:
         )
 
 
-@lru_cache(maxsize=1)
+@remember_table
 def _plugin_version() -> int:
     """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
     try:

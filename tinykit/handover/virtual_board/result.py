@@ -7,13 +7,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from tinykit.ground.quantity import Estimate, format_quantity, pick
+from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.ground.results import Result
+from tinykit.handover.virtual_board.timing import is_validated
 
 Outputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Classes:
+class Classes(Result):
     """Executed instructions by class; loads and stores include those of many words, branches those not taken."""
 
     load: int = 0
@@ -25,7 +27,7 @@ class Classes:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorRun:
+class OperatorRun(Result):
     """One operator of the first sample.
 
     Parameters
@@ -48,7 +50,7 @@ class OperatorRun:
 
 
 @dataclass(frozen=True, slots=True)
-class TflmCount:
+class TflmCount(Result):
     """What TFLM with CMSIS-NN would execute, as far as it can be said from the export's counts.
 
     Parameters
@@ -64,19 +66,18 @@ class TflmCount:
     latency_s: Estimate | None
     assumed: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return pick(self, "operators instructions cycles latency_s assumed")
-
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Result):
     """Bytes of the linked program by what they are for; arena and stack are not among them.
 
     Parameters
     ----------
-    weights : constants of the model. kernels : code and tables of the kernels. rest : all other code.
-    data : initialised variables (in flash and RAM). bss : variables that start at zero.
+    weights : constants of the model.
+    kernels : code and tables of the kernels.
+    rest : all other code.
+    data : initialised variables (in flash and RAM).
+    bss : variables that start at zero.
     """
 
     weights: int
@@ -92,7 +93,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Result):
     """How the program failed, as the hardware would say it.
 
     Parameters
@@ -104,7 +105,8 @@ class Fault:
     operator : index of the operator that was running, None outside them.
     tensor : index of the tensor whose buffer holds the address, None where none does.
     text : all of it in words.
-    region, overflow_bytes : of a failed link. pc : of the instruction.
+    region, overflow_bytes : of a failed link.
+    pc : of the instruction.
     """
 
     kind: str
@@ -118,7 +120,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Hashes:
+class Hashes(Result):
     """SHA-256 of what was run and what came out; empty where a fault came before."""
 
     model: str
@@ -129,7 +131,7 @@ class Hashes:
 
 
 @dataclass(frozen=True, slots=True)
-class BoardRun:
+class BoardRun(Result):
     """A model compiled for a board and run in its memory map.
 
     Parameters
@@ -150,6 +152,13 @@ class BoardRun:
     hashes : of model, firmware, inputs and outputs.
     notes : what about the memory map is not from the board's record.
     """
+
+    JSON = (
+        *("board", "core", "clock_hz", "kernels", "compiler", "engine", "equal"),
+        *("first_difference=first_difference.index", "text_bytes=sizes.text_bytes", "data_bytes=sizes.data"),
+        *("bss_bytes=sizes.bss", "sizes", "arena_bytes", "stack_bytes", "instructions", "operators", "cycles"),
+        *("latency_s", "tflm", "fault", "hashes", "notes"),
+    )
 
     board: str
     core: str
@@ -180,6 +189,11 @@ class BoardRun:
         arena = format_quantity(self.arena_bytes, "byte")
         return f"{head}: {verdict}, {self.instructions:,} instructions, arena {arena}, stack {self.stack_bytes} B"
 
+    @property
+    def timing_validated(self) -> bool:
+        """Whether cycles and latency of this core were held against boards that have it."""
+        return is_validated(self.core)
+
     def proof(self) -> dict[str, Any]:
         """What ties the figures to the files: hashes, tools, and whether the outputs were equal."""
         return {
@@ -187,16 +201,3 @@ class BoardRun:
             "board": self.board, "core": self.core, "kernels": self.kernels, "compiler": self.compiler,
             "engine": self.engine, "equal": self.equal,
         }  # fmt: skip
-
-    def to_json(self) -> dict[str, Any]:
-        """The run as plain JSON types; what was not reached is null."""
-        sizes = self.sizes
-        return {
-            **pick(self, "board core clock_hz kernels compiler engine equal"),
-            "first_difference": self.first_difference.index if self.first_difference else None,
-            "text_bytes": sizes.text_bytes if sizes else None,
-            "data_bytes": sizes.data if sizes else None,
-            "bss_bytes": sizes.bss if sizes else None,
-            **pick(self, "sizes arena_bytes stack_bytes instructions operators"),
-            **pick(self, "cycles latency_s tflm fault hashes notes"),
-        }

@@ -100,7 +100,7 @@ def _map(board: Board, engine: str, export: CExport, stack_bytes: int) -> Memory
     return map_machine(memory, machine) if engine == "qemu" and machine else memory
 
 
-def sample_inputs(graph: ModelGraph, n: int = 10, *, seed: int = 0) -> Inputs:
+def sample_codes(graph: ModelGraph, n: int = 10, *, seed: int = 0) -> Inputs:
     """Inputs made up for a check without data: int8 [n, *shape], uniform over the range; a tuple for several inputs.
 
     Raises

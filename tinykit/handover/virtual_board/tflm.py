@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.caches import remember_table
+from tinykit.ground.quantity import Estimate, unite
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.handover.virtual_board.timing import estimate_cycles, estimate_latency
 from tinykit.model.graph import ModelGraph, Operator
@@ -54,13 +54,14 @@ def kind_of(operator: Operator, graph: ModelGraph) -> str:
     return "few channels convolution" if depth < _FEW_CHANNELS else "KxK convolution"
 
 
-@lru_cache(maxsize=32)
+@remember_table
 def corrections(core: str, compiler: str) -> dict[str, Correction]:
     """By kind, what turns the export's count on a core into TFLM's; empty where TFLM was not counted.
 
     Parameters
     ----------
-    core : such as "cortex-m4". compiler : "gcc" or "zig".
+    core : such as "cortex-m4".
+    compiler : "gcc" or "zig".
     """
     return {
         row["kind"]: (float(row["factor"]), float(row["low"]), float(row["high"]), float(row["added"]))
@@ -79,7 +80,7 @@ def correct(instructions: float, correction: Correction) -> Estimate:
     said = f"the export's count x {value:g} [{low:g} to {high:g}] + {added:g}"
     return Estimate(
         value * instructions + added, low * instructions + added, high * instructions + added, "instruction",
-        "simulated", source=f"{said}: {read_table('export_corrections').source}",
+        "simulated", sources=f"{said}: {read_table('export_corrections').source}",
     )  # fmt: skip
 
 
@@ -90,7 +91,10 @@ def count_tflm(
 
     Parameters
     ----------
-    operators : of the run. compiler : "gcc" or "zig". kernels : of the export. clock_hz : None for no latency.
+    operators : of the run.
+    compiler : "gcc" or "zig".
+    kernels : of the export.
+    clock_hz : None for no latency.
     """
     table = corrections(board.core, compiler)
     own = sum(one.instructions for one in operators)
@@ -117,11 +121,11 @@ def _cycles(own: OperatorRun, found: Estimate) -> float:
 
 
 def _add(each: Sequence[Estimate], assumed: tuple[str, ...]) -> Estimate:
-    source = f"the export's counts corrected by kind of operator: {read_table('export_corrections').source}"
+    sources = [f"the export's counts corrected by kind of operator: {read_table('export_corrections').source}"]
     if assumed:
-        source += f"; not counted in TFLM, in wide intervals (0.4 to 1.5 times): {', '.join(assumed)}"
+        sources.append(f"not counted in TFLM, in wide intervals (0.4 to 1.5 times): {', '.join(assumed)}")
     value, low, high = (sum(getattr(one, name) for one in each) for name in ("value", "low", "high"))
-    return Estimate(value, low, high, "instruction", "simulated", source=source)
+    return Estimate(value, low, high, "instruction", "simulated", sources=sources)
 
 
 def _estimate(total: Estimate, cycles: float, board: Board) -> Estimate:
@@ -133,5 +137,5 @@ def _estimate(total: Estimate, cycles: float, board: Board) -> Estimate:
     )
     return Estimate(
         plain.value, plain.value * math.exp(-low), plain.value * math.exp(high), "cycle", "simulated",
-        source=f"{total.source}; {plain.source}",
+        sources=unite(total.sources, plain.sources),
     )  # fmt: skip

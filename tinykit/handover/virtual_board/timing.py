@@ -19,12 +19,13 @@ _MANUAL = "instruction classes counted in the emulator x costs of the Cortex-M4 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """What a core's boards measured over the class costs: value, 80 % interval, and where from."""
+    """What a core's boards measured over the class costs: value, 80 % interval, where from, and whether it was met."""
 
     value: float
     low: float
     high: float
     source: str
+    validated: bool = True
 
 
 _M4 = (
@@ -45,11 +46,13 @@ _FACTORS = {
         0.95, 0.60, 1.60,
         "timing unvalidated: the dual-issue Cortex-M7 is not modelled; TFLM + CMSIS-NN, build unknown, on Giga R1 "
         "took 0.83, 0.84 and 1.33 times the model's cycles of TFLM's own counts, the last with its arena in SDRAM",
+        validated=False,
     ),
     "cortex-m55": Factor(
         0.90, 0.50, 1.80,
         "timing unvalidated: dual-beat MVE is not modelled, it counts 1 cycle each; TFLM on Apollo510 took "
         "0.77 times the model's cycles for one network, counted on the export, whose M55 counts are not TFLM's",
+        validated=False,
     ),
 }  # fmt: skip
 
@@ -68,13 +71,18 @@ def estimate_cycles(cycles: float, board: Board) -> Estimate:
     factor = _FACTORS.get(board.id) or _FACTORS[board.core]
     return Estimate(
         cycles * factor.value, cycles * factor.low, cycles * factor.high, "cycle", "simulated",
-        source=f"{_MANUAL} x {factor.value:g} [{factor.low:g} to {factor.high:g}]: {factor.source}",
+        sources=f"{_MANUAL} x {factor.value:g} [{factor.low:g} to {factor.high:g}]: {factor.source}",
     )  # fmt: skip
+
+
+def is_validated(core: str) -> bool:
+    """Whether the timing of a core was held against boards that have it."""
+    return _FACTORS[core].validated
 
 
 def estimate_latency(cycles: Estimate, clock_hz: float) -> Estimate:
     """Seconds of that many cycles at a clock [Hz]: latency = cycles / clock."""
     return Estimate(
         cycles.value / clock_hz, cycles.low / clock_hz, cycles.high / clock_hz, "s", "simulated",
-        source=f"{cycles.source}; at {clock_hz / 1e6:g} MHz",
+        sources=(*cycles.sources, f"at {clock_hz / 1e6:g} MHz"),
     )  # fmt: skip

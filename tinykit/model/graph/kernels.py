@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.operators import row_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kernel:
+class Kernel(Result):
     """The kernel of one operator.
 
     Parameters

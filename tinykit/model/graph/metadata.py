@@ -77,6 +77,8 @@ def write_metadata(data: bytes, name: str, content: bytes) -> bytes:
     Parameters
     ----------
     data : a .tflite file. name, content : of the entry.
+    name : of the entry.
+    content : its bytes.
 
     Raises
     ------

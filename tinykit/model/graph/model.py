@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
 from tinykit.ground.errors import ModelError
+from tinykit.ground.results import Result
 from tinykit.model.operators import Call, Operand
 
 _NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "uint8": "<u1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Result):
     """One tensor of the main subgraph.
 
     Parameters
@@ -25,6 +27,8 @@ class Tensor:
     is_constant, is_variable : held by the file; kept between invocations.
     scales, zero_points, quantised_dimension : quantisation, empty where there is none.
     has_dynamic_shape : a dimension of the signature is -1.
+    data_start : where its constant begins in the file.
+    data_bytes : how long that is; 0 without.
     """
 
     index: int
@@ -53,7 +57,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Result):
     """One operator of the main subgraph, in execution order.
 
     Parameters
@@ -81,21 +85,33 @@ class Operator:
     beta: float = 0.0
 
 
+class Precision(StrEnum):
+    """Types of weights and activations; hybrid where some operator has float activations and integer weights."""
+
+    INT8 = "int8"
+    INT16 = "int16"
+    INT16X8 = "int16x8"
+    FLOAT32 = "float32"
+    HYBRID = "hybrid"
+    MIXED = "mixed"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelGraph:
+class ModelGraph(Result):
     """A .tflite model: operators, tensors and the bytes it came from. Equal only to itself: compare `sha256`.
 
     Parameters
     ----------
     path, sha256, flatbuffer_bytes, data : where it came from, hash, size and content of the file.
     operators, tensors, inputs, outputs : of the main subgraph; inputs and outputs are tensor indices.
-    precision : "int8", "int16x8", "float32", "hybrid" (some operator has float activations and integer weights) or
-        "mixed".
+    precision : of the operators that hold weights; of the activations where none does.
     subgraphs : number of subgraphs in the file; only the first is read.
     metadata : names of the metadata entries.
     offline_offsets : offset in the arena of each tensor that the file plans itself, -1 where TFLM plans it; empty
         without an offline plan.
     """
+
+    LINE = ("operators", "macs", "flatbuffer_bytes", "precision", "path")
 
     path: str
     sha256: str
@@ -105,7 +121,7 @@ class ModelGraph:
     tensors: tuple[Tensor, ...] = field(repr=False)
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    precision: str
+    precision: Precision
     subgraphs: int = 1
     metadata: tuple[str, ...] = ()
     offline_offsets: tuple[int, ...] = field(default=(), repr=False)

@@ -12,7 +12,7 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table
 from tinykit.model.graph.metadata import read_offline_offsets
-from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
 from tinykit.model.operators import ANY_RANK, LEFT_OUT, OperatorRow, Shape, row_of
 
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
@@ -162,7 +162,7 @@ def _name_type(index: int, code: int) -> str:
 
 def _count_bytes(index: int, shape: tuple[int, ...], dtype: str) -> int:
     if any(size < 0 for size in shape) or math.prod(shape) > _LARGEST_TENSOR_ELEMENTS:
-        raise ModelError(f"tensor {index} has shape {shape}; sizes must be fixed, 0 or more, and of this world")
+        raise ModelError(f"tensor {index} has shape {shape}; sizes must be fixed, 0 or more, 2³¹ in all at most")
     return (math.prod(shape) * schema.BITS_OF_TYPE.get(dtype, 0) + 7) // 8
 
 
@@ -251,18 +251,15 @@ def _name_of(names: tuple[str, ...], code: int | None) -> str:
     return names[code] if code is not None and 0 <= code < len(names) else ""
 
 
-def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> str:
-    """Precision by the operators that hold weights; by the activations where none does.
-
-    One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are.
-    """
+def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> Precision:
+    """One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are."""
     kinds = set()
     for operator in operators:
         present = [tensors[index].dtype for index in operator.inputs[:2] if index >= 0]
         if row_of(operator.name).weights and len(present) == 2:
             kinds.add(_PRECISION_BY_TYPES.get((present[0], present[1]), "mixed"))
     if "hybrid" in kinds:
-        return "hybrid"
+        return Precision.HYBRID
     if not kinds:
         kinds = {tensors[operator.outputs[0]].dtype for operator in operators if operator.outputs}
-    return kinds.pop() if len(kinds) == 1 else "mixed"
+    return Precision(*kinds) if len(kinds) == 1 and kinds <= set(Precision) else Precision.MIXED

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError
 from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.model.operators.row import ANY_RANK, LEFT_OUT, OperatorRow, Option, Tail, Weights
@@ -23,7 +23,7 @@ _OPTIONS = {
 _WEIGHT_WORDS = ("folds", "decodes", "idle", "compared")
 
 
-@lru_cache(maxsize=1)
+@remember_table
 def list_rows() -> Mapping[str, OperatorRow]:
     """Every operator the kit knows something of, by name.
 
@@ -35,7 +35,7 @@ def list_rows() -> Mapping[str, OperatorRow]:
     return MappingProxyType({row.name: row for row in map(read_row, rows)})
 
 
-@lru_cache(maxsize=512)
+@remember_table
 def row_of(name: str) -> OperatorRow:
     """The row of an operator; of one the kit knows nothing of, a row of none."""
     return list_rows().get(name) or read_row(dict.fromkeys(COLUMNS, NONE) | {"name": name})

@@ -16,6 +16,7 @@ from typing import Any
 import tomli_w
 
 from tinykit.ground.errors import RecordError, UnknownStageError, name_nearest
+from tinykit.ground.results import Result
 from tinykit.model.record.store import hash_bytes, write_atomically
 
 _FILE = "record.toml"
@@ -23,7 +24,7 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Result):
     """One step of a design.
 
     Parameters
@@ -45,7 +46,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class DesignRecord:
+class DesignRecord(Result):
     """A design as it stands: its folder, task, data hash, tool versions and stages.
 
     Parameters

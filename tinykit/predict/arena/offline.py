@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from tinykit.ground.caches import remember
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, write_offline_offsets
 from tinykit.predict.arena.plan import ArenaPlan, Buffer, list_buffers, place_in_order, plan_greedily
 from tinykit.predict.arena.scratch import list_scratch_bytes
@@ -21,7 +22,7 @@ _MOST_BUFFERS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class ArenaComparison:
+class ArenaComparison(Result):
     """The greedy plan of a model's head and the offline one, buffers in the same order.
 
     Parameters
@@ -48,7 +49,7 @@ def compare_plans(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: st
     return ArenaComparison(graph, runtime, core, greedy, plan_offline(graph, runtime=runtime, core=core))
 
 
-@lru_cache(maxsize=64)
+@remember
 def plan_offline(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaPlan:
     """The best plan of the head that a short search finds; never worse than TFLM's greedy plan.
 

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 
 ALIGNMENT_BYTES = 16
@@ -20,7 +21,7 @@ ALIGNMENT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Buffer:
+class Buffer(Result):
     """One buffer of the head before it has a place.
 
     Parameters
@@ -38,7 +39,7 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedBuffer:
+class PlacedBuffer(Result):
     """A buffer and the offset in the arena that it got, in bytes."""
 
     buffer: Buffer
@@ -51,7 +52,7 @@ class PlacedBuffer:
 
 
 @dataclass(frozen=True, slots=True)
-class ArenaPlan:
+class ArenaPlan(Result):
     """The head of the arena, laid out.
 
     Parameters

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
+from tinykit.ground.caches import remember
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena.espressif import list_espressif_scratch
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
@@ -42,7 +43,7 @@ _ESP_NN_BOUND = (
 
 
 @dataclass(frozen=True, slots=True)
-class ArenaEstimate:
+class ArenaEstimate(Result):
     """The arena of a model on a 32-bit target, in bytes.
 
     Parameters
@@ -53,6 +54,8 @@ class ArenaEstimate:
     plan : the head, laid out.
     runtime, core : what it holds for.
     """
+
+    LINE = ("runtime", "core", "used", "head_bytes", "tail_bytes")
 
     used: Estimate
     to_start: int
@@ -125,7 +128,7 @@ def predict_arena(
     return _predict(as_graph(graph), runtime, core or "cortex-m4")
 
 
-@lru_cache(maxsize=128)
+@remember
 def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     _check_known(runtime, core)
     if runtime == "esp-nn" and core not in _ESP_NN_KNOWN:
@@ -146,7 +149,7 @@ def _plan(graph: ModelGraph, scratch: tuple[tuple[int, ...], ...], runtime: str,
     planning += _PLANNER_BUFFER_BYTES * len(buffers)
     high = used + slack + _OTHER_VERSIONS_FACTOR * tail + _of_other_builds(graph, runtime, core, plan)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
-    estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime, source)
+    estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
     to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
 
@@ -156,7 +159,7 @@ def _bound(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     reference = list_scratch_bytes(graph, runtime, core)
     least = _plan(graph, reference, runtime, core)
     most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
-    return replace(most, used=replace(most.used, low=least.low, source=_ESP_NN_BOUND))
+    return replace(most, used=replace(most.used, low=least.low, sources=(_ESP_NN_BOUND,)))
 
 
 def arena_for_any_core(graph: ModelGraph) -> int:

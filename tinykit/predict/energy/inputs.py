@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import numbers
 from typing import Any
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Estimate, Fact
@@ -25,6 +25,8 @@ def as_estimate(
     ----------
     number : value in `unit`, within low..high.
     unit, name : of the quantity, for the estimate and for the error message.
+    low : the least that is taken, in `unit`.
+    high : the most.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def as_estimate(
     return Estimate.exact(low_end, unit, "measured", f"{name} {USER_SOURCE}")
 
 
-@functools.cache
+@remember_table
 def load_constants(*parts: str) -> dict[str, dict[str, Fact]]:
     """A TOML of `[group] key = {fact}` below `data/`, as group -> key -> `Fact`.
 
@@ -68,6 +70,12 @@ def _collect(table: dict[str, Any], group: str, where: str, into: dict[str, dict
 
 
 def band(group: dict[str, Fact], point: str, low: str, high: str) -> Estimate:
-    """Three facts of one group of constants, the value and the ends of its interval, as one `Estimate`."""
+    """Three facts of one group of constants, the value and the ends of its interval, as one `Estimate`.
+
+    Parameters
+    ----------
+    group : facts by name.
+    point, low, high : names of the value and of its two ends.
+    """
     fact = group[point]
-    return Estimate(fact.value, group[low].value, group[high].value, fact.unit, fact.kind, source=fact.source)
+    return Estimate(fact.value, group[low].value, group[high].value, fact.unit, fact.kind, sources=fact.source)

@@ -25,6 +25,7 @@ def with_mode(board: Board, mode: str) -> Board:
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
     mode : such as "LDO", "SMPS 3.0 V" or "ART off".
 
     Raises

@@ -30,6 +30,7 @@ def predict_run_current(
 
     Parameters
     ----------
+    board : catalogue id, or a `Board`.
     clock_hz, supply_v : Hz and V to predict for; None takes the reference point of the board.
     run_current_a : a current the user measured during inference [A].
 
@@ -58,7 +59,7 @@ def _own_current(board: Board, clock: float | None, supply: float | None) -> Est
     value = statistics.median(row.energy_j / row.latency_s / row.supply_v for row in same if row.supply_v == at_v)
     spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
     source = f"your own measured energy of {len(same)} rows at {at_v:g} V (tinykit calibrate)"
-    current = Estimate(value, value * (1 - spread), value * (1 + spread), "A", "measured", source=source)
+    current = Estimate(value, value * (1 - spread), value * (1 + spread), "A", "measured", sources=source)
     regulator = board.run_points[0].regulator if board.run_points else None
     return _scale(board, current, (at_hz, at_v, regulator), (clock, supply))
 
@@ -94,7 +95,7 @@ def predict_energy(
     time = as_estimate(latency, "s", "latency", high=1e5)
     current = predict_run_current(target, clock_hz=clock_hz, supply_v=supply_v, run_current_a=run_current_a)
     supply = supply_voltage(target) if supply_v is None else check_supply(supply_v)
-    source = f"E = V I t at {supply:g} V; I: {current.source}; t: {time.source}"
+    source = f"E = V I t at {supply:g} V"
     basis = "modelled" if run_current_a is None else "measured"
     return propagate(
         lambda t, i: energy_per_inference(t, supply, i), time, current, unit="J", source=source, basis=basis
@@ -156,7 +157,7 @@ def _measured_current(board: Board, clock: float | None, supply: float | None) -
     entry = min(entries, key=lambda e: (_distance(e.clock, clock), _distance(e.supply, supply)))
     at_v, at_hz = _value_or(entry.supply, supply) or 1.0, _value_or(entry.clock, board.run_clock_hz)
     power = _power_band(entry)
-    current = propagate(lambda p: p / at_v, power, unit="A", source=f"measured power at {at_v:g} V, {power.source}")
+    current = propagate(lambda p: p / at_v, power, unit="A", source=f"measured power at {at_v:g} V")
     regulator = board.run_points[0].regulator if board.run_points else None
     return _scale(board, current, (at_hz, at_v, regulator), (clock, supply))
 
@@ -171,7 +172,7 @@ def _power_band(entry: PowerRange) -> Estimate:
     low, high = entry.low.value, entry.high.value
     value = math.sqrt(low * high)
     low, high = min(low, value * (1 - spread)), max(high, value * (1 + spread))
-    return Estimate(value, low, high, "W", entry.low.kind, source=entry.low.source)
+    return Estimate(value, low, high, "W", entry.low.kind, sources=entry.low.source)
 
 
 def _stated_current(board: Board, clock: float | None, supply: float | None) -> Estimate:
@@ -185,7 +186,7 @@ def _stated_current(board: Board, clock: float | None, supply: float | None) -> 
     have, want = (point.clock.value, at_v, point.regulator), (clock, supply)
     current = _scale(board, point.current.estimate(), have, want)
     factor = activity_factor(point.workload)
-    source = f"{current.source}; times {factor.value:g} for ML kernels ({factor.source})"
+    source = f"times {factor.value:g} for ML kernels"
     return propagate(lambda i, k: i * k, current, factor, unit="A", source=source)
 
 
@@ -207,7 +208,7 @@ def _scale(
     clock, supply, regulator = have
     if clock is not None and want[0] is not None and not math.isclose(clock, want[0]):
         ratio = clock_ratio(board, clock, want[0])
-        current = propagate(lambda i, r: i * r, current, ratio, unit="A", source=f"{current.source}; {ratio.source}")
+        current = propagate(lambda i, r: i * r, current, ratio, unit="A")
     if supply is not None and want[1] is not None:
         current = scale_supply(current, supply, want[1], regulator, board)
     return current

@@ -48,10 +48,10 @@ def clock_ratio(board: Board, from_hz: float, to_hz: float) -> Estimate:
     points = _series(board)
     if len(points) >= 2:
         ratio, spread = _affine(points, to_hz) / _affine(points, from_hz), group["series_error"].value
-        source = f"affine law through the stated points of {board.id}; {points[0].current.source}"
-        return Estimate(ratio, ratio * (1 - spread), ratio * (1 + spread), "1", "modelled", source=source)
+        sources = (f"affine law through the stated points of {board.id}", points[0].current.source)
+        return Estimate(ratio, ratio * (1 - spread), ratio * (1 + spread), "1", "modelled", sources=sources)
     share = band(group, "static_share", "static_share_low", "static_share_high")
-    source = f"one stated point only, scaled from {from_hz / 1e6:g} to {to_hz / 1e6:g} MHz by a prior: {share.source}"
+    source = f"one stated point only, scaled from {from_hz / 1e6:g} to {to_hz / 1e6:g} MHz by a prior"
     return propagate(lambda s: s + (1 - s) * to_hz / from_hz, share, unit="1", source=source)
 
 
@@ -87,6 +87,13 @@ def scale_supply(
     from 502 rows of ST's tables, where the ideal converter has 1; with the regulator unknown (None)
     x = 0 [0, 1], assumed.
 
+    Parameters
+    ----------
+    current_a : at `from_v` [A].
+    from_v, to_v : supplies [V].
+    regulator : "ldo", "smps", or None where it is not known.
+    board : whose stated points say more than the prior.
+
     Raises
     ------
     ParameterError : the regulator is neither "ldo", "smps" nor None.
@@ -99,7 +106,7 @@ def scale_supply(
     exponent = band(group, "exponent", "exponent_low", "exponent_high")
     if regulator == "smps" and board is not None:
         exponent = _own_exponent(board) or exponent
-    source = f"{current_a.source}; from {from_v:g} to {to_v:g} V: {exponent.source}"
+    source = f"from {from_v:g} to {to_v:g} V"
     return propagate(lambda i, x: i * (from_v / to_v) ** x, current_a, exponent, unit="A", source=source)
 
 
@@ -114,4 +121,5 @@ def _own_exponent(board: Board) -> Estimate | None:
     exponent = math.log(stated[low].value / stated[high].value) / math.log(high / low)
     spread = load_constants(*_CONSTANTS)["smps"]["own_spread"].value
     ends = sorted((exponent * (1 - spread), exponent * (1 + spread)))
-    return Estimate(exponent, ends[0], ends[1], "1", "modelled", source=f"{stated[low].source}, {low:g} and {high:g} V")
+    source = f"{stated[low].source}, {low:g} and {high:g} V"
+    return Estimate(exponent, ends[0], ends[1], "1", "modelled", sources=source)

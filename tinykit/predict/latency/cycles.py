@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground.caches import remember_table
 from tinykit.predict.latency.effects import Case, effects_of, prior_mean
 from tinykit.predict.latency.kernels import PARTS
 from tinykit.predict.latency.tables import read_table
@@ -66,13 +66,13 @@ def profile_of(posterior: Posterior, case: Case) -> Profile:
     return Profile(design @ posterior.mean + missing[0], design @ posterior.covariance @ design.T, missing[1])
 
 
-@lru_cache(maxsize=512)
+@remember_table
 def shipped_profile(case: Case) -> Profile:
     """`profile_of` a case under the shipped posterior."""
     return profile_of(_shipped(), case)
 
 
-@lru_cache(maxsize=1)
+@remember_table
 def _shipped() -> Posterior:
     rows = read_table("cycles").rows
     covariance = np.zeros((len(rows), len(rows)))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
+from tinykit.ground.caches import remember, remember_table
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency.kernels import (
     LANES,
@@ -47,7 +48,7 @@ _MOVES_ONLY = ("reshape", "copy", "rescale")
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorInstructions:
+class OperatorInstructions(Result):
     """Instructions of one operator.
 
     Parameters
@@ -76,7 +77,7 @@ Operators = tuple[OperatorInstructions, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class InstructionReport:
+class InstructionReport(Result):
     """Instructions of one inference.
 
     Parameters
@@ -104,14 +105,6 @@ class _Kernels:
     style: str
     coefficients: Mapping[str, tuple[float, ...]]
     counted: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Hashed:
-    """A graph under its hash, so that a cache need not compare whole graphs."""
-
-    sha256: str
-    graph: ModelGraph = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +155,7 @@ def predict_instructions(
 def shapes_of(model: Model) -> Shapes:
     """The operator shapes of a graph (kept for the last few graphs), or those given."""
     if isinstance(model, ModelGraph):
-        return _read_shapes(_Hashed(model.sha256, model))
+        return _read_shapes(model)
     shapes = tuple(model)
     return Shapes(shapes, shapes)
 
@@ -180,14 +173,14 @@ def normalise_build(build: str | None) -> str:
     return name or ""
 
 
-@lru_cache(maxsize=1)
+@remember_table
 def counted_combinations() -> tuple[str, ...]:
     """Everything that was counted, as "tflm-cmsis-nn on cortex-m4"."""
     rows = read_table("coefficients").rows
     return tuple(sorted({f"{row['runtime']} on {row['core']}" for row in rows}))
 
 
-@lru_cache(maxsize=256)
+@remember
 def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
     _refuse_other_precisions(model.shapes)
     builds = _builds_between(runtime, core, build)
@@ -210,7 +203,7 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     share = assumed / total if total else 0.0
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
     source = f"kernel model fitted to: {read_table('operator_counts').source}"
-    estimate = Estimate(total, total / width, total * width, "instruction", "modelled", name[1], source)
+    estimate = Estimate(total, total / width, total * width, "instruction", "modelled", runtime=name[1], sources=source)
     return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
 
 
@@ -252,14 +245,14 @@ def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:
     return (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
 
 
-@lru_cache(maxsize=64)
+@remember_table
 def _counted_builds(runtime: str, core: str) -> frozenset[str]:
     core = _SAME_KERNELS.get(core, core)
     rows = read_table("coefficients").rows
     return frozenset(row["build"] for row in rows if row["runtime"] == runtime and row["core"] == core)
 
 
-@lru_cache(maxsize=64)
+@remember_table
 def _kernels(runtime: str, core: str, build: str) -> _Kernels:
     wanted = (runtime, _SAME_KERNELS.get(core, core), build)
     rows = [row for row in read_table("coefficients").rows if (row["runtime"], row["core"], row["build"]) == wanted]
@@ -290,12 +283,12 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split())
 
 
-@lru_cache(maxsize=8)
-def _read_shapes(hashed: _Hashed) -> Shapes:
-    return Shapes(hashed.sha256, from_graph(hashed.graph))
+@remember
+def _read_shapes(graph: ModelGraph) -> Shapes:
+    return Shapes(graph.sha256, from_graph(graph))
 
 
-@lru_cache(maxsize=4096)
+@remember_table
 def _features(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
     return features_of(shape, kind, style)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import lru_cache
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate
 from tinykit.predict.latency.effects import Case
 from tinykit.predict.latency.instructions import Shapes
@@ -39,7 +39,7 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
     low, high = math.exp(min(logs)) / _AGAIN, math.exp(max(logs)) * _AGAIN
     told = "; ".join(dict.fromkeys(f"{row['model']}, {row['stack']}, {row['source_repo']}" for row in rows))
     source = f"measured on {case.board}: {told} (data/latency/measured.csv)"
-    return Estimate(math.exp(sum(logs) / len(logs)), low, high, "s", "measured", case.runtime, source)
+    return Estimate(math.exp(sum(logs) / len(logs)), low, high, "s", "measured", runtime=case.runtime, sources=source)
 
 
 def _is_same(row: dict[str, str], case: Case, clock_hz: float) -> bool:
@@ -62,7 +62,7 @@ def _minor(version: str) -> tuple[str, ...]:
     return tuple((*version.lstrip("v").split("."), "0")[:2])
 
 
-@lru_cache(maxsize=1)
+@remember_table
 def model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
     """Operator shapes by model, of every model behind `measured.csv`; equal operators stand together."""
     rows = read_table("operators").rows
@@ -72,12 +72,12 @@ def model_shapes() -> dict[str, tuple[OperatorShape, ...]]:
     return {model: tuple(operators) for model, operators in shapes.items()}
 
 
-@lru_cache(maxsize=128)
+@remember_table
 def _rows_of(board: str) -> tuple[dict[str, str], ...]:
     return tuple(row for row in read_table("measured").rows if board and row["board"] == board)
 
 
-@lru_cache(maxsize=64)
+@remember_table
 def _key_of(model: str) -> frozenset[tuple[OperatorShape, int]]:
     return _key(model_shapes()[model])
 

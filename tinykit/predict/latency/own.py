@@ -10,11 +10,11 @@ import math
 import os
 from collections import defaultdict
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 
 import tomli_w
 
+from tinykit.ground.caches import remember, remember_table
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.predict.latency.cycles import shipped_profile
@@ -75,7 +75,7 @@ def calibration_path(board_id: str) -> Path:
     return _join(given or f"{data}/tinykit/calibration", board_id)
 
 
-@lru_cache(maxsize=256)
+@remember_table
 def _join(folder: str, board_id: str) -> Path:
     """Kept: a catalogue of boards asks for each of them at every fit."""
     return Path(folder, f"{board_id}.toml")
@@ -104,7 +104,7 @@ def read_own(board_id: str) -> tuple[OwnRow, ...]:
     return _read(path, changed)
 
 
-@lru_cache(maxsize=32)
+@remember
 def _read(path: Path, _changed: int) -> tuple[OwnRow, ...]:
     names = {field.name for field in fields(OwnRow)}
     rows, tables = [], read_toml(path).get("rows", [])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
@@ -20,9 +20,9 @@ from tinykit.predict.latency.instructions import (
     Model,
     counted_combinations,
     normalise_build,
+    predict_instructions as count_instructions,
     shapes_of,
 )  # fmt: skip
-from tinykit.predict.latency.instructions import predict_instructions as count_instructions
 from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.own import OwnShift, read_own, shift_of
 from tinykit.predict.latency.tables import read_table
@@ -104,7 +104,7 @@ def _open(model: Model | str | os.PathLike[str]) -> Model:
 
 
 def _tell_option(found: Estimate, option: str) -> Estimate:
-    return replace(found, source=f"{found.source}; option {option}: recorded, its effect is not yet used")
+    return replace(found, sources=(*found.sources, f"option {option}: recorded, its effect is not yet used"))
 
 
 def _model_case(model: Model, case: Case, clock: float) -> Estimate:
@@ -114,8 +114,8 @@ def _model_case(model: Model, case: Case, clock: float) -> Estimate:
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
     value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
-    source = _cite(case, report) + _cite_own(own)
-    return Estimate(value, value / factor, value * factor, "s", "modelled", case.runtime, source)
+    sources = (*_cite(case, report), *_cite_own(own))
+    return Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime, sources=sources)
 
 
 def _read_place(core: str, board: Board | None, arena_region: str | None) -> Case:
@@ -127,7 +127,7 @@ def _read_place(core: str, board: Board | None, arena_region: str | None) -> Cas
     return Case(core, "", board=board.id if board else "", arena=arena)
 
 
-@lru_cache(maxsize=64)
+@remember_table
 def known_runtimes(core: str) -> tuple[str, ...]:
     """The runtimes whose latency can be predicted on a core; empty where there is no evidence."""
     return tuple(name for name in RUNTIMES if _rows_behind(name, core) or f"{name} on {core}" in counted_combinations())
@@ -166,7 +166,7 @@ def _known_cores(runtime: str) -> Sequence[str]:
     return sorted(cores | {row["core"] for row in read_table("evidence").rows if row["runtime"] == runtime})
 
 
-@lru_cache(maxsize=128)
+@remember_table
 def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
     """Rows, architectures and boards that were measured, or () where there are none."""
     for row in read_table("evidence").rows:
@@ -175,25 +175,25 @@ def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
     return ()
 
 
-@lru_cache(maxsize=512)
-def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> str:
+@remember_table
+def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> tuple[str, str]:
     counted = f"instructions of {proxy[0]} on {proxy[1]}, {read_table('operator_counts').source}"
     behind = _rows_behind(case.runtime, case.core)
     if not behind:
-        return f"{counted}; cycles per instruction carried over from other cores and runtimes (data/latency)"
+        return counted, "cycles per instruction carried over from other cores and runtimes (data/latency)"
     measured = "{} published latencies of {} architectures on {} boards".format(*behind)
-    return f"{counted}; cycles per instruction from {measured} (data/latency/measured.csv)"
+    return counted, f"cycles per instruction from {measured} (data/latency/measured.csv)"
 
 
-def _cite_own(own: OwnShift) -> str:
+def _cite_own(own: OwnShift) -> tuple[str, ...]:
     if not own.models:
-        return ""
-    return f"; times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)"
+        return ()
+    return (f"times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)",)
 
 
-def _cite(case: Case, report: InstructionReport) -> str:
-    text = _cite_cached(replace(case, version="", board=""), proxy_of(case))
+def _cite(case: Case, report: InstructionReport) -> Iterator[str]:
+    yield from _cite_cached(replace(case, version="", board=""), proxy_of(case))
     if case.arena:
-        text += "; arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
-    share = f"; {report.assumed_share:.0%} of the instructions assumed"
-    return text + share if report.assumed_share > 0.01 else text
+        yield "arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
+    if report.assumed_share > 0.01:
+        yield f"{report.assumed_share:.0%} of the instructions assumed"

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import ModelGraph
-from tinykit.model.graph import Operator as GraphOperator
+from tinykit.ground.results import Result
+from tinykit.model.graph import ModelGraph, Operator as GraphOperator
 from tinykit.model.operators import Shape, row_of
 
 _MOST_TAPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorShape:
+class OperatorShape(Result):
     """The shape of one operator: all that the instruction model looks at.
 
     Parameters

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
+from tinykit.ground.caches import remember_table
 from tinykit.ground.facts import Table, read_csv, shipped_path
 
 
-@lru_cache(maxsize=16)
+@remember_table
 def read_table(name: str) -> Table:
     """`data/latency/<name>.csv`; errors as `read_csv`."""
     return read_csv(shipped_path("data", "latency", f"{name}.csv"))

@@ -6,10 +6,10 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tinykit.ground.caches import remember
 from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
@@ -82,7 +82,9 @@ def compile_for_npu(
     _check_weights(graph)
     config = system_config or _default_config(accelerator, memory_mode)
     path = str(_find_config(config, config_file))
-    report = _compile(graph, accelerator, config, memory_mode, path, timeout_s=timeout_s)
+    content = b"" if config_file is None else Path(path).read_bytes()
+    report = _compile(graph, accelerator, config, memory_mode, path, content=content, timeout_s=timeout_s)
+    report = replace(report, graph=graph)  # it may have been compiled for a file of the same bytes elsewhere
     return report if clock_hz is None else _at_clock(report, clock_hz)
 
 
@@ -93,7 +95,7 @@ def _at_clock(report: NpuReport, clock_hz: float) -> NpuReport:
 
 def _latency(cycles: int, clock_hz: float, source: str) -> Estimate:
     time = cycles / clock_hz
-    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", NPU_RUNTIME, source)
+    return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", runtime=NPU_RUNTIME, sources=source)
 
 
 def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:
@@ -132,7 +134,7 @@ def _find_config(config: str, given: str | Path | None) -> Path:
     return path
 
 
-@lru_cache(maxsize=64)
+@remember
 def _compile(
     graph: ModelGraph,
     accelerator: str,
@@ -140,8 +142,10 @@ def _compile(
     memory_mode: str,
     path: str,
     *,
+    content: bytes,
     timeout_s: float,
 ) -> NpuReport:
+    """`content` is a configuration of one's own: a changed file is another question."""
     options = ["--accelerator-config", accelerator, "--config", path]
     options += ["--system-config", config, "--memory-mode", memory_mode]
     reply, compiled = compile_warm(graph.data, options, timeout_s=timeout_s)

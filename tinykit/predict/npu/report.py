@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from tinykit.ground.quantity import Estimate, pick
+from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 
 
 @dataclass(frozen=True, slots=True)
-class NpuOperator:
+class NpuOperator(Result):
     """One operator of the model: where it runs, and why not on the NPU where it does not.
 
     Parameters
     ----------
-    index, name, macs : as in the graph. target : "NPU" or "CPU". reason : Vela's words, "" on the NPU.
+    index, name, macs : as in the graph.
+    target : "NPU" or "CPU".
+    reason : Vela's words, "" on the NPU.
     """
 
     index: int
@@ -26,13 +28,16 @@ class NpuOperator:
 
 
 @dataclass(frozen=True, slots=True)
-class NpuLayer:
+class NpuLayer(Result):
     """One pass as Vela schedules it: an operator of the model may be several, or part of one.
 
     Parameters
     ----------
-    operator, executed : kind in the model, and what the hardware does. target : "NPU" or "CPU".
-    cycles, macs : of the pass. sram_bytes : SRAM in use meanwhile. output : name of the tensor it makes.
+    operator, executed : kind in the model, and what the hardware does.
+    target : "NPU" or "CPU".
+    cycles, macs : of the pass.
+    sram_bytes : SRAM in use meanwhile.
+    output : name of the tensor it makes.
     """
 
     operator: str
@@ -45,13 +50,14 @@ class NpuLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class NpuReport:
+class NpuReport(Result):
     """A model compiled for an Ethos-U.
 
     Parameters
     ----------
     graph, accelerator, system_config, memory_mode : what was asked.
-    clock_hz : of the NPU [Hz]. cycles : NPU cycles of one inference, without operators on the CPU.
+    clock_hz : of the NPU [Hz].
+    cycles : NPU cycles of one inference, without operators on the CPU.
     latency : cycles / clock as an `Estimate` [s], basis "compiled".
     sram_bytes : activations of the NPU, with its staging buffers [byte].
     dram_bytes : the same in DRAM, for Dedicated_Sram [byte].
@@ -60,6 +66,12 @@ class NpuReport:
     operators, layers : where each operator runs; the schedule.
     model : the compiled .tflite, which holds the NPU's command stream.
     """
+
+    JSON = (
+        *("accelerator", "system_config", "memory_mode", "clock_hz", "cycles", "latency_s=latency", "sram_bytes"),
+        *("dram_bytes", "constants_bytes", "constants_memory", "weight_bytes", "encoded_weight_bytes"),
+        *("flatbuffer_bytes", "operators"),
+    )
 
     graph: ModelGraph = field(repr=False)
     accelerator: str
@@ -94,13 +106,3 @@ class NpuReport:
             f"{self.accelerator}, {self.system_config}, {self.memory_mode}: {self.cycles:,} cycles, {self.latency}, "
             f"{on_npu} of {len(self.operators)} operators on the NPU"
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        sizes = "sram_bytes dram_bytes constants_bytes constants_memory weight_bytes encoded_weight_bytes"
-        return {
-            **pick(self, "accelerator system_config memory_mode clock_hz cycles"),
-            "latency_s": self.latency.to_json(),
-            **pick(self, f"{sizes} flatbuffer_bytes"),
-            "operators": [pick(one, "index name macs target reason") for one in self.operators],
-        }

@@ -15,7 +15,7 @@ from tinykit.predict.packing.cost import (
     predict_packed_latency,
     refuse_decode,
 )
-from tinykit.predict.packing.decoding import decode
+from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.leaning import lean
 from tinykit.predict.packing.packed import CodedTensor, Packed
 
@@ -26,8 +26,8 @@ __all__ = [
     "DecodeCost",
     "PackChoice",
     "Packed",
+    "code_weights",
     "cost_of_decode",
-    "decode",
     "foresee_flash",
     "has_decode",
     "lean",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.packing.cost import has_decode, refuse_decode
-from tinykit.predict.packing.decoding import choose_codings, decode, insert_decode
+from tinykit.predict.packing.decoding import choose_codings, code_weights, insert_decode
 from tinykit.predict.packing.leaning import lean, lean_tree
 from tinykit.predict.packing.packed import Packed
 from tinykit.predict.packing.writing import write_tree
@@ -19,7 +20,7 @@ _LEAST_GAIN_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PackChoice:
+class PackChoice(Result):
     """What packing a model for a runtime comes to.
 
     Parameters
@@ -60,7 +61,8 @@ def pack(
 
     Raises
     ------
-    ModelError, EngineError : as `lean` and `decode`. UnknownRuntimeError : a limit, and no arena known for the runtime.
+    ModelError, EngineError : as `lean` and `code_weights`.
+    UnknownRuntimeError : a limit, and no arena known for the runtime.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     plain = lean(graph, inputs=inputs)
@@ -68,14 +70,14 @@ def pack(
     if why:
         return PackChoice(graph, runtime, plain, None, plain, f"no DECODE: {why}")
     largest = None if arena_limit_bytes is None else _find_largest(graph, runtime, core, arena_limit_bytes)
-    coded = decode(graph, inputs=inputs, least_gain_bytes=_LEAST_GAIN_BYTES, most_decoded_bytes=largest)
+    coded = code_weights(graph, inputs=inputs, least_gain_bytes=_LEAST_GAIN_BYTES, most_decoded_bytes=largest)
     if not coded.coded:
         where = "" if arena_limit_bytes is None else f" in an arena of {arena_limit_bytes:,} bytes"
         return PackChoice(graph, runtime, plain, None, plain, f"no DECODE: no weight tensor shrinks by it{where}")
     return _compare(graph, runtime, plain, coded)
 
 
-@lru_cache(maxsize=32)
+@remember
 def foresee_flash(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn") -> int:
     """Bytes of file and decoder code that `pack` would come to, in milliseconds: nothing is proven or handed out.
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import Estimate, propagate, relabel
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, Tensor
 from tinykit.model.operators import DECODE
 from tinykit.predict.flash import decoder_code
@@ -37,7 +38,7 @@ _CYCLES_SOURCE = (
 
 
 @dataclass(frozen=True, slots=True)
-class DecodeCost:
+class DecodeCost(Result):
     """What the DECODE operators of a model cost on a device.
 
     Parameters
@@ -59,7 +60,7 @@ class DecodeCost:
         """Time to decode all weights once at a clock [Hz], as an `Estimate` [s]; None off Cortex-M: unknown."""
         if self.cycles is None or not core.startswith("cortex-m"):
             return None
-        return propagate(lambda cycles: cycles / clock_hz, self.cycles, unit="s", source=self.cycles.source)
+        return propagate(lambda cycles: cycles / clock_hz, self.cycles, unit="s")
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
@@ -151,9 +152,8 @@ def predict_packed_latency(
             f"how long DECODE takes on {core} is unknown\nmeasure it on the board and give the figure (--latency)"
         )
     plain = predict(tuple(shape for shape in from_graph(graph) if shape.name != DECODE))
-    source = f"{plain.source}; decoding {extra}: {extra.source}"
-    total = propagate(lambda one, other: one + other, plain, extra, unit="s", source=source)
-    return Estimate(total.value, total.low, total.high, "s", total.basis, runtime, source)
+    total = propagate(lambda one, other: one + other, plain, extra, unit="s")
+    return relabel(total, runtime=runtime, sources=(*plain.sources, f"decoding {extra}", *extra.sources))
 
 
 def _kind_of(graph: ModelGraph, tables: Tensor, decoded: Tensor) -> str:
@@ -171,4 +171,4 @@ def _count_cycles(kinds: list[str], sizes: list[int]) -> Estimate:
     low, value, high = (
         sum(_CYCLES[kind][end] * size for kind, size in zip(kinds, sizes, strict=True)) for end in range(3)
     )
-    return Estimate(value, low, high, "1", "modelled", "", _CYCLES_SOURCE)
+    return Estimate(value, low, high, "1", "modelled", sources=_CYCLES_SOURCE)

@@ -24,7 +24,7 @@ _CERTAIN_GAIN_BYTES = 600
 _BYTE_TYPE = schema.TYPE_NAMES.index("uint8")
 
 
-def decode(
+def code_weights(
     model: ModelGraph | bytes | str | Path,
     *,
     inputs: int = 4,

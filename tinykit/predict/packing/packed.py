@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.quantity import pick, to_plain
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.model.record.store import write_atomically
 from tinykit.predict.packing.cost import DecodeCost
@@ -14,7 +15,7 @@ from tinykit.predict.runtime import SameProof
 
 
 @dataclass(frozen=True, slots=True)
-class CodedTensor:
+class CodedTensor(Result):
     """A weight tensor that is stored coded and decoded on the device before each operator that reads it.
 
     Parameters
@@ -40,7 +41,7 @@ class CodedTensor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Packed:
+class Packed(Result):
     """A model and the smaller file made of it.
 
     Parameters

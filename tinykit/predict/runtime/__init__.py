@@ -2,7 +2,7 @@
 
 from tinykit.predict.runtime.layers import LayerComparison, LayerError, compare_layers
 from tinykit.predict.runtime.proof import SameProof, prove_same
-from tinykit.predict.runtime.scoring import dequantise, predictions, quantise_input, score, to_input
+from tinykit.predict.runtime.scoring import dequantise, predict_labels, quantise_input, score_model, to_input
 from tinykit.predict.runtime.session import (
     ENGINES,
     RecordedArena,
@@ -10,22 +10,22 @@ from tinykit.predict.runtime.session import (
     TensorInfo,
     measure_arena,
     missing_operators,
-    run,
+    run_model,
 )
 from tinykit.predict.runtime.verify import (
     Answers,
-    Comparison,
+    CodeComparison,
     Verification,
     collect_answers,
     compare_answers,
     sample_inputs,
-    verify,
+    verify_model,
 )
 
 __all__ = [
     "ENGINES",
     "Answers",
-    "Comparison",
+    "CodeComparison",
     "LayerComparison",
     "LayerError",
     "RecordedArena",
@@ -39,12 +39,12 @@ __all__ = [
     "dequantise",
     "measure_arena",
     "missing_operators",
-    "predictions",
+    "predict_labels",
     "prove_same",
     "quantise_input",
-    "run",
+    "run_model",
     "sample_inputs",
-    "score",
+    "score_model",
     "to_input",
-    "verify",
+    "verify_model",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, Operator, Tensor
 from tinykit.model.operators import row_of
 from tinykit.predict.runtime.matching import match_operators
@@ -23,13 +24,15 @@ _ODD = re.compile(r"[^A-Za-z0-9_:.-]")
 
 
 @dataclass(frozen=True, slots=True)
-class LayerError:
+class LayerError(Result):
     """One operator's output in both models.
 
     Parameters
     ----------
-    operator, float_operator : indices in the integer and in the float model. name : of the integer model's operator.
-    tensor : name of its output; untrusted text, "" where the file has none. matched_by : "name" or "order".
+    operator, float_operator : indices in the integer and in the float model.
+    name : of the integer model's operator.
+    tensor : name of its output; untrusted text, "" where the file has none.
+    matched_by : "name" or "order".
     sqnr_db : 10 log10(sum of squares / sum of squared errors) [dB], inf where nothing differs.
     cosine : between the two as vectors, None where either is all zero.
     clipped : share of values whose float counterpart lies more than half a step outside the integer range, 0–1.
@@ -57,12 +60,13 @@ class LayerError:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerComparison:
+class LayerComparison(Result):
     """A float model against its integer version.
 
     Parameters
     ----------
-    layers : matched operators in the integer model's order. n : samples.
+    layers : matched operators in the integer model's order.
+    n : samples.
     unmatched : operators of the integer model without a counterpart, by index; those that only quantise left out.
     """
 
@@ -104,6 +108,7 @@ def compare_layers(
     ----------
     float_graph, graph : models of one network; `graph` of int8 or int16 activations (DECODE may be in it).
     inputs : real samples [n, *shape]; a tuple of such arrays for a model of several inputs. 8 to 64 samples do.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------

@@ -23,7 +23,8 @@ def match_operators(
 
     Parameters
     ----------
-    graph, other : the models. steps, other_steps : the operators of each to consider, in execution order.
+    graph, other : the models.
+    steps, other_steps : the operators of each to consider, in execution order.
     """
     mine = [_describe(graph, step) for step in steps]
     theirs = [_describe(other, step) for step in other_steps]

@@ -9,18 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
+from tinykit.ground.results import Result
 from tinykit.predict.runtime.session import RecordedArena, Session
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class SameProof:
+class SameProof(Result):
     """A model and a rewritten one, side by side in TFLM on this 64-bit host.
 
     Parameters
     ----------
-    n : inputs both were run on. equal : every output byte is the same.
+    n : inputs both were run on.
+    equal : every output byte is the same.
     before, after : the arenas TFLM recorded for the model and for the rewritten one.
     """
 
@@ -47,6 +49,9 @@ def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, tim
     Parameters
     ----------
     model, rewritten : bytes of .tflite files with the same inputs.
+    n : how many random inputs.
+    seed : of all that is drawn.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------

@@ -76,13 +76,14 @@ def to_input(x: ArrayLike, info: TensorInfo) -> NDArray[Any]:
     return shaped.astype(info.dtype)
 
 
-def predictions(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0) -> NDArray[np.int64]:
+def predict_labels(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0) -> NDArray[np.int64]:
     """Class indices [n] that TFLM's kernels give: the largest output, the first where several are equal.
 
     Parameters
     ----------
     model : bytes of a .tflite classifier, int8, int16x8 or float32.
     x_float : [n, *shape], normalised as the network was trained.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------
@@ -94,14 +95,19 @@ def predictions(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0) -
     return classes
 
 
-def score(
+def score_model(
     model: bytes, x_float: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None, *, timeout_s: float = 600.0
 ) -> Accuracy:
     """Accuracy of a classifier in TFLM's own kernels.
 
-    `labels` and `clusters` are [n] and mean what they do in `score_predictions`; errors as `predictions`.
+    `labels` and `clusters` are [n] and mean what they do in `score_predictions`; errors as `predict_labels`.
+
+    Parameters
+    ----------
+    model, x_float, timeout_s : as in `predict_labels`.
+    labels, clusters : [n], as in `score_predictions`.
     """
-    return score_predictions(predictions(model, x_float, timeout_s=timeout_s), labels, clusters)
+    return score_predictions(predict_labels(model, x_float, timeout_s=timeout_s), labels, clusters)
 
 
 def _check_finite(values: NDArray[np.float32]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.predict.runtime.process import Engine, check_bytes
 from tinykit.predict.runtime.warm import ask_warm
 
@@ -25,7 +26,7 @@ _ROW = re.compile(r"'([^']+)' used (\d+) bytes with alignment overhead \(request
 
 
 @dataclass(frozen=True, slots=True)
-class TensorInfo:
+class TensorInfo(Result):
     """An input or output as the interpreter sees it: shape with batch, dtype, scale and zero point (0 if none)."""
 
     shape: tuple[int, ...]
@@ -40,7 +41,7 @@ class TensorInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedArena:
+class RecordedArena(Result):
     """What TFLM's recording allocator counted **on a 64-bit host**: pointers are twice a microcontroller's.
 
     Parameters
@@ -139,7 +140,8 @@ class Session:
 
         Parameters
         ----------
-        inputs : as for `run`. indices : of tensors that operators write, as `tinykit.model.graph` numbers them.
+        inputs : as for `run`.
+        indices : of tensors that operators write, as `tinykit.model.graph` numbers them.
 
         Returns
         -------
@@ -191,7 +193,7 @@ class Session:
         return arrays
 
 
-def run(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Array:
+def run_model(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Array:
     """Outputs of TFLM's reference kernels for n samples; arguments and errors as `Session` and `Session.run`."""
     with Session(model, timeout_s=timeout_s) as session:
         return session.run(inputs)

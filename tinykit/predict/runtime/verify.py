@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ParameterError, name_nearest
+from tinykit.ground.results import Result
 from tinykit.predict.runtime.scoring import INTEGERS, dequantise, to_input
 from tinykit.predict.runtime.session import ENGINES, Session, TensorInfo
 
@@ -27,7 +28,7 @@ EXPLANATIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class CodeComparison(Result):
     """TFLM's outputs minus those of one reference, in steps of the output.
 
     Parameters
@@ -53,7 +54,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Result):
     """TFLM against every reference asked for.
 
     Parameters
@@ -66,9 +67,9 @@ class Verification:
 
     n: int
     step: float
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[CodeComparison, ...]
 
-    def __getitem__(self, reference: str) -> Comparison:
+    def __getitem__(self, reference: str) -> CodeComparison:
         """The comparison with one reference; ParameterError where it was not made."""
         made = {one.reference: one for one in self.comparisons}
         if reference not in made:
@@ -80,12 +81,13 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class Answers(Result):
     """What every interpreter answered to the same samples, as real numbers.
 
     Parameters
     ----------
-    own : TFLM's outputs [n, values]. step : as in `Verification`.
+    own : TFLM's outputs [n, values].
+    step : as in `Verification`.
     references : the outputs of each reference, of the same shape.
     """
 
@@ -94,7 +96,9 @@ class Answers:
     references: Mapping[str, Array] = field(repr=False)
 
 
-def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Verification:
+def verify_model(
+    model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0
+) -> Verification:
     """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model where one is given.
 
     Parameters
@@ -102,6 +106,7 @@ def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout
     model : bytes of a .tflite file of one input and one output.
     inputs : [n, *shape]: integers are taken as the model's own, real numbers are quantised first.
     against : bytes of a reference, e.g. the float32 model; it needs real inputs.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------
@@ -115,7 +120,12 @@ def verify(model: bytes, inputs: Array, against: bytes | None = None, *, timeout
 
 
 def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Answers:
-    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify`."""
+    """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify_model`.
+
+    Parameters
+    ----------
+    model, inputs, against, timeout_s : as in `verify_model`.
+    """
     with Session(model, timeout_s=timeout_s) as session:
         own, info = _answer(session, inputs), session.outputs[0]
     step = info.scale if info.dtype in INTEGERS and info.scale else _epsilon(own)
@@ -128,7 +138,7 @@ def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *
     return Answers(own, step, references)
 
 
-def compare_answers(answers: Answers, reference: str, count: int | None = None) -> Comparison:
+def compare_answers(answers: Answers, reference: str, count: int | None = None) -> CodeComparison:
     """TFLM against one reference, on the first `count` samples (all of them if None).
 
     Raises
@@ -181,14 +191,14 @@ def _other(against: bytes, inputs: Array, shape: tuple[int, ...], timeout_s: flo
     return outputs
 
 
-def _compare(reference: str, own: Array, other: Array, step: float) -> Comparison:
+def _compare(reference: str, own: Array, other: Array, step: float) -> CodeComparison:
     steps = np.rint((own.astype(np.float64) - other.astype(np.float64)) / step).astype(np.int64)
     values, counts = np.unique(steps, return_counts=True)
     histogram = {int(value): int(count) for value, count in zip(values, counts, strict=True)}
     agreement = float((own.argmax(axis=1) == other.argmax(axis=1)).mean()) if own.shape[1] > 1 else None
     equal, largest = float((steps == 0).mean()), int(np.abs(steps).max())
     text = EXPLANATIONS[reference] if largest else "every output value is equal."
-    return Comparison(reference, histogram, equal, largest, agreement, text)
+    return CodeComparison(reference, histogram, equal, largest, agreement, text)
 
 
 def _epsilon(outputs: Array) -> float:

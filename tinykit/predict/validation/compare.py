@@ -12,6 +12,7 @@ from typing import Any
 
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, pick
+from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
 from tinykit.predict.energy import predict_energy
@@ -25,14 +26,17 @@ _SAME = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedRow:
+class ComparedRow(Result):
     """A measured figure beside its prediction.
 
     Parameters
     ----------
-    row : what was measured. quantity : one of `QUANTITIES`. measured : in the estimate's unit.
-    predicted : the estimate. fitted : whether this latency is among those the model was fitted to or the board's own
-        rows (`calibrate`), or the power of this board among the facts the energy starts from.
+    row : what was measured.
+    quantity : one of `QUANTITIES`.
+    measured : in the estimate's unit.
+    predicted : the estimate.
+    fitted : whether this latency is among those the model was fitted to or the board's own rows (`calibrate`), or the
+        power of this board among the facts the energy starts from.
     """
 
     row: MeasuredRow
@@ -53,7 +57,7 @@ class ComparedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupError:
+class GroupError(Result):
     """Errors of one quantity on one core and runtime; fractions 0–1, of n rows, `fitted` of them known to the fit.
 
     median_ape, p90_ape : absolute relative error. coverage_80 : rows inside their interval. bias : mean log error.
@@ -69,24 +73,23 @@ class GroupError:
     coverage_80: float
     bias: float
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Result):
     """Predictions against the rows of a CSV.
 
     Parameters
     ----------
-    path : of the CSV. rows : compared, a quantity each. groups : by quantity, core and runtime.
-    skipped : rows left out, with the reason. unknown : figures without evidence for a prediction, with the reason.
+    path : of the CSV.
+    rows : compared, a quantity each.
+    groups : by quantity, core and runtime.
+    skipped : rows left out, with the reason.
+    unknown : figures without evidence for a prediction, with the reason.
     """
 
     path: str
-    rows: tuple[ComparedRow, ...] = field(repr=False)
-    groups: tuple[GroupError, ...] = field(repr=False)
+    rows: Rows[ComparedRow] = field(repr=False)
+    groups: Rows[GroupError] = field(repr=False)
     skipped: tuple[Skipped, ...] = field(repr=False)
     unknown: tuple[Skipped, ...] = field(repr=False)
 
@@ -111,7 +114,8 @@ def validate(path: str | Path, *, models: str | Path | None = None) -> Validatio
 
     Parameters
     ----------
-    path : the CSV (see `read_rows`). models : folder of the model files, None looks beside the CSV.
+    path : the CSV (see `read_rows`).
+    models : folder of the model files, None looks beside the CSV.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def validate(path: str | Path, *, models: str | Path | None = None) -> Validatio
         why = Counter(one.reason for one in (*skipped, *unknown)).most_common(3)
         told = ", ".join(f"{n} × {reason}" for reason, n in why) or "it has no rows"
         raise DataError(f"{path}: no row can be compared; {told}")
-    return Validation(str(path), tuple(compared), _group(compared), skipped, tuple(unknown))
+    return Validation(str(path), Rows(compared), Rows(_group(compared)), skipped, tuple(unknown))
 
 
 def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:

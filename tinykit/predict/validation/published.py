@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownFactError
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.results import Result
 from tinykit.predict.validation.compare import QUANTITIES, GroupError
 
 AS_PUBLISHED, ARCHITECTURE_OUT, BOARD_OUT = "as published", "architecture left out", "board left out"
@@ -24,15 +25,19 @@ _UNSEEN = ("unseen: median", "p90", "in 80 %")
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedError:
+class PublishedError(Result):
     """Errors of one quantity on one core and runtime; fractions 0–1.
 
     Parameters
     ----------
-    quantity : "latency", "energy" or "arena". core, runtime : "all" where they are pooled.
+    quantity : "latency", "energy" or "arena".
+    core, runtime : "all" where they are pooled.
     how : `AS_PUBLISHED`, `ARCHITECTURE_OUT` or `BOARD_OUT`.
-    rows, known : rows scored, and those of them that the fit knows. groups : architectures or boards, 0 if not counted.
-    median_ape, p90_ape : absolute relative error. coverage_80 : rows inside their interval. bias : mean log error.
+    rows, known : rows scored, and those of them that the fit knows.
+    groups : architectures or boards, 0 if not counted.
+    median_ape, p90_ape : absolute relative error.
+    coverage_80 : rows inside their interval.
+    bias : mean log error.
     """
 
     quantity: str
@@ -82,7 +87,7 @@ def _parse_row(row: dict[str, str]) -> PublishedError:
     )  # fmt: skip
 
 
-@cache
+@remember_table
 def read_errors() -> tuple[PublishedError, ...]:
     """The shipped errors.
 
@@ -124,7 +129,8 @@ def quote_error(quantity: str, *, core: str = "all", runtime: str = "all") -> st
 
     Parameters
     ----------
-    quantity : "latency", "energy" or "arena". core, runtime : of the prediction; "all" for energy on boards left out.
+    quantity : "latency", "energy" or "arena".
+    core, runtime : of the prediction; "all" for energy on boards left out.
 
     Raises
     ------

@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.latency import RUNTIMES, OperatorShape, from_rows
 from tinykit.target.boards import Board, boards
@@ -27,13 +28,15 @@ Model = ModelGraph | tuple[OperatorShape, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredRow:
+class MeasuredRow(Result):
     """One row that a prediction can be held against; SI units, None where it was not measured.
 
     Parameters
     ----------
-    line : line in the CSV. board_name, board : as written, and the catalogue's, None where it is not in there.
-    core, runtime, version, build : as `predict_latency` takes them. clock_hz : [Hz].
+    line : line in the CSV.
+    board_name, board : as written, and the catalogue's, None where it is not in there.
+    core, runtime, version, build : as `predict_latency` takes them.
+    clock_hz : [Hz].
     model_name, model : name, and the graph or the operator shapes.
     latency_s, energy_j, supply_v, arena_bytes : what was measured.
     arena_region : "sdram" or "psram" where the notes say that the arena lay there, "" for on-chip RAM.
@@ -59,7 +62,7 @@ class MeasuredRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Result):
     """One row that is left out, and why."""
 
     line: int
@@ -118,8 +121,8 @@ def name_core(core: str) -> str:
     return "-".join(plain.lower().split())
 
 
-@lru_cache(maxsize=512)
-def find_board(name: str) -> Board | None:
+@remember_table
+def match_board(name: str) -> Board | None:
     """The catalogue's board of a published name: its id or name, or the one whose id begins or ends it."""
     wanted = _slug(name)
     everything = boards()
@@ -162,7 +165,7 @@ def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredR
     runtime, version, build = _read_stack(table["stack"])
     return MeasuredRow(
         line=line, board_name=table.get("board", ""),
-        board=find_board(table["board"]) if table.get("board") else None,
+        board=match_board(table["board"]) if table.get("board") else None,
         core=name_core(table["core"]), runtime=runtime, version=version, build=build, clock_hz=clock * 1e6,
         model_name=Path(given).stem or table["model_name"], model=model,
         latency_s=_scaled(table.get("latency_ms", ""), 1e-3),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinykit.ground.errors import DataError, UnknownRuntimeError
+from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.model.record import write_atomically
 from tinykit.predict.latency import known_runtimes
@@ -18,12 +19,15 @@ from tinykit.target.boards import Board
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Result):
     """What a board's own rows changed.
 
     Parameters
     ----------
-    board : whose. path : where the rows lie; delete the file to undo. rows : kept. skipped : left out, and why.
+    board : whose.
+    path : where the rows lie; delete the file to undo.
+    rows : kept.
+    skipped : left out, and why.
     factors : runtime -> (factor on latency, models behind it).
     """
 
@@ -41,7 +45,8 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
 
     Parameters
     ----------
-    path, models : as for `validate`. board : of the catalogue.
+    path, models : as for `validate`.
+    board : of the catalogue.
 
     Raises
     ------

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from tinykit.predict.validation import GroupError
-from tinykit.predict.validation import calibrate as keep_rows
-from tinykit.predict.validation import validate as compare
+from tinykit.predict.validation import GroupError, calibrate as keep_rows, validate as compare
 from tinykit.predict.validation.published import from_groups, to_markdown
 from tinykit.show.cli.models import Options
 from tinykit.show.cli.text import say, say_json, say_table

@@ -10,9 +10,9 @@ from tinykit.budget.assessment import Assessment, Use, assess
 from tinykit.budget.fit import MACHINES, FitReport, Placement, check_fit_all, line_up, list_placements, name_machine
 from tinykit.budget.power import PowerBudget
 from tinykit.budget.thermal import ThermalReport
-from tinykit.budget.trace import Comparison, Trace, calibrate_board, compare_trace, read_trace
+from tinykit.budget.trace import Trace, TraceRow, calibrate_board, compare_trace, read_trace
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
+from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, unite
 from tinykit.show.cli.documents import describe_model
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show, show_short
@@ -87,7 +87,7 @@ class _Measured:
     """A trace beside the budget, and the budget with its currents; None where it has one plateau only."""
 
     trace: Trace
-    rows: tuple[Comparison, ...]
+    rows: tuple[TraceRow, ...]
     sharper: PowerBudget | None
 
     def to_json(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _say_measured(measured: _Measured) -> None:
         say_table(("figure", "estimate"), [("energy per inference", show(energy)), ("battery life", show(life))])
 
 
-def _compared(row: Comparison) -> tuple[str, ...]:
+def _compared(row: TraceRow) -> tuple[str, ...]:
     figures = (row.budgeted, row.measured)
     return (row.figure, *("unknown" if one is None else format_quantity(one, row.unit) for one in figures), row.verdict)
 
@@ -126,7 +126,7 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
     volts = f"{plan.supply_v:g} V" if plan.supply_v else "supply unknown"
     period = format_quantity(plan.period_s, "s")
     say(f"{plan.board.id}, {volts}, one inference every {period}, {plan.ambient_c:g} °C")
-    say(f"memory: {found.fit.verdict.replace('_', ' ')}; heat: {heat.verdict}")
+    say(f"memory: {found.fit.verdict.words}; heat: {heat.verdict}")
     figures = {
         "latency": found.fit.latency_s,
         "energy per inference": plan.energy_per_inference_j,
@@ -143,7 +143,7 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
 
 
 def _say_report(report: FitReport) -> None:
-    say(f"{report.board.id}: {report.verdict.replace('_', ' ')} with {report.runtime} on {report.core}")
+    say(f"{report.board.id}: {report.verdict.words} with {report.runtime} on {report.core}")
     figures = {
         "arena": report.arena_bytes,
         "flash": report.flash_bytes,
@@ -176,7 +176,7 @@ def compare(options: Options) -> int:
             [_machine_row(report) for report in reports],
         )
         for report in reports:
-            unknown = [text for text in report.reasons if "unknown" in text or report.arena_bytes is None]
+            unknown = report.reasons if report.arena_bytes is None else report.unknown
             say(*(f"- {name_machine(report)}, {report.board.id}: {text}" for text in unknown))
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
 
@@ -186,7 +186,7 @@ def _machine_row(report: FitReport) -> tuple[str, ...]:
     figures = (report.arena_bytes, report.flash_bytes, report.energy_per_inference_j)
     return (
         name_machine(report), report.board.id, report.runtime, format_quantity(clock, "Hz") if clock else "unknown",
-        report.verdict.replace("_", " "), show(report.latency_s), *(show_short(figure) for figure in figures),
+        report.verdict.words, show(report.latency_s), *(show_short(figure) for figure in figures),
     )  # fmt: skip
 
 
@@ -194,16 +194,15 @@ def _say_placements(placements: tuple[Placement, ...]) -> None:
     if len(placements) < 2:
         return
     say("", "placements, the fastest that fits first; slowdown: over an arena in the main on-chip RAM")
-    rows = [
-        (one.name, one.verdict.replace("_", " "), show_short(one.latency_s), show(one.slowdown)) for one in placements
-    ]
+    rows = [(one.name, one.verdict.words, show_short(one.latency_s), show(one.slowdown)) for one in placements]
     say_table(("placement", "verdict", "latency", "slowdown"), rows)
-    say(*(f"- {note}" for note in dict.fromkeys(note for one in placements for note in one.notes)))
+    told = unite(*(one.notes for one in placements), *(one.slowdown.sources[1:] for one in placements if one.slowdown))
+    say(*(f"- {note}" for note in told))
 
 
 def _row(report: FitReport) -> tuple[str, ...]:
     figures = (report.arena_bytes, report.flash_bytes, report.latency_s, report.energy_per_inference_j)
-    return (report.board.id, report.verdict.replace("_", " "), *(show_short(figure) for figure in figures))
+    return (report.board.id, report.verdict.words, *(show_short(figure) for figure in figures))
 
 
 def _choose_boards(options: Options) -> tuple[Board, ...]:

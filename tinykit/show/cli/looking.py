@@ -10,8 +10,7 @@ from tinykit.model.graph import ModelGraph
 from tinykit.model.lint import lint_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.packing import cost_of_decode, has_decode
-from tinykit.predict.runtime import LayerComparison, compare_layers, sample_inputs
-from tinykit.predict.runtime import verify as compare
+from tinykit.predict.runtime import LayerComparison, compare_layers, sample_inputs, verify_model as compare
 from tinykit.show.cli.documents import describe_board, describe_graph, describe_verification
 from tinykit.show.cli.models import Options, open_model, read_bytes
 from tinykit.show.cli.text import say, say_json, say_table, show

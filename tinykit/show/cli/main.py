@@ -75,9 +75,7 @@ def _add_measured_commands(actions: argparse._SubParsersAction[argparse.Argument
 
 def _add_judging_commands(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     fit = _add_model(actions, "fit", judging.fit, "which boards hold the model, with what margin and how fast")
-    fit.add_argument(
-        "--board", metavar="ID|TOML", default="all", help="catalogue id, your file, or all (default)"
-    )
+    fit.add_argument("--board", metavar="ID|TOML", default="all", help="catalogue id, your file, or all (default)")
     _setting(fit)
     compare = _add_model(actions, "compare", judging.compare, "one model on M4, M7, M33, M55 and Ethos-U side by side")
     compare.add_argument("--boards", metavar="ID,ID", help="other boards; an Ethos-U on one of them gets a row too")

@@ -8,8 +8,7 @@ from pathlib import Path
 from tinykit.budget.assessment import Use
 from tinykit.ground.errors import EngineError, OutputError
 from tinykit.ground.facts import shipped_path
-from tinykit.handover.deployment import deploy as write_deployment
-from tinykit.handover.deployment import find_exporter
+from tinykit.handover.deployment import deploy as write_deployment, find_exporter
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime import prove_same

@@ -9,8 +9,7 @@ from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
-from tinykit.predict.packing import PackChoice, Packed, refuse_decode
-from tinykit.predict.packing import pack as choose
+from tinykit.predict.packing import PackChoice, Packed, pack as choose, refuse_decode
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards import Board

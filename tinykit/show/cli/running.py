@@ -21,13 +21,13 @@ def run_model(options: Options) -> int:
     """`tinykit run`."""
     from tinykit.handover.virtual_board import (  # only this command needs the exporter and the emulator
         run,
-        sample_inputs,
+        sample_codes,
     )
 
     target = one_board(options)
     kernels = options.kernels or _kernels_of(options.runtime)
     graph = open_model(options.model, options.representative)
-    inputs = sample_inputs(graph, options.samples)
+    inputs = sample_codes(graph, options.samples)
     found = run(graph, target, inputs, kernels, compiler=options.compiler, clock_hz=options.clock)
     if options.json:
         say_json({"model": describe_model(graph), "samples": options.samples, **found.to_json()})

@@ -20,7 +20,8 @@ class ArenaPanel(Panel[ArenaComparison]):
 
     Parameters
     ----------
-    graph : the model. core, runtime : whose scratch buffers to plan with.
+    graph : the model.
+    core, runtime : whose scratch buffers to plan with.
     """
 
     size_in = (7.2, 5.8)
@@ -48,7 +49,7 @@ class ArenaPanel(Panel[ArenaComparison]):
             self.block.value = kept if any(kept == place for _, place in blocks) else blocks[0][1]
 
     def compute(self) -> ArenaComparison:
-        """Both plans for the controls."""
+        """TFLM's plan of the arena and an offline one, for the controls as they stand."""
         return compare_plans(self.graph, runtime=self.runtime.value, core=self.core.value)
 
     def draw(self, result: ArenaComparison, figure: KitFigure) -> None:
@@ -66,7 +67,7 @@ class ArenaPanel(Panel[ArenaComparison]):
             yield "so", f"{format_quantity(result.saved_bytes, 'byte')} less: tinykit plan MODEL --out FILE"
 
     def summarise(self, result: ArenaComparison) -> str:
-        """Both heads."""
+        """Bytes of the head by both plans."""
         return f"head {result.greedy.head_bytes:,} B, offline {result.offline.head_bytes:,} B"
 
 

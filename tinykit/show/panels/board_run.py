@@ -8,7 +8,7 @@ from typing import Any
 
 from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen import KERNELS
-from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_inputs
+from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
 from tinykit.model.graph import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_instructions
@@ -26,9 +26,11 @@ class BoardRunPanel(Panel[BoardRun]):
 
     Parameters
     ----------
-    graph : an int8 model. board, kernels : to start from.
+    graph : an int8 model.
+    board, kernels : to start from.
     ram_kib : of the memory that the arena lies in [KiB], None for as much as the slider goes.
-    inputs : int8 [n, *shape], None for three random samples. compiler : "gcc", "zig", None for the first there is.
+    inputs : int8 [n, *shape], None for three random samples.
+    compiler : "gcc", "zig", None for the first there is.
     """
 
     size_in = (7.2, 4.4)
@@ -48,7 +50,7 @@ class BoardRunPanel(Panel[BoardRun]):
         compiler: str | None = None,
     ) -> None:
         self.graph, self.compiler = graph, compiler
-        self.inputs = sample_inputs(graph, _SAMPLES) if inputs is None else inputs
+        self.inputs = sample_codes(graph, _SAMPLES) if inputs is None else inputs
         self._runs: dict[tuple[Any, ...], BoardRun] = {}
         most = math.floor(largest_kib(board))
         controls = {

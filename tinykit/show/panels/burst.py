@@ -23,7 +23,10 @@ class BurstPanel(Panel[Warming]):
 
     Parameters
     ----------
-    graph : the model. board : id to start from. burst_s, pause_s : [s]. air_c : ambient [°C].
+    graph : the model.
+    board : id to start from.
+    burst_s, pause_s : [s].
+    air_c : ambient [°C].
     box_cm2 : outer surface of a closed box [cm²], 0 for open air.
     """
 

@@ -18,7 +18,9 @@ class ClockPanel(Panel[ClockSweep]):
 
     Parameters
     ----------
-    graph : the model. board : id to start from. period_s : from one inference to the next [s].
+    graph : the model.
+    board : id to start from.
+    period_s : from one inference to the next [s].
     """
 
     board: Any
@@ -34,7 +36,7 @@ class ClockPanel(Panel[ClockSweep]):
         return assess(self.graph, self.board.value, Use(period_s=self.period_s.value)).sweep_clocks()
 
     def draw(self, result: ClockSweep, figure: KitFigure) -> None:
-        """Both curves."""
+        """Draw mean power over the clock, with SLEEP and with STOP."""
         plot_clocks(result, ax=lay_axes(figure, 1.0)[0])
 
     def tell(self, result: ClockSweep) -> Iterable[tuple[str, str]]:

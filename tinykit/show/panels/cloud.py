@@ -19,7 +19,10 @@ class CloudPanel(Panel[Offload]):
 
     Parameters
     ----------
-    graph : the model. board : id to start from. sensor : of `SENSORS`. radio : of `RADIOS`.
+    graph : the model.
+    board : id to start from.
+    sensor : of `SENSORS`.
+    radio : of `RADIOS`.
     period_s : between inferences [s].
     """
 
@@ -50,7 +53,7 @@ class CloudPanel(Panel[Offload]):
         super().__init__("Edge or cloud", graph.path, controls)
 
     def compute(self) -> Offload:
-        """Both ways for the controls."""
+        """Energy on the edge and over the radio, for the controls as they stand."""
         return weigh_design(
             assess(self.graph, self.board.value, Use(period_s=self.period_s.value)),
             sensor=self.sensor.value,

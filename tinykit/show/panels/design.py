@@ -17,7 +17,9 @@ class DesignPanel(Panel[Assessment]):
 
     Parameters
     ----------
-    graph : the model. board, battery : ids to start from. period_s : from one inference to the next [s].
+    graph : the model.
+    board, battery : ids to start from.
+    period_s : from one inference to the next [s].
     """
 
     size_in = (7.2, 4.7)
@@ -54,7 +56,7 @@ class DesignPanel(Panel[Assessment]):
     def summarise(self, result: Assessment) -> str:
         """Fit, life and junction."""
         life, junction = result.battery_life_s, result.t_junction_c
-        words = [result.fit.verdict.replace("_", " ")]
+        words = [result.fit.verdict.words]
         words.append(f"life {format_quantity(life.value, 's')}" if life else "life unknown")
         words.append(f"Tj {format_quantity(junction.value, 'degC')}" if junction else "Tj unknown")
         return ", ".join(words)

@@ -23,7 +23,9 @@ class FitPanel(Panel[FitReport]):
 
     Parameters
     ----------
-    graph : the model. board : id to start from. reserve_kib : SRAM that stack and application take [KiB].
+    graph : the model.
+    board : id to start from.
+    reserve_kib : SRAM that stack and application take [KiB].
     """
 
     size_in = (7.2, 2.9)
@@ -57,12 +59,12 @@ class FitPanel(Panel[FitReport]):
         return check_fit(self.graph, self.board.value, runtime=self.runtime.value, reserve=reserve)
 
     def draw(self, result: FitReport, figure: KitFigure) -> None:
-        """The regions."""
+        """Draw how full each memory region is."""
         plot_fit(result, ax=lay_axes(figure, 1.0, left_in=0.2)[0])
 
     def tell(self, result: FitReport) -> Iterable[tuple[str, str]]:
         """Verdict, reasons, figures and advice."""
-        yield "verdict", result.verdict.replace("_", " ")
+        yield "verdict", result.verdict.words
         yield from (("because", reason) for reason in result.reasons)
         yield "arena", str(result.arena_bytes or "unknown")
         yield "flash", str(result.flash_bytes or "unknown")
@@ -70,7 +72,7 @@ class FitPanel(Panel[FitReport]):
 
     def summarise(self, result: FitReport) -> str:
         """Verdict and what is left."""
-        words = [result.verdict.replace("_", " ")]
+        words = [result.verdict.words]
         for use in result.regions[:1]:
             left = "left" if use.margin_bytes >= 0 else "missing"
             words.append(f"{format_quantity(abs(use.margin_bytes), 'byte')} {left} in {use.name}")

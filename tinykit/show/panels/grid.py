@@ -20,7 +20,8 @@ class GridPanel(Panel[GridPreview]):
 
     Parameters
     ----------
-    graph : a float32 model, for its kernels. activations : by name, such as {"input": samples}.
+    graph : a float32 model, for its kernels.
+    activations : by name, such as {"input": samples}.
     bits : to start from.
     """
 

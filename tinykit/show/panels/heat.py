@@ -22,8 +22,11 @@ class HeatPanel(Panel[ThermalReport]):
 
     Parameters
     ----------
-    graph : the model. board : id to start from. ambient_c : of the air [°C]. duty_cycle : fraction of the time
-    in inference, 0–1. box_cm2 : outer surface of the closed box [cm²].
+    graph : the model.
+    board : id to start from.
+    ambient_c : of the air [°C].
+    duty_cycle : fraction of the time in inference, 0–1.
+    box_cm2 : outer surface of the closed box [cm²].
     """
 
     size_in = (7.2, 2.7)

@@ -17,7 +17,8 @@ class NpuPanel(Panel[NpuReport]):
 
     Parameters
     ----------
-    graph : an int8 or int16x8 model. accelerator, memory_mode, clock_mhz : to start from.
+    graph : an int8 or int16x8 model.
+    accelerator, memory_mode, clock_mhz : to start from.
     """
 
     size_in = (7.2, 4.6)

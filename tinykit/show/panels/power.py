@@ -22,7 +22,9 @@ class PowerPanel(Panel[Assessment]):
 
     Parameters
     ----------
-    graph : the model. board, battery : ids to start from. period_s : from one inference to the next [s].
+    graph : the model.
+    board, battery : ids to start from.
+    period_s : from one inference to the next [s].
     """
 
     size_in = (7.2, 5.8)

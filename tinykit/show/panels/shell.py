@@ -13,8 +13,7 @@ from tinykit.budget.power import batteries
 from tinykit.ground.errors import TinykitError
 from tinykit.show.plots import KitFigure, to_png_quickly
 from tinykit.show.plots.style import styled
-from tinykit.target.boards import board as find_board
-from tinykit.target.boards import boards
+from tinykit.target.boards import board as find_board, boards
 
 Result = TypeVar("Result")
 _LONGEST_REPR = 109
@@ -83,7 +82,7 @@ class Panel(widgets.VBox, Generic[Result]):
             self.result, self.problem = None, str(error)
             self._figure.text(0.5, 0.5, "no result: see the message below", ha="center", color="#555555")
             self.verdict.value = to_table([("not possible", self.problem)])
-        self.picture.value = to_png_quickly(self._figure)
+        self.picture.value, self.picture.tooltip = to_png_quickly(self._figure), repr(self)
 
     def adapt(self, changed: Any) -> None:
         """Fit the ranges of other controls to the one that changed; nothing to do by default."""

@@ -16,7 +16,8 @@ class SparsityPanel(Panel[PruningPreview]):
 
     Parameters
     ----------
-    graph : a float32 model. sparsity : share to set to zero, to start from.
+    graph : a float32 model.
+    sparsity : share to set to zero, to start from.
     """
 
     size_in = (7.2, 4.3)

@@ -17,8 +17,11 @@ class SubjectPanel(Panel[Breakdown]):
 
     Parameters
     ----------
-    predicted : [n] class indices for the split. split : of people the network has never seen.
-    classes : names. part : to start from, one of `parts_of`. name : of the model.
+    predicted : [n] class indices for the split.
+    split : of people the network has never seen.
+    classes : names.
+    part : to start from, one of `parts_of`.
+    name : of the model.
     """
 
     size_in = (5.8, 5.0)

@@ -20,8 +20,11 @@ class TimelinePanel(Panel[PowerBudget]):
 
     Parameters
     ----------
-    graph : the model. board, battery : ids, the board to start from. period_s : from one look to the next [s].
-    payload_bytes : sent after each inference [byte]. sensor : id of a load.
+    graph : the model.
+    board, battery : ids, the board to start from.
+    period_s : from one look to the next [s].
+    payload_bytes : sent after each inference [byte].
+    sensor : id of a load.
     """
 
     size_in = (7.2, 8.0)

@@ -18,7 +18,8 @@ class VariantPanel(Panel[Ledger]):
 
     Parameters
     ----------
-    sparsity, clusters, precision : of the grid, to start from. board : id of the target.
+    sparsity, clusters, precision : of the grid, to start from.
+    board : id of the target.
     """
 
     size_in = (7.4, 3.7)
@@ -53,7 +54,7 @@ class VariantPanel(Panel[Ledger]):
         plot_ledger(result, ax=ax)
 
     def tell(self, result: Ledger) -> Iterable[tuple[str, str]]:
-        """What it takes, what it keeps."""
+        """Bytes and times of the variant, and the accuracy it keeps."""
         row = result.rows[-1]
         yield "variant", row.variant.note
         if row.chosen is None:

@@ -20,7 +20,8 @@ def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `compile_for_npu`. ax : None for a new figure.
+    report : of `compile_for_npu`.
+    ax : None for a new figure.
     """
     bars = _list_bars(report)
     ax = new_axes(ax, 7.0, 1.3 + 0.24 * len(bars))

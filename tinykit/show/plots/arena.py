@@ -40,9 +40,12 @@ def plot_arena(
 
     Parameters
     ----------
-    plan : of `predict_arena`. graph : the model it was made for. ax : None for a new figure.
-    picked : position in the plan of one block to mark. top_bytes : head the scale reaches at least, so that two plans
-        compare. title : of axes among others, which are lower: numbers stand for operators, and upright labels go.
+    plan : of `predict_arena`.
+    graph : the model it was made for.
+    ax : None for a new figure.
+    picked : position in the plan of one block to mark.
+    top_bytes : head the scale reaches at least, so that two plans compare.
+    title : of axes among others, which are lower: numbers stand for operators, and upright labels go.
     """
     ax = new_axes(ax, 7.2, 3.8)
     if not plan.placed or not plan.head_bytes:
@@ -73,7 +76,9 @@ def plot_plans(
 
     Parameters
     ----------
-    comparison : of `compare_plans`. axes : two, None for a new figure. picked : as for `plot_arena`, marked in both.
+    comparison : of `compare_plans`.
+    axes : two, None for a new figure.
+    picked : as for `plot_arena`, marked in both.
     """
     chosen = axes if axes is not None else lay_axes(KitFigure((7.2, 5.8)), 1.0, 1.0)
     top = max(comparison.greedy.head_bytes, comparison.offline.head_bytes)

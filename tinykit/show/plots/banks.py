@@ -36,7 +36,8 @@ def plot_banks(layout: Placement | FitReport, *, ax: Axes | None = None) -> Axes
 
     Parameters
     ----------
-    layout : of `list_placements` or `check_fit`. ax : None for a new figure, a row a bank.
+    layout : of `list_placements` or `check_fit`.
+    ax : None for a new figure, a row a bank.
     """
     banks = _list_banks(layout.board, layout.regions)
     ax = new_axes(ax, 7.2, 1.1 + 0.52 * max(1, len(banks)))

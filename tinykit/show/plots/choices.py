@@ -34,7 +34,9 @@ def plot_tornado(tornado: Tornado, *, ax: Axes | None = None, most: int = 8) -> 
 
     Parameters
     ----------
-    tornado : of `swing_life`. most : bars drawn. ax : None for a new figure.
+    tornado : of `swing_life`.
+    most : bars drawn.
+    ax : None for a new figure.
     """
     swings = tornado.swings[:most]
     ax = new_axes(ax, 7.0, 1.2 + 0.32 * max(1, len(swings)))
@@ -59,7 +61,8 @@ def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    sweep : of `sweep_clocks`. ax : None for a new figure.
+    sweep : of `sweep_clocks`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.2)
     drawn = []
@@ -93,7 +96,8 @@ def plot_lines(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    budget : of `budget_power`. ax : None for a new figure.
+    budget : of `budget_power`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 2.2)
     states = [(state.name, charge.value) for state in budget.states if (charge := state.charge_c) is not None]
@@ -122,7 +126,8 @@ def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    budget : of `budget_power`. ax : None for a new figure.
+    budget : of `budget_power`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 0.9 + 0.34 * len(budget.states))
     known = [(state, state.current_a) for state in budget.states if state.current_a is not None]
@@ -153,7 +158,8 @@ def plot_stack(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    budget : of `budget_power`. ax : None for a new figure.
+    budget : of `budget_power`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 2.4)
     flows = [(line.name, line.currents_a) for line in budget.lines]
@@ -190,7 +196,8 @@ def plot_offload(found: Offload, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    found : of `compare_offload`. ax : None for a new figure.
+    found : of `compare_offload`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 1.9)
     rows: list[tuple[str, Estimate]] = [

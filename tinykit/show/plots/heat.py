@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinykit.budget.thermal import Curve, ThermalReport, Warming, follow_step, foster_ladder
+from tinykit.budget.thermal import HeatCurve, ThermalReport, Warming, follow_step, foster_ladder
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
@@ -33,7 +33,8 @@ def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `check_heat`. ax : None for a new figure.
+    report : of `check_heat`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 2.7)
     rows = _rows(report)
@@ -66,7 +67,7 @@ def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
     rise = report.enclosure_rise_k
     if rise is not None:
         value, low, high = (report.ambient_c + kelvin for kelvin in _ends(rise))
-        rows.append(("air in the box", Estimate(value, low, high, "degC", rise.basis, source=rise.source)))
+        rows.append(("air in the box", Estimate(value, low, high, "degC", rise.basis, sources=rise.sources)))
     if report.t_junction_c is not None:
         rows.append(("junction, on average", report.t_junction_c))
     if report.t_junction_continuous_c is not None:
@@ -80,7 +81,8 @@ def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -
 
     Parameters
     ----------
-    reports : of one board at rising power. ax : None for a new figure.
+    reports : of one board at rising power.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.0)
     known = [
@@ -110,7 +112,8 @@ def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `check_heat`; the curve ends at its junction and interval (`follow_step`). ax : None for a new figure.
+    report : of `check_heat`; the curve ends at its junction and interval (`follow_step`).
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.0)
     power = report.continuous_power_w
@@ -134,7 +137,8 @@ def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    warming : of `follow_bursts`. ax : None for a new figure.
+    warming : of `follow_bursts`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.0)
     curve, period = warming.curve, warming.burst_s + warming.pause_s
@@ -153,7 +157,7 @@ def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
     )
 
 
-def _draw_curve(ax: Axes, curve: Curve, scale: float) -> None:
+def _draw_curve(ax: Axes, curve: HeatCurve, scale: float) -> None:
     times = [time / scale for time in curve.times_s]
     ax.fill_between(times, curve.low_c, curve.high_c, **band_kwargs("temperature"))
     ax.plot(times, curve.value_c, color=COLOURS["temperature"])
@@ -165,7 +169,7 @@ def _unit_of(longest_s: float) -> tuple[float, str]:
     return next((pair for pair in reversed(units) if longest_s >= 2 * pair[0]), units[0])
 
 
-def _mark_ceiling(ax: Axes, report: ThermalReport, curve: Curve, warming: Warming | None = None) -> None:
+def _mark_ceiling(ax: Axes, report: ThermalReport, curve: HeatCurve, warming: Warming | None = None) -> None:
     """Junction limit, and surface with its touch limit; a limit far above is told at the top edge."""
     surface = warming.surface if warming else None
     lows, highs = [*curve.low_c, report.ambient_c], list(curve.high_c)

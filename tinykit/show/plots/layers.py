@@ -19,7 +19,8 @@ def plot_layers(comparison: LayerComparison, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    comparison : of `compare_layers`; of more than 40 layers the 40 worst are drawn. ax : None for a new figure.
+    comparison : of `compare_layers`; of more than 40 layers the 40 worst are drawn.
+    ax : None for a new figure.
     """
     shown = sorted(comparison.worst_first[:_MOST_LAYERS], key=lambda one: one.operator)
     ax = new_axes(ax, 6.6, 1.1 + 0.21 * max(4, len(shown)))

@@ -21,7 +21,8 @@ def plot_ledger(ledger: Ledger, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    ledger : of `open_ledger`. ax : None for a new figure.
+    ledger : of `open_ledger`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.4, 1.5 + 0.95 * len(ledger.rows))
     if not ledger.rows:

@@ -17,7 +17,8 @@ def plot_lineup(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes
 
     Parameters
     ----------
-    reports : of `line_up`. ax : None for a new figure, a row a machine.
+    reports : of `line_up`.
+    ax : None for a new figure, a row a machine.
     """
     ax = new_axes(ax, 7.2, 1.2 + 0.5 * len(reports))
     if not reports:

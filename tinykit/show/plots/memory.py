@@ -7,12 +7,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from tinykit.budget.fit import FitReport, RegionUse
+from tinykit.budget.fit import FitReport, RegionUse, Verdict
 from tinykit.budget.fit.verdict import TIGHT_MARGIN
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
-    VERDICT_WORDS,
     caption,
     draw_bar,
     mark_limit,
@@ -25,7 +24,7 @@ from tinykit.show.plots.style import (
 )
 
 _MOST_SHARE = 2.0
-_ORDER = ("does_not_fit", "tight", "fits", "unknown")
+_ORDER = (Verdict.DOES_NOT_FIT, Verdict.TIGHT, Verdict.FITS, Verdict.UNKNOWN)
 
 
 @styled
@@ -34,7 +33,8 @@ def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    report : of `check_fit`. ax : None for a new figure.
+    report : of `check_fit`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 1.1 + 0.75 * max(1, len(report.regions)))
     if not report.regions:
@@ -49,7 +49,7 @@ def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
     mark_limit(ax, 100, "full", vertical=True, at=0.8)
     return caption(
         ax,
-        f"{plain(report.board.id)}: {VERDICT_WORDS[report.verdict]}",
+        f"{plain(report.board.id)}: {report.verdict.words}",
         f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}",
     )
 
@@ -89,7 +89,8 @@ def plot_fit_all(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axe
 
     Parameters
     ----------
-    reports : of `check_fit_all`. ax : None for a new figure, a row a board.
+    reports : of `check_fit_all`.
+    ax : None for a new figure, a row a board.
     """
     ax = new_axes(ax, 7.2, 1.3 + 0.17 * len(reports))
     if not reports:
@@ -116,7 +117,7 @@ def _fullest(report: FitReport) -> float:
 
 def _count(reports: Sequence[FitReport]) -> str:
     verdicts = [report.verdict for report in reports]
-    said = [f"{VERDICT_WORDS[name]} {verdicts.count(name)}" for name in VERDICT_WORDS if name in verdicts]
+    said = [f"{one.words} {verdicts.count(one)}" for one in Verdict if one in verdicts]
     return f"{len(reports)} boards: " + ", ".join(said)
 
 
@@ -135,4 +136,4 @@ def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
         1.02, row, s=26, marker=mark, color=COLOURS[report.verdict], edgecolor="#444444", transform=place, clip_on=False
     )
     if report.verdict != "fits":
-        ax.text(1.04, row, VERDICT_WORDS[report.verdict], fontsize=7.5, va="center", transform=place)
+        ax.text(1.04, row, report.verdict.words, fontsize=7.5, va="center", transform=place)

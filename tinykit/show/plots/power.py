@@ -34,7 +34,8 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    budget : of `budget_power`. ax : None for a new figure.
+    budget : of `budget_power`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.2)
     drawn = [(state, state.current_a) for state in budget.states if state.current_a is not None]
@@ -90,7 +91,9 @@ def plot_life(
 
     Parameters
     ----------
-    budgets : of one design at rising periods. point : the one chosen. wished_s : a life to reach [s].
+    budgets : of one design at rising periods.
+    point : the one chosen.
+    wished_s : a life to reach [s].
     ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.2)
@@ -128,7 +131,8 @@ def plot_energy(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes
 
     Parameters
     ----------
-    reports : of `check_fit_all`; boards without a figure are counted below. ax : None for a new figure.
+    reports : of `check_fit_all`; boards without a figure are counted below.
+    ax : None for a new figure.
     """
     known = [(report, report.energy_per_inference_j) for report in reports if report.energy_per_inference_j is not None]
     ax = new_axes(ax, 7.0, 1.2 + 0.2 * max(1, len(known)))

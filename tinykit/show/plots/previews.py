@@ -24,8 +24,12 @@ def plot_window(
 
     Parameters
     ----------
-    window : [samples, channels], or with axes of length 1 between. names : of the channels.
-    rate_hz : sampling rate [Hz]. unit : of the values. title : what the window is of. ax : None for a new figure.
+    window : [samples, channels], or with axes of length 1 between.
+    names : of the channels.
+    rate_hz : sampling rate [Hz].
+    unit : of the values.
+    title : what the window is of.
+    ax : None for a new figure.
 
     Raises
     ------
@@ -54,7 +58,8 @@ def plot_pruning(preview: PruningPreview, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    preview : of `preview_pruning`. ax : None for a new figure.
+    preview : of `preview_pruning`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 2.6)
     reach = float(np.abs(preview.weights).max()) or 1.0
@@ -75,7 +80,8 @@ def plot_storage(preview: PruningPreview, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    preview : of `preview_pruning`. ax : None for a new figure.
+    preview : of `preview_pruning`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 1.7)
     rows = (
@@ -97,7 +103,8 @@ def plot_grid(preview: GridPreview, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    preview : of `preview_grid`; with several scales the levels are those of the coarsest. ax : None for a new figure.
+    preview : of `preview_grid`; with several scales the levels are those of the coarsest.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 2.8)
     values = preview.values.ravel()
@@ -122,7 +129,9 @@ def plot_channels(previews: Sequence[GridPreview], axis: int, *, ax: Axes | None
 
     Parameters
     ----------
-    previews : of the same values, at most three. axis : of the channels. ax : None for a new figure.
+    previews : of the same values, at most three.
+    axis : of the channels.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 2.6)
     colours = (NOTE_COLOUR, COLOURS["flash"], COLOURS["limit"])

@@ -23,7 +23,9 @@ def plot_sensitivity(
 
     Parameters
     ----------
-    scan : of `scan_sensitivity`. max_drop : 0–1; frames what `suggest_sparsity` would choose. ax : None for new.
+    scan : of `scan_sensitivity`.
+    max_drop : 0–1; frames what `suggest_sparsity` would choose.
+    ax : None for new.
 
     Raises
     ------

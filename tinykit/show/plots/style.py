@@ -20,6 +20,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from tinykit.ground.quantity import DAY_S, YEAR_S, Estimate, format_quantity, weakest
 from tinykit.show.plots.quick_axes import QuickAxes, is_known
+from tinykit.show.plots.telling import tell_figure
 
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -46,9 +47,6 @@ COLOURS: Mapping[str, str] = MappingProxyType(
 """One meaning a colour in every plot: Okabe and Ito's eight, filled up from Tol's muted scheme; both are told apart
 with any colour vision."""
 
-VERDICT_WORDS: Mapping[str, str] = MappingProxyType(
-    {"fits": "fits", "tight": "tight", "does_not_fit": "does not fit", "unknown": "unknown"}
-)
 NOTE_COLOUR = "#555555"
 DPI = 90
 
@@ -74,10 +72,13 @@ _T = TypeVar("_T")
 
 
 class KitFigure(Figure):
-    """A figure outside pyplot's registry that shows itself in a notebook."""
+    """A figure outside pyplot's registry that shows itself in a notebook: as a picture, and in words."""
 
     def _repr_png_(self) -> bytes:
         return to_png(self)
+
+    def __repr__(self) -> str:
+        return tell_figure(self)
 
 
 def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -109,7 +110,9 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
 
     Parameters
     ----------
-    figure : cleared. heights : relative heights, one axes each. left_in : room for the labels at the left [inch].
+    figure : cleared.
+    heights : relative heights, one axes each.
+    left_in : room for the labels at the left [inch].
     """
     kind = {"axes_class": QuickAxes if is_known() else Axes}
     axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw=kind)[:, 0]
@@ -123,7 +126,7 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:
     """A figure as PNG bytes, the same for the same content."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None, "Description": tell_figure(figure)})
     return buffer.getvalue()
 
 

@@ -21,7 +21,8 @@ def plot_history(history: History, *, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    history : of `train`, `prune` or `quantise_aware`. ax : None for a new figure.
+    history : of `train`, `prune` or `quantise_aware`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 3.0)
     upper = history.accuracy[-1:] >= history.validation_accuracy[-1:]
@@ -55,7 +56,8 @@ def plot_confusion(matrix: Any, classes: Sequence[str], *, ax: Axes | None = Non
 
     Parameters
     ----------
-    matrix : [classes, classes] counts, rows true, columns predicted. classes : their names.
+    matrix : [classes, classes] counts, rows true, columns predicted.
+    classes : their names.
     ax : None for a new figure.
 
     Raises
@@ -88,7 +90,8 @@ def plot_per_subject(accuracies: Mapping[str, Accuracy], *, ax: Axes | None = No
 
     Parameters
     ----------
-    accuracies : by subject, the worst is drawn at the bottom. ax : None for a new figure.
+    accuracies : by subject, the worst is drawn at the bottom.
+    ax : None for a new figure.
     """
     rows = sorted(accuracies.items(), key=lambda item: item[1].fraction)
     return _draw_accuracies(rows, new_axes(ax, 6.2, 1.2 + 0.3 * len(rows)), "Accuracy by subject", "validation")
@@ -100,7 +103,8 @@ def plot_accuracy(variants: Mapping[str, Accuracy], *, ax: Axes | None = None) -
 
     Parameters
     ----------
-    variants : by name, such as "float", "pruned", "int8". ax : None for a new figure.
+    variants : by name, such as "float", "pruned", "int8".
+    ax : None for a new figure.
     """
     rows = list(variants.items())[::-1]
     return _draw_accuracies(rows, new_axes(ax, 6.2, 1.2 + 0.34 * len(rows)), "Accuracy by variant", "validation")

@@ -8,19 +8,20 @@ from matplotlib.axes import Axes
 
 from tinykit.choose.ledger import ModelSizes
 from tinykit.ground.quantity import format_quantity
-from tinykit.predict.runtime import Comparison
+from tinykit.predict.runtime import CodeComparison
 from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, scale_log, styled
 
 _KIB = 1024
 
 
 @styled
-def plot_lsb(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
+def plot_lsb(comparison: CodeComparison, *, ax: Axes | None = None) -> Axes:
     """How many steps TFLM's outputs lie from the reference's, counted on a log axis.
 
     Parameters
     ----------
-    comparison : one of a `Verification`. ax : None for a new figure.
+    comparison : one of a `Verification`.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.2, 2.8)
     steps = sorted(comparison.histogram)
@@ -49,7 +50,8 @@ def plot_sizes(variants: Sequence[ModelSizes], *, ax: Axes | None = None) -> Axe
 
     Parameters
     ----------
-    variants : of `measure_sizes`, in the order to draw. ax : None for a new figure.
+    variants : of `measure_sizes`, in the order to draw.
+    ax : None for a new figure.
     """
     ax = new_axes(ax, 6.8, 1.3 + 0.62 * max(1, len(variants)))
     if not variants:

@@ -94,7 +94,7 @@ def _list_estimates(outcome: DesignOutcome) -> tuple[tuple[str, Estimate | None]
 
 def _list_sources(outcome: DesignOutcome) -> tuple[str, ...]:
     """Every distinct source behind the figures shown."""
-    stated = [estimate.source for _, estimate in _list_estimates(outcome) if estimate]
+    stated = [text for _, estimate in _list_estimates(outcome) if estimate for text in estimate.sources]
     cell = outcome.budget.pack.cell.sources() if outcome.budget.pack else ()
     return tuple(dict.fromkeys(text for text in (*stated, *outcome.fit.board.sources(), *cell) if text))
 

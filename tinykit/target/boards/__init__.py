@@ -38,11 +38,12 @@ a [sources] table `source` is the document's full text. Further keys are the fie
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, name_nearest
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.results import Rows
 from tinykit.target.boards.reading import read_board
 from tinykit.target.boards.record import (
     CORE_FAMILIES,
@@ -109,13 +110,13 @@ def find_board(target: Board | str | os.PathLike[str]) -> Board:
     raise ParameterError(f"board {target!r}: give a catalogue id, such as 'nucleo-l4r5zi', or a Board")
 
 
-@cache
-def boards() -> tuple[Board, ...]:
+@remember_table
+def boards() -> Rows[Board]:
     """All boards of the catalogue, sorted by id; read once."""
-    return tuple(_load(name) for name in _ids())
+    return Rows(_load(name) for name in _ids())
 
 
-@cache
+@remember_table
 def _ids() -> tuple[str, ...]:
     folder = shipped_path("data", "boards")
     names = tuple(sorted(path.stem for path in folder.glob("*.toml")))
@@ -124,6 +125,6 @@ def _ids() -> tuple[str, ...]:
     return names
 
 
-@cache
+@remember_table
 def _load(name: str) -> Board:
     return read_board(shipped_path("data", "boards", f"{name}.toml"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 from tinykit.ground.quantity import Fact, weakest
+from tinykit.ground.results import Result
 
 RAM_KINDS = ("sram", "dtcm", "tcm", "ccm")
 """Internal memory that data may live in; `itcm` is left out, it is code's."""
@@ -29,7 +30,7 @@ _FAMILY_OF_CORE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
+class Core(Result):
     """One kind of processor core on the chip.
 
     Parameters
@@ -69,7 +70,7 @@ def core_family(core: Core | str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class Region(Result):
     """One memory region or bank.
 
     Parameters
@@ -108,7 +109,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Window(Result):
     """Regions that follow each other without a gap, so that one array may span them all.
 
     Parameters
@@ -134,7 +135,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class RunPoint:
+class RunPoint(Result):
     """A run current that a document states.
 
     Parameters
@@ -157,7 +158,7 @@ class RunPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class PowerRange:
+class PowerRange(Result):
     """Measured power while running networks [W], lowest and highest of the models measured."""
 
     low: Fact
@@ -167,7 +168,7 @@ class PowerRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class Board(Result):
     """A board, or a bare chip, with what is known of it.
 
     Parameters
@@ -180,6 +181,8 @@ class Board:
     wakeup_time : [s], from stop to run; junction_max, ambient_max : [degC]; theta_ja : [K/W].
     npu_macs_per_cycle : [1]; npu_clock : [Hz].
     """
+
+    LINE = ("id", "mcu", "core", "clock_hz")
 
     id: str
     name: str

@@ -10,7 +10,7 @@ from tinykit.train.compress.preview import GridPreview, PruningPreview, preview_
 from tinykit.train.compress.progress import Bar, Progress
 from tinykit.train.compress.pruning import LayerSparsity, Pruned, count_zeros, prune
 from tinykit.train.compress.quantising import Quantised, quantise_aware
-from tinykit.train.compress.recipe import RECIPE, Fit, Recipe
+from tinykit.train.compress.recipe import RECIPE, Recipe, Training
 from tinykit.train.compress.rewriting import as_conv2d
 from tinykit.train.compress.sensitivity import LayerSensitivity, scan_sensitivity, suggest_sparsity
 from tinykit.train.compress.staging import keep_conversion, keep_model
@@ -21,7 +21,6 @@ __all__ = [
     "RECIPE",
     "Bar",
     "Clustered",
-    "Fit",
     "GridPreview",
     "History",
     "KeptChannels",
@@ -35,6 +34,7 @@ __all__ = [
     "Recipe",
     "Slimmed",
     "Trained",
+    "Training",
     "UnsupportedLayer",
     "as_conv2d",
     "cluster",

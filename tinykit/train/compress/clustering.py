@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.sharing import (
     Floats,
     Held,
@@ -32,12 +33,13 @@ _SPARSE_FROM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class LayerClusters:
+class LayerClusters(Result):
     """Distinct values in the kernel of one layer.
 
     Parameters
     ----------
-    name : of the layer. weights : in the kernel.
+    name : of the layer.
+    weights : in the kernel.
     most : distinct values in the channel that has most, or in the whole kernel if that shares one scale.
     distinct : over the whole kernel.
     """
@@ -49,7 +51,7 @@ class LayerClusters:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clustered:
+class Clustered(Result):
     """A clustered model, its history, and how many values its kernels have left.
 
     Parameters
@@ -57,9 +59,12 @@ class Clustered:
     model, history : as `Trained`.
     clusters : asked for.
     per_channel : whether each output channel of a convolution has values of its own.
-    layers : distinct values of each clustered kernel. zeros : zeros in them.
-    sparse : layers whose zeros were held. skipped : layers too small to gain, left as they were.
-    folded : BatchNormalization layers folded into Dense first. notes : what to know of it.
+    layers : distinct values of each clustered kernel.
+    zeros : zeros in them.
+    sparse : layers whose zeros were held.
+    skipped : layers too small to gain, left as they were.
+    folded : BatchNormalization layers folded into Dense first.
+    notes : what to know of it.
     """
 
     model: Any = field(repr=False)
@@ -81,7 +86,7 @@ def cluster(
     *,
     preserve_sparsity: bool | None = None,
     per_channel: bool = True,
-    fit: Fit = RECIPE.cluster,
+    fit: Training = RECIPE.cluster,
     seed: int = RECIPE.seed,
     progress: Progress | None = None,
 ) -> Clustered:
@@ -91,14 +96,19 @@ def cluster(
     together (Han, Mao and Dally 2016, arXiv:1510.00149). Normalisation behind a Dense layer is folded into it first,
     for folded later it would give each of its channels other values.
 
+    Fewer values alone shrink no `.tflite`: they pay in flash only with a codec that stores indices.
+
     Parameters
     ----------
+    model : a tf-keras model, left as it is.
+    data : the dataset; its training split teaches.
     clusters : distinct values, 2 to 128, one number for all or {layer: number}; layers not named are not clustered.
     preserve_sparsity : one of the values is zero and zeros stay zero; None does so in kernels with at least 10 % zeros.
     per_channel : each output channel of a convolution has its own values, as its int8 scale is its own; a lookup
         table per channel is then no larger and the error smaller. Dense kernels share one scale and one set of values.
-
-    Fewer values alone shrink no `.tflite`: they pay in flash only with a codec that stores indices.
+    fit : epochs, learning rate and batch.
+    seed : of all that is drawn.
+    progress : called with the stage and its share done, such as `Bar()`.
 
     Raises
     ------

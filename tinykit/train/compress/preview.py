@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ParameterError
+from tinykit.ground.results import Result
 
 Reals = NDArray[np.float64]
 BITS = (2, 8)
@@ -16,14 +17,15 @@ BITS = (2, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GridPreview:
+class GridPreview(Result):
     """Values and what is left of them on a quantisation grid.
 
     Parameters
     ----------
     values, restored : before, and after quantising and dequantising; of the same shape.
     steps : integers on the grid.
-    bits : of an integer. axis : of the channels that have scales of their own, None for one scale.
+    bits : of an integer.
+    axis : of the channels that have scales of their own, None for one scale.
     scales, zero_points : one, or one a channel.
     """
 
@@ -51,13 +53,15 @@ class GridPreview:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PruningPreview:
+class PruningPreview(Result):
     """A float kernel, which of its weights magnitude pruning would set to zero, and what storing it would take.
 
     Parameters
     ----------
-    weights : before. keep : True where a weight stays.
-    sparsity : asked for, 0–1. threshold : smallest magnitude that stays.
+    weights : before.
+    keep : True where a weight stays.
+    sparsity : asked for, 0–1.
+    threshold : smallest magnitude that stays.
     flatbuffer_bytes : as int8 in a flatbuffer, which stores every zero.
     gzip_bytes : those bytes compressed: transport only, nothing on a board unpacks it.
     bitmask_bytes : one bit a weight and the non-zero bytes, without a codec's own header and code.
@@ -127,13 +131,13 @@ def preview_grid(values: ArrayLike, bits: int = 8, *, axis: int | None = None, s
 def preview_pruning(weights: ArrayLike, sparsity: float, *, axis: int | None = None) -> PruningPreview:
     """Set the smallest magnitudes of one kernel to zero, and count the bytes of three ways to store the rest in int8.
 
+    Magnitude pruning without training: what `prune` would take away if it had to decide now.
+
     Parameters
     ----------
     weights : of one kernel, any shape.
     sparsity : share to set to zero, 0 <= sparsity < 1.
     axis : of the output channels, for int8 scales; None for one scale.
-
-    Magnitude pruning without training: what `prune` would take away if it had to decide now.
 
     Raises
     ------

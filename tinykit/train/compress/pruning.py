@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.patterns import BLOCK, PATTERN, ZEROS, refuse_pattern
 from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.sharing import find_kernel
 from tinykit.train.compress.training import History, check_fits, clone, run_fit
 from tinykit.train.datasets import Dataset
@@ -25,7 +26,7 @@ _MINIMUM_STEPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSparsity:
+class LayerSparsity(Result):
     """Zeros in the kernel of one layer; depthwise kernels are small and are not pruned."""
 
     name: str
@@ -39,7 +40,7 @@ class LayerSparsity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pruned:
+class Pruned(Result):
     """A pruned model without wrappers, its history, and what is zero in it.
 
     Parameters
@@ -71,22 +72,27 @@ def prune(
     sparsity: Target | Mapping[str, Target] = RECIPE.sparsity,
     *,
     schedule: str = "polynomial",
-    fit: Fit = RECIPE.prune,
+    fit: Training = RECIPE.prune,
     layers: tuple[str, ...] | None = None,
     seed: int = RECIPE.seed,
     progress: Progress | None = None,
 ) -> Pruned:
     """Prune a copy of a trained classifier while training it on.
 
+    Zeros alone shrink no `.tflite`: they pay in flash only with a codec that stores them short.
+
     Parameters
     ----------
+    model : a tf-keras model, left as it is.
+    data : the dataset; its training split teaches.
     sparsity : share of weights to set to zero in each kernel, 0 <= sparsity < 1; or "2:4", two zeros in every four
         weights along the input channels; or {layer: either of them}, which leaves the other layers dense.
     schedule : "polynomial" grows from 0 over 60 % of the steps, s(t) = S · (1 - (1 - t/T)³) (Zhu and Gupta 2017,
         arXiv:1710.01878); "constant" prunes to the full sparsity at once and trains on, as "2:4" always does.
+    fit : epochs, learning rate and batch.
     layers : names of the layers to prune; every Conv1D, Conv2D, Conv2DTranspose and Dense if None.
-
-    Zeros alone shrink no `.tflite`: they pay in flash only with a codec that stores them short.
+    seed : of all that is drawn.
+    progress : called with the stage and its share done, such as `Bar()`.
 
     Raises
     ------

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.pruning import count_zeros
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
 from tinykit.train.compress.support import check_supported
 from tinykit.train.compress.training import History, check_fits, run_fit, to_samples
@@ -35,7 +36,7 @@ _CALIBRATION_SAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Quantised:
+class Quantised(Result):
     """A model trained with int8 rounding; `convert(result.model)` makes the int8 file.
 
     Parameters
@@ -63,7 +64,7 @@ def quantise_aware(
     data: Dataset,
     *,
     preserve: str | None = None,
-    fit: Fit = RECIPE.quantise,
+    fit: Training = RECIPE.quantise,
     seed: int = RECIPE.seed,
     progress: Progress | None = None,
 ) -> Quantised:
@@ -74,8 +75,13 @@ def quantise_aware(
 
     Parameters
     ----------
+    model : a tf-keras model, left as it is.
+    data : the dataset; its training split teaches.
     preserve : "none" (QAT), "sparsity" (PQAT), "clusters" (CQAT), "both" (PCQAT); None holds what the model has:
         zeros if a kernel has at least 10 % of them, clusters if a kernel has few distinct values.
+    fit : epochs, learning rate and batch.
+    seed : of all that is drawn.
+    progress : called with the stage and its share done, such as `Bar()`.
 
     Raises
     ------

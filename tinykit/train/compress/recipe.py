@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class Training(Result):
     """One stage of training.
 
     Parameters
@@ -34,15 +35,15 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Result):
     """The whole chain: train, prune to `sparsity` (0–1), cluster, quantise-aware training; one seed for all."""
 
-    train: Fit = Fit(12, 2e-3)
-    prune: Fit = Fit(10, 2e-3)
-    quantise: Fit = Fit(4, 1e-3)
+    train: Training = Training(12, 2e-3)
+    prune: Training = Training(10, 2e-3)
+    quantise: Training = Training(4, 1e-3)
     sparsity: float = 0.75
     seed: int = 0
-    cluster: Fit = Fit(4, 1e-3)
+    cluster: Training = Training(4, 1e-3)
 
 
 RECIPE = Recipe()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.channels.choosing import choose_channels, group_channels
 from tinykit.train.compress.channels.importance import rate_channels
 from tinykit.train.compress.channels.tracing import trace_channels
@@ -30,14 +31,17 @@ Weights = list[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class LayerSensitivity:
+class LayerSensitivity(Result):
     """What pruning one layer, all others whole, does to accuracy before any retraining.
 
     Parameters
     ----------
-    name : of the layer. coupled : others that lose the same channels. kind : "weights" or "channels".
+    name : of the layer.
+    coupled : others that lose the same channels.
+    kind : "weights" or "channels".
     accuracy : 0–1, of the whole model on the same samples.
-    steps : shares removed, ascending, 0–1. changes : of accuracy at each, with its 95 % interval.
+    steps : shares removed, ascending, 0–1.
+    changes : of accuracy at each, with its 95 % interval.
     """
 
     name: str
@@ -82,7 +86,9 @@ def scan_sensitivity(
     kind : "weights", the smallest of each kernel, as `prune` takes them; "channels", the least important ones with
         all that is coupled to them, as `prune_channels` does: the same function as if they were gone.
     steps : shares to remove, ascending, each over 0 and under 1.
-    layers : names; all that can be pruned if None. importance : of channels, "l1" or "l2".
+    layers : names; all that can be pruned if None.
+    importance : of channels, "l1" or "l2".
+    progress : called with the stage and its share done, such as `Bar()`.
 
     Raises
     ------
@@ -114,11 +120,12 @@ def scan_sensitivity(
 def suggest_sparsity(scan: tuple[LayerSensitivity, ...], max_drop: float = 0.02) -> dict[str, float]:
     """{layer: largest share it bears} for `prune` or `prune_channels`; layers that bear none are left out.
 
+    A guide, not a promise: losses of several layers add up, and retraining wins part of them back.
+
     Parameters
     ----------
-    scan : of `scan_sensitivity`. max_drop : of accuracy, 0–1, for each layer by itself and before retraining.
-
-    A guide, not a promise: losses of several layers add up, and retraining wins part of them back.
+    scan : of `scan_sensitivity`.
+    max_drop : of accuracy, 0–1, for each layer by itself and before retraining.
 
     Raises
     ------

@@ -84,7 +84,8 @@ def make_holder(kernels: Mapping[str, Any], held: Mapping[str, Held]) -> Any:
 
     Parameters
     ----------
-    kernels : {layer: variable}. held : {layer: what to hold}.
+    kernels : {layer: variable}.
+    held : {layer: what to hold}.
     """
     tensorflow = load_tensorflow()
     plan = [(kernels[name], _as_tensors(one)) for name, one in held.items()]

@@ -31,6 +31,8 @@ def keep_model(
 
     Parameters
     ----------
+    record : where it is kept.
+    name : of the stage.
     made : what `train`, `prune`, `cluster` or `quantise_aware` returned.
     data : what it was trained on; the accuracy on its test split becomes a result.
     parent : the stage it was made from, "" for the first.
@@ -59,7 +61,11 @@ def keep_conversion(
 
     Parameters
     ----------
-    made : of `convert`. parent : the stage whose model it was. recipe : the choices; those `made` knows if None.
+    record : where it is kept.
+    name : of the stage.
+    made : of `convert`.
+    parent : the stage whose model it was.
+    recipe : the choices; those `made` knows if None.
 
     Raises
     ------

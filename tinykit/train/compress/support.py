@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.errors import ModelError
+from tinykit.ground.results import Result
 from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 
 _REGISTRY = "tensorflow_model_optimization.python.core.quantization.keras.default_8bit.default_8bit_quantize_registry"
@@ -15,7 +16,7 @@ _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "SeparableConv2
 
 
 @dataclass(frozen=True, slots=True)
-class UnsupportedLayer:
+class UnsupportedLayer(Result):
     """A layer QAT refuses, and what to do about it."""
 
     name: str

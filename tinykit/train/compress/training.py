@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 
 from tinykit.ground.errors import DataError, EngineError
+from tinykit.ground.results import Result
 from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.datasets import Accuracy, Dataset, Split, score_predictions
 from tinykit.train.keras import load_keras, quiet, require_model
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class History(Result):
     """How a stage of training went, one figure an epoch; accuracies are 0–1, validation is on groups not trained on.
 
     An autoencoder has no accuracies: they are empty.
     """
 
     stage: str
-    fit: Fit
+    fit: Training
     seed: int
     steps: int
     loss: tuple[float, ...]
@@ -32,7 +33,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class Trained(Result):
     """A trained tf-keras model and its history; the model given to `train` is left as it was."""
 
     model: Any = field(repr=False)
@@ -40,7 +41,12 @@ class Trained:
 
 
 def train(
-    model: Any, data: Dataset, fit: Fit = RECIPE.train, *, seed: int = RECIPE.seed, progress: Progress | None = None
+    model: Any,
+    data: Dataset,
+    fit: Training = RECIPE.train,
+    *,
+    seed: int = RECIPE.seed,
+    progress: Progress | None = None,
 ) -> Trained:
     """Train a copy of a classifier, or of an autoencoder, on the training split.
 
@@ -48,6 +54,7 @@ def train(
     ----------
     model : tf-keras model, output [n, classes] (softmax, or logits); or one that takes vectors [n, features] and gives
         as many numbers: it learns to give each sample, flattened, back (mean squared error), labels unseen.
+    data : the dataset; its training split teaches.
     fit : epochs, learning rate, batch size.
     seed : of order and dropout; the same seed on the same machine gives the same weights to the bit.
     progress : called after each step.
@@ -114,7 +121,7 @@ def check_fits(model: Any, data: Dataset) -> None:
 def run_fit(
     model: Any,
     data: Dataset,
-    fit: Fit,
+    fit: Training,
     *,
     stage: str,
     seed: int,

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import EngineError, ModelError, OutputError, ParameterError
 from tinykit.ground.isolation import child_environment, python_command
-from tinykit.model.graph import read
+from tinykit.ground.results import Result
+from tinykit.model.graph import Precision, read
 from tinykit.train.conversion.keras_file import KerasFile, copy_inspected
 from tinykit.train.conversion.loading import save_model
 from tinykit.train.conversion.representative import check_representative
 
-PRECISIONS = ("int8", "int16x8", "float32")
+PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
 TIMEOUT_S = 300.0
 _CHILD = Path(__file__).with_name("start_child.py")
 _EDGE_TYPES = {"int8": "int8", "int16x8": "int16", "float32": "float32"}
@@ -31,13 +32,13 @@ _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
 
 
 @dataclass(frozen=True, slots=True)
-class Conversion:
+class Conversion(Result):
     """A converted model.
 
     Parameters
     ----------
     model : the flatbuffer.
-    precision : "int8", "int16x8" or "float32": of weights, activations, input and output.
+    precision : of weights, activations, input and output.
     sha256 : of the flatbuffer.
     quantisation : "ptq" (calibrated on samples), "qat" (ranges learnt in training) or "none".
     samples : number of representative samples used.
@@ -46,7 +47,7 @@ class Conversion:
     """
 
     model: bytes = field(repr=False)
-    precision: str
+    precision: Precision
     sha256: str
     quantisation: str
     samples: int
@@ -86,6 +87,7 @@ def convert(
     precision : "int8" (default), "int16x8" or "float32".
     representative : float32 [n, *input_shape], normalised real samples; needed for PTQ, not for float32 or a QAT model.
     training : training samples to hold the range of `representative` against.
+    timeout_s : limit on the child process [s].
 
     Raises
     ------
@@ -107,7 +109,13 @@ def convert_all(
     training: NDArray[np.float32] | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> dict[str, Conversion]:
-    """Several precisions of one model by one child process (starting TensorFlow is most of the time); as `convert`."""
+    """Several precisions of one model by one child process (starting TensorFlow is most of the time); as `convert`.
+
+    Parameters
+    ----------
+    model, representative, training, timeout_s : as in `convert`.
+    precisions : of `PRECISIONS`.
+    """
     if unknown := [name for name in precisions if name not in PRECISIONS]:
         raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
     with tempfile.TemporaryDirectory(prefix="tinykit-convert-") as name:
@@ -126,7 +134,7 @@ def convert_all(
 
 def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | None, ...]:
     if found.pruned:
-        raise ModelError("the model still wears its pruning wrappers; take the one that prune() returns")
+        raise ModelError("the model still has its pruning wrappers; take the one that prune() returns")
     if len(found.input_shapes) != 1:
         raise ModelError(f"the model has {len(found.input_shapes)} inputs; one is what this kit converts")
     shape = found.input_shapes[0]
@@ -187,6 +195,6 @@ def _collect(folder: Path, precision: str, found: KerasFile, used: tuple[int, st
         notes = (*notes, f"operators of other precision are left in the graph ({graph.precision}): see its lint")
     quantisation = "none" if precision == "float32" else "qat" if found.quantised else "ptq"
     return Conversion(
-        content, precision, hashlib.sha256(content).hexdigest(), quantisation,
+        content, Precision(precision), hashlib.sha256(content).hexdigest(), quantisation,
         0 if precision == "float32" else samples, version, notes,
     )  # fmt: skip

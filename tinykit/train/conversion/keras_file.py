@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import KerasVersionError, ModelError
+from tinykit.ground.results import Result
 from tinykit.train.conversion.containers import copy_file, pack_archive, read_archive, read_h5
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
@@ -52,7 +53,7 @@ QUANTISATION = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class KerasFile:
+class KerasFile(Result):
     """What a Keras file says of its model, before anything is loaded.
 
     Parameters

@@ -27,7 +27,7 @@ _LOADERS: dict[str, Callable[[], Dataset]] = {
 }
 
 
-def load(task: str = "watch-exercises") -> Dataset:
+def load_dataset(task: str = "watch-exercises") -> Dataset:
     """A shipped task by its id.
 
     Raises
@@ -58,7 +58,7 @@ __all__ = [
     "break_down",
     "card_names",
     "deal_windows",
-    "load",
+    "load_dataset",
     "paired_difference",
     "parts_of",
     "read_card",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.datasets.dataset import Dataset, Split
 from tinykit.train.datasets.scoring import Accuracy, score_predictions
 
@@ -15,7 +16,7 @@ EVERYONE = "everyone"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Breakdown:
+class Breakdown(Result):
     """How a classifier did on a part of a split.
 
     Parameters
@@ -53,6 +54,7 @@ def break_down(predicted: ArrayLike, split: Split, classes: tuple[str, ...], par
     Parameters
     ----------
     predicted : [n] class indices for the whole split.
+    split : the samples.
     classes : names of the classes.
     part : one of `parts_of`.
 

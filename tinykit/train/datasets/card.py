@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from tinykit.ground.errors import FactError, UnknownTaskError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.ground.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class DataCard:
+class DataCard(Result):
     """One `data/datasets/<id>.toml`.
 
     Parameters

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ParameterError
+from tinykit.ground.results import Result
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Split:
+class Split(Result):
     """One part of a dataset.
 
     Parameters
@@ -52,7 +53,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Normalisation:
+class Normalisation(Result):
     """What the device must do to a raw sample before the network sees it: (raw - mean) / std, per channel.
 
     Parameters
@@ -82,7 +83,7 @@ class Normalisation:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
+class Dataset(Result):
     """A task: labelled samples split by group, ready for a network.
 
     Parameters

@@ -40,6 +40,7 @@ def read_folder(
 
     Parameters
     ----------
+    folder : one folder a class, or a label in each name.
     rate_hz : sampling rate; held against the time column of a CSV and the header of a WAV.
     window_s, step_s : length of a window and from one to the next, in s; `step_s` None is half a window.
     group_of : says whose recording a file is; a group lies in one split. With `lambda path: path.stem` every
@@ -78,12 +79,17 @@ def read_npz(
 ) -> Dataset:  # fmt: skip
     """Arrays of an `.npz`: x, y and groups, optionally split and recordings; pickles are never opened.
 
-    Parameters
-    ----------
     x : [n, h, w, c], or [n, samples, channels] (becomes [n, samples, 1, channels]), or [n, features].
     y : [n] class indices from 0. groups : [n] who each sample is from. recordings : [n], as groups if absent.
     split : [n] "train", "validation" or "test"; if absent whole groups are dealt out by `fractions` and `seed`.
+
+    Parameters
+    ----------
+    path : of the file.
     classes : names, "0", "1", … if None.
+    rate_hz : samples a second [Hz].
+    fractions : of training, validation and test.
+    seed : of all that is drawn.
 
     Raises
     ------

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError
+from tinykit.ground.results import Result
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
@@ -17,7 +18,7 @@ _SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Accuracy:
+class Accuracy(Result):
     """Fraction of samples classified correctly, with its 95 % interval.
 
     Parameters
@@ -46,7 +47,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Result):
     """Accuracy of model B minus that of model A on the same samples, with its 95 % interval; fields as `Accuracy`."""
 
     value: float
@@ -95,6 +96,11 @@ def paired_difference(
     """Accuracy of B minus accuracy of A on the same samples: what both get right or wrong cancels out.
 
     Parameters and errors as `score_predictions`; without clusters each sample is resampled by itself.
+
+    Parameters
+    ----------
+    predicted_a, predicted_b : class indices [n] of both models.
+    labels, clusters : [n], as in `score_predictions`.
     """
     change = _hits(predicted_b, labels).astype(np.float64) - _hits(predicted_a, labels)
     value, n = float(change.mean()), len(change)

@@ -70,7 +70,9 @@ def deal_classes(y: Labels, counts: tuple[int, ...], seed: int) -> list[Labels]:
 
     Parameters
     ----------
-    y : [n], class of each sample. counts : of one class for train, validation, test.
+    y : [n], class of each sample.
+    counts : of one class for train, validation, test.
+    seed : of all that is drawn.
     """
     rng = np.random.default_rng(seed)
     parts: list[list[Labels]] = [[] for _ in counts]
@@ -99,6 +101,7 @@ def assemble(
 
     Parameters
     ----------
+    name : how it is called.
     raw : [n, height, width, channels] in the sensor's unit.
     y : [n] class indices.
     rows : row numbers of train, validation, test.

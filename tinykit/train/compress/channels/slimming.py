@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.results import Result
 from tinykit.train.compress.channels.choosing import choose_channels, group_channels, spread_fractions
 from tinykit.train.compress.channels.counting import count_macs
 from tinykit.train.compress.channels.importance import rate_channels
@@ -20,12 +21,14 @@ from tinykit.train.keras import quiet
 
 
 @dataclass(frozen=True, slots=True)
-class KeptChannels:
+class KeptChannels(Result):
     """Output channels of one layer.
 
     Parameters
     ----------
-    name : of the layer. kept : indices of the channels that stayed, ascending. before : how many there were.
+    name : of the layer.
+    kept : indices of the channels that stayed, ascending.
+    before : how many there were.
     """
 
     name: str
@@ -34,7 +37,7 @@ class KeptChannels:
 
     @property
     def removed(self) -> int:
-        """Channels that went."""
+        """How many channels were removed."""
         return self.before - len(self.kept)
 
     def __str__(self) -> str:
@@ -42,7 +45,7 @@ class KeptChannels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Slimmed:
+class Slimmed(Result):
     """A model with fewer channels, not yet fine-tuned: give `model` to `train`.
 
     Parameters

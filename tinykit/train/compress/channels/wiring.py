@@ -18,7 +18,7 @@ class Wire:
 
     @property
     def name(self) -> str:
-        """Of the layer."""
+        """Name of the layer."""
         return str(self.layer.name)
 
     @property
