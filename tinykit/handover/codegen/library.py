@@ -22,7 +22,11 @@ HOST_DEFINES = ("__GNUC_PYTHON__", "__RESTRICT=__restrict")
 
 _FOLDER = "backend/cmsis_nn/vendor"
 _ADDED = Path(__file__).parent / "kernels" / "library"
-_HASHES = _ADDED / "library.sha256"
+_LIST = _ADDED / "files.txt"
+"""Hash, path and groups of operators of every file; the headers and licences are for all."""
+
+GROUPS = ("convolution", "depthwise", "dense", "average_pool", "max_pool")
+"""Groups of operators that need source files of their own."""
 
 
 def read_library(groups: Iterable[str]) -> dict[str, bytes]:
@@ -30,18 +34,18 @@ def read_library(groups: Iterable[str]) -> dict[str, bytes]:
 
     Parameters
     ----------
-    groups : of "convolution", "depthwise", "dense", "average_pool", "max_pool".
+    groups : of `GROUPS`.
 
     Raises
     ------
     MissingPackageError : the package is not installed, or its files are not those that were checked.
     """
-    wanted = sorted({path for group in groups for path in GROUPS[group]})
-    if not wanted:
+    needed = {*groups, "all"}
+    if needed == {"all"}:
         return {}
     folder = _find_folder()
-    hashes = dict(line.split()[::-1] for line in _HASHES.read_text().splitlines())
-    files = {path: _read(folder, path, hashes[path]) for path in (*_COMMON, *wanted)}
+    rows = [line.split() for line in _LIST.read_text().splitlines()]
+    files = {path: _read(folder, path, sha256) for sha256, path, whose in rows if needed & set(whose.split(","))}
     added = {"cmsis_nn/freestanding/math.h": "math.h", "NOTICE.txt": "NOTICE.txt"}
     return files | {path: (_ADDED / name).read_bytes() for path, name in added.items()}
 
@@ -69,53 +73,7 @@ def _read(folder: Path, path: str, sha256: str) -> bytes:
     return data
 
 
-_COMMON = (
-    "cmsis_nn/Include/arm_nn_math_types.h",
-    "cmsis_nn/Include/arm_nn_types.h",
-    "cmsis_nn/Include/arm_nnfunctions.h",
-    "cmsis_nn/Include/arm_nnsupportfunctions.h",
-    "cmsis_nn/LICENSE.txt",
-    "cmsis_core/Include/cmsis_compiler.h",
-    "cmsis_core/Include/cmsis_gcc.h",
-    "cmsis_core/LICENSE.txt",
-    "cmsis_nn/BAKENN_PROVENANCE.md",
-)
-_SOURCE = "cmsis_nn/Source/"
-_FILES = {
-    "convolution": (
-        "ConvolutionFunctions/arm_convolve_1_x_n_s8.c",
-        "ConvolutionFunctions/arm_convolve_1x1_s8.c",
-        "ConvolutionFunctions/arm_convolve_1x1_s8_fast.c",
-        "ConvolutionFunctions/arm_convolve_s8.c",
-        "ConvolutionFunctions/arm_convolve_wrapper_s8.c",
-        "ConvolutionFunctions/arm_nn_mat_mult_kernel_s8_s16.c",
-        "ConvolutionFunctions/arm_nn_mat_mult_s8.c",
-        "NNSupportFunctions/arm_nn_mat_mul_core_1x_s8.c",
-        "NNSupportFunctions/arm_nn_mat_mul_core_4x_s8.c",
-        "NNSupportFunctions/arm_nn_mat_mult_nt_t_s8.c",
-        "NNSupportFunctions/arm_q7_to_q15_with_offset.c",
-    ),
-    "depthwise": (
-        "ConvolutionFunctions/arm_depthwise_conv_3x3_s8.c",
-        "ConvolutionFunctions/arm_depthwise_conv_s8.c",
-        "ConvolutionFunctions/arm_depthwise_conv_s8_opt.c",
-        "ConvolutionFunctions/arm_depthwise_conv_wrapper_s8.c",
-        "NNSupportFunctions/arm_nn_depthwise_conv_nt_t_padded_s8.c",
-        "NNSupportFunctions/arm_nn_depthwise_conv_nt_t_s8.c",
-        "NNSupportFunctions/arm_q7_to_q15_with_offset.c",
-    ),
-    "dense": (
-        "FullyConnectedFunctions/arm_fully_connected_s8.c",
-        "NNSupportFunctions/arm_nn_mat_mult_nt_t_s8.c",
-        "NNSupportFunctions/arm_nn_vec_mat_mult_t_s8.c",
-    ),
-    "average_pool": ("PoolingFunctions/arm_avgpool_s8.c",),
-    "max_pool": ("PoolingFunctions/arm_max_pool_s8.c",),
-}
-GROUPS = {group: tuple(_SOURCE + name for name in names) for group, names in _FILES.items()}
-"""Source files by group of operators."""
-
-GCC_FLAGS = {f"{_SOURCE}NNSupportFunctions/arm_nn_vec_mat_mult_t_s8.c": ("-funroll-loops",)}
+GCC_FLAGS = {"cmsis_nn/Source/NNSupportFunctions/arm_nn_vec_mat_mult_t_s8.c": ("-funroll-loops",)}
 """What GCC is told beyond the common flags, by source file, for cores with the DSP extension and without Helium.
 
 TensorFlow Lite Micro's own CMSIS-NN (6.2) asks for it by a pragma in this file, which version 4.0.0 has not. GCC then

@@ -43,6 +43,8 @@ def is_known(version: str = mpl.__version__) -> bool:
 class _QuickAxis(Axis):
     """What both directions share."""
 
+    _rc, _is_x = "x", True
+    _unusual: tuple[str, ...] = ("$",)
     _label_size: float | None = None
     _is_own = True
 
@@ -74,16 +76,18 @@ class _QuickAxis(Axis):
         if not self._is_plain(places):
             super().draw(renderer)
             return
+        low, high = self._across()
         shows_grid = self.get_tick_params().get("gridOn", _SETTINGS["axes.grid"])
         if shows_grid:
             words = _SETTINGS["grid.color"], _SETTINGS["grid.linewidth"]
-            _stroke(renderer, [self._grid_line(at) for at, _ in places], *words)
+            _stroke(renderer, [[self._point(at, low), self._point(at, high)] for at, _ in places], *words)
         rc = f"{self._rc}tick"
         length = renderer.points_to_pixels(_SETTINGS[f"{rc}.major.size"])
-        marks = [self._mark(at, length) for at, _ in places]
+        marks = [[self._point(at, low), self._point(at, low - length)] for at, _ in places]
         _stroke(renderer, marks, _SETTINGS[f"{rc}.color"], _SETTINGS[f"{rc}.major.width"])
         reach = self._write(renderer, places, length + renderer.points_to_pixels(_SETTINGS[f"{rc}.major.pad"]))
-        self._place_name(reach + renderer.points_to_pixels(self.labelpad))
+        middle = self.label.get_position()[0 if self._is_x else 1]
+        self.label.set_position(self._point(middle, low - reach - renderer.points_to_pixels(self.labelpad)))
         self.label.draw(renderer)
         self.stale = False
 
@@ -102,49 +106,29 @@ class _QuickAxis(Axis):
         """Where the ticks are [pixel along the axis], those in sight, with their labels."""
         values = [float(value) for value in self.get_majorticklocs()]
         texts = self.get_major_formatter().format_ticks(values)
-        low, high = self._span()
-        along = [(self._to_pixel(value), text) for value, text in zip(values, texts, strict=False)]
-        return [(at, text) for at, text in along if low - _EDGE <= at <= high + _EDGE]
+        low, high = self._along()
+        to_pixel = self.axes.get_xaxis_transform() if self._is_x else self.axes.get_yaxis_transform()
+        places = [to_pixel.transform(self._point(value, 0.0))[0 if self._is_x else 1] for value in values]
+        pairs = zip(map(float, places), texts, strict=False)
+        return [(at, text) for at, text in pairs if low - _EDGE <= at <= high + _EDGE]
 
-    _rc = ""
-    _unusual: tuple[str, ...] = ("$", "\n")
+    def _point(self, along: float, across: float) -> tuple[float, float]:
+        return (along, across) if self._is_x else (across, along)
 
-    def _span(self) -> tuple[float, float]:
-        raise NotImplementedError
+    def _along(self) -> tuple[float, float]:
+        box = self.axes.bbox
+        return (box.x0, box.x1) if self._is_x else (box.y0, box.y1)
 
-    def _to_pixel(self, value: float) -> float:
-        raise NotImplementedError
-
-    def _grid_line(self, at: float) -> list[tuple[float, float]]:
-        raise NotImplementedError
-
-    def _mark(self, at: float, length: float) -> list[tuple[float, float]]:
-        raise NotImplementedError
+    def _across(self) -> tuple[float, float]:
+        box = self.axes.bbox
+        return (box.y0, box.y1) if self._is_x else (box.x0, box.x1)
 
     def _write(self, renderer: Any, places: list[Place], gap: float) -> float:
-        raise NotImplementedError
-
-    def _place_name(self, away: float) -> None:
         raise NotImplementedError
 
 
 class QuickXAxis(_QuickAxis, XAxis):
     """Along the bottom."""
-
-    _rc = "x"
-    _unusual = ("$",)
-
-    def _span(self) -> tuple[float, float]:
-        return self.axes.bbox.x0, self.axes.bbox.x1
-
-    def _to_pixel(self, value: float) -> float:
-        return float(self.axes.get_xaxis_transform().transform((value, 0.0))[0])
-
-    def _grid_line(self, at: float) -> list[tuple[float, float]]:
-        return [(at, self.axes.bbox.y0), (at, self.axes.bbox.y1)]
-
-    def _mark(self, at: float, length: float) -> list[tuple[float, float]]:
-        return [(at, self.axes.bbox.y0), (at, self.axes.bbox.y0 - length)]
 
     def _write(self, renderer: Any, places: list[Place], gap: float) -> float:
         prop = _font(self._label_size or _SETTINGS["xtick.labelsize"])
@@ -158,26 +142,12 @@ class QuickXAxis(_QuickAxis, XAxis):
                 _print(renderer, at - width / 2, top - (row * _LEADING + 1) * height + descent, line, prop)
         return gap + (1 + (most - 1) * _LEADING) * height if places else 0.0
 
-    def _place_name(self, away: float) -> None:
-        self.label.set_position((self.label.get_position()[0], self.axes.bbox.y0 - away))
-
 
 class QuickYAxis(_QuickAxis, YAxis):
     """Along the left side."""
 
-    _rc = "y"
-
-    def _span(self) -> tuple[float, float]:
-        return self.axes.bbox.y0, self.axes.bbox.y1
-
-    def _to_pixel(self, value: float) -> float:
-        return float(self.axes.get_yaxis_transform().transform((0.0, value))[1])
-
-    def _grid_line(self, at: float) -> list[tuple[float, float]]:
-        return [(self.axes.bbox.x0, at), (self.axes.bbox.x1, at)]
-
-    def _mark(self, at: float, length: float) -> list[tuple[float, float]]:
-        return [(self.axes.bbox.x0, at), (self.axes.bbox.x0 - length, at)]
+    _rc, _is_x = "y", False
+    _unusual = ("$", "\n")
 
     def _write(self, renderer: Any, places: list[Place], gap: float) -> float:
         prop, widest = _font(self._label_size or _SETTINGS["ytick.labelsize"]), 0.0
@@ -187,9 +157,6 @@ class QuickYAxis(_QuickAxis, YAxis):
             _print(renderer, self.axes.bbox.x0 - gap - width, at - (height - descent) / 2, text, prop)
             widest = max(widest, width)
         return gap + widest if places else 0.0
-
-    def _place_name(self, away: float) -> None:
-        self.label.set_position((self.axes.bbox.x0 - away, self.label.get_position()[1]))
 
 
 class QuickAxes(Axes):

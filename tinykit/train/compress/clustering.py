@@ -15,10 +15,11 @@ from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
 from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros
 from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros, walk_kernels
+from tinykit.train.compress.recipe import RECIPE, Fit
 from tinykit.train.compress.sharing import (
     Floats,
     Held,
-    find_kernel,
     is_per_channel,
     join_channels,
     make_holder,
@@ -144,13 +145,10 @@ def count_clusters(
     In a QAT model the float kernels inside its wrappers count, by the names they had before.
     """
     found = []
-    for outer in model.layers:
-        layer = outer.layer if "Quantize" in type(outer).__name__ and hasattr(outer, "layer") else outer
-        if layer.name in (names or ()) or (names is None and type(layer).__name__ in PRUNABLE):
-            kernel = np.asarray(find_kernel(outer))
-            parts = split_channels(kernel, per_channel and is_per_channel(layer))
-            most = max(len(np.unique(part)) for part in parts)
-            found.append(LayerClusters(layer.name, int(kernel.size), most, len(np.unique(kernel))))
+    for layer, kernel in walk_kernels(model, names):
+        parts = split_channels(kernel, per_channel and is_per_channel(layer))
+        most = max(len(np.unique(part)) for part in parts)
+        found.append(LayerClusters(layer.name, int(kernel.size), most, len(np.unique(kernel))))
     return tuple(found)
 
 

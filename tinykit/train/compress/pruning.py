@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
@@ -125,13 +126,16 @@ def count_zeros(model: Any, names: tuple[str, ...] | None = None) -> tuple[Layer
 
     In a QAT model the float kernels inside its wrappers count, by the names they had before.
     """
-    found = []
+    walked = walk_kernels(model, names)
+    return tuple(LayerSparsity(layer.name, int((kernel == 0).sum()), int(kernel.size)) for layer, kernel in walked)
+
+
+def walk_kernels(model: Any, names: tuple[str, ...] | None) -> Iterator[tuple[Any, NDArray[np.float32]]]:
+    """Each layer with its float kernel: the named ones, or all that can be pruned; wrappers of QAT are opened."""
     for outer in model.layers:
         layer = outer.layer if "Quantize" in type(outer).__name__ and hasattr(outer, "layer") else outer
         if layer.name in (names or ()) or (names is None and type(layer).__name__ in PRUNABLE):
-            kernel = np.asarray(find_kernel(outer))
-            found.append(LayerSparsity(layer.name, int((kernel == 0).sum()), int(kernel.size)))
-    return tuple(found)
+            yield layer, np.asarray(find_kernel(outer))
 
 
 def _choose_targets(
