@@ -59,7 +59,7 @@ $(READY): pyproject.toml constraints.txt $(CARDS)
 	@$(PY) -m pip uninstall --quiet --yes $(foreach one,$(CARRIERS),$(firstword $(subst ==, ,$(one)))) 2>/dev/null
 	@$(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[all,test]" || { \
 	  echo "A version that constraints.txt names could not be installed. Where the index has dropped it (the interpreter," >&2; \
-	  echo "tflite-micro, is a nightly), \`make lock\` takes the nearest there is: CONTRIBUTING, 'When a version vanishes'." >&2; \
+	  echo "tflite-micro, is a nightly), \`make lock\` takes the newest there is: CONTRIBUTING, 'When a version vanishes'." >&2; \
 	  exit 1; }
 	@$(PY) -m pip check
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps $(CARRIERS)
@@ -103,7 +103,7 @@ lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
-	@$(PY) -m tests.house
+	@$(PY) -m tools.house
 
 # Asks the index for the newest versions that pyproject.toml allows, for every Python and platform it allows; of the
 # interpreter it keeps the nightly that the figures were made with while the index has it.

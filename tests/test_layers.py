@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.house import END, House, circles, tell
+
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "tinykit").rglob("*.py"))
 HEAVY = {
@@ -196,6 +198,29 @@ def test_an_exception_for_what_is_not_imported_is_told():
     """No contract may speak of a room or a package that is not there."""
     contracts = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert "unmatched_ignore_imports_alerting" not in contracts
+
+
+def test_the_map_has_no_arrow_up_and_no_circle_and_an_end():
+    house = House(ROOT)
+    assert house.arrows_up() == []
+    assert circles(house.between(2)) == circles(house.imports) == []
+    assert house.lines() <= END
+    assert sum(house.lines(wing) for wing in house.floors()) <= house.lines()
+    assert all(count > 0 for count in house.doors().values())
+    assert any(f"| {len(house.floors()) - 1} | show |" in line for line in tell(house))
+
+
+def test_the_map_sees_an_arrow_up_and_a_circle(tmp_path: Path):
+    lines = {"ground/a.py": "def f():\n    from tinykit.model import b", "model/b.py": "import tinykit.ground.a"}
+    for name, line in {"ground/__init__.py": "", "model/__init__.py": "", **lines}.items():
+        path = tmp_path / "tinykit" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{line}\n", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    house = House(tmp_path)
+    assert house.arrows_up() == [("tinykit.ground.a", "tinykit.model.b")]
+    assert circles(house.imports) == [["tinykit.ground.a", "tinykit.model.b"]]
+    assert house.lines() == 5
 
 
 def test_every_wing_and_room_of_the_contract_stands_once():

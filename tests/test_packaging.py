@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from packaging.requirements import Requirement
 
 from tinykit.ground.errors import name_install
 from tinykit.train.datasets.card import card_names, read_card
+from tools.house import House
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -203,6 +205,28 @@ def test_the_two_commands_of_the_readme_are_real():
     for target in commands:
         assert re.search(rf"^{target}:", makefile, re.M), f"no target {target} in the Makefile"
     assert re.search(r"^exec make .*\btest$", (ROOT / ".ci" / "run").read_text(), re.M)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_command_and_path_of_a_document_is_there(name: str):
+    text, makefile = ((ROOT / one).read_text(encoding="utf-8") for one in (name, "Makefile"))
+    targets = set(re.findall(r"^([a-z][\w-]*):", makefile, re.M))
+    assert set(re.findall(r"(?:^|`|&& )make ([a-z][\w-]*)", text, re.M)) <= targets
+    paths = re.findall(r"\b((?:tinykit|tests|data|docs|notebooks|tools)/[\w./-]*\w)", text)
+    for path in paths:
+        assert list(ROOT.glob(f"{path}*")), path
+    for wing, names in re.findall(r"from tinykit\.(\w+) import ([\w, ]+)", text):
+        assert {one.strip() for one in names.split(",")} <= set(importlib.import_module(f"tinykit.{wing}").__all__)
+
+
+def test_the_way_out_stands_where_the_makefile_says():
+    (heading,) = re.findall(r"CONTRIBUTING, '([^']+)'", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert f"**{heading}.**" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_contributing_draws_the_floors_that_the_contract_holds():
+    drawn = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.M)
+    assert {f"tinykit.{wing}": int(floor) for floor, wing in drawn} == House(ROOT).floors()
 
 
 def test_make_help_names_every_target_and_no_other():
