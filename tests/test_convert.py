@@ -93,7 +93,7 @@ def test_gru_crashes_the_converter_and_not_this_process(keras: Any) -> None:
 def test_crash_without_recurrent_layers_names_the_layers(model: Any, tmp_path: Path) -> None:
     found = inspect_keras_file(save_model(model, tmp_path / "model.h5"))
     with pytest.raises(EngineError, match=r"crashed \(SIGSEGV\) on a model of .*Conv2D"):
-        raise EngineError(converting._describe_crash(11, found))
+        raise EngineError(converting._describe_crash("SIGSEGV", found))
 
 
 def test_timeout(model: Any, samples: np.ndarray) -> None:
@@ -104,7 +104,7 @@ def test_timeout(model: Any, samples: np.ndarray) -> None:
 def replace_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None:
     script = tmp_path / "child.py"
     script.write_text(code)
-    monkeypatch.setattr(converting, "_CHILD", script)
+    monkeypatch.setattr(converting, "_WORKER", script)
 
 
 def test_a_converter_that_refuses_is_quoted(
@@ -118,9 +118,7 @@ def test_a_converter_that_refuses_is_quoted(
 def test_a_model_the_child_cannot_load_is_a_model_error(
     model: Any, samples: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    write = "json.dump(dict(error='bad weights', expected=True), open(sys.argv[1] + '/result.json', 'w'))"
-    code = f"import sys, json; {write}"
-    replace_child(monkeypatch, tmp_path, code)
+    replace_child(monkeypatch, tmp_path, "def answer(job, parts): return {'refused': 'bad weights'}, []")
     with pytest.raises(ModelError, match="bad weights"):
         convert(model, representative=samples)
 
@@ -128,9 +126,8 @@ def test_a_model_the_child_cannot_load_is_a_model_error(
 def test_an_edge_of_another_type_is_refused(
     model: Any, samples: np.ndarray, converted: dict[str, Conversion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pretend(copy: Path, *_: Any) -> str:
-        copy.with_name("int8.tflite").write_bytes(converted["float32"].model)
-        return "2.21.0"
+    def pretend(*_: Any) -> tuple[str, list[bytes]]:
+        return "2.21.0", [converted["float32"].model]
 
     monkeypatch.setattr(converting, "_run_child", pretend)
     with pytest.raises(EngineError, match="asked for int8, but an input or output is float32"):

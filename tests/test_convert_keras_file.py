@@ -225,7 +225,7 @@ def test_a_reader_that_hangs_or_crashes(
 ) -> None:
     path, child = save_model(model, tmp_path / "model.h5"), tmp_path / "child.py"
     child.write_text(code)
-    monkeypatch.setattr(containers, "_CHILD", child)
+    monkeypatch.setattr(containers, "_WORKER", child)
     monkeypatch.setattr(containers, "_TIMEOUT_S", 0.5 if "sleep" in code else 60.0)
     with pytest.raises(ModelError, match=message):
         inspect_keras_file(path)

@@ -21,12 +21,12 @@ from tinykit.predict.npu import (
     process as npu_process,
     system_config_for,
 )
-from tinykit.predict.npu.child import read_frame, write_frame
-from tinykit.predict.npu.process import Compiler, close_warm, compile_warm, explain
+from tinykit.predict.npu.process import Compiler, compile_warm, explain
 from tinykit.predict.packing import code_weights, lean
 from tinykit.show.cli import main
 from tinykit.target.boards import board, boards
 
+close_warm = npu_process._WARM.close
 OPTIONS = (
     "--accelerator-config ethos-u55-128 --config Arm/vela.ini --memory-mode Shared_Sram "
     "--system-config Ethos_U55_High_End_Embedded"
@@ -159,10 +159,10 @@ def test_choices_are_checked(kws, choice, message):
 def test_one_warm_child_compiles_model_after_model(kws):
     close_warm()
     compile_for_npu(read(kws.data + bytes(1)))
-    child = npu_process._warm[0]
+    child = npu_process._WARM._kept[0][0]
     compile_for_npu(read(kws.data + bytes(2)))
-    assert npu_process._warm == [child]
-    assert child.usable
+    assert npu_process._WARM._kept == [(child, 2)]
+    assert child.alive
 
 
 def test_damaged_models_never_take_the_parent_along():
@@ -205,12 +205,10 @@ def test_memory_is_limited(kws):
 
 def test_a_child_that_dies_is_an_error_and_is_replaced(kws):
     compile_warm(kws.data, OPTIONS, timeout_s=60)
-    npu_process._warm[0]._process.kill()
-    npu_process._warm[0]._process.wait()
-    assert compile_warm(kws.data, OPTIONS, timeout_s=60)[0]["error"] == ""
+    npu_process._WARM._kept[0][0].kill()
+    assert "summary" in compile_warm(kws.data, OPTIONS, timeout_s=60)[0]
     compiler = Compiler()
-    compiler._process.kill()
-    compiler._process.wait()
+    compiler.kill()
     with pytest.raises(ModelError, match=r"Vela ended \(status -9\) on this model"):
         compiler.compile(kws.data, OPTIONS, timeout_s=20)
     compiler.close()
@@ -228,20 +226,6 @@ def test_a_process_that_cannot_start(monkeypatch):
 def test_a_missing_compiler_is_named_with_the_extra():
     with pytest.raises(MissingPackageError, match=r"pip install 'ethos-u-vela=="):
         raise explain("ModuleNotFoundError", "No module named 'ethosu'")
-
-
-def test_frames_are_checked():
-    import io
-
-    stream = io.BytesIO()
-    write_frame(stream, {"a": 1}, b"xyz")
-    assert read_frame(io.BytesIO(stream.getvalue())) == ({"a": 1}, b"xyz")
-    with pytest.raises(EOFError, match="stream ended 1 bytes early"):
-        read_frame(io.BytesIO(stream.getvalue()[:-1]))
-    with pytest.raises(ValueError, match="frame header of 4294967295 bytes"):
-        read_frame(io.BytesIO(b"\xff\xff\xff\xff"))
-    with pytest.raises(ValueError, match="frame of None bytes"):
-        read_frame(io.BytesIO(b"\x02\0\0\0{}"))
 
 
 def test_boards_with_an_ethos_u_and_their_configuration():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import struct
 import subprocess
 import sys
 
@@ -15,9 +13,10 @@ import pytest
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
 from tinykit.predict import runtime
-from tinykit.predict.runtime import process, warm
-from tinykit.predict.runtime.child import read_frame, write_frame
-from tinykit.predict.runtime.warm import close_warm
+from tinykit.predict.runtime import process
+from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
+
+close_warm = process.WARM.close
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +278,7 @@ class TestProcess:
         broken = tmp_path / "child.py"
         broken.write_text("raise SystemExit('no numpy here')")
         close_warm()
-        monkeypatch.setattr(process, "_CHILD", broken)
+        monkeypatch.setattr(process, "_WORKER", broken)
         with pytest.raises(EngineError, match=r"ended \(status 1\): no numpy here"):
             runtime.measure_arena(cnn)
 
@@ -307,31 +306,28 @@ class TestProcess:
                 opened.measure_arena()
 
 
-class TestFrames:
+class TestArrays:
     def test_round_trip(self):
-        stream, sent = io.BytesIO(), [np.arange(6, dtype=np.int16).reshape(2, 3), np.zeros((0, 4), np.float32)]
-        write_frame(stream, {"do": "run"}, sent)
-        header, arrays = read_frame(io.BytesIO(stream.getvalue()))
-        assert header == {"do": "run"}
+        sent = [np.arange(6, dtype=np.int16).reshape(2, 3), np.zeros((0, 4), np.float32)]
+        listed, parts = pack_arrays(sent)
+        arrays = unpack_arrays(json.loads(json.dumps(listed)), [bytes(part) for part in parts])
         assert [one.tolist() for one in arrays] == [one.tolist() for one in sent]
         assert arrays[1].shape == (0, 4)
 
     @pytest.mark.parametrize(
-        ("listed", "said"), [("object", "dtype 'object'"), ("int8", "shape"), ("int32", "frame array of")]
+        ("listed", "said"), [("object", "dtype 'object'"), ("int8", "shape"), ("int32", "frame array of 8 bytes")]
     )
-    def test_hostile_frames(self, listed, said):
+    def test_hostile_arrays(self, listed, said):
         shape = {"object": [1], "int8": [-1], "int32": [2**30, 4]}[listed]
-        text = json.dumps({"arrays": [[listed, shape]]}).encode()
         with pytest.raises(ValueError, match=said):
-            read_frame(io.BytesIO(struct.pack("<I", len(text)) + text))
+            unpack_arrays([[listed, shape]], [bytes(8)])
 
-    def test_no_frame_at_all(self):
-        with pytest.raises(ValueError, match="frame header of"):
-            read_frame(io.BytesIO(b"\xff" * 20))
-        with pytest.raises(ValueError, match="not a JSON object"):
-            read_frame(io.BytesIO(struct.pack("<I", 2) + b"[]"))
-        with pytest.raises(EOFError, match="ended 3 bytes early"):
-            read_frame(io.BytesIO(b"\x01"))
+    def test_an_answer_that_cannot_be_read(self, tmp_path, monkeypatch):
+        worker = tmp_path / "child.py"
+        worker.write_text("def answer(request, parts):\n    return {'arrays': [['object', [1]]]}, [bytes(8)]\n")
+        monkeypatch.setattr(process, "_WORKER", worker)
+        with process.Engine() as child, pytest.raises(EngineError, match="no answer that can be read: .* 'object'"):
+            child.ask({}, timeout_s=20)
 
 
 def test_memory_limit_holds():
@@ -357,7 +353,7 @@ class TestWarmChild:
     def test_one_child_answers_many_models(self, cnn, monkeypatch):
         close_warm()
         started = []
-        monkeypatch.setattr(warm, "Engine", lambda: started.append(process.Engine()) or started[-1])
+        monkeypatch.setattr(process.WARM, "_start", lambda: started.append(process.Engine()) or started[-1])
         first = runtime.measure_arena(cnn, smallest=False)
         assert runtime.measure_arena(autoencoder(), smallest=False) != first
         assert runtime.measure_arena(cnn, smallest=False) == first
@@ -368,7 +364,7 @@ class TestWarmChild:
     def test_a_child_that_failed_is_not_kept(self, cnn, monkeypatch):
         close_warm()
         started = []
-        monkeypatch.setattr(warm, "Engine", lambda: started.append(process.Engine()) or started[-1])
+        monkeypatch.setattr(process.WARM, "_start", lambda: started.append(process.Engine()) or started[-1])
         with pytest.raises(ModelError, match="hybrid"):
             runtime.measure_arena(hybrid(), smallest=False)
         assert runtime.measure_arena(cnn, smallest=False).head_bytes > 0
@@ -376,15 +372,15 @@ class TestWarmChild:
 
     def test_a_used_child_that_died_is_replaced(self, cnn):
         first = runtime.measure_arena(cnn, smallest=False)
-        child = warm._kept[0][0]
+        child = process.WARM._kept[0][0]
         asked = []
 
         def question(one):
             asked.append(one)
             if one is child:
-                child._process.kill()
+                child.kill()
             return runtime.Session(cnn, child=one).measure_arena(smallest=False)
 
-        assert warm.ask_warm(question) == first
+        assert process.WARM.ask(question) == first
         assert asked[0] is child
         assert asked[1] is not child

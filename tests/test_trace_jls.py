@@ -101,7 +101,7 @@ def stand_in(monkeypatch, tmp_path: Path, body: str) -> None:
     """Another child in place of the one that reads."""
     script = tmp_path / "child.py"
     script.write_text(body, encoding="utf-8")
-    monkeypatch.setattr("tinykit.budget.trace.jls._CHILD", script)
+    monkeypatch.setattr("tinykit.budget.trace.jls._WORKER", script)
 
 
 def test_a_crash_of_native_code_is_an_error_here(tmp_path, monkeypatch):
@@ -121,8 +121,7 @@ def test_a_reader_that_hangs_is_stopped(tmp_path, monkeypatch):
 
 def test_without_the_package_the_error_says_how_to_get_it(tmp_path, monkeypatch):
     path = record(tmp_path / "run.jls", waves(2)[1])
-    text = '{"error": "ModuleNotFoundError", "text": "no pyjls"}'
-    stand_in(monkeypatch, tmp_path, f"print('{text}')\n")
+    stand_in(monkeypatch, tmp_path, "def answer(request, parts):\n    raise ModuleNotFoundError('no pyjls')\n")
     with pytest.raises(MissingPackageError, match="is not installed; pip install 'pyjls"):
         read_trace(path)
 
@@ -130,7 +129,7 @@ def test_without_the_package_the_error_says_how_to_get_it(tmp_path, monkeypatch)
 def test_absurd_lengths_are_refused(tmp_path, monkeypatch):
     path = record(tmp_path / "run.jls", waves(2)[1])
     head = '{"signals": [{"id": 1, "name": "current", "unit": "A", "rate_hz": 1000, "samples": 10000000000000}]}'
-    stand_in(monkeypatch, tmp_path, f"print('{head}')\n")
+    stand_in(monkeypatch, tmp_path, f"def answer(request, parts):\n    return {head}, []\n")
     with pytest.raises(DataError, match="10000000000000 samples at 1000 Hz; allowed"):
         read_trace(path)
 
@@ -143,7 +142,7 @@ def test_no_child_is_left_behind(tmp_path, monkeypatch):
             super().__init__(*args, **more)
             started.append(self)
 
-    monkeypatch.setattr("tinykit.budget.trace.jls.subprocess.Popen", Noted)
+    monkeypatch.setattr("tinykit.ground.child.process.subprocess.Popen", Noted)
     read_trace(record(tmp_path / "run.jls", waves(2)[1]))
     assert len(started) == 3  # the layout, the histogram, the bursts
     assert all(child.returncode is not None for child in started)

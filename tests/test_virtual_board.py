@@ -260,17 +260,16 @@ def test_a_program_that_does_not_end_is_stopped(limits, kind, graph, monkeypatch
 
 def test_processor_time_ends_no_run_before_its_samples_had_theirs(graph, monkeypatch):
     """Each sample may take `seconds`, and so may the processor for all of them together."""
-    asked = []
-    real = emulating.subprocess.run
+    given = []
+    real = emulating.Child
 
-    def listen(command, **options):
-        asked.append(str(options.get("input")))
-        return real(command, **options)
+    def listen(*args, bounds):
+        given.append(bounds)
+        return real(*args, bounds=bounds)
 
-    monkeypatch.setattr(emulating.subprocess, "run", listen)
+    monkeypatch.setattr(emulating, "Child", listen)
     assert run(graph, M4, sample_codes(graph, 50), compiler="zig", limits=Limits(seconds=2)).equal
-    requests = [json.loads(text) for text in asked if '"processor_seconds"' in text]
-    assert [one["processor_seconds"] >= 50 * 2 for one in requests] == [True]
+    assert [one.processor_s >= 50 * 2 for one in given] == [True]
 
 
 def test_an_operator_that_fails_is_named(graph, monkeypatch):

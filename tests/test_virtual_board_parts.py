@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import signal
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
@@ -266,29 +264,38 @@ def test_a_compiler_names_itself():
     assert str(choose_compiler("zig")).startswith("zig cc 0.")
 
 
-def test_a_child_that_dies_or_fails_is_an_engine_error(monkeypatch):
-    def give(text, status=1, said="it broke"):
-        done = subprocess.CompletedProcess([], status, text, said)
-        monkeypatch.setattr(emulating.subprocess, "run", lambda *args, **options: done)
+@pytest.fixture
+def ask(monkeypatch, tmp_path):
+    """Asks another worker in place of the emulator."""
 
-    give("")
-    with pytest.raises(EngineError, match=r"the emulator ended \(status 1\): it broke"):
-        emulating._ask({}, 1.0)
-    give("", -signal.SIGKILL, "")
-    with pytest.raises(EngineError, match=r"\(stopped by SIGKILL\): it gave no reason; .* run fewer samples at a time"):
-        emulating._ask({}, 1.0)
-    give('{"error": "UcError: x"}')
-    with pytest.raises(EngineError, match="the emulator failed: UcError: x"):
-        emulating._ask({}, 1.0)
+    def one(code, seconds=20.0):
+        worker = tmp_path / "child.py"
+        worker.write_text(code)
+        monkeypatch.setattr(emulating, "_WORKER", worker)
+        return emulating._ask({}, [], b"", seconds)
+
+    return one
 
 
-def test_a_child_that_takes_too_long_is_stopped(monkeypatch):
-    def late(*args, **options):
-        raise subprocess.TimeoutExpired("child", options["timeout"])
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("raise SystemExit('it broke')", r"the emulator ended \(status 1\): it broke"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            r"\(stopped by SIGKILL\): it gave no reason; .* run fewer samples at a time",
+        ),
+        ("def answer(request, parts): raise OSError('x')", "the emulator failed: OSError: x"),
+    ],
+)
+def test_a_child_that_dies_or_fails_is_an_engine_error(ask, code, message):
+    with pytest.raises(EngineError, match=message):
+        ask(code)
 
-    monkeypatch.setattr(emulating.subprocess, "run", late)
-    with pytest.raises(EngineError, match="the emulator was stopped after 1 s"):
-        emulating._ask({}, 1.0)
+
+def test_a_child_that_takes_too_long_is_stopped(ask):
+    with pytest.raises(EngineError, match="the emulator was stopped after 0.5 s"):
+        ask("import time; time.sleep(60)", 0.5)
 
 
 @pytest.mark.parametrize("limits", [{"seconds": 0}, {"seconds": -1}, {"seconds": math.nan}, {"seconds": math.inf},

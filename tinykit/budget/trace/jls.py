@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import struct
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from tinykit.budget.trace.layout import AMPERES, Chunk, TraceLayout
+from tinykit.ground.child import Bounds, Child, ChildError
 from tinykit.ground.errors import DataError, EngineError, MissingPackageError, name_install
-from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, python_command
 
 MAGIC = b"jlsfmt\r\n"
 """How a JLS of either version begins."""
 
-_CHILD = Path(__file__).with_name("jls_child.py")
-_MEMORY_BYTES = 2 * 2**30
+_WORKER = Path(__file__).with_name("jls_child.py")
 _BLOCK_TIMEOUT_S = 60.0
 _BLOCK_SAMPLES = 1 << 18
-_HEAD_LIMIT_BYTES = 1 << 20
+_BOUNDS = Bounds(2 * 2**30, file_bytes=0, answer_bytes=4 * _BLOCK_SAMPLES)
 _MOST_SAMPLES = 10**11
+_DAMAGED = "it is damaged\nsave it again in the Joulescope UI"
 
 
 def is_jls(path: Path) -> bool:
@@ -70,10 +67,9 @@ def read_jls_chunks(path: Path, layout: TraceLayout) -> Iterator[Chunk]:
     ------
     DataError : samples missing (NaN), or the file breaks off. EngineError : the reader took too long.
     """
-    with _Reading(path, layout.current_at) as reading:
+    with _Reading(path) as reading:
         total = next(int(one["samples"]) for one in reading.head["signals"] if one["id"] == layout.current_at)
-        for start in range(0, total, _BLOCK_SAMPLES):
-            block = reading.take(4 * min(_BLOCK_SAMPLES, total - start))
+        for start, block in zip(range(0, total, _BLOCK_SAMPLES), reading.blocks(layout.current_at, total), strict=True):
             currents = np.frombuffer(block, "<f4").astype(np.float64) * layout.to_amperes
             lost = np.flatnonzero(~np.isfinite(currents))
             if lost.size:
@@ -97,79 +93,55 @@ def _check_closed(path: Path) -> None:
         )
 
 
-class _Reading:
-    """A child that reads one file: its first line as `head`, then bytes, with a limit on waiting for each."""
+class _Reading(Child):
+    """A child that reads one file: what is in it as `head`, then samples, with a limit on waiting for each block."""
 
-    def __init__(self, path: Path, signal: int | None = None) -> None:
-        self._name, self._late = path.name, threading.Event()
-        more = [] if signal is None else [str(signal)]
-        command = python_command(_CHILD, _MEMORY_BYTES, path.resolve(), *more)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__("the process that reads JLS", _WORKER, bounds=_BOUNDS)
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                cwd=NEUTRAL_FOLDER, env=child_environment(),
-            )  # fmt: skip
-        except OSError as error:
-            raise EngineError(f"the process that reads JLS could not be started: {error}") from error
-        try:
-            self.head = self._read_head()
+            self._tell({"path": str(path.resolve())})
+            self.head = self._take()[0]
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> _Reading:
-        return self
+    def blocks(self, signal: int, total: int) -> Iterator[bytes]:
+        """All samples of a signal as float32; the child reads a block while the one before it is used."""
+        self._ask_for(signal, 0, total)
+        for start in range(0, total, _BLOCK_SAMPLES):
+            block = b"".join(self._take()[1])
+            if len(block) != 4 * min(_BLOCK_SAMPLES, total - start):
+                raise DataError(f"{self._path.name}: {len(block)} bytes where samples should be: {_DAMAGED}")
+            self._ask_for(signal, start + _BLOCK_SAMPLES, total)
+            yield block
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _ask_for(self, signal: int, start: int, total: int) -> None:
+        if start < total:
+            self._tell({"signal": signal, "start": start, "count": min(_BLOCK_SAMPLES, total - start)})
 
-    def take(self, count: int) -> bytes:
-        """Exactly so many bytes."""
-        with self._watched() as stream:
-            data: bytes = stream.read(count)
-        if len(data) < count:
-            raise self._obituary()
-        return data
+    def _tell(self, request: dict[str, Any]) -> None:
+        with self._words():
+            self.send(request, timeout_s=_BLOCK_TIMEOUT_S)
 
-    def close(self) -> None:
-        """End the child."""
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        self._process.kill()
-        self._process.wait()
-
-    def _read_head(self) -> dict[str, Any]:
-        with self._watched() as stream:
-            line = stream.readline(_HEAD_LIMIT_BYTES)
-        if not line.endswith(b"\n"):
-            raise self._obituary()
-        head: dict[str, Any] = json.loads(line)
-        if "error" in head:
-            raise _explain(self._name, str(head["error"]), str(head.get("text", "")))
-        return head
+    def _take(self) -> tuple[dict[str, Any], list[bytes]]:
+        with self._words():
+            reply, parts = self.receive(timeout_s=_BLOCK_TIMEOUT_S)
+        if "error" in reply:
+            raise _explain(self._path.name, str(reply["error"]), str(reply.get("text", "")))
+        return reply, parts
 
     @contextlib.contextmanager
-    def _watched(self) -> Iterator[IO[bytes]]:
-        watchdog = threading.Timer(_BLOCK_TIMEOUT_S, self._kill)
-        watchdog.daemon = True
-        watchdog.start()
+    def _words(self) -> Iterator[None]:
+        name = self._path.name
         try:
-            yield self._process.stdout  # type: ignore[misc]
-        finally:
-            watchdog.cancel()
-
-    def _kill(self) -> None:
-        self._late.set()
-        self._process.kill()
-
-    def _obituary(self) -> DataError | EngineError:
-        if self._late.is_set():
-            return EngineError(f"{self._name}: the JLS reader gave nothing for {_BLOCK_TIMEOUT_S:g} s and was stopped")
-        code = self._process.wait()
-        return DataError(
-            f"{self._name}: the JLS reader ended (status {code}) on this file: it is damaged\n"
-            "save it again in the Joulescope UI"
-        )
+            yield
+        except ChildError as error:
+            if error.late:
+                raise EngineError(
+                    f"{name}: the JLS reader gave nothing for {_BLOCK_TIMEOUT_S:g} s and was stopped"
+                ) from error
+            raise DataError(f"{name}: the JLS reader ended (status {error.status}) on this file: {_DAMAGED}") from error
 
 
 def _explain(name: str, kind: str, text: str) -> DataError | MissingPackageError:

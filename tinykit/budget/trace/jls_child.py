@@ -1,21 +1,27 @@
-"""The other side of the pipe: a script that reads Joulescope's binary JLS with the native package pyjls.
+"""The other side of the pipe: a worker that reads Joulescope's binary JLS with the native package pyjls.
 
-`jls` starts this file by its path as `python -I jls_child.py MEMORY PATH [SIGNAL]`, and it imports nothing of tinykit:
-a damaged file may crash native code, and must not take the caller along. It writes one line of JSON, then, where a
-signal is asked for, its samples as little-endian float32. It may not write to any file: the library would otherwise
-"repair" a recording on opening it.
+It runs inside a `Child`, and imports nothing of tinykit: a damaged file may crash native code, and must not take the
+caller along. It may not write to any file: the library would otherwise "repair" a recording on opening it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import sys
-from typing import Any, BinaryIO
+from typing import Any
 
-BLOCK_SAMPLES = 1 << 18
 _FIXED_RATE = 0
+_opened: list[Any] = []
+
+
+def answer(request: dict[str, Any], _parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """What a recording holds, by its path; after that, samples of one signal as little-endian float32."""
+    import numpy as np
+    from pyjls import Reader
+
+    if "path" in request:
+        _opened[:] = [Reader(request["path"])]
+        return describe(_opened[0]), []
+    block = _opened[0].fsr(request["signal"], request["start"], request["count"])
+    return {}, [np.asarray(block).astype("<f4").tobytes()]
 
 
 def describe(reader: Any) -> dict[str, Any]:
@@ -26,45 +32,3 @@ def describe(reader: Any) -> dict[str, Any]:
         if one.signal_type == _FIXED_RATE and one.length
     ]
     return {"signals": found}
-
-
-def send_samples(reader: Any, signal: int, out: BinaryIO) -> None:
-    """All samples of a signal, a block at a time."""
-    import numpy as np
-
-    total = reader.signals[signal].length
-    for start in range(0, total, BLOCK_SAMPLES):
-        block = reader.fsr(signal, start, min(BLOCK_SAMPLES, total - start))
-        out.write(np.asarray(block).astype("<f4").tobytes())
-
-
-def main() -> None:
-    """Answer one request, or say on the same line what went wrong."""
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the library prints must not mix with the answer
-    _limit(int(sys.argv[1]))
-    try:
-        from pyjls import Reader
-
-        with Reader(sys.argv[2]) as reader:
-            out.write(json.dumps(describe(reader)).encode() + b"\n")
-            if len(sys.argv) > 3:
-                send_samples(reader, int(sys.argv[3]), out)
-    except Exception as error:  # noqa: BLE001 -- every failure goes to the parent, which words it
-        out.write(json.dumps({"error": type(error).__name__, "text": str(error)[:300]}).encode() + b"\n")
-        out.flush()
-        os._exit(3)
-    out.flush()
-
-
-def _limit(memory_bytes: int) -> None:
-    """Cap memory and forbid writing files, where the system can."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
-if __name__ == "__main__":
-    main()

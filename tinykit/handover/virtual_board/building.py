@@ -166,9 +166,9 @@ class _Workshop:
     def _compile_one(self, unit: _Unit, key: str) -> None:
         command = [*self.compiler.command, *self.flags, *unit.flags, "-Itk_firmware/include"]
         result = call_compiler([*command, "-c", "-o", f"{unit.name}.o", unit.source], self.folder)
-        if result.returncode:
+        if result.status:
             raise EngineError(
-                f"{self.compiler} refused {unit.source}:\n{_first_error(result.stderr)}\n"
+                f"{self.compiler} refused {unit.source}:\n{_first_error(result.said)}\n"
                 "generated code that does not compile is a fault of the kit: please report the model's operators"
             )
         keep("objects", key, (self.folder / f"{unit.name}.o").read_bytes())
@@ -178,11 +178,11 @@ class _Workshop:
         flags = self.compiler.link_flags(self.target)
         command = [*self.compiler.command, "-T", "link.ld", *objects, *flags, "-o", "firmware.elf"]
         result = call_compiler(command, self.folder)
-        if result.returncode == 0:
+        if result.status == 0:
             return (self.folder / "firmware.elf").read_bytes()
-        overflow = read_overflow(result.stderr, memory)
+        overflow = read_overflow(result.said, memory)
         if overflow is None:
-            raise EngineError(f"{self.compiler} could not link the firmware: {_first_error(result.stderr)}")
+            raise EngineError(f"{self.compiler} could not link the firmware: {_first_error(result.said)}")
         return Overflow(*overflow)
 
 

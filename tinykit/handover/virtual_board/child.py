@@ -1,24 +1,18 @@
-"""The other side of the pipe: a script that runs one firmware in unicorn or QEMU and counts what it executes.
+"""The other side of the pipe: a worker that runs a firmware in unicorn, and decodes what ran there or in QEMU.
 
-`emulating.py` starts this file by its path as `python -I child.py`; it imports nothing of tinykit. unicorn (GPL-2) is
-imported here and nowhere else, so that it shares no process with the kit. One JSON request on stdin, one
-JSON reply on stdout: data only. The emulated program has the memory it is given and nothing more: no files, no
-semihosting, no network.
+It runs inside a `Child`, and imports nothing of tinykit but what starts it. unicorn (GPL-2) is imported here and
+nowhere else, so that it shares no process with the kit. The emulated program has the memory it is given and nothing
+more: no files, no semihosting, no network.
 """
 
 from __future__ import annotations
 
-import base64
 import ctypes
-import importlib.util
-import json
-import os
 import struct
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from tinykit.ground.child.inside import load_script
 
 PAGE_BYTES = 1024
 PAINT = b"\xa5"
@@ -37,11 +31,11 @@ class StopError(Exception):
 class Unicorn:
     """The firmware in unicorn, with exactly the memory of the request."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, inputs: bytes) -> None:
         import unicorn
         from unicorn import arm_const
 
-        self.request = request
+        self.request, self.inputs = request, inputs
         self.fault: dict[str, Any] = {}
         self._const, self._arm = unicorn, arm_const
         # UC_MODE_MCLASS would silently make every core a Cortex-M33.
@@ -51,7 +45,7 @@ class Unicorn:
         self.engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_memory)
         self.engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self.counter = Counter(self, request) if request["counter"] else None
-        self.trace: list[str] = []
+        self.trace: list[bytes] = []
         self.stations = dict(request.get("stations", ()))
         for address in self.stations:
             self.engine.hook_add(unicorn.UC_HOOK_CODE, self._on_station, begin=address, end=address)
@@ -64,10 +58,10 @@ class Unicorn:
             rights = const.UC_PROT_READ | (const.UC_PROT_WRITE if writable else const.UC_PROT_EXEC)
             self.engine.mem_map(first, after - first, rights)
         for address, data in self.request["segments"]:
-            self.engine.mem_write(address, base64.b64decode(data))
+            self.engine.mem_write(address, data)
 
-    def run(self) -> Reply:
-        """Boot, run every sample, and report outputs, stack, counts and the fault, if there was one."""
+    def run(self) -> tuple[Reply, list[bytes]]:
+        """Boot, run every sample, and report stack, counts, the fault, if there was one, outputs and traced tensors."""
         request, engine = self.request, self.engine
         base, top = request["stack"]
         there = min([top, *(start + size for start, size, _ in request["memory"] if start <= base < start + size)])
@@ -83,14 +77,14 @@ class Unicorn:
             self.fault["sample"] = len(statuses)
         painted = bytes(engine.mem_read(base, there - base))
         unused = len(painted) - len(painted.lstrip(PAINT))
-        return {
-            "outputs": base64.b64encode(b"".join(outputs)).decode(), "statuses": statuses, "fault": self.fault or None,
-            "stack_bytes": top - base - unused, "rows": self.counter.rows() if self.counter else [],
-            "trace": self.trace,
+        reply = {
+            "statuses": statuses, "fault": self.fault or None, "stack_bytes": top - base - unused,
+            "rows": self.counter.rows() if self.counter else [],
         }  # fmt: skip
+        return reply, [b"".join(outputs), *self.trace]
 
     def _run_samples(self, outputs: list[bytes], statuses: list[int]) -> None:
-        request, inputs = self.request, base64.b64decode(self.request["inputs"])
+        request, inputs = self.request, self.inputs
         for start in range(0, len(inputs), sum(request["input_sizes"])):
             self._write(inputs, start)
             self._go(request["ready"], request["done"])
@@ -125,7 +119,7 @@ class Unicorn:
     def _on_station(self, engine: Any, address: int, _size: int, _data: Any) -> None:
         """An operator starts, or the model is done: what the operators before it wrote is taken down."""
         for start, size in self.request["spans"][len(self.trace) : self.stations[address]]:
-            self.trace.append(base64.b64encode(engine.mem_read(start, size)).decode())
+            self.trace.append(bytes(engine.mem_read(start, size)))
 
     def _go(self, start: int, until: int) -> None:
         limit = int(self.request["seconds"] * 1e6)
@@ -166,7 +160,7 @@ class Counter:
         self._binding, self._engine = binding, board.engine
         self._library = library = ctypes.CDLL(request["counter"])
         library.tk_total.restype = ctypes.c_uint64
-        start, image = _load("decoding").image_of(request["segments"])
+        start, image = _decoding().image_of(request["segments"])
         self._image = (ctypes.c_uint8 * len(image)).from_buffer_copy(image)
         table = [number for row in request["ranges"] for number in row]
         stop = ctypes.cast(binding.uclib.uc_emu_stop, ctypes.c_void_p)
@@ -206,113 +200,20 @@ class Counter:
         return [list(room[7 * index : 7 * index + 7]) for index in range(count)]
 
 
-class Qemu:
-    """The firmware on a QEMU machine: samples in its memory, answers from its UART, no way to the host."""
+def answer(request: Request, parts: list[bytes]) -> tuple[Reply, list[bytes]]:
+    """What a firmware did, and which classes of instructions it executed.
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
-
-    def run(self) -> Reply:
-        """Run all samples in one go; the plugin writes the counts of the first."""
-        request = self.request
-        inputs = base64.b64decode(request["inputs"])
-        count = len(inputs) // sum(request["input_sizes"])
-        with tempfile.TemporaryDirectory(prefix="tk-") as folder:
-            place = Path(folder)
-            (place / "firmware.elf").write_bytes(base64.b64decode(request["elf"]))
-            (place / "mailbox.bin").write_bytes(struct.pack("<IIII", count, 0, 0, 0) + inputs)
-            ranges = request["ranges"]
-            start, image = _load("decoding").image_of(request["segments"])
-            header = struct.pack("<5I", len(ranges), request["slots"], request["done"], start, len(image))
-            rows = b"".join(struct.pack("<III", *row) for row in ranges)
-            (place / "ranges.bin").write_bytes(header + rows + image)
-            sent, late = self._start(place)
-            table = place / "rows.txt"
-            text = table.read_text() if table.is_file() else ""
-        return self._read(sent, count, late, text)
-
-    def _start(self, place: Path) -> tuple[bytes, bool]:
-        request = self.request
-        command = [
-            request["program"], "-machine", request["machine"], "-nodefaults", "-no-user-config", "-display", "none",
-            "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", "firmware.elf",
-            "-device", f"loader,file=mailbox.bin,addr={request['mailbox']:#x},force-raw=on",
-            "-plugin", f"{request['counter']},ranges=ranges.bin,out=rows.txt",
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(
-                command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                timeout=request["seconds"],
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            return error.stdout or b"", True
-        if done.returncode and not done.stdout:
-            said = done.stderr.decode(errors="replace")[-300:]
-            raise RuntimeError(f"QEMU ended with status {done.returncode}: {said}")
-        return done.stdout, False
-
-    def _read(self, sent: bytes, count: int, late: bool, text: str) -> Reply:
-        each = 4 + sum(self.request["output_sizes"])
-        whole = sent[: count * each]
-        answers = [whole[start : start + each] for start in range(0, len(whole) - each + 1, each)]
-        rest = sent[len(answers) * each :]
-        fault = None
-        if late:
-            fault = {"kind": "time", "address": 0, "pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
-        elif rest[:4] == b"\xad\xde\xad\xde" and len(rest) >= 12:
-            _, address = struct.unpack("<II", rest[4:12])
-            fault = {"kind": "exception", "address": address, "pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
-        elif len(rest) != 4 or len(answers) != count:
-            raise RuntimeError(f"QEMU's UART gave {len(sent)} bytes for {count} samples")
-        if text.startswith("full"):
-            raise RuntimeError("the program has more blocks than the counter holds")
-        return {
-            "outputs": base64.b64encode(b"".join(answer[4:] for answer in answers)).decode(),
-            "statuses": [struct.unpack("<i", answer[:4])[0] for answer in answers],
-            "fault": fault,
-            "stack_bytes": 0 if fault else struct.unpack("<I", rest)[0],
-            "rows": [[int(number) for number in line.split()] for line in text.splitlines()],
-        }
+    The parts are the segments' bytes, then the samples for unicorn, or the counts that QEMU's plugin wrote.
+    """
+    request["segments"] = list(zip(request["segments"], parts, strict=False))
+    results: list[bytes] = []
+    if request["engine"] == "unicorn":
+        reply, results = Unicorn(request, parts[-1]).run()
+        rows = reply.pop("rows")
+    else:
+        reply, rows = {}, [[int(number) for number in line.split()] for line in parts[-1].splitlines()]
+    return {**reply, "classes": _decoding().classify(rows, request["segments"])}, results
 
 
-def _load(name: str) -> Any:
-    """A module beside this file, which is not on the path of an isolated process."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    if spec is None or spec.loader is None:
-        raise ImportError(f"no {name}.py beside {__file__}")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def limit(memory_bytes: int, seconds: float) -> None:
-    """Bound this process, and QEMU under it, where the system can."""
-    try:
-        import resource
-    except ImportError:
-        return
-    wanted = {"RLIMIT_AS": memory_bytes, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 64 * 2**20, "RLIMIT_CPU": int(seconds)}
-    for name, value in wanted.items():
-        try:
-            resource.setrlimit(getattr(resource, name), (value, value))
-        except (ValueError, OSError, AttributeError):
-            continue
-
-
-def main() -> None:
-    """Answer one request; anything printed by a library lands on stderr."""
-    stdout = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    try:
-        request: Request = json.load(sys.stdin)
-        limit(request["memory_limit"], request["processor_seconds"])
-        reply = Unicorn(request).run() if request["engine"] == "unicorn" else Qemu(request).run()
-        reply["classes"] = _load("decoding").classify(reply.pop("rows"), request["segments"])
-    except Exception as error:  # noqa: BLE001 -- whatever happened becomes a reply
-        reply = {"error": f"{type(error).__name__}: {error}"[:1000]}
-    json.dump(reply, stdout)
-    stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+def _decoding() -> Any:
+    return load_script(Path(__file__).with_name("decoding.py"))

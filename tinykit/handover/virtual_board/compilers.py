@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinykit.ground.caches import remember_table
+from tinykit.ground.child import Bounds, Ended, find_program, run_program
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, name_install
-from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, find_program
 from tinykit.handover.virtual_board.cache import cache_folder
 from tinykit.handover.virtual_board.targets import Toolchain
 
@@ -22,8 +21,7 @@ INSTALL = name_install("virtual-board")
 
 _COMMON = ("-std=c11", "-O3", "-ffunction-sections", "-fdata-sections", "-fno-common", "-fno-ident")
 _TIMEOUT_S = 180
-_MEMORY_BYTES = 6 * 2**30
-_FILE_BYTES = 256 * 2**20
+_BOUNDS = Bounds(6 * 2**30, file_bytes=256 * 2**20, answer_bytes=2**20, processor_s=_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +78,15 @@ def choose_compiler(wanted: str | None = None) -> Compiler:
 @remember_table
 def _gcc(path: str) -> Compiler:
     try:
-        result = subprocess.run(
-            [path, "-dumpfullversion"], cwd=NEUTRAL_FOLDER, env=child_environment(),
-            capture_output=True, text=True, timeout=30, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
+        done = run_program([path, "-dumpfullversion"], timeout_s=30, bounds=_BOUNDS)
+    except EngineError as error:
         raise EngineError(f"{path} does not start ({error}); install it again, or use compiler='zig'") from error
-    return Compiler("gcc", result.stdout.strip(), (path,))
+    if done.status:
+        raise EngineError(f"{path} does not start (status {done.status}); install it again, or use compiler='zig'")
+    return Compiler("gcc", done.printed.decode(errors="replace").strip(), (path,))
 
 
-def call_compiler(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def call_compiler(command: Sequence[str], folder: Path) -> Ended:
     """Run a compiler in a folder, with limits on time, memory and files.
 
     Raises
@@ -97,30 +94,10 @@ def call_compiler(command: Sequence[str], folder: Path) -> subprocess.CompletedP
     EngineError : it took too long, or could not be started.
     """
     cache = str(cache_folder() / "zig")
-    environment = child_environment(ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache)
-    try:
-        with subprocess.Popen(
-            command, cwd=folder, env=environment, text=True, errors="replace",
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) as process:  # fmt: skip
-            _limit(process.pid)
-            try:
-                out, said = process.communicate(timeout=_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{Path(command[0]).name} was stopped after {_TIMEOUT_S} s on {command[-1]}") from error
-    except OSError as error:
-        raise EngineError(f"{command[0]} could not be started ({error.strerror})") from error
-    return subprocess.CompletedProcess(list(command), process.returncode, out, said)
-
-
-def _limit(pid: int) -> None:
-    try:
-        import resource
-
-        for name, value in (("RLIMIT_CPU", _TIMEOUT_S), ("RLIMIT_AS", _MEMORY_BYTES), ("RLIMIT_FSIZE", _FILE_BYTES)):
-            resource.prlimit(pid, getattr(resource, name), (value, value))  # type: ignore[attr-defined,unused-ignore]
-    except (ImportError, AttributeError, OSError, ValueError):
-        return
+    done = run_program(
+        command, timeout_s=_TIMEOUT_S, bounds=_BOUNDS, folder=folder,
+        ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache,
+    )  # fmt: skip
+    if done.late:
+        raise EngineError(f"{Path(command[0]).name} was stopped after {_TIMEOUT_S} s on {command[-1]}")
+    return done

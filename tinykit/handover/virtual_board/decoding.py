@@ -1,12 +1,12 @@
 """Which classes of instructions a program executed: blocks decoded with capstone, once each.
 
-`child.py` loads this file by its path, in the process of the emulator.
+`child.py` loads this file by its path, in the process of the emulator; for the rest of the kit it joins segments.
 """
 
 from __future__ import annotations
 
-import base64
 import re
+from collections.abc import Sequence
 from typing import Any
 
 CLASSES = (
@@ -21,7 +21,7 @@ CLASSES = (
 )
 
 
-def classify(rows: list[list[int]], segments: list[list[Any]]) -> dict[str, dict[str, int]]:
+def classify(rows: list[list[int]], segments: Sequence[tuple[int, bytes]]) -> dict[str, dict[str, int]]:
     """Executed instructions by slot and class, decoded with capstone, each block once.
 
     Besides the classes: `instructions` (all), `taken` (branches), `load_following` (loads straight after a load, also
@@ -30,7 +30,7 @@ def classify(rows: list[list[int]], segments: list[list[Any]]) -> dict[str, dict
     Parameters
     ----------
     rows : slot, address, bytes, instructions, executed, taken, fallen, as the counter gives them.
-    segments : (address, base64) of what is programmed.
+    segments : (address, bytes) of what is programmed.
     """
     import capstone
 
@@ -85,12 +85,11 @@ def name_class(mnemonic: str) -> str:
     return next((name for name, pattern in CLASSES if pattern.match(plain)), "other")
 
 
-def image_of(segments: list[list[Any]]) -> tuple[int, bytes]:
+def image_of(segments: Sequence[tuple[int, bytes]]) -> tuple[int, bytes]:
     """(start, bytes) of what is programmed, gaps filled with zeros."""
-    parts = [(address, base64.b64decode(data)) for address, data in segments]
-    start = min(address for address, _ in parts)
-    image = bytearray(max(address + len(data) for address, data in parts) - start)
-    for address, data in parts:
+    start = min(address for address, _ in segments)
+    image = bytearray(max(address + len(data) for address, data in segments) - start)
+    for address, data in segments:
         image[address - start : address - start + len(data)] = data
     return start, bytes(image)
 

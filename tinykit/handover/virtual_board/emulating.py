@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import base64
 import importlib.util
-import json
 import math
 import os
 import re
-import signal
-import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.caches import remember_table
+from tinykit.ground.child import Bounds, Child, ChildError, find_program
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
-from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, find_program, python_command
 from tinykit.ground.results import Result
 from tinykit.handover.codegen import CExport
 from tinykit.handover.virtual_board.cache import cache_folder, check_folder, hash_of
 from tinykit.handover.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
 from tinykit.handover.virtual_board.elf import Firmware
 from tinykit.handover.virtual_board.memory import MemoryMap
+from tinykit.handover.virtual_board.qemu import QEMU, plugin_version, run_in_qemu
 from tinykit.handover.virtual_board.targets import Toolchain
 
-QEMU = "qemu-system-arm"
 HARNESS = ("tk_reset", "tk_main", "tk_ready", "tk_done")
 OUTSIDE, MODEL, FIRST_OPERATOR = 0, 1, 2
 """Slots of the counter: the harness, the model's own function, then the operators in order."""
 
-_CHILD = Path(__file__).with_name("child.py")
+_WORKER = Path(__file__).with_name("child.py")
 _COUNTER = Path(__file__).with_name("counter") / "counter.c"
-_MEMORY_BYTES = {"unicorn": 3 * 2**30, "qemu": 16 * 2**30}
-"""Address space of the child; QEMU reserves all that its machine could have, and touches little of it."""
+_BOUNDS = Bounds(3 * 2**30, file_bytes=64 * 2**20)
 _START_S = 30.0
 _LEAST_S = 0.001
 _PROCESSORS = 4
@@ -119,29 +113,25 @@ def emulate(
     """
     _check_installed(engine)
     at = {name: firmware.address_of(name) for name in (*HARNESS, "tk_inputs", "tk_outputs", "tk_status")}
+    ranges = find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators])
+    samples = len(inputs) // sum(sizes[0])
+    total_s = _START_S + limits.seconds * (1 if engine == "qemu" else samples + 1)
     request = {
-        "engine": engine,
-        "counter": str(counter_library(engine)),
-        "segments": [[address, _encode(data)] for address, data in firmware.segments],
+        "engine": engine, "counter": "" if spans else str(counter_library(engine)),
         "ready": at["tk_ready"], "done": at["tk_done"],
         "inputs_at": at["tk_inputs"], "outputs_at": at["tk_outputs"], "status": at["tk_status"],
-        "input_sizes": list(sizes[0]), "output_sizes": list(sizes[1]), "inputs": _encode(inputs),
-        "ranges": find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators]),
-        "slots": FIRST_OPERATOR + len(program.operators),
-        "seconds": limits.seconds, "instructions": limits.instructions, "memory_limit": _MEMORY_BYTES[engine],
+        "input_sizes": list(sizes[0]), "output_sizes": list(sizes[1]),
+        "ranges": ranges, "slots": FIRST_OPERATOR + len(program.operators),
+        "seconds": limits.seconds, "instructions": limits.instructions, "processor_seconds": _PROCESSORS * total_s,
     }  # fmt: skip
-    samples = len(inputs) // sum(sizes[0])
     if spans:
-        ranges = find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators])
         stations = [(start, slot - FIRST_OPERATOR) for start, _, slot in ranges if slot >= FIRST_OPERATOR]
-        request |= {"stations": [*stations, (at["tk_done"], len(spans))], "spans": list(spans), "counter": ""}
-    own = _for_qemu(firmware, target, memory) if engine == "qemu" else _for_unicorn(firmware, target, memory)
-    reply = _ask({**request, **own}, _START_S + limits.seconds * (1 if engine == "qemu" else samples + 1))
-    classes = {int(slot): counts for slot, counts in reply["classes"].items()}
-    statuses = tuple(int(status) for status in reply["statuses"])
-    trace = tuple(base64.b64decode(text) for text in reply.get("trace", ()))
-    outputs, stack = base64.b64decode(reply["outputs"]), int(reply["stack_bytes"])
-    return Emulation(outputs, statuses, stack, classes, reply["fault"], trace)
+        request |= {"stations": [*stations, (at["tk_done"], len(spans))], "spans": list(spans)}
+    if engine == "qemu":
+        return _emulate_in_qemu(request, firmware, target, memory, inputs)
+    request |= _for_unicorn(firmware, target, memory)
+    reply, (outputs, *trace) = _ask(request, firmware.segments, inputs, total_s)
+    return _read(reply, outputs, reply, tuple(trace))
 
 
 def find_ranges(firmware: Firmware, entry: str, operators: Sequence[str]) -> list[tuple[int, int, int]]:
@@ -169,7 +159,7 @@ def counter_library(engine: str) -> Path:
     EngineError : it cannot be compiled. OutputError : the cache cannot be written.
     """
     flags = ["-O2", "-shared", "-fPIC"]
-    flags += [f"-DTK_PLUGIN_VERSION={_plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
+    flags += [f"-DTK_PLUGIN_VERSION={plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
     flags += [] if engine == "qemu" else ["-nostdlib", "-ffreestanding"]
     host = find_program("cc") or find_program("gcc")
     command = [host] if host else [*choose_compiler("zig").command, "-fno-sanitize=all"]
@@ -182,8 +172,8 @@ def counter_library(engine: str) -> Path:
     with tempfile.TemporaryDirectory(dir=where) as folder:
         made = Path(folder) / "counter.so"
         result = call_compiler([*command, *flags, "-o", made.name, str(_COUNTER)], made.parent)
-        if result.returncode:
-            raise EngineError(f"{command[0]} could not compile the counter: {result.stderr.strip()[-300:]}")
+        if result.status:
+            raise EngineError(f"{command[0]} could not compile the counter: {result.said.strip()[-300:]}")
         path = where / _name_counter(key, made)
         os.replace(made, path)
     return path
@@ -201,15 +191,23 @@ def _for_unicorn(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> di
     return {"cpu": target.unicorn, "memory": places, "vectors": memory.flash.start, "stack": stack}
 
 
-def _for_qemu(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> dict[str, Any]:
+def _emulate_in_qemu(
+    request: dict[str, Any], firmware: Firmware, target: Toolchain, memory: MemoryMap, inputs: bytes
+) -> Emulation:
     machine = target.machine
     if machine is None:
         raise EngineError(f"QEMU has no machine for {target.core}; use engine='unicorn'")
-    code = [[at, _encode(data)] for at, data in firmware.segments if memory.flash.start <= at < memory.flash.end]
-    return {
-        "program": find_program(QEMU), "machine": machine.name, "mailbox": machine.mailbox,
-        "elf": _encode(firmware.data), "segments": code,
-    }  # fmt: skip
+    code = [(at, data) for at, data in firmware.segments if memory.flash.start <= at < memory.flash.end]
+    request |= {"program": find_program(QEMU), "machine": machine.name, "mailbox": machine.mailbox}
+    done = run_in_qemu(request, firmware.data, code, inputs)
+    reply, _ = _ask({"engine": "qemu"}, code, done["rows"], _START_S)
+    return _read(done, done["outputs"], reply)
+
+
+def _read(done: dict[str, Any], outputs: bytes, reply: dict[str, Any], trace: tuple[bytes, ...] = ()) -> Emulation:
+    classes = {int(slot): counts for slot, counts in reply["classes"].items()}
+    statuses = tuple(int(status) for status in done["statuses"])
+    return Emulation(outputs, statuses, int(done["stack_bytes"]), classes, done["fault"], trace)
 
 
 def _check_installed(engine: str) -> None:
@@ -223,46 +221,20 @@ def _check_installed(engine: str) -> None:
         )
 
 
-@remember_table
-def _plugin_version() -> int:
-    """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
+def _ask(
+    request: dict[str, Any], segments: Sequence[tuple[int, bytes]], content: bytes, seconds: float
+) -> tuple[dict[str, Any], list[bytes]]:
+    bounds = replace(_BOUNDS, processor_s=int(_PROCESSORS * seconds))
+    asked = {**request, "segments": [address for address, _ in segments]}
+    parts = [*(data for _, data in segments), content]
     try:
-        said = subprocess.run(
-            [find_program(QEMU) or QEMU, "--version"], cwd=NEUTRAL_FOLDER, env=child_environment(),
-            capture_output=True, text=True, timeout=30, check=True,
-        ).stdout  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
-        raise EngineError(f"{QEMU} does not start ({error}); install it again") from error
-    found = re.search(r"version (\d+)", said)
-    return 2 if found and int(found[1]) >= 9 else 1
-
-
-def _ask(request: dict[str, Any], seconds: float) -> dict[str, Any]:
-    asked = json.dumps({**request, "processor_seconds": _PROCESSORS * seconds})
-    try:
-        done = subprocess.run(
-            python_command(_CHILD), cwd=NEUTRAL_FOLDER, env=child_environment(),
-            input=asked, capture_output=True, text=True, timeout=seconds, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"the emulator was stopped after {seconds:g} s; allow more with limits") from error
-    except OSError as error:
-        raise EngineError(f"the emulator process could not be started ({error})") from error
-    try:
-        reply: dict[str, Any] = json.loads(done.stdout)
-    except json.JSONDecodeError as error:
-        raise EngineError(f"the emulator ended {_describe_end(done.returncode, done.stderr.strip())}") from error
-    if reply.get("error"):
-        raise EngineError(f"the emulator failed: {reply['error']}")
-    return reply
-
-
-def _describe_end(status: int, said: str) -> str:
-    """Whether it left or was stopped, and its last words."""
-    names = {int(one): one.name for one in signal.Signals}
-    how = f"status {status}" if status >= 0 else f"stopped by {names.get(-status, f'signal {-status}')}"
-    return f"({how}): {said[-300:] or 'it gave no reason; it may lack memory: run fewer samples at a time'}"
-
-
-def _encode(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+        with Child("the emulator process", _WORKER, bounds=bounds) as child:
+            reply, results = child.exchange(asked, *parts, timeout_s=seconds)
+    except ChildError as error:
+        if error.late:
+            raise EngineError(f"the emulator was stopped after {seconds:g} s; allow more with limits") from error
+        said = error.said[-300:] or "it gave no reason; it may lack memory: run fewer samples at a time"
+        raise EngineError(f"the emulator ended ({error.how}): {said}") from error
+    if kind := reply.get("error"):
+        raise EngineError(f"the emulator failed: {kind}: {reply.get('text')}")
+    return reply, results

@@ -1,21 +1,15 @@
-"""The other side of the pipe: a script that holds one interpreter, TFLM's or LiteRT's.
+"""The other side of the pipe: a worker that holds one interpreter, TFLM's or LiteRT's.
 
-`process.Engine` starts this file by its path as `python -I child.py`, so it works from a wheel and from a
-checkout alike, and for that reason it imports nothing of tinykit. The parent imports only the two frame
-functions. A frame is a little-endian uint32, that many bytes of JSON, then the arrays the JSON lists:
-data only, so that a process upset by a hostile model cannot make its parent run anything.
+It runs inside a `Child`, and imports nothing of tinykit. The parent imports only how arrays go into a frame.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
-import struct
-import sys
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +17,6 @@ from numpy.typing import NDArray
 Arrays = list[NDArray[Any]]
 
 DTYPES = ("int8", "uint8", "int16", "int32", "int64", "float32", "float64", "bool")
-HEADER_LIMIT_BYTES = 4 * 2**20
-ARRAY_LIMIT_BYTES = 2**31
 ARENA_SIZES_BYTES = (4 * 2**20, 32 * 2**20, 256 * 2**20)
 """Arenas tried in turn; untouched pages cost nothing, and an arena with room to spare never segfaults."""
 
@@ -37,47 +29,21 @@ LITERT_RESOLVERS = {
 }
 
 
-def write_frame(stream: BinaryIO, header: dict[str, Any], arrays: Arrays) -> None:
-    """Send a JSON header and the arrays after it."""
-    listed = [[array.dtype.name, list(array.shape)] for array in arrays]
-    text = json.dumps({**header, "arrays": listed}).encode()
-    stream.write(struct.pack("<I", len(text)) + text)
-    for array in arrays:
-        stream.write(np.ascontiguousarray(array).data)
-    stream.flush()
+def pack_arrays(arrays: Arrays) -> tuple[list[list[Any]], Arrays]:
+    """What a frame's header lists of arrays, and the frame's parts."""
+    return [[array.dtype.name, list(array.shape)] for array in arrays], [np.ascontiguousarray(one) for one in arrays]
 
 
-def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], Arrays]:
-    """Receive what `write_frame` sent.
-
-    Raises
-    ------
-    EOFError : the stream ends inside a frame.
-    ValueError : not a frame: too long a header, bad JSON, an unknown dtype, a negative or huge shape.
-    """
-    (length,) = struct.unpack("<I", _read_exactly(stream, 4))
-    if length > HEADER_LIMIT_BYTES:
-        raise ValueError(f"frame header of {length} bytes")
-    header = json.loads(_read_exactly(stream, length))
-    if not isinstance(header, dict):
-        raise ValueError("frame header is not a JSON object")
-    return header, [_read_array(stream, dtype, shape) for dtype, shape in header.pop("arrays", [])]
-
-
-def _read_array(stream: BinaryIO, dtype: str, shape: list[int]) -> NDArray[Any]:
-    if dtype not in DTYPES or any(not isinstance(size, int) or size < 0 for size in shape):
-        raise ValueError(f"frame array of dtype {dtype!r} and shape {shape!r}")
-    nbytes = math.prod(shape) * np.dtype(dtype).itemsize
-    if nbytes > ARRAY_LIMIT_BYTES:
-        raise ValueError(f"frame array of {nbytes} bytes")
-    return np.frombuffer(_read_exactly(stream, nbytes), dtype=dtype).reshape(shape)
-
-
-def _read_exactly(stream: BinaryIO, count: int) -> bytes:
-    data = stream.read(count) if count else b""
-    if len(data) < count:
-        raise EOFError(f"stream ended {count - len(data)} bytes early")
-    return data
+def unpack_arrays(listed: list[list[Any]], parts: list[bytes]) -> Arrays:
+    """The arrays that `pack_arrays` packed; ValueError for an unknown dtype, or a shape that its bytes do not fill."""
+    arrays = []
+    for (dtype, shape), part in zip(listed, parts, strict=True):
+        if dtype not in DTYPES or any(not isinstance(size, int) or size < 0 for size in shape):
+            raise ValueError(f"frame array of dtype {dtype!r} and shape {shape!r}")
+        if math.prod(shape) * np.dtype(dtype).itemsize != len(part):
+            raise ValueError(f"frame array of {len(part)} bytes for {dtype} and shape {shape!r}")
+        arrays.append(np.frombuffer(part, dtype=dtype).reshape(shape))
+    return arrays
 
 
 class _Tflm:
@@ -304,37 +270,16 @@ class _Server:
         return {"missing": _missing(arrays[0].tobytes())}
 
 
-def _limit(memory_bytes: int) -> None:
+_server = _Server()
+
+
+def answer(request: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], Arrays]:
+    """Answer a request; where TFLM lacks operators, say which."""
+    arrays = unpack_arrays(request.pop("arrays"), parts)
     try:
-        import resource
-    except ImportError:
-        return
-    wanted = {"RLIMIT_AS": memory_bytes, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": 16 * 2**20}
-    for name, value in wanted.items():
-        try:
-            resource.setrlimit(getattr(resource, name), (value, value))
-        except (ValueError, OSError, AttributeError):
-            continue
-
-
-def main() -> None:
-    """Serve frames on stdin until it closes; anything printed lands on stderr, never between frames."""
-    _limit(int(sys.argv[1]))
-    stdout = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    server = _Server()
-    while True:
-        try:
-            request, arrays = read_frame(sys.stdin.buffer)
-        except EOFError:
-            return
-        try:
-            reply, results = server.answer(request, arrays)
-        except Exception as error:  # noqa: BLE001 -- whatever a hostile file sets off becomes a reply
-            write_frame(stdout, {"error": f"{type(error).__name__}: {error}"[:2000], **server.missing(arrays)}, [])
-            continue
-        write_frame(stdout, {"error": "", **reply}, results)
-
-
-if __name__ == "__main__":
-    main()
+        reply, results = _server.answer(request, arrays)
+    except Exception as error:  # noqa: BLE001 -- whatever a hostile file sets off becomes a reply
+        missing = _server.missing(arrays)
+        return {"error": type(error).__name__, "text": str(error)[:2000], "arrays": [], **missing}, []
+    listed, packed = pack_arrays(results)
+    return {**reply, "arrays": listed}, packed

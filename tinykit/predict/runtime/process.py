@@ -1,34 +1,28 @@
-"""The parent's side: start the child, ask it, and turn what happens to it into errors with a reason."""
+"""The parent's side: an interpreter in a child process, and what happens to it as errors with a reason."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
-import subprocess
-import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground.child import Bounds, Child, ChildError, WarmChild
 from tinykit.ground.errors import EngineError, ModelError
-from tinykit.ground.isolation import NEUTRAL_FOLDER, child_environment, python_command
-from tinykit.predict.runtime.child import read_frame, write_frame
+from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
 
-_CHILD = Path(__file__).with_name("child.py")
-_REASONS_LIMIT_BYTES = 20_000
+_WORKER = Path(__file__).with_name("child.py")
+_SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 _NODE = re.compile(r"Node (\w+) \(number (\d+)f?\) failed")
 _HYBRID = re.compile(r"[Hh]ybrid|FLOAT32 with filter type: INT8")
 
 Reply = tuple[dict[str, Any], list[NDArray[Any]], str]
 
 
-class Engine:
-    """A child process that answers frames, with a time and a memory limit.
+class Engine(Child):
+    """A child process that holds an interpreter, with a time and a memory limit.
 
     Parameters
     ----------
@@ -38,20 +32,7 @@ class Engine:
 
     def __init__(self, interpreter: str = "TFLM", *, memory_bytes: int = 4 * 2**30) -> None:
         self._interpreter = interpreter
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the engine
-        environment = child_environment(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="3")
-        try:
-            self._process = subprocess.Popen(
-                python_command(_CHILD, memory_bytes),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                cwd=NEUTRAL_FOLDER,
-                env=environment,
-            )
-        except OSError as error:
-            self._stderr.close()
-            raise EngineError(f"the interpreter process could not be started: {error}") from error
+        super().__init__("the interpreter process", _WORKER, bounds=Bounds(memory_bytes), environment=_SETTINGS)
 
     def ask(self, request: dict[str, Any], *arrays: NDArray[Any], timeout_s: float) -> Reply:
         """Send one request and wait for its reply.
@@ -63,69 +44,35 @@ class Engine:
         ModelError : the interpreter refused the model, or crashed on it.
         EngineError : it took longer than `timeout_s`, or the child cannot work at all.
         """
-        if self._stderr.closed:
+        if self.closed:
             raise EngineError("the session is closed; open another one")
-        start = os.fstat(self._stderr.fileno()).st_size
-        late = threading.Event()
-        watchdog = threading.Timer(timeout_s, self._kill, (late,))
-        watchdog.daemon = True
-        watchdog.start()
+        listed, parts = pack_arrays(list(arrays))
         try:
-            reply, results = self._exchange(request, list(arrays))
-        except (EOFError, OSError, ValueError) as error:
-            raise self._obituary(start, timeout_s if late.is_set() else None) from error
-        finally:
-            watchdog.cancel()
-        reasons = self._reasons(start)
+            reply, answers = self.exchange({**request, "arrays": listed}, *parts, timeout_s=timeout_s)
+            results = unpack_arrays(reply.pop("arrays", []), answers)
+        except ChildError as error:
+            raise self._explain_end(error, timeout_s) from error
+        except (ValueError, TypeError) as error:
+            self.kill()
+            raise EngineError(f"the interpreter process gave no answer that can be read: {error}") from error
+        reasons = self.said()
         if reply.get("error"):
-            raise explain(reply, reasons, self._interpreter)
+            raise explain({**reply, "error": f"{reply['error']}: {reply.get('text', '')}"}, reasons, self._interpreter)
         return reply, results, reasons
 
-    @property
-    def alive(self) -> bool:
-        """Whether the child still runs."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """End the child; safe to call twice."""
-        process = self._process
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=2)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        self._stderr.close()
-
-    def _exchange(self, request: dict[str, Any], arrays: list[NDArray[Any]]) -> tuple[dict[str, Any], list[Any]]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        write_frame(stdin, request, arrays)  # type: ignore[arg-type]
-        return read_frame(stdout)  # type: ignore[arg-type]
-
-    def _kill(self, late: threading.Event) -> None:
-        late.set()
-        self._process.kill()
-
-    def _reasons(self, start: int) -> str:
-        return os.pread(self._stderr.fileno(), _REASONS_LIMIT_BYTES, start).decode(errors="replace")
-
-    def _obituary(self, start: int, limit_s: float | None) -> ModelError | EngineError:
-        """Why the child is gone; `limit_s` where it was stopped for being late."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=2)
-        code = self._process.poll()
-        if limit_s is not None:
+    def _explain_end(self, end: ChildError, limit_s: float) -> ModelError | EngineError:
+        if end.late:
             return EngineError(f"{self._interpreter} was stopped after {limit_s:g} s; allow more with timeout_s")
-        if code is not None and code < 0:
+        if end.signal and end.status is not None:
             return ModelError(
-                f"the interpreter crashed (signal {-code}, {_signal_name(-code)}) on this model: "
-                f"{_last_line(self._reasons(start))}\n"
+                f"the interpreter crashed (signal {-end.status}, {end.signal}) on this model: {_last_line(end.said)}\n"
                 f"the file is damaged, or built in a way {self._interpreter} does not check; convert it again"
             )
-        return EngineError(f"the interpreter process ended (status {code}): {_last_line(self._reasons(start))}")
+        return EngineError(f"the interpreter process ended (status {end.status}): {_last_line(end.said)}")
+
+
+WARM = WarmChild(Engine)
+"""The child that is kept for the next arena or list of operators."""
 
 
 def explain(reply: dict[str, Any], reasons: str, interpreter: str = "TFLM") -> ModelError | EngineError:
@@ -174,10 +121,6 @@ def check_bytes(model: bytes) -> NDArray[np.uint8]:
     if len(data) < 16 or data[4:8] != b"TFL3":
         raise ModelError(f"not a .tflite file: {len(data)} bytes without the TFL3 mark; convert the model first")
     return np.frombuffer(data, np.uint8)
-
-
-def _signal_name(number: int) -> str:
-    return signal.Signals(number).name if number in set(signal.Signals) else "unknown"
 
 
 def _last_line(text: str) -> str:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.predict.runtime.process import Engine, check_bytes
-from tinykit.predict.runtime.warm import ask_warm
+from tinykit.predict.runtime.process import WARM, Engine, check_bytes
 
 Array = NDArray[Any]
 Inputs = Array | tuple[Array, ...]
@@ -206,13 +205,13 @@ def measure_arena(model: bytes, *, smallest: bool = True, timeout_s: float = 30.
     `smallest=True` adds up to 0.1 s.
     """
     check_bytes(model)
-    return ask_warm(lambda child: Session(model, timeout_s=timeout_s, child=child).measure_arena(smallest=smallest))
+    return WARM.ask(lambda child: Session(model, timeout_s=timeout_s, child=child).measure_arena(smallest=smallest))
 
 
 def missing_operators(model: bytes, *, timeout_s: float = 30.0) -> tuple[str, ...]:
     """Names of the operators of a model that this TFLM does not register, sorted; errors as `Session`."""
     data = check_bytes(model)
-    return ask_warm(lambda child: tuple(child.ask({"do": "missing"}, data, timeout_s=timeout_s)[0]["missing"]))
+    return WARM.ask(lambda child: tuple(child.ask({"do": "missing"}, data, timeout_s=timeout_s)[0]["missing"]))
 
 
 def _to_info(row: dict[str, Any]) -> TensorInfo:

@@ -13,10 +13,8 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.train.compress.folding import fold_batchnorm
 from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros
-from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros, walk_kernels
-from tinykit.train.compress.recipe import RECIPE, Fit
+from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.sharing import (
     Floats,
     Held,

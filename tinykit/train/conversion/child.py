@@ -1,12 +1,11 @@
-"""What the child process does that runs the TensorFlow Lite converter; `start_child.py` starts it.
+"""The other side of the pipe: a worker that runs the TensorFlow Lite converter on a copy that was inspected.
 
-Its folder holds `job.json` (model file, precisions), `representative.npy` and the model, a copy that was inspected; the
-child leaves `<precision>.tflite` and `result.json`. If the converter crashes, it takes this process with it, no other.
+It runs inside a `Child` that has adopted this package, in the folder of the copy. If the converter crashes, it takes
+this process with it, no other.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -19,26 +18,18 @@ from tinykit.train.conversion.loading import load_inspected
 from tinykit.train.keras import load_tensorflow, quiet
 
 
-def main(folder: Path) -> int:
-    """Do the job in `folder`; 0 if every precision was converted, 1 if `result.json` says why not."""
-    job = json.loads((folder / "job.json").read_text())
-    result: dict[str, Any] = {}
+def answer(job: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """The flatbuffer of every precision that `job` names, or why there is none that a user can mend."""
     try:
         tensorflow = load_tensorflow()
-        model = load_inspected(
-            folder / job["model"], job["name"], quantised=job["quantised"], pruned=job["pruned"]
-        )  # fmt: skip
+        model = load_inspected(Path(job["model"]), job["name"], quantised=job["quantised"], pruned=job["pruned"])
         number_afresh(model)
-        samples = np.load(folder / "representative.npy") if job["representative"] else None
-        for precision in job["precisions"]:
-            with quiet():
-                content = convert_one(tensorflow, model, precision, samples)
-            (folder / f"{precision}.tflite").write_bytes(content)
-        result = {"tensorflow": tensorflow.__version__}
-    except Exception as error:  # noqa: BLE001 - the parent turns whatever it is into one message
-        result = {"error": str(error) or type(error).__name__, "expected": isinstance(error, TinykitError)}
-    (folder / "result.json").write_text(json.dumps(result))
-    return 1 if "error" in result else 0
+        samples = np.frombuffer(parts[0], np.float32).reshape(job["shapes"][0]) if parts else None
+        with quiet():
+            made = [convert_one(tensorflow, model, precision, samples) for precision in job["precisions"]]
+        return {"tensorflow": tensorflow.__version__}, made
+    except TinykitError as error:
+        return {"refused": str(error)}, []
 
 
 def number_afresh(model: Any) -> None:

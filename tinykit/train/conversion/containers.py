@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-import subprocess
 import zipfile
 import zlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tinykit.ground.child import Bounds, Child, ChildError
 from tinykit.ground.errors import MissingPackageError, ModelError, name_install
-from tinykit.ground.isolation import child_environment, python_command
 
 MAX_FILE_BYTES = 2**30
 _LIMITS_BYTES = {"config.json": 16 * 2**20, "metadata.json": 2**20, "model.weights.h5": MAX_FILE_BYTES}
@@ -25,8 +24,9 @@ _MAX_MEMBERS, _MAX_DIRECTORY_BYTES = 64, 2**16
 _MAX_RATIO, _SMALL_BYTES = 100, 2**20
 _HDF5, _ZIP, _ZIP_END = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06"
 _ZIP_END_BYTES, _ZIP_COMMENT_BYTES = 22, 2**16
-_CHILD = Path(__file__).with_name("h5_child.py")
-_MEMORY_BYTES, _TIMEOUT_S = 4 * 2**30, 60.0
+_WORKER = Path(__file__).with_name("h5_child.py")
+_BOUNDS = Bounds(4 * 2**30, file_bytes=0, answer_bytes=128 * 2**20)
+_TIMEOUT_S = 60.0
 _ZIP_ERRORS = (
     *(OSError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError, ValueError),
     *(zlib.error, struct.error),
@@ -101,20 +101,18 @@ def read_h5(path: Path, name: str) -> dict[str, str | None]:
     if find_spec("h5py") is None:
         raise MissingPackageError(f"h5py is not installed; {name_install('train')}")
     try:
-        done = subprocess.run(
-            python_command(_CHILD, _MEMORY_BYTES, path.absolute()), cwd=path.parent, env=child_environment(),
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False,
-        )  # fmt: skip
-        found: dict[str, str | None] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{name}: not a readable HDF5 file: no end after {_TIMEOUT_S:g} s") from error
-    except ValueError as error:
-        raise ModelError(f"{name}: not a readable HDF5 file, or truncated: its reader crashed") from error
+        with Child("the reader of HDF5", _WORKER, bounds=_BOUNDS, folder=path.parent) as child:
+            found, parts = child.exchange({"path": str(path.absolute())}, timeout_s=_TIMEOUT_S)
+    except ChildError as error:
+        how = f": no end after {_TIMEOUT_S:g} s" if error.late else ", or truncated: its reader crashed"
+        raise ModelError(f"{name}: not a readable HDF5 file{how}") from error
     if refused := found.get("refused"):
         raise ModelError(f"{name}: {refused}; it is not loaded\nsave the whole model again with model.save")
-    if error_text := found.get("error"):
-        raise ModelError(f"{name}: not a readable HDF5 file, or truncated ({error_text[:200]})")
-    return found
+    if kind := found.get("error"):
+        reason = f"{kind}: {found['text']}"[:200]
+        raise ModelError(f"{name}: not a readable HDF5 file, or truncated ({reason})")
+    described: dict[str, str | None] = json.loads(parts[0])
+    return described
 
 
 def _copy_bounded(stream: BinaryIO, copy: BinaryIO, name: str) -> None:

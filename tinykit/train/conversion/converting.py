@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import signal
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground.child import Bounds, Child, ChildError
 from tinykit.ground.errors import EngineError, ModelError, OutputError, ParameterError
-from tinykit.ground.isolation import child_environment, python_command
 from tinykit.ground.results import Result
 from tinykit.model.graph import Precision, read
 from tinykit.train.conversion.keras_file import KerasFile, copy_inspected
@@ -26,7 +23,9 @@ from tinykit.train.conversion.representative import check_representative
 
 PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
 TIMEOUT_S = 300.0
-_CHILD = Path(__file__).with_name("start_child.py")
+_WORKER = Path(__file__).with_name("child.py")
+_BOUNDS = Bounds(32 * 2**30, file_bytes=2**31)
+_REFUSED = "the converter refused the model: {}"
 _EDGE_TYPES = {"int8": "int8", "int16x8": "int16", "float32": "float32"}
 _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
 
@@ -123,13 +122,20 @@ def convert_all(
         source = model if isinstance(model, str | Path) else save_model(model, folder / "model.h5")
         found, copy = copy_inspected(source, folder)
         shape = _check_model(found, precisions)
-        samples, notes = None, tuple[str, ...]()
+        samples, notes = list[Any](), tuple[str, ...]()
         if not found.quantised and any(precision != "float32" for precision in precisions):
-            samples, notes = check_representative(representative, shape, training)
-            np.save(folder / "representative.npy", samples)
-        version = _run_child(copy, found, tuple(precisions), timeout_s)
-        used = 0 if samples is None else len(samples)
-        return {precision: _collect(folder, precision, found, (used, version, notes)) for precision in precisions}
+            checked, notes = check_representative(representative, shape, training)
+            samples = [np.ascontiguousarray(checked, np.float32)]
+        job = {
+            "name": found.path.name, "quantised": found.quantised, "pruned": found.pruned,
+            "precisions": list(precisions), "shapes": [one.shape for one in samples],
+        }  # fmt: skip
+        try:
+            version, made = _run_child(copy, job, samples, timeout_s)
+        except ChildError as error:
+            raise EngineError(_describe_crash(str(error.signal), found)) from error
+        about = (sum(map(len, samples)), version, notes)
+        return {one: _collect(content, one, found, about) for one, content in zip(precisions, made, strict=True)}
 
 
 def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | None, ...]:
@@ -145,33 +151,25 @@ def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | Non
     return shape
 
 
-def _run_child(copy: Path, found: KerasFile, precisions: tuple[str, ...], timeout_s: float) -> str:
-    folder = copy.parent
-    job = {
-        "model": copy.name, "name": found.path.name, "quantised": found.quantised, "pruned": found.pruned,
-        "precisions": precisions, "representative": (folder / "representative.npy").exists(),
-    }  # fmt: skip
-    (folder / "job.json").write_text(json.dumps(job))
+def _run_child(copy: Path, job: dict[str, Any], samples: list[Any], timeout_s: float) -> tuple[str, list[bytes]]:
+    """TensorFlow's version and the flatbuffers; a `ChildError` where the converter crashed."""
     try:
-        done = subprocess.run(
-            python_command(_CHILD, folder), cwd=folder, env=child_environment(),
-            capture_output=True, timeout=timeout_s, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(f"the converter did not end within {timeout_s:g} s; is the model too large?") from error
-    if done.returncode < 0:
-        raise EngineError(_describe_crash(-done.returncode, found))
-    result = json.loads((folder / "result.json").read_text()) if (folder / "result.json").exists() else {}
-    if "error" in result or done.returncode:
-        reason = str(result.get("error") or done.stderr.decode(errors="replace").strip()[-300:])
-        if result.get("expected"):
-            raise ModelError(reason)
-        raise EngineError(f"the converter refused the model: {' '.join(reason.split())[:400]}")
-    return str(result["tensorflow"])
+        with Child("the converter", _WORKER, bounds=_BOUNDS, folder=copy.parent, adopt=True) as child:
+            reply, made = child.exchange({**job, "model": str(copy)}, *samples, timeout_s=timeout_s)
+    except ChildError as error:
+        if error.late:
+            raise EngineError(f"the converter did not end within {timeout_s:g} s; is the model too large?") from error
+        if error.signal:
+            raise
+        raise EngineError(_REFUSED.format(" ".join(error.said[-300:].split())[:400])) from error
+    if refused := reply.get("refused"):
+        raise ModelError(str(refused))
+    if kind := reply.get("error"):
+        raise EngineError(_REFUSED.format(" ".join(str(reply.get("text") or kind).split())[:400]))
+    return str(reply["tensorflow"]), made
 
 
-def _describe_crash(number: int, found: KerasFile) -> str:
-    known = signal.Signals(number).name if number in {item.value for item in signal.Signals} else str(number)
+def _describe_crash(known: str, found: KerasFile) -> str:
     suspects = [f"{kind} {name!r}" for kind, name in found.layers if kind in _CRASHERS and name not in found.unrolled]
     if suspects:
         return (
@@ -182,8 +180,7 @@ def _describe_crash(number: int, found: KerasFile) -> str:
     return f"the converter crashed ({known}) on a model of {kinds}; take layers out until it passes"
 
 
-def _collect(folder: Path, precision: str, found: KerasFile, used: tuple[int, str, tuple[str, ...]]) -> Conversion:
-    content = (folder / f"{precision}.tflite").read_bytes()
+def _collect(content: bytes, precision: str, found: KerasFile, used: tuple[int, str, tuple[str, ...]]) -> Conversion:
     graph = read(content)
     for index in (*graph.inputs, *graph.outputs):
         if (found_type := graph.tensors[index].dtype) != _EDGE_TYPES[precision]:

@@ -1,8 +1,8 @@
-"""Child process: reads an HDF5 file from end to end and tells its Keras description as one line of JSON.
+"""The other side of the pipe: a worker that reads an HDF5 file from end to end and tells its Keras description.
 
 A damaged file can make the HDF5 library loop without end or crash; here that takes nothing down. A forged one can name
 other files as the place of its data, or claim sizes it does not have: it is refused, before such data is touched.
-Started as `python -I h5_child.py MEMORY_BYTES PATH`; it imports nothing of tinykit.
+It runs inside a `Child`, and imports nothing of tinykit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,14 +90,6 @@ def _read_data(path: str, item: Any, budget: Budget) -> None:
     item[()]
 
 
-def _limit_memory(nbytes: int) -> None:
-    try:
-        import resource
-    except ModuleNotFoundError:  # not a Unix: the limit is on time alone
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (nbytes, nbytes))
-
-
 def read(path: str) -> dict[str, Any]:
     """The file's `config` and `version`, once all that is in it was looked at and then read."""
     import h5py
@@ -114,17 +105,9 @@ def read(path: str) -> dict[str, Any]:
         return {"config": _text(file.attrs.get("model_config")), "version": _text(file.attrs.get("keras_version"))}
 
 
-def main(memory_bytes: int, path: str) -> None:
-    """Print what the file says of itself, why it is refused, or the error that reading it gave."""
-    _limit_memory(memory_bytes)
+def answer(request: dict[str, Any], _parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """What the file says of itself, as JSON, or why it is refused."""
     try:
-        found = read(path)
+        return {}, [json.dumps(read(request["path"])).encode()]
     except RefusedError as error:
-        found = {"refused": str(error)}
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
-        found = {"error": f"{type(error).__name__}: {error}"}
-    sys.stdout.write(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+        return {"refused": str(error)}, []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 _DROPPED = ("PYTHON", "HDF5_")
 NEUTRAL_FOLDER = Path(sys.executable).anchor or os.sep
-"""Where a child works that writes no files: the root folder, in which no download lies."""
+"""Where a program works that writes no files: the root folder, in which no download lies."""
 
 
 def python_command(script: Path, *arguments: object) -> list[str]:

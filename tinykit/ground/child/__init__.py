@@ -1,0 +1,8 @@
+"""One supervised process: isolated, bounded in time, memory and output, with last words, and gone with its parent."""
+
+from tinykit.ground.child.isolation import find_program
+from tinykit.ground.child.process import Bounds, Child, ChildError
+from tinykit.ground.child.programs import Ended, run_program
+from tinykit.ground.child.warm import WarmChild
+
+__all__ = ["Bounds", "Child", "ChildError", "Ended", "WarmChild", "find_program", "run_program"]

@@ -1,0 +1,297 @@
+"""The parent's side: a process that is started isolated, asked, stopped when it is late, and heard when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from tinykit.ground.child import inside
+from tinykit.ground.child.isolation import child_environment, python_command
+from tinykit.ground.errors import EngineError
+
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment,unused-ignore]
+
+SYSTEM_ENDS_IT = hasattr(fcntl, "F_SETSIG")
+"""Whether the system itself can end a process when the other end of its lifeline closes; Linux can."""
+
+_GRACE_S = 2.0
+_SAID_LIMIT_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a process may take, where the system can hold it to that.
+
+    Parameters
+    ----------
+    memory_bytes : address space.
+    file_bytes : of each file that it writes, and of what it says on stderr.
+    answer_bytes : of one answer, or of what a program prints.
+    processor_s : processor time; None where the clock on the wall bounds each answer.
+    """
+
+    memory_bytes: int = 4 * 2**30
+    file_bytes: int = 16 * 2**20
+    answer_bytes: int = inside.PARTS_LIMIT_BYTES
+    processor_s: int | None = None
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The resources as the system names them."""
+        wanted = {"RLIMIT_AS": self.memory_bytes, "RLIMIT_CORE": 0, "RLIMIT_FSIZE": self.file_bytes}
+        return wanted if self.processor_s is None else wanted | {"RLIMIT_CPU": self.processor_s}
+
+
+class ChildError(EngineError):
+    """A process that gave no answer: its last words.
+
+    Parameters
+    ----------
+    name : what it was, for the text.
+    status : its exit status, -n where signal n ended it, None where it had to be ended for an answer that is none.
+    late : whether it was stopped because its time was over.
+    said : the end of what it wrote on stderr.
+    """
+
+    def __init__(self, name: str, status: int | None, *, late: bool = False, said: str = "") -> None:
+        self.status, self.late, self.said = status, late, said.strip()
+        super().__init__(f"{name} ended ({self.how}): {self.said[-300:] or 'it gave no reason'}")
+
+    @property
+    def signal(self) -> str | None:
+        """Name of the signal that ended it, None where it left by itself."""
+        if self.status is None or self.status >= 0:
+            return None
+        return next((one.name for one in signal.Signals if one == -self.status), f"signal {-self.status}")
+
+    @property
+    def how(self) -> str:
+        """Whether it left or was stopped."""
+        return f"stopped by {self.signal}" if self.signal else f"status {self.status}"
+
+
+class Running:
+    """A process in a group of its own that ends whole: when it is late, when it is closed, when this process dies.
+
+    Parameters
+    ----------
+    name : what it is, for messages.
+    command : program and arguments, made from the end of the lifeline that the process inherits.
+    bounds : what it may take.
+    folder : where it works.
+    environment : all that it is given.
+    printed : the file it prints into, and then it reads nothing; None for pipes to ask it by.
+
+    Raises
+    ------
+    EngineError : it could not be started.
+    """
+
+    def __init__(
+        self, name: str, command: Callable[[int], Sequence[str]], *, bounds: Bounds, folder: str | Path,
+        environment: dict[str, str], printed: IO[bytes] | None = None,
+    ) -> None:  # fmt: skip
+        self.bounds, self.late = bounds, False
+        self._name, self._owner, self._stderr = name, os.getpid(), tempfile.TemporaryFile()  # noqa: SIM115
+        reader, writer = os.pipe()
+        self._streams: list[IO[bytes]] = [self._stderr, os.fdopen(writer, "wb")]
+        try:
+            self._process = subprocess.Popen(
+                command(reader), cwd=folder, env=environment, stdin=subprocess.DEVNULL if printed else subprocess.PIPE,
+                stdout=printed or subprocess.PIPE, stderr=self._stderr,
+                pass_fds=(reader,) if os.name == "posix" else (), process_group=0,
+            )  # fmt: skip
+            _tie(reader, self._process.pid)
+        except OSError as error:
+            self._close_streams()
+            raise EngineError(f"{name} could not be started: {error}") from error
+        finally:
+            os.close(reader)
+        self._streams += [one for one in (self._process.stdin, self._process.stdout) if one]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; to a fork of the process that started it, it is gone."""
+        return self._owner == os.getpid() and self._process.poll() is None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        return self._stderr.closed
+
+    @property
+    def pid(self) -> int:
+        """Number of the process, and of its group."""
+        return self._process.pid
+
+    def said(self) -> str:
+        """The end of what it wrote on stderr since it was asked."""
+        return read_end(self._stderr, _SAID_LIMIT_BYTES).decode(errors="replace")
+
+    def wait(self, seconds: float) -> int:
+        """Its exit status; it is ended if it takes longer."""
+        with self.watched(seconds):
+            return self._process.wait()
+
+    @contextlib.contextmanager
+    def watched(self, seconds: float) -> Iterator[None]:
+        """End it if the block takes longer."""
+        watchdog = threading.Timer(min(seconds, threading.TIMEOUT_MAX), self._stop)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+        if self._owner != os.getpid() or self._process.returncode is not None:
+            return
+        with contextlib.suppress(OSError):
+            if os.name == "posix":
+                os.killpg(self.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    def close(self) -> None:
+        """End it and give back what it held; safe to call twice."""
+        self.kill()
+        if self._owner == os.getpid():
+            self._process.wait()
+        self._close_streams()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def _stop(self) -> None:
+        self.late = True
+        self.kill()
+
+    def _close_streams(self) -> None:
+        for stream in self._streams:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+class Child(Running):
+    """A worker in an isolated Python that answers questions, one after the other.
+
+    Parameters
+    ----------
+    name : what it is, for messages.
+    worker : the file whose `answer(request, parts)` is asked; see `inside`.
+    bounds : what it may take.
+    folder : where it works; None for a folder of its own that goes with it.
+    adopt : whether the worker may import this package.
+    environment : settings besides those of this process that a child may have.
+
+    Raises
+    ------
+    EngineError : it could not be started.
+    """
+
+    def __init__(
+        self, name: str, worker: Path, *, bounds: Bounds, folder: Path | None = None, adopt: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self._asked, place = 0, str(folder or tempfile.mkdtemp(prefix="tinykit-"))
+        self._tidy = weakref.finalize(self, _remove_folder, None if folder else place, os.getpid())
+
+        def command(lifeline: int) -> list[str]:
+            setup = {
+                "limits": bounds.limits, "adopt": adopt, "lifeline": None if SYSTEM_ENDS_IT else lifeline,
+            }  # fmt: skip
+            return python_command(Path(inside.__file__), worker, json.dumps(setup))
+
+        given = child_environment(TMPDIR=place, **(environment or {}))
+        try:
+            super().__init__(name, command, bounds=bounds, folder=place, environment=given)
+        except EngineError:
+            self._tidy()
+            raise
+
+    def exchange(self, request: dict[str, Any], *parts: Any, timeout_s: float) -> tuple[dict[str, Any], list[bytes]]:
+        """Send a question and wait for the answer.
+
+        Raises
+        ------
+        ChildError : it took longer than `timeout_s`, or the process ended, or it answered with what is no frame.
+        """
+        self.send(request, *parts, timeout_s=timeout_s)
+        return self.receive(timeout_s=timeout_s)
+
+    def send(self, request: dict[str, Any], *parts: Any, timeout_s: float) -> None:
+        """The first half of `exchange`, for a question that is answered while this process does something else."""
+        if self._asked:  # what it said in starting belongs to the first question
+            os.ftruncate(self._stderr.fileno(), 0)
+            os.lseek(self._stderr.fileno(), 0, os.SEEK_SET)
+        self._asked += 1
+        with self._listening(timeout_s):
+            inside.write_frame(self._process.stdin, request, parts)  # type: ignore[arg-type]
+
+    def receive(self, *, timeout_s: float) -> tuple[dict[str, Any], list[bytes]]:
+        """The second half of `exchange`."""
+        with self._listening(timeout_s):
+            return inside.read_frame(self._process.stdout, self.bounds.answer_bytes)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """End it, with the folder that was its own; safe to call twice."""
+        super().close()
+        self._tidy()
+
+    @contextlib.contextmanager
+    def _listening(self, timeout_s: float) -> Iterator[None]:
+        try:
+            with self.watched(timeout_s):
+                yield
+        except (EOFError, OSError, ValueError) as error:
+            raise self._last_words(error) from error
+        except BaseException:  # an answer that nobody waits for would be taken for the next one
+            self.kill()
+            raise
+
+    def _last_words(self, error: Exception) -> ChildError:
+        late = self.late
+        if isinstance(error, ValueError):  # no frame, and so no word of it can be trusted any more
+            self.kill()
+            self.wait(_GRACE_S)
+            return ChildError(self._name, None, late=late, said=self.said() or str(error))
+        return ChildError(self._name, self.wait(_GRACE_S), late=late, said=self.said())
+
+
+def read_end(file: IO[bytes], most_bytes: int) -> bytes:
+    """The end of a file that another process writes."""
+    size = os.fstat(file.fileno()).st_size
+    return os.pread(file.fileno(), most_bytes, max(0, size - most_bytes))
+
+
+def _remove_folder(folder: str | None, owner: int) -> None:
+    """Remove a child's own folder, but not from a fork of the process that started the child."""
+    if folder and owner == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tie(lifeline: int, pid: int) -> None:
+    """Have the system end a process and its group when this process, which holds the other end, is gone."""
+    if SYSTEM_ENDS_IT:
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -pid)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
