@@ -12,9 +12,9 @@ PYTHON ?=
 CARDS    := $(wildcard data/datasets/*.toml)
 CARRIERS := $(shell sed -n 's/^carrier = "\(.*\)"/\1/p' $(CARDS))
 
-LOCK   := build/lock
-UV     := $(LOCK)/bin/uv
+# Lowest versions: pip cannot choose them, uv can.
 LOWEST := build/lowest
+UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
 SLOW   := against browser bench codegen compat compress convert datasets deploy design latency_sweep layers legacy lint \
           notebook packaging packing recommend_ledger runtime_scoring trace_jls virtual_board zoo
@@ -34,7 +34,7 @@ help:
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
 	@echo "make lint         ruff, mypy and the import floors (all part of make test), and the map of the house"
-	@echo "make lock         resolves constraints.txt again: every version that make installs"
+	@echo "make lock         resolves constraints.txt again: every version that make installs; some minutes"
 	@echo "make clean        removes .venv, build and caches"
 
 # Prints the first Python that will do.
@@ -77,7 +77,7 @@ test: $(READY)
 test-all: test test-lowest
 
 test-lowest: $(UV)
-	@$(UV) venv --quiet --clear --python $(LOCK)/bin/python $(LOWEST)
+	@$(UV) venv --quiet --clear --python build/uv/bin/python $(LOWEST)
 	@$(UV) pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[lab,npu,virtual-board,test]"
 	@$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests $(SLOW:%=--ignore-glob="*/test_%*") $(ARGS)
 
@@ -105,23 +105,13 @@ lint: $(READY)
 	$(VENV)/bin/lint-imports
 	@$(PY) -m tools.house
 
-# Asks the index for the newest versions that pyproject.toml allows, for every Python and platform it allows; of the
-# interpreter it keeps the nightly that the figures were made with while the index has it.
-RESOLVE := $(UV) pip compile --quiet --universal --python-version 3.11 --extra all --extra test --no-annotate --no-header \
-           --no-emit-index-url pyproject.toml --output-file $(LOCK)/resolved.txt
-
 $(UV):
-	@found="$$($(FIND_PYTHON))" && "$$found" -m venv --clear $(LOCK)
-	@$(LOCK)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@found="$$($(FIND_PYTHON))" && "$$found" -m venv --clear build/uv
+	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
-lock: $(UV)
-	@sed -n 's/^\(tflite-micro==[^ ]*\).*/\1/p' constraints.txt > $(LOCK)/interpreter.txt
-	@rm -f $(LOCK)/resolved.txt
-	@$(RESOLVE) --constraint $(LOCK)/interpreter.txt || { \
-	  echo "Without the interpreter of constraints.txt, which the index may have dropped:"; $(RESOLVE); }
-	@{ sed -n '/^#/p' constraints.txt; cat $(LOCK)/resolved.txt; } > $(LOCK)/constraints.txt
-	@mv $(LOCK)/constraints.txt constraints.txt
-	@echo "constraints.txt is resolved again; \`make test-all\` installs it and tells what it changes."
+lock:
+	@found="$$($(FIND_PYTHON))" && "$$found" -m tools.lock
+	@echo "constraints.txt is resolved again; \`make test-all\` installs it."
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

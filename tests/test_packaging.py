@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 
 from tinykit.ground.errors import name_install
 from tinykit.train.datasets.card import card_names, read_card
+from tools import lock
 from tools.house import House
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,6 +152,18 @@ def test_the_locked_versions_are_those_that_are_allowed():
         wanted = Requirement(line)
         for version in locked[wanted.name]:
             assert wanted.specifier.contains(version, prereleases=True), f"{line}: {version} is locked; make lock"
+
+
+def test_a_lock_is_read_as_it_is_merged():
+    versions = {
+        "3.11": {"numpy": "2.4.6", "tqdm": "4.7"},
+        "3.12": {"numpy": "2.5.5", "tqdm": "4.7"},
+        "3.13": {"tqdm": "4.7"},
+    }
+    lines = ["numpy==2.4.6 ; python_version == '3.11'", "numpy==2.5.5 ; python_version == '3.12'", "tqdm==4.7"]
+    assert lock.merge(versions) == lines
+    assert lock.read(["# a comment", *lines]) == versions
+    assert lock.merge(lock.read(LOCKED.read_text().splitlines())) == LOCKED.read_text().splitlines()[2:]
 
 
 def test_the_lock_tells_of_no_machine():
