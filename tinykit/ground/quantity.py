@@ -56,7 +56,7 @@ def to_plain(value: Any) -> Any:
 def pick(owner: object, names: str) -> dict[str, Any]:
     """Some attributes of a result by name, in that order, as plain JSON types.
 
-    >>> pick(Estimate.exact(1.5, "s", "measured"), "value unit")
+    >>> pick(Estimate(1.5, 1.0, 2.0, "s", "measured"), "value unit")
     {'value': 1.5, 'unit': 's'}
     """
     return {name: to_plain(getattr(owner, name)) for name in names.split()}
@@ -288,3 +288,16 @@ def _format_seconds(value: float) -> str:
         return f"{_three_digits(value)} s"
     factor, prefix = _prefix_of(value)
     return f"{_three_digits(value / factor)} {prefix}s"
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell of a table is a number.
+
+    >>> is_number(" 1e-3"), is_number("2 mA")
+    (True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tinykit.budget.trace.jls import find_jls_layout, is_jls, read_jls_chunks
 from tinykit.budget.trace.layout import AMPERES, SECONDS, Chunk, TraceLayout
 from tinykit.ground.errors import DataError
+from tinykit.ground.quantity import is_number
 
 _UNIT = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]|(?:time(?:stamp)?|current)[ _]([a-zµμ]{1,2})$")
 _LATIN_MICRO = "\ufffd"
@@ -168,7 +169,7 @@ def _numbers(block: bytes, layout: TraceLayout, name: str, rows_before: int) -> 
         return table
     for row, line in enumerate(lines, rows_before + 1):
         cells = line.replace('"', "").split(layout.delimiter)
-        if len(cells) != layout.columns or not all(map(_is_number, cells)):
+        if len(cells) != layout.columns or not all(map(is_number, cells)):
             raise DataError(
                 f"{name}: row {row} is not {layout.columns} numbers: {line[:60]!r}\n"
                 "a second header or a unit behind a value means mixed units; keep one header and one unit"
@@ -176,14 +177,6 @@ def _numbers(block: bytes, layout: TraceLayout, name: str, rows_before: int) -> 
     raise DataError(
         f"{name}: a row of the {len(lines)} after row {rows_before} is no plain numbers; write digits alone"
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_steps(steps: NDArray[np.float64], times: NDArray[np.float64], step_s: float, name: str) -> None:

@@ -95,23 +95,28 @@ def write_metadata(data: bytes, name: str, content: bytes) -> bytes:
     links = _read_links(root)
     if max([0, *links.values(), *(one.position for one in (*buffers, *kept))]) >= len(data):
         raise ModelError("damaged .tflite file: it points behind its own end; copy or convert it again")
+    places = [one.position for one in buffers], [one.position for one in kept]
+    return _append(data, name, content, (root.number(_VERSION, "<I"), links, *places))
+
+
+def _append(data: bytes, name: str, content: bytes, known: tuple[int, dict[int, int], list[int], list[int]]) -> bytes:
+    """A new root in front of the old content; `known` is what it holds: version, links, buffers and metadata, by place.
+
+    A flatbuffer is built from its end: the old content comes first; what lies in it is told by its place from there.
+    """
     import flatbuffers
 
+    version, links, buffers, metadata = known
     builder = flatbuffers.Builder(len(data) + len(content) + 4096)
-    # The old content first, since a flatbuffer is built from its end; what it links to is told by its place from there.
     end = len(data) + (-len(data)) % _ALIGNMENT_BYTES
     write_vector(builder, data[_HEADER_BYTES:].ljust(end - _HEADER_BYTES, b"\0"), 1, 4)
-    added = write_vector(builder, content, 1, _ALIGNMENT_BYTES)
-    entry = _write_table(
-        builder, {schema.Metadata.NAME: builder.CreateString(name)}, {schema.Metadata.BUFFER: len(buffers)}
-    )
-    fields = {slot: end - place for slot, place in links.items()} | {
-        schema.Model.BUFFERS: _write_tables(
-            builder, [*(end - one.position for one in buffers), _write_table(builder, {schema.Buffer.DATA: added}, {})]
-        ),
-        schema.Model.METADATA: _write_tables(builder, [*(end - one.position for one in kept), entry]),
-    }
-    builder.Finish(_write_table(builder, fields, {_VERSION: root.number(_VERSION, "<I")}), schema.IDENTIFIER)
+    buffer = _write_table(builder, {schema.Buffer.DATA: write_vector(builder, content, 1, _ALIGNMENT_BYTES)}, {})
+    label = {schema.Metadata.NAME: builder.CreateString(name)}
+    entry = _write_table(builder, label, {schema.Metadata.BUFFER: len(buffers)})
+    fields = {slot: end - place for slot, place in links.items()}
+    fields[schema.Model.BUFFERS] = _write_tables(builder, [*(end - place for place in buffers), buffer])
+    fields[schema.Model.METADATA] = _write_tables(builder, [*(end - place for place in metadata), entry])
+    builder.Finish(_write_table(builder, fields, {_VERSION: version}), schema.IDENTIFIER)
     return bytes(builder.Output())
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError
+from tinykit.ground.quantity import is_number
 from tinykit.train.datasets.dataset import Floats
 
 _TIME_COLUMNS = {"t": 1.0, "time": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "time_ms": 1e-3, "timestamp_ms": 1e-3}
@@ -41,7 +42,7 @@ def _read_csv(path: Path, rate_hz: float) -> Floats:
             rows = [row for row in csv.reader(stream) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name}: cannot be read as CSV ({error}); save it as UTF-8 text") from error
-    header = [name.strip().lower() for name in rows.pop(0)] if rows and not _is_number(rows[0][0]) else []
+    header = [name.strip().lower() for name in rows.pop(0)] if rows and not is_number(rows[0][0]) else []
     widths = {len(row) for row in rows}
     if len(widths) != 1:
         raise DataError(f"{path.name}: rows of {sorted(widths) or 'no'} columns; give every row one number a channel")
@@ -80,11 +81,3 @@ def _read_wav(path: Path, rate_hz: float) -> Floats:
     whole = len(frames) // (2 * channels) * channels
     samples = np.frombuffer(frames, "<i2", count=whole).reshape(-1, channels)
     return samples.astype(np.float32) / np.float32(32768)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
