@@ -293,13 +293,13 @@ def answer(request, parts):
 import threading, time
 from pathlib import Path
 from tinykit.ground.child import Bounds, Child, process
-process.SYSTEM_ENDS_IT = process.SYSTEM_ENDS_IT and {by_the_system}
+if not {by_the_system}:
+    process.SYSTEM_ENDS_IT, process._tie = False, lambda *_: None
 children = []
 def ask():
     children.append(Child("the worker", Path({str(worker)!r}), bounds=Bounds()))
-    children[0].send({{}}, timeout_s=60)
-thread = threading.Thread(target=ask)
-thread.start(); thread.join()
+    children[0].exchange({{}}, timeout_s=60)
+threading.Thread(target=ask).start()
 time.sleep(60)
 """)
     with subprocess.Popen([sys.executable, str(parent)], env={**os.environ, "PYTHONPATH": str(ROOT)}) as started:
@@ -382,9 +382,9 @@ class TestFrames:
 class TestWarmChild:
     def test_it_is_kept_and_replaced_when_worn(self, start: Callable[..., Child]) -> None:
         warm = WarmChild(lambda: start(ECHO), uses=2)
-        pids = [warm.ask(lambda child: (child.exchange({}, timeout_s=20), child.pid)[1]) for _ in range(4)]
-        assert (pids[0], pids[2]) == (pids[1], pids[3])
-        assert pids[0] != pids[2]
+        folders = [warm.ask(lambda child: child.exchange({}, timeout_s=20)[0]["folder"]) for _ in range(4)]
+        assert (folders[0], folders[2]) == (folders[1], folders[3])
+        assert folders[0] != folders[2]
         warm.close()
 
     def test_a_used_child_that_was_late_is_not_asked_again(self, start: Callable[..., Child]) -> None:

@@ -134,6 +134,14 @@ def test_absurd_lengths_are_refused(tmp_path, monkeypatch):
         read_trace(path)
 
 
+def test_a_block_that_is_too_short_is_an_error(tmp_path, monkeypatch):
+    path = record(tmp_path / "run.jls", waves(2)[1])
+    head = '{"signals": [{"id": 1, "name": "current", "unit": "A", "rate_hz": 1000, "samples": 100}]}'
+    stand_in(monkeypatch, tmp_path, f"def answer(request, parts):\n    return {head}, [bytes(396)]\n")
+    with pytest.raises(DataError, match="run.jls: less than 100 samples after 0: it is damaged"):
+        read_trace(path)
+
+
 def test_no_child_is_left_behind(tmp_path, monkeypatch):
     started = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +68,7 @@ def read_jls_chunks(path: Path, layout: TraceLayout) -> Iterator[Chunk]:
     """
     with _Reading(path) as reading:
         total = next(int(one["samples"]) for one in reading.head["signals"] if one["id"] == layout.current_at)
-        for start, block in zip(range(0, total, _BLOCK_SAMPLES), reading.blocks(layout.current_at, total), strict=True):
+        for start, block in reading.blocks(layout.current_at, total):
             currents = np.frombuffer(block, "<f4").astype(np.float64) * layout.to_amperes
             lost = np.flatnonzero(~np.isfinite(currents))
             if lost.size:
@@ -100,48 +99,32 @@ class _Reading(Child):
         self._path = path
         super().__init__("the process that reads JLS", _WORKER, bounds=_BOUNDS)
         try:
-            self._tell({"path": str(path.resolve())})
-            self.head = self._take()[0]
+            self.head, _ = self._ask({"path": str(path.resolve())})
         except BaseException:
             self.close()
             raise
 
-    def blocks(self, signal: int, total: int) -> Iterator[bytes]:
-        """All samples of a signal as float32; the child reads a block while the one before it is used."""
-        self._ask_for(signal, 0, total)
+    def blocks(self, signal: int, total: int) -> Iterator[tuple[int, bytes]]:
+        """All samples of a signal as float32, after the number of the first of them."""
         for start in range(0, total, _BLOCK_SAMPLES):
-            block = b"".join(self._take()[1])
-            if len(block) != 4 * min(_BLOCK_SAMPLES, total - start):
-                raise DataError(f"{self._path.name}: {len(block)} bytes where samples should be: {_DAMAGED}")
-            self._ask_for(signal, start + _BLOCK_SAMPLES, total)
-            yield block
+            count = min(_BLOCK_SAMPLES, total - start)
+            _, parts = self._ask({"signal": signal, "start": start, "count": count})
+            if sum(map(len, parts)) != 4 * count:
+                raise DataError(f"{self._path.name}: less than {count} samples after {start}: {_DAMAGED}")
+            yield start, parts[0]
 
-    def _ask_for(self, signal: int, start: int, total: int) -> None:
-        if start < total:
-            self._tell({"signal": signal, "start": start, "count": min(_BLOCK_SAMPLES, total - start)})
-
-    def _tell(self, request: dict[str, Any]) -> None:
-        with self._words():
-            self.send(request, timeout_s=_BLOCK_TIMEOUT_S)
-
-    def _take(self) -> tuple[dict[str, Any], list[bytes]]:
-        with self._words():
-            reply, parts = self.receive(timeout_s=_BLOCK_TIMEOUT_S)
-        if "error" in reply:
-            raise _explain(self._path.name, str(reply["error"]), str(reply.get("text", "")))
-        return reply, parts
-
-    @contextlib.contextmanager
-    def _words(self) -> Iterator[None]:
+    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         name = self._path.name
         try:
-            yield
+            reply, parts = self.exchange(request, timeout_s=_BLOCK_TIMEOUT_S)
         except ChildError as error:
             if error.late:
-                raise EngineError(
-                    f"{name}: the JLS reader gave nothing for {_BLOCK_TIMEOUT_S:g} s and was stopped"
-                ) from error
+                said = f"{name}: the JLS reader gave nothing for {_BLOCK_TIMEOUT_S:g} s and was stopped"
+                raise EngineError(said) from error
             raise DataError(f"{name}: the JLS reader ended (status {error.status}) on this file: {_DAMAGED}") from error
+        if "error" in reply:
+            raise _explain(name, str(reply["error"]), str(reply.get("text", "")))
+        return reply, parts
 
 
 def _explain(name: str, kind: str, text: str) -> DataError | MissingPackageError:

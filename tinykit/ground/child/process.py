@@ -105,8 +105,8 @@ class Running:
         self, name: str, command: Callable[[int], Sequence[str]], *, bounds: Bounds, folder: str | Path,
         environment: dict[str, str], printed: IO[bytes] | None = None,
     ) -> None:  # fmt: skip
-        self.bounds, self.late = bounds, False
-        self._name, self._owner, self._stderr = name, os.getpid(), tempfile.TemporaryFile()  # noqa: SIM115
+        self.bounds, self.late, self._name, self._owner = bounds, False, name, os.getpid()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 -- it lives as long as the process
         reader, writer = os.pipe()
         self._streams: list[IO[bytes]] = [self._stderr, os.fdopen(writer, "wb")]
         try:
@@ -115,6 +115,8 @@ class Running:
                 stdout=printed or subprocess.PIPE, stderr=self._stderr,
                 pass_fds=(reader,) if os.name == "posix" else (), process_group=0,
             )  # fmt: skip
+            if printed:  # a program cannot bound itself, as a worker does
+                inside.limit(bounds.limits, self._process.pid)
             _tie(reader, self._process.pid)
         except OSError as error:
             self._close_streams()
@@ -133,14 +135,11 @@ class Running:
         """Whether it was closed here."""
         return self._stderr.closed
 
-    @property
-    def pid(self) -> int:
-        """Number of the process, and of its group."""
-        return self._process.pid
-
     def said(self) -> str:
         """The end of what it wrote on stderr since it was asked."""
-        return read_end(self._stderr, _SAID_LIMIT_BYTES).decode(errors="replace")
+        size = os.fstat(self._stderr.fileno()).st_size
+        end = os.pread(self._stderr.fileno(), _SAID_LIMIT_BYTES, max(0, size - _SAID_LIMIT_BYTES))
+        return end.decode(errors="replace")
 
     def wait(self, seconds: float) -> int:
         """Its exit status; it is ended if it takes longer."""
@@ -164,7 +163,7 @@ class Running:
             return
         with contextlib.suppress(OSError):
             if os.name == "posix":
-                os.killpg(self.pid, signal.SIGKILL)
+                os.killpg(self._process.pid, signal.SIGKILL)
             else:
                 self._process.kill()
 
@@ -212,13 +211,11 @@ class Child(Running):
         self, name: str, worker: Path, *, bounds: Bounds, folder: Path | None = None, adopt: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        self._asked, place = 0, str(folder or tempfile.mkdtemp(prefix="tinykit-"))
+        self._asked, place = False, str(folder or tempfile.mkdtemp(prefix="tinykit-"))
         self._tidy = weakref.finalize(self, _remove_folder, None if folder else place, os.getpid())
 
         def command(lifeline: int) -> list[str]:
-            setup = {
-                "limits": bounds.limits, "adopt": adopt, "lifeline": None if SYSTEM_ENDS_IT else lifeline,
-            }  # fmt: skip
+            setup = {"limits": bounds.limits, "adopt": adopt, "lifeline": None if SYSTEM_ENDS_IT else lifeline}
             return python_command(Path(inside.__file__), worker, json.dumps(setup))
 
         given = child_environment(TMPDIR=place, **(environment or {}))
@@ -235,52 +232,30 @@ class Child(Running):
         ------
         ChildError : it took longer than `timeout_s`, or the process ended, or it answered with what is no frame.
         """
-        self.send(request, *parts, timeout_s=timeout_s)
-        return self.receive(timeout_s=timeout_s)
-
-    def send(self, request: dict[str, Any], *parts: Any, timeout_s: float) -> None:
-        """The first half of `exchange`, for a question that is answered while this process does something else."""
         if self._asked:  # what it said in starting belongs to the first question
             os.ftruncate(self._stderr.fileno(), 0)
             os.lseek(self._stderr.fileno(), 0, os.SEEK_SET)
-        self._asked += 1
-        with self._listening(timeout_s):
-            inside.write_frame(self._process.stdin, request, parts)  # type: ignore[arg-type]
-
-    def receive(self, *, timeout_s: float) -> tuple[dict[str, Any], list[bytes]]:
-        """The second half of `exchange`."""
-        with self._listening(timeout_s):
-            return inside.read_frame(self._process.stdout, self.bounds.answer_bytes)  # type: ignore[arg-type]
+        self._asked = True
+        stdin, stdout = self._process.stdin, self._process.stdout
+        try:
+            with self.watched(timeout_s):
+                inside.write_frame(stdin, request, parts)  # type: ignore[arg-type]
+                return inside.read_frame(stdout, self.bounds.answer_bytes)  # type: ignore[arg-type]
+        except (EOFError, OSError) as error:
+            late = self.late
+            raise ChildError(self._name, self.wait(_GRACE_S), late=late, said=self.said()) from error
+        except ValueError as error:  # no frame, and so no word of it can be trusted any more
+            self.kill()
+            self.wait(_GRACE_S)
+            raise ChildError(self._name, None, said=self.said() or str(error)) from error
+        except BaseException:  # an answer that nobody waits for would be taken for the next one
+            self.kill()
+            raise
 
     def close(self) -> None:
         """End it, with the folder that was its own; safe to call twice."""
         super().close()
         self._tidy()
-
-    @contextlib.contextmanager
-    def _listening(self, timeout_s: float) -> Iterator[None]:
-        try:
-            with self.watched(timeout_s):
-                yield
-        except (EOFError, OSError, ValueError) as error:
-            raise self._last_words(error) from error
-        except BaseException:  # an answer that nobody waits for would be taken for the next one
-            self.kill()
-            raise
-
-    def _last_words(self, error: Exception) -> ChildError:
-        late = self.late
-        if isinstance(error, ValueError):  # no frame, and so no word of it can be trusted any more
-            self.kill()
-            self.wait(_GRACE_S)
-            return ChildError(self._name, None, late=late, said=self.said() or str(error))
-        return ChildError(self._name, self.wait(_GRACE_S), late=late, said=self.said())
-
-
-def read_end(file: IO[bytes], most_bytes: int) -> bytes:
-    """The end of a file that another process writes."""
-    size = os.fstat(file.fileno()).st_size
-    return os.pread(file.fileno(), most_bytes, max(0, size - most_bytes))
 
 
 def _remove_folder(folder: str | None, owner: int) -> None:
@@ -291,7 +266,7 @@ def _remove_folder(folder: str | None, owner: int) -> None:
 
 def _tie(lifeline: int, pid: int) -> None:
     """Have the system end a process and its group when this process, which holds the other end, is gone."""
-    if SYSTEM_ENDS_IT:
+    with contextlib.suppress(AttributeError, OSError):
         fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, -pid)
         fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)

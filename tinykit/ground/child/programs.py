@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinykit.ground.child.inside import limit
 from tinykit.ground.child.isolation import NEUTRAL_FOLDER, child_environment
 from tinykit.ground.child.process import Bounds, Running
 
@@ -54,7 +53,6 @@ def run_program(
             printed=printed,
         ) as process,
     ):  # fmt: skip
-        limit(bounds.limits, process.pid)
         status = process.wait(timeout_s)
         printed.seek(0)
         return Ended(status, printed.read(bounds.answer_bytes), process.said(), process.late)
