@@ -366,6 +366,7 @@ class TestFrames:
             (b'{"parts": [true]}', r"parts of \[True\] bytes"),
             (b'{"parts": [2147483649]}', "frame of 2147483649 bytes, over its limit"),
             (b"{", "Expecting property name"),
+            (b"[" * 100_000, "nested too deep"),
         ],
     )
     def test_hostile_frames(self, text: bytes, said: str) -> None:
