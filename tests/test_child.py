@@ -302,7 +302,9 @@ def ask():
 threading.Thread(target=ask).start()
 time.sleep(60)
 """)
-    with subprocess.Popen([sys.executable, str(parent)], env={**os.environ, "PYTHONPATH": str(ROOT)}) as started:
+    with subprocess.Popen(
+        [sys.executable, str(parent)], env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    ) as started:
         try:
             for _ in range(1000):
                 if noted.exists() and noted.read_text():
