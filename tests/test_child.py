@@ -302,7 +302,9 @@ def ask():
 threading.Thread(target=ask).start()
 time.sleep(60)
 """)
-    with subprocess.Popen([sys.executable, str(parent)], env={**os.environ, "PYTHONPATH": str(ROOT)}) as started:
+    with subprocess.Popen(
+        [sys.executable, str(parent)], env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    ) as started:
         try:
             for _ in range(1000):
                 if noted.exists() and noted.read_text():
@@ -366,6 +368,7 @@ class TestFrames:
             (b'{"parts": [true]}', r"parts of \[True\] bytes"),
             (b'{"parts": [2147483649]}', "frame of 2147483649 bytes, over its limit"),
             (b"{", "Expecting property name"),
+            (b"[" * 100_000, "nested too deep"),
         ],
     )
     def test_hostile_frames(self, text: bytes, said: str) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
 
+from tinykit.ground.child import Ended
 from tinykit.ground.errors import EngineError, ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Fact
 from tinykit.handover.codegen import CExport
 from tinykit.handover.codegen.export import ExportedOperator
-from tinykit.handover.virtual_board import CORES, compilers, emulating, memory
+from tinykit.handover.virtual_board import CORES, compilers, emulating, memory, qemu
 from tinykit.handover.virtual_board.building import Overflow, build
 from tinykit.handover.virtual_board.cache import hash_of, keep, recall
 from tinykit.handover.virtual_board.compilers import Compiler, call_compiler, choose_compiler
@@ -27,6 +29,7 @@ from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles,
 from tinykit.predict.arena import ArenaPlan
 from tinykit.target.boards import Region, Window, board, boards
 
+FALSE = str(shutil.which("false"))
 MODEL_H = b"""
 #include <stdint.h>
 #define TOY_INPUTS 1
@@ -257,6 +260,8 @@ def test_a_compiler_that_hangs_or_is_not_there_is_stopped(tmp_path, monkeypatch)
         call_compiler([str(tmp_path / "nothing")], tmp_path)
     with pytest.raises(EngineError, match="does not start"):
         compilers._gcc(str(tmp_path / "nothing"))
+    with pytest.raises(EngineError, match=r"false does not start \(status 1\); install it again"):
+        compilers._gcc(FALSE)
 
 
 def test_a_compiler_names_itself():
@@ -296,6 +301,35 @@ def test_a_child_that_dies_or_fails_is_an_engine_error(ask, code, message):
 def test_a_child_that_takes_too_long_is_stopped(ask):
     with pytest.raises(EngineError, match="the emulator was stopped after 0.5 s"):
         ask("import time; time.sleep(60)", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("program", "message"), [(FALSE, r"does not start \(status 1\)"), ("/nowhere/qemu", "does not start .*Errno")]
+)
+def test_a_qemu_that_does_not_start(monkeypatch, program, message):
+    monkeypatch.setattr(qemu, "find_program", lambda _: program)
+    with pytest.raises(EngineError, match=message):
+        qemu.plugin_version.__wrapped__()
+
+
+@pytest.mark.parametrize(
+    ("ended", "rows", "message"),
+    [
+        (Ended(1, b"", "no such machine"), "", "the emulator failed: QEMU ended with status 1: no such machine"),
+        (Ended(0, b"12345", ""), "", "the emulator failed: QEMU's UART gave 5 bytes for 2 samples"),
+        (Ended(0, bytes(14), ""), "full", "the emulator failed: the program has more blocks than the counter holds"),
+    ],
+)
+def test_what_qemu_must_not_answer(monkeypatch, ended, rows, message):
+    def pretend(_command, *, folder, **_options):
+        (folder / "rows.txt").write_text(rows)
+        return ended
+
+    monkeypatch.setattr(qemu, "run_program", pretend)
+    request = dict.fromkeys(("program", "machine", "counter", "mailbox", "done", "slots"), 0)
+    request |= {"input_sizes": [1], "output_sizes": [1], "ranges": [], "seconds": 1.0, "processor_seconds": 4.0}
+    with pytest.raises(EngineError, match=message):
+        qemu.run_in_qemu(request, b"", [(0, b"code")], b"ab")
 
 
 @pytest.mark.parametrize("limits", [{"seconds": 0}, {"seconds": -1}, {"seconds": math.nan}, {"seconds": math.inf},

@@ -46,12 +46,15 @@ def read_frame(stream: BinaryIO, limit_bytes: int = PARTS_LIMIT_BYTES) -> tuple[
     Raises
     ------
     EOFError : the stream ends inside a frame.
-    ValueError : not a frame: too long, bad JSON, no sizes.
+    ValueError : not a frame: too long, bad JSON, no sizes of parts.
     """
     (length,) = struct.unpack("<I", _read_exactly(stream, 4))
     if length > HEADER_LIMIT_BYTES:
         raise ValueError(f"frame header of {length} bytes")
-    header = json.loads(_read_exactly(stream, length))
+    try:
+        header = json.loads(_read_exactly(stream, length))
+    except RecursionError as error:
+        raise ValueError("frame header nested too deep") from error
     if not isinstance(header, dict):
         raise ValueError("frame header is not a JSON object")
     sizes = header.pop("parts", None)

@@ -235,7 +235,7 @@ class Child(Running):
         if self._asked:  # what it said in starting belongs to the first question
             os.ftruncate(self._stderr.fileno(), 0)
             os.lseek(self._stderr.fileno(), 0, os.SEEK_SET)
-        self._asked = True
+        self._asked, self.late = True, False
         stdin, stdout = self._process.stdin, self._process.stdout
         try:
             with self.watched(timeout_s):

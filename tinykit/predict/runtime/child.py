@@ -236,50 +236,37 @@ def _run_all(run: Callable[[Arrays], Arrays], arrays: Arrays) -> Arrays:
     return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
-class _Server:
-    """Answers requests one after the other: load, run, arena, missing."""
-
-    def __init__(self) -> None:
-        self._engine: Any = None
-        self._start = 0
-
-    def answer(self, request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
-        self._start = os.fstat(2).st_size
-        if request["do"] == "load":
-            model = arrays[0].tobytes()
-            tflm = request["engine"] == "tflm"
-            self._engine = _Tflm(model) if tflm else _LiteRt(model, request["engine"])
-            return self._engine.details(), []
-        if request["do"] == "missing":
-            return {"missing": _missing(arrays[0].tobytes())}, []
-        if request["do"] == "run":
-            return {}, _run_all(self._engine.run, arrays)
-        if request["do"] == "tensors":
-            wanted = [int(index) for index in request["indices"]]
-            return {}, _run_all(functools.partial(self._engine.tensors, indices=wanted), arrays)
-        if request["do"] == "record":
-            self._engine.print_allocations()
-            return {}, []
-        return {"smallest": _smallest(self._engine, request["total"])}, []
-
-    def missing(self, arrays: Arrays) -> dict[str, Any]:
-        """Which operators TFLM lacks, when it said that it lacks one."""
-        said = os.pread(2, 65_536, self._start).decode(errors="replace")
-        if not any(sign in said for sign in NOT_REGISTERED):
-            return {}
-        return {"missing": _missing(arrays[0].tobytes())}
-
-
-_server = _Server()
+_loaded: list[Any] = []
+"""The one interpreter with its model."""
 
 
 def answer(request: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], Arrays]:
-    """Answer a request; where TFLM lacks operators, say which."""
-    arrays = unpack_arrays(request.pop("arrays"), parts)
+    """Answer a request (load, missing, run, tensors, record, smallest); where TFLM lacks operators, say which."""
+    arrays = unpack_arrays(request["arrays"], parts)
     try:
-        reply, results = _server.answer(request, arrays)
+        reply, results = _do(request, arrays)
     except Exception as error:  # noqa: BLE001 -- whatever a hostile file sets off becomes a reply
-        missing = _server.missing(arrays)
-        return {"error": type(error).__name__, "text": str(error)[:2000], "arrays": [], **missing}, []
+        said = os.pread(2, 65_536, 0).decode(errors="replace")
+        lacks = any(sign in said for sign in NOT_REGISTERED)
+        missing = {"missing": _missing(arrays[0].tobytes())} if lacks else {}
+        return {"error": type(error).__name__, "text": str(error)[:2000], **missing}, []
     listed, packed = pack_arrays(results)
     return {**reply, "arrays": listed}, packed
+
+
+def _do(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    if request["do"] == "load":
+        model, tflm = arrays[0].tobytes(), request["engine"] == "tflm"
+        _loaded[:] = [_Tflm(model) if tflm else _LiteRt(model, request["engine"])]
+        return _loaded[0].details(), []
+    if request["do"] == "missing":
+        return {"missing": _missing(arrays[0].tobytes())}, []
+    if request["do"] == "run":
+        return {}, _run_all(_loaded[0].run, arrays)
+    if request["do"] == "tensors":
+        wanted = [int(index) for index in request["indices"]]
+        return {}, _run_all(functools.partial(_loaded[0].tensors, indices=wanted), arrays)
+    if request["do"] == "record":
+        _loaded[0].print_allocations()
+        return {}, []
+    return {"smallest": _smallest(_loaded[0], request["total"])}, []
