@@ -127,7 +127,7 @@ class TestOwnFigures:
         assert given.fit.energy_per_inference_j.value == pytest.approx(0.18 * given.fit.latency_s.value)
 
     def test_an_estimate_keeps_its_interval(self, graph):
-        mine = Estimate(0.1, 0.05, 0.2, "s", "simulated", source="a test")
+        mine = Estimate(0.1, 0.05, 0.2, "s", "simulated", sources="a test")
         assert assess(graph, "nucleo-l4r5zi", Use(latency_s=mine)).fit.latency_s == mine
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import flatbuffers
@@ -351,8 +352,12 @@ class TestWriting:
             self.export(tmp_path / "file" / "out")
 
     def test_a_read_only_disk(self, tmp_path, monkeypatch):
-        def refuse(*_, **__):
-            raise PermissionError(30, "Read-only file system")
+        make = tempfile.mkdtemp
+
+        def refuse(*_, **named):
+            if "dir" in named:
+                raise PermissionError(30, "Read-only file system")
+            return make(**named)
 
         monkeypatch.setattr("tinykit.handover.deployment.writing.tempfile.mkdtemp", refuse)
         with pytest.raises(OutputError, match=r"cannot be written \(Read-only file system\); choose another folder"):

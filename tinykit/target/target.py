@@ -11,6 +11,7 @@ from typing import Any
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
+from tinykit.ground.results import Result
 from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
 from tinykit.target.runtimes import default_runtime, find_runtime
 
@@ -19,7 +20,7 @@ BUILDS = ("-Os", "-O2", "-O3")
 
 
 @dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(Result):
     """What stack and application take beside the model: an assumption, to be edited.
 
     Parameters
@@ -42,7 +43,7 @@ class Reserve:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Target:
+class Target(Result):
     """Where and how a network runs. What is left out is filled in, and `assumed` says with what.
 
     Parameters

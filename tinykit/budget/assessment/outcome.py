@@ -12,11 +12,12 @@ from tinykit.budget.power import Answer, ClockSweep, PowerBudget, shortest_perio
 from tinykit.budget.thermal import ThermalReport
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.results import Result
 from tinykit.target.target import Target
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Assessment:
+class Assessment(Result):
     """What to expect of a network on a target in a use.
 
     Parameters

@@ -11,6 +11,7 @@ from tinykit.budget.power import Battery, CellPack, FrontEnd, State, Workload, f
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.target import Target
 
@@ -19,7 +20,7 @@ _LONGEST_S = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(Result):
     """How a network is used; figures of one's own win over predictions.
 
     Parameters

@@ -116,6 +116,11 @@ class FitReport(Result):
         """What stack and application take."""
         return self.target.reserve
 
+    def to_record(self) -> dict[str, Any]:
+        """The fields as one flat row of plain values, those of the target in front."""
+        told = {"board": self.board.id, "core": self.core, "clock_hz": self.clock_hz, "runtime": self.runtime}
+        return told | Result.to_record(self)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""
         figures = "arena_bytes flash_bytes latency_s energy_per_inference_j"
