@@ -5,13 +5,6 @@ from tinykit.predict.npu.placing import accelerators_of, system_config_for
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 
 __all__ = [
-    "ACCELERATORS",
-    "MEMORY_MODES",
-    "SYSTEM_CONFIGS",
-    "NpuLayer",
-    "NpuOperator",
-    "NpuReport",
-    "accelerators_of",
-    "compile_for_npu",
-    "system_config_for",
-]
+    "ACCELERATORS", "MEMORY_MODES", "SYSTEM_CONFIGS", "NpuLayer", "NpuOperator", "NpuReport", "accelerators_of",
+    "compile_for_npu", "system_config_for",
+]  # fmt: skip
