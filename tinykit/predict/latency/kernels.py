@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from tinykit.ground.caches import remember_table
 from tinykit.model.operators import row_of
 from tinykit.predict.latency.loops import BLOCK, LOOPS, NAMES, count_turns
 from tinykit.predict.latency.shapes import OperatorShape, taps_along
@@ -43,14 +44,9 @@ def family_of(kind: str) -> str:
     return family if family in FAMILIES else "other"
 
 
+@remember_table
 def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
-    """The features of one operator under its kernel, in the order of `feature_names(kind, style)`.
-
-    Parameters
-    ----------
-    shape, kind : the operator and `kind_of` it.
-    style : of the kernels' inner loops, a key of `LANES`.
-    """
+    """The features of an operator under its kernel and a style of inner loops, in the order of `feature_names`."""
     if style in BLOCK and kind in NAMES:
         return count_turns(shape, kind, style)
     lanes = LANES[style]

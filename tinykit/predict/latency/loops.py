@@ -47,12 +47,7 @@ LOOPS = {"conv": 6, "conv_1x1": 7}
 
 
 def count_turns(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
-    """The features of a kernel of `NAMES`, in that order.
-
-    Parameters
-    ----------
-    shape, kind : the operator and the kernel that runs it. style : a key of `BLOCK`.
-    """
+    """The features of a kernel of `NAMES`, in that order; `style` is a key of `BLOCK`."""
     counted = {
         "conv_1x1": _pointwise, "conv": _convolution, "depthwise": _depthwise, "depthwise_any": _any_depthwise,
         "fully_connected": _dense, "pool": _pool, "max_pool": _max_pool,
