@@ -16,7 +16,7 @@ from tinykit.ground.caches import remember_table
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.model.operators import DECODE, row_of
@@ -87,15 +87,8 @@ def predict_flash(
     names = frozenset(operator.name for operator in graph.operators)
     small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
     runtime_bytes = _estimate(small, large, build, borrowed, runtime)
-    total = Estimate(
-        runtime_bytes.value + graph.flatbuffer_bytes,
-        runtime_bytes.low + graph.flatbuffer_bytes,
-        runtime_bytes.high + graph.flatbuffer_bytes,
-        "byte",
-        runtime_bytes.basis,
-        runtime=runtime,
-        sources=runtime_bytes.sources,
-    )
+    ends = {end: getattr(runtime_bytes, end) + graph.flatbuffer_bytes for end in ("value", "low", "high")}
+    total = relabel(runtime_bytes, **ends)
     return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
 
 

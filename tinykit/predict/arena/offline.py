@@ -27,7 +27,9 @@ class ArenaComparison(Result):
 
     Parameters
     ----------
-    graph, runtime, core : what was asked. greedy : as TFLM would plan alone. offline : of `plan_offline`.
+    graph, runtime, core : what was asked.
+    greedy : as TFLM would plan alone.
+    offline : of `plan_offline`.
     """
 
     graph: ModelGraph
@@ -59,7 +61,8 @@ def plan_offline(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str
 
     Parameters
     ----------
-    graph : the model. runtime, core : whose scratch buffers to plan for, as in `predict_arena`.
+    graph : the model.
+    runtime, core : whose scratch buffers to plan for, as in `predict_arena`.
     """
     buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
     scopes = len(graph.operators) + 1

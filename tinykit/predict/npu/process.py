@@ -14,11 +14,8 @@ _FILE_BYTES = 2**30
 
 
 class Compiler(Child):
-    """A child process that compiles models, with a memory limit.
-
-    Parameters
-    ----------
-    memory_bytes : address space of the child (where the system can limit it).
+    """A child process that compiles models, with a memory limit in bytes of address space (where the system can limit
+    it).
     """
 
     def __init__(self, *, memory_bytes: int = 4 * 2**30) -> None:
@@ -29,10 +26,8 @@ class Compiler(Child):
     def compile(self, model: bytes, options: list[str], *, timeout_s: float) -> tuple[dict[str, Any], bytes]:
         """Vela's summary, layers and log, and the compiled model.
 
-        Raises
-        ------
-        ModelError : Vela refused the model, or crashed on it. ParameterError : it refused a configuration.
-        MissingPackageError : Vela is not installed. EngineError : it took longer than `timeout_s`.
+        ModelError where Vela refused the model or crashed on it, ParameterError where it refused a configuration,
+        MissingPackageError where it is not installed, EngineError where it took longer than `timeout_s`.
         """
         try:
             reply, compiled = self.exchange({"options": options}, model, timeout_s=timeout_s)

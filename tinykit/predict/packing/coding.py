@@ -32,12 +32,8 @@ Values = NDArray[np.generic]
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A tensor as DECODE reads it.
-
-    Parameters
-    ----------
-    codes, tables : the two constants of the operator. bits : of an index, 0 for pruning.
-    table_count : 1 or one a channel, 0 for pruning.
+    """A tensor as DECODE reads it: the two constants of the operator, bits of an index and number of tables (0 for
+    pruning).
     """
 
     codes: bytes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
@@ -50,6 +49,9 @@ class DecodeCost(Result):
     device : what is known of outputs on a device.
     """
 
+    JSON = ("code_bytes=code", "weights", "largest_bytes", "cycles", "runtimes", "device")
+    runtimes = DECODE_RUNTIMES
+
     code: Estimate
     weights: int
     largest_bytes: int
@@ -61,17 +63,6 @@ class DecodeCost(Result):
         if self.cycles is None or not core.startswith("cortex-m"):
             return None
         return propagate(lambda cycles: cycles / clock_hz, self.cycles, unit="s")
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {
-            "code_bytes": self.code.to_json(),
-            "weights": self.weights,
-            "largest_bytes": self.largest_bytes,
-            "cycles": self.cycles.to_json() if self.cycles else None,
-            "runtimes": list(DECODE_RUNTIMES),
-            "device": self.device,
-        }
 
 
 def cost_of_decode(graph: ModelGraph) -> DecodeCost:

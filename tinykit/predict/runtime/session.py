@@ -109,20 +109,11 @@ class Session:
             self._child.close()
 
     def run(self, inputs: Inputs) -> Array:
-        """Output for n samples of a model of one output.
+        """Output for n samples of a model of one output, [n, *shape] in the output's dtype.
 
-        Parameters
-        ----------
-        inputs : [n, *shape] in the model's input dtype, with shape as the model's without its batch of 1; a
-            tuple of such arrays for a model of several inputs.
-
-        Returns
-        -------
-        [n, *shape] in the output's dtype.
-
-        Raises
-        ------
-        DataError : wrong number of inputs, shape or dtype, no sample at all, or several outputs.
+        `inputs` are [n, *shape] in the model's input dtype, with shape as the model's without its batch of 1, or a
+        tuple of such arrays for a model of several inputs. DataError : wrong number of inputs, shape or dtype, no
+        sample at all, or several outputs.
         """
         if len(self.outputs) != 1:
             raise DataError(f"the model has {len(self.outputs)} outputs; call run_all, which returns a tuple")
@@ -137,18 +128,9 @@ class Session:
     def run_tensors(self, inputs: Inputs, indices: Sequence[int]) -> tuple[Array, ...]:
         """What tensors of the main subgraph hold after each of n inferences, in an arena that keeps all of them.
 
-        Parameters
-        ----------
-        inputs : as for `run`.
-        indices : of tensors that operators write, as `tinykit.model.graph` numbers them.
-
-        Returns
-        -------
-        [n, *shape of the tensor] in its dtype, for each index.
-
-        Raises
-        ------
-        ModelError : the interpreter has no such tensor. DataError : as `run`.
+        `inputs` as for `run`; `indices` are those of tensors that operators write, as `tinykit.model.graph` numbers
+        them. Each comes back as [n, *shape] in its dtype. ModelError : the interpreter has no such tensor. DataError :
+        as `run`.
         """
         arrays = self._check(inputs if isinstance(inputs, tuple) else (inputs,))
         wanted = {"do": "tensors", "indices": [int(index) for index in indices]}

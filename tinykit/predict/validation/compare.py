@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
-from tinykit.ground.quantity import Estimate, pick
+from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
@@ -38,6 +37,11 @@ class ComparedRow(Result):
     fitted : whether this latency is among those the model was fitted to or the board's own rows (`calibrate`), or the
         power of this board among the facts the energy starts from.
     """
+
+    JSON = (
+        *("line=row.line", "quantity", "board=row.board.id", "core=row.core", "runtime=row.runtime"),
+        *("model=row.model_name", "measured", "predicted", "error", "inside", "fitted"),
+    )
 
     row: MeasuredRow
     quantity: str
@@ -87,6 +91,8 @@ class Validation(Result):
     unknown : figures without evidence for a prediction, with the reason.
     """
 
+    JSON = ("path", "groups", "rows", "skipped", "unknown")
+
     path: str
     rows: Rows[ComparedRow] = field(repr=False)
     groups: Rows[GroupError] = field(repr=False)
@@ -96,11 +102,6 @@ class Validation(Result):
     def reasons(self) -> dict[str, int]:
         """Why rows were left out, the most frequent first."""
         return dict(Counter(one.reason for one in (*self.skipped, *self.unknown)).most_common())
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        described = {"rows": [_describe(one) for one in self.rows]}
-        return pick(self, "path groups") | described | pick(self, "skipped unknown")
 
 
 _NOTHING_MEASURED = "no latency given, nor the arena of a model file at hand"
@@ -199,19 +200,3 @@ def _score(key: tuple[str, str, str], rows: list[ComparedRow]) -> GroupError:
     fitted = sum(one.fitted for one in rows)
     bias = math.expm1(statistics.fmean(logs))
     return GroupError(*key, len(rows), fitted, statistics.median(errors), p90, covered, bias)
-
-
-def _describe(one: ComparedRow) -> dict[str, Any]:
-    return {
-        "line": one.row.line,
-        "quantity": one.quantity,
-        "board": one.row.board.id if one.row.board else None,
-        "core": one.row.core,
-        "runtime": one.row.runtime,
-        "model": one.row.model_name,
-        "measured": one.measured,
-        "predicted": one.predicted.to_json(),
-        "error": one.error,
-        "inside": one.inside,
-        "fitted": one.fitted,
-    }

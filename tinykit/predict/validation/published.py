@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownFactError
@@ -65,12 +64,7 @@ def from_groups(groups: Iterable[GroupError]) -> tuple[PublishedError, ...]:
 
 
 def parse_errors(text: str, where: str) -> tuple[PublishedError, ...]:
-    """Errors from the text of such a file.
-
-    Raises
-    ------
-    FactError : a column is missing or is no number.
-    """
+    """Errors from the text of such a file; FactError where a column is missing or is no number."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     try:
         return tuple(_parse_row(row) for row in csv.DictReader(lines))
@@ -79,12 +73,8 @@ def parse_errors(text: str, where: str) -> tuple[PublishedError, ...]:
 
 
 def _parse_row(row: dict[str, str]) -> PublishedError:
-    return PublishedError(
-        quantity=row["quantity"], core=row["core"], runtime=row["runtime"], how=row["how"],
-        rows=int(row["rows"]), known=int(row["known"]), groups=int(row["groups"]),
-        median_ape=float(row["median_ape"]), p90_ape=float(row["p90_ape"]),
-        coverage_80=float(row["coverage_80"]), bias=float(row["bias"]),
-    )  # fmt: skip
+    told = [row[field.name] for field in fields(PublishedError)]
+    return PublishedError(*told[:4], *map(int, told[4:7]), *map(float, told[7:]))  # type: ignore[arg-type]
 
 
 @remember_table
@@ -95,7 +85,7 @@ def read_errors() -> tuple[PublishedError, ...]:
     ------
     FactError : the file is missing or damaged.
     """
-    path: Path = shipped_path("data", "validation", "errors.csv")
+    path = shipped_path("data", "validation", "errors.csv")
     try:
         return parse_errors(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
