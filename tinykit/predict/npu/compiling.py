@@ -1,4 +1,4 @@
-"""`compile_for_npu`: a model through Arm's compiler, and what it says about cycles and memory."""
+"""A board's accelerator in Vela's words, and `compile_for_npu`: what Arm's compiler says of cycles and memory."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tinykit.model.graph import ModelGraph, read
 from tinykit.model.operators import DECODE, NPU
 from tinykit.predict.npu.process import compile_warm
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
+from tinykit.target.boards import Board
 from tinykit.target.runtimes import NPU_RUNTIME
 
 ACCELERATORS = (
@@ -35,6 +36,9 @@ SYSTEM_CONFIGS = (
 _OWN_CONFIG = "Ethos_U55_High_End_Dram"
 _LONGEST_NAME = 256
 _REASON = re.compile(r"^Warning \([^)]*\) operator: \w+, ofm: '([^\n]*)'\nReason: (.*?)\n\n", re.MULTILINE | re.DOTALL)
+_NAMED = re.compile(r"Ethos-U(55|65)(?:-(\d+))?")
+_MACS = {"55": (32, 64, 128, 256), "65": (256, 512)}
+_DEEP_EMBEDDED_HZ = 350e6
 _LOW, _HIGH = 0.7, 1.7
 _SOURCE = (
     'Vela 5.2.0 {config}, {mode}. Arm: its numbers "should not be taken as accurate representations of real '
@@ -42,6 +46,28 @@ _SOURCE = (
     "1.24 and 1.61 of its Sram_Only estimate; where weights set the pace the memory they lie in matters more (ad: 0.33 "
     "of Shared_Sram)"
 )
+
+
+def accelerators_of(board: Board) -> tuple[str, ...]:
+    """Vela's names of a board's Ethos-U55 and U65, the main core's first; empty where it has none.
+
+    Where the board's text leaves the size open, `npu_macs_per_cycle` decides.
+
+    >>> from tinykit.target.boards import board
+    >>> accelerators_of(board("alif-ensemble-e7-devkit")), accelerators_of(board("nucleo-l4r5zi"))
+    (('ethos-u55-256', 'ethos-u55-128'), ())
+    """
+    stated = int(board.npu_macs_per_cycle.value) if board.npu_macs_per_cycle else 0
+    found = ((family, int(size or stated)) for family, size in _NAMED.findall(board.npu or ""))
+    return tuple(dict.fromkeys(f"ethos-u{family}-{size}" for family, size in found if size in _MACS[family]))
+
+
+def system_config_for(board: Board) -> str:
+    """Arm's stock system configuration nearest to a board: by the clock of its NPU, 200 or 500 MHz."""
+    if accelerators_of(board)[:1] and accelerators_of(board)[0].startswith("ethos-u65"):
+        return "Ethos_U65_Embedded"
+    slow = board.npu_clock is not None and board.npu_clock.value < _DEEP_EMBEDDED_HZ
+    return "Ethos_U55_Deep_Embedded" if slow else "Ethos_U55_High_End_Embedded"
 
 
 def compile_for_npu(
@@ -78,8 +104,7 @@ def compile_for_npu(
         _check_choice("system configuration", system_config, SYSTEM_CONFIGS)
     if clock_hz is not None and not 0 < clock_hz < math.inf:
         raise ParameterError(f"NPU clock {clock_hz} Hz; give hertz above 0, such as 400e6")
-    _check_precision(graph)
-    _check_weights(graph)
+    _check_model(graph)
     config = system_config or _default_config(accelerator, memory_mode)
     path = str(_find_config(config, config_file))
     content = b"" if config_file is None else Path(path).read_bytes()
@@ -103,15 +128,12 @@ def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:
         raise ParameterError(f"{what} {name!r} is unknown; {name_nearest(name, allowed, limit=6)}")
 
 
-def _check_precision(graph: ModelGraph) -> None:
+def _check_model(graph: ModelGraph) -> None:
     if graph.precision in ("float32", "hybrid"):
         raise ModelError(
             f"a {graph.precision} model runs on the CPU alone: Ethos-U computes int8 and int16 only\n"
             "convert to int8 with a representative dataset (tinykit.train.convert), then compile again"
         )
-
-
-def _check_weights(graph: ModelGraph) -> None:
     if any(operator.name == DECODE for operator in graph.operators):
         raise ModelError(
             "the model decodes its weights on the device: Vela compresses weights itself, and takes constants alone\n"

@@ -1,7 +1,6 @@
 """The real TFLM interpreter, in a child process: outputs, arena, missing operators, accuracy, agreement with LiteRT."""
 
 from tinykit.predict.runtime.layers import LayerComparison, LayerError, compare_layers
-from tinykit.predict.runtime.proof import SameProof, prove_same
 from tinykit.predict.runtime.scoring import dequantise, predict_labels, quantise_input, to_input
 from tinykit.predict.runtime.session import (
     ENGINES,
@@ -15,9 +14,11 @@ from tinykit.predict.runtime.session import (
 from tinykit.predict.runtime.verify import (
     Answers,
     CodeComparison,
+    SameProof,
     Verification,
     collect_answers,
     compare_answers,
+    prove_same,
     sample_inputs,
     verify_model,
 )

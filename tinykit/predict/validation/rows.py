@@ -18,7 +18,13 @@ from tinykit.target.boards import Board, boards
 
 _NEEDED = ("core", "clock_mhz", "stack", "model_name")
 _MOST_BYTES = 256 * 2**20
-_NOT_TFLM_CMSIS = re.compile("Silabs|MVP|Edge Impulse")
+_STACKS = {
+    "x-cube-ai": re.compile("Cube\\.AI|CUBE-AI"),
+    "tflm-cmsis-nn": re.compile("^(?=.*TFLM)(?!.*(Silabs|MVP|Edge Impulse)).*CMSIS-NN", re.DOTALL),
+    "tflm-reference": re.compile("TFLM.*reference|reference.*TFLM", re.DOTALL),
+    "esp-nn": re.compile("ESP-NN"),
+    "edge-impulse-eon": re.compile("Edge Impulse EON"),
+}
 _BUILD = re.compile(r"-O(3|fast|s)\b")
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _ARENA_NOTE = re.compile("arena_used_bytes|RecordingMicroAllocator")
@@ -98,17 +104,7 @@ def name_runtime(stack: str) -> str | None:
     ('x-cube-ai', 'tflm-cmsis-nn', None)
     """
     named = stack.partition(" ")[0]
-    if named in RUNTIMES:
-        return named
-    if "Cube.AI" in stack or "CUBE-AI" in stack:
-        return "x-cube-ai"
-    if "TFLM" in stack and "CMSIS-NN" in stack and not _NOT_TFLM_CMSIS.search(stack):
-        return "tflm-cmsis-nn"
-    if "TFLM" in stack and "reference" in stack:
-        return "tflm-reference"
-    if "ESP-NN" in stack:
-        return "esp-nn"
-    return "edge-impulse-eon" if "Edge Impulse EON" in stack else None
+    return named if named in RUNTIMES else next((name for name, sign in _STACKS.items() if sign.search(stack)), None)
 
 
 def name_core(core: str) -> str:
