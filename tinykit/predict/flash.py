@@ -129,7 +129,9 @@ def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: st
 def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
     """Linked rows by build for a runtime and core, or those nearest, and the doubt of carrying them over."""
     check_build(build)
-    nearest, borrowed = _find_nearest(core)
+    carried = ((one, doubt) for prefix, one, doubt in _NEAREST if core.startswith(prefix))
+    own = core in {row["core"] for row in _table()["sizes"]}
+    nearest, borrowed = (core, 0.0) if own else next(carried, ("", 0.0))
     kernels = next((one.linked for one in list_runtimes() if one.name == runtime), "")
     sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
     if not sizes:
@@ -138,14 +140,6 @@ def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict
             "known: TFLM with reference, CMSIS-NN or ESP-NN kernels on Cortex-M, Xtensa and RISC-V"
         )
     return sizes, borrowed
-
-
-def _find_nearest(core: str) -> tuple[str, float]:
-    """Core whose linked sizes hold here, and the doubt of carrying them over (0 for its own)."""
-    linked = {row["core"] for row in _table()["sizes"]}
-    if core in linked:
-        return core, 0.0
-    return next(((nearest, doubt) for prefix, nearest, doubt in _NEAREST if core.startswith(prefix)), ("", 0.0))
 
 
 @remember_table

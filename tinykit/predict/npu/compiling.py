@@ -110,11 +110,9 @@ def compile_for_npu(
     content = b"" if config_file is None else Path(path).read_bytes()
     report = _compile(graph, accelerator, config, memory_mode, path, content=content, timeout_s=timeout_s)
     report = replace(report, graph=graph)  # it may have been compiled for a file of the same bytes elsewhere
-    return report if clock_hz is None else _at_clock(report, clock_hz)
-
-
-def _at_clock(report: NpuReport, clock_hz: float) -> NpuReport:
-    """The same cycles at another clock: Vela never sees the clock, its memories being relative to it."""
+    if clock_hz is None:
+        return report
+    # the same cycles at another clock: Vela never sees it, its memories being relative to it
     return replace(report, clock_hz=clock_hz, latency=_latency(report.cycles, clock_hz, report.latency.source))
 
 

@@ -73,7 +73,7 @@ def decode_coding(coding: Coding, tensor: Tensor) -> Values:
     indices = bits[: count * width].reshape(count, width) @ (1 << np.arange(width)[::-1])
     channels = max(1, len(tensor.scales))
     position = np.arange(count)
-    channel = position % channels if _is_last_axis(tensor) else position // (count // channels)
+    channel = position % channels if is_last_axis(tensor) else position // (count // channels)
     values: Values = table[indices + channel * step]
     return values.reshape(tensor.shape)
 
@@ -91,7 +91,8 @@ def _channel_axis(tensor: Tensor) -> int | None:
     return axis if axis < len(tensor.shape) and tensor.shape[axis] == channels else None
 
 
-def _is_last_axis(tensor: Tensor) -> bool:
+def is_last_axis(tensor: Tensor) -> bool:
+    """Whether scales go along the last axis of a tensor."""
     return len(tensor.scales) > 1 and tensor.quantised_dimension == len(tensor.shape) - 1
 
 

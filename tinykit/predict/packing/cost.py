@@ -13,7 +13,7 @@ from tinykit.model.graph import ModelGraph, Tensor
 from tinykit.model.operators import DECODE
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.latency import from_graph, predict_latency
-from tinykit.predict.packing.coding import LOOKUP, PRUNING
+from tinykit.predict.packing.coding import LOOKUP, PRUNING, is_last_axis
 from tinykit.target.boards import Board
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target
@@ -154,8 +154,8 @@ def _kind_of(graph: ModelGraph, tables: Tensor, decoded: Tensor) -> str:
         return ""
     if header[0] == PRUNING:
         return "pruning"
-    last = len(decoded.scales) > 1 and decoded.quantised_dimension == len(decoded.shape) - 1
-    return "quick" if header[5] & 7 in _QUICK_BITS and not last and decoded.dtype == "int8" else "table"
+    quick = header[5] & 7 in _QUICK_BITS and not is_last_axis(decoded) and decoded.dtype == "int8"
+    return "quick" if quick else "table"
 
 
 def _count_cycles(kinds: list[str], sizes: list[int]) -> Estimate:

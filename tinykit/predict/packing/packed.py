@@ -18,10 +18,13 @@ class CodedTensor(Result):
 
     Parameters
     ----------
-    tensor : index in the model before packing. operators : positions there of the operators that read it.
+    tensor : index in the model before packing.
+    operators : positions there of the operators that read it.
     method : "lookup table" (indices of 1–7 bits and the values) or "pruning" (a bit for each weight and the non-zeros).
-    bits : of an index, 0 for pruning. tables : lookup tables: 1 shared by all, or one a channel; 0 for pruning.
-    weights : number of them. raw_bytes, coded_bytes : in the file before and after, coded with tables and header.
+    bits : of an index, 0 for pruning.
+    tables : lookup tables: 1 shared by all, or one a channel; 0 for pruning.
+    weights : number of them.
+    raw_bytes, coded_bytes : in the file before and after, coded with tables and header.
     """
 
     JSON = ("tensor", "operators", "method", "bits", "tables", "raw_bytes", "coded_bytes")

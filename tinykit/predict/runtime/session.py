@@ -150,13 +150,10 @@ class Session:
         if sorted(sizes) != ["head", "tail", "total"]:
             raise ModelError(f"TFLM did not report its arena for this model: {text[:200]!r}")
         rows = _ROW.findall(text)
-        least = self._find_smallest(sizes["total"]) if smallest else None
+        asked = {"do": "smallest", "total": sizes["total"]}
+        least = self._child.ask(asked, timeout_s=self._timeout_s)[0]["smallest"] if smallest else None
         columns = [{row[0]: int(row[column]) for row in rows} for column in (1, 2, 3)]
         return RecordedArena(sizes["head"], sizes["tail"], sizes["total"], least, *columns)
-
-    def _find_smallest(self, total: int) -> int | None:
-        found = self._child.ask({"do": "smallest", "total": total}, timeout_s=self._timeout_s)[0]["smallest"]
-        return None if found is None else int(found)
 
     def _check(self, inputs: tuple[Array, ...]) -> list[Array]:
         if len(inputs) != len(self.inputs):
@@ -167,7 +164,8 @@ class Session:
             if array.dtype.name != info.dtype:
                 raise DataError(f"input is {array.dtype}, the model takes {info.dtype}; see quantise_input")
             if array.shape[1:] not in (info.sample_shape, info.shape) or len(array) != len(inputs[0]):
-                raise DataError(f"input has shape {array.shape}, the model takes [n, {_comma(info.sample_shape)}]")
+                wanted = ", ".join(map(str, info.sample_shape))
+                raise DataError(f"input has shape {array.shape}, the model takes [n, {wanted}]")
             if not len(array):
                 raise DataError("input holds no sample; pass at least one")
             arrays.append(array.reshape(-1, *info.shape))
@@ -200,7 +198,3 @@ def _to_info(row: dict[str, Any]) -> TensorInfo:
     scale = float(row["scales"][0]) if row["scales"] else 0.0
     zero_point = int(row["zero_points"][0]) if row["zero_points"] else 0
     return TensorInfo(tuple(row["shape"]), row["dtype"], scale if math.isfinite(scale) else 0.0, zero_point)
-
-
-def _comma(shape: tuple[int, ...]) -> str:
-    return ", ".join(str(size) for size in shape)

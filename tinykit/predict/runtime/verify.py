@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tinykit.ground.errors import DataError, ModelError, ParameterError, name_nearest
 from tinykit.ground.results import Result
 from tinykit.predict.runtime.scoring import INTEGERS, dequantise, to_input
-from tinykit.predict.runtime.session import ENGINES, RecordedArena, Session, TensorInfo
+from tinykit.predict.runtime.session import ENGINES, RecordedArena, Session
 
 Array = NDArray[Any]
 _T = TypeVar("_T")
@@ -154,7 +154,7 @@ def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *
     """
     with Session(model, timeout_s=timeout_s) as session:
         own, info = _answer(session, inputs), session.outputs[0]
-    step = info.scale if info.dtype in INTEGERS and info.scale else _epsilon(own)
+    step = info.scale if info.dtype in INTEGERS and info.scale else (float(np.abs(own).max()) or 1.0) * 2.0**-23
     references = {}
     for engine in ENGINES[1:]:
         with Session(model, engine=engine, timeout_s=timeout_s) as session:
@@ -229,10 +229,7 @@ def _answer(session: Session, inputs: Array) -> Array:
         if not np.issubdtype(given.dtype, np.floating):
             raise DataError(f"inputs are {given.dtype}, which is not the model's dtype; pass real numbers")
         given = to_input(given, first)
-    return _to_real(session.run(given), session.outputs[0])
-
-
-def _to_real(outputs: Array, info: TensorInfo) -> Array:
+    outputs, info = session.run(given), session.outputs[0]
     flat = outputs.reshape(len(outputs), -1)
     return dequantise(flat, info.scale, info.zero_point) if info.dtype in INTEGERS and info.scale else flat
 
@@ -259,8 +256,3 @@ def _find(reference: str, made: Mapping[str, _T]) -> _T:
     if reference not in made:
         raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, made)}")
     return made[reference]
-
-
-def _epsilon(outputs: Array) -> float:
-    largest = float(np.abs(outputs).max())
-    return largest * 2.0**-23 if largest else 2.0**-23

@@ -55,26 +55,19 @@ class PublishedError(Result):
 def from_groups(groups: Iterable[GroupError]) -> tuple[PublishedError, ...]:
     """The groups of a validation, as published."""
     return tuple(
-        PublishedError(
-            one.quantity, one.core, one.runtime, AS_PUBLISHED, one.n, one.fitted, 0,
-            one.median_ape, one.p90_ape, one.coverage_80, one.bias,
-        )
-        for one in groups
-    )  # fmt: skip
+        PublishedError(*told[:3], AS_PUBLISHED, *told[3:5], 0, *told[5:])  # type: ignore[call-arg]
+        for told in ([getattr(one, field.name) for field in fields(one)] for one in groups)
+    )
 
 
 def parse_errors(text: str, where: str) -> tuple[PublishedError, ...]:
     """Errors from the text of such a file; FactError where a column is missing or is no number."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     try:
-        return tuple(_parse_row(row) for row in csv.DictReader(lines))
+        rows = [[row[field.name] for field in fields(PublishedError)] for row in csv.DictReader(lines)]
+        return tuple(PublishedError(*row[:4], *map(int, row[4:7]), *map(float, row[7:])) for row in rows)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as error:
         raise FactError(f"{where}: a row cannot be read ({error!r}); `make readme` writes the file again") from error
-
-
-def _parse_row(row: dict[str, str]) -> PublishedError:
-    told = [row[field.name] for field in fields(PublishedError)]
-    return PublishedError(*told[:4], *map(int, told[4:7]), *map(float, told[7:]))  # type: ignore[arg-type]
 
 
 @remember_table
