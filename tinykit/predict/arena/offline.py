@@ -45,7 +45,7 @@ class ArenaComparison(Result):
 
 
 def compare_plans(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaComparison:
-    """The greedy and the offline plan of a model, on a runtime and core; a plan the file holds already does not count."""
+    """The greedy and the offline plan of a model; a plan that the file holds already does not count."""
     buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
     greedy = plan_greedily(buffers, len(graph.operators) + 1)
     return ArenaComparison(graph, runtime, core, greedy, plan_offline(graph, runtime=runtime, core=core))

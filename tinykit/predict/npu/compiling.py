@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.caches import remember
-from tinykit.ground.errors import ModelError, ParameterError, name_nearest
+from tinykit.ground.child import Bounds, Child, ChildError, WarmChild
+from tinykit.ground.errors import (
+    EngineError,
+    MissingPackageError,
+    ModelError,
+    ParameterError,
+    name_install,
+    name_nearest,
+)
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph, read
 from tinykit.model.operators import DECODE, NPU
-from tinykit.predict.npu.process import compile_warm
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 from tinykit.target.boards import Board
 from tinykit.target.runtimes import NPU_RUNTIME
@@ -40,6 +47,9 @@ _NAMED = re.compile(r"Ethos-U(55|65)(?:-(\d+))?")
 _MACS = {"55": (32, 64, 128, 256), "65": (256, 512)}
 _DEEP_EMBEDDED_HZ = 350e6
 _LOW, _HIGH = 0.7, 1.7
+_WORKER = Path(__file__).with_name("child.py")
+_OPTION_ERRORS = ("CliOptionError", "ConfigOptionError", "InputFileError")
+_FILE_BYTES = 2**30
 _SOURCE = (
     'Vela 5.2.0 {config}, {mode}. Arm: its numbers "should not be taken as accurate representations of real '
     'performance", profile on an FPGA or FVP. Interval: three published RA8P1 runs (Ethos-U55, 500 MHz) took 0.96, '
@@ -156,14 +166,7 @@ def _find_config(config: str, given: str | Path | None) -> Path:
 
 @remember
 def _compile(
-    graph: ModelGraph,
-    accelerator: str,
-    config: str,
-    memory_mode: str,
-    path: str,
-    *,
-    content: bytes,
-    timeout_s: float,
+    graph: ModelGraph, accelerator: str, config: str, memory_mode: str, path: str, *, content: bytes, timeout_s: float
 ) -> NpuReport:
     """`content` is a configuration of one's own: a changed file is another question."""
     options = ["--accelerator-config", accelerator, "--config", path]
@@ -219,3 +222,52 @@ def _split(graph: ModelGraph, compiled: bytes, log: str) -> tuple[NpuOperator, .
         reason = reasons.get(output, "Vela gives no reason") if on_cpu else ""
         rows.append(NpuOperator(operator.index, operator.name, operator.macs, "CPU" if on_cpu else "NPU", reason))
     return tuple(rows)
+
+
+class Compiler(Child):
+    """A child process that compiles models, with a memory limit in bytes of address space (where the system can limit
+    it).
+    """
+
+    def __init__(self, *, memory_bytes: int = 4 * 2**30) -> None:
+        bounds = Bounds(memory_bytes, file_bytes=_FILE_BYTES, answer_bytes=_FILE_BYTES)
+        settings = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        super().__init__("the compiler process", _WORKER, bounds=bounds, environment=settings)
+
+    def compile(self, model: bytes, options: list[str], *, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+        """Vela's summary, layers and log, and the compiled model.
+
+        ModelError where Vela refused the model or crashed on it, ParameterError where it refused a configuration,
+        MissingPackageError where it is not installed, EngineError where it took longer than `timeout_s`.
+        """
+        try:
+            reply, compiled = self.exchange({"options": options}, model, timeout_s=timeout_s)
+        except ChildError as error:
+            if error.late:
+                raise EngineError(f"Vela was stopped after {timeout_s:g} s; allow more with timeout_s") from error
+            raise ModelError(
+                f"Vela ended (status {error.status}) on this model: it is damaged or needs too much memory; "
+                "convert it again"
+            ) from error
+        if error_name := reply.get("error"):
+            raise explain(str(error_name), str(reply.get("text", "")))
+        return reply, b"".join(compiled)
+
+
+def explain(kind: str, text: str) -> ModelError | ParameterError | MissingPackageError:
+    """What Vela raised, as the error a person can act on."""
+    if kind in ("ModuleNotFoundError", "ImportError"):
+        return MissingPackageError(f"Arm's compiler Vela is not installed ({text}); {name_install('npu')}")
+    said = " ".join(text.split())[:300] or kind
+    if kind in _OPTION_ERRORS:
+        return ParameterError(f"Vela refuses the configuration: {said}")
+    return ModelError(f"Vela cannot compile this model ({kind}: {said})\nit is damaged, or built in a way Vela lacks")
+
+
+_WARM = WarmChild(Compiler)
+"""The child that is kept for the next model; Vela keeps a database of what it has seen, which would grow for ever."""
+
+
+def compile_warm(model: bytes, options: list[str], *, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+    """`Compiler.compile` in a child that is kept for the next call, one call at a time."""
+    return _WARM.ask(lambda compiler: compiler.compile(model, options, timeout_s=timeout_s))

@@ -7,6 +7,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
@@ -183,20 +184,19 @@ def _is_fitted(row: MeasuredRow, quantity: str) -> bool:
 
 
 def _group(rows: list[ComparedRow]) -> tuple[GroupError, ...]:
-    keys = sorted(
-        {(one.quantity, one.row.core, one.row.runtime) for one in rows},
-        key=lambda key: (QUANTITIES.index(key[0]), *key[1:]),
-    )
-    return tuple(
-        _score(key, [one for one in rows if (one.quantity, one.row.core, one.row.runtime) == key]) for key in keys
-    )
+    def place(one: ComparedRow) -> tuple[int, str, str]:
+        return QUANTITIES.index(one.quantity), one.row.core, one.row.runtime
+
+    return tuple(_score(list(alike)) for _, alike in groupby(sorted(rows, key=place), place))
 
 
-def _score(key: tuple[str, str, str], rows: list[ComparedRow]) -> GroupError:
+def _score(rows: list[ComparedRow]) -> GroupError:
     errors = sorted(abs(one.error) for one in rows)
     p90 = errors[math.ceil(0.9 * len(errors)) - 1]
     covered = sum(one.inside for one in rows) / len(rows)
     logs = [math.log(max(one.predicted.value, 1e-30) / one.measured) for one in rows]
     fitted = sum(one.fitted for one in rows)
     bias = math.expm1(statistics.fmean(logs))
-    return GroupError(*key, len(rows), fitted, statistics.median(errors), p90, covered, bias)
+    one = rows[0]
+    place = one.quantity, one.row.core, one.row.runtime
+    return GroupError(*place, len(rows), fitted, statistics.median(errors), p90, covered, bias)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -225,15 +226,10 @@ class _Finder:
         table = next((one for one in tables if one.is_file()), None)
         for row in _read_csv(table, ("model_file", "operator")) if table else ():
             self._operators.setdefault(Path(row["model_file"]).name, []).append(row)
-        self._found: dict[str, Model | str] = {}
-
-    def find(self, given: str) -> Model | str:
-        """The model, or why there is none."""
-        if given not in self._found:
-            self._found[given] = self._look(given)
-        return self._found[given]
+        self.find = functools.cache(self._look)
 
     def _look(self, given: str) -> Model | str:
+        """The model, or why there is none."""
         if not given:
             return "no model file named"
         name = Path(given).name
