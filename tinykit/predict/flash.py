@@ -23,14 +23,6 @@ from tinykit.model.operators import DECODE, row_of
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, check_build
 
-_NEAREST = (
-    ("cortex-m85", "cortex-m55", 0.15),
-    ("cortex-m0", "cortex-m4", 0.15),
-    ("cortex-m3", "cortex-m4", 0.15),
-    ("xtensa-", "cortex-m33", 0.4),
-    ("riscv-", "cortex-m33", 0.4),
-)
-"""Cores without linked sizes: prefix, core whose sizes are carried over, doubt as a fraction (assumed)."""
 _EVERYWHERE = ("everywhere", 1.0)
 _SHARE_DOUBT = 0.4
 _LINKED_DOUBT = 0.02
@@ -129,7 +121,7 @@ def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: st
 def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
     """Linked rows by build for a runtime and core, or those nearest, and the doubt of carrying them over."""
     check_build(build)
-    carried = ((one, doubt) for prefix, one, doubt in _NEAREST if core.startswith(prefix))
+    carried = ((one, doubt) for prefix, one, doubt in _table()["nearest"] if core.startswith(prefix))
     own = core in {row["core"] for row in _table()["sizes"]}
     nearest, borrowed = (core, 0.0) if own else next(carried, ("", 0.0))
     kernels = next((one.linked for one in list_runtimes() if one.name == runtime), "")

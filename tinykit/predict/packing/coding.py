@@ -80,15 +80,11 @@ def decode_coding(coding: Coding, tensor: Tensor) -> Values:
 
 def _channel_axis(tensor: Tensor) -> int | None:
     """Axis the kernel steps its tables along, None where it cannot decode the tensor."""
-    channels = len(tensor.scales)
+    channels, axis = len(tensor.scales), tensor.quantised_dimension
     if len(tensor.zero_points) != channels:
         return None
-    if channels > 1 and tensor.quantised_dimension not in (0, len(tensor.shape) - 1):
-        return None
-    if channels <= 1:
-        return 0 if tensor.quantised_dimension == 0 else None
-    axis = tensor.quantised_dimension
-    return axis if axis < len(tensor.shape) and tensor.shape[axis] == channels else None
+    own = 0 <= axis < len(tensor.shape) and axis in (0, len(tensor.shape) - 1) and tensor.shape[axis] == channels
+    return axis if (own if channels > 1 else axis == 0) else None
 
 
 def is_last_axis(tensor: Tensor) -> bool:

@@ -7,6 +7,7 @@ from functools import partial
 
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, Tensor
@@ -27,13 +28,7 @@ _REFUSALS = {"exporter": "the C exporter writes weights as plain arrays"} | {
     runtime.name: runtime.no_decode for runtime in list_runtimes()
 }
 _QUICK_BITS = (2, 3, 4)
-_CYCLES = {"quick": (2.5, 5.5, 10.0), "table": (13.0, 33.0, 68.0), "pruning": (9.0, 21.0, 38.0)}
-"""Cycles a weight on Cortex-M, low, value, high. "quick": tables of 2 to 4 bits, scales along the first axis or one."""
-_CYCLES_SOURCE = (
-    "loops like those of TFLM's decoders, built with GCC 12.2 for Cortex-M4 and counted under emulation: 13 to 19 "
-    "instructions a weight for pruning, 18 to 34 for lookup tables, 3.6 to 3.8 for tables of 2 to 4 bits, at -Os "
-    "and -O2; 0.7 to 2.5 cycles an instruction assumed; not TFLM's own binary, not measured"
-)
+_DECODING = read_toml(shipped_path("data", "firmware", "decoding.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +154,6 @@ def _kind_of(graph: ModelGraph, tables: Tensor, decoded: Tensor) -> str:
 
 
 def _count_cycles(kinds: list[str], sizes: list[int]) -> Estimate:
-    low, value, high = (
-        sum(_CYCLES[kind][end] * size for kind, size in zip(kinds, sizes, strict=True)) for end in range(3)
-    )
-    return Estimate(value, low, high, "1", "modelled", sources=_CYCLES_SOURCE)
+    pairs = list(zip(kinds, sizes, strict=True))
+    low, value, high = (sum(_DECODING["cycles"][kind][end] * size for kind, size in pairs) for end in range(3))
+    return Estimate(value, low, high, "1", "modelled", sources=_DECODING["source"])

@@ -105,9 +105,6 @@ class Validation(Result):
         return dict(Counter(one.reason for one in (*self.skipped, *self.unknown)).most_common())
 
 
-_NOTHING_MEASURED = "no latency given, nor the arena of a model file at hand"
-
-
 def validate(path: str | Path, *, models: str | Path | None = None) -> Validation:
     """Predict every row of a measurements CSV and compare.
 
@@ -128,7 +125,7 @@ def validate(path: str | Path, *, models: str | Path | None = None) -> Validatio
     unknown: list[Skipped] = []
     for row in rows:
         if not (tasks := _tasks(row)):
-            unknown.append(Skipped(row.line, _NOTHING_MEASURED))
+            unknown.append(Skipped(row.line, "no latency given, nor the arena of a model file at hand"))
         for quantity, measured, predict in tasks:
             try:
                 compared.append(ComparedRow(row, quantity, measured, predict(), _is_fitted(row, quantity)))
