@@ -18,8 +18,7 @@ MOST_UNTOLD = 3
 NOT_YET = {
     "tinykit.budget.assessment", "tinykit.budget.fit", "tinykit.budget.offload", "tinykit.choose.design",
     "tinykit.choose.ledger", "tinykit.handover.codegen", "tinykit.handover.deployment",
-    "tinykit.handover.virtual_board", "tinykit.predict.arena", "tinykit.predict.flash", "tinykit.predict.latency",
-    "tinykit.predict.packing", "tinykit.target.boards",
+    "tinykit.handover.virtual_board", "tinykit.target.boards",
 }  # fmt: skip
 """Rooms whose docstrings have still to be brought to this form; none may be added."""
 

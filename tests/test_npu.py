@@ -18,15 +18,15 @@ from tinykit.predict.npu import (
     MEMORY_MODES,
     accelerators_of,
     compile_for_npu,
-    process as npu_process,
+    compiling as npu_compiling,
     system_config_for,
 )
-from tinykit.predict.npu.process import Compiler, compile_warm, explain
+from tinykit.predict.npu.compiling import Compiler, compile_warm, explain
 from tinykit.predict.packing import code_weights, lean
 from tinykit.show.cli import main
 from tinykit.target.boards import board, boards
 
-close_warm = npu_process._WARM.close
+close_warm = npu_compiling._WARM.close
 OPTIONS = (
     "--accelerator-config ethos-u55-128 --config Arm/vela.ini --memory-mode Shared_Sram "
     "--system-config Ethos_U55_High_End_Embedded"
@@ -159,9 +159,9 @@ def test_choices_are_checked(kws, choice, message):
 def test_one_warm_child_compiles_model_after_model(kws):
     close_warm()
     compile_for_npu(read(kws.data + bytes(1)))
-    child = npu_process._WARM._kept[0][0]
+    child = npu_compiling._WARM._kept[0][0]
     compile_for_npu(read(kws.data + bytes(2)))
-    assert npu_process._WARM._kept == [(child, 2)]
+    assert npu_compiling._WARM._kept == [(child, 2)]
     assert child.alive
 
 
@@ -205,7 +205,7 @@ def test_memory_is_limited(kws):
 
 def test_a_child_that_dies_is_an_error_and_is_replaced(kws):
     compile_warm(kws.data, OPTIONS, timeout_s=60)
-    npu_process._WARM._kept[0][0].kill()
+    npu_compiling._WARM._kept[0][0].kill()
     assert "summary" in compile_warm(kws.data, OPTIONS, timeout_s=60)[0]
     compiler = Compiler()
     compiler.kill()

@@ -14,8 +14,7 @@ from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual,
 from tests.packing_models import pack, unpack
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import read, write_metadata, write_offline_offsets
-from tinykit.predict.packing.options import OPTION_FIELDS
-from tinykit.predict.packing.tree import read_tree
+from tinykit.predict.packing.tree import OPTION_FIELDS, read_tree
 from tinykit.predict.packing.writing import write_tree
 
 LETTERS = {"Int8Flags": "b", "Uint8Flags": "b", "BoolFlags": "b", "Int32Flags": "i", "Uint32Flags": "i",

@@ -47,16 +47,6 @@ class TestScore:
         x = np.eye(4, dtype=np.float32)[[2, 0, 3, 1]]
         assert runtime.predict_labels(identity_classifier(), x).tolist() == [2, 0, 3, 1]
 
-    def test_score(self):
-        x = np.eye(4, dtype=np.float32)[[2, 0, 3, 1]]
-        accuracy = runtime.score_model(identity_classifier(), x, [2, 0, 3, 0])
-        assert (accuracy.fraction, accuracy.n) == (0.75, 4)
-        assert accuracy.low < 0.75 < accuracy.high
-
-    def test_score_with_clusters(self):
-        x = np.eye(4, dtype=np.float32)[[2, 0, 3, 1]]
-        assert runtime.score_model(identity_classifier(), x, [2, 0, 3, 0], [0, 0, 1, 1]).n_clusters == 2
-
     def test_axes_of_length_one_may_be_missing(self):
         assert runtime.predict_labels(small_cnn(), np.zeros((3, 8, 8))).shape == (3,)
 

@@ -24,14 +24,12 @@ from tinykit.predict.energy import (
     energy_per_inference as energy_per_inference,
     fit_run_current as fit_run_current,
     ldo_input_current as ldo_input_current,
-    list_modes as list_modes,
     load_constants as load_constants,
     predict_energy as predict_energy,
     predict_run_current as predict_run_current,
     scale_supply as scale_supply,
     smps_input_current as smps_input_current,
     supply_voltage as supply_voltage,
-    with_mode as with_mode,
 )
 from tinykit.predict.flash import (
     FlashEstimate as FlashEstimate,
@@ -99,7 +97,6 @@ from tinykit.predict.runtime import (
     quantise_input as quantise_input,
     run_model as run_model,
     sample_inputs as sample_inputs,
-    score_model as score_model,
     to_input as to_input,
     verify_model as verify_model,
 )

@@ -16,21 +16,13 @@ from tinykit.ground.caches import remember_table
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.model.operators import DECODE, row_of
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, check_build
 
-_NEAREST = (
-    ("cortex-m85", "cortex-m55", 0.15),
-    ("cortex-m0", "cortex-m4", 0.15),
-    ("cortex-m3", "cortex-m4", 0.15),
-    ("xtensa-", "cortex-m33", 0.4),
-    ("riscv-", "cortex-m33", 0.4),
-)
-"""Cores without linked sizes: prefix, core whose sizes are carried over, doubt as a fraction (assumed)."""
 _EVERYWHERE = ("everywhere", 1.0)
 _SHARE_DOUBT = 0.4
 _LINKED_DOUBT = 0.02
@@ -87,15 +79,8 @@ def predict_flash(
     names = frozenset(operator.name for operator in graph.operators)
     small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
     runtime_bytes = _estimate(small, large, build, borrowed, runtime)
-    total = Estimate(
-        runtime_bytes.value + graph.flatbuffer_bytes,
-        runtime_bytes.low + graph.flatbuffer_bytes,
-        runtime_bytes.high + graph.flatbuffer_bytes,
-        "byte",
-        runtime_bytes.basis,
-        runtime=runtime,
-        sources=runtime_bytes.sources,
-    )
+    ends = {end: getattr(runtime_bytes, end) + graph.flatbuffer_bytes for end in ("value", "low", "high")}
+    total = relabel(runtime_bytes, **ends)
     return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
 
 
@@ -136,7 +121,9 @@ def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: st
 def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
     """Linked rows by build for a runtime and core, or those nearest, and the doubt of carrying them over."""
     check_build(build)
-    nearest, borrowed = _find_nearest(core)
+    carried = ((one, doubt) for prefix, one, doubt in _table()["nearest"] if core.startswith(prefix))
+    own = core in {row["core"] for row in _table()["sizes"]}
+    nearest, borrowed = (core, 0.0) if own else next(carried, ("", 0.0))
     kernels = next((one.linked for one in list_runtimes() if one.name == runtime), "")
     sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
     if not sizes:
@@ -145,14 +132,6 @@ def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict
             "known: TFLM with reference, CMSIS-NN or ESP-NN kernels on Cortex-M, Xtensa and RISC-V"
         )
     return sizes, borrowed
-
-
-def _find_nearest(core: str) -> tuple[str, float]:
-    """Core whose linked sizes hold here, and the doubt of carrying them over (0 for its own)."""
-    linked = {row["core"] for row in _table()["sizes"]}
-    if core in linked:
-        return core, 0.0
-    return next(((nearest, doubt) for prefix, nearest, doubt in _NEAREST if core.startswith(prefix)), ("", 0.0))
 
 
 @remember_table

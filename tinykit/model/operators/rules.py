@@ -211,3 +211,22 @@ SCRATCH: dict[str, BytesRule] = {
     "transposed": _transposed,
 }
 """What kernels ask for while they run."""
+
+
+def _vector_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    """Filter and padded input of an int8 convolution as 16-bit numbers, and sixteen pixels, plus bytes to align."""
+    values, kernel, output = call.read(0), call.read(1), call.outputs[0]
+    if values.dtype != "int8":
+        return ()
+    rows, columns = (
+        max(values.shape[axis], (output.shape[axis] - 1) * call.stride[axis - 1] + kernel.shape[axis])
+        for axis in (1, 2)
+    )
+    numbers = math.prod(kernel.shape) + rows * columns * values.shape[-1]
+    return (2 * numbers + 16 * values.shape[-1] + 32,)
+
+
+ESPRESSIF_MOST: dict[str, BytesRule] = {"conv": _vector_convolution, "depthwise": _vector_convolution}
+"""By kind of kernel in the instruction model: the most that any version of ESP-NN asks for with vector instructions
+(ESP32-S3, ESP32-P4). Its `*_get_*_scratch_size` functions changed with the versions (espressif/esp-nn,
+src/convolution); newer ones ask for less where channels are a multiple of eight."""

@@ -6,17 +6,6 @@ from tinykit.predict.arena.predict import ArenaEstimate, arena_for_any_core, pre
 from tinykit.predict.arena.scratch import list_scratch_bytes
 
 __all__ = [
-    "ArenaComparison",
-    "ArenaEstimate",
-    "ArenaPlan",
-    "Buffer",
-    "PlacedBuffer",
-    "arena_for_any_core",
-    "compare_plans",
-    "list_buffers",
-    "list_scratch_bytes",
-    "plan_greedily",
-    "plan_offline",
-    "predict_arena",
-    "with_offline_plan",
-]
+    "ArenaComparison", "ArenaEstimate", "ArenaPlan", "Buffer", "PlacedBuffer", "arena_for_any_core", "compare_plans",
+    "list_buffers", "list_scratch_bytes", "plan_greedily", "plan_offline", "predict_arena", "with_offline_plan",
+]  # fmt: skip

@@ -27,7 +27,9 @@ class ArenaComparison(Result):
 
     Parameters
     ----------
-    graph, runtime, core : what was asked. greedy : as TFLM would plan alone. offline : of `plan_offline`.
+    graph, runtime, core : what was asked.
+    greedy : as TFLM would plan alone.
+    offline : of `plan_offline`.
     """
 
     graph: ModelGraph
@@ -43,7 +45,7 @@ class ArenaComparison(Result):
 
 
 def compare_plans(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaComparison:
-    """Both plans of a model for a runtime and core; a plan that the file holds already does not count."""
+    """The greedy and the offline plan of a model; a plan that the file holds already does not count."""
     buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
     greedy = plan_greedily(buffers, len(graph.operators) + 1)
     return ArenaComparison(graph, runtime, core, greedy, plan_offline(graph, runtime=runtime, core=core))
@@ -59,7 +61,8 @@ def plan_offline(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str
 
     Parameters
     ----------
-    graph : the model. runtime, core : whose scratch buffers to plan for, as in `predict_arena`.
+    graph : the model.
+    runtime, core : whose scratch buffers to plan for, as in `predict_arena`.
     """
     buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
     scopes = len(graph.operators) + 1

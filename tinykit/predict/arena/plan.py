@@ -146,13 +146,9 @@ def plan_greedily(buffers: Sequence[Buffer], scopes: int, offsets: Sequence[int]
 def place_in_order(
     buffers: Sequence[Buffer], order: Iterable[int], scopes: int, fixed: dict[int, int] | None = None
 ) -> ArenaPlan:
-    """Place buffers one after the other, each in the lowest gap among those alive with it.
+    """Place the buffers at these positions one by one, each in the lowest gap among those alive with it.
 
-    Parameters
-    ----------
-    buffers, scopes : as for `plan_greedily`.
-    order : positions in `buffers`, the first to be placed first.
-    fixed : position in `buffers` -> offset of those that have their place already.
+    `fixed` are the offsets of those that have their place already, by position.
     """
     offsets = dict(fixed or {})
     by_offset = sorted(offsets, key=offsets.__getitem__)

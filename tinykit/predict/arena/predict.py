@@ -11,9 +11,8 @@ from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, as_graph
-from tinykit.predict.arena.espressif import list_espressif_scratch
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
-from tinykit.predict.arena.scratch import keep_kernel_sums, list_scratch_bytes
+from tinykit.predict.arena.scratch import Sizes, keep_kernel_sums, list_espressif_scratch, list_scratch_bytes
 from tinykit.predict.arena.tail import measure_tail, unknown_operators
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target
@@ -136,7 +135,7 @@ def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     return _plan(graph, list_scratch_bytes(graph, runtime, core), runtime, core)
 
 
-def _plan(graph: ModelGraph, scratch: tuple[tuple[int, ...], ...], runtime: str, core: str) -> ArenaEstimate:
+def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEstimate:
     """Head and tail for given scratch buffers."""
     buffers = list_buffers(graph, scratch)
     plan = plan_greedily(buffers, len(graph.operators) + 1, graph.offline_offsets)
@@ -189,7 +188,7 @@ def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: ArenaPlan
     older = list_scratch_bytes(graph, runtime, core, older=True)
     rest, kept = keep_kernel_sums(graph, list_scratch_bytes(graph, runtime, core), core)
 
-    def head(scratch: tuple[tuple[int, ...], ...]) -> int:
+    def head(scratch: Sizes) -> int:
         return plan_greedily(list_buffers(graph, scratch), plan.scopes, graph.offline_offsets).head_bytes
 
     return max(0, head(older) - plan.head_bytes, head(rest) + kept - plan.head_bytes)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tinykit.model.graph import ModelGraph
 from tinykit.model.operators import EARLIER, NEWEST, Kernels, row_of
+from tinykit.model.operators.rules import ESPRESSIF_MOST
 from tinykit.target.boards import core_family
 
+Sizes = tuple[tuple[int, ...], ...]
+"""Bytes of each buffer, operator by operator."""
 
-def list_scratch_bytes(
-    graph: ModelGraph, runtime: str, core: str, *, older: bool = False
-) -> tuple[tuple[int, ...], ...]:
+
+def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str, *, older: bool = False) -> Sizes:
     """Sizes in bytes of the scratch buffers each operator asks for, in operator order.
 
     Parameters
@@ -24,22 +26,23 @@ def list_scratch_bytes(
     return tuple(rule(graph.call(one), kernels) if rule else () for rule, one in rules)
 
 
+def list_espressif_scratch(graph: ModelGraph, reference: Sizes) -> Sizes:
+    """The most that any version of ESP-NN asks for; operators without a kernel of its own keep the reference's."""
+    rules = ((ESPRESSIF_MOST.get(row_of(one.name).latency or ""), one) for one in graph.operators)
+    asked = (rule(graph.call(one), Kernels("plain")) if rule else () for rule, one in rules)
+    return tuple(own or sizes for own, sizes in zip(asked, reference, strict=True))
+
+
 def kernels_of(runtime: str, core: str, version: str = NEWEST) -> Kernels:
     """Whose kernels a runtime takes on a core."""
     return Kernels(core_family(core), version if runtime == "tflm-cmsis-nn" else "")
 
 
-def keep_kernel_sums(
-    graph: ModelGraph, scratch_bytes: tuple[tuple[int, ...], ...], core: str
-) -> tuple[tuple[tuple[int, ...], ...], int]:
+def keep_kernel_sums(graph: ModelGraph, scratch_bytes: Sizes, core: str) -> tuple[Sizes, int]:
     """Scratch and tail where TFLM keeps the weight sums of fully connected kernels, which Helium's kernels need.
 
     Built for speed (`KERNELS_OPTIMIZED_FOR_SPEED`, its makefile's default) they lie in the tail; the builds that were
     linked sum again at each call, into scratch.
-
-    Parameters
-    ----------
-    graph, core : the model and its core. scratch_bytes : of `list_scratch_bytes`.
     """
     if core_family(core) != "mve":
         return scratch_bytes, 0

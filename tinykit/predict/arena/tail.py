@@ -33,15 +33,7 @@ def unknown_operators(graph: ModelGraph) -> tuple[str, ...]:
 
 
 def measure_tail(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str) -> int:
-    """Bytes of the tail on a 32-bit target.
-
-    Parameters
-    ----------
-    graph : the model.
-    scratch_bytes : scratch requests per operator, as `list_scratch_bytes` gives them.
-    runtime : "tflm-cmsis-nn" or "tflm-reference".
-    core : lower-case Arm name: Helium's kernels keep more.
-    """
+    """Bytes of the tail on a 32-bit target, given what `list_scratch_bytes` says; Helium's kernels keep more."""
     used = _OWN_OBJECTS_BYTES
     for nbytes, alignment in _list_allocations(graph, scratch_bytes, runtime, core):
         used = -(-(used + nbytes) // alignment) * alignment

@@ -5,8 +5,6 @@ How much more was fitted to MLPerf Tiny (`data/power/energy.toml`). A measured p
 wins over that, and a current the user measured wins over everything.
 """
 
-from __future__ import annotations
-
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.predict.energy.laws import (
     affine_run_current,
@@ -15,7 +13,6 @@ from tinykit.predict.energy.laws import (
     ldo_input_current,
     smps_input_current,
 )
-from tinykit.predict.energy.modes import list_modes, with_mode
 from tinykit.predict.energy.predict import (
     check_clock,
     check_supply,
@@ -26,22 +23,7 @@ from tinykit.predict.energy.predict import (
 from tinykit.predict.energy.scaling import activity_factor, clock_ratio, scale_supply
 
 __all__ = [
-    "activity_factor",
-    "affine_run_current",
-    "as_estimate",
-    "band",
-    "check_clock",
-    "check_supply",
-    "clock_ratio",
-    "energy_per_inference",
-    "fit_run_current",
-    "ldo_input_current",
-    "list_modes",
-    "load_constants",
-    "predict_energy",
-    "predict_run_current",
-    "scale_supply",
-    "smps_input_current",
-    "supply_voltage",
-    "with_mode",
-]
+    "activity_factor", "affine_run_current", "as_estimate", "band", "check_clock", "check_supply", "clock_ratio",
+    "energy_per_inference", "fit_run_current", "ldo_input_current", "load_constants", "predict_energy",
+    "predict_run_current", "scale_supply", "smps_input_current", "supply_voltage",
+]  # fmt: skip

@@ -11,8 +11,6 @@ from tinykit.ground.errors import ParameterError
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Estimate, Fact
 
-USER_SOURCE = "given by the user"
-
 
 def as_estimate(
     number: Estimate | float, unit: str, name: str, *, low: float = 0.0, high: float = math.inf
@@ -44,7 +42,7 @@ def as_estimate(
         raise ParameterError(f"{name} {number!r} is outside {low:g} to {high:g} {unit}; give it in {unit}")
     if isinstance(number, Estimate):
         return number
-    return Estimate.exact(low_end, unit, "measured", f"{name} {USER_SOURCE}")
+    return Estimate.exact(low_end, unit, "measured", f"{name} given by the user")
 
 
 @remember_table

@@ -112,9 +112,8 @@ def scale_supply(
 
 def _own_exponent(board: Board) -> Estimate | None:
     """x of `scale_supply` from the board's own points at its lowest and highest stated supply."""
-    stated = (
-        {p.supply.value: p.current for p in like_reference(board) if p.supply is not None} if board.run_points else {}
-    )
+    alike = like_reference(board) if board.run_points else ()
+    stated = {point.supply.value: point.current for point in alike if point.supply is not None}
     if len(stated) < 2:
         return None
     low, high = min(stated), max(stated)

@@ -26,13 +26,8 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a posterior says of one case.
-
-    Parameters
-    ----------
-    log_cycles : log(cycles per instruction) by part, shape (parts,).
-    covariance : of it for what was measured, shape (parts, parts).
-    unknown : variance of what was not measured, by part, shape (parts,).
+    """What a posterior says of one case: log(cycles per instruction) by part, shape (parts,), the covariance of it for
+    what was measured, shape (parts, parts), and the variance of what was not, by part.
     """
 
     log_cycles: NDArray[np.float64]
@@ -40,9 +35,9 @@ class Profile:
     unknown: NDArray[np.float64]
 
     def cycles(self, work: Sequence[float]) -> tuple[float, float]:
-        """(cycles, log standard deviation) of instructions by part, in the order of `PARTS`.
+        """(Cycles, log standard deviation) of instructions by part: cycles = Σ instructions × exp(log_cycles).
 
-        cycles = Σ instructions × exp(log_cycles); the deviation weighs each part by its share of the cycles.
+        The deviation weighs each part by its share of the cycles.
         """
         parts = np.asarray(work) * np.exp(self.log_cycles)
         total = float(parts.sum())

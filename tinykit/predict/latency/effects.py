@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.predict.latency.instructions import ASSUMED_SD, InstructionReport, counted_combinations
 from tinykit.target.runtimes import find_runtime, list_runtimes
 
@@ -20,73 +21,19 @@ _COUNTED_CORE = "cortex-m4"
 
 Effect = tuple[str, float]
 
-NOISE = 0.045
-"""Log standard deviation of one row about the model of its architecture."""
-
-_SPREADS = {
-    "counted runtime": 0.2,
-    "closed runtime": 0.5,
-    "core": 0.2,
-    "other core": 1.5,
-    "runtime|core": 0.3,
-    "family": 0.15,
-    "other family": 0.5,
-    "runtime|family": 0.1,
-    "x-cube-ai|fully_connected": 0.2,
-    "calls": 0.5,
-    "other calls": 1.5,
-    "outside": 0.3,
-    "board": 0.04,
-    "arena": 0.2,
-    "build|family": 0.04,
-    "version": 0.2,
-    "version|family": 0.13,
-    "version|core": 0.07,
-    "version|core|family": 0.12,
+_PRIORS = read_toml(shipped_path("data", "latency", "priors.toml"))
+_SPREADS, _SYSTEM, _ARCHITECTURE = _PRIORS["spread"], _PRIORS["system"], _PRIORS["architecture"]
+_MEANS: dict[str, float] = _PRIORS["mean"] | {
+    name: math.log(math.prod(parts)) for name, parts in _PRIORS["factor"].items()
 }
-"""Prior log standard deviation of each kind of effect: what makes the published rows most probable, all together
-(Laplace's evidence), rounded; wider where one row of a kind speaks for itself ("other": cores that are no Cortex-M)."""
-
-_SYSTEM = {"tflm": 0.05, "x-cube-ai": 0.02, "esp-nn": 0.15}
-"""Of a measuring system: its compiler options, memories, caches; X-CUBE-AI is one binary."""
-
-_ARCHITECTURE = {"tflm": (0.06, 0.04), "x-cube-ai": (0.07, 0.02), "esp-nn": (0.05, 0.12)}
-"""Log standard deviation of an architecture on a runtime, and further on each core: what kernel shapes leave open."""
-
-_ARCHITECTURE_VERSION = 0.05
-_UNSEEN = {("x-cube-ai", "cortex-m4"): 0.15, ("x-cube-ai", "cortex-m33"): 0.08}
-"""Further spread for a network never measured, where too many lay outside (leave-one-architecture-out)."""
-
 _VERSION_STEPS = ((7, 3), (8, 1), (9, 0))
-_MEANS = {
-    # Cortex-M4 TRM instruction costs give 1.2 (CMSIS-NN) and 1.42–1.54 (reference) cycles per instruction at -O3,
-    # times a board factor of about 1.2 (flash wait states): facts of the counted builds.
-    "tflm-cmsis-nn": math.log(1.2 * 1.2),
-    "tflm-reference": math.log(1.48 * 1.2),
-    "tflm-reference elsewhere": math.log(1.48 * 1.2),
-    # Loads, stores and taken branches of two cycles on Cortex-M0+ (assumed 1.45), times 0.90 measured on an RP2040
-    # (person_detect total): 1.3 against the 1.44 of Cortex-M4.
-    "cortex-m0plus": math.log(1.3 / 1.44),
-    # Reads of activations wait for a further bus; nothing more was known before a row was seen.
-    "arena external": 0.1,
-    # A closed runtime gains on convolutions by keeping values in registers; a fully-connected layer uses each weight
-    # once, so that it stays nearer to CMSIS-NN: about half of the gain is expected to be missing.
-    "x-cube-ai|fully_connected": 0.3,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a latency is asked for, or was measured on.
+    """What a latency is asked for, or was measured on; "" where it is not known.
 
-    Parameters
-    ----------
-    core, runtime : "cortex-m4", "tflm-cmsis-nn", …
-    version : of the runtime, "" where unknown.
-    board : catalogue id, "" where unknown.
-    build : "-Os", "-O2", "-O3", "" where unknown.
-    system : whose measurement it is, "" for a prediction.
-    arena : "external" where it lies in SDRAM or PSRAM, "" on the chip.
+    `system` is whose measurement it is ("" for a prediction), `arena` "external" where it lies in SDRAM or PSRAM.
     """
 
     core: str
@@ -170,25 +117,25 @@ def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
     name = f"architecture {architecture}|{known.kernels}"
     effects = [(name, everywhere), (f"{name}|{case.core}", here)]
     if case.runtime == "x-cube-ai":
-        effects.append((f"{name}|version {version_step(case.version)}", _ARCHITECTURE_VERSION))
+        effects.append((f"{name}|version {version_step(case.version)}", _PRIORS["architecture_version"]))
     return tuple(effects)
 
 
 def unseen_spread(runtime: str, core: str) -> float:
     """Log standard deviation of a network never measured on this core and runtime, on a system never measured."""
-    pool, version = find_runtime(runtime).pool, _ARCHITECTURE_VERSION if runtime == "x-cube-ai" else 0.0
-    return math.hypot(*_ARCHITECTURE[pool], _SYSTEM[pool], version, _UNSEEN.get((runtime, core), 0.0))
+    pool, version = find_runtime(runtime).pool, _PRIORS["architecture_version"] if runtime == "x-cube-ai" else 0.0
+    return math.hypot(*_ARCHITECTURE[pool], _SYSTEM[pool], version, _PRIORS["unseen"].get(f"{runtime}|{core}", 0.0))
 
 
 def row_noise(case: Case, macs: int, report: InstructionReport) -> float:
     """Log standard deviation of one latency about the model, given what is weak about it.
 
     An unknown build, kernels of assumed cost, and models so small that the fixed costs of a closed
-    runtime weigh (below 100,000 MACs) add to `NOISE` in quadrature.
+    runtime weigh (below 100,000 MACs) add to it in quadrature.
     """
     closed = find_runtime(case.runtime).pool != "tflm"
     tiny = 0.3 * math.sqrt(1e5 / max(macs, 1e3)) if closed and macs < 1e5 else 0.0
-    return math.hypot(NOISE, report.assumed_share * ASSUMED_SD, report.build_spread, tiny)
+    return math.hypot(_PRIORS["row"], report.assumed_share * ASSUMED_SD, report.build_spread, tiny)
 
 
 def prior_mean(effect: str) -> float:

@@ -161,12 +161,7 @@ def shapes_of(model: Model) -> Shapes:
 
 
 def normalise_build(build: str | None) -> str:
-    """A build as the tables name it: "-Ofast" counts as "-O3", None as "" (unknown).
-
-    Raises
-    ------
-    ParameterError : anything else.
-    """
+    """A build as the tables name it: "-Ofast" counts as "-O3", None as "" (unknown); ParameterError for another."""
     name = {None: "", "-Ofast": "-O3"}.get(build, build)
     if name and name not in BUILDS:
         raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)}, or None where it is not known")
@@ -184,7 +179,8 @@ def counted_combinations() -> tuple[str, ...]:
 def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
     _refuse_other_precisions(model.shapes)
     builds = _builds_between(runtime, core, build)
-    counts = [_count(model.shapes, _kernels(runtime, core, name)) for name in builds]
+    kernels = [_kernels(runtime, core, name) for name in builds]
+    counts = [[_count(index, shape, one) for index, shape in enumerate(model.shapes)] for one in kernels]
     operators = tuple(_between(counted) for counted in zip(*counts, strict=True))
     ends = [sum(operator.instructions for operator in count) for count in counts]
     spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 and min(ends) > 0 else _OTHER_BUILD_SD
@@ -207,18 +203,14 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
 
 
-def _count(shapes: tuple[OperatorShape, ...], kernels: _Kernels) -> Operators:
-    return tuple(_count_one(index, shape, kernels) for index, shape in enumerate(shapes))
-
-
-def _count_one(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions:
+def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions:
     kind = kind_of(shape)
     if kind not in kernels.coefficients:
         raise UnknownRuntimeError(
             f"operator {index} {shape.name} has no instruction model\n"
             "its latency is unknown; measure it on the board and give the figure (--latency)"
         )
-    features = _features(shape, kind, kernels.style)
+    features = features_of(shape, kind, kernels.style)
     costs = [feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
     *body, call = costs
     outside = sum(body[count_loop_features(kind, kernels.style) :])
@@ -280,17 +272,12 @@ def _any_depthwise(counted: tuple[float, ...], style: str) -> tuple[float, ...]:
 
 
 def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split())
+    return tuple(map(float, text.split()))
 
 
 @remember
 def _read_shapes(graph: ModelGraph) -> Shapes:
     return Shapes(graph.sha256, from_graph(graph))
-
-
-@remember_table
-def _features(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
-    return features_of(shape, kind, style)
 
 
 def _refuse_other_precisions(shapes: tuple[OperatorShape, ...]) -> None:

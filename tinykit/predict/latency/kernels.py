@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
+from tinykit.ground.caches import remember_table
 from tinykit.model.operators import row_of
 from tinykit.predict.latency.loops import BLOCK, LOOPS, NAMES, count_turns
-from tinykit.predict.latency.shapes import OperatorShape, taps_along
+from tinykit.predict.latency.shapes import OperatorShape, taps_along, window_of
 
 LANES = {"portable": 1, "scalar": 1, "dsp": 4, "mve": 16}
 """Multiply-accumulates per inner block by style: plain C, CMSIS-NN without DSP, Armv7E-M DSP (SMLAD), Armv8.1-M MVE."""
@@ -43,14 +44,9 @@ def family_of(kind: str) -> str:
     return family if family in FAMILIES else "other"
 
 
+@remember_table
 def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
-    """The features of one operator under its kernel, in the order of `feature_names(kind, style)`.
-
-    Parameters
-    ----------
-    shape, kind : the operator and `kind_of` it.
-    style : of the kernels' inner loops, a key of `LANES`.
-    """
+    """The features of an operator under its kernel and a style of inner loops, in the order of `feature_names`."""
     if style in BLOCK and kind in NAMES:
         return count_turns(shape, kind, style)
     lanes = LANES[style]
@@ -62,7 +58,7 @@ def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...
         return _fully_connected(shape, lanes)
     outputs = float(math.prod(shape.output_shape))
     if kind in ("pool", "max_pool"):
-        return _window(shape) * outputs, outputs, 1.0
+        return math.prod(window_of(shape)) * outputs, outputs, 1.0
     if kind == "transpose_conv":
         return float(shape.macs), outputs, 1.0
     if kind == "mean":
@@ -125,12 +121,6 @@ def _kind_of_depthwise(shape: OperatorShape) -> str:
     if shape.depth_multiplier > 1 or shape.dilation != (1, 1):
         return "depthwise_mult"
     return "depthwise" if shape.weight_shape[1:3] == (3, 3) else "depthwise_any"
-
-
-def _window(shape: OperatorShape) -> float:
-    if len(shape.weight_shape) == 2:
-        return float(shape.weight_shape[0] * shape.weight_shape[1])
-    return float(shape.stride[0] * shape.stride[1])
 
 
 def _taps_inside(shape: OperatorShape) -> int:

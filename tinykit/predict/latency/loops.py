@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from itertools import product
 
-from tinykit.predict.latency.shapes import OperatorShape, taps_along
+from tinykit.predict.latency.shapes import OperatorShape, taps_along, window_of
 
 BLOCK = {"dsp": 4, "scalar": 1}
 """Products in one turn of the innermost loop, by style."""
@@ -47,12 +47,7 @@ LOOPS = {"conv": 6, "conv_1x1": 7}
 
 
 def count_turns(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
-    """The features of a kernel of `NAMES`, in that order.
-
-    Parameters
-    ----------
-    shape, kind : the operator and the kernel that runs it. style : a key of `BLOCK`.
-    """
+    """The features of a kernel of `NAMES`, in that order; `style` is a key of `BLOCK`."""
     counted = {
         "conv_1x1": _pointwise, "conv": _convolution, "depthwise": _depthwise, "depthwise_any": _any_depthwise,
         "fully_connected": _dense, "pool": _pool, "max_pool": _max_pool,
@@ -135,9 +130,8 @@ def _dense(shape: OperatorShape, block: int) -> tuple[int, ...]:
 
 def _pool(shape: OperatorShape, block: int) -> tuple[int, ...]:
     del block
-    window = shape.weight_shape if len(shape.weight_shape) == 2 else shape.stride
     pixels, channels = math.prod(shape.output_shape[:-1]), shape.output_shape[-1] if shape.output_shape else 0
-    taps = pixels * window[0] * window[1]
+    taps = pixels * math.prod(window_of(shape))
     return taps * channels, taps, pixels * channels, pixels
 
 

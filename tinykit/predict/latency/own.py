@@ -26,15 +26,11 @@ _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 @dataclass(frozen=True, slots=True)
 class OwnRow:
-    """One latency that the user measured.
+    """One latency that the user measured [s], and the file it was read from; energy [J] and supply [V] 0 if not
+    measured.
 
-    Parameters
-    ----------
-    board, core, runtime, version, build, model, source : what was measured, and the file it was read from.
-    clock_hz, latency_s : [Hz], [s].
-    work : modelled instructions by part, in the order of `PARTS`.
-    noise : log standard deviation of the row about the model.
-    energy_j, supply_v : of one inference [J], [V]; 0 where they were not measured.
+    `work` are the modelled instructions by part, in the order of `PARTS`; `noise` is the log standard deviation about
+    them.
     """
 
     board: str
@@ -62,12 +58,7 @@ class OwnShift:
 
 
 def calibration_path(board_id: str) -> Path:
-    """Where the own rows of a board lie.
-
-    Raises
-    ------
-    ParameterError : the id cannot be a file name.
-    """
+    """Where the own rows of a board lie; ParameterError where its id cannot be a file name."""
     if not board_id or set(board_id) - _ID or board_id.startswith("."):
         raise ParameterError(f"board id {board_id!r} cannot name a file; use letters, digits and hyphens")
     given = os.environ.get("TINYKIT_CALIBRATION")
@@ -88,12 +79,7 @@ def render_own(rows: tuple[OwnRow, ...]) -> bytes:
 
 
 def read_own(board_id: str) -> tuple[OwnRow, ...]:
-    """The own rows of a board, none where there are none.
-
-    Raises
-    ------
-    FactError : the file is damaged.
-    """
+    """The own rows of a board, none where there are none; FactError where the file is damaged."""
     if not board_id or set(board_id) - _ID or board_id.startswith("."):
         return ()
     path = calibration_path(board_id)
@@ -125,10 +111,6 @@ def shift_of(case: Case, spread: float) -> OwnShift:
 
     The shift has the prior N(0, spread²), what the published rows leave open about this case; each model measured is
     one observation with the deviation of an architecture and of its row; runs of one model count once.
-
-    Parameters
-    ----------
-    case : with the board. spread : log standard deviation of its cycles per instruction.
     """
     logs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for row in read_own(case.board):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from tinykit.ground.caches import remember_table
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, relabel
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.latency.cycles import shipped_profile
 from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, unseen_spread
@@ -92,29 +92,24 @@ def predict_latency(
     check_option(runtime_option, name)
     place = _read_place(core, None if board is None else find_board(board), arena_region)
     case = replace(place, runtime=name, version=runtime_version or "", build=normalise_build(build))
-    clock, shapes = _check_clock(clock_hz), _open(model)
-    known = None if modelled else find_measured(shapes_of(shapes), case, clock)
-    found = known if known and not read_own(case.board) else _model_case(shapes, case, clock)
-    return found if runtime_option is None else _tell_option(found, runtime_option)
-
-
-def _open(model: Model | str | os.PathLike[str]) -> Model:
-    """Operator shapes or a graph as they are; a path as the graph in its file."""
-    return as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
-
-
-def _tell_option(found: Estimate, option: str) -> Estimate:
-    return replace(found, sources=(*found.sources, f"option {option}: recorded, its effect is not yet used"))
+    clock = _check_clock(clock_hz)
+    opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
+    known = None if modelled else find_measured(shapes_of(opened), case, clock)
+    found = known if known and not read_own(case.board) else _model_case(opened, case, clock)
+    if runtime_option is None:
+        return found
+    return relabel(found, sources=(*found.sources, f"option {runtime_option}: recorded, its effect is not yet used"))
 
 
 def _model_case(model: Model, case: Case, clock: float) -> Estimate:
-    report = _instructions_for(model, case)
+    runtime, core, build = proxy_of(case)
+    report = count_instructions(model, core=core, runtime=runtime, build=build or None)
     cycles, spread = shipped_profile(case).cycles(report.parts)
     macs = sum(operator.macs for operator in report.operators)
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
     value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
-    sources = (*_cite(case, report), *_cite_own(own))
+    sources = tuple(_cite(case, report, own))
     return Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime, sources=sources)
 
 
@@ -131,11 +126,6 @@ def _read_place(core: str, board: Board | None, arena_region: str | None) -> Cas
 def known_runtimes(core: str) -> tuple[str, ...]:
     """The runtimes whose latency can be predicted on a core; empty where there is no evidence."""
     return tuple(name for name in RUNTIMES if _rows_behind(name, core) or f"{name} on {core}" in counted_combinations())
-
-
-def _instructions_for(model: Model, case: Case) -> InstructionReport:
-    runtime, core, build = proxy_of(case)
-    return count_instructions(model, core=core, runtime=runtime, build=build or None)
 
 
 def _check_clock(clock_hz: float) -> float:
@@ -185,15 +175,11 @@ def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> tuple[str, str]:
     return counted, f"cycles per instruction from {measured} (data/latency/measured.csv)"
 
 
-def _cite_own(own: OwnShift) -> tuple[str, ...]:
-    if not own.models:
-        return ()
-    return (f"times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)",)
-
-
-def _cite(case: Case, report: InstructionReport) -> Iterator[str]:
+def _cite(case: Case, report: InstructionReport, own: OwnShift) -> Iterator[str]:
     yield from _cite_cached(replace(case, version="", board=""), proxy_of(case))
     if case.arena:
         yield "arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
     if report.assumed_share > 0.01:
         yield f"{report.assumed_share:.0%} of the instructions assumed"
+    if own.models:
+        yield f"times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)"

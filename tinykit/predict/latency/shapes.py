@@ -77,6 +77,11 @@ def taps_along(shape: OperatorShape, axis: int) -> int:
     return inside
 
 
+def window_of(shape: OperatorShape) -> Shape:
+    """Height and width of a pool's window."""
+    return shape.weight_shape if len(shape.weight_shape) == 2 else shape.stride
+
+
 def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:
     def shape(position: int) -> Shape:
         index = operator.inputs[position] if position < len(operator.inputs) else -1

@@ -1,4 +1,4 @@
-"""`compile_for_npu`: a model through Arm's compiler, and what it says about cycles and memory."""
+"""A board's accelerator in Vela's words, and `compile_for_npu`: what Arm's compiler says of cycles and memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.caches import remember
-from tinykit.ground.errors import ModelError, ParameterError, name_nearest
+from tinykit.ground.child import Bounds, Child, ChildError, WarmChild
+from tinykit.ground.errors import (
+    EngineError,
+    MissingPackageError,
+    ModelError,
+    ParameterError,
+    name_install,
+    name_nearest,
+)
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph import ModelGraph, read
 from tinykit.model.operators import DECODE, NPU
-from tinykit.predict.npu.process import compile_warm
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
+from tinykit.target.boards import Board
 from tinykit.target.runtimes import NPU_RUNTIME
 
 ACCELERATORS = (
@@ -35,13 +43,41 @@ SYSTEM_CONFIGS = (
 _OWN_CONFIG = "Ethos_U55_High_End_Dram"
 _LONGEST_NAME = 256
 _REASON = re.compile(r"^Warning \([^)]*\) operator: \w+, ofm: '([^\n]*)'\nReason: (.*?)\n\n", re.MULTILINE | re.DOTALL)
+_NAMED = re.compile(r"Ethos-U(55|65)(?:-(\d+))?")
+_MACS = {"55": (32, 64, 128, 256), "65": (256, 512)}
+_DEEP_EMBEDDED_HZ = 350e6
 _LOW, _HIGH = 0.7, 1.7
+_WORKER = Path(__file__).with_name("child.py")
+_OPTION_ERRORS = ("CliOptionError", "ConfigOptionError", "InputFileError")
+_FILE_BYTES = 2**30
 _SOURCE = (
     'Vela 5.2.0 {config}, {mode}. Arm: its numbers "should not be taken as accurate representations of real '
     'performance", profile on an FPGA or FVP. Interval: three published RA8P1 runs (Ethos-U55, 500 MHz) took 0.96, '
     "1.24 and 1.61 of its Sram_Only estimate; where weights set the pace the memory they lie in matters more (ad: 0.33 "
     "of Shared_Sram)"
 )
+
+
+def accelerators_of(board: Board) -> tuple[str, ...]:
+    """Vela's names of a board's Ethos-U55 and U65, the main core's first; empty where it has none.
+
+    Where the board's text leaves the size open, `npu_macs_per_cycle` decides.
+
+    >>> from tinykit.target.boards import board
+    >>> accelerators_of(board("alif-ensemble-e7-devkit")), accelerators_of(board("nucleo-l4r5zi"))
+    (('ethos-u55-256', 'ethos-u55-128'), ())
+    """
+    stated = int(board.npu_macs_per_cycle.value) if board.npu_macs_per_cycle else 0
+    found = ((family, int(size or stated)) for family, size in _NAMED.findall(board.npu or ""))
+    return tuple(dict.fromkeys(f"ethos-u{family}-{size}" for family, size in found if size in _MACS[family]))
+
+
+def system_config_for(board: Board) -> str:
+    """Arm's stock system configuration nearest to a board: by the clock of its NPU, 200 or 500 MHz."""
+    if accelerators_of(board)[:1] and accelerators_of(board)[0].startswith("ethos-u65"):
+        return "Ethos_U65_Embedded"
+    slow = board.npu_clock is not None and board.npu_clock.value < _DEEP_EMBEDDED_HZ
+    return "Ethos_U55_Deep_Embedded" if slow else "Ethos_U55_High_End_Embedded"
 
 
 def compile_for_npu(
@@ -78,18 +114,15 @@ def compile_for_npu(
         _check_choice("system configuration", system_config, SYSTEM_CONFIGS)
     if clock_hz is not None and not 0 < clock_hz < math.inf:
         raise ParameterError(f"NPU clock {clock_hz} Hz; give hertz above 0, such as 400e6")
-    _check_precision(graph)
-    _check_weights(graph)
+    _check_model(graph)
     config = system_config or _default_config(accelerator, memory_mode)
     path = str(_find_config(config, config_file))
     content = b"" if config_file is None else Path(path).read_bytes()
     report = _compile(graph, accelerator, config, memory_mode, path, content=content, timeout_s=timeout_s)
     report = replace(report, graph=graph)  # it may have been compiled for a file of the same bytes elsewhere
-    return report if clock_hz is None else _at_clock(report, clock_hz)
-
-
-def _at_clock(report: NpuReport, clock_hz: float) -> NpuReport:
-    """The same cycles at another clock: Vela never sees the clock, its memories being relative to it."""
+    if clock_hz is None:
+        return report
+    # the same cycles at another clock: Vela never sees it, its memories being relative to it
     return replace(report, clock_hz=clock_hz, latency=_latency(report.cycles, clock_hz, report.latency.source))
 
 
@@ -103,15 +136,12 @@ def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:
         raise ParameterError(f"{what} {name!r} is unknown; {name_nearest(name, allowed, limit=6)}")
 
 
-def _check_precision(graph: ModelGraph) -> None:
+def _check_model(graph: ModelGraph) -> None:
     if graph.precision in ("float32", "hybrid"):
         raise ModelError(
             f"a {graph.precision} model runs on the CPU alone: Ethos-U computes int8 and int16 only\n"
             "convert to int8 with a representative dataset (tinykit.train.convert), then compile again"
         )
-
-
-def _check_weights(graph: ModelGraph) -> None:
     if any(operator.name == DECODE for operator in graph.operators):
         raise ModelError(
             "the model decodes its weights on the device: Vela compresses weights itself, and takes constants alone\n"
@@ -136,14 +166,7 @@ def _find_config(config: str, given: str | Path | None) -> Path:
 
 @remember
 def _compile(
-    graph: ModelGraph,
-    accelerator: str,
-    config: str,
-    memory_mode: str,
-    path: str,
-    *,
-    content: bytes,
-    timeout_s: float,
+    graph: ModelGraph, accelerator: str, config: str, memory_mode: str, path: str, *, content: bytes, timeout_s: float
 ) -> NpuReport:
     """`content` is a configuration of one's own: a changed file is another question."""
     options = ["--accelerator-config", accelerator, "--config", path]
@@ -199,3 +222,52 @@ def _split(graph: ModelGraph, compiled: bytes, log: str) -> tuple[NpuOperator, .
         reason = reasons.get(output, "Vela gives no reason") if on_cpu else ""
         rows.append(NpuOperator(operator.index, operator.name, operator.macs, "CPU" if on_cpu else "NPU", reason))
     return tuple(rows)
+
+
+class Compiler(Child):
+    """A child process that compiles models, with a memory limit in bytes of address space (where the system can limit
+    it).
+    """
+
+    def __init__(self, *, memory_bytes: int = 4 * 2**30) -> None:
+        bounds = Bounds(memory_bytes, file_bytes=_FILE_BYTES, answer_bytes=_FILE_BYTES)
+        settings = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        super().__init__("the compiler process", _WORKER, bounds=bounds, environment=settings)
+
+    def compile(self, model: bytes, options: list[str], *, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+        """Vela's summary, layers and log, and the compiled model.
+
+        ModelError where Vela refused the model or crashed on it, ParameterError where it refused a configuration,
+        MissingPackageError where it is not installed, EngineError where it took longer than `timeout_s`.
+        """
+        try:
+            reply, compiled = self.exchange({"options": options}, model, timeout_s=timeout_s)
+        except ChildError as error:
+            if error.late:
+                raise EngineError(f"Vela was stopped after {timeout_s:g} s; allow more with timeout_s") from error
+            raise ModelError(
+                f"Vela ended (status {error.status}) on this model: it is damaged or needs too much memory; "
+                "convert it again"
+            ) from error
+        if error_name := reply.get("error"):
+            raise explain(str(error_name), str(reply.get("text", "")))
+        return reply, b"".join(compiled)
+
+
+def explain(kind: str, text: str) -> ModelError | ParameterError | MissingPackageError:
+    """What Vela raised, as the error a person can act on."""
+    if kind in ("ModuleNotFoundError", "ImportError"):
+        return MissingPackageError(f"Arm's compiler Vela is not installed ({text}); {name_install('npu')}")
+    said = " ".join(text.split())[:300] or kind
+    if kind in _OPTION_ERRORS:
+        return ParameterError(f"Vela refuses the configuration: {said}")
+    return ModelError(f"Vela cannot compile this model ({kind}: {said})\nit is damaged, or built in a way Vela lacks")
+
+
+_WARM = WarmChild(Compiler)
+"""The child that is kept for the next model; Vela keeps a database of what it has seen, which would grow for ever."""
+
+
+def compile_warm(model: bytes, options: list[str], *, timeout_s: float) -> tuple[dict[str, Any], bytes]:
+    """`Compiler.compile` in a child that is kept for the next call, one call at a time."""
+    return _WARM.ask(lambda compiler: compiler.compile(model, options, timeout_s=timeout_s))

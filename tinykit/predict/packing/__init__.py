@@ -20,18 +20,6 @@ from tinykit.predict.packing.leaning import lean
 from tinykit.predict.packing.packed import CodedTensor, Packed
 
 __all__ = [
-    "DECODE_RUNTIMES",
-    "UNVERIFIED",
-    "CodedTensor",
-    "DecodeCost",
-    "PackChoice",
-    "Packed",
-    "code_weights",
-    "cost_of_decode",
-    "foresee_flash",
-    "has_decode",
-    "lean",
-    "pack",
-    "predict_packed_latency",
-    "refuse_decode",
-]
+    "DECODE_RUNTIMES", "UNVERIFIED", "CodedTensor", "DecodeCost", "PackChoice", "Packed", "code_weights",
+    "cost_of_decode", "foresee_flash", "has_decode", "lean", "pack", "predict_packed_latency", "refuse_decode",
+]  # fmt: skip

@@ -25,9 +25,11 @@ class PackChoice(Result):
 
     Parameters
     ----------
-    graph, runtime : what was asked. plain : the lean model.
+    graph, runtime : what was asked.
+    plain : the lean model.
     coded : the lean model with DECODE; None where the runtime cannot run it, or where no tensor shrinks by it.
-    chosen : the one of both that takes less flash, the decoder's code counted in. reason : why.
+    chosen : the one of both that takes less flash, the decoder's code counted in.
+    reason : why.
     """
 
     graph: ModelGraph = field(repr=False)
@@ -55,7 +57,8 @@ def pack(
 
     Parameters
     ----------
-    model, inputs : as for `lean`. runtime, core : as in a fit check; what cannot run DECODE gets the lean model.
+    model, inputs : as for `lean`.
+    runtime, core : as in a fit check; what cannot run DECODE gets the lean model.
     arena_limit_bytes : the arena may grow to this: decoded weights lie in it, so the largest tensors stay raw where
         they would not fit; None for no limit.
 

@@ -32,12 +32,8 @@ Values = NDArray[np.generic]
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A tensor as DECODE reads it.
-
-    Parameters
-    ----------
-    codes, tables : the two constants of the operator. bits : of an index, 0 for pruning.
-    table_count : 1 or one a channel, 0 for pruning.
+    """A tensor as DECODE reads it: the two constants of the operator, bits of an index and number of tables (0 for
+    pruning).
     """
 
     codes: bytes
@@ -77,25 +73,22 @@ def decode_coding(coding: Coding, tensor: Tensor) -> Values:
     indices = bits[: count * width].reshape(count, width) @ (1 << np.arange(width)[::-1])
     channels = max(1, len(tensor.scales))
     position = np.arange(count)
-    channel = position % channels if _is_last_axis(tensor) else position // (count // channels)
+    channel = position % channels if is_last_axis(tensor) else position // (count // channels)
     values: Values = table[indices + channel * step]
     return values.reshape(tensor.shape)
 
 
 def _channel_axis(tensor: Tensor) -> int | None:
     """Axis the kernel steps its tables along, None where it cannot decode the tensor."""
-    channels = len(tensor.scales)
+    channels, axis = len(tensor.scales), tensor.quantised_dimension
     if len(tensor.zero_points) != channels:
         return None
-    if channels > 1 and tensor.quantised_dimension not in (0, len(tensor.shape) - 1):
-        return None
-    if channels <= 1:
-        return 0 if tensor.quantised_dimension == 0 else None
-    axis = tensor.quantised_dimension
-    return axis if axis < len(tensor.shape) and tensor.shape[axis] == channels else None
+    own = 0 <= axis < len(tensor.shape) and axis in (0, len(tensor.shape) - 1) and tensor.shape[axis] == channels
+    return axis if (own if channels > 1 else axis == 0) else None
 
 
-def _is_last_axis(tensor: Tensor) -> bool:
+def is_last_axis(tensor: Tensor) -> bool:
+    """Whether scales go along the last axis of a tensor."""
     return len(tensor.scales) > 1 and tensor.quantised_dimension == len(tensor.shape) - 1
 
 

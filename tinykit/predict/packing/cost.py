@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, Tensor
 from tinykit.model.operators import DECODE
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.latency import from_graph, predict_latency
-from tinykit.predict.packing.coding import LOOKUP, PRUNING
+from tinykit.predict.packing.coding import LOOKUP, PRUNING, is_last_axis
 from tinykit.target.boards import Board
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target
@@ -28,13 +28,7 @@ _REFUSALS = {"exporter": "the C exporter writes weights as plain arrays"} | {
     runtime.name: runtime.no_decode for runtime in list_runtimes()
 }
 _QUICK_BITS = (2, 3, 4)
-_CYCLES = {"quick": (2.5, 5.5, 10.0), "table": (13.0, 33.0, 68.0), "pruning": (9.0, 21.0, 38.0)}
-"""Cycles a weight on Cortex-M, low, value, high. "quick": tables of 2 to 4 bits, scales along the first axis or one."""
-_CYCLES_SOURCE = (
-    "loops like those of TFLM's decoders, built with GCC 12.2 for Cortex-M4 and counted under emulation: 13 to 19 "
-    "instructions a weight for pruning, 18 to 34 for lookup tables, 3.6 to 3.8 for tables of 2 to 4 bits, at -Os "
-    "and -O2; 0.7 to 2.5 cycles an instruction assumed; not TFLM's own binary, not measured"
-)
+_DECODING = read_toml(shipped_path("data", "firmware", "decoding.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +44,9 @@ class DecodeCost(Result):
     device : what is known of outputs on a device.
     """
 
+    JSON = ("code_bytes=code", "weights", "largest_bytes", "cycles", "runtimes", "device")
+    runtimes = DECODE_RUNTIMES
+
     code: Estimate
     weights: int
     largest_bytes: int
@@ -61,17 +58,6 @@ class DecodeCost(Result):
         if self.cycles is None or not core.startswith("cortex-m"):
             return None
         return propagate(lambda cycles: cycles / clock_hz, self.cycles, unit="s")
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {
-            "code_bytes": self.code.to_json(),
-            "weights": self.weights,
-            "largest_bytes": self.largest_bytes,
-            "cycles": self.cycles.to_json() if self.cycles else None,
-            "runtimes": list(DECODE_RUNTIMES),
-            "device": self.device,
-        }
 
 
 def cost_of_decode(graph: ModelGraph) -> DecodeCost:
@@ -163,12 +149,11 @@ def _kind_of(graph: ModelGraph, tables: Tensor, decoded: Tensor) -> str:
         return ""
     if header[0] == PRUNING:
         return "pruning"
-    last = len(decoded.scales) > 1 and decoded.quantised_dimension == len(decoded.shape) - 1
-    return "quick" if header[5] & 7 in _QUICK_BITS and not last and decoded.dtype == "int8" else "table"
+    quick = header[5] & 7 in _QUICK_BITS and not is_last_axis(decoded) and decoded.dtype == "int8"
+    return "quick" if quick else "table"
 
 
 def _count_cycles(kinds: list[str], sizes: list[int]) -> Estimate:
-    low, value, high = (
-        sum(_CYCLES[kind][end] * size for kind, size in zip(kinds, sizes, strict=True)) for end in range(3)
-    )
-    return Estimate(value, low, high, "1", "modelled", sources=_CYCLES_SOURCE)
+    pairs = list(zip(kinds, sizes, strict=True))
+    low, value, high = (sum(_DECODING["cycles"][kind][end] * size for kind, size in pairs) for end in range(3))
+    return Estimate(value, low, high, "1", "modelled", sources=_DECODING["source"])

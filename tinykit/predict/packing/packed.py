@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tinykit.ground.quantity import pick, to_plain
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
 from tinykit.model.record.store import write_atomically
@@ -20,11 +18,16 @@ class CodedTensor(Result):
 
     Parameters
     ----------
-    tensor : index in the model before packing. operators : positions there of the operators that read it.
+    tensor : index in the model before packing.
+    operators : positions there of the operators that read it.
     method : "lookup table" (indices of 1–7 bits and the values) or "pruning" (a bit for each weight and the non-zeros).
-    bits : of an index, 0 for pruning. tables : lookup tables: 1 shared by all, or one a channel; 0 for pruning.
-    weights : number of them. raw_bytes, coded_bytes : in the file before and after, coded with tables and header.
+    bits : of an index, 0 for pruning.
+    tables : lookup tables: 1 shared by all, or one a channel; 0 for pruning.
+    weights : number of them.
+    raw_bytes, coded_bytes : in the file before and after, coded with tables and header.
     """
+
+    JSON = ("tensor", "operators", "method", "bits", "tables", "raw_bytes", "coded_bytes")
 
     tensor: int
     operators: tuple[int, ...]
@@ -52,6 +55,13 @@ class Packed(Result):
     coded : the tensors that are decoded on the device, empty without DECODE.
     cost : what decoding costs on the device; None without DECODE.
     """
+
+    JSON = (
+        *("recipe", "sha256_before=before.sha256", "sha256=graph.sha256"),
+        *("flatbuffer_bytes_before=before.flatbuffer_bytes", "flatbuffer_bytes", "flash_bytes", "equal", "inputs"),
+        *("arena_head_bytes_before=proof.before.head_bytes", "arena_head_bytes=proof.after.head_bytes"),
+        *("coded", "cost"),
+    )
 
     before: ModelGraph
     graph: ModelGraph
@@ -85,26 +95,16 @@ class Packed(Result):
         """Outputs byte-equal in TFLM on this host; None where that was not tried."""
         return self.proof.equal if self.proof else None
 
+    @property
+    def inputs(self) -> int:
+        """How many inputs the proof ran on, 0 without one."""
+        return self.proof.n if self.proof else 0
+
     def save(self, path: str | Path) -> Path:
         """Write the file whole or not at all; OutputError where the folder cannot be written."""
         where = Path(path)
         write_atomically(where, self.data)
         return where
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {
-            "recipe": list(self.recipe),
-            "sha256_before": self.before.sha256,
-            "sha256": self.graph.sha256,
-            "flatbuffer_bytes_before": self.before.flatbuffer_bytes,
-            **pick(self, "flatbuffer_bytes flash_bytes equal"),
-            "inputs": self.proof.n if self.proof else 0,
-            "arena_head_bytes_before": self.proof.before.head_bytes if self.proof else None,
-            "arena_head_bytes": self.proof.after.head_bytes if self.proof else None,
-            "coded": [pick(one, "tensor operators method bits tables raw_bytes coded_bytes") for one in self.coded],
-            "cost": to_plain(self.cost),
-        }
 
     def __str__(self) -> str:
         share = self.saved_bytes / self.before.flatbuffer_bytes

@@ -10,13 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tinykit.ground.errors import ModelError
+from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table
 from tinykit.model.graph.metadata import OFFLINE_PLAN
 from tinykit.model.graph.reading import locate_buffer, take_tables
-from tinykit.predict.packing.options import Options, read_options
 
 _OLD_COMPRESSION = "COMPRESSION_METADATA"
+OPTION_FIELDS = tuple(f"{row['table']}:{row['fields']}" for row in read_csv(shipped_path("data", "options.csv")).rows)
+"""Table of options by union code: its name, then one letter a field."""
+
+_LAYOUTS = {"b": "<b", "i": "<i", "q": "<q"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,16 @@ class TensorNode:
     zero_points: bytes = b""
     dimension: int = 0
     is_variable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of an operator: code of the table in the union, and (slot, letter, value) of each field that is
+    present.
+    """
+
+    code: int
+    fields: tuple[tuple[int, str, int | bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +99,8 @@ class ModelTree:
 def read_tree(data: bytes) -> ModelTree:
     """Read a .tflite file for rewriting.
 
-    Raises
-    ------
     ModelError : damaged, sparse, quantised by blocks, with StableHLO operators or weights in another file, or already
-        compressed by TFLM's older scheme.
+    compressed by TFLM's older scheme.
     """
     model = FlatBuffer(data).root(schema.IDENTIFIER)
     buffers = tuple(_read_buffer(data, table) for table in take_tables(model, schema.Model.BUFFERS, "buffers"))
@@ -174,6 +186,30 @@ def _read_operator(index: int, table: Table) -> OperatorNode:
         raise ModelError(f"operator {index} keeps its options behind the flatbuffer; convert without use_buffer_offset")
     return OperatorNode(
         table.number(slots.CODE_INDEX, "<I"), _read_indices(table, slots.INPUTS), _read_indices(table, slots.OUTPUTS),
-        read_options(table, index), table.array(slots.CUSTOM_OPTIONS, "<u1").tobytes(),
+        _read_options(table, index), table.array(slots.CUSTOM_OPTIONS, "<u1").tobytes(),
         table.array(slots.MUTATING, "<u1").tobytes(), _read_indices(table, slots.INTERMEDIATES),
     )  # fmt: skip
+
+
+def _read_options(operator: Table, index: int) -> Options | None:
+    """Options of the operator table `index`, None where it has none; ModelError where they are of a newer schema."""
+    code = operator.number(schema.Operator.OPTIONS_TYPE, "<B")
+    table = operator.table(schema.Operator.OPTIONS)
+    if operator.number(schema.Operator.OPTIONS_2_TYPE, "<B"):
+        raise ModelError(f"operator {index} has options of StableHLO, which TFLM does not run; use builtins of TFLite")
+    if not code or table is None:
+        return None
+    letters = OPTION_FIELDS[code].partition(":")[2] if code < len(OPTION_FIELDS) else None
+    present = [slot for slot in range((table.field_limit() - 4) // 2) if table.field(slot)]
+    if letters is None or any(slot >= len(letters) for slot in present):
+        raise ModelError(
+            f"operator {index} has options of a newer schema (table {code}, fields {present}); "
+            "convert the model with TensorFlow 2.21 or older"
+        )
+    return Options(code, tuple((slot, letters[slot], _read_field(table, slot, letters[slot])) for slot in present))
+
+
+def _read_field(table: Table, slot: int, letter: str) -> int | bytes:
+    if letter in _LAYOUTS:
+        return table.number(slot, _LAYOUTS[letter])
+    return table.array(slot, "<u4" if letter == "V" else "<u1").tobytes()

@@ -15,8 +15,15 @@ import numpy as np
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import write_vector
 from tinykit.model.graph.metadata import OFFLINE_PLAN
-from tinykit.predict.packing.options import write_options
-from tinykit.predict.packing.tree import CodeNode, GraphNode, ModelTree, OperatorNode, TensorNode
+from tinykit.predict.packing.tree import (
+    OPTION_FIELDS,
+    CodeNode,
+    GraphNode,
+    ModelTree,
+    OperatorNode,
+    Options,
+    TensorNode,
+)
 
 _SCHEMA_VERSION = 3
 _LAST_OLD_CODE = 127
@@ -25,8 +32,7 @@ _CONSTANT_ALIGNMENT = 16
 
 def write_tree(tree: ModelTree) -> bytes:
     """The model as .tflite bytes; buffers no tensor uses are left out."""
-    writer = _Writer(tree)
-    return writer.finish()
+    return _Writer(tree).finish()
 
 
 class _Writer:
@@ -103,7 +109,7 @@ class _Writer:
         small: dict[int, int] = {}
         options = operator.options
         if options is not None:
-            links[slots.OPTIONS] = self._once(options, lambda: write_options(self._builder, options))
+            links[slots.OPTIONS] = self._once(options, lambda: _write_options(self._builder, options))
             small[slots.OPTIONS_TYPE] = options.code
         if operator.custom:
             links[slots.CUSTOM_OPTIONS] = self._vector(operator.custom, 1, 4)
@@ -159,3 +165,22 @@ class _Writer:
             return int(self._builder.EndObject())
 
         return self._once(("table", slots, *(tuple(part.items()) for part in (links, wide, narrow))), write)
+
+
+def _write_options(builder: flatbuffers.Builder, options: Options) -> int:
+    """Offset of a copy of the options."""
+    links = {slot: _write_bytes(builder, letter, value) for slot, letter, value in options.fields if letter in "VS"}
+    builder.StartObject(len(OPTION_FIELDS[options.code].partition(":")[2]))
+    for slot, letter, value in sorted(options.fields, key=lambda field: "qiVSb".index(field[1])):
+        if letter in "VS":
+            builder.PrependUOffsetTRelativeSlot(slot, links[slot], 0)
+        else:
+            prepend = {"b": builder.PrependInt8, "i": builder.PrependInt32, "q": builder.PrependInt64}[letter]
+            prepend(value)
+            builder.Slot(slot)
+    return int(builder.EndObject())
+
+
+def _write_bytes(builder: flatbuffers.Builder, letter: str, value: int | bytes) -> int:
+    content = value if isinstance(value, bytes) else b""
+    return int(builder.CreateString(content)) if letter == "S" else write_vector(builder, content, 4, 4)

@@ -39,6 +39,8 @@ class LayerError(Result):
     largest_error : in units of the float output.
     """
 
+    JSON = ("operator", "name", "matched_by", "cosine", "sqnr_db=known_sqnr_db", "clipped", "largest_error")
+
     operator: int
     float_operator: int
     name: str
@@ -48,6 +50,11 @@ class LayerError(Result):
     cosine: float | None
     clipped: float
     largest_error: float
+
+    @property
+    def known_sqnr_db(self) -> float | None:
+        """`sqnr_db`, None where it is infinite since nothing differs."""
+        return self.sqnr_db if math.isfinite(self.sqnr_db) else None
 
     @property
     def label(self) -> str:
@@ -70,6 +77,8 @@ class LayerComparison(Result):
     unmatched : operators of the integer model without a counterpart, by index; those that only quantise left out.
     """
 
+    JSON = ("n", "layers", "unmatched")
+
     layers: tuple[LayerError, ...]
     n: int
     unmatched: tuple[int, ...] = field(default=())
@@ -78,16 +87,6 @@ class LayerComparison(Result):
     def worst_first(self) -> tuple[LayerError, ...]:
         """The layers by SQNR, the lowest first."""
         return tuple(sorted(self.layers, key=lambda one: (one.sqnr_db, one.operator)))
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types; an infinite SQNR (nothing differs) is null."""
-        rows = [
-            {"operator": one.operator, "name": one.name, "matched_by": one.matched_by, "cosine": one.cosine,
-             "sqnr_db": one.sqnr_db if math.isfinite(one.sqnr_db) else None, "clipped": one.clipped,
-             "largest_error": one.largest_error}
-            for one in self.layers
-        ]  # fmt: skip
-        return {"n": self.n, "layers": rows, "unmatched": list(self.unmatched)}
 
     def __str__(self) -> str:
         rows = [str(one) for one in self.worst_first]
@@ -115,7 +114,13 @@ def compare_layers(
     ModelError : no operator of the two models matches, or an interpreter refuses one of them.
     DataError : samples of another shape, NaN, or another number of inputs. EngineError : as `Session`.
     """
-    pairs = _pair(float_graph, graph)
+    steps = [_list_steps(one) for one in (graph, float_graph)]
+    pairs = match_operators(graph, steps[0], float_graph, steps[1])
+    if not pairs:
+        raise ModelError(
+            f"none of the {len(steps[0])} operators has a counterpart in the float model; give the float version of "
+            "the same network"
+        )
     given = inputs if isinstance(inputs, tuple) else (inputs,)
     mine = [graph.operators[one].outputs[0] for one, _, _ in pairs]
     theirs = [float_graph.operators[other].outputs[0] for _, other, _ in pairs]
@@ -127,20 +132,8 @@ def compare_layers(
         _compare(graph, float_graph, pair, reference, value)
         for pair, reference, value in zip(pairs, references, values, strict=True)
     ]
-    matched = {one for one, _, _ in pairs}
-    left = tuple(one.index for one in graph.operators if one.index not in matched and not row_of(one.name).changes_form)
-    return LayerComparison(tuple(rows), len(given[0]), left)
-
-
-def _pair(float_graph: ModelGraph, graph: ModelGraph) -> tuple[tuple[int, int, str], ...]:
-    steps = [_list_steps(one) for one in (graph, float_graph)]
-    pairs = match_operators(graph, steps[0], float_graph, steps[1])
-    if not pairs:
-        raise ModelError(
-            f"none of the {len(steps[0])} operators has a counterpart in the float model; give the float version of "
-            "the same network"
-        )
-    return pairs
+    left = {one.index for one in graph.operators if not row_of(one.name).changes_form} - {one for one, _, _ in pairs}
+    return LayerComparison(tuple(rows), len(given[0]), tuple(sorted(left)))
 
 
 def _list_steps(graph: ModelGraph) -> list[Operator]:

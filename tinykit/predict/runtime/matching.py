@@ -20,11 +20,6 @@ def match_operators(
     An alignment in execution order, so that pairs never cross: of all alignments the one with the most equal tensor
     names, and after them the most operators of the same kind and output shape. Decorations that converters add to names
     (`_int8`, `quant_`, `:0`) do not count.
-
-    Parameters
-    ----------
-    graph, other : the models.
-    steps, other_steps : the operators of each to consider, in execution order.
     """
     mine = [_describe(graph, step) for step in steps]
     theirs = [_describe(other, step) for step in other_steps]

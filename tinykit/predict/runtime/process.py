@@ -22,12 +22,8 @@ Reply = tuple[dict[str, Any], list[NDArray[Any]], str]
 
 
 class Engine(Child):
-    """A child process that holds an interpreter, with a time and a memory limit.
-
-    Parameters
-    ----------
-    interpreter : "TFLM" or "LiteRT", as its errors name it.
-    memory_bytes : address space of the child (where the system can limit it).
+    """A child process that holds an interpreter ("TFLM" or "LiteRT"), with a time limit and one on its address space
+    [byte].
     """
 
     def __init__(self, interpreter: str = "TFLM", *, memory_bytes: int = 4 * 2**30) -> None:
@@ -35,14 +31,10 @@ class Engine(Child):
         super().__init__("the interpreter process", _WORKER, bounds=Bounds(memory_bytes), environment=_SETTINGS)
 
     def ask(self, request: dict[str, Any], *arrays: NDArray[Any], timeout_s: float) -> Reply:
-        """Send one request and wait for its reply.
+        """The reply's header, its arrays, and what the interpreter wrote on stderr meanwhile.
 
-        Returns the reply's header, its arrays, and what the interpreter wrote on stderr meanwhile.
-
-        Raises
-        ------
-        ModelError : the interpreter refused the model, or crashed on it.
-        EngineError : it took longer than `timeout_s`, or the child cannot work at all.
+        ModelError where the interpreter refused the model or crashed on it, EngineError where it took longer than
+        `timeout_s` or the child cannot work at all.
         """
         if self.closed:
             raise EngineError("the session is closed; open another one")
@@ -76,14 +68,7 @@ WARM = WarmChild(Engine)
 
 
 def explain(reply: dict[str, Any], reasons: str, interpreter: str = "TFLM") -> ModelError | EngineError:
-    """What the child said, as the error a person can act on.
-
-    Parameters
-    ----------
-    reply : its reply, with `error` (exception and text) and, where TFLM lacks operators, `missing`.
-    reasons : what the interpreter wrote on stderr.
-    interpreter : "TFLM" or "LiteRT", for the text.
-    """
+    """What the child said (its reply, and the interpreter's stderr) as the error a person can act on."""
     error = str(reply["error"])
     if missing := reply.get("missing"):
         return ModelError(
@@ -109,11 +94,8 @@ def explain(reply: dict[str, Any], reasons: str, interpreter: str = "TFLM") -> M
 
 
 def check_bytes(model: bytes) -> NDArray[np.uint8]:
-    """The model as an array of bytes, once it looks like a .tflite at all.
-
-    Raises
-    ------
-    ModelError : not bytes, too short, or without the TFL3 mark of a .tflite file.
+    """The model as an array of bytes; ModelError where it is none, too short, or without the TFL3 mark of a .tflite
+    file.
     """
     if not isinstance(model, bytes | bytearray | memoryview):
         raise ModelError(f"model is {type(model).__name__}, not bytes; pass Path(...).read_bytes()")

@@ -1,4 +1,4 @@
-"""From real numbers to a model's integers and back, and how often the interpreter is right."""
+"""From real numbers to a model's integers and back, and the classes that the interpreter gives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.predict.runtime.session import Session, TensorInfo
-from tinykit.train.datasets.scoring import Accuracy, score_predictions
 
 INTEGERS = ("int8", "uint8", "int16", "int32")
 
@@ -93,21 +92,6 @@ def predict_labels(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0
         outputs = session.run(to_input(x_float, session.inputs[0]))
     classes: NDArray[np.int64] = outputs.reshape(len(outputs), -1).argmax(axis=1).astype(np.int64)
     return classes
-
-
-def score_model(
-    model: bytes, x_float: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None, *, timeout_s: float = 600.0
-) -> Accuracy:
-    """Accuracy of a classifier in TFLM's own kernels.
-
-    `labels` and `clusters` are [n] and mean what they do in `score_predictions`; errors as `predict_labels`.
-
-    Parameters
-    ----------
-    model, x_float, timeout_s : as in `predict_labels`.
-    labels, clusters : [n], as in `score_predictions`.
-    """
-    return score_predictions(predict_labels(model, x_float, timeout_s=timeout_s), labels, clusters)
 
 
 def _check_finite(values: NDArray[np.float32]) -> None:

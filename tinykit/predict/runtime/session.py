@@ -109,20 +109,11 @@ class Session:
             self._child.close()
 
     def run(self, inputs: Inputs) -> Array:
-        """Output for n samples of a model of one output.
+        """Output for n samples of a model of one output, [n, *shape] in the output's dtype.
 
-        Parameters
-        ----------
-        inputs : [n, *shape] in the model's input dtype, with shape as the model's without its batch of 1; a
-            tuple of such arrays for a model of several inputs.
-
-        Returns
-        -------
-        [n, *shape] in the output's dtype.
-
-        Raises
-        ------
-        DataError : wrong number of inputs, shape or dtype, no sample at all, or several outputs.
+        `inputs` are [n, *shape] in the model's input dtype, with shape as the model's without its batch of 1, or a
+        tuple of such arrays for a model of several inputs. DataError : wrong number of inputs, shape or dtype, no
+        sample at all, or several outputs.
         """
         if len(self.outputs) != 1:
             raise DataError(f"the model has {len(self.outputs)} outputs; call run_all, which returns a tuple")
@@ -137,18 +128,9 @@ class Session:
     def run_tensors(self, inputs: Inputs, indices: Sequence[int]) -> tuple[Array, ...]:
         """What tensors of the main subgraph hold after each of n inferences, in an arena that keeps all of them.
 
-        Parameters
-        ----------
-        inputs : as for `run`.
-        indices : of tensors that operators write, as `tinykit.model.graph` numbers them.
-
-        Returns
-        -------
-        [n, *shape of the tensor] in its dtype, for each index.
-
-        Raises
-        ------
-        ModelError : the interpreter has no such tensor. DataError : as `run`.
+        `inputs` as for `run`; `indices` are those of tensors that operators write, as `tinykit.model.graph` numbers
+        them. Each comes back as [n, *shape] in its dtype. ModelError : the interpreter has no such tensor. DataError :
+        as `run`.
         """
         arrays = self._check(inputs if isinstance(inputs, tuple) else (inputs,))
         wanted = {"do": "tensors", "indices": [int(index) for index in indices]}
@@ -168,13 +150,10 @@ class Session:
         if sorted(sizes) != ["head", "tail", "total"]:
             raise ModelError(f"TFLM did not report its arena for this model: {text[:200]!r}")
         rows = _ROW.findall(text)
-        least = self._find_smallest(sizes["total"]) if smallest else None
+        asked = {"do": "smallest", "total": sizes["total"]}
+        least = self._child.ask(asked, timeout_s=self._timeout_s)[0]["smallest"] if smallest else None
         columns = [{row[0]: int(row[column]) for row in rows} for column in (1, 2, 3)]
         return RecordedArena(sizes["head"], sizes["tail"], sizes["total"], least, *columns)
-
-    def _find_smallest(self, total: int) -> int | None:
-        found = self._child.ask({"do": "smallest", "total": total}, timeout_s=self._timeout_s)[0]["smallest"]
-        return None if found is None else int(found)
 
     def _check(self, inputs: tuple[Array, ...]) -> list[Array]:
         if len(inputs) != len(self.inputs):
@@ -185,7 +164,8 @@ class Session:
             if array.dtype.name != info.dtype:
                 raise DataError(f"input is {array.dtype}, the model takes {info.dtype}; see quantise_input")
             if array.shape[1:] not in (info.sample_shape, info.shape) or len(array) != len(inputs[0]):
-                raise DataError(f"input has shape {array.shape}, the model takes [n, {_comma(info.sample_shape)}]")
+                wanted = ", ".join(map(str, info.sample_shape))
+                raise DataError(f"input has shape {array.shape}, the model takes [n, {wanted}]")
             if not len(array):
                 raise DataError("input holds no sample; pass at least one")
             arrays.append(array.reshape(-1, *info.shape))
@@ -218,7 +198,3 @@ def _to_info(row: dict[str, Any]) -> TensorInfo:
     scale = float(row["scales"][0]) if row["scales"] else 0.0
     zero_point = int(row["zero_points"][0]) if row["zero_points"] else 0
     return TensorInfo(tuple(row["shape"]), row["dtype"], scale if math.isfinite(scale) else 0.0, zero_point)
-
-
-def _comma(shape: tuple[int, ...]) -> str:
-    return ", ".join(str(size) for size in shape)

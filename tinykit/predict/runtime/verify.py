@@ -1,20 +1,21 @@
-"""Does TFLM answer as LiteRT does? A histogram of differences, and why they are there."""
+"""Does TFLM answer as LiteRT does, and a rewritten model as the model? Differences, and why they are there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.errors import DataError, ParameterError, name_nearest
+from tinykit.ground.errors import DataError, ModelError, ParameterError, name_nearest
 from tinykit.ground.results import Result
 from tinykit.predict.runtime.scoring import INTEGERS, dequantise, to_input
-from tinykit.predict.runtime.session import ENGINES, Session, TensorInfo
+from tinykit.predict.runtime.session import ENGINES, RecordedArena, Session
 
 Array = NDArray[Any]
+_T = TypeVar("_T")
 
 EXPLANATIONS = {
     "litert-reference": "LiteRT's reference kernels round a fully connected accumulator once, TFLM and CMSIS-NN twice "
@@ -71,10 +72,7 @@ class Verification(Result):
 
     def __getitem__(self, reference: str) -> CodeComparison:
         """The comparison with one reference; ParameterError where it was not made."""
-        made = {one.reference: one for one in self.comparisons}
-        if reference not in made:
-            raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, made)}")
-        return made[reference]
+        return _find(reference, {one.reference: one for one in self.comparisons})
 
     def __str__(self) -> str:
         return "\n".join([f"TFLM against, n={self.n}:", *(str(one) for one in self.comparisons)])
@@ -94,6 +92,34 @@ class Answers(Result):
     own: Array = field(repr=False)
     step: float
     references: Mapping[str, Array] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SameProof(Result):
+    """A model and a rewritten one, side by side in TFLM on this 64-bit host.
+
+    Parameters
+    ----------
+    n : inputs both were run on.
+    equal : every output byte is the same.
+    before, after : the arenas TFLM recorded for the model and for the rewritten one.
+    """
+
+    n: int
+    equal: bool
+    before: RecordedArena
+    after: RecordedArena
+
+    @property
+    def saved_bytes(self) -> int:
+        """Head of the arena won, in bytes: the same on a 32-bit target; negative where it grew."""
+        return self.before.head_bytes - self.after.head_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"outputs of {self.n} inputs {'equal' if self.equal else 'DIFFER'}; "
+            f"arena head {self.before.head_bytes:,} -> {self.after.head_bytes:,} bytes, recorded by TFLM"
+        )
 
 
 def verify_model(
@@ -128,7 +154,7 @@ def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *
     """
     with Session(model, timeout_s=timeout_s) as session:
         own, info = _answer(session, inputs), session.outputs[0]
-    step = info.scale if info.dtype in INTEGERS and info.scale else _epsilon(own)
+    step = info.scale if info.dtype in INTEGERS and info.scale else (float(np.abs(own).max()) or 1.0) * 2.0**-23
     references = {}
     for engine in ENGINES[1:]:
         with Session(model, engine=engine, timeout_s=timeout_s) as session:
@@ -145,12 +171,36 @@ def compare_answers(answers: Answers, reference: str, count: int | None = None) 
     ------
     ParameterError : no such reference, or a count outside 1…n.
     """
-    if reference not in answers.references:
-        raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, answers.references)}")
+    other = _find(reference, answers.references)
     n = len(answers.own) if count is None else count
     if not 1 <= n <= len(answers.own):
         raise ParameterError(f"{n} samples of {len(answers.own)}; ask for 1 to {len(answers.own)}")
-    return _compare(reference, answers.own[:n], answers.references[reference][:n], answers.step)
+    return _compare(reference, answers.own[:n], other[:n], answers.step)
+
+
+def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, timeout_s: float = 60.0) -> SameProof:
+    """Run both models on `n` made-up inputs over the whole range of their type, and record both arenas.
+
+    Parameters
+    ----------
+    model, rewritten : bytes of .tflite files with the same inputs.
+    n : how many random inputs.
+    seed : of all that is drawn.
+    timeout_s : limit on the child process [s].
+
+    Raises
+    ------
+    ModelError : TFLM refuses one of them, or their inputs differ. EngineError : as `Session`.
+    """
+    with Session(model, timeout_s=timeout_s) as first, Session(rewritten, timeout_s=timeout_s) as second:
+        shapes = [[(one.shape, one.dtype) for one in session.inputs] for session in (first, second)]
+        if shapes[0] != shapes[1]:
+            raise ModelError(f"inputs {shapes[1]} of the rewritten model are not those of the model, {shapes[0]}")
+        rng = np.random.default_rng(seed)
+        inputs = tuple(_draw(rng, (n, *one.sample_shape), one.dtype) for one in first.inputs)
+        answers = zip(first.run_all(inputs), second.run_all(inputs), strict=True)
+        equal = all(one.tobytes() == other.tobytes() for one, other in answers)
+        return SameProof(n, equal, first.measure_arena(smallest=False), second.measure_arena(smallest=False))
 
 
 def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Array:
@@ -164,21 +214,22 @@ def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Array:
     return dequantise(rng.integers(limits.min, limits.max + 1, (n, *info.sample_shape)), info.scale, info.zero_point)
 
 
+def _draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        limits = np.iinfo(dtype)
+        return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+    return rng.normal(0, 1, shape).astype(dtype)
+
+
 def _answer(session: Session, inputs: Array) -> Array:
     """Outputs as real numbers [n, values]."""
     first = session.inputs[0]
     given = np.asarray(inputs)
-    own = given if given.dtype.name == first.dtype else to_input(_reals(given), first)
-    return _to_real(session.run(own), session.outputs[0])
-
-
-def _reals(given: Array) -> Array:
-    if not np.issubdtype(given.dtype, np.floating):
-        raise DataError(f"inputs are {given.dtype}, which is not the model's dtype; pass real numbers")
-    return given
-
-
-def _to_real(outputs: Array, info: TensorInfo) -> Array:
+    if given.dtype.name != first.dtype:
+        if not np.issubdtype(given.dtype, np.floating):
+            raise DataError(f"inputs are {given.dtype}, which is not the model's dtype; pass real numbers")
+        given = to_input(given, first)
+    outputs, info = session.run(given), session.outputs[0]
     flat = outputs.reshape(len(outputs), -1)
     return dequantise(flat, info.scale, info.zero_point) if info.dtype in INTEGERS and info.scale else flat
 
@@ -201,6 +252,7 @@ def _compare(reference: str, own: Array, other: Array, step: float) -> CodeCompa
     return CodeComparison(reference, histogram, equal, largest, agreement, text)
 
 
-def _epsilon(outputs: Array) -> float:
-    largest = float(np.abs(outputs).max())
-    return largest * 2.0**-23 if largest else 2.0**-23
+def _find(reference: str, made: Mapping[str, _T]) -> _T:
+    if reference not in made:
+        raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, made)}")
+    return made[reference]

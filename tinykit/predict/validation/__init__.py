@@ -6,16 +6,6 @@ from tinykit.predict.validation.rows import MeasuredRow, Skipped, read_rows
 from tinykit.predict.validation.sharpen import Calibration, calibrate
 
 __all__ = [
-    "Calibration",
-    "ComparedRow",
-    "GroupError",
-    "MeasuredRow",
-    "PublishedError",
-    "Skipped",
-    "Validation",
-    "calibrate",
-    "quote_error",
-    "read_errors",
-    "read_rows",
-    "validate",
-]
+    "Calibration", "ComparedRow", "GroupError", "MeasuredRow", "PublishedError", "Skipped", "Validation", "calibrate",
+    "quote_error", "read_errors", "read_rows", "validate",
+]  # fmt: skip

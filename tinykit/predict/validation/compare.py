@@ -7,11 +7,11 @@ import statistics
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
-from tinykit.ground.quantity import Estimate, pick
+from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import predict_arena
@@ -38,6 +38,11 @@ class ComparedRow(Result):
     fitted : whether this latency is among those the model was fitted to or the board's own rows (`calibrate`), or the
         power of this board among the facts the energy starts from.
     """
+
+    JSON = (
+        *("line=row.line", "quantity", "board=row.board.id", "core=row.core", "runtime=row.runtime"),
+        *("model=row.model_name", "measured", "predicted", "error", "inside", "fitted"),
+    )
 
     row: MeasuredRow
     quantity: str
@@ -87,6 +92,8 @@ class Validation(Result):
     unknown : figures without evidence for a prediction, with the reason.
     """
 
+    JSON = ("path", "groups", "rows", "skipped", "unknown")
+
     path: str
     rows: Rows[ComparedRow] = field(repr=False)
     groups: Rows[GroupError] = field(repr=False)
@@ -96,14 +103,6 @@ class Validation(Result):
     def reasons(self) -> dict[str, int]:
         """Why rows were left out, the most frequent first."""
         return dict(Counter(one.reason for one in (*self.skipped, *self.unknown)).most_common())
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        described = {"rows": [_describe(one) for one in self.rows]}
-        return pick(self, "path groups") | described | pick(self, "skipped unknown")
-
-
-_NOTHING_MEASURED = "no latency given, nor the arena of a model file at hand"
 
 
 def validate(path: str | Path, *, models: str | Path | None = None) -> Validation:
@@ -126,7 +125,7 @@ def validate(path: str | Path, *, models: str | Path | None = None) -> Validatio
     unknown: list[Skipped] = []
     for row in rows:
         if not (tasks := _tasks(row)):
-            unknown.append(Skipped(row.line, _NOTHING_MEASURED))
+            unknown.append(Skipped(row.line, "no latency given, nor the arena of a model file at hand"))
         for quantity, measured, predict in tasks:
             try:
                 compared.append(ComparedRow(row, quantity, measured, predict(), _is_fitted(row, quantity)))
@@ -182,36 +181,19 @@ def _is_fitted(row: MeasuredRow, quantity: str) -> bool:
 
 
 def _group(rows: list[ComparedRow]) -> tuple[GroupError, ...]:
-    keys = sorted(
-        {(one.quantity, one.row.core, one.row.runtime) for one in rows},
-        key=lambda key: (QUANTITIES.index(key[0]), *key[1:]),
-    )
-    return tuple(
-        _score(key, [one for one in rows if (one.quantity, one.row.core, one.row.runtime) == key]) for key in keys
-    )
+    def place(one: ComparedRow) -> tuple[int, str, str]:
+        return QUANTITIES.index(one.quantity), one.row.core, one.row.runtime
+
+    return tuple(_score(list(alike)) for _, alike in groupby(sorted(rows, key=place), place))
 
 
-def _score(key: tuple[str, str, str], rows: list[ComparedRow]) -> GroupError:
+def _score(rows: list[ComparedRow]) -> GroupError:
     errors = sorted(abs(one.error) for one in rows)
     p90 = errors[math.ceil(0.9 * len(errors)) - 1]
     covered = sum(one.inside for one in rows) / len(rows)
     logs = [math.log(max(one.predicted.value, 1e-30) / one.measured) for one in rows]
     fitted = sum(one.fitted for one in rows)
     bias = math.expm1(statistics.fmean(logs))
-    return GroupError(*key, len(rows), fitted, statistics.median(errors), p90, covered, bias)
-
-
-def _describe(one: ComparedRow) -> dict[str, Any]:
-    return {
-        "line": one.row.line,
-        "quantity": one.quantity,
-        "board": one.row.board.id if one.row.board else None,
-        "core": one.row.core,
-        "runtime": one.row.runtime,
-        "model": one.row.model_name,
-        "measured": one.measured,
-        "predicted": one.predicted.to_json(),
-        "error": one.error,
-        "inside": one.inside,
-        "fitted": one.fitted,
-    }
+    one = rows[0]
+    place = one.quantity, one.row.core, one.row.runtime
+    return GroupError(*place, len(rows), fitted, statistics.median(errors), p90, covered, bias)

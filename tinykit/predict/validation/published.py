@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownFactError
@@ -56,35 +55,19 @@ class PublishedError(Result):
 def from_groups(groups: Iterable[GroupError]) -> tuple[PublishedError, ...]:
     """The groups of a validation, as published."""
     return tuple(
-        PublishedError(
-            one.quantity, one.core, one.runtime, AS_PUBLISHED, one.n, one.fitted, 0,
-            one.median_ape, one.p90_ape, one.coverage_80, one.bias,
-        )
-        for one in groups
-    )  # fmt: skip
+        PublishedError(*told[:3], AS_PUBLISHED, *told[3:5], 0, *told[5:])  # type: ignore[call-arg]
+        for told in ([getattr(one, field.name) for field in fields(one)] for one in groups)
+    )
 
 
 def parse_errors(text: str, where: str) -> tuple[PublishedError, ...]:
-    """Errors from the text of such a file.
-
-    Raises
-    ------
-    FactError : a column is missing or is no number.
-    """
+    """Errors from the text of such a file; FactError where a column is missing or is no number."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     try:
-        return tuple(_parse_row(row) for row in csv.DictReader(lines))
+        rows = [[row[field.name] for field in fields(PublishedError)] for row in csv.DictReader(lines)]
+        return tuple(PublishedError(*row[:4], *map(int, row[4:7]), *map(float, row[7:])) for row in rows)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError) as error:
         raise FactError(f"{where}: a row cannot be read ({error!r}); `make readme` writes the file again") from error
-
-
-def _parse_row(row: dict[str, str]) -> PublishedError:
-    return PublishedError(
-        quantity=row["quantity"], core=row["core"], runtime=row["runtime"], how=row["how"],
-        rows=int(row["rows"]), known=int(row["known"]), groups=int(row["groups"]),
-        median_ape=float(row["median_ape"]), p90_ape=float(row["p90_ape"]),
-        coverage_80=float(row["coverage_80"]), bias=float(row["bias"]),
-    )  # fmt: skip
 
 
 @remember_table
@@ -95,7 +78,7 @@ def read_errors() -> tuple[PublishedError, ...]:
     ------
     FactError : the file is missing or damaged.
     """
-    path: Path = shipped_path("data", "validation", "errors.csv")
+    path = shipped_path("data", "validation", "errors.csv")
     try:
         return parse_errors(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import math
 import re
 from collections.abc import Mapping
@@ -18,7 +19,13 @@ from tinykit.target.boards import Board, boards
 
 _NEEDED = ("core", "clock_mhz", "stack", "model_name")
 _MOST_BYTES = 256 * 2**20
-_NOT_TFLM_CMSIS = re.compile("Silabs|MVP|Edge Impulse")
+_STACKS = {
+    "x-cube-ai": re.compile("Cube\\.AI|CUBE-AI"),
+    "tflm-cmsis-nn": re.compile("^(?=.*TFLM)(?!.*(Silabs|MVP|Edge Impulse)).*CMSIS-NN", re.DOTALL),
+    "tflm-reference": re.compile("TFLM.*reference|reference.*TFLM", re.DOTALL),
+    "esp-nn": re.compile("ESP-NN"),
+    "edge-impulse-eon": re.compile("Edge Impulse EON"),
+}
 _BUILD = re.compile(r"-O(3|fast|s)\b")
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _ARENA_NOTE = re.compile("arena_used_bytes|RecordingMicroAllocator")
@@ -98,17 +105,7 @@ def name_runtime(stack: str) -> str | None:
     ('x-cube-ai', 'tflm-cmsis-nn', None)
     """
     named = stack.partition(" ")[0]
-    if named in RUNTIMES:
-        return named
-    if "Cube.AI" in stack or "CUBE-AI" in stack:
-        return "x-cube-ai"
-    if "TFLM" in stack and "CMSIS-NN" in stack and not _NOT_TFLM_CMSIS.search(stack):
-        return "tflm-cmsis-nn"
-    if "TFLM" in stack and "reference" in stack:
-        return "tflm-reference"
-    if "ESP-NN" in stack:
-        return "esp-nn"
-    return "edge-impulse-eon" if "Edge Impulse EON" in stack else None
+    return named if named in RUNTIMES else next((name for name, sign in _STACKS.items() if sign.search(stack)), None)
 
 
 def name_core(core: str) -> str:
@@ -229,15 +226,10 @@ class _Finder:
         table = next((one for one in tables if one.is_file()), None)
         for row in _read_csv(table, ("model_file", "operator")) if table else ():
             self._operators.setdefault(Path(row["model_file"]).name, []).append(row)
-        self._found: dict[str, Model | str] = {}
-
-    def find(self, given: str) -> Model | str:
-        """The model, or why there is none."""
-        if given not in self._found:
-            self._found[given] = self._look(given)
-        return self._found[given]
+        self.find = functools.cache(self._look)
 
     def _look(self, given: str) -> Model | str:
+        """The model, or why there is none."""
         if not given:
             return "no model file named"
         name = Path(given).name

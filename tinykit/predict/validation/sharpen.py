@@ -61,7 +61,9 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
         raise DataError(f"{path}: no latency of {board.core} in it that {board.id} could be calibrated by; {why}")
     target = calibration_path(board.id)
     write_atomically(target, render_own(tuple(kept)))
-    factors = {name: _factor(board, name) for name in dict.fromkeys(row.runtime for row in kept)}
+    # as a prediction for the board sees them, with a prior as wide as an unknown board's
+    shifts = {row.runtime: shift_of(Case(board.core, row.runtime, "", board.id), 0.15) for row in kept}
+    factors = {name: (math.exp(shift.log_factor), shift.models) for name, shift in shifts.items()}
     return Calibration(board, target, tuple(kept), tuple(left), factors)
 
 
@@ -87,9 +89,3 @@ def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
         work=report.parts, noise=row_noise(case, macs, report), energy_j=row.energy_j or 0.0,
         supply_v=row.supply_v or 0.0,
     )  # fmt: skip
-
-
-def _factor(board: Board, runtime: str) -> tuple[float, int]:
-    """The factor as a prediction for the board sees it, with a prior as wide as an unknown board's."""
-    shift = shift_of(Case(board.core, runtime, "", board.id), 0.15)
-    return math.exp(shift.log_factor), shift.models
