@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from tinykit.budget.assessment.outcome import Assessment
 from tinykit.budget.assessment.use import Use
-from tinykit.budget.fit import FitReport, check_target
-from tinykit.budget.power import PowerBudget, Workload, budget_power
-from tinykit.budget.thermal import check_heat
+from tinykit.budget.fit.check import check_target
+from tinykit.budget.fit.verdict import FitReport
+from tinykit.budget.power.budget import PowerBudget, budget_power
+from tinykit.budget.power.workload import Workload
+from tinykit.budget.thermal.check import check_heat
 from tinykit.ground.caches import remember
 from tinykit.ground.calls import keywords
 from tinykit.ground.quantity import Estimate, propagate

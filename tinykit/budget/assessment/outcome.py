@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinykit.budget.assessment.use import Use
-from tinykit.budget.fit import FitReport
-from tinykit.budget.power import Answer, ClockSweep, PowerBudget, shortest_period as bisect_period, sweep_clocks
-from tinykit.budget.thermal import ThermalReport
+from tinykit.budget.fit.verdict import FitReport
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.dvfs import ClockSweep, sweep_clocks
+from tinykit.budget.power.inverse import Answer, shortest_period as bisect_period
+from tinykit.budget.thermal.check import ThermalReport
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.target.target import Target

@@ -7,7 +7,12 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from tinykit.budget.power import Battery, CellPack, FrontEnd, State, Workload, find_battery, make_load, plan_workload
+from tinykit.budget.power.cells import Battery
+from tinykit.budget.power.frontend import FrontEnd
+from tinykit.budget.power.loads import make_load
+from tinykit.budget.power.pack import CellPack, find_battery
+from tinykit.budget.power.timeline import State
+from tinykit.budget.power.workload import Workload, plan_workload
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import place_in_flash, place_in_ram
-from tinykit.budget.fit.verdict import FitReport, Verdict
+from tinykit.budget.fit.verdict import FitReport, Verdict, judge
 from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.model.graph import ModelGraph, read

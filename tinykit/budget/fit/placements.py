@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
 from tinykit.budget.fit.timing import (
-    attempt,
     bank_delay,
     fetch_delay,
     move_outside,
@@ -24,9 +21,11 @@ from tinykit.budget.fit.verdict import (
     ARENA_TAIL,
     RegionUse,
     Verdict,
+    judge,
 )
+from tinykit.budget.power.timeline import attempt
 from tinykit.ground.calls import keywords
-from tinykit.ground.quantity import Estimate, pick, propagate
+from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
@@ -53,6 +52,7 @@ class Placement(Result):
     """
 
     LINE = ("board", "name", "verdict", "latency_s", "slowdown")
+    JSON = ("name", "verdict", "latency_s", "slowdown", "regions", "reasons", "notes")
 
     board: Board = field(repr=False)
     regions: tuple[RegionUse, ...]
@@ -68,10 +68,6 @@ class Placement(Result):
         wanted = {ARENA: "arena", ARENA_HEAD: "head", ARENA_TAIL: "tail", APPLICATION: "stack", "model": "model"}
         homes = {short: use.name for what, short in wanted.items() for use in self.regions if what in use.holds}
         return ", ".join(f"{short} in {home}" for short, home in homes.items())
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return pick(self, "name verdict latency_s slowdown regions reasons notes")
 
 
 @keywords

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from tinykit.budget.power.timeline import sleep_current
+from tinykit.budget.power.timeline import attempt, sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result, Rows
@@ -84,26 +82,6 @@ def duty_cycled_power(duty: Any, run_w: Any, idle_w: Any) -> Any:
     return duty * run_w + (1.0 - duty) * idle_w
 
 
-def race_gain(
-    run_fast_w: Any, run_slow_w: Any, idle_fast_w: Any, idle_slow_w: Any, *, duty_fast: Any, ratio: Any
-) -> Any:
-    """What a slow clock saves: 1 - P_slow/P_fast, the duty cycle growing by the ratio of the clocks.
-
-    Scalars or arrays; returns [1]: above 0 the slow clock wins, below 0 racing does.
-
-    >>> float(race_gain(1.0, 0.5, 0.2, 0.1, duty_fast=0.25, ratio=2.0).round(3))
-    0.25
-
-    Parameters
-    ----------
-    run_fast_w, run_slow_w, idle_fast_w, idle_slow_w : power at each clock, running and idle [W].
-    duty_fast : at the fast clock 0–1.
-    ratio : f_fast/f_slow.
-    """
-    fast = duty_cycled_power(duty_fast, run_fast_w, idle_fast_w)
-    return 1.0 - duty_cycled_power(np.minimum(1.0, duty_fast * ratio), run_slow_w, idle_slow_w) / fast
-
-
 def sweep_clocks(
     board: Board,
     cycles: Estimate | float,
@@ -146,24 +124,6 @@ def sweep_clocks(
     return ClockSweep(board, period, supply, Rows(points), tuple(clock for clock in clocks if clock not in met))
 
 
-def lowest_clock(board: Board, cycles: Estimate | float, latency_s: float) -> Estimate:
-    """The lowest clock that does the work within a latency [Hz]: f = cycles / t.
-
-    Raises
-    ------
-    ParameterError : above the board's highest clock, or a figure out of range.
-    """
-    wanted = as_estimate(latency_s, "s", "wanted latency", low=1e-9, high=1e6).value
-    work = as_estimate(cycles, "cycle", "cycles", high=1e15)
-    clock = propagate(lambda count: count / wanted, work, unit="Hz", source=f"cycles over {wanted:g} s")
-    if board.clock_hz is not None and clock.value > board.clock_hz * (1 + 1e-9):
-        raise ParameterError(
-            f"{clock.value / 1e6:.3g} MHz would be needed, {board.id} has {board.clock_hz / 1e6:g}; "
-            "take a smaller model, a longer latency or a faster board"
-        )
-    return clock
-
-
 def _default_clocks(board: Board) -> list[float]:
     if board.clock_hz is None:
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clocks_hz")
@@ -190,12 +150,9 @@ def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, flo
 
 def _idle_current(board: Board, idle: str, clock_hz: float, ambient_c: float) -> Estimate | None:
     """Idle current at a clock [A]: SLEEP has a static share, the rest goes with the clock; STOP is as it is."""
-    try:
-        current = sleep_current(board, idle, ambient_c)
-    except UnknownFactError:
-        return None
+    current, _ = attempt(lambda: sleep_current(board, idle, ambient_c))
     top = board.run_clock_hz or board.clock_hz
-    if idle == "stop" or top is None:
+    if current is None or idle == "stop" or top is None:
         return current
     shelf = load_constants("power", "sleep.toml")["sleep_clock"]
     share = band(shelf, "static_share", "static_share_low", "static_share_high")

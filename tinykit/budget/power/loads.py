@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from tinykit.budget.power.state import State, average_of
-from tinykit.budget.power.timeline import Timeline
+from tinykit.budget.power.timeline import State, Timeline
 from tinykit.ground.errors import ParameterError, name_nearest
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 
 MCU = "microcontroller"
-
-_Flow = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,45 +91,21 @@ def add_loads(timeline: Timeline, loads: Sequence[Load]) -> Timeline:
 
 def _burden(state: State, loads: Sequence[Load]) -> State:
     for one in loads:
-        if not one.overlaps(state) or state.current_a is None:
-            continue
-        if one.current_a is None:
-            return replace(state, current_a=None)
-        source = f"plus {one.name}"
-        total = propagate(lambda i, more: i + more, state.current_a, one.current_a, unit="A", source=source)
-        state = replace(state, current_a=total)
+        state = state.plus(one.current_a, one.name) if one.overlaps(state) else state
     return state
 
 
-def break_down(bare: Timeline, drawn: Timeline, loads: Sequence[Load]) -> tuple[LoadShare, ...]:
-    """Who takes the charge: the MCU, each load, and what a regulator adds; the lines sum to the whole.
-
-    Parameters
-    ----------
-    bare : the MCU's states alone.
-    drawn : with loads and regulator, as the pack sees them.
-    """
-    times = [state.duration_s.value for state in bare.states]
-    rows: list[tuple[str, _Flow]] = [(MCU, tuple(_value(state.current_a) for state in bare.states))]
-    for one in loads:
-        rows.append((one.name, tuple(_value(one.current_a) if one.overlaps(state) else 0.0 for state in bare.states)))
-    total = average_of(drawn.awake, drawn.sleep, drawn.period_s)
-    whole = None if total is None else total.value * drawn.period_s
-    if whole is not None:
-        taken = [sum(flow[place] or 0.0 for _, flow in rows) for place in range(len(times))]
-        rest = tuple((_value(one.current_a) or 0.0) - used for one, used in zip(drawn.states, taken, strict=True))
-        rows += [("regulator", rest)] if (_charge(rest, times) or 0.0) > whole * 1e-9 else []
-    charges = [_charge(flow, times) for _, flow in rows]
-    parts = [None if charge is None or not whole else charge / whole for charge in charges]
-    shared = zip(rows, charges, parts, strict=True)
-    return tuple(LoadShare(name, charge, part, flow) for (name, flow), charge, part in shared)
-
-
-def _value(current: Estimate | None) -> float | None:
-    return None if current is None else current.value
-
-
-def _charge(flow: _Flow, times: Sequence[float]) -> float | None:
-    """Charge of a consumer in a period [C]; None where a current is unknown."""
-    known = [current for current in flow if current is not None]
-    return sum(i * t for i, t in zip(known, times, strict=True)) if len(known) == len(flow) else None
+def break_down(bare: Timeline, average_a: Estimate | None, loads: Sequence[Load]) -> tuple[LoadShare, ...]:
+    """Who takes the charge: the MCU by its states alone, and each load; the lines sum to the average current [A]."""
+    whole = None if average_a is None else average_a.value * bare.period_s
+    rows = [(MCU, [state.current_a for state in bare.states])]
+    nothing = Estimate.exact(0.0, "A", "measured", "off")
+    rows += [(one.name, [one.current_a if one.overlaps(state) else nothing for state in bare.states]) for one in loads]
+    shares = []
+    for name, currents in rows:
+        flow = tuple(None if current is None else current.value for current in currents)
+        known = [ampere for ampere in flow if ampere is not None]
+        charges = [state.duration_s.value * ampere for state, ampere in zip(bare.states, known, strict=False)]
+        charge = sum(charges) if len(known) == len(flow) else None
+        shares.append(LoadShare(name, charge, None if charge is None or not whole else charge / whole, flow))
+    return tuple(shares)

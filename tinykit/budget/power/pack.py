@@ -31,6 +31,8 @@ class CellPack(Result):
     ParameterError : a count is not a whole number of 1 to 100.
     """
 
+    JSON = ("series", "parallel")
+
     cell: Battery
     series: int = 1
     parallel: int = 1

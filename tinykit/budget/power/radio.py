@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.budget.power.state import State
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
@@ -32,11 +31,6 @@ class Transmission(Result):
     def charge_c(self) -> Estimate:
         """Charge of the event [C]."""
         return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
-
-    def to_state(self, times: float = 1.0) -> State:
-        """The event as a state "transmit" that comes `times` a period on average."""
-        mean = propagate(lambda t: t * times, self.duration_s, unit="s")
-        return State("transmit", mean, self.current_a, times)
 
 
 def lora_airtime(payload_bytes: Any, spreading_factor: Any, bandwidth_hz: Any = 125e3, preamble: Any = 8.0) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tinykit.budget.power.frontend import FrontEnd, front_end_time
 from tinykit.budget.power.loads import Load
 from tinykit.budget.power.radio import transmission
-from tinykit.budget.power.state import State
+from tinykit.budget.power.timeline import State
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result

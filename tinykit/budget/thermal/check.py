@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tinykit.budget.power import PowerBudget, leakage_doubling
-from tinykit.budget.thermal.die import DESTROYED_C, Die
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.timeline import leakage_doubling
+from tinykit.budget.thermal.die import DESTROYED_C, Die, theta_ja as find_theta_ja
 from tinykit.budget.thermal.laws import enclosure_rise
-from tinykit.budget.thermal.packages import theta_ja as find_theta_ja
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.ground.results import Result

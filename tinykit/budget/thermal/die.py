@@ -1,14 +1,18 @@
-"""A die in its package, board and box: from power to junction temperature, with intervals."""
+"""A die in its package, board and box: θJA of a board's MCU, and from power to junction temperature, as bands."""
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
-from tinykit.budget.power import retention_current
+from tinykit.budget.power.physics import retention_current
 from tinykit.budget.thermal.laws import junction_with_leakage, maximum_ambient_with_leakage
-from tinykit.ground.quantity import Estimate, propagate
+from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.predict.energy import as_estimate, load_constants
+from tinykit.target.boards import Board
 
+_FAMILIES = {"QFP": "QFP", "QFN": "QFN", "BGA": "BGA", "WLCSP": "CSP", "CSP": "CSP"}
 DESTROYED_C = 250.0
 """No silicon works from here on [degC]: what an interval ends at where its warm end runs away (assumed)."""
 
@@ -69,3 +73,56 @@ class Die:
         air_c = self.ambient_c + rise
         warm = float(retention_current(leakage, air_c, doubling))
         return float(junction_with_leakage(air_c, rest, theta, warm, doubling))
+
+
+def theta_ja(board: Board, given: Estimate | float | None = None) -> Estimate | None:
+    """Junction-to-ambient resistance of a board's MCU [K/W]; None where neither figure nor package is known.
+
+    The stated JEDEC figure θ gives the band [θ, 1.7 θ] with θ as the value, a board of fewer copper
+    planes being the rule. Without one a package of the same kind and nearest pin count lends its
+    median, [0.7, 2.5] times, kind "assumed". A figure of the user's is taken as it is.
+
+    Raises
+    ------
+    ParameterError : the user's figure is not a number from 0.1 to 1000 K/W.
+    """
+    if given is not None:
+        return as_estimate(given, "K/W", "theta_ja", low=0.1, high=1000.0)
+    group = load_constants("thermal", "constants.toml")["theta_ja"]
+    if board.theta_ja is not None:
+        return board.theta_ja.estimate(1.0, group["board_factor_high"].value)
+    prior = _package_prior(board.package or "")
+    if prior is None:
+        return None
+    low, high = prior.value * group["prior_low"].value, prior.value * group["prior_high"].value
+    source = f"prior for package {board.package}: {prior.source}"
+    return Estimate(prior.value, low, high, "K/W", "assumed", sources=source)
+
+
+def foster_ladder(theta: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Resistances [K/W] and time constants [s] of die, package and board for `temperature_rise`.
+
+    Shares of θJA 0.1, 0.3, 0.6 and 10 ms, 3 s, 120 s: orders of magnitude, kind "assumed".
+    """
+    stages, group = ("die", "package", "board"), load_constants("thermal", "constants.toml")["foster"]
+    shares = tuple(group[f"{stage}_share"].value * theta for stage in stages)
+    return shares, tuple(group[f"{stage}_time"].value for stage in stages)
+
+
+def _package_prior(package: str) -> Fact | None:
+    """The table's package of the same family whose pin count is nearest, and at most twice or half as many."""
+    family, pins = _split(package)
+    if not family or not pins:
+        return None
+    priors = load_constants("thermal", "packages.toml")[""]
+    near = {name: abs(_split(name)[1] / pins - 1) for name in priors if _split(name)[0] == family}
+    best = min(near, key=lambda name: (near[name], name != package), default="")
+    return priors[best] if best and 0.5 <= _split(best)[1] / pins <= 2.0 else None
+
+
+def _split(package: str) -> tuple[str, int]:
+    """Family and pin count of a package name: "UFQFPN48 7x7" -> ("QFN", 48)."""
+    name = package.upper().replace("QFPN", "QFN")
+    family = next((_FAMILIES[key] for key in _FAMILIES if key in name), "")
+    found = re.search(r"\d+", name)
+    return family, int(found.group()) if found else 0
