@@ -1,10 +1,8 @@
 from tinykit.budget.assessment.chain import (
     PERIODS_S as PERIODS_S,
+    Assessment as Assessment,
     assess as assess,
     sweep_periods as sweep_periods,
-)
-from tinykit.budget.assessment.outcome import (
-    Assessment as Assessment,
 )
 from tinykit.budget.assessment.use import (
     Use as Use,
@@ -83,12 +81,6 @@ from tinykit.budget.power.inverse import (
     lowest_clock_for_life as lowest_clock_for_life,
     shortest_period as shortest_period,
 )
-from tinykit.budget.power.loads import (
-    Load as Load,
-    LoadShare as LoadShare,
-    add_loads as add_loads,
-    make_load as make_load,
-)
 from tinykit.budget.power.pack import (
     CellPack as CellPack,
     find_battery as find_battery,
@@ -127,8 +119,12 @@ from tinykit.budget.power.timeline import (
 )
 from tinykit.budget.power.workload import (
     Activity as Activity,
+    Load as Load,
+    LoadShare as LoadShare,
     Workload as Workload,
+    add_loads as add_loads,
     as_workload as as_workload,
+    make_load as make_load,
     plan_workload as plan_workload,
 )
 from tinykit.budget.thermal.box import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from tinykit.budget.assessment.outcome import Assessment
+from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
 from tinykit.budget.power.workload import Activity, Workload, as_workload
@@ -26,7 +26,9 @@ class Sensor(Result):
 
     Parameters
     ----------
-    name : for messages. values : samples times channels of one inference. bytes_each : of a value.
+    name : for messages.
+    values : samples times channels of one inference.
+    bytes_each : of a value.
 
     Raises
     ------
@@ -65,9 +67,11 @@ class Offload(Result):
 
     Parameters
     ----------
-    radio : of both. edge, cloud : their budgets.
+    radio : of both.
+    edge, cloud : their budgets.
     edge_latency_s, cloud_latency_s : from the last sample to the answer [s].
-    edge_bytes, cloud_bytes : that leave the device in a day. bandwidth_bps : mean of the raw data [bit/s].
+    edge_bytes, cloud_bytes : that leave the device in a day.
+    bandwidth_bps : mean of the raw data [bit/s].
     price_per_mb : of 10⁶ byte, None where none was given.
     break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
     findings : what cannot work.
@@ -135,10 +139,16 @@ def compare_offload(
 
     Parameters
     ----------
-    latency : one inference [s], or a workload without a radio. radio : "ble", "lora", "wifi".
-    period_s : between inferences [s]. message_bytes : the answer that the edge sends.
-    message_rate : of the inferences that end in a message, 0–1. compression : raw over sent bytes, 1 and above.
-    cloud_s : to the server, its inference, and back [s]. price_per_mb : of 10⁶ byte sent.
+    board : catalogue id, or a `Board`.
+    latency : one inference [s], or a workload without a radio.
+    sensor : whose raw data is sent.
+    radio : "ble", "lora", "wifi".
+    period_s : between inferences [s].
+    message_bytes : the answer that the edge sends.
+    message_rate : of the inferences that end in a message, 0–1.
+    compression : raw over sent bytes, 1 and above.
+    cloud_s : to the server, its inference, and back [s].
+    price_per_mb : of 10⁶ byte sent.
     setting : further arguments of `budget_power`, such as `battery`.
 
     Raises
@@ -228,6 +238,10 @@ def break_even_bytes(
     Front end, gate and what follows the network count as thinking; the sleep that either way displaces is taken off.
     With fewer bytes the cloud is cheaper, with more the edge. 0 where even an empty packet costs more than thinking;
     None where a current is unknown, inf where no payload up to 10⁹ byte costs as much.
+
+    Parameters
+    ----------
+    board, latency, radio, message_bytes, message_rate, setting : as in `compare_offload`.
 
     Raises
     ------

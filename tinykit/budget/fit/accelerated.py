@@ -21,13 +21,7 @@ _NO_ENERGY = "the run currents on record are the CPU's"
 
 
 def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
-    """The report for runtime "ethos-u": compiled for the board's first Ethos-U, Shared_Sram, its NPU's clock.
-
-    Energy is unknown: run currents are those of the CPU.
-
-    Parameters
-    ----------
-    graph, target : what is asked; the target's clock is the CPU's, for operators that stay there.
+    """The report for "ethos-u": compiled for the board's first Ethos-U, Shared_Sram, its NPU's clock; energy unknown.
 
     Raises
     ------

@@ -44,10 +44,12 @@ class Placement(Result):
 
     Parameters
     ----------
-    board : whose memories. regions : in use, the one with the arena, or its head, first.
+    board : whose memories.
+    regions : in use, the one with the arena, or its head, first.
     verdict, reasons : as a `FitReport` has them.
-    latency_s : of one inference, None where unknown. slowdown : time over that with the arena in the main on-chip RAM
-        and the model beside the code; what both are unsure of is left out. None where unknown.
+    latency_s : of one inference, None where unknown.
+    slowdown : time over that with the arena in the main on-chip RAM and the model beside the code, None where unknown;
+        what both are unsure of is left out.
     notes : what it takes to build it so, and what the cost rests on.
     """
 
@@ -90,7 +92,8 @@ def list_placements(
 
     Parameters
     ----------
-    graph : the model, or its file. board : a target, or a board as `Target` takes it.
+    graph : the model, or its file.
+    board : a target, or a board as `Target` takes it.
     runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; they win over the target's.
 
     Raises

@@ -56,13 +56,8 @@ _OUTSIDE_SOURCES = (
 def outside_factor(graph: ModelGraph, target: Target, memory: str, *, head_bytes: float = math.inf) -> Estimate:
     """Time with the arena in external RAM over that in on-chip RAM; what both are unsure of is left out.
 
-    Both are asked for without the board: where it was measured, it was so with one of them alone.
-
-    Parameters
-    ----------
-    graph, target : a case whose latency is known. memory : "sdram" or "psram".
-    head_bytes : of the arena. Where the board's data cache holds it whole: between no cost at all and that of the
-        network measured, whose head was several times as large as the cache.
+    Both are asked for without the board: where it was measured, it was so with one of them alone. Where the data cache
+    holds the head whole: between no cost at all and that of the network measured, whose head was several times larger.
     """
     kept = head_bytes <= (data_cache_bytes(target.board) or 0)
     case = _case_of(target)

@@ -134,14 +134,7 @@ def judge(
     code: tuple[RegionUse, ...],
     slowdown: Estimate | None = None,
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """The worse of the verdicts on RAM and flash, with the reasons of both.
-
-    Parameters
-    ----------
-    arena, flash : what is needed, None where unknown.
-    ram, code : where it would lie, empty where the board's memory is unknown; the model's region before the code's.
-    slowdown : how many times slower an arena in external RAM is, None where unknown.
-    """
+    """The worse of the verdicts on RAM and flash, with the reasons of both; what is None or empty is unknown."""
     on_ram = _judge_ram(arena, ram, slowdown)
     on_flash = _judge_flash(flash, code)
     order = (Verdict.FITS, Verdict.TIGHT, Verdict.UNKNOWN, Verdict.DOES_NOT_FIT)

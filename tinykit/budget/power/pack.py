@@ -123,16 +123,7 @@ def _value(fact: Fact | None) -> float:
 def check_pack(
     pack: CellPack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
 ) -> tuple[str, ...]:
-    """What a pack cannot do for a board: pulse limit, brown-out and its buffer capacitor, voltages.
-
-    Parameters
-    ----------
-    pack : the cells.
-    board : catalogue id, or a `Board`.
-    run_a, run_s : highest supply current [A] and how long it lasts [s].
-    average_a : over the period [A], if known.
-    regulated : a linear regulator stands between pack and board.
-    """
+    """What a pack cannot do under its highest current for so long: pulse limit, brown-out and its buffer, voltages."""
     brown_out = _check_brown_out(pack, board, run_a, run_s, average_a or run_a)
     findings = [_check_pulse(pack, run_a), _check_cutoff(pack, board), brown_out]
     supply_max = board.supply_max

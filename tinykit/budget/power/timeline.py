@@ -183,9 +183,9 @@ def regulator_quiescent() -> Estimate:
 
 
 def _wakeup_state(board: Board, run: Estimate | None) -> State | None:
-    """The way out of the stop mode: its stated time at a share of the run current; None where the time is unknown.
+    """The way out of the stop mode at 0.5 [0.2, 1] of the run current; None where its time is unknown.
 
-    The share is 0.5 [0.2, 1]: STM32L4R5 draws 3.55 of 17 mA for 13.1 µs, the one case found.
+    The one case found: STM32L4R5 draws 3.55 of 17 mA for 13.1 µs.
     """
     if board.wakeup_time is None:
         return None
@@ -200,11 +200,7 @@ def _wakeup_state(board: Board, run: Estimate | None) -> State | None:
 def lay_timeline(board: Board, busy: Timeline, *, run: Estimate | None, sleep: Estimate | None, mode: str) -> Timeline:
     """The timeline of a period with a wake-up before the busy states; sleep takes the rest.
 
-    A rest shorter than the wake-up is spent idle at the run current.
-
-    Raises
-    ------
-    ParameterError : the states take longer than the period.
+    A rest shorter than the wake-up is spent idle at the run current. Refuses states that take longer than the period.
     """
     busy.duty_cycle()
     rest = busy.period_s - sum(state.duration_s.value for state in busy.awake)

@@ -19,15 +19,8 @@ DESTROYED_C = 250.0
 
 @dataclass(frozen=True, slots=True)
 class Die:
-    """What turns a power into a temperature.
-
-    Parameters
-    ----------
-    theta : junction to ambient [K/W].
-    leakage_w : at 25 °C [W].
-    doubling_k : of the leakage [K].
-    air_rise_k : of the air in the box over ambient [K].
-    ambient_c : outside the box [degC].
+    """What turns a power into a temperature: θJA [K/W], leakage at 25 °C [W] and its doubling [K], air in the box over
+    ambient [K], ambient outside it [°C].
     """
 
     theta: Estimate
