@@ -133,13 +133,12 @@ class _Lister:
 
     def list_all(self) -> Iterable[Placement]:
         layouts = self._list_ram()
-        if not layouts:
-            return
-        beside = self._beside()
+        beside = place_in_flash(self.target, int(self.flash.total.value)) if self.flash else ()
         for layout in layouts:
             yield self._place(layout, beside)
-        for code in self._outside(beside):
-            yield self._place(self._best(layouts), code)
+        inside = [layout for layout in layouts if layout[0].kind not in EXTERNAL_RAM_KINDS]
+        for code in self._outside(beside) if layouts else ():
+            yield self._place(choose(inside or layouts), code)
 
     def _list_ram(self) -> tuple[Layout, ...]:
         """One array in each window; two, the head in one too small for both, where that alone fits or is faster."""
@@ -154,14 +153,6 @@ class _Lister:
             if fits and head.name in small and (needed or gains):
                 pairs.setdefault(head.name, []).append(layout)
         return (*whole, *(choose(layouts) for layouts in pairs.values()))
-
-    def _best(self, layouts: tuple[Layout, ...]) -> Layout:
-        inside = [layout for layout in layouts if layout[0].kind not in EXTERNAL_RAM_KINDS]
-        return choose(inside or layouts)
-
-    def _beside(self) -> Layout:
-        """The model where the code is."""
-        return place_in_flash(self.target, int(self.flash.total.value)) if self.flash else ()
 
     def _outside(self, beside: Layout) -> Iterable[Layout]:
         """The model in each external flash, its code inside."""

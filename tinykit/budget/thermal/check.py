@@ -125,7 +125,8 @@ def check_heat(
         rated_ambient_c=target.ambient_max.value if target.ambient_max else None,
         sun_w=sun,
     )
-    return _judge(report, die, _decisive(report, budget))
+    verdict, reasons = _judge(report, die, _decisive(report, budget))
+    return replace(report, verdict=verdict, reasons=reasons)
 
 
 def _powers(power: PowerBudget | Estimate | float) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
@@ -181,17 +182,13 @@ def _decisive(report: ThermalReport, budget: PowerBudget | None) -> Estimate | N
     return report.average_power_w
 
 
-def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> ThermalReport:
+def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> tuple[HeatVerdict, tuple[str, ...]]:
     """Verdict and reasons."""
     notes = [] if report.average_power_w else ["average power is unknown: judged as if inference never paused"]
     if power is None:
-        return replace(
-            report, verdict=HeatVerdict.UNKNOWN, reasons=("power is unknown: the run current of the board is",)
-        )
+        return HeatVerdict.UNKNOWN, ("power is unknown: the run current of the board is",)
     if die is not None and die.runs_away(power):
-        return replace(
-            report, verdict=HeatVerdict.TOO_HOT, reasons=("leakage and heat feed each other: thermal runaway",)
-        )
+        return HeatVerdict.TOO_HOT, ("leakage and heat feed each other: thermal runaway",)
     known = report.t_junction_continuous_c if power is report.continuous_power_w else report.t_junction_c
     junction = known if die else None
     if junction is not None and report.theta_ja is not None and report.theta_ja.basis == "assumed":
@@ -202,9 +199,8 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
         verdict, reason = judge_junction(junction, report.junction_max_c)
     else:
         verdict, reason = _against_rating(report)
-    if verdict == HeatVerdict.OK and _above_rating(report):
-        verdict = HeatVerdict.TIGHT
-    return replace(report, verdict=verdict, reasons=(reason, *_above_rating(report), *notes))
+    above = _above_rating(report)
+    return HeatVerdict.TIGHT if verdict == HeatVerdict.OK and above else verdict, (reason, *above, *notes)
 
 
 def judge_junction(junction: Estimate, limit_c: float) -> tuple[HeatVerdict, str]:
