@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from tests.bench import bench_streaming
-from tinykit.budget import IDLES, duty_cycled_power, sweep_clocks
+from tinykit.budget import IDLES, sweep_clocks
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.target.boards import board
 
 F407 = board("stm32f407g-disc1")
-
-
-def test_power_of_the_ends_of_the_duty_cycle_and_of_arrays():
-    assert duty_cycled_power(0.0, 1.0, 0.1) == 0.1
-    assert duty_cycled_power(1.0, 1.0, 0.1) == 1.0
-    assert list(duty_cycled_power(np.array([0.0, 1.0]), 1.0, 0.1)) == [0.1, 1.0]
 
 
 def test_the_idle_state_decides():

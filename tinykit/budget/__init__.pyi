@@ -46,7 +46,6 @@ from tinykit.budget.power.dvfs import (
     IDLES as IDLES,
     ClockPoint as ClockPoint,
     ClockSweep as ClockSweep,
-    duty_cycled_power as duty_cycled_power,
     sweep_clocks as sweep_clocks,
 )
 from tinykit.budget.power.features import (

@@ -14,7 +14,7 @@ from tinykit.budget.power.radio import Transmission, transmission
 from tinykit.budget.power.workload import Activity, Workload, as_workload
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, name_nearest
-from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, propagate
+from tinykit.ground.quantity import DAY_S, Estimate, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
@@ -155,7 +155,7 @@ def compare_offload(
     ------
     ParameterError : a figure out of range; or sending takes longer than the period, on which see `findings`.
     """
-    work = as_workload(latency, LONGEST_S)
+    work = as_workload(latency)
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     factor = as_estimate(compression, "1", "compression", low=1.0, high=1e6).value
     answer = as_estimate(cloud_s, "s", "time of the cloud", high=1e5)
@@ -172,7 +172,7 @@ def compare_offload(
         edge=edge,
         cloud=cloud,
         edge_latency_s=work.latency,
-        cloud_latency_s=_add(raw.duration_s, answer),
+        cloud_latency_s=propagate(lambda sent, rest: sent + rest, raw.duration_s, answer, unit="s"),
         edge_bytes=rate * work.rate * message.payload_bytes * DAY_S / period_s,
         cloud_bytes=raw.payload_bytes * DAY_S / period_s,
         bandwidth_bps=8.0 * raw.payload_bytes / period_s,
@@ -247,7 +247,7 @@ def break_even_bytes(
     ------
     ParameterError : a figure out of range.
     """
-    work, options = as_workload(latency, LONGEST_S), dict(setting or {})
+    work, options = as_workload(latency), dict(setting or {})
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     stages = _with_message(work, transmission(radio, message_bytes), rate)
     period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
@@ -301,7 +301,3 @@ def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
         return ()
     need = raw.duration_s.value
     return (f"sending {raw.payload_bytes:,.0f} bytes takes {need:.3g} s, longer than the period of {period_s:g} s",)
-
-
-def _add(first: Estimate, second: Estimate) -> Estimate:
-    return propagate(lambda a, b: a + b, first, second, unit="s")

@@ -32,12 +32,8 @@ def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
     if not accelerators:
         return refuse(graph, target, (Verdict.UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
     try:
-        compiled = compile_for_npu(
-            graph,
-            accelerator=accelerators[0],
-            system_config=system_config_for(board),
-            clock_hz=board.npu_clock.value if board.npu_clock else None,
-        )
+        clock_hz, config = board.npu_clock.value if board.npu_clock else None, system_config_for(board)
+        compiled = compile_for_npu(graph, accelerator=accelerators[0], system_config=config, clock_hz=clock_hz)
     except ModelError as error:
         return refuse(graph, target, (Verdict.DOES_NOT_FIT, str(error)))
     except EngineError as error:

@@ -86,13 +86,9 @@ def _fill(
         for name in dict.fromkeys((*parts, home.name)):
             used, holds = parts.get(name, (0, ()))
             taken = reserve.sram_bytes if name == home.name else 0
-            uses.append(_use(known[name], used, taken, (*holds, *((APPLICATION,) if name == home.name else ()))))
+            uses.append(use_region(known[name], used, taken, (*holds, *((APPLICATION,) if name == home.name else ()))))
         layouts.append(tuple(uses))
     return layouts
-
-
-def _use(window: Window, used: int, reserved: int, holds: tuple[str, ...]) -> RegionUse:
-    return RegionUse(window.name, window.kind, window.total_bytes, window.reserved_bytes + reserved, used, holds)
 
 
 def place_in_flash(target: Target, flash_bytes: int) -> Layout:
@@ -110,6 +106,6 @@ def place_in_flash(target: Target, flash_bytes: int) -> Layout:
     return tuple(best[:1])
 
 
-def use_region(region: Region, used: int, reserved: int, holds: tuple[str, ...]) -> RegionUse:
-    """What a region would hold, beside what the chip takes of it."""
-    return RegionUse(region.name, region.kind, region.total_bytes, region.reserved_bytes + reserved, used, holds)
+def use_region(place: Region | Window, used: int, reserved: int, holds: tuple[str, ...]) -> RegionUse:
+    """What a region or window would hold, beside what the chip takes of it."""
+    return RegionUse(place.name, place.kind, place.total_bytes, place.reserved_bytes + reserved, used, holds)

@@ -144,7 +144,7 @@ def budget_power(
     UnknownBatteryError, UnknownBoardError : no cell or board of that id.
     """
     target = find_board(board)
-    work = as_workload(latency, LONGEST_S)
+    work = as_workload(latency)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
     pack = _take_pack(battery, target, ambient)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tinykit.budget.power.timeline import attempt, sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
@@ -66,22 +65,6 @@ class ClockSweep(Result):
         return ends.get(best.clock_hz, "in between")
 
 
-def duty_cycled_power(duty: Any, run_w: Any, idle_w: Any) -> Any:
-    """Mean power of work and idling: P = D P_run + (1 - D) P_idle.
-
-    Scalars or arrays; returns [W]. Exact for two states; the charge of waking is left out (46 nC of an STM32L4R5).
-
-    >>> duty_cycled_power(0.25, 0.020, 0.004)
-    0.008
-
-    Parameters
-    ----------
-    duty : D 0–1.
-    run_w, idle_w : [W].
-    """
-    return duty * run_w + (1.0 - duty) * idle_w
-
-
 def sweep_clocks(
     board: Board,
     cycles: Estimate | float,
@@ -139,7 +122,7 @@ def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, flo
     for idle in IDLES:
         current = _idle_current(board, idle, clock, ambient)
         powers[idle] = current and propagate(
-            lambda d, i, rest: supply * float(duty_cycled_power(d, i, min(rest, i))),
+            lambda d, i, rest: supply * (d * i + (1.0 - d) * min(rest, i)),
             *(duty, run, current),
             unit="W",
             source=f"P = V (D I_run + (1 - D) I_{idle})",

@@ -56,7 +56,7 @@ def shortest_period(
     ------
     UnknownFactError : the life is unknown. ParameterError : a figure out of range.
     """
-    work = as_workload(latency, LONGEST_S)
+    work = as_workload(latency)
     wished = _wish(life_s)
     least = sum(stage.duration_s.value * stage.times for stage in work.stages())
 

@@ -118,16 +118,16 @@ class Workload(Result):
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
 
 
-def as_workload(latency: Workload | Estimate | float, longest_s: float) -> Workload:
+def as_workload(latency: Workload | Estimate | float) -> Workload:
     """A workload as it is; a latency [s] as one of the network alone.
 
     Raises
     ------
-    ParameterError : the latency is negative, NaN or above `longest_s`.
+    ParameterError : the latency is negative, NaN or longer than a year.
     """
     if isinstance(latency, Workload):
         return latency
-    return Workload(as_estimate(latency, "s", "latency", high=longest_s))
+    return Workload(as_estimate(latency, "s", "latency", high=LONGEST_S))
 
 
 def plan_workload(

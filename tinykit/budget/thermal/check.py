@@ -101,8 +101,7 @@ def check_heat(
     ------
     ParameterError : a value is negative, NaN or absurd, or sun without a box.
     """
-    target = find_board(board)
-    budget = power if isinstance(power, PowerBudget) else None
+    target, budget = find_board(board), power if isinstance(power, PowerBudget) else None
     ambient = _ambient_of(budget, ambient_c)
     (average, continuous, heat), leakage = _powers(power), _leakage_of(budget, leakage_w)
     sun = as_estimate(sun_w, "W", "heat of the sun", high=1e5)

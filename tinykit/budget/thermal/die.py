@@ -34,12 +34,11 @@ class Die:
         if power_w is None or self.runs_away(power_w):
             return None
         source = "Tj = Ta + P theta_ja"
-        return propagate(self._junction_c, *self._inputs(power_w), unit="degC", source=source)
+        inputs = self._inputs(power_w)
+        return propagate(lambda *ends: min(DESTROYED_C, self._stable_c(*ends)), *inputs, unit="degC", source=source)
 
-    def runs_away(self, power_w: Estimate | None) -> bool:
+    def runs_away(self, power_w: Estimate) -> bool:
         """Whether leakage and heat have no stable temperature at the best values; `junction` tells the warm end."""
-        if power_w is None:
-            return False
         return math.isinf(self._stable_c(*(estimate.value for estimate in self._inputs(power_w))))
 
     def ambient_limit(self, power_w: Estimate | None, junction_max_c: float | None) -> Estimate | None:
@@ -56,10 +55,6 @@ class Die:
 
     def _inputs(self, power_w: Estimate) -> tuple[Estimate, ...]:
         return power_w, self.theta, self.leakage_w, self.air_rise_k, self.doubling_k
-
-    def _junction_c(self, watt: float, theta: float, leakage: float, rise: float, doubling: float) -> float:
-        """As `_stable_c`, an end of the interval that runs away shown as `DESTROYED_C`."""
-        return min(DESTROYED_C, self._stable_c(watt, theta, leakage, rise, doubling))
 
     def _stable_c(self, watt: float, theta: float, leakage: float, rise: float, doubling: float) -> float:
         rest = max(0.0, watt - float(retention_current(leakage, self.ambient_c, doubling)))
