@@ -73,7 +73,6 @@ def sweep_clocks(
     clocks_hz: Sequence[float] | None = None,
     supply_v: float | None = None,
     ambient_c: float = 25.0,
-    fixed_s: float = 0.0,
 ) -> ClockSweep:
     """Mean power of the same work at several clocks, idle in SLEEP and in STOP.
 
@@ -87,7 +86,6 @@ def sweep_clocks(
     period_s : [s].
     clocks_hz : None takes twelve up to the highest.
     supply_v, ambient_c : as in `budget_power`.
-    fixed_s : part of the work no clock shortens [s].
 
     Raises
     ------
@@ -96,14 +94,13 @@ def sweep_clocks(
     """
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
-    fixed = as_estimate(fixed_s, "s", "fixed time", high=period).value
     supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)
     clocks = sorted(check_clock(clock) for clock in (clocks_hz or _default_clocks(board)))
-    met = [clock for clock in clocks if work.value / clock + fixed <= period * (1 + 1e-9)]
+    met = [clock for clock in clocks if work.value / clock <= period * (1 + 1e-9)]
     if not met:
-        need = work.value / max(period - fixed, 1e-12)
-        raise ParameterError(f"no clock meets the period of {period:g} s; {need / 1e6:.3g} MHz would, or fewer cycles")
-    points = tuple(_point(board, work, fixed, (clock, supply, period, ambient_c)) for clock in met)
+        need = work.value / period / 1e6
+        raise ParameterError(f"no clock meets the period of {period:g} s; {need:.3g} MHz would, or fewer cycles")
+    points = tuple(_point(board, work, (clock, supply, period, ambient_c)) for clock in met)
     return ClockSweep(board, period, supply, Rows(points), tuple(clock for clock in clocks if clock not in met))
 
 
@@ -113,9 +110,9 @@ def _default_clocks(board: Board) -> list[float]:
     return [board.clock_hz * step / 12 for step in range(1, 13)]
 
 
-def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, float, float, float]) -> ClockPoint:
+def _point(board: Board, work: Estimate, setting: tuple[float, float, float, float]) -> ClockPoint:
     clock, supply, period, ambient = setting
-    latency = propagate(lambda n: n / clock + fixed, work, unit="s", source=f"cycles at {clock / 1e6:g} MHz")
+    latency = propagate(lambda n: n / clock, work, unit="s", source=f"cycles at {clock / 1e6:g} MHz")
     duty = propagate(lambda t: min(1.0, t / period), latency, unit="1")
     run = predict_run_current(board, clock_hz=clock, supply_v=supply)
     powers: dict[str, Estimate | None] = {}

@@ -103,7 +103,7 @@ class Workload(Result):
     latency : of the network, one inference [s].
     before, after : stages; `after` comes as often as the network runs.
     rate : inferences a period on average, 1 without a gate.
-    loads : currents on top (`tinykit.budget.power.load`).
+    loads : currents on top, as of `make_load`.
     """
 
     latency: Estimate
@@ -158,7 +158,7 @@ def plan_workload(
     decide_s : after the network [s].
     send : radio and payload [byte], after each inference.
     clock_hz : None takes the board's highest.
-    loads : such as the sensor, `load("pdm-microphone", during=["sense"])`.
+    loads : such as the sensor, `make_load("pdm-microphone", during=["sense"])`.
 
     Raises
     ------
