@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.budget.power.budget import PowerBudget
-from tinykit.budget.power.state import State
+from tinykit.budget import PowerBudget, State
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate

@@ -8,10 +8,7 @@ import json
 import pytest
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import PERIODS_S, Use, assess, sweep_periods
-from tinykit.budget.fit import check_fit
-from tinykit.budget.power import budget_power
-from tinykit.budget.thermal import check_heat
+from tinykit.budget import PERIODS_S, Use, assess, budget_power, check_fit, check_heat, sweep_periods
 from tinykit.ground.errors import (
     ParameterError,
     UnknownBatteryError,

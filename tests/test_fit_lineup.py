@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.budget.fit import MACHINES, check_fit, line_up, lineup, name_machine
+from tinykit.budget.fit import MACHINES, check, check_fit, line_up, name_machine
 from tinykit.ground.errors import MissingPackageError, UnknownBoardError
 from tinykit.model.graph import read
 from tinykit.show.cli import main
@@ -69,7 +69,7 @@ def test_without_the_compiler_the_npu_is_unknown(monkeypatch):
             raise MissingPackageError("Arm's compiler Vela is not installed")
         return check_fit(*_, **setting)
 
-    monkeypatch.setattr(lineup, "check_fit", missing)
+    monkeypatch.setattr(check, "check_fit", missing)
     last = line_up(CNN)[-1]
     assert (last.verdict, last.latency_s) == ("unknown", None)
     assert "Vela is not installed" in last.reasons[0]

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.budget.offload import SENSORS, Sensor, break_even_bytes, compare_offload
-from tinykit.budget.power import make_load, plan_workload, transmission
+from tinykit.budget import SENSORS, Sensor, break_even_bytes, compare_offload, make_load, plan_workload, transmission
 from tinykit.ground.errors import ParameterError
 from tinykit.target.boards import board
 

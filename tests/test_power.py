@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.budget.power import (
+from tinykit.budget import (
     CellPack,
     State,
     batteries,

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from tests.bench import bench_streaming
-from tinykit.budget.power import IDLES, duty_cycled_power, lowest_clock, race_gain, sweep_clocks
+from tinykit.budget import IDLES, sweep_clocks
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.target.boards import board
 
 F407 = board("stm32f407g-disc1")
-
-
-def test_power_of_the_ends_of_the_duty_cycle_and_of_arrays():
-    assert duty_cycled_power(0.0, 1.0, 0.1) == 0.1
-    assert duty_cycled_power(1.0, 1.0, 0.1) == 1.0
-    assert list(duty_cycled_power(np.array([0.0, 1.0]), 1.0, 0.1)) == [0.1, 1.0]
-
-
-def test_the_published_saving_of_the_slow_clock_by_hand():
-    # MLPerf Tiny v1.3: 13.80 J at 160 MHz, 11.45 J at 60 MHz: the slow clock saves 17 %.
-    assert pytest.approx(0.17, abs=0.005) == 1 - 11.45 / 13.80
-    assert race_gain(1.0, 0.5, 0.0, 0.0, duty_fast=0.25, ratio=2.0) == pytest.approx(0.0, abs=1e-12)
-    assert race_gain(1.0, 0.5, 0.2, 0.1, duty_fast=0.25, ratio=2.0) > 0  # idle power rewards the slow clock
-    assert race_gain(1.0, 0.6, 0.0, 0.0, duty_fast=0.25, ratio=2.0) < 0  # static power with free sleep: race
 
 
 def test_the_idle_state_decides():
@@ -52,15 +37,6 @@ def test_an_unknown_idle_current_is_none_and_its_verdict_unknown():
     assert (sweep.verdict("stop"), sweep.best("stop")) == ("unknown", None)
     assert sweep.verdict("sleep") == "slow clock"
     assert set(IDLES) == set(sweep.points[0].power_w)
-
-
-def test_the_lowest_clock_meets_the_latency():
-    clock = lowest_clock(F407, 8.4e6, 0.1)
-    assert clock.value == pytest.approx(84e6, rel=1e-12)
-    with pytest.raises(ParameterError, match="would be needed, stm32f407g-disc1 has 168"):
-        lowest_clock(F407, 8.4e6, 0.01)
-    with pytest.raises(ParameterError, match="wanted latency"):
-        lowest_clock(F407, 8.4e6, float("nan"))
 
 
 def test_bad_input_is_refused():

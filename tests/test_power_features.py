@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import Use, assess
-from tinykit.budget.power import (
+from tinykit.budget import (
     FrontEnd,
+    Use,
+    assess,
     compute_mfcc,
     front_end_cycles,
     front_end_instructions,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.budget.power import (
+from tinykit.budget import (
     budget_power,
     largest_model,
     longest_latency,

@@ -9,22 +9,20 @@ import numpy as np
 import pytest
 
 import tinykit.budget.power.physics
-import tinykit.budget.power.state
-from tinykit.budget.power import (
+import tinykit.budget.power.timeline
+from tinykit.budget import (
     battery_life,
-    break_even_sleep_s,
     buffer_capacitance,
     effective_capacity,
     loaded_voltage,
     retention_current,
     self_discharge_current,
-    transition_charge,
 )
 
 DAY_S = 86_400.0
 
 
-@pytest.mark.parametrize("module", [tinykit.budget.power.physics, tinykit.budget.power.state])
+@pytest.mark.parametrize("module", [tinykit.budget.power.physics, tinykit.budget.power.timeline])
 def test_the_docstrings_compute_what_they_say(module):
     assert doctest.testmod(module).failed == 0
 
@@ -36,10 +34,6 @@ def test_keyword_spotting_on_a_u575_from_a_coin_cell(period, expected_ua, days):
     assert current * 1e6 == pytest.approx(expected_ua, rel=1e-3)
     life = battery_life(225.0, current, self_discharge_current(225.0, 0.0012))
     assert life / DAY_S == pytest.approx(days, rel=2e-3)
-
-
-def test_wake_up_charge_of_an_l4r5():
-    assert transition_charge(13.1e-6, 3.55e-3) == pytest.approx(46e-9, rel=0.02)
 
 
 def test_rate_exponent_of_a_cr2032_from_the_two_points_of_its_sheet():
@@ -59,11 +53,6 @@ def test_more_current_never_gives_a_longer_life():
     )
 
 
-def test_break_even_charges_balance():
-    pause = break_even_sleep_s(46.5e-9, 4.2e-3, 2.55e-6)
-    assert pause * 4.2e-3 == pytest.approx(46.5e-9 + pause * 2.55e-6, rel=1e-9)
-
-
 def test_retention_current_doubles_and_is_the_stated_one_at_25():
     assert retention_current(1.27e-3, 25.0) == 1.27e-3
     assert retention_current(1e-6, 63.0, 19.0) == pytest.approx(4e-6, rel=1e-12)
@@ -73,14 +62,12 @@ def test_retention_current_doubles_and_is_the_stated_one_at_25():
 def test_pulse_and_buffer():
     assert loaded_voltage(2.9, 20e-3, 45.0) == pytest.approx(2.0, rel=1e-12)  # the sheet's 20 mA x 15 s point
     assert loaded_voltage(3.0, 0.0, 45.0) == 3.0
-    assert buffer_capacitance(20e-3, 0.01, 0.2) * 0.2 == pytest.approx(transition_charge(0.01, 20e-3), rel=1e-12)
+    assert buffer_capacitance(20e-3, 0.01, 0.2) * 0.2 == pytest.approx(0.01 * 20e-3, rel=1e-12)  # Q = I t
 
 
 @pytest.mark.parametrize(
     ("law", "array", "rest"),
     [
-        (transition_charge, [1e-5, 2e-5], (3e-3,)),
-        (break_even_sleep_s, [1e-8, 1e-7], (4e-3, 2e-6)),
         (retention_current, [1e-6, 2e-6], (60.0,)),
         (effective_capacity, [225.0, 240.0], (4e-3,)),
         (self_discharge_current, [225.0, 850.0], (0.0012,)),

@@ -1,4 +1,4 @@
-"""Cells in cold and heat, the droop under a pulse, cells of the user's own, harvesting."""
+"""Cells in cold and heat, cells of the user's own, harvesting."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tinykit.budget.power import (
+from tinykit.budget import (
     LIGHTS,
+    Battery,
     CellPack,
     Harvester,
     battery,
     budget_power,
-    buffer_capacitance,
     cell_at,
-    check_droop,
     check_neutral,
     cold_capacity,
     cold_resistance,
-    make_battery,
     own_harvester,
-    parallel_buffer,
     solar_harvester,
     solar_power,
     store_needed,
@@ -30,10 +27,15 @@ from tinykit.budget.power import (
     warm_discharge,
 )
 from tinykit.ground.errors import FactError, ParameterError, UnknownFactError
+from tinykit.ground.quantity import Fact
 from tinykit.target.boards import board
 
 COIN = CellPack(battery("cr2032"))
 U575 = board("nucleo-u575zi-q")
+
+
+def own_cell(**figures: float) -> Battery:
+    return replace(COIN.cell, **{name: Fact(value, "", "measured", "user") for name, value in figures.items()})
 
 
 def budget(period_s: float = 60.0, **more):
@@ -100,46 +102,6 @@ def test_a_burst_of_45_ma_from_a_cr2032_is_a_finding():
     assert any("exceeds the pulse limit" in finding and "15.0 mA" in finding for finding in found)
 
 
-def test_the_buffer_mends_the_droop_by_integration():
-    droop = check_droop(COIN, 0.045, 0.030, 2.0)
-    assert not droop.starts
-    assert droop.lowest_v == pytest.approx(3.0 - 0.045 * 45, rel=1e-9)
-    volt, step = 3.0, 0.030 / 20_000
-    for _ in range(20_000):  # independent oracle: Euler's method on the circuit
-        volt += step * ((3.0 - volt) / 45.0 - 0.045) / droop.capacitor_f
-    assert volt == pytest.approx(2.0, abs=2e-3)
-    assert droop.capacitor_f < buffer_capacitance(0.045, 0.030, 1.0)  # the cell helps
-    assert droop.recharge_s == pytest.approx(3 * 45 * droop.capacitor_f, rel=2e-3)
-
-
-def test_a_small_pulse_needs_no_buffer_and_a_cell_below_the_minimum_has_none():
-    easy = check_droop(COIN, 0.005, 0.01, 2.0)
-    assert (easy.starts, easy.capacitor_f, easy.recharge_s) == (True, 0.0, None)
-    never = check_droop(COIN, 0.005, 0.01, 3.3)
-    assert (never.starts, never.capacitor_f) == (False, None)
-    assert float(parallel_buffer(0.005, 0.01, 45.0, 3.0, needed_v=2.0)) == 0.0
-
-
-def test_cold_brings_the_brown_out_and_parallel_cells_mend_it():
-    assert check_droop(COIN, 0.015, 0.03, 2.0).starts
-    assert not check_droop(COIN, 0.015, 0.03, 2.0, temperature_c=-20.0).starts
-    assert check_droop(CellPack(COIN.cell, parallel=4), 0.015, 0.03, 2.0, temperature_c=-20.0).starts
-
-
-def test_a_long_pulse_needs_what_the_bound_says_or_less():
-    times = np.geomspace(1e-3, 10.0, 30)
-    farads = parallel_buffer(0.045, times, 45.0, 3.0, needed_v=2.0)
-    assert np.all(np.diff(farads) > 0)
-    assert np.all(farads <= buffer_capacitance(0.045, times, 1.0))
-
-
-def test_a_cell_of_the_user_s_own():
-    cell = make_battery("bench", 1000.0, 3.7, cutoff_voltage=3.0, resistance=0.2)
-    assert cell.capacity.kind == "measured"
-    assert budget(battery=cell).battery_life_s.value > budget(battery="cr2032").battery_life_s.value
-    assert make_battery("plain", 100.0, 3.0).cutoff_voltage.kind == "assumed"
-
-
 def test_solar_and_thermal_by_hand():
     assert solar_power(1000.0, 1e-4, 0.2, 0.5) == pytest.approx(0.01, rel=1e-12)
     assert thermal_power(20.0, 1e-4, 0.2, 0.5) == pytest.approx(4 * thermal_power(10.0, 1e-4, 0.2, 0.5), rel=1e-12)
@@ -179,19 +141,9 @@ def test_the_store_passes_the_night():
     [
         (lambda: cell_at(COIN.cell, 200.0), ParameterError, "temperature of the cell"),
         (lambda: cell_at(cell_at(COIN.cell, -20.0), 0.0), ParameterError, "hold for -20 °C"),
-        (lambda: check_droop(COIN, -1.0, 0.1, 2.0), ParameterError, "pulse current"),
-        (lambda: check_droop(COIN, 0.01, float("nan"), 2.0), ParameterError, "pulse duration"),
-        (lambda: check_droop(COIN, 0.01, 0.1, -2.0), ParameterError, "needed voltage"),
-        (
-            lambda: check_droop(CellPack(make_battery("x", 1.0, 3.0)), 0.01, 0.1, 2.0),
-            UnknownFactError,
-            "resistance of 'x'",
-        ),
-        (lambda: make_battery("x", 1.0, 3.0, colour=1.0), ParameterError, "'colour'"),
-        (lambda: make_battery("x", -1.0, 3.0), ParameterError, "capacity of x"),
-        (lambda: make_battery("x", 1.0, 3.0, cutoff_voltage=5.0), FactError, "cut-off of 5 V is above the nominal 3 V"),
-        (lambda: make_battery("x", 1.0, 3.0, usable=85.0), FactError, "usable 85 is a fraction"),
-        (lambda: make_battery("x", 1.0, 3.0, self_discharge=3.0), FactError, "self_discharge 3 is a fraction"),
+        (lambda: own_cell(cutoff_voltage=5.0), FactError, "cut-off of 5 V is above the nominal 3 V"),
+        (lambda: own_cell(usable=85.0), FactError, "usable 85 is a fraction"),
+        (lambda: own_cell(self_discharge=3.0), FactError, "self_discharge 3 is a fraction"),
         (lambda: solar_harvester(1e-4, "moon"), ParameterError, "light 'moon' is unknown"),
         (lambda: solar_harvester(-1.0), ParameterError, "solar area"),
         (lambda: thermal_harvester(1e-4, [0.0]), ParameterError, "yield nothing"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.power_simulation import simulate_run
-from tinykit.budget.power import (
+from tinykit.budget import (
     FRONT_ENDS,
     Activity,
     FrontEnd,

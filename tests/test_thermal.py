@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import tinykit.budget.thermal.laws
-from tinykit.budget.power import budget_power
-from tinykit.budget.thermal import (
+from tinykit.budget import (
     HeatVerdict,
+    budget_power,
     check_heat,
     enclosure_rise,
     foster_ladder,

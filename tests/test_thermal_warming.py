@@ -10,10 +10,11 @@ import pytest
 
 from tests.models import small_cnn
 from tests.thermal_steps import respond
-from tinykit.budget.assessment import Use, assess
-from tinykit.budget.thermal import (
+from tinykit.budget import (
     PAINTS,
     Ladder,
+    Use,
+    assess,
     check_heat,
     follow_bursts,
     follow_step,
@@ -45,9 +46,7 @@ def test_a_step_ends_in_the_steady_state_with_its_interval():
 
 
 def test_a_train_of_bursts_is_the_exact_response_after_many_of_them():
-    burst, pause, taus = 3.0, 11.0, foster_ladder(1.0)[1]
-    shares = foster_ladder(44.0)[0]
-    ladder = Ladder(shares, tuple(tau / r for r, tau in zip(shares, taus, strict=True)))
+    burst, pause, ladder = 3.0, 11.0, Ladder(*foster_ladder(44.0))
     times = np.arange(0.0, 1500 * 14.0, 0.5)
     power = np.where(times % 14.0 < burst, 0.4, 0.0)
     settled = respond(times, power, ladder)[-28:]

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinykit.budget.power import budget_power
-from tinykit.budget.trace import calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
+from tinykit.budget import budget_power, calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError
 from tinykit.predict.energy import predict_energy
 from tinykit.target.boards import board

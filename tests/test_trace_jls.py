@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.test_trace import waves, write
-from tinykit.budget.trace import find_layout, read_trace
+from tinykit.budget import find_layout, read_trace
 from tinykit.ground.errors import DataError, EngineError, MissingPackageError
 
 pyjls = pytest.importorskip("pyjls", reason="pyjls, the JLS library, is not installed")

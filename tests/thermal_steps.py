@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.budget.thermal import Ladder
+from tinykit.budget import Ladder
 
 
 def respond(times_s: Sequence[float], powers_w: Sequence[float], ladder: Ladder, ambient_c: float = 25.0) -> Any:
     """Temperature at each time [degC], exact, stage by stage; the die was at ambient before the first."""
-    resistances, constants = (np.asarray(part) for part in ladder.foster())
+    resistances, constants = np.asarray(ladder.resistances), np.asarray(ladder.constants_s)
     rises = np.zeros((len(times_s), resistances.size))
     for place, step in enumerate(np.diff(times_s)):
         fade = np.exp(-step / constants)

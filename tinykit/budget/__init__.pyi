@@ -1,21 +1,27 @@
-from tinykit.budget.assessment import (
+from tinykit.budget.assessment.chain import (
     PERIODS_S as PERIODS_S,
     Assessment as Assessment,
-    Use as Use,
     assess as assess,
     sweep_periods as sweep_periods,
 )
-from tinykit.budget.fit import (
+from tinykit.budget.assessment.use import (
+    Use as Use,
+)
+from tinykit.budget.fit.check import (
     MACHINES as MACHINES,
-    FitReport as FitReport,
-    Placement as Placement,
-    RegionUse as RegionUse,
-    Verdict as Verdict,
     check_fit as check_fit,
     check_fit_all as check_fit_all,
     line_up as line_up,
-    list_placements as list_placements,
     name_machine as name_machine,
+)
+from tinykit.budget.fit.placements import (
+    Placement as Placement,
+    list_placements as list_placements,
+)
+from tinykit.budget.fit.verdict import (
+    FitReport as FitReport,
+    RegionUse as RegionUse,
+    Verdict as Verdict,
 )
 from tinykit.budget.offload import (
     SENSORS as SENSORS,
@@ -25,124 +31,149 @@ from tinykit.budget.offload import (
     compare_offload as compare_offload,
     weigh_design as weigh_design,
 )
-from tinykit.budget.power import (
-    ARITHMETIC as ARITHMETIC,
-    FRONT_ENDS as FRONT_ENDS,
-    IDLES as IDLES,
-    LIGHTS as LIGHTS,
-    RADIOS as RADIOS,
-    SLEEP_MODES as SLEEP_MODES,
-    Activity as Activity,
-    Answer as Answer,
-    Battery as Battery,
-    CellPack as CellPack,
-    ClockPoint as ClockPoint,
-    ClockSweep as ClockSweep,
-    Droop as Droop,
-    FrontEnd as FrontEnd,
-    Harvester as Harvester,
-    Load as Load,
-    LoadShare as LoadShare,
-    Neutrality as Neutrality,
+from tinykit.budget.power.budget import (
     PowerBudget as PowerBudget,
-    State as State,
-    Swing as Swing,
-    Timeline as Timeline,
-    Tornado as Tornado,
-    Transmission as Transmission,
-    Workload as Workload,
-    add_loads as add_loads,
-    affine_run_current as affine_run_current,
-    as_workload as as_workload,
+    budget_power as budget_power,
+)
+from tinykit.budget.power.cells import (
+    Battery as Battery,
     batteries as batteries,
     battery as battery,
-    battery_life as battery_life,
-    ble_airtime as ble_airtime,
-    break_even_sleep_s as break_even_sleep_s,
-    budget_power as budget_power,
-    buffer_capacitance as buffer_capacitance,
     cell_at as cell_at,
-    check_droop as check_droop,
-    check_neutral as check_neutral,
-    cold_capacity as cold_capacity,
-    cold_resistance as cold_resistance,
+    read_battery as read_battery,
+)
+from tinykit.budget.power.dvfs import (
+    IDLES as IDLES,
+    ClockPoint as ClockPoint,
+    ClockSweep as ClockSweep,
+    sweep_clocks as sweep_clocks,
+)
+from tinykit.budget.power.features import (
     compute_mfcc as compute_mfcc,
-    duty_cycled_power as duty_cycled_power,
-    effective_capacity as effective_capacity,
+    reference_mfcc as reference_mfcc,
+)
+from tinykit.budget.power.frontend import (
+    ARITHMETIC as ARITHMETIC,
+    FRONT_ENDS as FRONT_ENDS,
+    FrontEnd as FrontEnd,
     fft_operations as fft_operations,
-    find_battery as find_battery,
     front_end_cycles as front_end_cycles,
     front_end_instructions as front_end_instructions,
     front_end_time as front_end_time,
-    largest_model as largest_model,
-    ldo_input_current as ldo_input_current,
-    leakage_doubling as leakage_doubling,
-    loaded_voltage as loaded_voltage,
-    longest_latency as longest_latency,
-    lora_airtime as lora_airtime,
-    lowest_clock as lowest_clock,
-    lowest_clock_for_life as lowest_clock_for_life,
-    make_battery as make_battery,
-    make_load as make_load,
+)
+from tinykit.budget.power.harvest import (
+    LIGHTS as LIGHTS,
+    Harvester as Harvester,
+    Neutrality as Neutrality,
+    check_neutral as check_neutral,
     own_harvester as own_harvester,
-    pack_life as pack_life,
-    parallel_buffer as parallel_buffer,
-    plan_workload as plan_workload,
-    race_gain as race_gain,
-    read_battery as read_battery,
-    reference_mfcc as reference_mfcc,
-    retention_current as retention_current,
-    self_discharge_current as self_discharge_current,
-    shortest_period as shortest_period,
-    sleep_current as sleep_current,
-    smps_input_current as smps_input_current,
     solar_harvester as solar_harvester,
     solar_power as solar_power,
     store_needed as store_needed,
-    sweep_clocks as sweep_clocks,
-    swing_life as swing_life,
     thermal_harvester as thermal_harvester,
     thermal_power as thermal_power,
-    transition_charge as transition_charge,
-    transmission as transmission,
-    warm_discharge as warm_discharge,
+)
+from tinykit.budget.power.inverse import (
+    Answer as Answer,
+    largest_model as largest_model,
+    longest_latency as longest_latency,
+    lowest_clock_for_life as lowest_clock_for_life,
+    shortest_period as shortest_period,
+)
+from tinykit.budget.power.pack import (
+    CellPack as CellPack,
+    find_battery as find_battery,
+    pack_life as pack_life,
     wire_pack as wire_pack,
 )
-from tinykit.budget.thermal import (
+from tinykit.budget.power.physics import (
+    battery_life as battery_life,
+    buffer_capacitance as buffer_capacitance,
+    cold_capacity as cold_capacity,
+    cold_resistance as cold_resistance,
+    effective_capacity as effective_capacity,
+    loaded_voltage as loaded_voltage,
+    retention_current as retention_current,
+    self_discharge_current as self_discharge_current,
+    warm_discharge as warm_discharge,
+)
+from tinykit.budget.power.radio import (
+    RADIOS as RADIOS,
+    Transmission as Transmission,
+    ble_airtime as ble_airtime,
+    lora_airtime as lora_airtime,
+    transmission as transmission,
+)
+from tinykit.budget.power.sensitivity import (
+    Swing as Swing,
+    Tornado as Tornado,
+    swing_life as swing_life,
+)
+from tinykit.budget.power.timeline import (
+    SLEEP_MODES as SLEEP_MODES,
+    State as State,
+    Timeline as Timeline,
+    leakage_doubling as leakage_doubling,
+    sleep_current as sleep_current,
+)
+from tinykit.budget.power.workload import (
+    Activity as Activity,
+    Load as Load,
+    LoadShare as LoadShare,
+    Workload as Workload,
+    add_loads as add_loads,
+    as_workload as as_workload,
+    make_load as make_load,
+    plan_workload as plan_workload,
+)
+from tinykit.budget.thermal.box import (
     CONTACTS as CONTACTS,
     PAINTS as PAINTS,
-    HeatCurve as HeatCurve,
-    HeatVerdict as HeatVerdict,
-    Ladder as Ladder,
-    ThermalReport as ThermalReport,
     TouchReport as TouchReport,
-    Warming as Warming,
-    burst_until as burst_until,
-    cauer_to_foster as cauer_to_foster,
-    check_heat as check_heat,
     check_touch as check_touch,
-    duty_that_holds as duty_that_holds,
-    enclosure_rise as enclosure_rise,
-    follow_bursts as follow_bursts,
-    follow_step as follow_step,
-    foster_ladder as foster_ladder,
-    junction_with_leakage as junction_with_leakage,
-    maximum_ambient_with_leakage as maximum_ambient_with_leakage,
-    peak_rise as peak_rise,
-    solar_heat as solar_heat,
     solar_load as solar_load,
-    temperature_rise as temperature_rise,
+)
+from tinykit.budget.thermal.check import (
+    HeatVerdict as HeatVerdict,
+    ThermalReport as ThermalReport,
+    check_heat as check_heat,
+)
+from tinykit.budget.thermal.die import (
+    foster_ladder as foster_ladder,
     theta_ja as theta_ja,
 )
-from tinykit.budget.trace import (
-    FORMATS as FORMATS,
-    Trace as Trace,
-    TraceLayout as TraceLayout,
+from tinykit.budget.thermal.laws import (
+    enclosure_rise as enclosure_rise,
+    junction_with_leakage as junction_with_leakage,
+    maximum_ambient_with_leakage as maximum_ambient_with_leakage,
+    solar_heat as solar_heat,
+    temperature_rise as temperature_rise,
+)
+from tinykit.budget.thermal.warming import (
+    HeatCurve as HeatCurve,
+    Ladder as Ladder,
+    Warming as Warming,
+    burst_until as burst_until,
+    duty_that_holds as duty_that_holds,
+    follow_bursts as follow_bursts,
+    follow_step as follow_step,
+    peak_rise as peak_rise,
+)
+from tinykit.budget.trace.compare import (
     TraceRow as TraceRow,
     calibrate_board as calibrate_board,
     compare_trace as compare_trace,
+    rehearse_trace as rehearse_trace,
+)
+from tinykit.budget.trace.layout import (
+    FORMATS as FORMATS,
+    TraceLayout as TraceLayout,
+)
+from tinykit.budget.trace.plateaus import (
+    Trace as Trace,
+    read_trace as read_trace,
+)
+from tinykit.budget.trace.reading import (
     find_layout as find_layout,
     read_chunks as read_chunks,
-    read_trace as read_trace,
-    rehearse_trace as rehearse_trace,
 )

@@ -7,16 +7,19 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from tinykit.budget.power import Battery, CellPack, FrontEnd, State, Workload, find_battery, make_load, plan_workload
+from tinykit.budget.power.cells import Battery
+from tinykit.budget.power.frontend import FrontEnd
+from tinykit.budget.power.pack import CellPack, find_battery
+from tinykit.budget.power.timeline import State
+from tinykit.budget.power.workload import Workload, make_load, plan_workload
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import LONGEST_S, Estimate
 from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.target import Target
 
 _SENSOR = "accelerometer"
-_LONGEST_S = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ class Use(Result):
     derate: bool = True
 
     def __post_init__(self) -> None:
-        as_estimate(self.period_s, "s", "period", low=1e-6, high=_LONGEST_S)
+        as_estimate(self.period_s, "s", "period", low=1e-6, high=LONGEST_S)
         as_estimate(self.ambient_c, "degC", "ambient", low=-60.0, high=200.0)
         if self.duty_cycle is not None and not 0 < self.duty_cycle <= 1:
             raise ParameterError(
@@ -94,21 +97,13 @@ class Use(Result):
         given = self.latency_s.value if isinstance(self.latency_s, Estimate) else self.latency_s
         if not 0 < given < math.inf:
             raise ParameterError(f"latency {given} s; give seconds above 0, such as 0.0289")
-        return as_estimate(self.latency_s, "s", "latency", high=_LONGEST_S)
+        return as_estimate(self.latency_s, "s", "latency", high=LONGEST_S)
 
     def list_power(self, target: Target) -> dict[str, Any]:
         """The arguments of `budget_power` that do not change with period and workload."""
-        return {
-            "battery": self.battery,
-            "ambient_c": self.ambient_c,
-            "supply_v": self.supply_v,
-            "clock_hz": target.clock_hz,
-            "run_current_a": self.run_current_a,
-            "sleep_current_a": self.sleep_current_a,
-            "sleep_mode": self.sleep_mode,
-            "extra_states": self.extra_states,
-            "derate": self.derate,
-        }
+        names = ("battery", "ambient_c", "supply_v", "run_current_a", "sleep_current_a", "sleep_mode")
+        own = {name: getattr(self, name) for name in (*names, "extra_states", "derate")}
+        return {**own, "clock_hz": target.clock_hz}
 
     def plan(self, target: Target, latency: Estimate) -> Workload:
         """What one period holds, for a network of a latency [s]."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import place_in_flash, place_in_ram
-from tinykit.budget.fit.verdict import FitReport, Verdict
+from tinykit.budget.fit.verdict import FitReport, Verdict, judge
 from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.model.graph import ModelGraph, read
@@ -22,13 +21,7 @@ _NO_ENERGY = "the run currents on record are the CPU's"
 
 
 def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
-    """The report for runtime "ethos-u": compiled for the board's first Ethos-U, Shared_Sram, its NPU's clock.
-
-    Energy is unknown: run currents are those of the CPU.
-
-    Parameters
-    ----------
-    graph, target : what is asked; the target's clock is the CPU's, for operators that stay there.
+    """The report for "ethos-u": compiled for the board's first Ethos-U, Shared_Sram, its NPU's clock; energy unknown.
 
     Raises
     ------
@@ -39,12 +32,8 @@ def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
     if not accelerators:
         return refuse(graph, target, (Verdict.UNKNOWN, f"{board.id} has no Ethos-U55 or U65 on record"))
     try:
-        compiled = compile_for_npu(
-            graph,
-            accelerator=accelerators[0],
-            system_config=system_config_for(board),
-            clock_hz=board.npu_clock.value if board.npu_clock else None,
-        )
+        clock_hz, config = board.npu_clock.value if board.npu_clock else None, system_config_for(board)
+        compiled = compile_for_npu(graph, accelerator=accelerators[0], system_config=config, clock_hz=clock_hz)
     except ModelError as error:
         return refuse(graph, target, (Verdict.DOES_NOT_FIT, str(error)))
     except EngineError as error:

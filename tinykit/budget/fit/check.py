@@ -7,27 +7,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tinykit.budget.fit.accelerated import check_on_npu
+from tinykit.budget.fit.accelerated import check_on_npu, refuse
 from tinykit.budget.fit.advise import advise
-from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
-from tinykit.budget.fit.timing import attempt, move_outside, outside_factor, predict_time
-from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict
+from tinykit.budget.fit.timing import move_outside, outside_factor, predict_time
+from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict, judge
+from tinykit.budget.power.timeline import attempt
 from tinykit.ground.caches import remember
 from tinykit.ground.calls import keywords
-from tinykit.ground.errors import EngineError, ModelError
+from tinykit.ground.errors import EngineError, MissingPackageError, ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
 from tinykit.predict.energy import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
+from tinykit.predict.npu import accelerators_of
 from tinykit.predict.packing import has_decode, refuse_decode
 from tinykit.predict.runtime import measure_arena
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, boards as all_boards
+from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, boards as all_boards, find_board
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Reserve, Target, as_target
 
+MACHINES = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "alif-ensemble-e7-devkit")
+"""A board each with Cortex-M4, M7, M33, and M55 with an Ethos-U55."""
 _CODE = {"model", "runtime"}
 
 
@@ -88,15 +91,14 @@ def check_fit_all(
     boards : None for the whole catalogue.
     runtime, runtime_version, runtime_option, build, clock_hz, reserve, use_engine : as in `check_fit`.
     """
-    wanted, model = all_boards() if boards is None else boards, as_graph(graph)
-    targets = (
-        as_target(
-            board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
-            clock_hz=clock_hz, reserve=reserve,
+    model = as_graph(graph)
+    return Rows(
+        check_fit(
+            model, board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
+            clock_hz=clock_hz, reserve=reserve, use_engine=use_engine,
         )
-        for board in wanted
+        for board in (all_boards() if boards is None else boards)
     )  # fmt: skip
-    return Rows(check_target(model, target, use_engine=use_engine) for target in targets)
 
 
 def check_target(
@@ -124,7 +126,7 @@ def check_target(
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
     memory = zip(("arena", "flash"), reasons, (arena, flash), strict=True)
     untold = tuple((what, why) for what, why, found in memory if found is None)
-    unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear)) if why)
+    unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear.partition("\n")[0])) if why)
     reasons += (*_further_reasons(graph, target, (*ram, *code)), *(f"{what} unknown: {why}" for what, why in unknown))
     return FitReport(
         graph=graph, target=target, verdict=Verdict.DOES_NOT_FIT if refusal else verdict,
@@ -133,6 +135,56 @@ def check_target(
         reasons=(refusal, *reasons) if refusal else reasons,
         advice=advise(graph, arena, (*ram, *code), target.runtime), unknown=(*untold, *unknown),
     )  # fmt: skip
+
+
+@keywords
+def line_up(
+    graph: ModelGraph | str | os.PathLike[str],
+    boards: Iterable[Board | str | os.PathLike[str]] = MACHINES,
+    *,
+    runtime: str | None = None,
+    runtime_version: str | None = None,
+    build: str | None = None,
+    clock_hz: float | None = None,
+    reserve: Reserve | None = None,
+    use_engine: bool = True,
+) -> Rows[FitReport]:
+    """The fit check of one model on several boards, CPUs first, then the NPUs of those boards that have one.
+
+    Figures without evidence are None in a report, with the reason: a float model has no latency on a CPU and is refused
+    by an NPU, with the way out.
+
+    Parameters
+    ----------
+    graph : the model, or its file.
+    boards : ids, paths or boards; an M4, an M7, an M33, and an M55 with its U55 where none are given.
+    runtime, runtime_version, build : as in `check_fit`, for the CPUs.
+    clock_hz, reserve, use_engine : as in `check_fit`.
+
+    Raises
+    ------
+    UnknownBoardError, UnknownRuntimeError, ParameterError : as `check_fit`.
+    """
+    model, machines = as_graph(graph), tuple(find_board(board) for board in boards)
+    both = {"clock_hz": clock_hz, "reserve": reserve}
+    cpu: dict[str, Any] = {"runtime": runtime, "runtime_version": runtime_version, "build": build, **both}
+    cores = [check_fit(model, board, use_engine=use_engine, **cpu) for board in machines]
+    return Rows((*cores, *(_on_npu(model, board, both) for board in machines if accelerators_of(board))))
+
+
+def name_machine(report: FitReport) -> str:
+    """What computes: "cortex-m4", "ethos-u55-256"."""
+    if report.runtime != NPU_RUNTIME:
+        return report.core
+    return report.npu.accelerator if report.npu else accelerators_of(report.board)[0]
+
+
+def _on_npu(graph: ModelGraph, board: Board, setting: dict[str, Any]) -> FitReport:
+    try:
+        return check_fit(graph, board, runtime=NPU_RUNTIME, **setting)
+    except MissingPackageError as error:
+        target = Target(board, runtime=NPU_RUNTIME, **setting)
+        return refuse(graph, target, (Verdict.UNKNOWN, str(error).partition("\n")[0]))
 
 
 def _predict_arena(graph: ModelGraph, target: Target, use_engine: bool) -> tuple[ArenaEstimate | None, str]:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from tinykit.budget.fit.judge import judge
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
 from tinykit.budget.fit.timing import (
-    attempt,
     bank_delay,
     fetch_delay,
     move_outside,
@@ -24,9 +21,11 @@ from tinykit.budget.fit.verdict import (
     ARENA_TAIL,
     RegionUse,
     Verdict,
+    judge,
 )
+from tinykit.budget.power.timeline import attempt
 from tinykit.ground.calls import keywords
-from tinykit.ground.quantity import Estimate, pick, propagate
+from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result, Rows
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.arena import ArenaEstimate, predict_arena
@@ -45,14 +44,17 @@ class Placement(Result):
 
     Parameters
     ----------
-    board : whose memories. regions : in use, the one with the arena, or its head, first.
+    board : whose memories.
+    regions : in use, the one with the arena, or its head, first.
     verdict, reasons : as a `FitReport` has them.
-    latency_s : of one inference, None where unknown. slowdown : time over that with the arena in the main on-chip RAM
-        and the model beside the code; what both are unsure of is left out. None where unknown.
+    latency_s : of one inference, None where unknown.
+    slowdown : time over that with the arena in the main on-chip RAM and the model beside the code, None where unknown;
+        what both are unsure of is left out.
     notes : what it takes to build it so, and what the cost rests on.
     """
 
     LINE = ("board", "name", "verdict", "latency_s", "slowdown")
+    JSON = ("name", "verdict", "latency_s", "slowdown", "regions", "reasons", "notes")
 
     board: Board = field(repr=False)
     regions: tuple[RegionUse, ...]
@@ -68,10 +70,6 @@ class Placement(Result):
         wanted = {ARENA: "arena", ARENA_HEAD: "head", ARENA_TAIL: "tail", APPLICATION: "stack", "model": "model"}
         homes = {short: use.name for what, short in wanted.items() for use in self.regions if what in use.holds}
         return ", ".join(f"{short} in {home}" for short, home in homes.items())
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return pick(self, "name verdict latency_s slowdown regions reasons notes")
 
 
 @keywords
@@ -94,7 +92,8 @@ def list_placements(
 
     Parameters
     ----------
-    graph : the model, or its file. board : a target, or a board as `Target` takes it.
+    graph : the model, or its file.
+    board : a target, or a board as `Target` takes it.
     runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; they win over the target's.
 
     Raises
@@ -134,13 +133,12 @@ class _Lister:
 
     def list_all(self) -> Iterable[Placement]:
         layouts = self._list_ram()
-        if not layouts:
-            return
-        beside = self._beside()
+        beside = place_in_flash(self.target, int(self.flash.total.value)) if self.flash else ()
         for layout in layouts:
             yield self._place(layout, beside)
-        for code in self._outside(beside):
-            yield self._place(self._best(layouts), code)
+        inside = [layout for layout in layouts if layout[0].kind not in EXTERNAL_RAM_KINDS]
+        for code in self._outside(beside) if layouts else ():
+            yield self._place(choose(inside or layouts), code)
 
     def _list_ram(self) -> tuple[Layout, ...]:
         """One array in each window; two, the head in one too small for both, where that alone fits or is faster."""
@@ -155,14 +153,6 @@ class _Lister:
             if fits and head.name in small and (needed or gains):
                 pairs.setdefault(head.name, []).append(layout)
         return (*whole, *(choose(layouts) for layouts in pairs.values()))
-
-    def _best(self, layouts: tuple[Layout, ...]) -> Layout:
-        inside = [layout for layout in layouts if layout[0].kind not in EXTERNAL_RAM_KINDS]
-        return choose(inside or layouts)
-
-    def _beside(self) -> Layout:
-        """The model where the code is."""
-        return place_in_flash(self.target, int(self.flash.total.value)) if self.flash else ()
 
     def _outside(self, beside: Layout) -> Iterable[Layout]:
         """The model in each external flash, its code inside."""

@@ -21,12 +21,6 @@ def place_in_ram(target: Target, arena: ArenaEstimate) -> Layout:
     array before two: TFLM can take its head and its tail apart (`MicroAllocator::Create` with two arrays), which is
     looked at where no internal window holds both. The reserve goes to the smallest other internal window that has
     room for it, so that the arena keeps the large one. Where nothing fits, the layout that comes nearest is returned.
-
-    Parameters
-    ----------
-    target : its board's windows come internal ones first, the largest first; where it names a region for the arena,
-        there is no other.
-    arena : what it needs to start, as one array and as two.
     """
     whole = lay_out_whole(target, arena)
     fitting = [layout for layout in whole if _least(layout) >= 0]
@@ -92,24 +86,15 @@ def _fill(
         for name in dict.fromkeys((*parts, home.name)):
             used, holds = parts.get(name, (0, ()))
             taken = reserve.sram_bytes if name == home.name else 0
-            uses.append(_use(known[name], used, taken, (*holds, *((APPLICATION,) if name == home.name else ()))))
+            uses.append(use_region(known[name], used, taken, (*holds, *((APPLICATION,) if name == home.name else ()))))
         layouts.append(tuple(uses))
     return layouts
-
-
-def _use(window: Window, used: int, reserved: int, holds: tuple[str, ...]) -> RegionUse:
-    return RegionUse(window.name, window.kind, window.total_bytes, window.reserved_bytes + reserved, used, holds)
 
 
 def place_in_flash(target: Target, flash_bytes: int) -> Layout:
     """The region that holds model, runtime and application; empty where the board's flash is unknown.
 
-    Internal flash comes before external flash; external flash counts only where the chip executes from it, or where
-    the target names it.
-
-    Parameters
-    ----------
-    target : with its board's flash regions, internal ones first. flash_bytes : flatbuffer, runtime and kernels.
+    Internal flash comes first; external flash counts only where the chip executes from it or the target names it.
     """
     wanted, reserve = target.code_region, target.reserve
     regions = [region for region in target.board.flash_regions if region.kind == "flash" or region.xip]
@@ -121,6 +106,6 @@ def place_in_flash(target: Target, flash_bytes: int) -> Layout:
     return tuple(best[:1])
 
 
-def use_region(region: Region, used: int, reserved: int, holds: tuple[str, ...]) -> RegionUse:
-    """What a region would hold, beside what the chip takes of it."""
-    return RegionUse(region.name, region.kind, region.total_bytes, region.reserved_bytes + reserved, used, holds)
+def use_region(place: Region | Window, used: int, reserved: int, holds: tuple[str, ...]) -> RegionUse:
+    """What a region or window would hold, beside what the chip takes of it."""
+    return RegionUse(place.name, place.kind, place.total_bytes, place.reserved_bytes + reserved, used, holds)

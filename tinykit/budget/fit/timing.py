@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from tinykit.budget.fit.verdict import RegionUse
-from tinykit.ground.errors import UnknownFactError, UnknownRuntimeError
+from tinykit.budget.power.timeline import attempt
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph import ModelGraph, Operator
 from tinykit.model.operators import row_of
@@ -32,34 +31,20 @@ _FETCH_BYTES_PER_S = (15e6, 40e6, 200e6)
 """Bytes a second from external flash, low, value, high; assumed: four lines at 40 to 133 MHz with a command a cache
 line, up to eight lines at both edges of 133 MHz."""
 _DATA_CACHE = re.compile(r"D(\d+)K|DCACHE1? (\d+)K|D-cache (\d+)")
-_T = TypeVar("_T")
-
-
-def attempt(compute: Callable[[], _T]) -> tuple[_T | None, str]:
-    """A prediction, or None and why there is no evidence for one."""
-    try:
-        return compute(), ""
-    except (UnknownRuntimeError, UnknownFactError) as error:
-        return None, str(error).partition("\n")[0]
 
 
 def predict_time(graph: ModelGraph, target: Target) -> tuple[Estimate | None, str]:
     """Latency [s] with the arena in on-chip RAM; None with the reason."""
     if target.clock_hz is None:
         return None, f"the clock of {target.board.id} is not on record; give it with --clock HZ"
-    return attempt(lambda: predict_packed_latency(graph, **_case_of(target), board=target.board))
+    found, why = attempt(lambda: predict_packed_latency(graph, **_case_of(target), board=target.board))
+    return found, why.partition("\n")[0]
 
 
 def _case_of(target: Target) -> dict[str, Any]:
     """All of a target but its board and the places it names."""
-    return {
-        "core": target.core,
-        "clock_hz": target.clock_hz,
-        "runtime": target.runtime,
-        "runtime_version": target.runtime_version,
-        "runtime_option": target.runtime_option,
-        "build": target.build,
-    }
+    names = ("core", "clock_hz", "runtime", "runtime_version", "runtime_option", "build")
+    return {name: getattr(target, name) for name in names}
 
 
 _OUTSIDE_SOURCES = (
@@ -71,13 +56,8 @@ _OUTSIDE_SOURCES = (
 def outside_factor(graph: ModelGraph, target: Target, memory: str, *, head_bytes: float = math.inf) -> Estimate:
     """Time with the arena in external RAM over that in on-chip RAM; what both are unsure of is left out.
 
-    Both are asked for without the board: where it was measured, it was so with one of them alone.
-
-    Parameters
-    ----------
-    graph, target : a case whose latency is known. memory : "sdram" or "psram".
-    head_bytes : of the arena. Where the board's data cache holds it whole: between no cost at all and that of the
-        network measured, whose head was several times as large as the cache.
+    Both are asked for without the board: where it was measured, it was so with one of them alone. Where the data cache
+    holds the head whole: between no cost at all and that of the network measured, whose head was several times larger.
     """
     kept = head_bytes <= (data_cache_bytes(target.board) or 0)
     case = _case_of(target)

@@ -1,4 +1,4 @@
-"""What a fit check answers with."""
+"""What a fit check answers with, and how its verdict is found."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tinykit.ground.quantity import Estimate, pick
+from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena import ArenaEstimate
 from tinykit.predict.npu import NpuReport
-from tinykit.target.boards import Board
+from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.target import Reserve, Target
 
 
@@ -39,6 +40,8 @@ ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION = "arena", "arena head", "arena tail"
 class RegionUse(Result):
     """One memory region, or contiguous window of regions, and what the design puts in it; sizes in bytes."""
 
+    JSON = ("name", "kind", "total_bytes", "reserved_bytes", "used_bytes", "margin_bytes", "holds")
+
     name: str
     kind: str
     total_bytes: int
@@ -55,10 +58,6 @@ class RegionUse(Result):
     def margin(self) -> float:
         """Bytes left as a fraction of the total."""
         return self.margin_bytes / self.total_bytes
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return pick(self, "name kind total_bytes reserved_bytes used_bytes margin_bytes holds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,10 @@ class FitReport(Result):
     """
 
     LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")
+    JSON = (
+        *("board=board.id", "core", "clock_hz", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s"),
+        *("energy_per_inference_j", "regions", "reasons", "advice", "npu"),
+    )
 
     graph: ModelGraph = field(repr=False)
     target: Target
@@ -123,6 +126,74 @@ class FitReport(Result):
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""
-        figures = "arena_bytes flash_bytes latency_s energy_per_inference_j"
-        names = f"core clock_hz runtime verdict {figures} regions reasons advice{' npu' if self.npu else ''}"
-        return {"board": self.board.id, **pick(self, names), "assumed": dict(self.target.assumed)}
+        told = Result.to_json(self)
+        if self.npu is None:
+            del told["npu"]
+        return {**told, "assumed": dict(self.target.assumed)}
+
+
+def judge(
+    arena: ArenaEstimate | None,
+    ram: tuple[RegionUse, ...],
+    flash: Estimate | None,
+    code: tuple[RegionUse, ...],
+    slowdown: Estimate | None = None,
+) -> tuple[Verdict, tuple[str, ...]]:
+    """The worse of the verdicts on RAM and flash, with the reasons of both; what is None or empty is unknown."""
+    on_ram = _judge_ram(arena, ram, slowdown)
+    on_flash = _judge_flash(flash, code)
+    order = (Verdict.FITS, Verdict.TIGHT, Verdict.UNKNOWN, Verdict.DOES_NOT_FIT)
+    worse = max(on_ram[0], on_flash[0], key=order.index)
+    return worse, (on_ram[1], on_flash[1])
+
+
+def _judge_ram(
+    arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], slowdown: Estimate | None
+) -> tuple[Verdict, str]:
+    if arena is None:
+        return Verdict.UNKNOWN, "arena unknown: this runtime's planner is not TFLM's and no figure was published"
+    need = format_quantity(arena.to_start, "byte")
+    if not ram:
+        return Verdict.UNKNOWN, f"arena of {need}, but no contiguous memory of this board is known"
+    use, worst = ram[0], min(ram, key=lambda use: use.margin)
+    if worst.margin_bytes < 0:
+        short = format_quantity(-worst.margin_bytes, "byte")
+        return Verdict.DOES_NOT_FIT, f"arena of {need}: {worst.name} is {short} too small"
+    if use.kind in EXTERNAL_RAM_KINDS:
+        times = f"{slowdown} times the time" if slowdown else "by how much is not known for this board"
+        return Verdict.TIGHT, f"arena of {need} only in external {use.name}: slower, {times}"
+    if ARENA_HEAD in use.holds:
+        head, tail = (format_quantity(one.used_bytes, "byte") for one in ram[:2])
+        text = f"head of {head} in {use.name}, tail of {tail} in {ram[1].name} (MicroAllocator::Create, two arrays)"
+        return Verdict.TIGHT, f"no bank holds an arena of {need} as one array: {text}"
+    return _judge_whole(arena, ram)
+
+
+def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...]) -> tuple[Verdict, str]:
+    use, worst = ram[0], min(ram, key=lambda use: use.margin)
+    need, left = format_quantity(arena.to_start, "byte"), format_quantity(worst.margin_bytes, "byte")
+    tight = worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes
+    if len(ram) > 1:
+        beside = f"{format_quantity(use.margin_bytes, 'byte')} left; stack and application in {ram[1].name}"
+        text = f"arena of {need} in {use.name}: {beside}, {format_quantity(ram[1].margin_bytes, 'byte')} left"
+        return (Verdict.TIGHT if tight else Verdict.FITS), text
+    text = f"arena of {need} in {use.name}: {'only ' if tight else ''}{left} left in {use.name}"
+    return (Verdict.TIGHT if tight else Verdict.FITS), text
+
+
+def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[Verdict, str]:
+    if flash is None:
+        return Verdict.UNKNOWN, "flash of this runtime unknown: nothing linked was published for this core"
+    need = format_quantity(flash.value, "byte")
+    if not code:
+        return Verdict.UNKNOWN, f"model and runtime take {need}, but where this board keeps its code is not known"
+    use = min(code, key=lambda use: use.margin)
+    if use.margin_bytes < 0:
+        short = format_quantity(-use.margin_bytes, "byte")
+        return Verdict.DOES_NOT_FIT, f"model and runtime take {need} of flash: {use.name} is {short} too small"
+    tight = use.margin < TIGHT_MARGIN or flash.high - flash.value > code[-1].margin_bytes
+    verdict, left = (Verdict.TIGHT if tight else Verdict.FITS), format_quantity(code[-1].margin_bytes, "byte")
+    if len(code) > 1:
+        model = format_quantity(code[0].used_bytes, "byte")
+        return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left} left there"
+    return verdict, f"model and runtime take {need} of {use.name}: {left} left"

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from tinykit.budget.power.cells import Battery
-from tinykit.budget.power.climate import cell_at
-from tinykit.budget.power.loads import LoadShare, add_loads, break_down
+from tinykit.budget.power.cells import Battery, cell_at
 from tinykit.budget.power.pack import CellPack, check_average, check_pack, find_battery, pack_life, wire_pack
-from tinykit.budget.power.state import State
-from tinykit.budget.power.timeline import Timeline, lay_timeline, regulator_quiescent, sleep_current
-from tinykit.budget.power.workload import Workload, as_workload
+from tinykit.budget.power.timeline import State, Timeline, attempt, lay_timeline, regulator_quiescent, sleep_current
+from tinykit.budget.power.workload import Load, LoadShare, Workload, add_loads, as_workload, break_down
 from tinykit.ground.calls import keywords
-from tinykit.ground.errors import UnknownFactError
-from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, pick, propagate
+from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards import Board, find_board
@@ -46,6 +42,12 @@ class PowerBudget(Result):
     """
 
     LINE = ("board", "period_s", "pack.cell", "average_power_w", "battery_life_s")
+    JSON = (
+        *("board=board.id", "battery=pack.cell.id", "cells=pack", "period_s", "sleep_mode", "supply_v"),
+        *("average_power_w", "energy_per_day_j", "battery_life_s", "duty_cycle", "energy_per_inference_j"),
+        *("average_current_a", "run_power_w", "life_without_self_discharge_s", "states", "lines"),
+        *("findings", "unknown"),
+    )
 
     board: Board
     latency: Estimate
@@ -70,17 +72,6 @@ class PowerBudget(Result):
     unknown: tuple[str, ...] = ()
     lines: tuple[LoadShare, ...] = ()
     derate: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """The keys of `tinykit budget --json` that are power's: estimates as dicts, None where unknown."""
-        figures = "average_power_w energy_per_day_j battery_life_s duty_cycle energy_per_inference_j average_current_a"
-        more = "run_power_w life_without_self_discharge_s states lines findings unknown"
-        return {
-            "board": self.board.id,
-            "battery": None if self.pack is None else self.pack.cell.id,
-            "cells": None if self.pack is None else pick(self.pack, "series parallel"),
-            **pick(self, f"period_s sleep_mode supply_v {figures} {more}"),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +144,19 @@ def budget_power(
     UnknownBatteryError, UnknownBoardError : no cell or board of that id.
     """
     target = find_board(board)
-    work = as_workload(latency, LONGEST_S)
+    work = as_workload(latency)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
     pack = _take_pack(battery, target, ambient)
     supply = _choose_supply(target, pack, supply_v)
-    run, no_run = _or_unknown(
+    run, no_run = attempt(
         lambda: predict_run_current(target, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
     )
-    sleep, no_sleep = _or_unknown(lambda: sleep_current(target, sleep_mode, ambient, sleep_current_a))
-    idle = {mode: _or_unknown(partial(sleep_current, target, mode, ambient))[0] for mode in ("sleep", "stop")}
+    sleep, no_sleep = attempt(lambda: sleep_current(target, sleep_mode, ambient, sleep_current_a))
+    idle = {mode: attempt(partial(sleep_current, target, mode, ambient))[0] for mode in ("sleep", "stop")}
     find = {**idle, sleep_mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
-    timeline = lay_timeline(target, busy, period, run=run, sleep=sleep, mode=sleep_mode)
+    timeline = lay_timeline(target, Timeline(busy, None, period), run=run, sleep=sleep, mode=sleep_mode)
     notes = _check_clock(target, clock_hz)
     design = _Design(target, work, pack, sleep_mode, ambient, supply, timeline, derate, notes)
     return _total(design, run, no_run, no_sleep if timeline.sleep else "")
@@ -187,8 +178,8 @@ class _Design:
 
 
 def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
-    supply, timeline, loads = design.supply, design.timeline, design.work.loads
-    drawn = _draw(design)
+    supply, timeline = design.supply, design.timeline
+    drawn, loads = _draw(design)
     average = drawn.average_current()
     life, ideal, beyond = _life(design, average)
     findings = (*design.notes, *supply.findings, *_check_period(timeline), *_check_cells(design, drawn, average))
@@ -208,16 +199,20 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
         life_without_self_discharge_s=ideal,
         findings=(*findings, *beyond),
         unknown=tuple(filter(None, (*reasons, *_unknown_states(drawn), *_unknown_supply(design)))),
-        lines=break_down(timeline, drawn, loads),
+        lines=break_down(timeline, average, loads),
         derate=design.derate,
         **_powers(design, run, average),
     )
 
 
-def _draw(design: _Design) -> Timeline:
-    """The timeline as the source sees it: loads and regulator on top."""
-    loaded = add_loads(design.timeline, design.work.loads)
-    return loaded.behind_regulator(regulator_quiescent()) if design.supply.regulated else loaded
+def _draw(design: _Design) -> tuple[Timeline, tuple[Load, ...]]:
+    """The timeline as the source sees it, and what draws beside the MCU: loads, and a regulator's own current."""
+    loads = design.work.loads
+    drawn = add_loads(design.timeline, loads)
+    if not design.supply.regulated:
+        return drawn, loads
+    own = regulator_quiescent()
+    return add_loads(drawn, [Load("the regulator's own current", own)]), (*loads, Load("regulator", own))
 
 
 def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
@@ -257,14 +252,7 @@ def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> 
 def _retention_25(design: _Design) -> Estimate | None:
     if design.sleep_mode == "sleep":
         return None
-    return _or_unknown(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
-
-
-def _or_unknown(predict: Callable[[], Estimate]) -> tuple[Estimate | None, str]:
-    try:
-        return predict(), ""
-    except UnknownFactError as error:
-        return None, str(error)
+    return attempt(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
 
 
 def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str) -> Estimate | None:
@@ -288,10 +276,7 @@ def _take_pack(
 def _choose_supply(board: Board, pack: CellPack | None, supply_v: float | None) -> _Supply:
     """The user's supply, else the pack itself, else (pack above the maximum, or no pack) the board's own."""
     given = None if supply_v is None else check_supply(supply_v)
-    try:
-        own = supply_voltage(board) if given is None else given
-    except UnknownFactError:
-        own = None
+    own = attempt(lambda: supply_voltage(board))[0] if given is None else given
     if pack is None:
         return _Supply(own, own, False)
     nominal, most = pack.nominal_v, board.supply_max
@@ -320,15 +305,12 @@ def _check_clock(board: Board, clock_hz: float | None) -> tuple[str, ...]:
 
 
 def _check_cells(design: _Design, drawn: Timeline, average: Estimate | None) -> tuple[str, ...]:
-    known = [state for state in drawn.awake if state.current_a is not None]
-    if design.pack is None or not known:
+    bursts = [(state.current_a, state.burst_s) for state in drawn.awake if state.current_a is not None]
+    if design.pack is None or not bursts:
         return ()
-    peak = max(known, key=lambda state: state.current_a.value if state.current_a else 0.0)
-    current = peak.current_a or Estimate.exact(0.0, "A", "measured", "")
+    run_a, run_s = max(bursts, key=lambda burst: burst[0].value)
     regulated = design.supply.regulated
-    return check_pack(
-        design.pack, design.board, run_a=current, run_s=peak.burst_s, average_a=average, regulated=regulated
-    )
+    return check_pack(design.pack, design.board, run_a=run_a, run_s=run_s, average_a=average, regulated=regulated)
 
 
 def _check_period(timeline: Timeline) -> tuple[str, ...]:

@@ -1,18 +1,21 @@
-"""Cells of the catalogue: capacity, voltages, limits and self-discharge, each a sourced fact."""
+"""Cells of the catalogue, each figure a sourced fact, and a cell in cold and heat."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from tinykit.budget.power.physics import RATED_C, ROOM_C, cold_capacity, cold_resistance, warm_discharge
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import FactError, UnknownBatteryError, name_nearest
+from tinykit.ground.errors import FactError, ParameterError, UnknownBatteryError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Fact
 from tinykit.ground.results import Result
+from tinykit.predict.energy import as_estimate, load_constants
 
 _TEXTS = ("id", "name", "chemistry")
-FIGURE_UNITS = {
+_FIGURE_UNITS = {
     "capacity": "mAh",
     "nominal_voltage": "V",
     "cutoff_voltage": "V",
@@ -26,7 +29,12 @@ FIGURE_UNITS = {
     "quiescent": "A",
     "usable": "1",
 }
-"""Unit of every figure of a cell."""
+_CLIMATE = {
+    "capacity": (cold_capacity, "cold_capacity"),
+    "resistance": (cold_resistance, "resistance_doubling"),
+    "self_discharge": (warm_discharge, "discharge_doubling"),
+}
+"""What moves with temperature: the law, and its constant."""
 
 _REQUIRED = ("capacity", "nominal_voltage", "cutoff_voltage", "self_discharge")
 
@@ -103,8 +111,8 @@ def read_battery(path: Path | str) -> Battery:
         raise FactError(f"{path.name}: missing {missing}, unknown {unknown}; allowed: {sorted(allowed)}")
     figures = {key: to_fact(entry, f"{path.name}: {key}") for key, entry in table.items() if key not in _TEXTS}
     for key, fact in figures.items():
-        if fact.unit != FIGURE_UNITS[key]:
-            raise FactError(f"{path.name}: {key} is in {fact.unit!r}; give it in {FIGURE_UNITS[key]!r}")
+        if fact.unit != _FIGURE_UNITS[key]:
+            raise FactError(f"{path.name}: {key} is in {fact.unit!r}; give it in {_FIGURE_UNITS[key]!r}")
         if fact.value < 0 or (fact.value == 0 and key in _REQUIRED[:3]):
             raise FactError(f"{path.name}: {key} {fact.value:g} {fact.unit} must be above 0; leave out what is unknown")
     return Battery(id=path.stem, name=str(table["name"]), chemistry=str(table["chemistry"]), **figures)
@@ -131,3 +139,29 @@ def battery(name: str) -> Battery:
             f"All of them: {', '.join(cells)}."
         )
     return found
+
+
+def cell_at(cell: Battery, temperature_c: float) -> Battery:
+    """The cell as it behaves at a temperature [degC]: capacity, resistance and self-discharge changed.
+
+    Raises
+    ------
+    ParameterError : not from -60 to 100 °C, or the figures hold for another temperature already.
+    """
+    place = as_estimate(temperature_c, "degC", "temperature of the cell", low=-60.0, high=100.0).value
+    if cell.temperature is not None:
+        there = cell.temperature.value
+        raise ParameterError(f"the figures of {cell.id!r} hold for {there:g} °C; start from the cell as rated")
+    if RATED_C <= place <= ROOM_C:
+        return cell
+    constants, moved = load_constants("power", "sleep.toml")["temperature"], {}
+    for name, (law, constant) in _CLIMATE.items():
+        fact, rate = getattr(cell, name), constants[constant]
+        value = float(law(fact.value, place, rate.value)) if fact else 0.0
+        if fact and value != fact.value:
+            at = f"at {place:g} °C: {rate.source}"
+            most = 1.0 if name == "self_discharge" else math.inf
+            moved[name] = replace(fact, value=min(value, most), kind="assumed", conditions=at)
+    return replace(
+        cell, **moved, temperature=Fact(place, "degC", "measured", "temperature of the cell, given by the user")
+    )

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from tinykit.budget.power.timeline import sleep_current
+from tinykit.budget.power.timeline import attempt, sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result, Rows
@@ -68,42 +65,6 @@ class ClockSweep(Result):
         return ends.get(best.clock_hz, "in between")
 
 
-def duty_cycled_power(duty: Any, run_w: Any, idle_w: Any) -> Any:
-    """Mean power of work and idling: P = D P_run + (1 - D) P_idle.
-
-    Scalars or arrays; returns [W]. Exact for two states; the charge of waking is left out (46 nC of an STM32L4R5).
-
-    >>> duty_cycled_power(0.25, 0.020, 0.004)
-    0.008
-
-    Parameters
-    ----------
-    duty : D 0–1.
-    run_w, idle_w : [W].
-    """
-    return duty * run_w + (1.0 - duty) * idle_w
-
-
-def race_gain(
-    run_fast_w: Any, run_slow_w: Any, idle_fast_w: Any, idle_slow_w: Any, *, duty_fast: Any, ratio: Any
-) -> Any:
-    """What a slow clock saves: 1 - P_slow/P_fast, the duty cycle growing by the ratio of the clocks.
-
-    Scalars or arrays; returns [1]: above 0 the slow clock wins, below 0 racing does.
-
-    >>> float(race_gain(1.0, 0.5, 0.2, 0.1, duty_fast=0.25, ratio=2.0).round(3))
-    0.25
-
-    Parameters
-    ----------
-    run_fast_w, run_slow_w, idle_fast_w, idle_slow_w : power at each clock, running and idle [W].
-    duty_fast : at the fast clock 0–1.
-    ratio : f_fast/f_slow.
-    """
-    fast = duty_cycled_power(duty_fast, run_fast_w, idle_fast_w)
-    return 1.0 - duty_cycled_power(np.minimum(1.0, duty_fast * ratio), run_slow_w, idle_slow_w) / fast
-
-
 def sweep_clocks(
     board: Board,
     cycles: Estimate | float,
@@ -112,7 +73,6 @@ def sweep_clocks(
     clocks_hz: Sequence[float] | None = None,
     supply_v: float | None = None,
     ambient_c: float = 25.0,
-    fixed_s: float = 0.0,
 ) -> ClockSweep:
     """Mean power of the same work at several clocks, idle in SLEEP and in STOP.
 
@@ -126,7 +86,6 @@ def sweep_clocks(
     period_s : [s].
     clocks_hz : None takes twelve up to the highest.
     supply_v, ambient_c : as in `budget_power`.
-    fixed_s : part of the work no clock shortens [s].
 
     Raises
     ------
@@ -135,33 +94,14 @@ def sweep_clocks(
     """
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
-    fixed = as_estimate(fixed_s, "s", "fixed time", high=period).value
     supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)
     clocks = sorted(check_clock(clock) for clock in (clocks_hz or _default_clocks(board)))
-    met = [clock for clock in clocks if work.value / clock + fixed <= period * (1 + 1e-9)]
+    met = [clock for clock in clocks if work.value / clock <= period * (1 + 1e-9)]
     if not met:
-        need = work.value / max(period - fixed, 1e-12)
-        raise ParameterError(f"no clock meets the period of {period:g} s; {need / 1e6:.3g} MHz would, or fewer cycles")
-    points = tuple(_point(board, work, fixed, (clock, supply, period, ambient_c)) for clock in met)
+        need = work.value / period / 1e6
+        raise ParameterError(f"no clock meets the period of {period:g} s; {need:.3g} MHz would, or fewer cycles")
+    points = tuple(_point(board, work, (clock, supply, period, ambient_c)) for clock in met)
     return ClockSweep(board, period, supply, Rows(points), tuple(clock for clock in clocks if clock not in met))
-
-
-def lowest_clock(board: Board, cycles: Estimate | float, latency_s: float) -> Estimate:
-    """The lowest clock that does the work within a latency [Hz]: f = cycles / t.
-
-    Raises
-    ------
-    ParameterError : above the board's highest clock, or a figure out of range.
-    """
-    wanted = as_estimate(latency_s, "s", "wanted latency", low=1e-9, high=1e6).value
-    work = as_estimate(cycles, "cycle", "cycles", high=1e15)
-    clock = propagate(lambda count: count / wanted, work, unit="Hz", source=f"cycles over {wanted:g} s")
-    if board.clock_hz is not None and clock.value > board.clock_hz * (1 + 1e-9):
-        raise ParameterError(
-            f"{clock.value / 1e6:.3g} MHz would be needed, {board.id} has {board.clock_hz / 1e6:g}; "
-            "take a smaller model, a longer latency or a faster board"
-        )
-    return clock
 
 
 def _default_clocks(board: Board) -> list[float]:
@@ -170,16 +110,16 @@ def _default_clocks(board: Board) -> list[float]:
     return [board.clock_hz * step / 12 for step in range(1, 13)]
 
 
-def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, float, float, float]) -> ClockPoint:
+def _point(board: Board, work: Estimate, setting: tuple[float, float, float, float]) -> ClockPoint:
     clock, supply, period, ambient = setting
-    latency = propagate(lambda n: n / clock + fixed, work, unit="s", source=f"cycles at {clock / 1e6:g} MHz")
+    latency = propagate(lambda n: n / clock, work, unit="s", source=f"cycles at {clock / 1e6:g} MHz")
     duty = propagate(lambda t: min(1.0, t / period), latency, unit="1")
     run = predict_run_current(board, clock_hz=clock, supply_v=supply)
     powers: dict[str, Estimate | None] = {}
     for idle in IDLES:
         current = _idle_current(board, idle, clock, ambient)
         powers[idle] = current and propagate(
-            lambda d, i, rest: supply * float(duty_cycled_power(d, i, min(rest, i))),
+            lambda d, i, rest: supply * (d * i + (1.0 - d) * min(rest, i)),
             *(duty, run, current),
             unit="W",
             source=f"P = V (D I_run + (1 - D) I_{idle})",
@@ -190,12 +130,9 @@ def _point(board: Board, work: Estimate, fixed: float, setting: tuple[float, flo
 
 def _idle_current(board: Board, idle: str, clock_hz: float, ambient_c: float) -> Estimate | None:
     """Idle current at a clock [A]: SLEEP has a static share, the rest goes with the clock; STOP is as it is."""
-    try:
-        current = sleep_current(board, idle, ambient_c)
-    except UnknownFactError:
-        return None
+    current, _ = attempt(lambda: sleep_current(board, idle, ambient_c))
     top = board.run_clock_hz or board.clock_hz
-    if idle == "stop" or top is None:
+    if current is None or idle == "stop" or top is None:
         return current
     shelf = load_constants("power", "sleep.toml")["sleep_clock"]
     share = band(shelf, "static_share", "static_share_low", "static_share_high")

@@ -95,17 +95,17 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
         raise UnknownFactError("single precision without a floating-point unit was not counted; take arithmetic='q15'")
     each = load_constants(*_SHELF)[front.arithmetic if dsp else "q15_plain"]
     depth, points = FRONT_ENDS.index(front.kind), front.fft_points
-    deep = {"sample": 1, "fft": 2, "normalise": 3, "bin": 3, "band": 3, "log": 3, "mac": 4}
-    counts = {
-        "sample": front.samples,
-        "fft": float(fft_operations(points)),
-        "normalise": points,
-        "bin": points / 2,
-        "band": front.bands,
-        "log": front.bands,
-        "mac": front.bands * front.coefficients,
+    pieces = {
+        "sample": (1, front.samples),
+        "fft": (2, float(fft_operations(points))),
+        "normalise": (3, points),
+        "bin": (3, points / 2),
+        "band": (3, front.bands),
+        "log": (3, front.bands),
+        "mac": (4, front.bands * front.coefficients),
     }
-    return front.frames * sum((counts[name] * each[name].value for name, least in deep.items() if depth >= least), 0.0)
+    counts = (count * each[name].value for name, (least, count) in pieces.items() if depth >= least)
+    return front.frames * sum(counts, 0.0)
 
 
 def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:

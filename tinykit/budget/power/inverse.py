@@ -16,6 +16,7 @@ from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
 
 _STEPS = 80
+_ENDS = ("value", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def shortest_period(
     ------
     UnknownFactError : the life is unknown. ParameterError : a figure out of range.
     """
-    work = as_workload(latency, LONGEST_S)
+    work = as_workload(latency)
     wished = _wish(life_s)
     least = sum(stage.duration_s.value * stage.times for stage in work.stages())
 
@@ -164,20 +165,18 @@ def lowest_clock_for_life(
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     if board.clock_hz is None:
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown")
-    ends: list[float | None] = [None, None, None]
+    ends: dict[str, float] = {}
     chosen = None
     for clock in (board.clock_hz * step / 12 for step in range(1, 13)):
         if work.value / clock > period:
             continue
         plan = budget_power(board, work.value / clock, battery=battery, period_s=period, clock_hz=clock, **setting)
-        life = plan.battery_life_s
-        if life is None:
-            raise UnknownFactError("the battery life is unknown: " + "; ".join(plan.unknown or ("no battery given",)))
-        met = (life.value >= wished, life.low >= wished, life.high >= wished)
-        chosen = plan if met[0] and chosen is None else chosen
-        ends = [clock if found is None and good else found for found, good in zip(ends, met, strict=True)]
-    reason = "" if ends[0] is not None else f"no clock lasts {format_quantity(wished, 's')} at this period"
-    return Answer(ends[0], ends[1], ends[2], "Hz", chosen, reason)
+        met = [end for end in _ENDS if _lasts(plan, end, wished)]
+        chosen = plan if "value" in met and chosen is None else chosen
+        ends = {**dict.fromkeys(met, clock), **ends}
+    reason = "" if chosen else f"no clock lasts {format_quantity(wished, 's')} at this period"
+    value, sure, hoped = map(ends.get, _ENDS)
+    return Answer(value, sure, hoped, "Hz", chosen, reason)
 
 
 def _wish(life_s: float) -> float:
@@ -189,23 +188,24 @@ def _answer(
 ) -> Answer:
     """Bisect on a logarithmic scale; the life rises or falls with what is asked for, the tests hold it to that."""
     easy, hard = (span[1], span[0]) if rising else (span[0], span[1])
-    best = budget(easy).battery_life_s
-    if best is None:
-        reasons = budget(easy).unknown or ("no battery given",)
-        raise UnknownFactError("the battery life is unknown: " + "; ".join(reasons))
 
-    def limit(read: Callable[[Estimate], float]) -> float | None:
-        return _bisect(lambda place: _lasts(budget(place), read, wished_s), easy, hard)
+    def limit(end: str) -> float | None:
+        return _bisect(lambda place: _lasts(budget(place), end, wished_s), easy, hard)
 
-    value = limit(lambda life: life.value)
-    if value is None:
-        text = f"nothing lasts {format_quantity(wished_s, 's')}: asleep throughout it is {best}; take a larger cell"
-        return Answer(None, None, limit(lambda life: life.high), unit, None, text)
-    return Answer(value, limit(lambda life: life.low), limit(lambda life: life.high), unit, budget(value))
+    value, sure, hoped = map(limit, _ENDS)
+    if value is not None:
+        return Answer(value, sure, hoped, unit, budget(value))
+    best, wished = budget(easy).battery_life_s, format_quantity(wished_s, "s")
+    text = f"nothing lasts {wished}: asleep throughout it is {best}; take a larger cell"
+    return Answer(None, None, hoped, unit, None, text)
 
 
-def _lasts(plan: PowerBudget, read: Callable[[Estimate], float], wished_s: float) -> bool:
-    return plan.battery_life_s is not None and read(plan.battery_life_s) >= wished_s
+def _lasts(plan: PowerBudget, end: str, wished_s: float) -> bool:
+    """Whether the life, at its value or at an end of its interval, is as long as wished."""
+    if plan.battery_life_s is None:
+        raise UnknownFactError("the battery life is unknown: " + "; ".join(plan.unknown or ("no battery given",)))
+    life: float = getattr(plan.battery_life_s, end)
+    return life >= wished_s
 
 
 def _bisect(holds: Callable[[float], bool], easy: float, hard: float) -> float | None:

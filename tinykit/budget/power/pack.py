@@ -31,6 +31,8 @@ class CellPack(Result):
     ParameterError : a count is not a whole number of 1 to 100.
     """
 
+    JSON = ("series", "parallel")
+
     cell: Battery
     series: int = 1
     parallel: int = 1
@@ -44,16 +46,6 @@ class CellPack(Result):
     def nominal_v(self) -> float:
         """Nominal voltage of the string [V]."""
         return self.cell.nominal_voltage.value * self.series
-
-    @property
-    def cutoff_v(self) -> float:
-        """Voltage of the string when its cells are empty [V]."""
-        return self.cell.cutoff_voltage.value * self.series
-
-    @property
-    def full_v(self) -> float:
-        """Voltage of the fresh string [V]; the nominal one where no other is known."""
-        return (self.cell.full_voltage or self.cell.nominal_voltage).value * self.series
 
     def __str__(self) -> str:
         count = self.series * self.parallel
@@ -96,7 +88,7 @@ def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_
     """
     cell, spread = pack.cell, load_constants("power", "sleep.toml")["cell"]
     per_month = cell.self_discharge.value if self_discharge else 0.0
-    quiescent = _value(cell.quiescent)
+    quiescent = cell.quiescent.value if cell.quiescent else 0.0
     exponent, anchor = cell.rate_exponent, cell.rate_anchor
     if average_a.low <= 0 and not per_month and not quiescent:
         raise ParameterError(f"average current {average_a} may be 0, so the life has no end; give a sleep current")
@@ -114,63 +106,47 @@ def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_
     return propagate(life, average_a, capacity, unit="s", source=source, basis="modelled")
 
 
-def _value(fact: Fact | None) -> float:
-    return 0.0 if fact is None else fact.value
-
-
 def check_pack(
     pack: CellPack, board: Board, *, run_a: Estimate, run_s: float, average_a: Estimate | None, regulated: bool
 ) -> tuple[str, ...]:
-    """What a pack cannot do for a board: pulse limit, brown-out and its buffer capacitor, voltages.
-
-    Parameters
-    ----------
-    pack : the cells.
-    board : catalogue id, or a `Board`.
-    run_a, run_s : highest supply current [A] and how long it lasts [s].
-    average_a : over the period [A], if known.
-    regulated : a linear regulator stands between pack and board.
-    """
-    brown_out = _check_brown_out(pack, board, run_a, run_s, average_a or run_a)
-    findings = [_check_pulse(pack, run_a), _check_cutoff(pack, board), brown_out]
-    supply_max = board.supply_max
-    if supply_max is not None and pack.full_v > supply_max.value and not regulated:
-        findings.append(f"fresh {pack} gives {pack.full_v:.2g} V, above the board's maximum {supply_max.value:.2g} V")
-    return tuple(finding for finding in findings if finding)
+    """What a pack cannot do under its highest current for so long: pulse limit, brown-out and its buffer, voltages."""
+    cell, most = pack.cell, board.supply_max
+    kind = "pulse" if cell.max_pulse else "continuous"
+    findings = [
+        _check_limit("run current", run_a, pack, cell.max_pulse or cell.max_continuous, kind),
+        _check_cutoff(pack, board),
+        _check_brown_out(pack, board, run_a, run_s, average_a or run_a),
+    ]
+    full = (cell.full_voltage or cell.nominal_voltage).value * pack.series
+    if most is not None and full > most.value and not regulated:
+        findings.append(f"fresh {pack} gives {full:.2g} V, above the board's maximum {most.value:.2g} V")
+    return tuple(filter(None, findings))
 
 
 def check_average(pack: CellPack, average_a: Estimate, life_s: Estimate) -> tuple[str, ...]:
     """Findings on the average current [A] against the continuous limit, and on a life [s] beyond shelf life."""
-    findings = []
-    limit = pack.cell.max_continuous
-    if limit is not None and average_a.value > limit.value * pack.parallel:
-        findings.append(
-            f"average current {format_quantity(average_a.value, 'A')} exceeds the continuous limit of {pack}, "
-            f"{format_quantity(limit.value * pack.parallel, 'A')}"
-        )
+    findings = [_check_limit("average current", average_a, pack, pack.cell.max_continuous, "continuous")]
     shelf = load_constants("power", "sleep.toml")["cell"]["shelf_life"].value
     if life_s.value > shelf * YEAR_S:
         findings.append(f"life is beyond {shelf:.0f} years: the shelf life of the cell comes first")
-    return tuple(findings)
+    return tuple(filter(None, findings))
 
 
-def _check_pulse(pack: CellPack, run_a: Estimate) -> str:
-    limit = pack.cell.max_pulse or pack.cell.max_continuous
-    if limit is None or run_a.value <= limit.value * pack.parallel:
+def _check_limit(what: str, current_a: Estimate, pack: CellPack, limit: Fact | None, kind: str) -> str:
+    if limit is None or current_a.value <= limit.value * pack.parallel:
         return ""
-    kind = "pulse" if pack.cell.max_pulse else "continuous"
-    run, most = format_quantity(run_a.value, "A"), format_quantity(limit.value * pack.parallel, "A")
-    return f"run current {run} exceeds the {kind} limit of {pack}, {most}"
+    drawn, most = format_quantity(current_a.value, "A"), format_quantity(limit.value * pack.parallel, "A")
+    return f"{what} {drawn} exceeds the {kind} limit of {pack}, {most}"
 
 
 def _check_cutoff(pack: CellPack, board: Board) -> str:
-    if board.supply_min is None or pack.cutoff_v >= board.supply_min.value * (1 - 1e-9):
+    least, empty = board.supply_min.value if board.supply_min else 0.0, pack.cell.cutoff_voltage.value * pack.series
+    if empty >= least * (1 - 1e-9):
         return ""
-    least = board.supply_min.value
     if pack.nominal_v < least:
         need = wire_pack(pack.cell, least).series
         return f"{pack} gives {pack.nominal_v:.2g} V, below the board's minimum {least:.3g} V: take {need} in series"
-    return f"{pack} is empty at {pack.cutoff_v:.2g} V, below the board's minimum {least:.3g} V: the last charge is lost"
+    return f"{pack} is empty at {empty:.2g} V, below the board's minimum {least:.3g} V: the last charge is lost"
 
 
 def _check_brown_out(pack: CellPack, board: Board, run_a: Estimate, run_s: float, average_a: Estimate) -> str:

@@ -1,4 +1,4 @@
-"""Laws of a duty-cycled supply, one function each, for scalars and arrays alike."""
+"""Laws of a duty-cycled supply and of its cells, one function each, for scalars and arrays alike."""
 
 from __future__ import annotations
 
@@ -6,43 +6,10 @@ from typing import Any
 
 import numpy as np
 
-HOURS_PER_MONTH = 730.0
+_HOURS_PER_MONTH = 730.0
 _SECONDS_PER_HOUR = 3600.0
-
-
-def transition_charge(duration_s: Any, current_a: Any) -> Any:
-    """Charge a change of state costs: Q = I t.
-
-    Scalars or arrays; returns [C]. STM32L4R5 out of STOP2: 13.1 µs at 3.55 mA (ST consumption tables); left out is
-    the inrush into a discharged core capacitor.
-
-    >>> round(transition_charge(13.1e-6, 3.55e-3) * 1e9, 1)
-    46.5
-
-    Parameters
-    ----------
-    duration_s : [s].
-    current_a : [A].
-    """
-    return duration_s * current_a
-
-
-def break_even_sleep_s(transition_c: Any, idle_a: Any, sleep_a: Any) -> Any:
-    """Shortest pause for which sleeping pays: t = (Q_in + Q_out) / (I_idle - I_sleep).
-
-    Scalars or arrays; returns [s]. Left out are the latency of waking and the energy of states lost in deep sleep. It
-    is a charge balance.
-
-    >>> round(break_even_sleep_s(46.5e-9, 4.2e-3, 2.55e-6) * 1e6, 1)
-    11.1
-
-    Parameters
-    ----------
-    transition_c : Q_in + Q_out [C].
-    idle_a : idling [A], more than asleep.
-    sleep_a : asleep [A].
-    """
-    return transition_c / (idle_a - sleep_a)
+RATED_C, ROOM_C = 20.0, 25.0
+"""The room of data sheets [°C]."""
 
 
 def retention_current(current_25_a: Any, temperature_c: Any, doubling_k: Any = 19.0) -> Any:
@@ -95,7 +62,7 @@ def self_discharge_current(capacity_mah: Any, per_month: Any) -> Any:
     capacity_mah : C [mAh].
     per_month : s, fraction a month (0–1).
     """
-    return capacity_mah * 1e-3 * per_month / HOURS_PER_MONTH
+    return capacity_mah * 1e-3 * per_month / _HOURS_PER_MONTH
 
 
 def battery_life(capacity_mah: Any, current_a: Any, discharge_a: Any = 0.0, usable: Any = 1.0) -> Any:
@@ -151,3 +118,56 @@ def buffer_capacitance(current_a: Any, duration_s: Any, drop_v: Any) -> Any:
     drop_v : [V].
     """
     return current_a * duration_s / drop_v
+
+
+def cold_capacity(capacity_mah: Any, temperature_c: Any, per_kelvin: Any = 0.006) -> Any:
+    """Capacity of a cell in the cold: C = C20 max(0, 1 - a (20 - T)) below 20 °C, C20 above.
+
+    Scalars or arrays; returns [mAh]. Low rates; left out is the rated lower limit of the cell, and that heat ages it.
+    Kind "assumed".
+
+    >>> round(float(cold_capacity(225.0, -20.0)), 1)
+    171.0
+
+    Parameters
+    ----------
+    capacity_mah : C20 [mAh].
+    temperature_c : T [°C].
+    per_kelvin : a [1/K].
+    """
+    return capacity_mah * np.clip(1.0 - per_kelvin * (RATED_C - np.asarray(temperature_c, float)), 0.0, 1.0)
+
+
+def cold_resistance(resistance_ohm: Any, temperature_c: Any, doubling_k: Any = 20.0) -> Any:
+    """Internal resistance in the cold: R = R20 2^((20 - T)/T_R) below 20 °C, R20 above.
+
+    Scalars or arrays; returns [Ω].
+
+    >>> float(cold_resistance(45.0, 0.0))
+    90.0
+
+    Parameters
+    ----------
+    resistance_ohm : [Ω].
+    temperature_c : T [°C].
+    doubling_k : T_R [K].
+    """
+    return resistance_ohm * 2.0 ** (np.maximum(0.0, RATED_C - np.asarray(temperature_c, float)) / doubling_k)
+
+
+def warm_discharge(per_month: Any, temperature_c: Any, doubling_k: Any = 10.0) -> Any:
+    """Self-discharge with temperature: s = s0 2^(ΔT/T_s), ΔT from the room of data sheets, 20 to 25 °C.
+
+    Scalars or arrays.
+
+    >>> float(warm_discharge(0.01, 22.0)), float(warm_discharge(0.01, 45.0))
+    (0.01, 0.04)
+
+    Parameters
+    ----------
+    per_month : s0, fraction a month in that room.
+    temperature_c : T [°C].
+    doubling_k : T_s [K].
+    """
+    place = np.asarray(temperature_c, float)
+    return per_month * 2.0 ** ((place - np.clip(place, RATED_C, ROOM_C)) / doubling_k)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.budget.power.state import State
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
@@ -32,11 +31,6 @@ class Transmission(Result):
     def charge_c(self) -> Estimate:
         """Charge of the event [C]."""
         return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
-
-    def to_state(self, times: float = 1.0) -> State:
-        """The event as a state "transmit" that comes `times` a period on average."""
-        mean = propagate(lambda t: t * times, self.duration_s, unit="s")
-        return State("transmit", mean, self.current_a, times)
 
 
 def lora_airtime(payload_bytes: Any, spreading_factor: Any, bandwidth_hz: Any = 125e3, preamble: Any = 8.0) -> Any:
@@ -107,11 +101,10 @@ def transmission(
     current = band(facts, "current", "current_low", "current_high")
     if current_a is not None:
         current = as_estimate(current_a, "A", "radio current", low=1e-9, high=10.0)
-    if radio == "wifi":
-        return _wifi(size, facts, current if current_a is not None else None)
-    if radio == "ble":
-        return Transmission(radio, size, _ble_time(size, packets, facts), current, packets)
-    duration = _lora_time(size, packets, facts, spreading_factor)
+    if radio == "lora":
+        duration = _lora_time(size, packets, facts, spreading_factor)
+    else:
+        duration = _ble_time(size, packets, facts) if radio == "ble" else _wifi_time(size, facts)
     return Transmission(radio, size, duration, current, packets)
 
 
@@ -139,13 +132,11 @@ def _lora_time(size: float, packets: int, facts: dict[str, Fact], chosen: int | 
     return propagate(seconds, factor, unit="s", source=(source, facts["fixed_time"].source), basis="assumed")
 
 
-def _wifi(size: float, facts: dict[str, Fact], given_a: Estimate | None) -> Transmission:
+def _wifi_time(size: float, facts: dict[str, Fact]) -> Estimate:
     """The measured event carries the join; further bytes go at the link's rate and the event's mean current."""
     charge = band(facts, "event_charge", "event_charge_low", "event_charge_high")
-    more_s = 8.0 * size / facts["bit_rate"].value
-    time, mean = facts["event_time"].value, band(facts, "current", "current_low", "current_high")
+    more_s, time = 8.0 * size / facts["bit_rate"].value, facts["event_time"].value
     low, high = time * charge.low / charge.value, time * charge.high / charge.value
     further = f"further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed"
     sources = (facts["event_time"].source, further)
-    duration = Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", sources=sources)
-    return Transmission("wifi", size, duration, given_a or mean, 1)
+    return Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", sources=sources)

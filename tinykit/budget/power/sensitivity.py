@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.pack import CellPack, pack_life
-from tinykit.budget.power.state import State
-from tinykit.budget.power.timeline import Timeline
+from tinykit.budget.power.timeline import State, Timeline
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, relabel
 from tinykit.ground.results import Result
@@ -71,68 +71,57 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     pack, average = budget.pack, budget.average_current_a
     if pack is None or average is None:
         raise UnknownFactError("the battery life of this budget is unknown, nothing moves it; give cell and currents")
+    rated, basis, last = budget.derate if derate is None else derate, average.basis, budget.states[-1]
+    awake = budget.states[:-1] if last.name == "sleep" else budget.states
+    timeline = Timeline(awake, last if last.name == "sleep" else None, budget.period_s)
 
-    rated = budget.derate if derate is None else derate
+    def life(moved: Timeline = timeline, cells: CellPack = pack) -> float:
+        mean = moved.average_current()
+        return pack_life(cells, Estimate.exact(mean.value if mean else 0.0, "A", basis, "swing"), derate=rated).value
 
-    def life(average_a: float) -> float:
-        return pack_life(pack, Estimate.exact(average_a, "A", average.basis, "swing"), derate=rated).value
-
-    mean = Estimate.exact(average.value, "A", average.basis, "swing")
-    swings = [*_state_swings(budget, life), *_cell_swings(pack, mean, rated), _period_swing(budget, life)]
+    swings = [*_state_swings(timeline, life), *_cell_swings(pack, lambda cells: life(cells=cells))]
+    swings.append(_period_swing(timeline, life))
     kept = sorted((swing for swing in swings if swing.width_s > 0), key=lambda swing: -swing.width_s)
-    return Tornado(budget, life(average.value), tuple(kept))
+    return Tornado(budget, life(), tuple(kept))
 
 
-def _cell_swings(pack: CellPack, mean: Estimate, derate: bool) -> Iterator[Swing]:
-    """Capacity to the ends of its spread, self-discharge to half and twice."""
-    spread = load_constants("power", "sleep.toml")["cell"]
-    cell = pack.cell
-    ranges = {"capacity": (spread["low"].value, spread["high"].value), "self_discharge": _LOSS_FACTORS}
-    for field, factors in ranges.items():
-        fact: Fact = getattr(cell, field)
-        moved = [replace(fact, value=fact.value * factor) for factor in factors]
-        cells = [replace(cell, capacity=m) if field == "capacity" else replace(cell, self_discharge=m) for m in moved]
-        packs = [replace(pack, cell=one) for one in cells]
-        lives = [pack_life(one, mean, derate=derate).value for one in packs]
-        yield _swing(field.replace("_", "-"), (moved[0].value, moved[1].value), fact.unit, lives)
-
-
-def _swing(name: str, ends: tuple[float, ...], unit: str, lives: list[float]) -> Swing:
+def _swing(name: str, ends: Sequence[float], unit: str, lives: Sequence[float]) -> Swing:
     return Swing(name, min(ends), max(ends), unit, min(lives), max(lives))
 
 
-def _split(budget: PowerBudget) -> tuple[list[State], State | None]:
-    states = list(budget.states)
-    return (states[:-1], states[-1]) if states[-1].name == "sleep" else (states, None)
+def _cell_swings(pack: CellPack, life: Callable[[CellPack], float]) -> Iterator[Swing]:
+    """Capacity to the ends of its spread, self-discharge to half and twice."""
+    spread = load_constants("power", "sleep.toml")["cell"]
+    ranges = {"capacity": (spread["low"].value, spread["high"].value), "self_discharge": _LOSS_FACTORS}
+    for field, factors in ranges.items():
+        fact: Fact = getattr(pack.cell, field)
+        ends = [fact.value * factor for factor in factors]
+        changes: list[dict[str, Any]] = [{field: replace(fact, value=end)} for end in ends]
+        lives = [life(replace(pack, cell=replace(pack.cell, **change))) for change in changes]
+        yield _swing(field.replace("_", "-"), ends, fact.unit, lives)
 
 
-def _mean(awake: list[State], sleep: State | None, period_s: float) -> float:
-    average = Timeline(tuple(awake), sleep, period_s).average_current()
-    return average.value if average else 0.0
-
-
-def _state_swings(budget: PowerBudget, life: Callable[[float], float]) -> list[Swing]:
+def _state_swings(timeline: Timeline, life: Callable[[Timeline], float]) -> Iterator[Swing]:
     """One swing for the current and one for the time of every state; the sleep takes up what a time leaves."""
-    awake, sleep = _split(budget)
-    swings = []
-    for place, state in enumerate([*awake, *([sleep] if sleep else [])]):
+    for place, state in enumerate(timeline.states):
         for field, unit, word in (("current_a", "A", "current"), ("duration_s", "s", "time")):
             estimate: Estimate | None = getattr(state, field)
-            if estimate is None or estimate.low == estimate.high or (state is sleep and field == "duration_s"):
+            if estimate is None or estimate.low == estimate.high or (state is timeline.sleep and unit == "s"):
                 continue
             lives = []
             for end in (estimate.low, estimate.high):
-                exact = relabel(estimate, value=end, low=end, high=end)
-                moved = replace(state, current_a=exact) if unit == "A" else replace(state, duration_s=exact)
-                others = [*awake[:place], moved, *awake[place + 1 :]] if state is not sleep else awake
-                lives.append(life(_mean(others, moved if state is sleep else sleep, budget.period_s)))
-            swings.append(_swing(f"{word} of {state.name}", (estimate.low, estimate.high), unit, lives))
-    return swings
+                change: dict[str, Any] = {field: relabel(estimate, value=end, low=end, high=end)}
+                lives.append(life(_with_state(timeline, place, replace(state, **change))))
+            yield _swing(f"{word} of {state.name}", (estimate.low, estimate.high), unit, lives)
 
 
-def _period_swing(budget: PowerBudget, life: Callable[[float], float]) -> Swing:
-    awake, sleep = _split(budget)
-    busy = sum(state.duration_s.value for state in awake)
-    periods = (max(busy, 0.9 * budget.period_s), 1.1 * budget.period_s)
-    lives = [life(_mean(awake, sleep, period)) for period in periods]
-    return _swing("period (a choice)", periods, "s", lives)
+def _with_state(timeline: Timeline, place: int, state: State) -> Timeline:
+    if place == len(timeline.awake):
+        return replace(timeline, sleep=state)
+    return replace(timeline, awake=(*timeline.awake[:place], state, *timeline.awake[place + 1 :]))
+
+
+def _period_swing(timeline: Timeline, life: Callable[[Timeline], float]) -> Swing:
+    busy = sum(state.duration_s.value for state in timeline.awake)
+    periods = (max(busy, 0.9 * timeline.period_s), 1.1 * timeline.period_s)
+    return _swing("period (a choice)", periods, "s", [life(replace(timeline, period_s=one)) for one in periods])

@@ -1,13 +1,14 @@
-"""The timeline of a period: wake-up, the busy states, and sleep for the rest."""
+"""The timeline of a period: states, each so long at such a current; wake-up, the busy ones, and sleep for the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from tinykit.budget.power.physics import retention_current
-from tinykit.budget.power.state import State, average_of, awake_fraction
-from tinykit.ground.errors import ParameterError, UnknownFactError
-from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.errors import ParameterError, UnknownFactError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board
@@ -16,6 +17,57 @@ SLEEP_MODES = ("stop", "standby", "sleep")
 """RAM kept and clocks off; RAM lost; clocks on with the CPU halted."""
 
 _CONSTANTS = ("power", "sleep.toml")
+_T = TypeVar("_T")
+
+
+def attempt(compute: Callable[[], _T]) -> tuple[_T | None, str]:
+    """A figure, or None and why there is no evidence for one."""
+    try:
+        return compute(), ""
+    except (UnknownRuntimeError, UnknownFactError) as error:
+        return None, str(error)
+
+
+@dataclass(frozen=True, slots=True)
+class State(Result):
+    """One stretch of the period at one supply current.
+
+    Parameters
+    ----------
+    name : "wake-up", "inference", "sleep", or what the user calls it.
+    duration_s : s within one period; the mean of it where the state does not come in every period.
+    current_a : A drawn from the supply; None where it is unknown.
+    times : occurrences in one period on average: 1, or the rate at which a gate opens.
+    """
+
+    JSON = (
+        *("name", "duration_s=duration_s.value", "current_a=current_a.value", "charge_c=charge_c.value", "times"),
+        *("current=current_a",),
+    )
+
+    name: str
+    duration_s: Estimate
+    current_a: Estimate | None
+    times: float = 1.0
+
+    @property
+    def charge_c(self) -> Estimate | None:
+        """Charge of the state in one period [C]; None where the current is unknown."""
+        if self.current_a is None:
+            return None
+        return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
+
+    @property
+    def burst_s(self) -> float:
+        """How long one occurrence lasts [s]."""
+        return self.duration_s.value / self.times if self.times else 0.0
+
+    def plus(self, more_a: Estimate | None, what: str) -> State:
+        """The state with a further current on top [A]; unknown where one of them is."""
+        if self.current_a is None or more_a is None:
+            return replace(self, current_a=None)
+        total = propagate(lambda i, more: i + more, self.current_a, more_a, unit="A", source=f"plus {what}")
+        return replace(self, current_a=total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +84,53 @@ class Timeline(Result):
         return (*self.awake, self.sleep) if self.sleep else self.awake
 
     def average_current(self) -> Estimate | None:
-        """Average current [A]; None where a current is unknown."""
-        return average_of(self.awake, self.sleep, self.period_s)
+        """Average current of the period [A]; None where a current is unknown.
+
+        The sleep takes the time the others leave, so that a longer inference shortens it: the interval
+        is that of the whole, not of independent parts.
+
+        >>> exact = lambda value, unit: Estimate.exact(value, unit, "measured", "example")
+        >>> run = State("inference", exact(0.25, "s"), exact(8e-3, "A"))
+        >>> Timeline((run,), State("sleep", exact(0.75, "s"), exact(0.0, "A")), 1.0).average_current()
+        2.00 mA (measured)
+        """
+        known = [state.current_a for state in self.states if state.current_a is not None]
+        if len(known) < len(self.states):
+            return None
+        count = len(self.awake)
+
+        def average(*values: float) -> float:
+            durations, amperes = values[:count], values[count:]
+            rest = max(0.0, self.period_s - sum(durations)) if self.sleep else 0.0
+            charges = sum(t * i for t, i in zip((*durations, rest), amperes, strict=False))
+            return charges / max(self.period_s, sum(durations))
+
+        source = "charge of the states over the period"
+        return propagate(average, *(state.duration_s for state in self.awake), *known, unit="A", source=source)
 
     def duty_cycle(self) -> Estimate:
-        """Time awake over the period, 0–1."""
-        return awake_fraction(self.awake, self.period_s)
+        """Time awake over the period, 0–1, its interval cut at 1.
 
-    def behind_regulator(self, quiescent_a: Estimate) -> Timeline:
-        """The same timeline seen from the input of a linear regulator that draws a current of its own [A]."""
+        Raises
+        ------
+        ParameterError : the states take longer than the period.
+        """
+        period_s, durations = self.period_s, [state.duration_s for state in self.awake]
+        total = sum(duration.value for duration in durations)
+        if total > period_s * (1 + 1e-9):
+            awake = format_quantity(total, "s")
+            names = ", ".join(f"{state.name} {format_quantity(state.duration_s.value, 's')}" for state in self.awake)
+            raise ParameterError(
+                f"period {format_quantity(period_s, 's')} is shorter than the time awake, {awake} ({names}).\n"
+                f"Give a period of at least {awake}, a faster clock or a smaller model."
+            )
+        source = "time awake over the period"
+        return propagate(lambda *t: min(1.0, sum(t) / period_s), *durations, unit="1", source=source)
 
-        def add(state: State) -> State:
-            if state.current_a is None:
-                return state
-            source = "plus the regulator's own current"
-            total = propagate(lambda i, q: i + q, state.current_a, quiescent_a, unit="A", source=source)
-            return replace(state, current_a=total)
-
-        sleep = add(self.sleep) if self.sleep else None
-        return Timeline(tuple(add(state) for state in self.awake), sleep, self.period_s)
+    def rest(self) -> Estimate:
+        """What the time awake leaves of the period [s]."""
+        durations, source = [state.duration_s for state in self.awake], "the period less the time awake"
+        return propagate(lambda *t: max(0.0, self.period_s - sum(t)), *durations, unit="s", source=source)
 
 
 def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate | float | None = None) -> Estimate:
@@ -102,10 +182,10 @@ def regulator_quiescent() -> Estimate:
     return band(load_constants(*_CONSTANTS)["regulator"], "quiescent", "quiescent_low", "quiescent_high")
 
 
-def wakeup_state(board: Board, run: Estimate | None) -> State | None:
-    """The way out of the stop mode: its stated time at a share of the run current; None where the time is unknown.
+def _wakeup_state(board: Board, run: Estimate | None) -> State | None:
+    """The way out of the stop mode at 0.5 [0.2, 1] of the run current; None where its time is unknown.
 
-    The share is 0.5 [0.2, 1]: STM32L4R5 draws 3.55 of 17 mA for 13.1 µs, the one case found.
+    The one case found: STM32L4R5 draws 3.55 of 17 mA for 13.1 µs.
     """
     if board.wakeup_time is None:
         return None
@@ -117,35 +197,17 @@ def wakeup_state(board: Board, run: Estimate | None) -> State | None:
     return State("wake-up", duration, current)
 
 
-def lay_timeline(
-    board: Board,
-    busy: tuple[State, ...],
-    period_s: float,
-    *,
-    run: Estimate | None,
-    sleep: Estimate | None,
-    mode: str,
-) -> Timeline:
-    """Lay a wake-up and the busy states into a period [s]; sleep takes the rest.
+def lay_timeline(board: Board, busy: Timeline, *, run: Estimate | None, sleep: Estimate | None, mode: str) -> Timeline:
+    """The timeline of a period with a wake-up before the busy states; sleep takes the rest.
 
-    A rest shorter than the wake-up is spent idle at the run current.
-
-    Raises
-    ------
-    ParameterError : the states take longer than the period.
+    A rest shorter than the wake-up is spent idle at the run current. Refuses states that take longer than the period.
     """
-    awake_fraction(busy, period_s)
-    rest = period_s - sum(state.duration_s.value for state in busy)
-    if rest <= period_s * 1e-12:
-        return Timeline(busy, None, period_s)
-    wakeup = wakeup_state(board, run) if mode == "stop" else None
+    busy.duty_cycle()
+    rest = busy.period_s - sum(state.duration_s.value for state in busy.awake)
+    if rest <= busy.period_s * 1e-12:
+        return busy
+    wakeup = _wakeup_state(board, run) if mode == "stop" else None
     if wakeup is not None and wakeup.duration_s.value >= rest:
-        return Timeline((*busy, State("idle", _rest_of(busy, period_s), run)), None, period_s)
-    awake = (wakeup, *busy) if wakeup else busy
-    return Timeline(awake, State("sleep", _rest_of(awake, period_s), sleep), period_s)
-
-
-def _rest_of(awake: tuple[State, ...], period_s: float) -> Estimate:
-    durations = [state.duration_s for state in awake]
-    source = "the period less the time awake"
-    return propagate(lambda *t: max(0.0, period_s - sum(t)), *durations, unit="s", source=source)
+        return replace(busy, awake=(*busy.awake, State("idle", busy.rest(), run)))
+    laid = replace(busy, awake=(wakeup, *busy.awake)) if wakeup else busy
+    return replace(laid, sleep=State("sleep", laid.rest(), sleep))

@@ -1,4 +1,4 @@
-"""A workload as stages of a period: sense, front end, a gate, the network, what follows; loads beside them."""
+"""A workload as stages of a period: sense, front end, a gate, the network, what follows; and the loads beside them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,55 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tinykit.budget.power.frontend import FrontEnd, front_end_time
-from tinykit.budget.power.loads import Load
 from tinykit.budget.power.radio import transmission
-from tinykit.budget.power.state import State
-from tinykit.ground.errors import ParameterError
+from tinykit.budget.power.timeline import State, Timeline
+from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate
+from tinykit.predict.energy import as_estimate, band, load_constants
 from tinykit.target.boards import Board
 
 AT = ("run", "sleep", "stop")
 """What the MCU does in a stage: runs, halts with clocks on (a DMA fills a buffer), or keeps its RAM alone."""
+MCU = "microcontroller"
+
+
+@dataclass(frozen=True, slots=True)
+class Load(Result):
+    """A current that flows on top of the MCU's while certain states last.
+
+    Parameters
+    ----------
+    name : as the line of the budget is to read.
+    current_a : A drawn from the supply; None where it is unknown, and then so is the total.
+    during : names of the states it overlaps; empty for always.
+    """
+
+    name: str
+    current_a: Estimate | None
+    during: tuple[str, ...] = ()
+
+    def overlaps(self, state: State) -> bool:
+        """Whether the load is on in a state."""
+        return not self.during or state.name in self.during
+
+
+@dataclass(frozen=True, slots=True)
+class LoadShare(Result):
+    """What one consumer takes; None where unknown.
+
+    Parameters
+    ----------
+    name : of the consumer.
+    charge_c : in a period [C].
+    share : of the whole, 0–1.
+    currents_a : in each state of the budget, in order [A].
+    """
+
+    name: str
+    charge_c: float | None
+    share: float | None
+    currents_a: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +103,7 @@ class Workload(Result):
     latency : of the network, one inference [s].
     before, after : stages; `after` comes as often as the network runs.
     rate : inferences a period on average, 1 without a gate.
-    loads : currents on top (`tinykit.budget.power.load`).
+    loads : currents on top, as of `make_load`.
     """
 
     latency: Estimate
@@ -80,16 +118,16 @@ class Workload(Result):
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
 
 
-def as_workload(latency: Workload | Estimate | float, longest_s: float) -> Workload:
+def as_workload(latency: Workload | Estimate | float) -> Workload:
     """A workload as it is; a latency [s] as one of the network alone.
 
     Raises
     ------
-    ParameterError : the latency is negative, NaN or above `longest_s`.
+    ParameterError : the latency is negative, NaN or longer than a year.
     """
     if isinstance(latency, Workload):
         return latency
-    return Workload(as_estimate(latency, "s", "latency", high=longest_s))
+    return Workload(as_estimate(latency, "s", "latency", high=LONGEST_S))
 
 
 def plan_workload(
@@ -120,7 +158,7 @@ def plan_workload(
     decide_s : after the network [s].
     send : radio and payload [byte], after each inference.
     clock_hz : None takes the board's highest.
-    loads : such as the sensor, `load("pdm-microphone", during=["sense"])`.
+    loads : such as the sensor, `make_load("pdm-microphone", during=["sense"])`.
 
     Raises
     ------
@@ -143,3 +181,62 @@ def plan_workload(
 
 def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Activity:
     return Activity(name, as_estimate(seconds, "s", f"time of {name!r}", high=LONGEST_S), at=at)
+
+
+def make_load(name: str, current_a: Estimate | float | None = None, *, during: Sequence[str] = ()) -> Load:
+    """A load of the shelf by its id ("led", "debugger", "pdm-microphone"), or one of the user's own.
+
+    Parameters
+    ----------
+    name : id on the shelf, or a name of one's own.
+    current_a : your figure [A]; None takes the shelf's, kind "assumed" and wide.
+    during : states it is on in; empty for always.
+
+    Raises
+    ------
+    ParameterError : no load of that id and no current given, or a current out of range.
+    """
+    if current_a is not None:
+        return Load(name, as_estimate(current_a, "A", f"current of {name}", high=10.0), tuple(during))
+    shelf = load_constants("power", "loads.toml")
+    if name not in shelf:
+        raise ParameterError(f"load {name!r} is not on the shelf; {name_nearest(name, shelf)}.\nGive current_a in A.")
+    return Load(name, band(shelf[name], "current", "low", "high"), tuple(during))
+
+
+def add_loads(timeline: Timeline, loads: Sequence[Load]) -> Timeline:
+    """The timeline with every load's current added to the states it overlaps.
+
+    Raises
+    ------
+    ParameterError : a load names a state the period does not have.
+    """
+    names = [state.name for state in timeline.states]
+    for one in loads:
+        for name in one.during:
+            if name not in names:
+                raise ParameterError(f"load {one.name!r} flows during {name!r}; states are: {', '.join(names)}")
+    awake = tuple(_burden(state, loads) for state in timeline.awake)
+    return Timeline(awake, _burden(timeline.sleep, loads) if timeline.sleep else None, timeline.period_s)
+
+
+def _burden(state: State, loads: Sequence[Load]) -> State:
+    for one in loads:
+        state = state.plus(one.current_a, one.name) if one.overlaps(state) else state
+    return state
+
+
+def break_down(bare: Timeline, average_a: Estimate | None, loads: Sequence[Load]) -> tuple[LoadShare, ...]:
+    """Who takes the charge: the MCU by its states alone, and each load; the lines sum to the average current [A]."""
+    whole = None if average_a is None else average_a.value * bare.period_s
+    rows = [(MCU, [state.current_a for state in bare.states])]
+    nothing = Estimate.exact(0.0, "A", "measured", "off")
+    rows += [(one.name, [one.current_a if one.overlaps(state) else nothing for state in bare.states]) for one in loads]
+    shares = []
+    for name, currents in rows:
+        flow = tuple(None if current is None else current.value for current in currents)
+        known = [ampere for ampere in flow if ampere is not None]
+        charges = [state.duration_s.value * ampere for state, ampere in zip(bare.states, known, strict=False)]
+        charge = sum(charges) if len(known) == len(flow) else None
+        shares.append(LoadShare(name, charge, None if charge is None or not whole else charge / whole, flow))
+    return tuple(shares)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tinykit.budget.power import PowerBudget, leakage_doubling
-from tinykit.budget.thermal.die import DESTROYED_C, Die
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.timeline import leakage_doubling
+from tinykit.budget.thermal.die import DESTROYED_C, Die, theta_ja as find_theta_ja
 from tinykit.budget.thermal.laws import enclosure_rise
-from tinykit.budget.thermal.packages import theta_ja as find_theta_ja
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
@@ -101,8 +101,7 @@ def check_heat(
     ------
     ParameterError : a value is negative, NaN or absurd, or sun without a box.
     """
-    target = find_board(board)
-    budget = power if isinstance(power, PowerBudget) else None
+    target, budget = find_board(board), power if isinstance(power, PowerBudget) else None
     ambient = _ambient_of(budget, ambient_c)
     (average, continuous, heat), leakage = _powers(power), _leakage_of(budget, leakage_w)
     sun = as_estimate(sun_w, "W", "heat of the sun", high=1e5)
@@ -125,7 +124,8 @@ def check_heat(
         rated_ambient_c=target.ambient_max.value if target.ambient_max else None,
         sun_w=sun,
     )
-    return _judge(report, die, _decisive(report, budget))
+    verdict, reasons = _judge(report, die, _decisive(report, budget))
+    return replace(report, verdict=verdict, reasons=reasons)
 
 
 def _powers(power: PowerBudget | Estimate | float) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
@@ -181,17 +181,13 @@ def _decisive(report: ThermalReport, budget: PowerBudget | None) -> Estimate | N
     return report.average_power_w
 
 
-def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> ThermalReport:
+def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> tuple[HeatVerdict, tuple[str, ...]]:
     """Verdict and reasons."""
     notes = [] if report.average_power_w else ["average power is unknown: judged as if inference never paused"]
     if power is None:
-        return replace(
-            report, verdict=HeatVerdict.UNKNOWN, reasons=("power is unknown: the run current of the board is",)
-        )
+        return HeatVerdict.UNKNOWN, ("power is unknown: the run current of the board is",)
     if die is not None and die.runs_away(power):
-        return replace(
-            report, verdict=HeatVerdict.TOO_HOT, reasons=("leakage and heat feed each other: thermal runaway",)
-        )
+        return HeatVerdict.TOO_HOT, ("leakage and heat feed each other: thermal runaway",)
     known = report.t_junction_continuous_c if power is report.continuous_power_w else report.t_junction_c
     junction = known if die else None
     if junction is not None and report.theta_ja is not None and report.theta_ja.basis == "assumed":
@@ -202,9 +198,8 @@ def _judge(report: ThermalReport, die: Die | None, power: Estimate | None) -> Th
         verdict, reason = judge_junction(junction, report.junction_max_c)
     else:
         verdict, reason = _against_rating(report)
-    if verdict == HeatVerdict.OK and _above_rating(report):
-        verdict = HeatVerdict.TIGHT
-    return replace(report, verdict=verdict, reasons=(reason, *_above_rating(report), *notes))
+    above = _above_rating(report)
+    return HeatVerdict.TIGHT if verdict == HeatVerdict.OK and above else verdict, (reason, *above, *notes)
 
 
 def judge_junction(junction: Estimate, limit_c: float) -> tuple[HeatVerdict, str]:

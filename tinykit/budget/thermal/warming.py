@@ -1,18 +1,18 @@
-"""A die that works in bursts, in time: one band with the steady state, and the limits it meets."""
+"""A die that works in bursts, in time: one band with the steady state, the limits it meets, the ladder behind it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinykit.budget.thermal.box import TouchReport, check_touch
 from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, judge_junction
+from tinykit.budget.thermal.die import foster_ladder
 from tinykit.budget.thermal.laws import temperature_rise
-from tinykit.budget.thermal.packages import foster_ladder
-from tinykit.budget.thermal.touch import TouchReport, check_touch
-from tinykit.budget.thermal.transient import Ladder, burst_until, duty_that_holds
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
@@ -20,7 +20,39 @@ from tinykit.predict.energy import as_estimate
 
 _PERIODS = 3
 _POINTS = 60
-_SHARES, _TAUS = foster_ladder(1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder(Result):
+    """A Foster ladder: resistances [K/W] and time constants [s], one pair a stage, as `foster_ladder` has them.
+
+    Raises
+    ------
+    ParameterError : no stage, unequal counts or a figure not above 0.
+    """
+
+    resistances: tuple[float, ...]
+    constants_s: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.resistances or len(self.resistances) != len(self.constants_s):
+            raise ParameterError(
+                f"{len(self.resistances)} resistances and {len(self.constants_s)} time constants; give one pair a stage"
+            )
+        for number in (*self.resistances, *self.constants_s):
+            as_estimate(number, "1", "ladder element", low=1e-12, high=1e12)
+
+    @property
+    def total(self) -> float:
+        """Resistance from junction to ambient [K/W]."""
+        return sum(self.resistances)
+
+    def rise(self, time_s: Any, power_w: float) -> Any:
+        """Rise after a step of power [K], scalar or array: `temperature_rise`."""
+        return temperature_rise(time_s, power_w, self.resistances, self.constants_s)
+
+
+_LADDER = Ladder(*foster_ladder(1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +115,7 @@ def follow_step(report: ThermalReport, times_s: ArrayLike) -> HeatCurve:
     times = np.asarray(times_s, float)
     if not np.all(times >= 0):
         raise ParameterError("times hold a negative or NaN value; give s since the start, 0 and above")
-    return _curve(report, times, np.asarray(temperature_rise(times, 1.0, _SHARES, _TAUS)))
+    return _curve(report, times, np.asarray(_LADDER.rise(times, 1.0)))
 
 
 def follow_bursts(
@@ -141,9 +173,8 @@ def _bounds(report: ThermalReport, period_s: float) -> tuple[tuple[float, float]
     hot, bursts, duties = _hot(report), [], []
     for end, start in ((hot.value, _air(report)[0]), (hot.high, _air(report)[0] + _air(report)[2])):
         room, full = max(0.0, report.junction_max_c - start), max(end - start, 1e-9)
-        ladder = Ladder(_SHARES, tuple(tau / share for share, tau in zip(_SHARES, _TAUS, strict=True)))
-        bursts.append(burst_until(room, full, ladder))
-        duties.append(duty_that_holds(room, full, period_s, ladder))
+        bursts.append(burst_until(room, full, _LADDER))
+        duties.append(duty_that_holds(room, full, period_s, _LADDER))
     return (bursts[0], bursts[1]), (duties[0], duties[1])
 
 
@@ -160,7 +191,7 @@ def _pulse_shape(burst: float, pause: float, idle: float) -> tuple[NDArray[np.fl
     period = burst + pause
     within = np.unique(np.concatenate([np.linspace(0, burst, _POINTS), np.linspace(burst, period, _POINTS)]))
     shape = np.zeros_like(within)
-    for share, tau in zip(_SHARES, _TAUS, strict=True):
+    for share, tau in zip(_LADDER.resistances, _LADDER.constants_s, strict=True):
         up, down = math.exp(-burst / tau), math.exp(-pause / tau)
         lost = -math.expm1(-period / tau)
         start = (down * -math.expm1(-burst / tau) + idle * -math.expm1(-pause / tau)) / lost
@@ -200,3 +231,77 @@ def _at(report: ThermalReport, curve: HeatCurve, place: int) -> Estimate:
     hot = _hot(report)
     ends = curve.value_c[place], curve.low_c[place], curve.high_c[place]
     return Estimate(*ends, "degC", "assumed", sources=("shape of a Foster ladder, assumed", *hot.sources))
+
+
+def peak_rise(power_w: float, on_s: float, period_s: float, ladder: Ladder) -> float:
+    """Highest rise in the steady state of a pulse train: ΔT = P Σ R_i (1 - e^(-t/τ_i))/(1 - e^(-T/τ_i)).
+
+    Returns [K]. A short period gives the average power times R, one long against every τ the single pulse.
+
+    >>> round(peak_rise(1.0, 1.0, 1.0, Ladder((10.0,), (5.0,))), 9)
+    10.0
+
+    Parameters
+    ----------
+    power_w : P during a pulse [W].
+    on_s : t [s].
+    period_s : T [s].
+    ladder : of resistances R and time constants τ.
+    """
+    constants = np.asarray(ladder.constants_s)
+    part = np.expm1(-on_s / constants) / np.expm1(-period_s / constants)
+    return float(power_w * np.sum(np.asarray(ladder.resistances) * part))
+
+
+def burst_until(limit_k: float, power_w: float, ladder: Ladder) -> float:
+    """How long a burst from rest may last until the rise reaches a limit [s]; inf where it never does.
+
+    Parameters
+    ----------
+    limit_k : rise over ambient allowed [K].
+    power_w : of the burst [W].
+    ladder : resistances and time constants of the package.
+
+    Raises
+    ------
+    ParameterError : a figure negative or NaN.
+    """
+    limit = as_estimate(limit_k, "K", "limit of the rise", high=1e4).value
+    watt = as_estimate(power_w, "W", "power", high=1e6).value
+    if limit <= 0:
+        return 0.0
+    if watt * ladder.total <= limit:
+        return math.inf
+    low, high = 0.0, max(ladder.constants_s)
+    while ladder.rise(high, watt) < limit:
+        high *= 2.0
+    for _ in range(100):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if ladder.rise(middle, watt) < limit else (low, middle)
+    return low
+
+
+def duty_that_holds(limit_k: float, power_w: float, period_s: float, ladder: Ladder) -> float:
+    """The largest duty cycle whose peaks stay at or below a rise, 0–1, for pulses of a period [s].
+
+    Parameters
+    ----------
+    limit_k : rise over ambient allowed [K].
+    power_w : during a pulse [W].
+    period_s : [s].
+    ladder : resistances and time constants of the package.
+
+    Raises
+    ------
+    ParameterError : a figure negative or NaN.
+    """
+    limit = as_estimate(limit_k, "K", "limit of the rise", high=1e4).value
+    watt = as_estimate(power_w, "W", "power", high=1e6).value
+    period = as_estimate(period_s, "s", "period", low=1e-9, high=1e9).value
+    if watt * ladder.total <= limit:
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if peak_rise(watt, middle * period, period, ladder) <= limit else (low, middle)
+    return low

@@ -38,8 +38,8 @@ def find_jls_layout(path: Path, current_unit: str | None = None) -> TraceLayout:
 
     Raises
     ------
-    DataError : damaged, of version 1, not closed, or not exactly one current in it.
-    MissingPackageError : pyjls is not installed. EngineError : the reader took too long.
+    DataError : damaged, of version 1, not closed, or not exactly one current in it. EngineError : the reader is late.
+    MissingPackageError : pyjls is not installed.
     """
     _check_closed(path)
     with _Reading(path) as reading:
@@ -60,12 +60,7 @@ def find_jls_layout(path: Path, current_unit: str | None = None) -> TraceLayout:
 
 
 def read_jls_chunks(path: Path, layout: TraceLayout) -> Iterator[Chunk]:
-    """Times [s] and currents [A] of a recording, a quarter of a million samples at a time.
-
-    Raises
-    ------
-    DataError : samples missing (NaN), or the file breaks off. EngineError : the reader took too long.
-    """
+    """Times [s] and currents [A] of a recording by blocks; refuses missing samples (NaN) and a file that breaks off."""
     with _Reading(path) as reading:
         total = next(int(one["samples"]) for one in reading.head["signals"] if one["id"] == layout.current_at)
         for start, block in reading.blocks(layout.current_at, total):

@@ -152,12 +152,7 @@ def _blocks(path: Path, header_lines: int) -> Iterator[bytes]:
 
 
 def _numbers(block: bytes, layout: TraceLayout, name: str, rows_before: int) -> NDArray[np.float64]:
-    """A block of lines as [rows, columns].
-
-    Raises
-    ------
-    DataError : a row is not that many numbers; the message names it.
-    """
+    """A block of lines as [rows, columns]; a row that is not that many numbers is named."""
     lines = (
         block.replace(b"\r", b"").strip().replace(layout.decimal.encode(), b".").decode("utf-8", "replace").split("\n")
     )

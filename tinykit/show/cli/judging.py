@@ -176,8 +176,9 @@ def compare(options: Options) -> int:
             [_machine_row(report) for report in reports],
         )
         for report in reports:
-            unknown = report.reasons if report.arena_bytes is None else report.unknown
-            say(*(f"- {name_machine(report)}, {report.board.id}: {text}" for text in unknown))
+            whys = [""] if report.arena_bytes is None else [why for _, why in report.unknown]
+            told = [text for text in report.reasons if any(why in text for why in whys)]
+            say(*(f"- {name_machine(report)}, {report.board.id}: {text}" for text in told))
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
 
 

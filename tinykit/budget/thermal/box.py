@@ -1,11 +1,11 @@
-"""The surface a person touches, and the loop of leakage and heat, each as a result that shows its limit."""
+"""The box: what the sun brings to it, and its surface against what skin bears."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tinykit.budget.thermal.check import HeatVerdict
-from tinykit.budget.thermal.laws import enclosure_rise
+from tinykit.budget.thermal.laws import enclosure_rise, solar_heat
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
@@ -13,6 +13,8 @@ from tinykit.predict.energy import as_estimate, band, load_constants
 
 CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "held": "held_metal"}
 """How long skin and surface meet, and the limit that stands for it."""
+PAINTS = ("white", "grey", "black")
+"""Surfaces whose solar absorptance is on the shelf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,25 @@ def check_touch(
     cool = HeatVerdict.TIGHT if surface.high > limit.value else HeatVerdict.OK
     verdict = HeatVerdict.TOO_HOT if surface.value > limit.value else cool
     return TouchReport(surface, limit, max(0.0, (limit.value - ambient) * film.value * area), verdict)
+
+
+def solar_load(lit_area_m2: float, paint: str = "grey") -> Estimate:
+    """Heat of the noon sun in a box [W], assumed: P = α G A, with the interval of both.
+
+    Parameters
+    ----------
+    lit_area_m2 : the face the sun sees [m²].
+    paint : one of `PAINTS`.
+
+    Raises
+    ------
+    ParameterError : an unknown paint, or an area out of range.
+    """
+    if paint not in PAINTS:
+        raise ParameterError(f"paint {paint!r} is unknown; {name_nearest(str(paint), PAINTS)}")
+    area = as_estimate(lit_area_m2, "m2", "lit face", high=100.0).value
+    shelf = load_constants("thermal", "constants.toml")["sun"]
+    irradiance = band(shelf, "irradiance", "irradiance_low", "irradiance_high")
+    absorptance = band(shelf, paint, f"{paint}_low", f"{paint}_high")
+    source = f"P = α G A on {area * 1e4:g} cm², {paint}"
+    return propagate(lambda g, a: solar_heat(g, area, a), irradiance, absorptance, unit="W", source=source)

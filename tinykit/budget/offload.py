@@ -1,29 +1,64 @@
-"""The same sensor twice: inference on the device with a short message, or raw data over the radio."""
+"""Edge or cloud: the same sensor twice, thinking on the device with a short message, or raw data over the radio."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
-from tinykit.budget.assessment import Assessment
-from tinykit.budget.offload.sensor import SENSORS, Sensor
-from tinykit.budget.power import (
-    Activity,
-    PowerBudget,
-    Transmission,
-    Workload,
-    as_workload,
-    budget_power,
-    transmission,
-)
+from tinykit.budget.assessment.chain import Assessment
+from tinykit.budget.power.budget import PowerBudget, budget_power
+from tinykit.budget.power.radio import Transmission, transmission
+from tinykit.budget.power.workload import Activity, Workload, as_workload
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, name_nearest
-from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, propagate
+from tinykit.ground.quantity import DAY_S, Estimate, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy import as_estimate
 from tinykit.target.boards import Board
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor(Result):
+    """Raw data of one inference.
+
+    Parameters
+    ----------
+    name : for messages.
+    values : samples times channels of one inference.
+    bytes_each : of a value.
+
+    Raises
+    ------
+    ParameterError : a figure out of range.
+    """
+
+    name: str
+    values: float
+    bytes_each: float = 2.0
+
+    def __post_init__(self) -> None:
+        as_estimate(self.values, "1", f"values of {self.name}", low=1.0, high=1e9)
+        as_estimate(self.bytes_each, "byte", f"bytes of a value of {self.name}", low=0.125, high=16.0)
+
+    @property
+    def raw_bytes(self) -> float:
+        """Raw bytes of one inference."""
+        return self.values * self.bytes_each
+
+
+SENSORS = MappingProxyType(
+    {
+        "keyword": Sensor("one second of 16 kHz audio", 16_000, 2),
+        "motion": Sensor("2 s of a six-axis motion sensor at 50 Hz", 600, 2),
+        "vibration": Sensor("one second of 10 kHz vibration", 10_000, 2),
+        "person": Sensor("a 96 × 96 grey image", 96 * 96, 1),
+        "image": Sensor("a 320 × 240 grey image", 320 * 240, 1),
+    }
+)
+"""Usual ones by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +67,11 @@ class Offload(Result):
 
     Parameters
     ----------
-    radio : of both. edge, cloud : their budgets.
+    radio : of both.
+    edge, cloud : their budgets.
     edge_latency_s, cloud_latency_s : from the last sample to the answer [s].
-    edge_bytes, cloud_bytes : that leave the device in a day. bandwidth_bps : mean of the raw data [bit/s].
+    edge_bytes, cloud_bytes : that leave the device in a day.
+    bandwidth_bps : mean of the raw data [bit/s].
     price_per_mb : of 10⁶ byte, None where none was given.
     break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
     findings : what cannot work.
@@ -102,17 +139,23 @@ def compare_offload(
 
     Parameters
     ----------
-    latency : one inference [s], or a workload without a radio. radio : "ble", "lora", "wifi".
-    period_s : between inferences [s]. message_bytes : the answer that the edge sends.
-    message_rate : of the inferences that end in a message, 0–1. compression : raw over sent bytes, 1 and above.
-    cloud_s : to the server, its inference, and back [s]. price_per_mb : of 10⁶ byte sent.
+    board : catalogue id, or a `Board`.
+    latency : one inference [s], or a workload without a radio.
+    sensor : whose raw data is sent.
+    radio : "ble", "lora", "wifi".
+    period_s : between inferences [s].
+    message_bytes : the answer that the edge sends.
+    message_rate : of the inferences that end in a message, 0–1.
+    compression : raw over sent bytes, 1 and above.
+    cloud_s : to the server, its inference, and back [s].
+    price_per_mb : of 10⁶ byte sent.
     setting : further arguments of `budget_power`, such as `battery`.
 
     Raises
     ------
     ParameterError : a figure out of range; or sending takes longer than the period, on which see `findings`.
     """
-    work = as_workload(latency, LONGEST_S)
+    work = as_workload(latency)
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     factor = as_estimate(compression, "1", "compression", low=1.0, high=1e6).value
     answer = as_estimate(cloud_s, "s", "time of the cloud", high=1e5)
@@ -129,7 +172,7 @@ def compare_offload(
         edge=edge,
         cloud=cloud,
         edge_latency_s=work.latency,
-        cloud_latency_s=_add(raw.duration_s, answer),
+        cloud_latency_s=propagate(lambda sent, rest: sent + rest, raw.duration_s, answer, unit="s"),
         edge_bytes=rate * work.rate * message.payload_bytes * DAY_S / period_s,
         cloud_bytes=raw.payload_bytes * DAY_S / period_s,
         bandwidth_bps=8.0 * raw.payload_bytes / period_s,
@@ -196,11 +239,15 @@ def break_even_bytes(
     With fewer bytes the cloud is cheaper, with more the edge. 0 where even an empty packet costs more than thinking;
     None where a current is unknown, inf where no payload up to 10⁹ byte costs as much.
 
+    Parameters
+    ----------
+    board, latency, radio, message_bytes, message_rate, setting : as in `compare_offload`.
+
     Raises
     ------
     ParameterError : a figure out of range.
     """
-    work, options = as_workload(latency, LONGEST_S), dict(setting or {})
+    work, options = as_workload(latency), dict(setting or {})
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     stages = _with_message(work, transmission(radio, message_bytes), rate)
     period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
@@ -254,7 +301,3 @@ def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
         return ()
     need = raw.duration_s.value
     return (f"sending {raw.payload_bytes:,.0f} bytes takes {need:.3g} s, longer than the period of {period_s:g} s",)
-
-
-def _add(first: Estimate, second: Estimate) -> Estimate:
-    return propagate(lambda a, b: a + b, first, second, unit="s")
