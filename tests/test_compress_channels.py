@@ -13,11 +13,9 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import read
 from tinykit.train import zoo
 from tinykit.train.compress import count_macs, prune_channels
-from tinykit.train.compress.channels.choosing import choose_channels, count_kept, group_channels
-from tinykit.train.compress.channels.importance import rate_channels
-from tinykit.train.compress.channels.slimming import rebuild
+from tinykit.train.compress.channels.choosing import choose_channels, count_kept, group_channels, rate_channels
+from tinykit.train.compress.channels.slimming import blank_weights, rebuild
 from tinykit.train.compress.channels.tracing import trace_channels
-from tinykit.train.compress.channels.weights import blank_weights
 from tinykit.train.compress.channels.wiring import read_wiring
 from tinykit.train.conversion import convert
 from tinykit.train.keras import load_keras, load_tfmot, quiet

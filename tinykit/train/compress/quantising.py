@@ -10,33 +10,28 @@ activations rounded but not its weights; give such a layer `activation="relu"` i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.ground.results import Result
-from tinykit.train.compress.folding import fold_batchnorm
-from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.pruning import count_zeros
-from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.compress.pruning import count_zeros, find_sparse
+from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
-from tinykit.train.compress.support import check_supported
-from tinykit.train.compress.training import History, check_fits, run_fit, to_samples
+from tinykit.train.compress.support import check_supported, fold_batchnorm
+from tinykit.train.compress.training import MINIMUM_STEPS, Trained, check_fits, run_fit, to_samples
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 
-_SPARSE_FROM = 0.1
-_MINIMUM_STEPS = 100
 _DECAY = 0.999  # of tfmot's moving averages of the ranges
-PRESERVES = ("none", "sparsity", "clusters", "both")
+_PRESERVES = ("none", "sparsity", "clusters", "both")
 _CALIBRATION_SAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Quantised(Result):
+class Quantised(Trained):
     """A model trained with int8 rounding; `convert(result.model)` makes the int8 file.
 
     Parameters
@@ -47,8 +42,6 @@ class Quantised(Result):
     notes : what to know of it.
     """
 
-    model: Any = field(repr=False)
-    history: History
     preserved: str
     folded: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -79,9 +72,7 @@ def quantise_aware(
     data : the dataset; its training split teaches.
     preserve : "none" (QAT), "sparsity" (PQAT), "clusters" (CQAT), "both" (PCQAT); None holds what the model has:
         zeros if a kernel has at least 10 % of them, clusters if a kernel has few distinct values.
-    fit : epochs, learning rate and batch.
-    seed : of all that is drawn.
-    progress : called with the stage and its share done, such as `Bar()`.
+    fit, seed, progress : as `train`.
 
     Raises
     ------
@@ -89,16 +80,15 @@ def quantise_aware(
     ModelError : a layer QAT cannot take, named before training starts; or a model already wrapped.
     DataError, EngineError, KerasVersionError : as `train`.
     """
-    if preserve not in (None, *PRESERVES):
-        raise ParameterError(f"preserve {preserve!r} is unknown; allowed: {', '.join(PRESERVES)}, or None")
+    if preserve not in (None, *_PRESERVES):
+        raise ParameterError(f"preserve {preserve!r} is unknown; allowed: {', '.join(_PRESERVES)}, or None")
     check_fits(require_model(model), data)
     check_supported(model)
     load_keras().utils.set_random_seed(seed)
     folded, names = fold_batchnorm(model)
     held = _find_held(folded)
     clustered = _is_clustered(folded)
-    sparse = any(one.sparsity >= _SPARSE_FROM for one in count_zeros(folded))
-    preserve = preserve or _choose_preserve(clustered, sparse)
+    preserve = preserve or _PRESERVES[bool(find_sparse(folded)) + 2 * clustered]
     if preserve in ("clusters", "both") and not clustered:
         raise ParameterError(f"preserve {preserve!r}, but no kernel has shared values; cluster the model first")
     wrapped = _wrap(folded, preserve == "sparsity")
@@ -113,15 +103,15 @@ def judge_steps(steps: int) -> tuple[str, ...]:
 
     After n steps a moving range is 0.999^n of what it started from: under 37 % from 1,000 steps on.
     """
-    notes: tuple[str, ...] = ()
-    if steps < _MINIMUM_STEPS:
-        notes = (f"{steps} steps of QAT are few: the weights have hardly met the rounding; give more epochs",)
+    notes: list[str] = []
+    if steps < MINIMUM_STEPS:
+        notes.append(f"{steps} steps of QAT are few: the weights have hardly met the rounding; give more epochs")
     kept = _DECAY**steps
     if kept > 1 / np.e:
-        notes += (
-            f"after {steps} steps the ranges of activations are {kept:.0%} those of calibration, before training",
+        notes.append(
+            f"after {steps} steps the ranges of activations are {kept:.0%} those of calibration, before training"
         )
-    return notes
+    return tuple(notes)
 
 
 def calibrate_ranges(wrapped: Any, parent: Any, samples: NDArray[np.float32]) -> None:
@@ -171,12 +161,6 @@ def _is_clustered(model: Any) -> bool:
     return any(find_groups(np.asarray(layer.kernel), is_per_channel(layer)) is not None for layer in layers)
 
 
-def _choose_preserve(clustered: bool, sparse: bool) -> str:
-    if clustered:
-        return "both" if sparse else "clusters"
-    return "sparsity" if sparse else "none"
-
-
 def _make_holders(wrapped: Any, held: dict[str, Held], preserve: str) -> tuple[Any, ...]:
     """The callback that holds what is asked for; none for plain QAT.
 
@@ -198,10 +182,8 @@ def _wrap(model: Any, preserve_sparsity: bool) -> Any:
     try:
         with quiet():
             annotated = quantization.quantize_annotate_model(model)
-            if preserve_sparsity:
-                scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
-                return quantization.quantize_apply(annotated, scheme)
-            return quantization.quantize_apply(annotated)
+            scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme
+            return quantization.quantize_apply(annotated, *([scheme()] if preserve_sparsity else []))
     except (ValueError, RuntimeError, AttributeError, TypeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(

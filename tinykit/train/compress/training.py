@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.ground.errors import DataError, EngineError
+from tinykit.ground.errors import DataError, EngineError, ModelError
 from tinykit.ground.results import Result
-from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.datasets import Accuracy, Dataset, Split, score_predictions
 from tinykit.train.keras import load_keras, quiet, require_model
+
+MINIMUM_STEPS = 100
+"""Of pruning and of QAT: after fewer of them the weights have hardly settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ def clone(model: Any) -> Any:
     return copy
 
 
+def refuse_wrapped(model: Any, work: str) -> None:
+    """`ModelError` for a model in the wrappers of tfmot, which cannot be worked on again."""
+    if any(type(layer).__name__.startswith(("Prune", "Quantize", "Cluster")) for layer in model.layers):
+        raise ModelError(f"the model is already wrapped by tfmot; {work} its float parent")
+
+
 def is_autoencoder(model: Any) -> bool:
     """Whether a model takes vectors and gives vectors of the same length; samples of datasets have three axes."""
     shape = model.input_shape
@@ -168,10 +176,8 @@ def _gives_probabilities(model: Any) -> bool:
     activation = wrapped.get("activation")
     if isinstance(activation, dict):  # as QAT wraps it
         activation = activation.get("config", {}).get("activation", activation)
-    return activation == "softmax" or "Softmax" in (
-        type(model.layers[-1]).__name__,
-        last.get("layer", {}).get("class_name"),
-    )
+    kinds = type(model.layers[-1]).__name__, last.get("layer", {}).get("class_name")
+    return activation == "softmax" or "Softmax" in kinds
 
 
 def _make_reporter(keras: Any, stage: str, steps: int, progress: Progress | None) -> Any:
@@ -180,10 +186,8 @@ def _make_reporter(keras: Any, stage: str, steps: int, progress: Progress | None
 
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
             self.done += 1
+            loss, accuracy = ((logs or {}).get(name, 0) for name in ("loss", "accuracy"))
             if progress is not None:
-                seen = logs or {}
-                progress(
-                    stage, self.done, steps, f"loss {seen.get('loss', 0):.3f} accuracy {seen.get('accuracy', 0):.3f}"
-                )
+                progress(stage, self.done, steps, f"loss {loss:.3f} accuracy {accuracy:.3f}")
 
     return Reporter()

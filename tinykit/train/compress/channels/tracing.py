@@ -51,12 +51,7 @@ class ChannelMap:
 
 
 def trace_channels(model: Any) -> ChannelMap:
-    """Follow every channel of a Functional or Sequential model, channels last.
-
-    Raises
-    ------
-    ModelError : see `read_wiring`.
-    """
+    """Follow every channel of a Functional or Sequential model, channels last; errors as `read_wiring`."""
     wires, ends = read_wiring(model)
     tracer = _Tracer()
     for wire in wires:
@@ -79,10 +74,10 @@ class _Tracer:
         if len(sources) == 1:
             self.inputs[wire.name] = sources[0]
         steps: tuple[tuple[bool, Callable[[Wire, list[Classes]], Classes]], ...] = (
-            (not sources, self._start),
+            (not sources, self._new_held),
             (not _is_plain(wire), self._leave_whole),
-            (wire.kind in PRODUCERS, self._produce),
-            (wire.kind in DEPTHWISE, self._repeat),
+            (wire.kind in PRODUCERS, lambda wire, _: self._new(_last_size(wire))),
+            (wire.kind in DEPTHWISE, lambda wire, sources: np.repeat(sources[0], wire.layer.depth_multiplier)),
             (wire.kind in _PASSING, lambda wire, sources: sources[0]),
             (wire.kind in _SHAPING, self._shape),
             (wire.kind in _ELEMENTWISE, self._join),
@@ -125,16 +120,10 @@ class _Tracer:
         self._parent += range(start, start + count)
         return np.arange(start, start + count, dtype=np.int64)
 
-    def _start(self, wire: Wire, sources: list[Classes]) -> Classes:
+    def _new_held(self, wire: Wire, sources: list[Classes]) -> Classes:
         made = self._new(_last_size(wire))
         self.hold(made)
         return made
-
-    def _produce(self, wire: Wire, sources: list[Classes]) -> Classes:
-        return self._new(_last_size(wire))
-
-    def _repeat(self, wire: Wire, sources: list[Classes]) -> Classes:
-        return np.repeat(sources[0], wire.layer.depth_multiplier)
 
     def _shape(self, wire: Wire, sources: list[Classes]) -> Classes:
         """The classes of each element moved as the layer moves elements; held unless every row then has the same."""
@@ -164,9 +153,7 @@ class _Tracer:
         for one in sources:
             self.hold(one)
         self.left_whole.append(wire.name)
-        made = self._new(_last_size(wire))
-        self.hold(made)
-        return made
+        return self._new_held(wire, sources)
 
 
 def _last_size(wire: Wire) -> int:
