@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.compress.recipe import RECIPE, Progress, Training
+from tinykit.train.compress.recipe import RECIPE, Progress, Training, check_share
 from tinykit.train.compress.sharing import find_kernel
 from tinykit.train.compress.training import MINIMUM_STEPS, Trained, check_fits, clone, refuse_wrapped, run_fit
 from tinykit.train.datasets import Dataset
@@ -203,9 +203,8 @@ def _check_target(sparsity: Target) -> None:
     if isinstance(sparsity, str):
         if sparsity != _PATTERN:
             raise ParameterError(f"sparsity {sparsity!r} is unknown; allowed: a share 0–1, or {_PATTERN!r}")
-    elif not 0 <= sparsity < 1:
-        hint = f"; for {sparsity:g} % write {sparsity / 100:g}" if 1 < sparsity < 100 else ""
-        raise ParameterError(f"sparsity {sparsity:g} is outside [0, 1), a share of the weights{hint}")
+    else:
+        check_share("sparsity", sparsity, "weights")
 
 
 def _find_skipped(model: Any, targets: Mapping[str, Target]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.train.compress.pruning import count_zeros, find_sparse
+from tinykit.train.compress.pruning import find_sparse, walk_kernels
 from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
 from tinykit.train.compress.support import check_supported, fold_batchnorm
@@ -86,14 +86,16 @@ def quantise_aware(
     check_supported(model)
     load_keras().utils.set_random_seed(seed)
     folded, names = fold_batchnorm(model)
-    held = _find_held(folded)
-    clustered = _is_clustered(folded)
+    kernels = walk_kernels(folded, None)
+    clustered = any(find_groups(kernel, is_per_channel(layer)) is not None for layer, kernel in kernels)
     preserve = preserve or _PRESERVES[bool(find_sparse(folded)) + 2 * clustered]
     if preserve in ("clusters", "both") and not clustered:
         raise ParameterError(f"preserve {preserve!r}, but no kernel has shared values; cluster the model first")
+    held = _find_held(folded, preserve)
     wrapped = _wrap(folded, preserve == "sparsity")
     calibrate_ranges(wrapped, folded, to_samples(folded, data.train.take(_CALIBRATION_SAMPLES, seed).x))
-    holders = _make_holders(wrapped, held, preserve)
+    inner = {layer.layer.name: layer for layer in wrapped.layers if hasattr(layer, "layer")}
+    holders = (make_holder({name: find_kernel(inner[name]) for name in held}, held),) if held else ()
     history = run_fit(wrapped, data, fit, stage="quantise", seed=seed, progress=progress, callbacks=holders)
     return Quantised(wrapped, history, preserve, names, judge_steps(history.steps))
 
@@ -144,36 +146,19 @@ def _observe(parent: Any, samples: NDArray[np.float32]) -> dict[str, tuple[float
     return {name: (float(np.min(values)), float(np.max(values))) for name, values in seen.items()}
 
 
-def _find_held(model: Any) -> dict[str, Held]:
-    """Zeros and shared values of each kernel that has enough of either."""
-    found = {}
-    for layer in count_zeros(model):
-        kernel = np.asarray(model.get_layer(layer.name).kernel)
-        groups = find_groups(kernel, is_per_channel(model.get_layer(layer.name)), any_shared=True)
-        mask = (kernel != 0).astype(np.float32) if layer.zeros else None
-        if groups is not None or mask is not None:
-            found[layer.name] = Held(groups, mask)
-    return found
-
-
-def _is_clustered(model: Any) -> bool:
-    layers = [model.get_layer(layer.name) for layer in count_zeros(model)]
-    return any(find_groups(np.asarray(layer.kernel), is_per_channel(layer)) is not None for layer in layers)
-
-
-def _make_holders(wrapped: Any, held: dict[str, Held], preserve: str) -> tuple[Any, ...]:
-    """The callback that holds what is asked for; none for plain QAT.
+def _find_held(model: Any, preserve: str) -> dict[str, Held]:
+    """Zeros and shared values of each kernel, as far as they are to be held; nothing for plain QAT.
 
     Zeros alone are held by tfmot's scheme too, but not in a Dense layer with a ReLU behind it: that one gets another
     configuration, and an autoencoder's zeros were gone but for those of its last layer.
     """
-    zeros, shared = preserve in ("sparsity", "both"), preserve in ("clusters", "both")
-    kept = {name: Held(one.groups if shared else None, one.mask if zeros else None) for name, one in held.items()}
-    kept = {name: one for name, one in kept.items() if one.groups is not None or one.mask is not None}
-    if not kept:
-        return ()
-    layers = {layer.layer.name: layer for layer in wrapped.layers if hasattr(layer, "layer")}
-    return (make_holder({name: find_kernel(layers[name]) for name in kept}, kept),)
+    found = {}
+    for layer, kernel in walk_kernels(model, None):
+        shared, zeros = preserve in ("clusters", "both"), preserve in ("sparsity", "both") and not kernel.all()
+        groups = find_groups(kernel, is_per_channel(layer), any_shared=True) if shared else None
+        if groups is not None or zeros:
+            found[layer.name] = Held(groups, (kernel != 0).astype(np.float32) if zeros else None)
+    return found
 
 
 def _wrap(model: Any, preserve_sparsity: bool) -> Any:

@@ -40,6 +40,14 @@ class Training(Result):
         return self.epochs * -(-samples // self.batch_size)
 
 
+def check_share(name: str, share: float, of: str) -> float:
+    """A share in [0, 1), or `ParameterError`."""
+    if not 0 <= share < 1:
+        hint = f"; for {share:g} % write {share / 100:g}" if 1 < share < 100 else ""
+        raise ParameterError(f"{name} {share:g} is outside [0, 1), a share of the {of}{hint}")
+    return float(share)
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe(Result):
     """The whole chain: train, prune to `sparsity` (0–1), cluster, quantise-aware training; one seed for all."""

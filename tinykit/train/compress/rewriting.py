@@ -107,7 +107,7 @@ def _rewrite(wire: Wire) -> tuple[str, Config]:
             f"{wire.kind} {wire.name!r} works on (time, channels) and has no 2-D form here; "
             f"rewritten are {', '.join(sorted(_FORMS))}"
         )
-    return _FORMS[wire.kind][0], _FORMS[wire.kind][1](wire, config)
+    return wire.kind.replace("1D", "2D"), _FORMS[wire.kind](wire, config)
 
 
 def _move_axes(axis: Any) -> Any:
@@ -118,15 +118,14 @@ def _move_axes(axis: Any) -> Any:
 
 
 def _convolve(wire: Wire, config: Config) -> Config:
-    changes: Config = {name: _beside_one(config[name]) for name in ("kernel_size", "dilation_rate")}
-    step = int(config["strides"][0])
-    equal = "depthwise_initializer" in config  # TensorFlow's depthwise kernel wants both strides alike; width is 1
-    changes["strides"] = (step, step) if equal else (step, 1)
+    changes: Config = {name: _beside_one(config[name]) for name in ("kernel_size", "dilation_rate", "strides")}
+    if "depthwise_initializer" in config:  # TensorFlow's depthwise kernel wants both strides alike; width is 1
+        changes["strides"] = changes["strides"][:1] * 2
     if config["padding"] == "causal":
         reach = int(config["dilation_rate"][0]) * (int(config["kernel_size"][0]) - 1)
         changes |= {"padding": "valid", "padded": (reach, 0)}
-    if "output_padding" in config and config["output_padding"] is not None:
-        changes["output_padding"] = (int(np.ravel(config["output_padding"])[0]), 0)
+    if config.get("output_padding") is not None:
+        changes["output_padding"] = (_beside_one(config["output_padding"])[0], 0)
     return config | changes
 
 
@@ -155,22 +154,16 @@ def _activate(wire: Wire, config: Config) -> Config:
     return config | {"shared_axes": sorted({2 * one - 1 for one in shared} | ({2} if 1 in shared else set()))}
 
 
-_FORMS: Mapping[str, tuple[str, Callable[[Wire, Config], Config]]] = {
-    "Conv1D": ("Conv2D", _convolve),
-    "DepthwiseConv1D": ("DepthwiseConv2D", _convolve),
-    "SeparableConv1D": ("SeparableConv2D", _convolve),
-    "Conv1DTranspose": ("Conv2DTranspose", _convolve),
-    "MaxPooling1D": ("MaxPooling2D", _pool),
-    "AveragePooling1D": ("AveragePooling2D", _pool),
-    "GlobalAveragePooling1D": ("GlobalAveragePooling2D", lambda wire, config: config),
-    "GlobalMaxPooling1D": ("GlobalMaxPooling2D", lambda wire, config: config),
-    "ZeroPadding1D": ("ZeroPadding2D", _pad),
-    "Cropping1D": ("Cropping2D", _pad),
-    "UpSampling1D": ("UpSampling2D", _enlarge),
-    "SpatialDropout1D": ("SpatialDropout2D", lambda wire, config: config),
-    "Reshape": ("Reshape", _reshape),
-    "PReLU": ("PReLU", _activate),
+_FORMS: Mapping[str, Callable[[Wire, Config], Config]] = {
+    **dict.fromkeys(("Conv1D", "DepthwiseConv1D", "SeparableConv1D", "Conv1DTranspose"), _convolve),
+    **dict.fromkeys(("MaxPooling1D", "AveragePooling1D"), _pool),
+    **dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D", "SpatialDropout1D"), lambda wire, config: config),
+    **dict.fromkeys(("ZeroPadding1D", "Cropping1D"), _pad),
+    "UpSampling1D": _enlarge,
+    "Reshape": _reshape,
+    "PReLU": _activate,
 }
+"""What becomes of the config of each layer that has a 2-D form, "1D" in its name read as "2D"."""
 
 
 def _beside_one(size: Any) -> tuple[int, int]:

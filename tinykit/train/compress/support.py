@@ -21,6 +21,13 @@ from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 _REGISTRY = "tensorflow_model_optimization.python.core.quantization.keras.default_8bit.default_8bit_quantize_registry"
 _ACTIVATIONS = ("relu", "softmax", "linear", "tanh", "sigmoid")
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "SeparableConv2D")
+_ADVICE = {
+    "1D": "rewrite the model with as_conv2d(model): the same weights, kernel (k, 1)",
+    **dict.fromkeys(("PReLU", "ELU", "Activation"), "use ReLU"),
+    "BatchNormalization": "put it directly behind a convolution or a linear Dense",
+    **dict.fromkeys(("Functional", "Sequential", "Model"), "write the nested model's layers into the outer one"),
+}
+_ELSE = "quantise after training instead: convert() with representative samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,10 @@ def unsupported_layers(model: Any) -> tuple[UnsupportedLayer, ...]:
     require_model(model)
     load_tfmot()
     registry = importlib.import_module(_REGISTRY).Default8BitQuantizeRegistry()
+    refused = (layer for layer in model.layers if not _is_supported(layer, registry))
+    kinds = [(layer.name, type(layer).__name__) for layer in refused]
     return tuple(
-        UnsupportedLayer(layer.name, type(layer).__name__, _advise(type(layer).__name__))
-        for layer in model.layers
-        if type(layer).__name__ != "InputLayer" and not _is_supported(layer, registry)
+        UnsupportedLayer(name, kind, _ADVICE.get("1D" if kind.endswith("1D") else kind, _ELSE)) for name, kind in kinds
     )
 
 
@@ -87,39 +94,20 @@ def fold_batchnorm(model: Any) -> tuple[Any, tuple[str, ...]]:
 
 def _is_supported(layer: Any, registry: Any) -> bool:
     kind = type(layer).__name__
-    if isinstance(layer, load_keras().Model):
-        return False
+    if kind == "InputLayer" or isinstance(layer, load_keras().Model):
+        return kind == "InputLayer"
     if kind == "BatchNormalization":
-        return any(_takes_normalisation(part) for part in _layers_before(layer))
+        before = (node.inbound_layers for node in layer.inbound_nodes)
+        return any(_takes_normalisation(part) for one in before for part in (one if isinstance(one, list) else [one]))
     if kind == "Activation" and layer.get_config()["activation"] not in _ACTIVATIONS:
         return False
     with quiet():
         return bool(registry.supports(layer))
 
 
-def _layers_before(layer: Any) -> list[Any]:
-    found = []
-    for node in layer.inbound_nodes:
-        inbound = node.inbound_layers
-        found += inbound if isinstance(inbound, list) else [inbound]
-    return found
-
-
 def _takes_normalisation(layer: Any) -> bool:
     kind = type(layer).__name__
     return kind in _CONVOLUTIONS or (kind == "Dense" and layer.get_config()["activation"] == "linear")
-
-
-def _advise(kind: str) -> str:
-    if kind.endswith("1D"):
-        return "rewrite the model with as_conv2d(model): the same weights, kernel (k, 1)"
-    if kind in ("PReLU", "ELU", "Activation"):
-        return "use ReLU"
-    if kind == "BatchNormalization":
-        return "put it directly behind a convolution or a linear Dense"
-    if kind in ("Functional", "Sequential", "Model"):
-        return "write the nested model's layers into the outer one"
-    return "quantise after training instead: convert() with representative samples"
 
 
 def _foldable(model: Any) -> list[tuple[Any, Any]]:

@@ -108,7 +108,9 @@ def copy_inspected(path: str | Path, folder: Path) -> tuple[KerasFile, Path]:
             raise ModelError(f"{source.name}: holds no model_config (weights alone?); save the whole model, model.save")
         version, config = stated["version"] or "2", _parse(source, stated["config"])
         return _inspect(source, version, config), copy
-    config, metadata = (_parse(source, _text(part)) for part in read_archive(copy, folder, source.name))
+    config, metadata = (
+        _parse(source, part.decode("utf-8", "replace")) for part in read_archive(copy, folder, source.name)
+    )
     version = str(metadata.get("keras_version", "2")) if isinstance(metadata, dict) else "2"
     found = _inspect(source, version, config)
     read_h5(folder / "model.weights.h5", source.name)
@@ -193,10 +195,6 @@ def _inspect(source: Path, version: str, config: Any) -> KerasFile:
     return _describe(source, version, found)
 
 
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
-
-
 def _parse(path: Path, text: str) -> Any:
     try:
         return json.loads(text)
@@ -205,13 +203,10 @@ def _parse(path: Path, text: str) -> Any:
 
 
 def _objects(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        if "class_name" in node:
-            yield node
-        for value in node.values():
-            yield from _objects(value)
-    elif isinstance(node, list):
-        for value in node:
+    if isinstance(node, dict) and "class_name" in node:
+        yield node
+    if isinstance(node, dict | list):
+        for value in node.values() if isinstance(node, dict) else node:
             yield from _objects(value)
 
 

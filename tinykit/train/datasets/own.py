@@ -95,8 +95,7 @@ def read_npz(
     path : of the file.
     classes : names, "0", "1", … if None.
     rate_hz : samples a second [Hz].
-    fractions : of training, validation and test.
-    seed : of all that is drawn.
+    fractions, seed : as `read_folder`.
 
     Raises
     ------
@@ -154,11 +153,11 @@ def _files_by_class(folder: Path) -> dict[str, list[Path]]:
 
 
 def _check_channels(paths: list[Path], signals: list[Floats]) -> None:
-    for path, signal in zip(paths, signals, strict=True):
-        if signal.shape[1] != signals[0].shape[1]:
+    first = signals[0].shape[1]
+    for path, count in ((path, signal.shape[1]) for path, signal in zip(paths, signals, strict=True)):
+        if count != first:
             raise DataError(
-                f"{path.name}: {signal.shape[1]} channels, {paths[0].name} has {signals[0].shape[1]}; "
-                "every recording needs the same"
+                f"{path.name}: {count} channels, {paths[0].name} has {first}; every recording needs the same"
             )
 
 
@@ -178,8 +177,7 @@ def _open_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _take_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Floats, Labels, Labels, Labels]:
-    missing = {"x", "y", "groups"} - set(arrays)
-    if missing:
+    if missing := {"x", "y", "groups"} - set(arrays):
         raise DataError(f"{path}: keys {sorted(missing)} missing, found {sorted(arrays)}; save x, y and groups")
     x, y = arrays["x"], arrays["y"]
     if not 2 <= x.ndim <= 4 or not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
@@ -210,8 +208,7 @@ def _read_recording(path: Path, rate_hz: float) -> Floats:
     `time_ms` [ms] is not a channel but is held against the rate. WAV: 16-bit PCM, scaled to -1…1.
     """
     samples = _read_csv(path, rate_hz) if path.suffix.lower() == ".csv" else _read_wav(path, rate_hz)
-    bad = int((~np.isfinite(samples)).any(axis=1).sum())
-    if bad:
+    if bad := int((~np.isfinite(samples)).any(axis=1).sum()):
         raise DataError(f"{path.name}: {bad} of {len(samples)} samples hold NaN or infinity; drop or repair them first")
     return samples
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.train.compress.channels.tracing import DEPTHWISE, PRODUCERS, ChannelMap
 from tinykit.train.compress.channels.wiring import Wire
+from tinykit.train.compress.recipe import check_share
 
 Reals = NDArray[np.float64]
 Groups = dict[tuple[str, ...], NDArray[np.int64]]
@@ -97,10 +98,7 @@ def rate_channels(wires: tuple[Wire, ...], channels: ChannelMap, norm: str = "l1
 def _check_fraction(fraction: float) -> float:
     if isinstance(fraction, bool) or not isinstance(fraction, Real):
         raise ParameterError(f"fraction {fraction!r} is no number; give a share of the channels in [0, 1)")
-    if not 0 <= fraction < 1:
-        hint = f"; for {fraction:g} % write {fraction / 100:g}" if 1 < fraction < 100 else ""
-        raise ParameterError(f"fraction {fraction:g} is outside [0, 1), a share of the channels{hint}")
-    return float(fraction)
+    return check_share("fraction", float(fraction), "channels")
 
 
 def _rate_outputs(wire: Wire, order: int) -> Reals:
