@@ -53,14 +53,14 @@ def as_conv2d(model: Any, *, keep_input: bool = False) -> Any:
             else:
                 flats = [flat[name] for name in wire.sources]
                 tensors[wire.name] = _call(wire, [tensors[name] for name in wire.sources], any(flats))
-            flat[wire.name] = len(_shape(wire)) == 3
+            flat[wire.name] = len(wire.shape) == 3
         outputs = [_end(wires, name, tensors[name], flat[name]) for name in ends]
         return load_keras().Model(starts, outputs if len(outputs) > 1 else outputs[0], name=model.name)
 
 
 def _start(wire: Wire, keep_input: bool) -> tuple[Any, Any]:
     """The input, and what the first layer takes from it."""
-    layers, shape = load_keras().layers, _shape(wire)[1:]
+    layers, shape = load_keras().layers, wire.shape[1:]
     if len(shape) != 2:
         start = layers.Input(shape, name=wire.name)
         return start, start
@@ -72,14 +72,14 @@ def _start(wire: Wire, keep_input: bool) -> tuple[Any, Any]:
 def _end(wires: tuple[Wire, ...], name: str, tensor: Any, flat: bool) -> Any:
     if not flat:
         return tensor
-    shape = next(_shape(wire) for wire in wires if wire.name == name)[1:]
+    shape = next(wire.shape for wire in wires if wire.name == name)[1:]
     return load_keras().layers.Reshape(shape, name=f"{name}_1d")(tensor)
 
 
 def _call(wire: Wire, taken: list[Any], flat: bool) -> Any:
     """The layer, or its 2-D form, on what its sources give now."""
     layers = load_keras().layers
-    if not flat and len(_shape(wire)) != 3:
+    if not flat and len(wire.shape) != 3:
         kind, config = wire.kind, wire.layer.get_config()
     elif getattr(wire.layer, "data_format", "channels_last") == "channels_first":
         raise ModelError(f"{wire.kind} {wire.name!r} has its channels first; build it with channels last")
@@ -143,7 +143,7 @@ def _enlarge(wire: Wire, config: Config) -> Config:
 
 
 def _reshape(wire: Wire, config: Config) -> Config:
-    shape = _shape(wire)[1:]
+    shape = wire.shape[1:]
     return config | {"target_shape": (shape[0], 1, shape[1]) if len(shape) == 2 else shape}
 
 
@@ -168,8 +168,3 @@ _FORMS: Mapping[str, Callable[[Wire, Config], Config]] = {
 
 def _beside_one(size: Any) -> tuple[int, int]:
     return int(np.ravel(size)[0]), 1
-
-
-def _shape(wire: Wire) -> tuple[Any, ...]:
-    shape = wire.layer.output_shape
-    return tuple(shape[0] if isinstance(shape, list) else shape)

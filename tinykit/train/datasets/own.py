@@ -102,15 +102,14 @@ def read_npz(
     DataError : not an `.npz`, keys missing, wrong shape or type, NaN, one class only, a group in two splits, too few
         samples or groups.
     """
-    arrays = _open_npz(Path(path))
-    raw, y, groups, recordings = _take_arrays(Path(path), arrays)
+    (raw, y, groups, recordings), split = _load_arrays(Path(path))
     names = tuple(classes) if classes is not None else tuple(str(index) for index in range(int(y.max()) + 1))
-    if "split" in arrays:
-        rows = [np.flatnonzero(arrays["split"].astype(str) == name) for name in _SPLIT_NAMES]
-        if sum(map(len, rows)) != len(y):
-            raise DataError(f"{path}: split holds {sorted(set(arrays['split'].astype(str)))}; allowed: {_SPLIT_NAMES}")
-    else:
+    if split is None:
         rows = deal_groups(y, groups, fractions, seed)
+    else:
+        rows = [np.flatnonzero(split == name) for name in _SPLIT_NAMES]
+        if sum(map(len, rows)) != len(y):
+            raise DataError(f"{path}: split holds {sorted(set(split))}; allowed: {_SPLIT_NAMES}")
     return assemble(
         Path(path).stem, raw, y, rows, groups=groups, recordings=recordings, classes=names,
         rate_hz=rate_hz, sha256=_hash_arrays([raw, y]), source=f"file {Path(path).name}",
@@ -128,9 +127,8 @@ def read_samples(path: str | Path) -> Split:
     ------
     DataError : not an `.npz`, keys missing, wrong shape or type, too few samples, or none of them "test".
     """
-    arrays = _open_npz(Path(path))
-    x, y, groups, recordings = _take_arrays(Path(path), arrays)
-    rows = np.flatnonzero(arrays["split"].astype(str) == "test") if "split" in arrays else np.arange(len(y))
+    (x, y, groups, recordings), split = _load_arrays(Path(path))
+    rows = np.arange(len(y)) if split is None else np.flatnonzero(split == "test")
     if not len(rows):
         raise DataError(f"{path}: no sample of split 'test'; leave split out to score on all {len(y)}")
     return Split(x[rows], y[rows], groups[rows], recordings[rows])
@@ -176,7 +174,9 @@ def _open_npz(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: not an .npz of plain arrays ({error}); save it with np.savez") from error
 
 
-def _take_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Floats, Labels, Labels, Labels]:
+def _load_arrays(path: Path) -> tuple[tuple[Floats, Labels, Labels, Labels], np.ndarray | None]:
+    """Samples, labels, groups and recordings as `Split` has them, and the name of each one's split if it is told."""
+    arrays = _open_npz(path)
     if missing := {"x", "y", "groups"} - set(arrays):
         raise DataError(f"{path}: keys {sorted(missing)} missing, found {sorted(arrays)}; save x, y and groups")
     x, y = arrays["x"], arrays["y"]
@@ -191,7 +191,8 @@ def _take_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Floats, Lab
         raise DataError(f"{path}: {len(x)} samples; at least {_MINIMUM_SAMPLES} are needed to train and test")
     shaped = {2: x.reshape(len(x), 1, 1, -1), 3: x.reshape(len(x), x.shape[1], 1, -1), 4: x}[x.ndim]
     codes = [np.unique(names, return_inverse=True)[1] for names in (arrays["groups"], recordings)]
-    return shaped.astype(np.float32), y.astype(np.int64), codes[0], codes[1]
+    split = arrays["split"].astype(str) if "split" in arrays else None
+    return (shaped.astype(np.float32), y.astype(np.int64), codes[0], codes[1]), split
 
 
 def _hash_arrays(arrays: Iterable[np.ndarray]) -> str:

@@ -43,11 +43,6 @@ class KeptChannels(Result):
     kept: tuple[int, ...] = field(repr=False)
     before: int
 
-    @property
-    def removed(self) -> int:
-        """How many channels were removed."""
-        return self.before - len(self.kept)
-
     def __str__(self) -> str:
         return f"{self.name}: {len(self.kept)} of {self.before}"
 
@@ -95,11 +90,7 @@ class Slimmed(Result):
 
 
 def prune_channels(
-    model: Any,
-    fraction: float | Mapping[str, float],
-    *,
-    importance: str = "l1",
-    multiple_of: int = 1,
+    model: Any, fraction: float | Mapping[str, float], *, importance: str = "l1", multiple_of: int = 1
 ) -> Slimmed:
     """Remove the least important output channels of convolutions and dense layers, and rewire what follows.
 

@@ -28,6 +28,12 @@ class Wire:
         """Class of the layer, such as "Conv2D"."""
         return type(self.layer).__name__
 
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Of what it gives, batch included; None where a size is open."""
+        shape = self.layer.output_shape
+        return tuple(shape[0] if isinstance(shape, list) else shape)
+
 
 def read_wiring(model: Any) -> tuple[tuple[Wire, ...], tuple[str, ...]]:
     """The layers of a Functional or Sequential model in an order in which sources come first, and its output layers.
