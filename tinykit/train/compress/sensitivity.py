@@ -26,6 +26,7 @@ _KINDS = ("weights", "channels")
 _STEPS = (0.25, 0.5, 0.75, 0.9)
 _BATCH = 256
 
+Labels = NDArray[np.int64]
 Weights = list[NDArray[np.float32]]
 Trials = Iterator[tuple[tuple[str, ...], dict[str, Weights]]]
 
@@ -100,9 +101,8 @@ def scan_sensitivity(
     copy = clone(require_model(model))
     predict = _compile(copy, split)
     whole = predict()
-    trials = list(
-        _try_weights(copy, steps, layers) if kind == "weights" else _try_channels(copy, steps, layers, importance)
-    )
+    weights = kind == "weights"
+    trials = [*(_try_weights(copy, steps, layers) if weights else _try_channels(copy, steps, layers, importance))]
     found: dict[tuple[str, ...], list[Difference]] = {}
     for number, (names, changed) in enumerate(trials):
         predicted = _predict_with(copy, changed, predict)
@@ -134,13 +134,13 @@ def suggest_sparsity(scan: tuple[LayerSensitivity, ...], max_drop: float = 0.02)
     return {layer.name: layer.bears(max_drop) for layer in scan if layer.bears(max_drop) > 0}
 
 
-def _compile(model: Any, split: Split) -> Callable[[], NDArray[np.int64]]:
+def _compile(model: Any, split: Split) -> Callable[[], Labels]:
     """Class indices by the model as it is now; its graph is built once, for its weights are variables."""
     tensorflow = load_tensorflow()
     call = tensorflow.function(lambda x: tensorflow.argmax(model(x, training=False), axis=-1))
     batches = [tensorflow.constant(split.x[start : start + _BATCH]) for start in range(0, len(split), _BATCH)]
 
-    def predict() -> NDArray[np.int64]:
+    def predict() -> Labels:
         with quiet():
             return np.concatenate([np.asarray(call(batch)) for batch in batches])
 
@@ -174,9 +174,7 @@ def _try_channels(model: Any, steps: tuple[float, ...], wanted: tuple[str, ...] 
             yield makers, {wire.name: blank_weights(wire, channels, gone) for wire in wires if wire.layer.weights}
 
 
-def _predict_with(
-    model: Any, changed: dict[str, Weights], predict: Callable[[], NDArray[np.int64]]
-) -> NDArray[np.int64]:
+def _predict_with(model: Any, changed: dict[str, Weights], predict: Callable[[], Labels]) -> Labels:
     before = {name: model.get_layer(name).get_weights() for name in changed}
     for name, weights in changed.items():
         model.get_layer(name).set_weights(weights)
@@ -186,6 +184,6 @@ def _predict_with(
     return predicted
 
 
-def _compare(whole: NDArray[np.int64], predicted: NDArray[np.int64], split: Split) -> Difference:
+def _compare(whole: Labels, predicted: Labels, split: Split) -> Difference:
     recordings = len(np.unique(split.recordings))
     return paired_difference(whole, predicted, split.y, split.recordings if 1 < recordings < len(split) else None)

@@ -91,8 +91,4 @@ def make_holder(kernels: Mapping[str, Any], held: Mapping[str, Held]) -> Any:
                 values = tensorflow.gather(means, groups)
             kernel.assign(values)
 
-    class Holder(load_keras().callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            hold()
-
-    return Holder()
+    return load_keras().callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: hold())

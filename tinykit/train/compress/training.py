@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -140,7 +141,7 @@ def run_fit(
     keras = load_keras()
     steps = fit.steps(len(data.train))
     rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
-    reporter = _make_reporter(keras, stage, steps, progress)
+    reporter = _make_reporter(stage, steps, progress)
     (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
     metrics = [] if is_autoencoder(model) else ["accuracy"]
     with quiet():
@@ -180,14 +181,12 @@ def _gives_probabilities(model: Any) -> bool:
     return activation == "softmax" or "Softmax" in kinds
 
 
-def _make_reporter(keras: Any, stage: str, steps: int, progress: Progress | None) -> Any:
-    class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
-        done = 0
+def _make_reporter(stage: str, steps: int, progress: Progress | None) -> Any:
+    done = itertools.count(1)
 
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            self.done += 1
-            loss, accuracy = ((logs or {}).get(name, 0) for name in ("loss", "accuracy"))
-            if progress is not None:
-                progress(stage, self.done, steps, f"loss {loss:.3f} accuracy {accuracy:.3f}")
+    def report(batch: int, logs: dict[str, float] | None = None) -> None:
+        loss, accuracy = ((logs or {}).get(name, 0) for name in ("loss", "accuracy"))
+        if progress is not None:
+            progress(stage, next(done), steps, f"loss {loss:.3f} accuracy {accuracy:.3f}")
 
-    return Reporter()
+    return load_keras().callbacks.LambdaCallback(on_train_batch_end=report)
