@@ -26,7 +26,6 @@ _TIMEOUT_S = 300.0
 _WORKER = Path(__file__).with_name("child.py")
 _BOUNDS = Bounds(32 * 2**30, file_bytes=2**31)
 _REFUSED = "the converter refused the model: {}"
-_EDGE_TYPES = {"int8": "int8", "int16x8": "int16", "float32": "float32"}
 _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
 _MINIMUM, _RECOMMENDED = 10, 100
 _SPREAD_LIMIT = 3.0
@@ -212,10 +211,8 @@ def _describe_crash(known: str, found: KerasFile) -> str:
 def _collect(content: bytes, precision: str, found: KerasFile, used: tuple[int, str, tuple[str, ...]]) -> Conversion:
     graph = read(content)
     for index in (*graph.inputs, *graph.outputs):
-        if (found_type := graph.tensors[index].dtype) != _EDGE_TYPES[precision]:
-            raise EngineError(
-                f"asked for {precision}, but an input or output is {found_type}: the converter ignored it"
-            )
+        if (kind := graph.tensors[index].dtype) != precision.removesuffix("x8"):
+            raise EngineError(f"asked for {precision}, but an input or output is {kind}: the converter ignored it")
     samples, version, notes = used
     if graph.precision != precision:
         notes = (*notes, f"operators of other precision are left in the graph ({graph.precision}): see its lint")
@@ -240,8 +237,7 @@ def _check_form(array: NDArray[Any], input_shape: tuple[int | None, ...]) -> Non
 
 
 def _check_values(array: NDArray[Any]) -> None:
-    bad = int((~np.isfinite(array)).reshape(len(array), -1).any(axis=1).sum())
-    if bad:
+    if bad := int((~np.isfinite(array)).reshape(len(array), -1).any(axis=1).sum()):
         raise DataError(f"{bad} of {len(array)} representative samples hold NaN or infinity; leave them out")
     if array.min() == array.max():
         raise DataError(f"representative samples are all {array.min():g}; they set no range, give real ones")

@@ -116,7 +116,8 @@ def score_predictions(predicted: ArrayLike, labels: ArrayLike, clusters: ArrayLi
         low, high = wilson_interval(round(fraction * len(sizes)), len(sizes))
         return Accuracy(fraction, low, high, n, len(sizes), f"95 % Wilson interval over {len(sizes)} recordings")
     low, high = _bootstrap(sums, sizes)
-    return Accuracy(fraction, min(low, fraction), max(high, fraction), n, len(sizes), _method(len(sizes)))
+    method = f"95 % bootstrap over {len(sizes)} recordings"
+    return Accuracy(fraction, min(low, fraction), max(high, fraction), n, len(sizes), method)
 
 
 def paired_difference(
@@ -133,8 +134,8 @@ def paired_difference(
     value, n = float(change.mean()), len(change)
     sums, sizes = _by_cluster(change, np.arange(n) if clusters is None else clusters)
     low, high = _bootstrap(sums, sizes)
-    method = _method(len(sizes)) if clusters is not None else f"95 % bootstrap over {n} samples"
-    shown = len(sizes) if clusters is not None else None
+    shown = None if clusters is None else len(sizes)
+    method = f"95 % bootstrap over {n} samples" if shown is None else f"95 % bootstrap over {shown} recordings"
     return Difference(value, min(low, value), max(high, value), n, shown, method)
 
 
@@ -154,8 +155,7 @@ def wilson_interval(right: int, n: int) -> tuple[float, float]:
 
 def parts_of(split: Split, classes: tuple[str, ...]) -> tuple[str, ...]:
     """The parts of a split that `break_down` knows: everyone, each group, each class."""
-    groups = tuple(f"group {group}" for group in np.unique(split.groups))
-    return (EVERYONE, *groups, *(f"class {classes[index]}" for index in np.unique(split.y)))
+    return tuple(_rows_of_parts(split, classes))
 
 
 def break_down(predicted: ArrayLike, split: Split, classes: tuple[str, ...], part: str = EVERYONE) -> Breakdown:
@@ -178,7 +178,10 @@ def break_down(predicted: ArrayLike, split: Split, classes: tuple[str, ...], par
         raise DataError(f"{found.shape} predictions for {len(split)} samples; give one class a sample")
     if len(found) and not 0 <= found.min() <= found.max() < len(classes):
         raise DataError(f"predicted classes {found.min()}…{found.max()}; there are names for 0…{len(classes) - 1}")
-    rows = _rows_of(split, classes, part)
+    parts = _rows_of_parts(split, classes)
+    if part not in parts:
+        raise ParameterError(f"no part {part!r} of the split; allowed: {', '.join(parts)}")
+    rows = parts[part]
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(matrix, (split.y[rows], found[rows]), 1)
     return Breakdown(part, classes, matrix, _score(found[rows], split, rows))
@@ -233,19 +236,10 @@ def _bootstrap(sums: NDArray[np.float64], sizes: NDArray[np.float64]) -> tuple[f
     return float(low), float(high)
 
 
-def _method(clusters: int) -> str:
-    return f"95 % bootstrap over {clusters} recordings"
-
-
-def _rows_of(split: Split, classes: tuple[str, ...], part: str) -> Labels:
-    allowed = parts_of(split, classes)
-    if part not in allowed:
-        raise ParameterError(f"no part {part!r} of the split; allowed: {', '.join(allowed)}")
-    if part == EVERYONE:
-        return np.arange(len(split))
-    kind, _, name = part.partition(" ")
-    chosen = split.groups == int(name) if kind == "group" else split.y == classes.index(name)
-    return np.flatnonzero(chosen)
+def _rows_of_parts(split: Split, classes: tuple[str, ...]) -> dict[str, Labels]:
+    groups = {f"group {group}": np.flatnonzero(split.groups == group) for group in np.unique(split.groups)}
+    kinds = {f"class {classes[index]}": np.flatnonzero(split.y == index) for index in np.unique(split.y)}
+    return {EVERYONE: np.arange(len(split)), **groups, **kinds}
 
 
 def _score(predicted: Labels, split: Split, rows: Labels) -> Accuracy:
