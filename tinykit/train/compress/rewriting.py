@@ -41,20 +41,21 @@ def as_conv2d(model: Any, *, keep_input: bool = False) -> Any:
     ModelError : a layer on (time, channels) that has no 2-D form here, channels first, or see `read_wiring`.
     """
     wires, ends = read_wiring(model)
+    shapes = {wire.name: wire.shape for wire in wires}
     tensors: dict[str, Any] = {}
-    flat: dict[str, bool] = {}  # whether a tensor was (time, channels) and is (time, 1, channels) now
     starts = []
     with quiet():
         for wire in wires:
-            made = _start(wire, keep_input) if not wire.sources else None
-            if made is not None:
-                starts.append(made[0])
-                tensors[wire.name] = made[1]
+            if not wire.sources:
+                start, tensors[wire.name] = _start(wire, keep_input)
+                starts.append(start)
             else:
-                flats = [flat[name] for name in wire.sources]
-                tensors[wire.name] = _call(wire, [tensors[name] for name in wire.sources], any(flats))
-            flat[wire.name] = len(wire.shape) == 3
-        outputs = [_end(wires, name, tensors[name], flat[name]) for name in ends]
+                flat = any(len(shapes[name]) == 3 for name in (wire.name, *wire.sources))  # (time, channels) once
+                tensors[wire.name] = _call(wire, [tensors[name] for name in wire.sources], flat)
+        reshape = load_keras().layers.Reshape
+        for name in (name for name in ends if len(shapes[name]) == 3):
+            tensors[name] = reshape(shapes[name][1:], name=f"{name}_1d")(tensors[name])
+        outputs = [tensors[name] for name in ends]
         return load_keras().Model(starts, outputs if len(outputs) > 1 else outputs[0], name=model.name)
 
 
@@ -69,17 +70,10 @@ def _start(wire: Wire, keep_input: bool) -> tuple[Any, Any]:
     return start, layers.Reshape(wide, name=f"{wire.name}_2d")(start) if keep_input else start
 
 
-def _end(wires: tuple[Wire, ...], name: str, tensor: Any, flat: bool) -> Any:
-    if not flat:
-        return tensor
-    shape = next(wire.shape for wire in wires if wire.name == name)[1:]
-    return load_keras().layers.Reshape(shape, name=f"{name}_1d")(tensor)
-
-
 def _call(wire: Wire, taken: list[Any], flat: bool) -> Any:
     """The layer, or its 2-D form, on what its sources give now."""
     layers = load_keras().layers
-    if not flat and len(wire.shape) != 3:
+    if not flat:
         kind, config = wire.kind, wire.layer.get_config()
     elif getattr(wire.layer, "data_format", "channels_last") == "channels_first":
         raise ModelError(f"{wire.kind} {wire.name!r} has its channels first; build it with channels last")

@@ -77,7 +77,7 @@ def fold_batchnorm(model: Any) -> tuple[Any, tuple[str, ...]]:
     g = gamma / sqrt(v + e). Outputs in inference are the same up to float32 rounding.
     """
     require_model(model)
-    pairs = {norm.name: dense for dense, norm in _foldable(model)}
+    pairs = _find_foldable(model)
     if not pairs:
         return clone(model), ()
     with quiet():
@@ -98,25 +98,25 @@ def _is_supported(layer: Any, registry: Any) -> bool:
         return kind == "InputLayer"
     if kind == "BatchNormalization":
         before = (node.inbound_layers for node in layer.inbound_nodes)
-        return any(_takes_normalisation(part) for one in before for part in (one if isinstance(one, list) else [one]))
+        parts = [part for one in before for part in (one if isinstance(one, list) else [one])]
+        return any(type(part).__name__ in _CONVOLUTIONS or _is_linear_dense(part) for part in parts)
     if kind == "Activation" and layer.get_config()["activation"] not in _ACTIVATIONS:
         return False
     with quiet():
         return bool(registry.supports(layer))
 
 
-def _takes_normalisation(layer: Any) -> bool:
-    kind = type(layer).__name__
-    return kind in _CONVOLUTIONS or (kind == "Dense" and layer.get_config()["activation"] == "linear")
+def _is_linear_dense(layer: Any) -> bool:
+    return type(layer).__name__ == "Dense" and layer.get_config()["activation"] == "linear"
 
 
-def _foldable(model: Any) -> list[tuple[Any, Any]]:
-    found = []
-    for layer in model.layers:
+def _find_foldable(model: Any) -> dict[str, Any]:
+    """The Dense layer that each normalisation alone follows, by the name of the latter."""
+    found = {}
+    for layer in filter(_is_linear_dense, model.layers):
         following = [node.outbound_layer for node in layer.outbound_nodes]
-        linear = type(layer).__name__ == "Dense" and layer.get_config()["activation"] == "linear"
-        if linear and len(following) == 1 and type(following[0]).__name__ == "BatchNormalization":
-            found.append((layer, following[0]))
+        if [type(one).__name__ for one in following] == ["BatchNormalization"]:
+            found[following[0].name] = layer
     return found
 
 

@@ -114,17 +114,15 @@ def to_samples(model: Any, x: Any) -> Any:
 
 def check_fits(model: Any, data: Dataset) -> None:
     """`DataError` unless the data's samples and classes are those the model takes and gives."""
-    shapes = model.input_shape, model.output_shape
+    takes, gives = model.input_shape, model.output_shape
     if is_autoencoder(model):
-        if (size := math.prod(data.input_shape)) != shapes[0][1]:
-            raise DataError(
-                f"samples of {data.name} are {size} numbers, the model takes {shapes[0][1]}; build it to fit"
-            )
+        if (size := math.prod(data.input_shape)) != takes[1]:
+            raise DataError(f"samples of {data.name} are {size} numbers, the model takes {takes[1]}; build it to fit")
         return
-    if not all(isinstance(shape, tuple) for shape in shapes) or shapes[0][1:] != data.input_shape:
-        raise DataError(f"samples of {data.name} are {data.input_shape}, the model takes {shapes[0]}; build it to fit")
-    if len(shapes[1]) != 2 or shapes[1][1] != len(data.classes):
-        raise DataError(f"{data.name} has {len(data.classes)} classes, the model gives {shapes[1]}; build it to fit")
+    if not isinstance(takes, tuple) or not isinstance(gives, tuple) or takes[1:] != data.input_shape:
+        raise DataError(f"samples of {data.name} are {data.input_shape}, the model takes {takes}; build it to fit")
+    if len(gives) != 2 or gives[1] != len(data.classes):
+        raise DataError(f"{data.name} has {len(data.classes)} classes, the model gives {gives}; build it to fit")
 
 
 def run_fit(
