@@ -12,7 +12,7 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import read
 from tinykit.train import datasets, zoo
 from tinykit.train.compress import Pruned, Training, count_zeros, prune, quantise_aware
-from tinykit.train.compress.patterns import refuse_pattern
+from tinykit.train.compress.pruning import refuse_pattern
 from tinykit.train.conversion.child import convert_one
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, load_tensorflow, quiet

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import ModelError
-from tinykit.train.conversion import containers, convert, inspect_keras_file, load_model, loading, save_model
+from tinykit.train.conversion import containers, convert, inspect_keras_file, keras_file, load_model, save_model
 from tinykit.train.keras import load_keras
 
 NAMES = ["model.h5", "model.H5", "model.hdf5", "model.keras", "model.KERAS", "model.Keras"]
@@ -134,7 +134,7 @@ def test_hdf5_inside_or_before_an_archive_runs_nothing(good: dict[str, bytes], t
 def test_a_file_that_changes_after_the_look_is_loaded_as_it_was(
     model: Any, good: dict[str, bytes], touched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, look = tmp_path / "model.keras", loading.copy_inspected
+    path, look = tmp_path / "model.keras", keras_file.copy_inspected
     path.write_bytes(good[".keras"])
 
     def swap(*arguments: Any) -> Any:
@@ -142,7 +142,7 @@ def test_a_file_that_changes_after_the_look_is_loaded_as_it_was(
         path.write_bytes(lambda_h5(touched))
         return found
 
-    monkeypatch.setattr(loading, "copy_inspected", swap)
+    monkeypatch.setattr(keras_file, "copy_inspected", swap)
     np.testing.assert_array_equal(load_model(path)(X), model(X))
     assert not touched.exists()
 
@@ -152,7 +152,7 @@ def test_only_the_three_members_are_loaded(model: Any, good: dict[str, bytes], t
     path.write_bytes(zipped({**members, "../slip": b"x", "assets/a": b"x", "model.weights.npz": b"x"}))
     np.testing.assert_array_equal(load_model(path)(X), model(X))
     (tmp_path / "inside").mkdir()
-    _, copy = loading.copy_inspected(path, tmp_path / "inside")
+    _, copy = keras_file.copy_inspected(path, tmp_path / "inside")
     assert tuple(unzip(copy.read_bytes())) == MEMBERS
     assert "compile_config" not in json.loads(unzip(copy.read_bytes())["config.json"])
     assert not (tmp_path / "slip").exists()

@@ -12,9 +12,8 @@ import pytest
 from tinykit.ground.errors import DataError, FactError, MissingPackageError, ParameterError, UnknownTaskError
 from tinykit.train import datasets
 from tinykit.train.datasets import Dataset, Normalisation, Split
-from tinykit.train.datasets.packages import find_packaged_file, read_verified
-from tinykit.train.datasets.vowels import parse_utterances
-from tinykit.train.datasets.watch import SHA256, SUBJECTS
+from tinykit.train.datasets.card import find_packaged_file, read_verified
+from tinykit.train.datasets.shipped import SUBJECTS, parse_utterances
 from tinykit.train.datasets.windows import cut_windows, deal_classes, deal_groups
 
 
@@ -182,7 +181,7 @@ def test_a_file_of_another_hash_is_not_unpickled(tmp_path) -> None:
     forged = tmp_path / "watch_dataset.npy"
     np.save(forged, np.array({"X": []}), allow_pickle=True)
     with pytest.raises(DataError, match="not the file this task was built on"):
-        read_verified(forged, SHA256)
+        read_verified(datasets.read_card("watch-exercises").sha256, forged)
 
 
 def test_datasets_import_no_heavy_package() -> None:

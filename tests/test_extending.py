@@ -79,8 +79,7 @@ def load_my_own() -> Dataset:
     y = np.arange(300) % 2
     x = np.random.default_rng(1).normal(y[:, None, None, None], 1, (300, 100, 1, 6)).astype(np.float32)
     return assemble(
-        "my-own", x, y, deal_classes(y, (75, 25, 50), 1), groups=np.arange(300), recordings=np.arange(300),
-        classes=("low", "high"), rate_hz=None, sha256="", source="made up",
+        "my-own", x, y, deal_classes(y, (75, 25, 50), 1), classes=("low", "high"), sha256="", source="made up"
     )
 '''
 TARGET = '''"""The model's bytes alone."""
@@ -180,9 +179,9 @@ def add_task(project: Path) -> None:
     text = card + '[classes]\nlow = "below"\nhigh = "above"\n'
     (project / "data/datasets/my-own.toml").write_text(text, encoding="utf-8")
     (project / "tinykit/train/datasets/my_own.py").write_text(LOADER, encoding="utf-8")
-    door = project / "tinykit/train/datasets/__init__.py"
-    add_line(door, "from tinykit.train.datasets.faces", "from tinykit.train.datasets.my_own import load_my_own")
-    add_line(door, '    "faces": load_faces', '    "my-own": load_my_own,')
+    table = project / "tinykit/train/datasets/shipped.py"
+    add_line(table, "from tinykit.train.datasets.dataset", "from tinykit.train.datasets.my_own import load_my_own")
+    add_line(table, '    "faces": load_faces', '    "my-own": load_my_own,')
 
 
 def add_target(project: Path) -> None:
@@ -235,8 +234,8 @@ def check_task(project: Path) -> None:
     program = """if 1:
         from tinykit.choose.design import DesignGoal
         from tinykit.choose.design.chain import chain_steps, recipe_of
-        from tinykit.train.datasets import load, read_card, tasks
-        data, goal = load("my-own"), DesignGoal(task="my-own")
+        from tinykit.train.datasets import load_dataset, read_card, tasks
+        data, goal = load_dataset("my-own"), DesignGoal(task="my-own")
         assert "my-own" in tasks() and len(data.test.x) == 100
         print(chain_steps("my-own", recipe_of("my-own"))[0].choices["network"], *read_card("my-own").classes)
     """

@@ -56,7 +56,7 @@ READERS = (
     "predict/arena/scratch.py", "predict/arena/tail.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
     "predict/flash.py", "predict/packing/leaning.py", "predict/packing/decoding.py", "predict/runtime/layers.py",
     "budget/fit/timing.py", "handover/codegen/export.py", "handover/codegen/program.py", "handover/codegen/cmsis.py",
-    "handover/deployment/operators.py", "handover/virtual_board/tflm.py", "train/compress/channels/counting.py",
+    "handover/deployment/operators.py", "handover/virtual_board/tflm.py", "train/compress/channels/wiring.py",
 )  # fmt: skip
 
 

@@ -23,7 +23,6 @@ from tinykit.model.record import (
 )
 
 DESIGN = importlib.import_module("tinykit.model.record.design")
-WORKSPACE = importlib.import_module("tinykit.model.record.workspace")
 
 
 @pytest.fixture
@@ -220,7 +219,7 @@ class TestWorkspace:
     @pytest.fixture(autouse=True)
     def folders(self, tmp_path, monkeypatch):
         monkeypatch.setenv("TINYKIT_WORKSPACE", str(tmp_path / "own"))
-        monkeypatch.setattr(WORKSPACE, "shipped_path", lambda *parts: tmp_path.joinpath("shipped", *parts))
+        monkeypatch.setattr(DESIGN, "shipped_path", lambda *parts: tmp_path.joinpath("shipped", *parts))
         self.shipped = open_record(tmp_path / "shipped" / "data" / "checkpoints" / "digits", "digits")
 
     def test_where_the_environment_says(self, tmp_path):
@@ -259,7 +258,7 @@ def test_versions_of_the_tools():
 
 
 def test_a_package_that_is_missing_is_left_out(monkeypatch):
-    monkeypatch.setattr(WORKSPACE, "_PACKAGES", ("numpy", "no-such-package-anywhere"))
+    monkeypatch.setattr(DESIGN, "_PACKAGES", ("numpy", "no-such-package-anywhere"))
     assert list(tool_versions()) == ["numpy"]
 
 

@@ -96,7 +96,10 @@ def _load(name: str) -> ModuleType:
         except ModuleNotFoundError as error:
             raise MissingPackageError(f"{error.name} is not installed; {name_install('train')}") from error
         if name == "tf_keras":
-            _silence_loggers()
+            tensorflow = importlib.import_module("tensorflow")
+            tensorflow.get_logger().setLevel("ERROR")
+            tensorflow.constant(0)
+            importlib.import_module("absl.logging").set_verbosity("error")
     return module
 
 
@@ -111,10 +114,3 @@ def _refuse_keras_3() -> None:
             f"Keras {version} is already loaded in this process; pruning and QAT need tf-keras.\n"
             "Restart the kernel, then build models with tinykit.train or `import tf_keras` before tensorflow or keras"
         )
-
-
-def _silence_loggers() -> None:
-    tensorflow = importlib.import_module("tensorflow")
-    tensorflow.get_logger().setLevel("ERROR")
-    tensorflow.constant(0)
-    importlib.import_module("absl.logging").set_verbosity("error")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tinykit.ground.errors import ModelError, ParameterError, name_nearest
@@ -82,33 +83,26 @@ def build_network(
         raise ParameterError(f"{name} of input {shape} and {outputs} classes; its own is {known[name].input_shape}")
     keras = load_keras()
     keras.utils.set_random_seed(seed)
+    make = _NamedLayers(keras.layers)
     try:
-        return _BUILDERS[name](_NamedLayers(keras), shape, outputs)
+        start = make.Input(shape)
+        return keras.Model(start, _BUILDERS[name](make, start, outputs), name=name.replace("-", "_"))
     except ValueError as error:
         raise ParameterError(f"{name} cannot take input {shape}: {error}") from error
 
 
 _NAMES = {
-    "Input": "input",
-    "Conv2D": "conv",
-    "DepthwiseConv2D": "depthwise",
-    "BatchNormalization": "norm",
-    "ReLU": "relu",
-    "MaxPooling2D": "pool",
-    "AveragePooling2D": "average",
-    "Flatten": "flatten",
-    "Dropout": "drop",
-    "Add": "add",
+    "Input": "input", "Conv2D": "conv", "DepthwiseConv2D": "depthwise", "BatchNormalization": "norm", "ReLU": "relu",
+    "MaxPooling2D": "pool", "AveragePooling2D": "average", "Flatten": "flatten", "Dropout": "drop", "Add": "add",
     "Dense": "dense",
-}
+}  # fmt: skip
 
 
 class _NamedLayers:
     """tf-keras layers with names of their own: Keras numbers by process, and names end up in the `.tflite`."""
 
-    def __init__(self, keras: Any) -> None:
-        self.Model = keras.Model
-        self._layers = keras.layers
+    def __init__(self, layers: Any) -> None:
+        self._layers = layers
         self._count: Counter[str] = Counter()
 
     def __getattr__(self, kind: str) -> Callable[..., Any]:
@@ -120,8 +114,7 @@ class _NamedLayers:
 
 
 def _conv(make: _NamedLayers, x: Any, filters: int, size: tuple[int, int], strides: tuple[int, int] = (1, 1)) -> Any:
-    x = make.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
-    return _normalised_relu(make, x)
+    return _normalised_relu(make, make.Conv2D(filters, size, strides, padding="same", use_bias=False)(x))
 
 
 def _separable(make: _NamedLayers, x: Any, filters: int, strides: tuple[int, int] = (1, 1)) -> Any:
@@ -133,35 +126,23 @@ def _normalised_relu(make: _NamedLayers, x: Any) -> Any:
     return make.ReLU()(make.BatchNormalization(momentum=_MOMENTUM)(x))
 
 
-def _classify(make: _NamedLayers, name: str, tensors: tuple[Any, Any], classes: int, dropout: float = 0.0) -> Any:
+def _classify(make: _NamedLayers, x: Any, classes: int, dropout: float = 0.0) -> Any:
     """Average over the whole map, as the published files do it: AVERAGE_POOL_2D, RESHAPE, FULLY_CONNECTED, SOFTMAX."""
-    start, x = tensors
     if dropout:
         x = make.Dropout(dropout)(x)
-    x = make.AveragePooling2D(tuple(x.shape[1:3]))(x)
-    x = make.Flatten()(x)
-    return make.Model(start, make.Dense(classes, activation="softmax")(x), name=name.replace("-", "_"))
+    x = make.Flatten()(make.AveragePooling2D(tuple(x.shape[1:3]))(x))
+    return make.Dense(classes, activation="softmax")(x)
 
 
-def _ds_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
-    return _separable_stack(make, "ds-cnn", shape, classes, 64)
-
-
-def _vowels_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
-    return _separable_stack(make, "vowels-cnn", shape, classes, 112)
-
-
-def _separable_stack(make: _NamedLayers, name: str, shape: tuple[int, ...], classes: int, channels: int) -> Any:
-    start = make.Input(shape)
-    x = make.Dropout(0.2)(_conv(make, start, channels, (10, 4), (2, 2)))
+def _separable_stack(make: _NamedLayers, x: Any, classes: int, channels: int) -> Any:
+    x = make.Dropout(0.2)(_conv(make, x, channels, (10, 4), (2, 2)))
     for _ in range(4):
         x = _separable(make, x, channels)
-    return _classify(make, name, (start, x), classes, dropout=0.4)
+    return _classify(make, x, classes, dropout=0.4)
 
 
-def _resnet8(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
-    start = make.Input(shape)
-    x = _conv(make, start, 16, (3, 3))
+def _resnet8(make: _NamedLayers, x: Any, classes: int) -> Any:
+    x = _conv(make, x, 16, (3, 3))
     for filters, stride in ((16, 1), (32, 2), (64, 2)):
         y = _conv(make, x, filters, (3, 3), (stride, stride))
         y = make.Conv2D(filters, (3, 3), padding="same", use_bias=False)(y)
@@ -169,44 +150,40 @@ def _resnet8(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
         if stride > 1:
             x = make.Conv2D(filters, (1, 1), (stride, stride), padding="same")(x)
         x = make.ReLU()(make.Add()([x, y]))
-    return _classify(make, "resnet8", (start, x), classes)
+    return _classify(make, x, classes)
 
 
-def _mobilenet(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
-    start = make.Input(shape)
-    x = _conv(make, start, 8, (3, 3), (2, 2))
+def _mobilenet(make: _NamedLayers, x: Any, classes: int) -> Any:
+    x = _conv(make, x, 8, (3, 3), (2, 2))
     for filters, stride in ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2), *[(128, 1)] * 5, (256, 2), (256, 1)):
         x = _separable(make, x, filters, (stride, stride))
-    return _classify(make, "mobilenet-v1-025", (start, x), classes)
+    return _classify(make, x, classes)
 
 
-def _autoencoder(make: _NamedLayers, shape: tuple[int, ...], outputs: int) -> Any:
-    start = x = make.Input(shape)
+def _autoencoder(make: _NamedLayers, x: Any, outputs: int) -> Any:
     for width in (128, 128, 128, 128, 8, 128, 128, 128, 128):
         x = _normalised_relu(make, make.Dense(width)(x))
-    return make.Model(start, make.Dense(outputs)(x), name="fc_autoencoder")
+    return make.Dense(outputs)(x)
 
 
-def _watch_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
-    start = make.Input(shape)
-    x = make.MaxPooling2D((4, 1))(_conv(make, start, 16, (9, 1)))
+def _watch_cnn(make: _NamedLayers, x: Any, classes: int) -> Any:
+    x = make.MaxPooling2D((4, 1))(_conv(make, x, 16, (9, 1)))
     x = make.MaxPooling2D((2, 1))(_conv(make, x, 24, (7, 1)))
-    return _classify(make, "watch-cnn", (start, _conv(make, x, 32, (5, 1))), classes, dropout=0.3)
+    return _classify(make, _conv(make, x, 32, (5, 1)), classes, dropout=0.3)
 
 
-def _digits_cnn(make: _NamedLayers, shape: tuple[int, ...], classes: int) -> Any:
-    start = make.Input(shape)
-    x = make.MaxPooling2D((2, 2))(_conv(make, start, 8, (3, 3)))
-    x = make.MaxPooling2D((2, 2))(_conv(make, x, 16, (3, 3)))
-    return _classify(make, "digits-cnn", (start, _conv(make, x, 32, (3, 3))), classes, dropout=0.2)
+def _digits_cnn(make: _NamedLayers, x: Any, classes: int) -> Any:
+    for filters in (8, 16):
+        x = make.MaxPooling2D((2, 2))(_conv(make, x, filters, (3, 3)))
+    return _classify(make, _conv(make, x, 32, (3, 3)), classes, dropout=0.2)
 
 
-_BUILDERS: dict[str, Callable[[_NamedLayers, tuple[int, ...], int], Any]] = {
-    "ds-cnn": _ds_cnn,
+_BUILDERS: dict[str, Callable[[_NamedLayers, Any, int], Any]] = {
+    "ds-cnn": partial(_separable_stack, channels=64),
     "resnet8": _resnet8,
     "mobilenet-v1-025": _mobilenet,
     "fc-autoencoder": _autoencoder,
     "watch-cnn": _watch_cnn,
     "digits-cnn": _digits_cnn,
-    "vowels-cnn": _vowels_cnn,
+    "vowels-cnn": partial(_separable_stack, channels=112),
 }

@@ -2,13 +2,17 @@
 
 A record is a folder with `record.toml` and the artefact of each stage. Every stage names its parent, its recipe, its
 seed and the SHA-256 of its artefact; it is written atomically, so an interrupted run leaves the last good state.
+Notebooks leave and find stages in the workspace, with the shipped checkpoints behind it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,11 +20,14 @@ from typing import Any
 import tomli_w
 
 from tinykit.ground.errors import RecordError, UnknownStageError, name_nearest
+from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.record.store import hash_bytes, write_atomically
 
 _FILE = "record.toml"
 _FORMAT = 1
+_PARTS = {"artefact": str, "sha256": str, "parent": str, "recipe": dict, "results": dict}
+_PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "tflite-micro", "ai-edge-litert", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +71,7 @@ class DesignRecord(Result):
     stages: Mapping[str, Stage] = field(default_factory=dict)
 
     def stage(self, name: str) -> Stage:
-        """The stage of that name.
-
-        Raises
-        ------
-        UnknownStageError : there is none; the message names the nearest.
-        """
+        """The stage of that name; `UnknownStageError` where there is none."""
         if name not in self.stages:
             raise UnknownStageError(
                 f"the record in {self.folder} has no stage {name!r}; {name_nearest(name, self.stages)}; "
@@ -95,12 +97,7 @@ class DesignRecord(Result):
         return data
 
     def path(self, name: str) -> Path:
-        """Where the artefact of a stage lies.
-
-        Raises
-        ------
-        UnknownStageError : no such stage. RecordError : the stage made no artefact.
-        """
+        """Where the artefact of a stage lies; `RecordError` where it made none."""
         stage = self.stage(name)
         if not stage.artefact:
             raise RecordError(f"stage {name!r} made no file; ask for its results instead")
@@ -155,6 +152,44 @@ def open_record(folder: str | Path, task: str = "watch-exercises", **changes: An
     return replace(record, **changes)
 
 
+def workspace(task: str = "watch-exercises") -> DesignRecord:
+    """The record that notebooks share.
+
+    It lies in the folder that the environment variable TINYKIT_WORKSPACE names, else in `build/workspace`
+    below the current folder.
+    """
+    folder = os.environ.get("TINYKIT_WORKSPACE") or Path("build") / "workspace"
+    return open_record(Path(folder) / task, task)
+
+
+def resume(stage: str, task: str = "watch-exercises") -> DesignRecord:
+    """The record that holds a stage: the workspace if it was made there, else the shipped checkpoint.
+
+    Raises
+    ------
+    UnknownStageError : neither has it.
+    """
+    own = workspace(task)
+    if stage in own.stages:
+        return own
+    shipped = open_record(shipped_path("data", "checkpoints", task), task)
+    if stage not in shipped.stages:
+        raise UnknownStageError(
+            f"no stage {stage!r} of task {task!r}, neither in {own.folder} nor among the checkpoints; "
+            f"{name_nearest(stage, [*own.stages, *shipped.stages])}"
+        )
+    return shipped
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of the installed packages that decide what a model becomes."""
+    found = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
 def _from_toml(folder: Path) -> DesignRecord:
     path = folder / _FILE
     try:
@@ -173,7 +208,7 @@ def _from_toml(folder: Path) -> DesignRecord:
 
 def _to_stage(name: str, values: dict[str, Any]) -> Stage:
     stage = Stage(name=name, **values)
-    for part, kind in (("artefact", str), ("sha256", str), ("parent", str), ("recipe", dict), ("results", dict)):
+    for part, kind in _PARTS.items():
         if not isinstance(getattr(stage, part), kind):
             raise TypeError(f"{part} of stage {name!r} is {getattr(stage, part)!r}")
     _check_artefact(stage)
@@ -190,25 +225,13 @@ def _check_artefact(stage: Stage) -> None:
 
 
 def _to_toml(record: DesignRecord) -> str:
-    stages = {
-        stage.name: {
-            "artefact": stage.artefact,
-            "sha256": stage.sha256,
-            "parent": stage.parent,
-            "recipe": dict(stage.recipe),
-            "results": dict(stage.results),
-        }
-        for stage in record.stages.values()
-    }
-    table = {
-        "format": _FORMAT,
-        "task": record.task,
-        "data_sha256": record.data_sha256,
-        "tools": dict(record.tools),
-        "stages": stages,
-    }
+    table = {"format": _FORMAT, "task": record.task, "data_sha256": record.data_sha256, "tools": dict(record.tools)}
     try:
-        text = tomli_w.dumps(table)
+        stages = {
+            stage.name: {part: kind(getattr(stage, part)) for part, kind in _PARTS.items()}
+            for stage in record.stages.values()
+        }
+        text = tomli_w.dumps({**table, "stages": stages})
         text.encode()
         return text
     except (TypeError, ValueError, AttributeError, RecursionError) as error:

@@ -11,24 +11,22 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.compress.folding import fold_batchnorm
-from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.pruning import PRUNABLE, LayerSparsity, count_zeros, walk_kernels
-from tinykit.train.compress.recipe import RECIPE, Training
-from tinykit.train.compress.sharing import (
-    Floats,
-    Held,
-    is_per_channel,
-    join_channels,
-    make_holder,
-    split_channels,
+from tinykit.train.compress.pruning import (
+    LayerSparsity,
+    choose_layers,
+    count_zeros,
+    find_sparse,
+    list_prunable,
+    walk_kernels,
 )
-from tinykit.train.compress.training import History, check_fits, run_fit
+from tinykit.train.compress.recipe import RECIPE, Progress, Training
+from tinykit.train.compress.sharing import Floats, Held, is_per_channel, join_channels, make_holder, split_channels
+from tinykit.train.compress.support import fold_batchnorm
+from tinykit.train.compress.training import Trained, check_fits, refuse_wrapped, run_fit
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, require_model
 
 _ROUNDS = 50
-_SPARSE_FROM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class LayerClusters(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clustered(Result):
+class Clustered(Trained):
     """A clustered model, its history, and how many values its kernels have left.
 
     Parameters
@@ -66,8 +64,6 @@ class Clustered(Result):
     notes : what to know of it.
     """
 
-    model: Any = field(repr=False)
-    history: History
     clusters: int | Mapping[str, int]
     per_channel: bool
     layers: tuple[LayerClusters, ...]
@@ -105,9 +101,7 @@ def cluster(
     preserve_sparsity : one of the values is zero and zeros stay zero; None does so in kernels with at least 10 % zeros.
     per_channel : each output channel of a convolution has its own values, as its int8 scale is its own; a lookup
         table per channel is then no larger and the error smaller. Dense kernels share one scale and one set of values.
-    fit : epochs, learning rate and batch.
-    seed : of all that is drawn.
-    progress : called with the stage and its share done, such as `Bar()`.
+    fit, seed, progress : as `train`.
 
     Raises
     ------
@@ -123,15 +117,16 @@ def cluster(
     chosen = {name: count for name, count in wanted.items() if name not in skipped}
     if not chosen:
         raise ModelError(f"every kernel has too few weights for its clusters ({', '.join(skipped)}); ask for fewer")
-    sparse = _find_sparse(copy, tuple(chosen), preserve_sparsity)
+    sparse = find_sparse(copy, tuple(chosen), preserve_sparsity)
     held = {name: _share(copy.get_layer(name), count, per_channel, name in sparse) for name, count in chosen.items()}
     held |= _hold_zeros(copy, tuple(chosen), preserve_sparsity)
     holder = make_holder({name: copy.get_layer(name).kernel for name in held}, held)
     history = run_fit(copy, data, fit, stage="cluster", seed=seed, progress=progress, callbacks=(holder,))
     names = tuple(chosen)
+    notes = (f"{', '.join(skipped)}: not clustered, as few weights as clusters in each channel",) if skipped else ()
     return Clustered(
         copy, history, clusters, per_channel, count_clusters(copy, names, per_channel=per_channel),
-        count_zeros(copy, names), sparse, skipped, folded, _note(skipped),
+        count_zeros(copy, names), sparse, skipped, folded, notes,
     )  # fmt: skip
 
 
@@ -189,7 +184,7 @@ def _centre(weights: Floats, places: NDArray[np.int64], centroids: NDArray[np.fl
 def _hold_zeros(model: Any, clustered: tuple[str, ...], preserve: bool | None) -> dict[str, Held]:
     """Zeros of the layers that are not clustered: too small for it, or not named."""
     others = tuple(layer.name for layer in count_zeros(model) if layer.name not in clustered)
-    kernels = {name: np.asarray(model.get_layer(name).kernel) for name in _find_sparse(model, others, preserve)}
+    kernels = {name: np.asarray(model.get_layer(name).kernel) for name in find_sparse(model, others, preserve)}
     return {name: Held(None, (kernel != 0).astype(np.float32)) for name, kernel in kernels.items()}
 
 
@@ -209,35 +204,19 @@ def _share(layer: Any, count: int, per_channel: bool, zero: bool) -> Held:
 
 
 def _choose_clusters(model: Any, clusters: int | Mapping[str, int]) -> dict[str, int]:
-    if any(type(layer).__name__.startswith(("Prune", "Quantize", "Cluster")) for layer in model.layers):
-        raise ModelError("the model is already wrapped by tfmot; cluster its float parent")
-    able = tuple(layer.name for layer in model.layers if type(layer).__name__ in PRUNABLE)
-    if not able:
-        raise ModelError(f"the model has no layer to cluster; those that can be are {', '.join(PRUNABLE)}")
+    refuse_wrapped(model, "cluster")
+    able = list_prunable(model)
     wanted = dict(clusters) if isinstance(clusters, Mapping) else dict.fromkeys(able, clusters)
+    chosen = choose_layers(able, tuple(wanted), "cluster")
     if not wanted:
         raise ParameterError("clusters for each layer that name none; give them such as {'conv_1': 16}")
-    if unknown := sorted(set(wanted) - set(able)):
-        raise ParameterError(f"layer {unknown[0]!r} cannot be clustered; allowed: {', '.join(able)}")
     for name, count in wanted.items():
         if isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= 128:
             raise ParameterError(f"{count!r} clusters for {name!r}; allowed: whole numbers 2–128, 16 is common")
-    return {name: wanted[name] for name in able if name in wanted}
-
-
-def _find_sparse(model: Any, names: tuple[str, ...], preserve: bool | None) -> tuple[str, ...]:
-    if preserve is not None:
-        return names if preserve else ()
-    return tuple(layer.name for layer in count_zeros(model, names) if layer.sparsity >= _SPARSE_FROM)
+    return {name: wanted[name] for name in able if name in chosen}
 
 
 def _is_small(layer: Any, count: int, per_channel: bool) -> bool:
     """As many clusters as weights to share them, or more: nothing to gain."""
     kernel = np.asarray(layer.kernel)
     return len(split_channels(kernel, per_channel and is_per_channel(layer))[0]) <= count
-
-
-def _note(skipped: tuple[str, ...]) -> tuple[str, ...]:
-    if not skipped:
-        return ()
-    return (f"{', '.join(skipped)}: not clustered, as few weights as clusters in each channel",)

@@ -12,8 +12,7 @@ from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.results import Result
 
 Reals = NDArray[np.float64]
-BITS = (2, 8)
-"""Fewest and most bits of a grid."""
+_BITS = (2, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +43,7 @@ class GridPreview(Result):
 
     def channel_sqnr_db(self, axis: int) -> Reals:
         """SQNR of each channel along an axis [dB], however scales are shared; infinite where nothing is lost."""
-        others = tuple(other for other in range(self.values.ndim) if other != axis % self.values.ndim)
+        others = _other_axes(self.values, axis)
         return _to_db((self.values**2).sum(others), ((self.values - self.restored) ** 2).sum(others))
 
     def __str__(self) -> str:
@@ -103,24 +102,20 @@ def preview_grid(values: ArrayLike, bits: int = 8, *, axis: int | None = None, s
     ParameterError : bits outside 2–8, or no such axis. DataError : no value, NaN or infinity.
     """
     reals = _check(values)
-    if isinstance(bits, bool) or bits != int(bits) or not BITS[0] <= bits <= BITS[1]:
-        raise ParameterError(f"bits {bits!r} are outside {BITS[0]}–{BITS[1]}; kernels are stored in at most 8")
+    if isinstance(bits, bool) or bits != int(bits) or not _BITS[0] <= bits <= _BITS[1]:
+        raise ParameterError(f"bits {bits!r} are outside {_BITS[0]}–{_BITS[1]}; kernels are stored in at most 8")
     if axis is not None and not -reals.ndim <= axis < reals.ndim:
         raise ParameterError(f"axis {axis} of values of {reals.ndim} dimensions; give one from 0 to {reals.ndim - 1}")
-    others = None if axis is None else tuple(other for other in range(reals.ndim) if other != axis % reals.ndim)
+    others = None if axis is None else _other_axes(reals, axis)
     low = np.minimum(reals.min(axis=others, keepdims=True), 0.0)
     high = np.maximum(reals.max(axis=others, keepdims=True), 0.0)
     most = 2 ** (int(bits) - 1) - 1
-    if symmetric:
-        scale, zero_point = np.maximum(high, -low) / most, np.zeros_like(low)
-        scale[scale == 0] = 1.0
-        least = -most
-    else:
-        scale = (high - low) / (2 ** int(bits) - 1)
-        scale[scale == 0] = 1.0
-        least = -most - 1
-        zero_point = np.rint(least - low / scale)
-    steps = np.clip(_round_half_away(reals / scale) + zero_point, least, most)
+    least = -most if symmetric else -most - 1
+    scale = np.maximum(high, -low) / most if symmetric else (high - low) / (2 ** int(bits) - 1)
+    scale[scale == 0] = 1.0
+    zero_point = np.zeros_like(low) if symmetric else np.rint(least - low / scale)
+    rounded = np.trunc(reals / scale + np.copysign(0.5, reals))  # half away from zero
+    steps = np.clip(rounded + zero_point, least, most)
     restored: Reals = (steps - zero_point) * scale
     return GridPreview(
         reals, restored, steps.astype(np.int64), int(bits), axis,
@@ -151,16 +146,10 @@ def preview_pruning(weights: ArrayLike, sparsity: float, *, axis: int | None = N
     kept[order[: round(sparsity * reals.size)]] = False
     keep = kept.reshape(reals.shape)
     stored = preview_grid(np.where(keep, reals, 0.0), axis=axis).steps.astype(np.int8)
-    nonzero = int(np.count_nonzero(stored))
-    return PruningPreview(
-        weights=reals,
-        keep=keep,
-        sparsity=float(sparsity),
-        threshold=float(np.abs(reals[keep]).min()) if keep.any() else float("inf"),
-        flatbuffer_bytes=stored.size,
-        gzip_bytes=len(gzip.compress(stored.tobytes(), compresslevel=9, mtime=0)),
-        bitmask_bytes=-(-stored.size // 8) + nonzero,
-    )
+    threshold = float(np.abs(reals[keep]).min()) if keep.any() else float("inf")
+    packed = gzip.compress(stored.tobytes(), compresslevel=9, mtime=0)
+    bitmask_bytes = -(-stored.size // 8) + int(np.count_nonzero(stored))
+    return PruningPreview(reals, keep, float(sparsity), threshold, stored.size, len(packed), bitmask_bytes)
 
 
 def _check(values: ArrayLike) -> Reals:
@@ -172,12 +161,11 @@ def _check(values: ArrayLike) -> Reals:
     return reals
 
 
+def _other_axes(values: Reals, axis: int) -> tuple[int, ...]:
+    return tuple(other for other in range(values.ndim) if other != axis % values.ndim)
+
+
 def _to_db(signal: ArrayLike, noise: ArrayLike) -> Reals:
     ratio = np.divide(signal, noise, out=np.full(np.shape(noise), np.inf), where=np.asarray(noise) > 0)
     found: Reals = 10 * np.log10(ratio, out=np.full(np.shape(noise), np.inf), where=ratio > 0)
     return found
-
-
-def _round_half_away(x: Reals) -> Reals:
-    rounded: Reals = np.trunc(x + np.copysign(0.5, x))
-    return rounded

@@ -1,9 +1,15 @@
-"""Magnitude pruning: the smallest weights of each kernel become zero, more at each step, while training goes on."""
+"""Magnitude pruning: the smallest weights of each kernel become zero, more at each step, while training goes on.
+
+The 2:4 pattern: of every four weights along the input channels at least two are zero. That is the order in which the
+`.tflite` stores a kernel, [out, height, width, in], so a block is four consecutive bytes of the file. tfmot prunes it
+without saying which kernels it cannot: with one or two input channels nothing becomes zero, with three one in three,
+and a kernel of rank 3 (Conv1D) fails when training starts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,19 +17,20 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.compress.patterns import BLOCK, PATTERN, ZEROS, refuse_pattern
-from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.compress.recipe import RECIPE, Progress, Training, check_share
 from tinykit.train.compress.sharing import find_kernel
-from tinykit.train.compress.training import History, check_fits, clone, run_fit
+from tinykit.train.compress.training import MINIMUM_STEPS, Trained, check_fits, clone, refuse_wrapped, run_fit
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 
-SCHEDULES = ("polynomial", "constant")
 Target = float | str
+_SCHEDULES = ("polynomial", "constant")
+_PATTERN = "2:4"
+_ZEROS, _BLOCK = 2, 4
 PRUNABLE = ("Conv1D", "Conv2D", "Conv2DTranspose", "Dense")
 _RAMP = 0.6  # share of the steps in which sparsity grows; the rest recovers accuracy
-_MINIMUM_STEPS = 100
+_SPARSE_FROM = 0.1
+_WORDS = {"prune": ("prunable are", "pruned"), "cluster": ("those that can be are", "clustered")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class LayerSparsity(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pruned(Result):
+class Pruned(Trained):
     """A pruned model without wrappers, its history, and what is zero in it.
 
     Parameters
@@ -53,8 +60,6 @@ class Pruned(Result):
     notes : what to know of it.
     """
 
-    model: Any = field(repr=False)
-    history: History
     target: Target | Mapping[str, Target]
     schedule: str
     layers: tuple[LayerSparsity, ...]
@@ -90,10 +95,8 @@ def prune(
         weights along the input channels; or {layer: either of them}, which leaves the other layers dense.
     schedule : "polynomial" grows from 0 over 60 % of the steps, s(t) = S · (1 - (1 - t/T)³) (Zhu and Gupta 2017,
         arXiv:1710.01878); "constant" prunes to the full sparsity at once and trains on, as "2:4" always does.
-    fit : epochs, learning rate and batch.
     layers : names of the layers to prune; every Conv1D, Conv2D, Conv2DTranspose and Dense if None.
-    seed : of all that is drawn.
-    progress : called with the stage and its share done, such as `Bar()`.
+    fit, seed, progress : as `train`.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def prune(
     skipped = {} if isinstance(sparsity, Mapping) else _find_skipped(model, targets)
     chosen = {name: target for name, target in targets.items() if name not in skipped}
     if not chosen:
-        raise ModelError(f"no layer can take {PATTERN}: {_list_skipped(skipped)}")
+        raise ModelError(f"no layer can take {_PATTERN}: {_list_skipped(skipped)}")
     steps = fit.steps(len(data.train))
     keras, tfmot = load_keras(), load_tfmot()
     keras.utils.set_random_seed(seed)
@@ -116,7 +119,9 @@ def prune(
     history = run_fit(wrapped, data, fit, stage="prune", seed=seed, progress=progress, callbacks=updates)
     with quiet():
         stripped = clone(tfmot.sparsity.keras.strip_pruning(wrapped))
-    notes = (*_judge_steps(steps), *((f"{PATTERN} left {_list_skipped(skipped)}",) if skipped else ()))
+    few = f"{steps} steps of pruning are few: sparsity is reached, accuracy may not have recovered; give more epochs"
+    left = f"{_PATTERN} left {_list_skipped(skipped)}"
+    notes = tuple(note for note, said in ((few, steps < MINIMUM_STEPS), (left, skipped)) if said)
     zeros = count_zeros(stripped, tuple(chosen))
     return Pruned(stripped, history, sparsity, schedule, zeros, notes, tuple(skipped))
 
@@ -138,50 +143,73 @@ def walk_kernels(model: Any, names: tuple[str, ...] | None) -> Iterator[tuple[An
             yield layer, np.asarray(find_kernel(outer))
 
 
+def find_sparse(model: Any, names: tuple[str, ...] | None = None, preserve: bool | None = None) -> tuple[str, ...]:
+    """Of the named layers (or all) those whose zeros are worth holding: every one, none, or from a share on (None)."""
+    found = count_zeros(model, names) if preserve is not False else ()
+    return tuple(layer.name for layer in found if preserve or layer.sparsity >= _SPARSE_FROM)
+
+
+def list_prunable(model: Any) -> tuple[str, ...]:
+    """Names of the layers that can be pruned or clustered."""
+    return tuple(layer.name for layer in model.layers if type(layer).__name__ in PRUNABLE)
+
+
+def choose_layers(able: Sequence[str], wanted: Sequence[str] | None, work: str = "prune") -> tuple[str, ...]:
+    """The wanted layers, or all that can be pruned ("cluster": clustered); each must be one of these."""
+    found, done = _WORDS[work]
+    if not able:
+        raise ModelError(f"the model has no layer to {work}; {found} {', '.join(PRUNABLE)}")
+    if unknown := sorted(set(wanted or ()) - set(able)):
+        raise ParameterError(f"layer {unknown[0]!r} cannot be {done}; allowed: {', '.join(able)}")
+    return tuple(wanted or able)
+
+
+def refuse_pattern(layer: Any) -> str:
+    """Why a layer's kernel cannot take the pattern; "" if it can."""
+    shape = tuple(layer.kernel.shape)
+    if type(layer).__name__ == "Conv2DTranspose":
+        return "a transposed convolution stores its channels the other way round"
+    if len(shape) not in (2, 4):
+        return f"{type(layer).__name__} has a kernel of rank {len(shape)}; write it as Conv2D (as_conv2d)"
+    if shape[-2] < _BLOCK:
+        return f"{shape[-2]} input channels are fewer than a block of {_BLOCK}"
+    return ""
+
+
 def _choose_targets(
     model: Any, sparsity: Target | Mapping[str, Target], schedule: str, layers: tuple[str, ...] | None
 ) -> dict[str, Target]:
-    """What each layer to prune shall reach, in model order."""
-    if schedule not in SCHEDULES:
-        raise ParameterError(f"schedule {schedule!r} is unknown; allowed: {', '.join(SCHEDULES)}")
+    """What each layer to prune shall reach."""
+    refuse_wrapped(model, "prune")
+    able = list_prunable(model)
+    if schedule not in _SCHEDULES:
+        raise ParameterError(f"schedule {schedule!r} is unknown; allowed: {', '.join(_SCHEDULES)}")
     if not isinstance(sparsity, Mapping):
         _check_target(sparsity)
-        return dict.fromkeys(_choose_layers(model, layers), sparsity)
+        return dict.fromkeys(choose_layers(able, layers), sparsity)
     if layers is not None:
         raise ParameterError("layers beside a sparsity for each layer; the names in the latter are enough")
     if not sparsity:
         raise ParameterError("a sparsity for each layer that names none; give one such as {'conv_1': 0.5}")
-    chosen = _choose_layers(model, tuple(sparsity))
+    chosen = choose_layers(able, tuple(sparsity))
     for name in chosen:
         _check_target(sparsity[name])
-        if sparsity[name] == PATTERN and (reason := refuse_pattern(model.get_layer(name))):
-            raise ParameterError(f"layer {name!r} cannot take {PATTERN}: {reason}")
+        if sparsity[name] == _PATTERN and (reason := refuse_pattern(model.get_layer(name))):
+            raise ParameterError(f"layer {name!r} cannot take {_PATTERN}: {reason}")
     return {name: sparsity[name] for name in chosen}
 
 
 def _check_target(sparsity: Target) -> None:
     if isinstance(sparsity, str):
-        if sparsity != PATTERN:
-            raise ParameterError(f"sparsity {sparsity!r} is unknown; allowed: a share 0–1, or {PATTERN!r}")
-    elif not 0 <= sparsity < 1:
-        hint = f"; for {sparsity:g} % write {sparsity / 100:g}" if 1 < sparsity < 100 else ""
-        raise ParameterError(f"sparsity {sparsity:g} is outside [0, 1), a share of the weights{hint}")
-
-
-def _choose_layers(model: Any, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    if any("Prune" in type(layer).__name__ or "Quantize" in type(layer).__name__ for layer in model.layers):
-        raise ModelError("the model is already wrapped by tfmot; prune its float parent")
-    able = tuple(layer.name for layer in model.layers if type(layer).__name__ in PRUNABLE)
-    if unknown := sorted(set(wanted or ()) - set(able)):
-        raise ParameterError(f"layer {unknown[0]!r} cannot be pruned; allowed: {', '.join(able)}")
-    if not (wanted or able):
-        raise ModelError(f"the model has no layer to prune; prunable are {', '.join(PRUNABLE)}")
-    return tuple(wanted or able)
+        if sparsity != _PATTERN:
+            raise ParameterError(f"sparsity {sparsity!r} is unknown; allowed: a share 0–1, or {_PATTERN!r}")
+    else:
+        check_share("sparsity", sparsity, "weights")
 
 
 def _find_skipped(model: Any, targets: Mapping[str, Target]) -> dict[str, str]:
     """Layers among the targets that cannot take "2:4", with the reason."""
-    reasons = {name: refuse_pattern(model.get_layer(name)) for name, target in targets.items() if target == PATTERN}
+    reasons = {name: refuse_pattern(model.get_layer(name)) for name, target in targets.items() if target == _PATTERN}
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -191,8 +219,8 @@ def _list_skipped(skipped: Mapping[str, str]) -> str:
 
 def _make_schedule(sparsity: Target, schedule: str, steps: int) -> Any:
     schedules = load_tfmot().sparsity.keras
-    if schedule == "constant" or sparsity == PATTERN:
-        share = ZEROS / BLOCK if isinstance(sparsity, str) else sparsity
+    if schedule == "constant" or sparsity == _PATTERN:
+        share = _ZEROS / _BLOCK if isinstance(sparsity, str) else sparsity
         return schedules.ConstantSparsity(share, begin_step=0, frequency=max(1, steps // 50))
     frequency = max(1, int(steps * _RAMP) // 30)
     end = max(1, int(steps * _RAMP) // frequency) * frequency  # a multiple, so that the last update is at the end
@@ -206,15 +234,7 @@ def _wrap(model: Any, chosen: Mapping[str, Target], schedule: str, steps: int) -
         if layer.name not in chosen:
             return layer
         target = chosen[layer.name]
-        pattern = {"sparsity_m_by_n": (ZEROS, BLOCK)} if target == PATTERN else {}
+        pattern = {"sparsity_m_by_n": (_ZEROS, _BLOCK)} if target == _PATTERN else {}
         return wrapper(layer, _make_schedule(target, schedule, steps), **pattern)
 
     return load_keras().models.clone_model(model, clone_function=wrap_one)
-
-
-def _judge_steps(steps: int) -> tuple[str, ...]:
-    if steps >= _MINIMUM_STEPS:
-        return ()
-    return (
-        f"{steps} steps of pruning are few: sparsity is reached, accuracy may not have recovered; give more epochs",
-    )

@@ -10,33 +10,28 @@ activations rounded but not its weights; give such a layer `activation="relu"` i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.ground.results import Result
-from tinykit.train.compress.folding import fold_batchnorm
-from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.pruning import count_zeros
-from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.compress.pruning import find_sparse, walk_kernels
+from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
-from tinykit.train.compress.support import check_supported
-from tinykit.train.compress.training import History, check_fits, run_fit, to_samples
+from tinykit.train.compress.support import check_supported, fold_batchnorm
+from tinykit.train.compress.training import MINIMUM_STEPS, Trained, check_fits, run_fit, to_samples
 from tinykit.train.datasets import Dataset
 from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 
-_SPARSE_FROM = 0.1
-_MINIMUM_STEPS = 100
 _DECAY = 0.999  # of tfmot's moving averages of the ranges
-PRESERVES = ("none", "sparsity", "clusters", "both")
+_PRESERVES = ("none", "sparsity", "clusters", "both")
 _CALIBRATION_SAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Quantised(Result):
+class Quantised(Trained):
     """A model trained with int8 rounding; `convert(result.model)` makes the int8 file.
 
     Parameters
@@ -47,8 +42,6 @@ class Quantised(Result):
     notes : what to know of it.
     """
 
-    model: Any = field(repr=False)
-    history: History
     preserved: str
     folded: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -79,9 +72,7 @@ def quantise_aware(
     data : the dataset; its training split teaches.
     preserve : "none" (QAT), "sparsity" (PQAT), "clusters" (CQAT), "both" (PCQAT); None holds what the model has:
         zeros if a kernel has at least 10 % of them, clusters if a kernel has few distinct values.
-    fit : epochs, learning rate and batch.
-    seed : of all that is drawn.
-    progress : called with the stage and its share done, such as `Bar()`.
+    fit, seed, progress : as `train`.
 
     Raises
     ------
@@ -89,21 +80,22 @@ def quantise_aware(
     ModelError : a layer QAT cannot take, named before training starts; or a model already wrapped.
     DataError, EngineError, KerasVersionError : as `train`.
     """
-    if preserve not in (None, *PRESERVES):
-        raise ParameterError(f"preserve {preserve!r} is unknown; allowed: {', '.join(PRESERVES)}, or None")
+    if preserve not in (None, *_PRESERVES):
+        raise ParameterError(f"preserve {preserve!r} is unknown; allowed: {', '.join(_PRESERVES)}, or None")
     check_fits(require_model(model), data)
     check_supported(model)
     load_keras().utils.set_random_seed(seed)
     folded, names = fold_batchnorm(model)
-    held = _find_held(folded)
-    clustered = _is_clustered(folded)
-    sparse = any(one.sparsity >= _SPARSE_FROM for one in count_zeros(folded))
-    preserve = preserve or _choose_preserve(clustered, sparse)
+    kernels = walk_kernels(folded, None)
+    clustered = any(find_groups(kernel, is_per_channel(layer)) is not None for layer, kernel in kernels)
+    preserve = preserve or _PRESERVES[bool(find_sparse(folded)) + 2 * clustered]
     if preserve in ("clusters", "both") and not clustered:
         raise ParameterError(f"preserve {preserve!r}, but no kernel has shared values; cluster the model first")
+    held = _find_held(folded, preserve)
     wrapped = _wrap(folded, preserve == "sparsity")
     calibrate_ranges(wrapped, folded, to_samples(folded, data.train.take(_CALIBRATION_SAMPLES, seed).x))
-    holders = _make_holders(wrapped, held, preserve)
+    inner = {layer.layer.name: layer for layer in wrapped.layers if hasattr(layer, "layer")}
+    holders = (make_holder({name: find_kernel(inner[name]) for name in held}, held),) if held else ()
     history = run_fit(wrapped, data, fit, stage="quantise", seed=seed, progress=progress, callbacks=holders)
     return Quantised(wrapped, history, preserve, names, judge_steps(history.steps))
 
@@ -113,15 +105,15 @@ def judge_steps(steps: int) -> tuple[str, ...]:
 
     After n steps a moving range is 0.999^n of what it started from: under 37 % from 1,000 steps on.
     """
-    notes: tuple[str, ...] = ()
-    if steps < _MINIMUM_STEPS:
-        notes = (f"{steps} steps of QAT are few: the weights have hardly met the rounding; give more epochs",)
+    notes: list[str] = []
+    if steps < MINIMUM_STEPS:
+        notes.append(f"{steps} steps of QAT are few: the weights have hardly met the rounding; give more epochs")
     kept = _DECAY**steps
     if kept > 1 / np.e:
-        notes += (
-            f"after {steps} steps the ranges of activations are {kept:.0%} those of calibration, before training",
+        notes.append(
+            f"after {steps} steps the ranges of activations are {kept:.0%} those of calibration, before training"
         )
-    return notes
+    return tuple(notes)
 
 
 def calibrate_ranges(wrapped: Any, parent: Any, samples: NDArray[np.float32]) -> None:
@@ -154,42 +146,19 @@ def _observe(parent: Any, samples: NDArray[np.float32]) -> dict[str, tuple[float
     return {name: (float(np.min(values)), float(np.max(values))) for name, values in seen.items()}
 
 
-def _find_held(model: Any) -> dict[str, Held]:
-    """Zeros and shared values of each kernel that has enough of either."""
-    found = {}
-    for layer in count_zeros(model):
-        kernel = np.asarray(model.get_layer(layer.name).kernel)
-        groups = find_groups(kernel, is_per_channel(model.get_layer(layer.name)), any_shared=True)
-        mask = (kernel != 0).astype(np.float32) if layer.zeros else None
-        if groups is not None or mask is not None:
-            found[layer.name] = Held(groups, mask)
-    return found
-
-
-def _is_clustered(model: Any) -> bool:
-    layers = [model.get_layer(layer.name) for layer in count_zeros(model)]
-    return any(find_groups(np.asarray(layer.kernel), is_per_channel(layer)) is not None for layer in layers)
-
-
-def _choose_preserve(clustered: bool, sparse: bool) -> str:
-    if clustered:
-        return "both" if sparse else "clusters"
-    return "sparsity" if sparse else "none"
-
-
-def _make_holders(wrapped: Any, held: dict[str, Held], preserve: str) -> tuple[Any, ...]:
-    """The callback that holds what is asked for; none for plain QAT.
+def _find_held(model: Any, preserve: str) -> dict[str, Held]:
+    """Zeros and shared values of each kernel, as far as they are to be held; nothing for plain QAT.
 
     Zeros alone are held by tfmot's scheme too, but not in a Dense layer with a ReLU behind it: that one gets another
     configuration, and an autoencoder's zeros were gone but for those of its last layer.
     """
-    zeros, shared = preserve in ("sparsity", "both"), preserve in ("clusters", "both")
-    kept = {name: Held(one.groups if shared else None, one.mask if zeros else None) for name, one in held.items()}
-    kept = {name: one for name, one in kept.items() if one.groups is not None or one.mask is not None}
-    if not kept:
-        return ()
-    layers = {layer.layer.name: layer for layer in wrapped.layers if hasattr(layer, "layer")}
-    return (make_holder({name: find_kernel(layers[name]) for name in kept}, kept),)
+    found = {}
+    for layer, kernel in walk_kernels(model, None):
+        shared, zeros = preserve in ("clusters", "both"), preserve in ("sparsity", "both") and not kernel.all()
+        groups = find_groups(kernel, is_per_channel(layer), any_shared=True) if shared else None
+        if groups is not None or zeros:
+            found[layer.name] = Held(groups, (kernel != 0).astype(np.float32) if zeros else None)
+    return found
 
 
 def _wrap(model: Any, preserve_sparsity: bool) -> Any:
@@ -198,10 +167,8 @@ def _wrap(model: Any, preserve_sparsity: bool) -> Any:
     try:
         with quiet():
             annotated = quantization.quantize_annotate_model(model)
-            if preserve_sparsity:
-                scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
-                return quantization.quantize_apply(annotated, scheme)
-            return quantization.quantize_apply(annotated)
+            scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme
+            return quantization.quantize_apply(annotated, *([scheme()] if preserve_sparsity else []))
     except (ValueError, RuntimeError, AttributeError, TypeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(

@@ -41,26 +41,27 @@ def as_conv2d(model: Any, *, keep_input: bool = False) -> Any:
     ModelError : a layer on (time, channels) that has no 2-D form here, channels first, or see `read_wiring`.
     """
     wires, ends = read_wiring(model)
+    shapes = {wire.name: wire.shape for wire in wires}
     tensors: dict[str, Any] = {}
-    flat: dict[str, bool] = {}  # whether a tensor was (time, channels) and is (time, 1, channels) now
     starts = []
     with quiet():
         for wire in wires:
-            made = _start(wire, keep_input) if not wire.sources else None
-            if made is not None:
-                starts.append(made[0])
-                tensors[wire.name] = made[1]
+            if not wire.sources:
+                start, tensors[wire.name] = _start(wire, keep_input)
+                starts.append(start)
             else:
-                flats = [flat[name] for name in wire.sources]
-                tensors[wire.name] = _call(wire, [tensors[name] for name in wire.sources], any(flats))
-            flat[wire.name] = len(_shape(wire)) == 3
-        outputs = [_end(wires, name, tensors[name], flat[name]) for name in ends]
+                flat = any(len(shapes[name]) == 3 for name in (wire.name, *wire.sources))  # (time, channels) once
+                tensors[wire.name] = _call(wire, [tensors[name] for name in wire.sources], flat)
+        reshape = load_keras().layers.Reshape
+        for name in (name for name in ends if len(shapes[name]) == 3):
+            tensors[name] = reshape(shapes[name][1:], name=f"{name}_1d")(tensors[name])
+        outputs = [tensors[name] for name in ends]
         return load_keras().Model(starts, outputs if len(outputs) > 1 else outputs[0], name=model.name)
 
 
 def _start(wire: Wire, keep_input: bool) -> tuple[Any, Any]:
     """The input, and what the first layer takes from it."""
-    layers, shape = load_keras().layers, _shape(wire)[1:]
+    layers, shape = load_keras().layers, wire.shape[1:]
     if len(shape) != 2:
         start = layers.Input(shape, name=wire.name)
         return start, start
@@ -69,17 +70,10 @@ def _start(wire: Wire, keep_input: bool) -> tuple[Any, Any]:
     return start, layers.Reshape(wide, name=f"{wire.name}_2d")(start) if keep_input else start
 
 
-def _end(wires: tuple[Wire, ...], name: str, tensor: Any, flat: bool) -> Any:
-    if not flat:
-        return tensor
-    shape = next(_shape(wire) for wire in wires if wire.name == name)[1:]
-    return load_keras().layers.Reshape(shape, name=f"{name}_1d")(tensor)
-
-
 def _call(wire: Wire, taken: list[Any], flat: bool) -> Any:
     """The layer, or its 2-D form, on what its sources give now."""
     layers = load_keras().layers
-    if not flat and len(_shape(wire)) != 3:
+    if not flat:
         kind, config = wire.kind, wire.layer.get_config()
     elif getattr(wire.layer, "data_format", "channels_last") == "channels_first":
         raise ModelError(f"{wire.kind} {wire.name!r} has its channels first; build it with channels last")
@@ -107,7 +101,7 @@ def _rewrite(wire: Wire) -> tuple[str, Config]:
             f"{wire.kind} {wire.name!r} works on (time, channels) and has no 2-D form here; "
             f"rewritten are {', '.join(sorted(_FORMS))}"
         )
-    return _FORMS[wire.kind][0], _FORMS[wire.kind][1](wire, config)
+    return wire.kind.replace("1D", "2D"), _FORMS[wire.kind](wire, config)
 
 
 def _move_axes(axis: Any) -> Any:
@@ -118,15 +112,14 @@ def _move_axes(axis: Any) -> Any:
 
 
 def _convolve(wire: Wire, config: Config) -> Config:
-    changes: Config = {name: _beside_one(config[name]) for name in ("kernel_size", "dilation_rate")}
-    step = int(config["strides"][0])
-    equal = "depthwise_initializer" in config  # TensorFlow's depthwise kernel wants both strides alike; width is 1
-    changes["strides"] = (step, step) if equal else (step, 1)
+    changes: Config = {name: _beside_one(config[name]) for name in ("kernel_size", "dilation_rate", "strides")}
+    if "depthwise_initializer" in config:  # TensorFlow's depthwise kernel wants both strides alike; width is 1
+        changes["strides"] = changes["strides"][:1] * 2
     if config["padding"] == "causal":
         reach = int(config["dilation_rate"][0]) * (int(config["kernel_size"][0]) - 1)
         changes |= {"padding": "valid", "padded": (reach, 0)}
-    if "output_padding" in config and config["output_padding"] is not None:
-        changes["output_padding"] = (int(np.ravel(config["output_padding"])[0]), 0)
+    if config.get("output_padding") is not None:
+        changes["output_padding"] = (_beside_one(config["output_padding"])[0], 0)
     return config | changes
 
 
@@ -144,7 +137,7 @@ def _enlarge(wire: Wire, config: Config) -> Config:
 
 
 def _reshape(wire: Wire, config: Config) -> Config:
-    shape = _shape(wire)[1:]
+    shape = wire.shape[1:]
     return config | {"target_shape": (shape[0], 1, shape[1]) if len(shape) == 2 else shape}
 
 
@@ -155,28 +148,17 @@ def _activate(wire: Wire, config: Config) -> Config:
     return config | {"shared_axes": sorted({2 * one - 1 for one in shared} | ({2} if 1 in shared else set()))}
 
 
-_FORMS: Mapping[str, tuple[str, Callable[[Wire, Config], Config]]] = {
-    "Conv1D": ("Conv2D", _convolve),
-    "DepthwiseConv1D": ("DepthwiseConv2D", _convolve),
-    "SeparableConv1D": ("SeparableConv2D", _convolve),
-    "Conv1DTranspose": ("Conv2DTranspose", _convolve),
-    "MaxPooling1D": ("MaxPooling2D", _pool),
-    "AveragePooling1D": ("AveragePooling2D", _pool),
-    "GlobalAveragePooling1D": ("GlobalAveragePooling2D", lambda wire, config: config),
-    "GlobalMaxPooling1D": ("GlobalMaxPooling2D", lambda wire, config: config),
-    "ZeroPadding1D": ("ZeroPadding2D", _pad),
-    "Cropping1D": ("Cropping2D", _pad),
-    "UpSampling1D": ("UpSampling2D", _enlarge),
-    "SpatialDropout1D": ("SpatialDropout2D", lambda wire, config: config),
-    "Reshape": ("Reshape", _reshape),
-    "PReLU": ("PReLU", _activate),
+_FORMS: Mapping[str, Callable[[Wire, Config], Config]] = {
+    **dict.fromkeys(("Conv1D", "DepthwiseConv1D", "SeparableConv1D", "Conv1DTranspose"), _convolve),
+    **dict.fromkeys(("MaxPooling1D", "AveragePooling1D"), _pool),
+    **dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D", "SpatialDropout1D"), lambda wire, config: config),
+    **dict.fromkeys(("ZeroPadding1D", "Cropping1D"), _pad),
+    "UpSampling1D": _enlarge,
+    "Reshape": _reshape,
+    "PReLU": _activate,
 }
+"""What becomes of the config of each layer that has a 2-D form, "1D" in its name read as "2D"."""
 
 
 def _beside_one(size: Any) -> tuple[int, int]:
     return int(np.ravel(size)[0]), 1
-
-
-def _shape(wire: Wire) -> tuple[Any, ...]:
-    shape = wire.layer.output_shape
-    return tuple(shape[0] if isinstance(shape, list) else shape)

@@ -9,25 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.errors import ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.compress.channels.choosing import choose_channels, group_channels
-from tinykit.train.compress.channels.importance import rate_channels
+from tinykit.train.compress.channels.choosing import choose_channels, group_channels, rate_channels
+from tinykit.train.compress.channels.slimming import blank_weights
 from tinykit.train.compress.channels.tracing import trace_channels
-from tinykit.train.compress.channels.weights import blank_weights
 from tinykit.train.compress.channels.wiring import read_wiring
-from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.pruning import PRUNABLE
+from tinykit.train.compress.pruning import choose_layers, list_prunable
+from tinykit.train.compress.recipe import Progress
 from tinykit.train.compress.sharing import find_kernel
 from tinykit.train.compress.training import clone
 from tinykit.train.datasets import Difference, Split, paired_difference
 from tinykit.train.keras import load_tensorflow, quiet, require_model
 
-KINDS = ("weights", "channels")
-STEPS = (0.25, 0.5, 0.75, 0.9)
+_KINDS = ("weights", "channels")
+_STEPS = (0.25, 0.5, 0.75, 0.9)
 _BATCH = 256
 
+Labels = NDArray[np.int64]
 Weights = list[NDArray[np.float32]]
+Trials = Iterator[tuple[tuple[str, ...], dict[str, Weights]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,8 @@ class LayerSensitivity(Result):
         return borne
 
     def __str__(self) -> str:
-        shown = ", ".join(
-            f"{step:.0%}: {change.value:+.3f}" for step, change in zip(self.steps, self.changes, strict=True)
-        )
-        return f"{self.name} ({self.kind}) {shown}"
+        shown = (f"{step:.0%}: {change.value:+.3f}" for step, change in zip(self.steps, self.changes, strict=True))
+        return f"{self.name} ({self.kind}) {', '.join(shown)}"
 
 
 def scan_sensitivity(
@@ -72,7 +71,7 @@ def scan_sensitivity(
     split: Split,
     *,
     kind: str = "weights",
-    steps: tuple[float, ...] = STEPS,
+    steps: tuple[float, ...] = _STEPS,
     layers: tuple[str, ...] | None = None,
     importance: str = "l1",
     progress: Progress | None = None,
@@ -95,16 +94,15 @@ def scan_sensitivity(
     ParameterError : unknown kind, layer or importance, steps outside 0–1 or not ascending.
     ModelError : nothing to prune. DataError : too few samples for an interval.
     """
-    if kind not in KINDS:
-        raise ParameterError(f"kind {kind!r} is unknown; allowed: {', '.join(KINDS)}")
+    if kind not in _KINDS:
+        raise ParameterError(f"kind {kind!r} is unknown; allowed: {', '.join(_KINDS)}")
     if not steps or list(steps) != sorted(set(steps)) or not 0 < steps[0] <= steps[-1] < 1:
-        raise ParameterError(f"steps {steps!r}: give shares between 0 and 1, ascending, such as {STEPS}")
+        raise ParameterError(f"steps {steps!r}: give shares between 0 and 1, ascending, such as {_STEPS}")
     copy = clone(require_model(model))
     predict = _compile(copy, split)
     whole = predict()
-    trials = list(
-        _try_weights(copy, steps, layers) if kind == "weights" else _try_channels(copy, steps, layers, importance)
-    )
+    weights = kind == "weights"
+    trials = [*(_try_weights(copy, steps, layers) if weights else _try_channels(copy, steps, layers, importance))]
     found: dict[tuple[str, ...], list[Difference]] = {}
     for number, (names, changed) in enumerate(trials):
         predicted = _predict_with(copy, changed, predict)
@@ -136,25 +134,22 @@ def suggest_sparsity(scan: tuple[LayerSensitivity, ...], max_drop: float = 0.02)
     return {layer.name: layer.bears(max_drop) for layer in scan if layer.bears(max_drop) > 0}
 
 
-def _compile(model: Any, split: Split) -> Callable[[], NDArray[np.int64]]:
+def _compile(model: Any, split: Split) -> Callable[[], Labels]:
     """Class indices by the model as it is now; its graph is built once, for its weights are variables."""
     tensorflow = load_tensorflow()
     call = tensorflow.function(lambda x: tensorflow.argmax(model(x, training=False), axis=-1))
     batches = [tensorflow.constant(split.x[start : start + _BATCH]) for start in range(0, len(split), _BATCH)]
 
-    def predict() -> NDArray[np.int64]:
+    def predict() -> Labels:
         with quiet():
             return np.concatenate([np.asarray(call(batch)) for batch in batches])
 
     return predict
 
 
-def _try_weights(
-    model: Any, steps: tuple[float, ...], wanted: tuple[str, ...] | None
-) -> Iterator[tuple[tuple[str, ...], dict[str, Weights]]]:
+def _try_weights(model: Any, steps: tuple[float, ...], wanted: tuple[str, ...] | None) -> Trials:
     """((layer,), {layer: its weights with the smallest of the kernel at zero}), every step of every layer."""
-    able = [layer.name for layer in model.layers if type(layer).__name__ in PRUNABLE]
-    for name in _choose(able, wanted):
+    for name in choose_layers(list_prunable(model), wanted):
         layer = model.get_layer(name)
         place = next(index for index, weight in enumerate(layer.weights) if weight is find_kernel(layer))
         weights = layer.get_weights()
@@ -165,15 +160,13 @@ def _try_weights(
             yield (name,), {name: [*weights[:place], kernel, *weights[place + 1 :]]}
 
 
-def _try_channels(
-    model: Any, steps: tuple[float, ...], wanted: tuple[str, ...] | None, importance: str
-) -> Iterator[tuple[tuple[str, ...], dict[str, Weights]]]:
+def _try_channels(model: Any, steps: tuple[float, ...], wanted: tuple[str, ...] | None, importance: str) -> Trials:
     """(coupled layers, {layer: its weights without some of their channels}), every step of every group."""
     wires, _ = read_wiring(model)
     channels = trace_channels(model)
     groups = group_channels(channels)
     ratings = rate_channels(wires, channels, importance)
-    names = _choose([name for makers in groups for name in makers], wanted)
+    names = choose_layers([name for makers in groups for name in makers], wanted)
     for makers in (makers for makers in groups if set(makers) & set(names)):
         for step in steps:
             fractions = dict.fromkeys(groups, 0.0) | {makers: step}
@@ -181,9 +174,7 @@ def _try_channels(
             yield makers, {wire.name: blank_weights(wire, channels, gone) for wire in wires if wire.layer.weights}
 
 
-def _predict_with(
-    model: Any, changed: dict[str, Weights], predict: Callable[[], NDArray[np.int64]]
-) -> NDArray[np.int64]:
+def _predict_with(model: Any, changed: dict[str, Weights], predict: Callable[[], Labels]) -> Labels:
     before = {name: model.get_layer(name).get_weights() for name in changed}
     for name, weights in changed.items():
         model.get_layer(name).set_weights(weights)
@@ -193,14 +184,6 @@ def _predict_with(
     return predicted
 
 
-def _compare(whole: NDArray[np.int64], predicted: NDArray[np.int64], split: Split) -> Difference:
+def _compare(whole: Labels, predicted: Labels, split: Split) -> Difference:
     recordings = len(np.unique(split.recordings))
     return paired_difference(whole, predicted, split.y, split.recordings if 1 < recordings < len(split) else None)
-
-
-def _choose(able: list[str], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    if not able:
-        raise ModelError(f"the model has no layer to prune; prunable are {', '.join(PRUNABLE)}")
-    if unknown := sorted(set(wanted or ()) - set(able)):
-        raise ParameterError(f"layer {unknown[0]!r} cannot be pruned; allowed: {', '.join(able)}")
-    return wanted or tuple(able)

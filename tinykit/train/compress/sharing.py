@@ -8,7 +8,7 @@ whatever the optimiser. No wrapper, so nothing to strip, and the same rule on th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,21 +23,13 @@ _MOST = 128  # and no channel more than these: a table of 7 bits, the largest of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """What is held in one kernel.
+    """What is held in one kernel: the group of each weight, and a mask that is 0 where one stays zero, else 1.
 
-    Parameters
-    ----------
-    groups : int32, the group of each weight, shape of the kernel; None where values are not shared.
-    mask : float32, 0 where a weight must stay zero, else 1; None where zeros are not held.
+    None where values are not shared, and where zeros are not held.
     """
 
-    groups: NDArray[np.int32] | None = field(repr=False)
-    mask: Floats | None = field(repr=False)
-
-    @property
-    def count(self) -> int:
-        """Number of groups, 0 where values are not shared."""
-        return 0 if self.groups is None else int(self.groups.max()) + 1
+    groups: NDArray[np.int32] | None
+    mask: Floats | None
 
 
 def find_kernel(layer: Any) -> Any:
@@ -80,34 +72,23 @@ def find_groups(kernel: Floats, per_channel: bool, *, any_shared: bool = False) 
 
 
 def make_holder(kernels: Mapping[str, Any], held: Mapping[str, Held]) -> Any:
-    """A Keras callback that holds kernels after each training step.
-
-    Parameters
-    ----------
-    kernels : {layer: variable}.
-    held : {layer: what to hold}.
-    """
+    """A Keras callback that holds kernels {layer: variable} after each step as {layer: what to hold} says."""
     tensorflow = load_tensorflow()
-    plan = [(kernels[name], _as_tensors(one)) for name, one in held.items()]
+
+    def tensor(array: NDArray[Any] | None) -> Any:
+        return None if array is None else tensorflow.constant(array)
+
+    plan = [(kernels[name], one.groups, tensor(one.groups), tensor(one.mask)) for name, one in held.items()]
 
     @tensorflow.function  # type: ignore[untyped-decorator]
     def hold() -> None:
-        for kernel, (groups, count, mask) in plan:
+        for kernel, numbers, groups, mask in plan:
             values = kernel if mask is None else kernel * mask
-            if groups is not None:
+            if numbers is not None:
+                count = int(numbers.max()) + 1
                 flat = tensorflow.reshape(values, [-1])
                 means = tensorflow.math.unsorted_segment_mean(flat, tensorflow.reshape(groups, [-1]), count)
                 values = tensorflow.gather(means, groups)
             kernel.assign(values)
 
-    class Holder(load_keras().callbacks.Callback):  # type: ignore[misc]
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            hold()
-
-    return Holder()
-
-
-def _as_tensors(held: Held) -> tuple[Any, int, Any]:
-    constant = load_tensorflow().constant
-    groups = None if held.groups is None else constant(held.groups)
-    return groups, held.count, None if held.mask is None else constant(held.mask)
+    return load_keras().callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: hold())

@@ -13,7 +13,7 @@ from tinykit.model.record import DesignRecord, Stage, tool_versions
 from tinykit.train.compress.clustering import Clustered
 from tinykit.train.compress.pruning import Pruned
 from tinykit.train.compress.quantising import Quantised
-from tinykit.train.compress.training import History, Trained, evaluate
+from tinykit.train.compress.training import Trained, evaluate
 from tinykit.train.conversion import Conversion, save_model
 from tinykit.train.datasets import Dataset
 
@@ -21,7 +21,7 @@ from tinykit.train.datasets import Dataset
 def keep_model(
     record: DesignRecord,
     name: str,
-    made: Trained | Pruned | Clustered | Quantised,
+    made: Trained,
     data: Dataset,
     *,
     parent: str = "",
@@ -45,7 +45,12 @@ def keep_model(
     record = _own(record, data)
     with tempfile.TemporaryDirectory() as folder:
         content = save_model(made.model, Path(folder) / f"{name}.h5").read_bytes()
-    results = {**_curves(made.history), "accuracy": evaluate(made.model, data.test).to_json()}
+    results: dict[str, Any] = {
+        "steps": made.history.steps,
+        "loss": [round(value, 5) for value in made.history.loss],
+        "validation_accuracy": [round(value, 4) for value in made.history.validation_accuracy],
+        "accuracy": evaluate(made.model, data.test).to_json(),
+    }
     if isinstance(made, Pruned):
         results["sparsity"] = round(made.sparsity, 4)
     if isinstance(made, Clustered):
@@ -87,27 +92,15 @@ def _own(record: DesignRecord, data: Dataset) -> DesignRecord:
     return replace(record, data_sha256=data.sha256, tools=record.tools or tool_versions())
 
 
-def _choices(made: Trained | Pruned | Clustered | Quantised) -> dict[str, Any]:
+def _choices(made: Trained) -> dict[str, Any]:
     known: dict[str, Any] = {"seed": made.history.seed, **asdict(made.history.fit)}
     if isinstance(made, Pruned):
         return {"sparsity": _plain(made.target), "schedule": made.schedule, **known}
     if isinstance(made, Clustered):
-        return {
-            "clusters": _plain(made.clusters),
-            "per_channel": made.per_channel,
-            "sparse": list(made.sparse),
-            **known,
-        }
+        shared = {"clusters": _plain(made.clusters), "per_channel": made.per_channel, "sparse": list(made.sparse)}
+        return shared | known
     return {"preserve": made.preserved, **known} if isinstance(made, Quantised) else known
 
 
 def _plain(choice: Any) -> Any:
     return dict(choice) if isinstance(choice, Mapping) else choice
-
-
-def _curves(history: History) -> dict[str, Any]:
-    return {
-        "steps": history.steps,
-        "loss": [round(value, 5) for value in history.loss],
-        "validation_accuracy": [round(value, 4) for value in history.validation_accuracy],
-    }

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tinykit.ground.errors import DataError, EngineError
+from tinykit.ground.errors import DataError, EngineError, ModelError
 from tinykit.ground.results import Result
-from tinykit.train.compress.progress import Progress
-from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.datasets import Accuracy, Dataset, Split, score_predictions
 from tinykit.train.keras import load_keras, quiet, require_model
+
+MINIMUM_STEPS = 100
+"""Of pruning and of QAT: after fewer of them the weights have hardly settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,12 @@ def clone(model: Any) -> Any:
     return copy
 
 
+def refuse_wrapped(model: Any, work: str) -> None:
+    """`ModelError` for a model in the wrappers of tfmot, which cannot be worked on again."""
+    if any(type(layer).__name__.startswith(("Prune", "Quantize", "Cluster")) for layer in model.layers):
+        raise ModelError(f"the model is already wrapped by tfmot; {work} its float parent")
+
+
 def is_autoencoder(model: Any) -> bool:
     """Whether a model takes vectors and gives vectors of the same length; samples of datasets have three axes."""
     shape = model.input_shape
@@ -105,17 +114,15 @@ def to_samples(model: Any, x: Any) -> Any:
 
 def check_fits(model: Any, data: Dataset) -> None:
     """`DataError` unless the data's samples and classes are those the model takes and gives."""
-    shapes = model.input_shape, model.output_shape
+    takes, gives = model.input_shape, model.output_shape
     if is_autoencoder(model):
-        if (size := math.prod(data.input_shape)) != shapes[0][1]:
-            raise DataError(
-                f"samples of {data.name} are {size} numbers, the model takes {shapes[0][1]}; build it to fit"
-            )
+        if (size := math.prod(data.input_shape)) != takes[1]:
+            raise DataError(f"samples of {data.name} are {size} numbers, the model takes {takes[1]}; build it to fit")
         return
-    if not all(isinstance(shape, tuple) for shape in shapes) or shapes[0][1:] != data.input_shape:
-        raise DataError(f"samples of {data.name} are {data.input_shape}, the model takes {shapes[0]}; build it to fit")
-    if len(shapes[1]) != 2 or shapes[1][1] != len(data.classes):
-        raise DataError(f"{data.name} has {len(data.classes)} classes, the model gives {shapes[1]}; build it to fit")
+    if not isinstance(takes, tuple) or not isinstance(gives, tuple) or takes[1:] != data.input_shape:
+        raise DataError(f"samples of {data.name} are {data.input_shape}, the model takes {takes}; build it to fit")
+    if len(gives) != 2 or gives[1] != len(data.classes):
+        raise DataError(f"{data.name} has {len(data.classes)} classes, the model gives {gives}; build it to fit")
 
 
 def run_fit(
@@ -132,7 +139,7 @@ def run_fit(
     keras = load_keras()
     steps = fit.steps(len(data.train))
     rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
-    reporter = _make_reporter(keras, stage, steps, progress)
+    reporter = _make_reporter(stage, steps, progress)
     (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
     metrics = [] if is_autoencoder(model) else ["accuracy"]
     with quiet():
@@ -168,22 +175,16 @@ def _gives_probabilities(model: Any) -> bool:
     activation = wrapped.get("activation")
     if isinstance(activation, dict):  # as QAT wraps it
         activation = activation.get("config", {}).get("activation", activation)
-    return activation == "softmax" or "Softmax" in (
-        type(model.layers[-1]).__name__,
-        last.get("layer", {}).get("class_name"),
-    )
+    kinds = type(model.layers[-1]).__name__, last.get("layer", {}).get("class_name")
+    return activation == "softmax" or "Softmax" in kinds
 
 
-def _make_reporter(keras: Any, stage: str, steps: int, progress: Progress | None) -> Any:
-    class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
-        done = 0
+def _make_reporter(stage: str, steps: int, progress: Progress | None) -> Any:
+    done = itertools.count(1)
 
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            self.done += 1
-            if progress is not None:
-                seen = logs or {}
-                progress(
-                    stage, self.done, steps, f"loss {seen.get('loss', 0):.3f} accuracy {seen.get('accuracy', 0):.3f}"
-                )
+    def report(batch: int, logs: dict[str, float] | None = None) -> None:
+        loss, accuracy = ((logs or {}).get(name, 0) for name in ("loss", "accuracy"))
+        if progress is not None:
+            progress(stage, next(done), steps, f"loss {loss:.3f} accuracy {accuracy:.3f}")
 
-    return Reporter()
+    return load_keras().callbacks.LambdaCallback(on_train_batch_end=report)

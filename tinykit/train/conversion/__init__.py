@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from tinykit.train.conversion.converting import PRECISIONS, Conversion, convert, convert_all
-from tinykit.train.conversion.keras_file import KerasFile, inspect_keras_file
-from tinykit.train.conversion.loading import load_model, save_model
-from tinykit.train.conversion.representative import check_representative
+from tinykit.train.conversion.converting import PRECISIONS, Conversion, check_representative, convert, convert_all
+from tinykit.train.conversion.keras_file import KerasFile, inspect_keras_file, load_model, save_model
 
 __all__ = [
-    "PRECISIONS",
-    "Conversion",
-    "KerasFile",
-    "check_representative",
-    "convert",
-    "convert_all",
-    "inspect_keras_file",
-    "load_model",
-    "save_model",
-]
+    "PRECISIONS", "Conversion", "KerasFile", "check_representative", "convert", "convert_all", "inspect_keras_file",
+    "load_model", "save_model",
+]  # fmt: skip

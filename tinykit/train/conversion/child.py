@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinykit.ground.errors import TinykitError
-from tinykit.train.conversion.loading import load_inspected
+from tinykit.train.conversion.keras_file import load_inspected
 from tinykit.train.keras import load_tensorflow, quiet
 
 
@@ -48,12 +48,9 @@ def number_afresh(model: Any) -> None:
 
 
 def convert_one(tensorflow: Any, model: Any, precision: str, samples: Any) -> bytes:
-    """The flatbuffer of a Keras model with its batch fixed to 1.
+    """The flatbuffer of a Keras model with its batch fixed to 1, input and output of the integer type too.
 
-    Parameters
-    ----------
-    precision : "int8", "int16x8" or "float32"; input and output have the integer type too.
-    samples : float32 [n, ...] for calibration; None for float32, and for a QAT model, which brings its ranges.
+    Samples, float32 [n, ...], calibrate; None for float32, and for a QAT model, which brings its ranges.
     """
     shape = (1, *model.input_shape[1:])
     call = tensorflow.function(
@@ -61,14 +58,11 @@ def convert_one(tensorflow: Any, model: Any, precision: str, samples: Any) -> by
     ).get_concrete_function()
     converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([call], model)
     if precision != "float32":
-        integers = {
-            "int8": (tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8, tensorflow.int8),
-            "int16x8": (
-                tensorflow.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-                tensorflow.int16,
-            ),
-        }
-        operators, kind = integers[precision]
+        sets = tensorflow.lite.OpsSet
+        operators, kind = {
+            "int8": (sets.TFLITE_BUILTINS_INT8, tensorflow.int8),
+            "int16x8": (sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, tensorflow.int16),
+        }[precision]
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         converter.inference_input_type = converter.inference_output_type = kind
         if samples is not None:

@@ -28,18 +28,12 @@ _WORKER = Path(__file__).with_name("h5_child.py")
 _BOUNDS = Bounds(4 * 2**30, file_bytes=0, answer_bytes=128 * 2**20)
 _TIMEOUT_S = 60.0
 _ZIP_ERRORS = (
-    *(OSError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError, ValueError),
-    *(zlib.error, struct.error),
-)
+    OSError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError, ValueError, zlib.error, struct.error
+)  # fmt: skip
 
 
 def copy_file(source: Path, folder: Path) -> Path:
-    """A copy of a stranger's file in `folder`: `model.h5`, or `strange.zip`, as its bytes say.
-
-    Raises
-    ------
-    ModelError : unreadable, too large, neither container, or both at once.
-    """
+    """A copy of a stranger's file in `folder`: `model.h5`, or `strange.zip`, as its bytes say."""
     draft = folder / "strange"
     try:
         with source.open("rb") as stream, draft.open("wb") as copy:
@@ -52,12 +46,7 @@ def copy_file(source: Path, folder: Path) -> Path:
 
 
 def read_archive(archive: Path, folder: Path, name: str) -> tuple[bytes, bytes]:
-    """Configuration and metadata of a `.keras` archive; its weights are left in `folder`, nothing else is unpacked.
-
-    Raises
-    ------
-    ModelError : damaged, more than an archive, or with a member that is missing, there twice or too large.
-    """
+    """Configuration and metadata of a `.keras` archive; its weights are left in `folder`, nothing else is unpacked."""
     try:
         with archive.open("rb") as stream, zipfile.ZipFile(_check_end(stream, name)) as opened:
             members = _check_members(opened, stream, name)
@@ -71,12 +60,7 @@ def read_archive(archive: Path, folder: Path, name: str) -> tuple[bytes, bytes]:
 
 
 def pack_archive(folder: Path, config: Any, metadata: Any, name: str) -> Path:
-    """`model.keras` in `folder`: what was looked at, written anew, and the weights that `read_archive` left there.
-
-    Raises
-    ------
-    ModelError : a description nested deeper than JSON can be written.
-    """
+    """`model.keras` in `folder`: what was looked at, written anew, and the weights that `read_archive` left there."""
     path, weights = folder / "model.keras", folder / "model.weights.h5"
     try:
         texts = [json.dumps(part) for part in (config, metadata)]
@@ -91,13 +75,7 @@ def pack_archive(folder: Path, config: Any, metadata: Any, name: str) -> Path:
 
 
 def read_h5(path: Path, name: str) -> dict[str, str | None]:
-    """`config` and `version` that an HDF5 file states, by a child process which looks at all that is in it.
-
-    Raises
-    ------
-    ModelError : damaged, or with links, data in other files, or sizes that no model has.
-    MissingPackageError : h5py is not installed.
-    """
+    """`config` and `version` that an HDF5 file states, by a child process which looks at all that is in it."""
     if find_spec("h5py") is None:
         raise MissingPackageError(f"h5py is not installed; {name_install('train')}")
     try:

@@ -1,9 +1,10 @@
-"""From a tf-keras model to a `.tflite`: batch 1, integer in and out, converted where a crash does no harm."""
+"""From a tf-keras model to a `.tflite`: batch 1, integer in and out, converted where a crash does no harm.
+
+The representative dataset is checked against what the network was trained on, never invented.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.child import Bounds, Child, ChildError
-from tinykit.ground.errors import EngineError, ModelError, OutputError, ParameterError
+from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.model.graph import Precision, read
-from tinykit.train.conversion.keras_file import KerasFile, copy_inspected
-from tinykit.train.conversion.loading import save_model
-from tinykit.train.conversion.representative import check_representative
+from tinykit.model.record import hash_bytes, write_atomically
+from tinykit.train.conversion.keras_file import KerasFile, copy_inspected, save_model
 
 PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
-TIMEOUT_S = 300.0
+_TIMEOUT_S = 300.0
 _WORKER = Path(__file__).with_name("child.py")
 _BOUNDS = Bounds(32 * 2**30, file_bytes=2**31)
 _REFUSED = "the converter refused the model: {}"
-_EDGE_TYPES = {"int8": "int8", "int16x8": "int16", "float32": "float32"}
 _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
+_MINIMUM, _RECOMMENDED = 10, 100
+_SPREAD_LIMIT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,9 @@ class Conversion(Result):
     def save(self, path: str | Path) -> Path:
         """Write the flatbuffer, the whole file or nothing; `OutputError` if it cannot be."""
         target = Path(path)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            draft.write_bytes(self.model)
-            os.replace(draft, target)
-        except OSError as error:
-            raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
+        if not target.parent.is_dir():
+            raise OutputError(f"{target}: cannot be written (there is no such folder); choose another folder")
+        write_atomically(target, self.model)
         return target
 
 
@@ -76,7 +74,7 @@ def convert(
     precision: str = "int8",
     representative: NDArray[np.float32] | None = None,
     training: NDArray[np.float32] | None = None,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float = _TIMEOUT_S,
 ) -> Conversion:
     """Convert a tf-keras model, or a `.h5`/`.keras` file, in a child process.
 
@@ -106,7 +104,7 @@ def convert_all(
     *,
     representative: NDArray[np.float32] | None = None,
     training: NDArray[np.float32] | None = None,
-    timeout_s: float = TIMEOUT_S,
+    timeout_s: float = _TIMEOUT_S,
 ) -> dict[str, Conversion]:
     """Several precisions of one model by one child process (starting TensorFlow is most of the time); as `convert`.
 
@@ -122,10 +120,10 @@ def convert_all(
         source = model if isinstance(model, str | Path) else save_model(model, folder / "model.h5")
         found, copy = copy_inspected(source, folder)
         shape = _check_model(found, precisions)
-        samples, notes = list[Any](), tuple[str, ...]()
+        samples, notes = list[NDArray[np.float32]](), tuple[str, ...]()
         if not found.quantised and any(precision != "float32" for precision in precisions):
             checked, notes = check_representative(representative, shape, training)
-            samples = [np.ascontiguousarray(checked, np.float32)]
+            samples = [checked]
         job = {
             "name": found.path.name, "quantised": found.quantised, "pruned": found.pruned,
             "precisions": list(precisions), "shapes": [one.shape for one in samples],
@@ -136,6 +134,36 @@ def convert_all(
             raise EngineError(_describe_crash(str(error.signal), found)) from error
         about = (sum(map(len, samples)), version, notes)
         return {one: _collect(content, one, found, about) for one, content in zip(precisions, made, strict=True)}
+
+
+def check_representative(
+    samples: Any, input_shape: tuple[int | None, ...], training: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """The samples as float32 [n, ...] ready for calibration, and remarks worth showing.
+
+    Parameters
+    ----------
+    samples : normalised as the network sees them, shape [n, *input_shape].
+    input_shape : of the network, without batch; None matches any size.
+    training : training samples (or some of them), to compare ranges with; None skips that comparison.
+
+    Raises
+    ------
+    DataError : None, wrong shape, not float, NaN or infinity, fewer than 10, all equal, or of another range than
+        the training samples (their span differs by more than a factor of 3, as when one of them is not normalised).
+    """
+    if samples is None:
+        raise DataError(
+            "no representative samples: the converter cannot know the range of the activations;\n"
+            f"give about {_RECOMMENDED} real training samples (dataset.representative())"
+        )
+    array = np.asarray(samples)
+    _check_form(array, input_shape)
+    _check_values(array)
+    if training is not None:
+        _check_range(array, np.asarray(training))
+    few = f"{len(array)} representative samples; {_RECOMMENDED} or more give steadier ranges"
+    return np.ascontiguousarray(array, np.float32), (few,) if len(array) < _RECOMMENDED else ()
 
 
 def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | None, ...]:
@@ -183,15 +211,46 @@ def _describe_crash(known: str, found: KerasFile) -> str:
 def _collect(content: bytes, precision: str, found: KerasFile, used: tuple[int, str, tuple[str, ...]]) -> Conversion:
     graph = read(content)
     for index in (*graph.inputs, *graph.outputs):
-        if (found_type := graph.tensors[index].dtype) != _EDGE_TYPES[precision]:
-            raise EngineError(
-                f"asked for {precision}, but an input or output is {found_type}: the converter ignored it"
-            )
+        if (kind := graph.tensors[index].dtype) != precision.removesuffix("x8"):
+            raise EngineError(f"asked for {precision}, but an input or output is {kind}: the converter ignored it")
     samples, version, notes = used
     if graph.precision != precision:
         notes = (*notes, f"operators of other precision are left in the graph ({graph.precision}): see its lint")
     quantisation = "none" if precision == "float32" else "qat" if found.quantised else "ptq"
     return Conversion(
-        content, Precision(precision), hashlib.sha256(content).hexdigest(), quantisation,
+        content, Precision(precision), hash_bytes(content), quantisation,
         0 if precision == "float32" else samples, version, notes,
     )  # fmt: skip
+
+
+def _check_form(array: NDArray[Any], input_shape: tuple[int | None, ...]) -> None:
+    fits = array.ndim == len(input_shape) + 1 and all(
+        wanted is None or size == wanted for size, wanted in zip(array.shape[1:], input_shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("?" if size is None else str(size) for size in input_shape)
+        raise DataError(f"representative samples of shape {array.shape}; the network takes [n, {wanted}]")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"representative samples are {array.dtype}; give float samples normalised as in training")
+    if len(array) < _MINIMUM:
+        raise DataError(f"{len(array)} representative samples; {_MINIMUM} are the least, {_RECOMMENDED} a good number")
+
+
+def _check_values(array: NDArray[Any]) -> None:
+    if bad := int((~np.isfinite(array)).reshape(len(array), -1).any(axis=1).sum()):
+        raise DataError(f"{bad} of {len(array)} representative samples hold NaN or infinity; leave them out")
+    if array.min() == array.max():
+        raise DataError(f"representative samples are all {array.min():g}; they set no range, give real ones")
+
+
+def _check_range(array: NDArray[Any], training: NDArray[Any]) -> None:
+    spans = [float(np.subtract(*np.percentile(part, [99, 1]))) for part in (array, training)]
+    ratio = spans[0] / spans[1] if spans[1] > 0 else np.inf
+    if not 1 / _SPREAD_LIMIT <= ratio <= _SPREAD_LIMIT:
+        raise DataError(
+            f"representative samples span {spans[0]:.3g} (1st to 99th percentile), training samples {spans[1]:.3g};\n"
+            "were both normalised in the same way?"
+        )
+    shift = abs(float(array.mean()) - float(training.mean()))
+    if shift > spans[1]:
+        raise DataError(f"representative samples lie {shift:.3g} away from the training samples; normalise both alike")

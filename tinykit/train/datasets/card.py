@@ -1,10 +1,16 @@
-"""Data cards: what a dataset is, whose it is, and whom it does not speak for."""
+"""Data cards: what a dataset is, whose it is, whom it does not speak for, and the files it names, hashed.
+
+The files travel inside packages of PyPI, which are found and never imported.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 
-from tinykit.ground.errors import FactError, UnknownTaskError, name_nearest
+from tinykit.ground.errors import DataError, FactError, MissingPackageError, UnknownTaskError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.results import Result
 
@@ -64,3 +70,44 @@ def read_card(name: str) -> DataCard:
 def card_names() -> tuple[str, ...]:
     """Names of the shipped data cards, sorted."""
     return tuple(sorted(path.stem for path in shipped_path("data", "datasets").glob("*.toml")))
+
+
+def read_carried(task: str, *files: str) -> tuple[list[bytes], str]:
+    """Contents of the files of a task (of the one its card names, if none is given) and their SHA-256, joined.
+
+    Raises
+    ------
+    MissingPackageError : the package that carries them, or a file in it, is not there.
+    DataError : they are not those that the card was written for.
+    """
+    card = read_card(task)
+    paths = [find_packaged_file(*file.split("/"), carrier=card.carrier) for file in files or (card.file,)]
+    return read_verified(card.sha256, *paths), card.sha256
+
+
+def find_packaged_file(package: str, *parts: str, carrier: str) -> Path:
+    """Path of a file inside a package that is not imported; `carrier` is what pip calls it, "seglearn==1.2.5"."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingPackageError(
+            f"the package {package}, which holds the data, is not installed\npip install --no-deps {carrier}"
+        )
+    path = Path(next(iter(spec.submodule_search_locations))).joinpath(*parts)
+    if not path.is_file():
+        raise MissingPackageError(
+            f"{package} lacks {'/'.join(parts)}; pip install --no-deps --force-reinstall {carrier}"
+        )
+    return path
+
+
+def read_verified(sha256: str, *paths: Path) -> list[bytes]:
+    """Files whose hash, joined, is known; others are not opened, since a pickle in them could run code."""
+    contents = [path.read_bytes() for path in paths]
+    found = hashlib.sha256(b"".join(contents)).hexdigest()
+    if found != sha256:
+        names = " and ".join(path.name for path in paths)
+        raise DataError(
+            f"{names} has sha256 {found[:16]}…, expected {sha256[:16]}…: not the file this task was built on.\n"
+            "It is not opened; reinstall the package in the pinned version"
+        )
+    return contents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +74,11 @@ class Normalisation(Result):
 
     def apply(self, raw: Floats) -> Floats:
         """Raw samples [..., channels] to what the network is trained on, float32."""
-        normal: Floats = ((raw - np.asarray(self.mean)) / np.asarray(self.std)).astype(np.float32)
-        return normal
+        return np.asarray((raw - np.asarray(self.mean)) / np.asarray(self.std), np.float32)
 
     def undo(self, normal: Floats) -> Floats:
         """What a normalised sample was in the unit of the sensor: x · std + mean, float32."""
-        raw: Floats = (normal * np.asarray(self.std) + np.asarray(self.mean)).astype(np.float32)
-        return raw
+        return np.asarray(normal * np.asarray(self.std) + np.asarray(self.mean), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,12 +163,10 @@ def _check_classes(data: Dataset) -> None:
 
 
 def _check_groups(data: Dataset) -> None:
-    names = list(data.splits)
-    for position, name in enumerate(names):
-        for other in names[position + 1 :]:
-            shared = np.intersect1d(data.splits[name].groups, data.splits[other].groups)
-            if len(shared):
-                raise DataError(
-                    f"{data.name}: group {shared[0]} is in both {name} and {other} ({len(shared)} shared);\n"
-                    "accuracy would be that of known people: give each group to one split"
-                )
+    for name, other in combinations(data.splits, 2):
+        shared = np.intersect1d(data.splits[name].groups, data.splits[other].groups)
+        if len(shared):
+            raise DataError(
+                f"{data.name}: group {shared[0]} is in both {name} and {other} ({len(shared)} shared);\n"
+                "accuracy would be that of known people: give each group to one split"
+            )

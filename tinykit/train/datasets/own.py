@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import math
+import wave
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ParameterError
+from tinykit.ground.quantity import is_number
 from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split
-from tinykit.train.datasets.recordings import SUFFIXES, read_recording
 from tinykit.train.datasets.windows import assemble, deal_groups, stack_windows
 
-FRACTIONS = (0.6, 0.15, 0.25)
-MINIMUM_TRAINING_SAMPLES = 20
+_FRACTIONS = (0.6, 0.15, 0.25)
+_MINIMUM_SAMPLES = 20
 _SPLIT_NAMES = ("train", "validation", "test")
+_SUFFIXES = (".csv", ".wav")
+_TIME_COLUMNS = {"t": 1.0, "time": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "time_ms": 1e-3, "timestamp_ms": 1e-3}
+_RATE_TOLERANCE = 0.02
 _Fractions = tuple[float, float, float]
 
 
@@ -33,7 +40,7 @@ def read_folder(
     window_s: float = 2.0,
     step_s: float | None = None,
     group_of: Callable[[Path], str] = group_by_prefix,
-    fractions: _Fractions = FRACTIONS,
+    fractions: _Fractions = _FRACTIONS,
     seed: int = 0,
 ) -> Dataset:
     """Recordings in `folder/<class>/<group>_<anything>.csv` (or `.wav`), cut into windows [n, samples, 1, channels].
@@ -59,12 +66,12 @@ def read_folder(
             raise ParameterError(f"{name} {value} must be above 0")
     files = _files_by_class(Path(folder))
     paths = [path for members in files.values() for path in members]
-    signals = [read_recording(path, rate_hz) for path in paths]
+    signals = [_read_recording(path, rate_hz) for path in paths]
     _check_channels(paths, signals)
     raw, owner = stack_windows(signals, round(window_s * rate_hz), max(1, round(step_s * rate_hz)))
     labels = np.repeat(np.arange(len(files)), [len(members) for members in files.values()])[owner]
     _, groups = np.unique([group_of(path) for path in paths], return_inverse=True)
-    if len(raw) < MINIMUM_TRAINING_SAMPLES:
+    if len(raw) < _MINIMUM_SAMPLES:
         raise DataError(f"{folder}: {len(raw)} windows of {window_s:g} s; record more, or cut shorter windows")
     rows = deal_groups(labels, groups[owner], fractions, seed)
     return assemble(
@@ -75,7 +82,7 @@ def read_folder(
 
 def read_npz(
     path: str | Path, *, classes: Iterable[str] | None = None, rate_hz: float | None = None,
-    fractions: _Fractions = FRACTIONS, seed: int = 0,
+    fractions: _Fractions = _FRACTIONS, seed: int = 0,
 ) -> Dataset:  # fmt: skip
     """Arrays of an `.npz`: x, y and groups, optionally split and recordings; pickles are never opened.
 
@@ -88,23 +95,21 @@ def read_npz(
     path : of the file.
     classes : names, "0", "1", … if None.
     rate_hz : samples a second [Hz].
-    fractions : of training, validation and test.
-    seed : of all that is drawn.
+    fractions, seed : as `read_folder`.
 
     Raises
     ------
     DataError : not an `.npz`, keys missing, wrong shape or type, NaN, one class only, a group in two splits, too few
         samples or groups.
     """
-    arrays = _open_npz(Path(path))
-    raw, y, groups, recordings = _take_arrays(Path(path), arrays)
+    (raw, y, groups, recordings), split = _load_arrays(Path(path))
     names = tuple(classes) if classes is not None else tuple(str(index) for index in range(int(y.max()) + 1))
-    if "split" in arrays:
-        rows = [np.flatnonzero(arrays["split"].astype(str) == name) for name in _SPLIT_NAMES]
-        if sum(map(len, rows)) != len(y):
-            raise DataError(f"{path}: split holds {sorted(set(arrays['split'].astype(str)))}; allowed: {_SPLIT_NAMES}")
-    else:
+    if split is None:
         rows = deal_groups(y, groups, fractions, seed)
+    else:
+        rows = [np.flatnonzero(split == name) for name in _SPLIT_NAMES]
+        if sum(map(len, rows)) != len(y):
+            raise DataError(f"{path}: split holds {sorted(set(split))}; allowed: {_SPLIT_NAMES}")
     return assemble(
         Path(path).stem, raw, y, rows, groups=groups, recordings=recordings, classes=names,
         rate_hz=rate_hz, sha256=_hash_arrays([raw, y]), source=f"file {Path(path).name}",
@@ -122,9 +127,8 @@ def read_samples(path: str | Path) -> Split:
     ------
     DataError : not an `.npz`, keys missing, wrong shape or type, too few samples, or none of them "test".
     """
-    arrays = _open_npz(Path(path))
-    x, y, groups, recordings = _take_arrays(Path(path), arrays)
-    rows = np.flatnonzero(arrays["split"].astype(str) == "test") if "split" in arrays else np.arange(len(y))
+    (x, y, groups, recordings), split = _load_arrays(Path(path))
+    rows = np.arange(len(y)) if split is None else np.flatnonzero(split == "test")
     if not len(rows):
         raise DataError(f"{path}: no sample of split 'test'; leave split out to score on all {len(y)}")
     return Split(x[rows], y[rows], groups[rows], recordings[rows])
@@ -134,7 +138,7 @@ def _files_by_class(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with a sub-folder of recordings for each class")
     found = {
-        inner.name: sorted(path for path in inner.iterdir() if path.suffix.lower() in SUFFIXES)
+        inner.name: sorted(path for path in inner.iterdir() if path.suffix.lower() in _SUFFIXES)
         for inner in sorted(folder.iterdir())
         if inner.is_dir() and not inner.name.startswith(".")
     }
@@ -147,11 +151,11 @@ def _files_by_class(folder: Path) -> dict[str, list[Path]]:
 
 
 def _check_channels(paths: list[Path], signals: list[Floats]) -> None:
-    for path, signal in zip(paths, signals, strict=True):
-        if signal.shape[1] != signals[0].shape[1]:
+    first = signals[0].shape[1]
+    for path, count in ((path, signal.shape[1]) for path, signal in zip(paths, signals, strict=True)):
+        if count != first:
             raise DataError(
-                f"{path.name}: {signal.shape[1]} channels, {paths[0].name} has {signals[0].shape[1]}; "
-                "every recording needs the same"
+                f"{path.name}: {count} channels, {paths[0].name} has {first}; every recording needs the same"
             )
 
 
@@ -170,9 +174,10 @@ def _open_npz(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: not an .npz of plain arrays ({error}); save it with np.savez") from error
 
 
-def _take_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Floats, Labels, Labels, Labels]:
-    missing = {"x", "y", "groups"} - set(arrays)
-    if missing:
+def _load_arrays(path: Path) -> tuple[tuple[Floats, Labels, Labels, Labels], np.ndarray | None]:
+    """Samples, labels, groups and recordings as `Split` has them, and the name of each one's split if it is told."""
+    arrays = _open_npz(path)
+    if missing := {"x", "y", "groups"} - set(arrays):
         raise DataError(f"{path}: keys {sorted(missing)} missing, found {sorted(arrays)}; save x, y and groups")
     x, y = arrays["x"], arrays["y"]
     if not 2 <= x.ndim <= 4 or not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
@@ -182,11 +187,12 @@ def _take_arrays(path: Path, arrays: dict[str, np.ndarray]) -> tuple[Floats, Lab
     recordings = arrays.get("recordings", arrays["groups"])
     if any(array.shape != (len(x),) for array in (y, arrays["groups"], recordings)):
         raise DataError(f"{path}: y, groups and recordings need one entry for each of the {len(x)} samples")
-    if len(x) < MINIMUM_TRAINING_SAMPLES:
-        raise DataError(f"{path}: {len(x)} samples; at least {MINIMUM_TRAINING_SAMPLES} are needed to train and test")
+    if len(x) < _MINIMUM_SAMPLES:
+        raise DataError(f"{path}: {len(x)} samples; at least {_MINIMUM_SAMPLES} are needed to train and test")
     shaped = {2: x.reshape(len(x), 1, 1, -1), 3: x.reshape(len(x), x.shape[1], 1, -1), 4: x}[x.ndim]
     codes = [np.unique(names, return_inverse=True)[1] for names in (arrays["groups"], recordings)]
-    return shaped.astype(np.float32), y.astype(np.int64), codes[0], codes[1]
+    split = arrays["split"].astype(str) if "split" in arrays else None
+    return (shaped.astype(np.float32), y.astype(np.int64), codes[0], codes[1]), split
 
 
 def _hash_arrays(arrays: Iterable[np.ndarray]) -> str:
@@ -194,3 +200,62 @@ def _hash_arrays(arrays: Iterable[np.ndarray]) -> str:
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _read_recording(path: Path, rate_hz: float) -> Floats:
+    """Samples [n, channels], float32.
+
+    CSV: one row a sample, one column a channel, an optional header; a column named `time_s`, `t`, `time` [s] or
+    `time_ms` [ms] is not a channel but is held against the rate. WAV: 16-bit PCM, scaled to -1…1.
+    """
+    samples = _read_csv(path, rate_hz) if path.suffix.lower() == ".csv" else _read_wav(path, rate_hz)
+    if bad := int((~np.isfinite(samples)).any(axis=1).sum()):
+        raise DataError(f"{path.name}: {bad} of {len(samples)} samples hold NaN or infinity; drop or repair them first")
+    return samples
+
+
+def _read_csv(path: Path, rate_hz: float) -> Floats:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = [row for row in csv.reader(stream) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path.name}: cannot be read as CSV ({error}); save it as UTF-8 text") from error
+    header = [name.strip().lower() for name in rows.pop(0)] if rows and not is_number(rows[0][0]) else []
+    widths = {len(row) for row in rows}
+    if len(widths) != 1:
+        raise DataError(f"{path.name}: rows of {sorted(widths) or 'no'} columns; give every row one number a channel")
+    try:
+        table = np.array(rows, np.float64)
+    except ValueError as error:
+        raise DataError(f"{path.name}: {error}; every cell below the header must be a number") from error
+    times = [column for column, name in enumerate(header) if name in _TIME_COLUMNS]
+    if times:
+        _check_rate(path, table[:, times[0]] * _TIME_COLUMNS[header[times[0]]], rate_hz)
+        table = np.delete(table, times, axis=1)
+    if not table.shape[1]:
+        raise DataError(f"{path.name}: only a time column; give at least one channel")
+    return table.astype(np.float32)
+
+
+def _check_rate(path: Path, seconds: NDArray[np.float64], rate_hz: float) -> None:
+    step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else math.nan
+    if not step > 0:
+        raise DataError(f"{path.name}: the time column does not rise; it must be seconds from sample to sample")
+    if abs(1 / step / rate_hz - 1) > _RATE_TOLERANCE:
+        raise DataError(f"{path.name}: sampled at {1 / step:.4g} Hz, expected {rate_hz:g} Hz; resample or set rate_hz")
+
+
+def _read_wav(path: Path, rate_hz: float) -> Floats:
+    try:
+        with wave.open(str(path), "rb") as stream:
+            width, channels, rate = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
+            frames = stream.readframes(stream.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise DataError(f"{path.name}: cannot be read as WAV ({error}); save it as 16-bit PCM") from error
+    if width != 2:
+        raise DataError(f"{path.name}: {8 * width}-bit samples; save it as 16-bit PCM")
+    if abs(rate / rate_hz - 1) > _RATE_TOLERANCE:
+        raise DataError(f"{path.name}: sampled at {rate} Hz, expected {rate_hz:g} Hz; resample it or set rate_hz")
+    whole = len(frames) // (2 * channels) * channels
+    samples = np.frombuffer(frames, "<i2", count=whole).reshape(-1, channels)
+    return samples.astype(np.float32) / np.float32(32768)

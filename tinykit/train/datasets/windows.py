@@ -37,16 +37,7 @@ def stack_windows(signals: Sequence[Floats], length: int, step: int) -> tuple[Fl
 def deal_groups(y: Labels, groups: Labels, fractions: tuple[float, float, float], seed: int) -> list[Labels]:
     """Row numbers of train, validation and test, whole groups each, every class in training and test.
 
-    Parameters
-    ----------
-    y, groups : [n], class and group of each sample.
-    fractions : of the groups for train, validation, test; they sum to 1.
-    seed : of the random order of the groups; the first order that leaves no class out is taken.
-
-    Raises
-    ------
-    ParameterError : fractions not positive or not summing to 1.
-    DataError : fewer than three groups, or no order has every class in training and in test.
+    `fractions` of the groups sum to 1; of the random orders by `seed` the first that leaves no class out is taken.
     """
     if min(fractions) <= 0 or not math.isclose(sum(fractions), 1.0, rel_tol=1e-6):
         raise ParameterError(f"fractions {fractions} must be above 0 and sum to 1, such as (0.6, 0.15, 0.25)")
@@ -66,14 +57,7 @@ def deal_groups(y: Labels, groups: Labels, fractions: tuple[float, float, float]
 
 
 def deal_classes(y: Labels, counts: tuple[int, ...], seed: int) -> list[Labels]:
-    """Row numbers of splits with so many samples of each class, by a seed; for samples that stand each for itself.
-
-    Parameters
-    ----------
-    y : [n], class of each sample.
-    counts : of one class for train, validation, test.
-    seed : of all that is drawn.
-    """
+    """Row numbers of splits with so many samples of each class, for samples that stand each for itself."""
     rng = np.random.default_rng(seed)
     parts: list[list[Labels]] = [[] for _ in counts]
     ends = np.cumsum(counts)
@@ -90,33 +74,31 @@ def assemble(
     y: Labels,
     rows: Sequence[Labels],
     *,
-    groups: Labels,
-    recordings: Labels,
     classes: tuple[str, ...],
-    rate_hz: float | None,
     sha256: str,
     source: str,
+    groups: Labels | None = None,
+    recordings: Labels | None = None,
+    rate_hz: float | None = None,
 ) -> Dataset:
     """A `Dataset` from raw samples: normalisation fitted on the training rows, then applied to all.
 
     Parameters
     ----------
-    name : how it is called.
     raw : [n, height, width, channels] in the sensor's unit.
     y : [n] class indices.
     rows : row numbers of train, validation, test.
-    groups, recordings : [n], who each sample is of, and in which recording.
-    classes, rate_hz, sha256, source : as in `Dataset`.
+    groups, recordings : [n], who each sample is of, and in which recording; each stands for itself if None.
+    name, classes, rate_hz, sha256, source : as in `Dataset`.
     """
-    groups, recordings = np.asarray(groups, np.int64), np.asarray(recordings, np.int64)
+    own = np.arange(len(y))
+    groups, recordings = (np.asarray(own if one is None else one, np.int64) for one in (groups, recordings))
     if not np.isfinite(raw).all():
         bad = int((~np.isfinite(raw)).reshape(len(raw), -1).any(axis=1).sum())
         raise DataError(f"{name}: {bad} of {len(raw)} samples hold NaN or infinity; drop or repair them first")
     normalisation = Normalisation.fit(raw[rows[0]])
     y = np.asarray(y, np.int64)
-    splits = [Split(normalisation.apply(raw[part]), y[part], groups[part], recordings[part]) for part in rows]
-    train, validation, test = splits
-    return Dataset(
-        name, classes, train=train, validation=validation, test=test, normalisation=normalisation, rate_hz=rate_hz,
-        sha256=sha256, source=source,
-    )  # fmt: skip
+    train, validation, test = (
+        Split(normalisation.apply(raw[part]), y[part], groups[part], recordings[part]) for part in rows
+    )
+    return Dataset(name, classes, train, validation, test, normalisation, rate_hz, sha256, source)

@@ -1,27 +1,30 @@
-"""Which channels go: the least important of each group, as many as asked for and a kernel's width allows."""
+"""Which channels go: the least important of each group, as many as asked for and a kernel's width allows.
+
+How much a channel matters: the norm of the weights that make it, with the scale of its normalisation folded in.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.train.compress.channels.tracing import ChannelMap
+from tinykit.train.compress.channels.tracing import DEPTHWISE, PRODUCERS, ChannelMap
+from tinykit.train.compress.channels.wiring import Wire
+from tinykit.train.compress.recipe import check_share
 
+Reals = NDArray[np.float64]
 Groups = dict[tuple[str, ...], NDArray[np.int64]]
+_NORMS: Mapping[str, int] = {"l1": 1, "l2": 2}
 
 
 def group_channels(channels: ChannelMap) -> Groups:
-    """Classes that may go, by the layers that make them: {(layer, …): classes}; several layers are coupled.
-
-    Raises
-    ------
-    ModelError : there is no channel to remove.
-    """
+    """Classes that may go, by the layers that make them: {(layer, …): classes}; several layers are coupled."""
     groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for one, makers in channels.producers.items():
         if not channels.held[one]:
@@ -32,7 +35,7 @@ def group_channels(channels: ChannelMap) -> Groups:
 
 
 def choose_channels(
-    groups: Groups, ratings: NDArray[np.float64], fractions: Mapping[tuple[str, ...], float], multiple_of: int
+    groups: Groups, ratings: Reals, fractions: Mapping[tuple[str, ...], float], multiple_of: int
 ) -> NDArray[np.bool_]:
     """bool [classes], True for those to remove: the lowest rated of each group, the first of equal ones staying.
 
@@ -53,15 +56,9 @@ def count_kept(count: int, fraction: float, multiple_of: int) -> int:
 
 
 def spread_fractions(groups: Groups, fraction: float | Mapping[str, float]) -> dict[tuple[str, ...], float]:
-    """The fraction to remove of each group.
+    """The fraction to remove of each group: one for all, or {layer: its own}.
 
-    Parameters
-    ----------
-    fraction : one for all, or {layer: its own}; layers not named keep all, coupled layers follow the one named.
-
-    Raises
-    ------
-    ParameterError : outside [0, 1), a layer whose channels cannot go, coupled layers with different fractions.
+    Layers not named keep all, coupled layers follow the one named.
     """
     if not isinstance(fraction, Mapping):
         return dict.fromkeys(groups, _check_fraction(fraction))
@@ -77,10 +74,52 @@ def spread_fractions(groups: Groups, fraction: float | Mapping[str, float]) -> d
     return found
 
 
+def rate_channels(wires: tuple[Wire, ...], channels: ChannelMap, norm: str = "l1") -> Reals:
+    """Importance of each class of channels, float64 [classes]; 0 is dead, 1 the average of its layer.
+
+    For each layer that makes or filters the channel (convolution, dense, depthwise), ‖w_c‖ · |g_c| with the scale
+    g = gamma / sqrt(variance + epsilon) of the normalisation right behind it, over the mean of that layer; the
+    mean of these where several layers meet in a class, as in a residual sum. The norm of a filter as its importance:
+    Li et al. 2017, arXiv:1608.08710.
+    """
+    if norm not in _NORMS:
+        raise ParameterError(f"importance {norm!r} is unknown; allowed: {', '.join(_NORMS)}")
+    total, count = np.zeros(len(channels.held)), np.zeros(len(channels.held))
+    for wire in wires:
+        if wire.kind not in (*PRODUCERS, *DEPTHWISE) or wire.name in channels.left_whole:
+            continue
+        rated = _rate_outputs(wire, _NORMS[norm]) * _fold_scale(wires, wire)
+        mean = rated.mean()
+        np.add.at(total, channels.outputs[wire.name], rated / mean if mean > 0 else rated)
+        np.add.at(count, channels.outputs[wire.name], 1)
+    return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+
+
 def _check_fraction(fraction: float) -> float:
     if isinstance(fraction, bool) or not isinstance(fraction, Real):
         raise ParameterError(f"fraction {fraction!r} is no number; give a share of the channels in [0, 1)")
-    if not 0 <= fraction < 1:
-        hint = f"; for {fraction:g} % write {fraction / 100:g}" if 1 < fraction < 100 else ""
-        raise ParameterError(f"fraction {fraction:g} is outside [0, 1), a share of the channels{hint}")
-    return float(fraction)
+    return check_share("fraction", float(fraction), "channels")
+
+
+def _rate_outputs(wire: Wire, order: int) -> Reals:
+    """Norm of the weights behind each output channel of a layer."""
+    layer = wire.layer
+    if wire.kind in DEPTHWISE:
+        kernel = np.asarray(layer.depthwise_kernel)
+        rows = kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])
+    else:
+        kernel = np.asarray(layer.pointwise_kernel if wire.kind.startswith("Separable") else layer.kernel)
+        kernel = np.swapaxes(kernel, -1, -2) if wire.kind.endswith("Transpose") else kernel
+        rows = kernel.reshape(-1, kernel.shape[-1])
+    return np.asarray(np.linalg.norm(rows.astype(np.float64), order, axis=0))
+
+
+def _fold_scale(wires: tuple[Wire, ...], producer: Wire) -> Any:
+    """|gamma / sqrt(variance + epsilon)| of the normalisation that is all that follows, else 1."""
+    after = [wire for wire in wires if producer.name in wire.sources]
+    if len(after) != 1 or after[0].kind != "BatchNormalization":
+        return 1.0
+    norm = after[0].layer
+    variance = np.asarray(norm.moving_variance, dtype=np.float64)
+    gamma = np.asarray(norm.gamma, dtype=np.float64) if norm.scale else np.ones_like(variance)
+    return np.abs(gamma) / np.sqrt(variance + norm.epsilon)

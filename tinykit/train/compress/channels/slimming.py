@@ -1,8 +1,8 @@
-"""Structured pruning: the model rebuilt without the channels that matter least."""
+"""Structured pruning: the model rebuilt without the channels that matter least, its weights cut axis by axis."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,21 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.compress.channels.choosing import choose_channels, group_channels, spread_fractions
-from tinykit.train.compress.channels.counting import count_macs
-from tinykit.train.compress.channels.importance import rate_channels
+from tinykit.train.compress.channels.choosing import choose_channels, group_channels, rate_channels, spread_fractions
 from tinykit.train.compress.channels.tracing import DEPTHWISE, PRODUCERS, ChannelMap, trace_channels
-from tinykit.train.compress.channels.weights import cut_weights
-from tinykit.train.compress.channels.wiring import Wire, read_wiring
+from tinykit.train.compress.channels.wiring import Wire, count_macs, read_wiring
 from tinykit.train.keras import quiet
+
+Keep = NDArray[np.bool_]
+_TAKEN, _GIVEN, _BETWEEN = "taken", "given", "between"
+_AXES: Mapping[str, Mapping[int, str]] = {
+    "kernel": {-2: _TAKEN, -1: _GIVEN},
+    "depthwise_kernel": {-2: _TAKEN},
+    "pointwise_kernel": {-2: _BETWEEN, -1: _GIVEN},
+}
+_LAST: Mapping[int, str] = {-1: _GIVEN}
+_TRANSPOSED: Mapping[int, str] = {-1: _TAKEN, -2: _GIVEN}
+_CARRIERS = frozenset((*PRODUCERS, *DEPTHWISE, "BatchNormalization", "PReLU"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +42,6 @@ class KeptChannels(Result):
     name: str
     kept: tuple[int, ...] = field(repr=False)
     before: int
-
-    @property
-    def removed(self) -> int:
-        """How many channels were removed."""
-        return self.before - len(self.kept)
 
     def __str__(self) -> str:
         return f"{self.name}: {len(self.kept)} of {self.before}"
@@ -87,11 +90,7 @@ class Slimmed(Result):
 
 
 def prune_channels(
-    model: Any,
-    fraction: float | Mapping[str, float],
-    *,
-    importance: str = "l1",
-    multiple_of: int = 1,
+    model: Any, fraction: float | Mapping[str, float], *, importance: str = "l1", multiple_of: int = 1
 ) -> Slimmed:
     """Remove the least important output channels of convolutions and dense layers, and rewire what follows.
 
@@ -123,13 +122,15 @@ def prune_channels(
     gone = choose_channels(groups, ratings, spread_fractions(groups, fraction), multiple_of)
     slim = rebuild(model, wires, channels, gone)
     coupled = tuple(makers for makers in groups if len(makers) > 1)
+    names = ", ".join(channels.left_whole)
+    note = f"{names}: left whole with all channels they take and give, for how to cut them is not known"
     return Slimmed(
-        slim, _list_kept(wires, channels, gone), importance, multiple_of, count_macs(model), count_macs(slim),
-        model.count_params(), slim.count_params(), coupled, _note(channels),
+        slim, tuple(_list_kept(wires, channels, gone)), importance, multiple_of, count_macs(model), count_macs(slim),
+        model.count_params(), slim.count_params(), coupled, (note,) if names else (),
     )  # fmt: skip
 
 
-def rebuild(model: Any, wires: tuple[Wire, ...], channels: ChannelMap, gone: NDArray[np.bool_]) -> Any:
+def rebuild(model: Any, wires: tuple[Wire, ...], channels: ChannelMap, gone: Keep) -> Any:
     """The model without the classes of channels in `gone`, bool [classes]."""
     config = model.get_config()
     by_name = {wire.name: wire for wire in wires}
@@ -147,7 +148,29 @@ def rebuild(model: Any, wires: tuple[Wire, ...], channels: ChannelMap, gone: NDA
     return slim
 
 
-def _resize(wire: Wire, keep: NDArray[np.bool_]) -> dict[str, Any]:
+def cut_weights(wire: Wire, channels: ChannelMap, gone: Keep) -> list[NDArray[np.float32]]:
+    """The layer's weights without the entries of classes that go, in the order of `get_weights`."""
+    cut = []
+    for _, values, masks in _masked_axes(wire, channels, gone):
+        for axis, keep in masks.items():
+            values = np.compress(keep, values, axis=axis)  # noqa: PLW2901 - one axis after the other
+        cut.append(values)
+    return cut
+
+
+def blank_weights(wire: Wire, channels: ChannelMap, gone: Keep) -> list[NDArray[np.float32]]:
+    """The layer's weights with those entries zero instead; a variance stays as it is, for it divides."""
+    blank = []
+    for name, values, masks in _masked_axes(wire, channels, gone):
+        for axis, keep in ({} if name == "moving_variance" else masks).items():
+            shape = [1] * values.ndim
+            shape[axis] = -1
+            values = values * keep.reshape(shape)  # noqa: PLW2901 - one axis after the other
+        blank.append(values)
+    return blank
+
+
+def _resize(wire: Wire, keep: Keep) -> dict[str, Any]:
     """What changes in a layer's config when only some of its output channels stay."""
     count = int(keep.sum())
     if wire.kind == "Dense":
@@ -159,17 +182,26 @@ def _resize(wire: Wire, keep: NDArray[np.bool_]) -> dict[str, Any]:
     return {}
 
 
-def _list_kept(wires: tuple[Wire, ...], channels: ChannelMap, gone: NDArray[np.bool_]) -> tuple[KeptChannels, ...]:
-    found = []
-    for wire in wires:
-        if wire.kind in (*PRODUCERS, *DEPTHWISE):
-            stays = ~gone[channels.outputs[wire.name]]
-            found.append(KeptChannels(wire.name, tuple(np.flatnonzero(stays).tolist()), len(stays)))
-    return tuple(found)
+def _list_kept(wires: tuple[Wire, ...], channels: ChannelMap, gone: Keep) -> Iterator[KeptChannels]:
+    for wire in (wire for wire in wires if wire.kind in (*PRODUCERS, *DEPTHWISE)):
+        stays = ~gone[channels.outputs[wire.name]]
+        yield KeptChannels(wire.name, tuple(np.flatnonzero(stays).tolist()), len(stays))
 
 
-def _note(channels: ChannelMap) -> tuple[str, ...]:
-    if not channels.left_whole:
-        return ()
-    names = ", ".join(channels.left_whole)
-    return (f"{names}: left whole with all channels they take and give, for how to cut them is not known",)
+def _masked_axes(
+    wire: Wire, channels: ChannelMap, gone: Keep
+) -> Iterator[tuple[str, NDArray[np.float32], dict[int, Keep]]]:
+    """Name and values of each weight with {axis: True where the entry stays}; no axis for a layer left whole."""
+    carries = wire.kind in _CARRIERS and wire.name not in channels.left_whole
+    for weight, values in zip(wire.layer.weights, wire.layer.get_weights(), strict=True):
+        name = str(weight.name).rsplit("/", maxsplit=1)[-1].partition(":")[0]
+        sides = _TRANSPOSED if name == "kernel" and wire.kind.endswith("Transpose") else _AXES.get(name, _LAST)
+        masks = {axis: ~gone[_classes(wire, channels, side)] for axis, side in sides.items()} if carries else {}
+        yield name, values, masks
+
+
+def _classes(wire: Wire, channels: ChannelMap, side: str) -> NDArray[np.int64]:
+    if side == _GIVEN:
+        return channels.outputs[wire.name]
+    taken = channels.inputs[wire.name]
+    return np.repeat(taken, wire.layer.depth_multiplier) if side == _BETWEEN else taken

@@ -51,12 +51,7 @@ class ChannelMap:
 
 
 def trace_channels(model: Any) -> ChannelMap:
-    """Follow every channel of a Functional or Sequential model, channels last.
-
-    Raises
-    ------
-    ModelError : see `read_wiring`.
-    """
+    """Follow every channel of a Functional or Sequential model, channels last; errors as `read_wiring`."""
     wires, ends = read_wiring(model)
     tracer = _Tracer()
     for wire in wires:
@@ -71,7 +66,7 @@ class _Tracer:
         self.inputs: dict[str, Classes] = {}
         self.outputs: dict[str, Classes] = {}
         self.left_whole: list[str] = []
-        self._parent: list[int] = []
+        self._class: Classes = np.zeros(0, np.int64)
         self._held: list[int] = []
 
     def follow(self, wire: Wire) -> None:
@@ -79,10 +74,10 @@ class _Tracer:
         if len(sources) == 1:
             self.inputs[wire.name] = sources[0]
         steps: tuple[tuple[bool, Callable[[Wire, list[Classes]], Classes]], ...] = (
-            (not sources, self._start),
+            (not sources, self._new_held),
             (not _is_plain(wire), self._leave_whole),
-            (wire.kind in PRODUCERS, self._produce),
-            (wire.kind in DEPTHWISE, self._repeat),
+            (wire.kind in PRODUCERS, self._new),
+            (wire.kind in DEPTHWISE, lambda wire, sources: np.repeat(sources[0], wire.layer.depth_multiplier)),
             (wire.kind in _PASSING, lambda wire, sources: sources[0]),
             (wire.kind in _SHAPING, self._shape),
             (wire.kind in _ELEMENTWISE, self._join),
@@ -97,44 +92,24 @@ class _Tracer:
         self._held += np.unique(classes).tolist()
 
     def finish(self, wires: tuple[Wire, ...]) -> ChannelMap:
-        roots = np.array([self._find(index) for index in range(len(self._parent))], dtype=np.int64)
-        _, number = np.unique(roots, return_inverse=True)
+        _, number = np.unique(self._class, return_inverse=True)
         inputs, outputs = ({name: number[one] for name, one in table.items()} for table in (self.inputs, self.outputs))
         held = np.zeros(int(number.max(initial=-1)) + 1, dtype=bool)
         held[number[self._held]] = True
-        makers: dict[int, list[str]] = {}
+        makers: dict[int, tuple[str, ...]] = {}
         for wire in (wire for wire in wires if wire.kind in PRODUCERS and wire.name not in self.left_whole):
             for one in np.unique(outputs[wire.name]).tolist():
-                makers.setdefault(one, []).append(wire.name)
-        return ChannelMap(
-            inputs, outputs, held, {one: tuple(names) for one, names in makers.items()}, tuple(self.left_whole)
-        )
+                makers[one] = (*makers.get(one, ()), wire.name)
+        return ChannelMap(inputs, outputs, held, makers, tuple(self.left_whole))
 
-    def _find(self, index: int) -> int:
-        while self._parent[index] != index:
-            self._parent[index] = self._parent[self._parent[index]]
-            index = self._parent[index]
-        return index
-
-    def _unite(self, first: Classes, second: Classes) -> None:
-        for one, other in zip(first.tolist(), second.tolist(), strict=True):
-            self._parent[self._find(other)] = self._find(one)
-
-    def _new(self, count: int) -> Classes:
-        start = len(self._parent)
-        self._parent += range(start, start + count)
-        return np.arange(start, start + count, dtype=np.int64)
-
-    def _start(self, wire: Wire, sources: list[Classes]) -> Classes:
-        made = self._new(_last_size(wire))
-        self.hold(made)
+    def _new(self, wire: Wire, sources: list[Classes]) -> Classes:
+        made = np.arange(len(self._class), len(self._class) + int(wire.shape[-1] or 1), dtype=np.int64)
+        self._class = np.concatenate([self._class, made])
         return made
 
-    def _produce(self, wire: Wire, sources: list[Classes]) -> Classes:
-        return self._new(_last_size(wire))
-
-    def _repeat(self, wire: Wire, sources: list[Classes]) -> Classes:
-        return np.repeat(sources[0], wire.layer.depth_multiplier)
+    def _new_held(self, wire: Wire, sources: list[Classes]) -> Classes:
+        self.hold(made := self._new(wire, sources))
+        return made
 
     def _shape(self, wire: Wire, sources: list[Classes]) -> Classes:
         """The classes of each element moved as the layer moves elements; held unless every row then has the same."""
@@ -152,8 +127,9 @@ class _Tracer:
     def _join(self, wire: Wire, sources: list[Classes]) -> Classes:
         if len({len(one) for one in sources}) > 1:  # one entry spread over all channels
             return self._leave_whole(wire, sources)
-        for other in sources[1:]:
-            self._unite(sources[0], other)
+        for source in sources[1:]:
+            for one, other in zip(sources[0], source, strict=True):
+                self._class[self._class == self._class[other]] = self._class[one]
         return sources[0]
 
     def _concatenate(self, wire: Wire, sources: list[Classes]) -> Classes:
@@ -164,15 +140,7 @@ class _Tracer:
         for one in sources:
             self.hold(one)
         self.left_whole.append(wire.name)
-        made = self._new(_last_size(wire))
-        self.hold(made)
-        return made
-
-
-def _last_size(wire: Wire) -> int:
-    shape = wire.layer.output_shape
-    size = (shape[0] if isinstance(shape, list) else shape)[-1]
-    return int(size or 1)
+        return self._new_held(wire, sources)
 
 
 def _is_plain(wire: Wire) -> bool:

