@@ -12,8 +12,8 @@ from tinykit.budget.power import ClockSweep, PowerBudget, Tornado
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
 from tinykit.show.plots.style import (
     COLOURS,
-    band_kwargs,
     caption,
+    draw_band,
     draw_bar,
     error_bar,
     mark_limit,
@@ -65,14 +65,13 @@ def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
     ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.2)
-    drawn = []
+    drawn: list[Estimate] = []
     for idle, colour in _IDLE_COLOURS.items():
         known = [(point.clock_hz / 1e6, power) for point in sweep.points if (power := point.power_w[idle]) is not None]
         if not known:
             continue
-        clocks, powers = [clock for clock, _ in known], [power for _, power in known]
-        ax.fill_between(clocks, [p.low * 1e3 for p in powers], [p.high * 1e3 for p in powers], **band_kwargs(colour))
-        ax.plot(clocks, [p.value * 1e3 for p in powers], color=COLOURS[colour], marker=".")
+        clocks, powers = zip(*known, strict=True)
+        draw_band(ax, clocks, powers, colour, 1e3, marker=".")
         ax.text(clocks[-1], powers[-1].value * 1e3, f" {idle.upper()}", color=COLOURS[colour], va="center")
         best = min(known, key=lambda pair: pair[1].value)
         ax.plot(best[0], best[1].value * 1e3, "o", color=COLOURS[colour], markersize=8, markerfacecolor="white")
@@ -200,9 +199,8 @@ def plot_offload(found: Offload, *, ax: Axes | None = None) -> Axes:
     ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 1.9)
-    rows: list[tuple[str, Estimate]] = [
-        (name, energy) for name, energy in (("cloud", found.cloud_j), ("edge", found.edge_j)) if energy is not None
-    ]
+    both = {"cloud": found.cloud_j, "edge": found.edge_j}
+    rows = [(name, energy) for name, energy in both.items() if energy is not None]
     if len(rows) < 2 or any(energy.low <= 0 for _, energy in rows):
         return say_unknown(ax, plain("; ".join(found.edge.unknown) or "energy unknown", 200))
     for row, (name, energy) in enumerate(rows):

@@ -13,6 +13,7 @@ from tinykit.show.plots.style import (
     COLOURS,
     band_kwargs,
     caption,
+    draw_band,
     error_bar,
     mark_limit,
     name_basis,
@@ -66,13 +67,10 @@ def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
     rows: list[tuple[str, Estimate]] = [("ambient", ambient)]
     rise = report.enclosure_rise_k
     if rise is not None:
-        value, low, high = (report.ambient_c + kelvin for kelvin in _ends(rise))
+        value, low, high = (report.ambient_c + kelvin for kelvin in (rise.value, rise.low, rise.high))
         rows.append(("air in the box", Estimate(value, low, high, "degC", rise.basis, sources=rise.sources)))
-    if report.t_junction_c is not None:
-        rows.append(("junction, on average", report.t_junction_c))
-    if report.t_junction_continuous_c is not None:
-        rows.append(("junction, never pausing", report.t_junction_continuous_c))
-    return rows
+    junction = {"on average": report.t_junction_c, "never pausing": report.t_junction_continuous_c}
+    return rows + [(f"junction, {when}", one) for when, one in junction.items() if one is not None]
 
 
 @styled
@@ -92,10 +90,8 @@ def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -
     ]
     if len(known) < 2:
         return say_unknown(ax, "junction temperature unknown: power or theta_ja of the board is not on record")
-    known.sort(key=lambda pair: pair[0])
-    power, junction = [milliwatt for milliwatt, _ in known], [estimate for _, estimate in known]
-    ax.fill_between(power, [t.low for t in junction], [t.high for t in junction], **band_kwargs("temperature"))
-    ax.plot(power, [t.value for t in junction], color=COLOURS["temperature"])
+    power, junction = zip(*sorted(known, key=lambda pair: pair[0]), strict=True)
+    draw_band(ax, power, junction, "temperature")
     limit, ambient = reports[0].junction_max_c, reports[0].ambient_c
     highest = max(t.high for t in junction)
     ax.set(xlim=(power[0], power[-1]), ylim=(ambient - 3, max(limit or 0.0, highest) + 6))
@@ -194,7 +190,3 @@ def _mark_surface(ax: Axes, surface_c: float) -> None:
     ax.axhline(surface_c, color=COLOURS["temperature"], linestyle=":", linewidth=1.6)
     text, place = f"surface {surface_c:.1f} °C", ax.get_yaxis_transform()
     ax.text(0.985, surface_c, text, ha="right", va="center", transform=place, fontsize=8, bbox=_PAPER)
-
-
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
-    return estimate.value, estimate.low, estimate.high

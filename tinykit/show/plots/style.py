@@ -6,7 +6,7 @@ import functools
 import io
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
@@ -52,8 +52,8 @@ DPI = 90
 
 _POWERS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
 _RC = mpl.rc_params_from_file(Path(__file__).with_name("tinykit.mplstyle"), use_default_template=False)
-_TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600, DAY_S, 7 * DAY_S, 30 * DAY_S)
-_YEARS_S = tuple(years * YEAR_S for years in (1, 10, 100))
+_TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600)
+_DAYS_S = (DAY_S, 7 * DAY_S, 30 * DAY_S, YEAR_S, 10 * YEAR_S, 100 * YEAR_S)
 _TIME_NAMES = (
     *("1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h"),
     *("1 day", "1 week", "30 days", "1 year", "10 years", "100 years"),
@@ -185,7 +185,7 @@ def mark_limit(ax: Axes, value: float, text: str, *, vertical: bool = False, at:
 
 def scale_log_time(axis: Axis, low_s: float, high_s: float) -> None:
     """A logarithmic time axis [s] whose ticks read 1 s, 1 min, 1 day, 1 year."""
-    ticks = list(zip((*_TIMES_S, *_YEARS_S), _TIME_NAMES, strict=True))
+    ticks = list(zip((*_TIMES_S, *_DAYS_S), _TIME_NAMES, strict=True))
     chosen = [(place, name) for place, name in ticks if low_s <= place <= high_s]
     while len(chosen) > 9:
         chosen = chosen[::2]
@@ -235,14 +235,27 @@ def draw_bar(ax: Axes, row: float, width: float, *, left: float = 0.0, height: f
     ax.add_artist(bar)
 
 
-def error_bar(ax: Axes, estimate: Estimate, at: float, colour: str, factor: float = 1.0) -> None:
+def draw_band(
+    ax: Axes, places: Sequence[float], found: Sequence[Estimate], colour: str, factor: float = 1.0, **look: Any
+) -> None:
+    """A curve of estimates times a factor, with its interval behind it."""
+    low, value, high = ([getattr(one, end) * factor for one in found] for end in ("low", "value", "high"))
+    ax.fill_between(places, low, high, **band_kwargs(colour))
+    ax.plot(places, value, color=COLOURS[colour], **look)
+
+
+def ends(estimate: Estimate, factor: float = 1.0) -> list[list[float]]:
+    """An interval about its value, as `errorbar` takes it."""
+    return [[(estimate.value - estimate.low) * factor], [(estimate.high - estimate.value) * factor]]
+
+
+def error_bar(ax: Axes, estimate: Estimate, at: float, colour: str) -> None:
     """A horizontal interval with its value at height `at`; filled where measured, open where not."""
-    low, high = estimate.value - estimate.low, estimate.high - estimate.value
     face = COLOURS[colour] if estimate.basis == "measured" else "white"
     ax.errorbar(
-        estimate.value * factor,
+        estimate.value,
         at,
-        xerr=[[low * factor], [high * factor]],
+        xerr=ends(estimate),
         fmt="o",
         markersize=4.5,
         color=COLOURS[colour],
