@@ -16,8 +16,8 @@ WINGS = [wing.name for wing in pkgutil.iter_modules(tinykit.__path__) if wing.is
 MOST_UNTOLD = 3
 """A function of so few parameters may tell of them in its summary."""
 NOT_YET = {
-    "tinykit.budget.assessment", "tinykit.budget.fit", "tinykit.budget.offload", "tinykit.choose.design",
-    "tinykit.choose.ledger", "tinykit.handover.codegen", "tinykit.handover.deployment",
+    "tinykit.budget.assessment", "tinykit.budget.fit", "tinykit.budget.offload",
+    "tinykit.handover.codegen", "tinykit.handover.deployment",
     "tinykit.handover.virtual_board", "tinykit.predict.arena", "tinykit.predict.flash", "tinykit.predict.latency",
     "tinykit.predict.packing", "tinykit.target.boards",
 }  # fmt: skip
