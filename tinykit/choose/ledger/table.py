@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP
 from tinykit.choose.ledger.rows import LedgerRow, choose_form, weigh_row
@@ -51,6 +52,14 @@ class Ledger(Result):
         if name not in names:
             raise ParameterError(f"the ledger has no variant {name!r}; {name_nearest(name, names)}")
         return names[name]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The rows, each as a flat dict of plain values."""
+        return self.rows.to_records()
+
+    def to_frame(self) -> Any:
+        """The rows as a pandas `DataFrame`; `MissingPackageError` without pandas."""
+        return self.rows.to_frame()
 
     def _repr_html_(self) -> str:
         return self.rows._repr_html_()

@@ -9,20 +9,8 @@ from matplotlib.axes import Axes
 
 from tinykit.budget.thermal import HeatCurve, ThermalReport, Warming, follow_step, foster_ladder
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.show.plots.style import (
-    COLOURS,
-    band_kwargs,
-    caption,
-    draw_band,
-    error_bar,
-    mark_limit,
-    name_basis,
-    new_axes,
-    plain,
-    say_unknown,
-    scale_log_time,
-    styled,
-)
+from tinykit.show.plots.marks import band_kwargs, draw_band, error_bar, mark_limit, scale_log_time
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled
 
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 _TIMES_S = np.logspace(-3, np.log10(1800), 80)
@@ -55,11 +43,8 @@ def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     if report.theta_ja is not None and report.continuous_power_w is not None and report.t_junction_continuous_c is None:
         text = "never pausing: no stable temperature at the warm end of the intervals"
         ax.text(0.01, 0.02, text, fontsize=8, transform=ax.transAxes)
-    return caption(
-        ax,
-        f"{plain(report.board.id)}: {report.verdict}",
-        name_basis(*(estimate for name, estimate in rows if name != "ambient")),
-    )
+    title = f"{plain(report.board.id)}: {report.verdict}"
+    return caption(ax, title, name_basis(*(estimate for name, estimate in rows if name != "ambient")))
 
 
 def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
@@ -122,9 +107,8 @@ def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     for time_s, name in zip(foster_ladder(1.0)[1], ("die", "package", "board"), strict=True):
         mark_limit(ax, time_s, f"{name} {format_quantity(time_s, 's')}", vertical=True, at=0.62)
     ax.set(xlabel="time since inference started [s], log", ylabel="junction temperature [°C]")
-    return caption(
-        ax, f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing", "time constants assumed"
-    )
+    title = f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing"
+    return caption(ax, title, "time constants assumed")
 
 
 @styled
@@ -146,11 +130,8 @@ def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(0, curve.times_s[-1] / scale)
     _mark_ceiling(ax, warming.report, curve, warming)
     ax.set(xlabel=f"time, once the board is warm [{unit}]; bursts shaded", ylabel="junction temperature [°C]")
-    return caption(
-        ax,
-        f"{plain(warming.report.board.id)}: duty cycle {warming.duty_cycle:.0%}, {warming.verdict}",
-        "time constants assumed",
-    )
+    title = f"{plain(warming.report.board.id)}: duty cycle {warming.duty_cycle:.0%}, {warming.verdict}"
+    return caption(ax, title, "time constants assumed")
 
 
 def _draw_curve(ax: Axes, curve: HeatCurve, scale: float) -> None:

@@ -100,9 +100,8 @@ def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
         ax.text(count, place, f"  {count:,}", va="center", fontsize=7)
     ax.set_yticks(places, names)
     ax.set(ylim=(len(counts) - 0.4, -0.6), xlim=(0, max(counts) * 1.18), xlabel="NPU cycles [1]")
-    return caption(
-        ax, f"{report.accelerator}, {report.memory_mode}: {report.cycles:,} cycles", "compiled: Vela's estimate"
-    )
+    title = f"{report.accelerator}, {report.memory_mode}: {report.cycles:,} cycles"
+    return caption(ax, title, "compiled: Vela's estimate")
 
 
 def _list_bars(report: NpuReport) -> list[tuple[str, int]]:

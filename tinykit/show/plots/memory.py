@@ -11,20 +11,8 @@ from tinykit.budget.fit import FitReport, RegionUse, Verdict, name_machine
 from tinykit.budget.fit.verdict import TIGHT_MARGIN
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import tell
-from tinykit.show.plots.style import (
-    COLOURS,
-    caption,
-    draw_bar,
-    ends,
-    error_bar,
-    mark_limit,
-    name_basis,
-    new_axes,
-    plain,
-    say_unknown,
-    scale_log,
-    styled,
-)
+from tinykit.show.plots.marks import draw_bar, ends, error_bar, mark_limit, scale_log
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled
 
 _MOST_SHARE = 2.0
 _ORDER = (Verdict.DOES_NOT_FIT, Verdict.TIGHT, Verdict.FITS, Verdict.UNKNOWN)
@@ -50,11 +38,8 @@ def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("share of the region [%]")
     mark_limit(ax, 100 * (1 - TIGHT_MARGIN), "tight", vertical=True, at=0.8)
     mark_limit(ax, 100, "full", vertical=True, at=0.8)
-    return caption(
-        ax,
-        f"{plain(report.board.id)}: {report.verdict.words}",
-        f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}",
-    )
+    title = f"{plain(report.board.id)}: {report.verdict.words}"
+    return caption(ax, title, f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}")
 
 
 def _share(use: RegionUse) -> float:

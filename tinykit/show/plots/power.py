@@ -11,22 +11,16 @@ from matplotlib.axes import Axes
 from tinykit.budget.fit import FitReport
 from tinykit.budget.power import PowerBudget, State
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.show.plots.marks import band_kwargs, draw_band, ends, error_bar, mark_limit, scale_log, scale_log_time
 from tinykit.show.plots.style import (
     COLOURS,
     NOTE_COLOUR,
-    band_kwargs,
     caption,
-    draw_band,
-    ends,
-    error_bar,
-    mark_limit,
     name_basis,
     new_axes,
     note,
     plain,
     say_unknown,
-    scale_log,
-    scale_log_time,
     styled,
 )
 
@@ -57,11 +51,8 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
             middle, text = np.sqrt(start * end), f"{plain(state.name, 20)}\nno current on record"
             ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=NOTE_COLOUR)
     ax.set(xlabel="time since waking [s], log", ylabel="current [A], log")
-    return caption(
-        ax,
-        f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}",
-        name_basis(*(current for _, current in drawn)),
-    )
+    title = f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}"
+    return caption(ax, title, name_basis(*(current for _, current in drawn)))
 
 
 def _spans(budget: PowerBudget) -> list[tuple[float, float]]:

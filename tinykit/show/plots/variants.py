@@ -11,18 +11,8 @@ from matplotlib.patches import Rectangle
 from tinykit.choose.ledger import FORMS, Form, Ledger, LedgerRow, ModelSizes
 from tinykit.ground.quantity import format_quantity
 from tinykit.predict.runtime import CodeComparison
-from tinykit.show.plots.style import (
-    COLOURS,
-    caption,
-    ends,
-    name_basis,
-    new_axes,
-    note,
-    plain,
-    say_unknown,
-    scale_log,
-    styled,
-)
+from tinykit.show.plots.marks import ends, scale_log
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, note, plain, say_unknown, styled
 
 _KIB = 1024
 _HEIGHT = 0.15
@@ -52,11 +42,8 @@ def plot_lsb(comparison: CodeComparison, *, ax: Axes | None = None) -> Axes:
     reach = max(3, *(abs(step) for step in steps))
     ax.set_xlim(-reach - 0.7, reach + 0.7)
     ax.set(xlabel="TFLM less reference [output steps, LSB]", ylabel="outputs [1], log")
-    return caption(
-        ax,
-        f"TFLM against {plain(comparison.reference)}",
-        f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs",
-    )
+    title = f"TFLM against {plain(comparison.reference)}"
+    return caption(ax, title, f"{comparison.fraction_equal:.2%} equal, measured on {total:,} outputs")
 
 
 @styled
