@@ -12,7 +12,7 @@ from tests.models import small_cnn
 from tinykit.budget.assessment import Use, assess
 from tinykit.choose.design import DesignGoal, Step, keep_measurement, run_design
 from tinykit.choose.design.actions import read_fit
-from tinykit.choose.design.proof import prove_on_board
+from tinykit.choose.design.run import prove_on_board
 from tinykit.ground.errors import (
     DataError,
     OutputError,

@@ -119,7 +119,9 @@ def test_a_damaged_variant_is_not_handed_out(tmp_path, monkeypatch):
     for path in source.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "int8.tflite").write_bytes(b"other")
-    monkeypatch.setattr(importlib.import_module("tinykit.choose.design.study"), "shipped_path", lambda *parts: tmp_path)
+    monkeypatch.setattr(
+        importlib.import_module("tinykit.choose.design.studies"), "shipped_path", lambda *parts: tmp_path
+    )
     with pytest.raises(RecordError, match="content differs"):
         find_study("watch-exercises").ledger(BOARD)
 

@@ -16,8 +16,8 @@ WINGS = [wing.name for wing in pkgutil.iter_modules(tinykit.__path__) if wing.is
 MOST_UNTOLD = 3
 """A function of so few parameters may tell of them in its summary."""
 NOT_YET = {
-    "tinykit.choose.design", "tinykit.choose.ledger", "tinykit.handover.codegen", "tinykit.handover.deployment",
-    "tinykit.handover.virtual_board", "tinykit.target.boards",
+    "tinykit.handover.codegen", "tinykit.handover.deployment", "tinykit.handover.virtual_board",
+    "tinykit.target.boards",
 }  # fmt: skip
 """Rooms whose docstrings have still to be brought to this form; none may be added."""
 

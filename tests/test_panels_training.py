@@ -10,8 +10,8 @@ from tests.panels import ANSWERS, CLASSES, PREDICTED, SPLIT
 from tinykit.model.graph import ModelGraph, list_kernels, read
 from tinykit.predict.runtime import compare_answers
 from tinykit.show.panels import GridPanel, LsbPanel, SparsityPanel, SubjectPanel
-from tinykit.show.panels.grid import PER_CHANNEL, PER_TENSOR
 from tinykit.show.panels.shell import Panel
+from tinykit.show.panels.training import PER_CHANNEL, PER_TENSOR
 from tinykit.train.compress import preview_grid, preview_pruning
 from tinykit.train.datasets import break_down
 

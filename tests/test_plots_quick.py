@@ -17,9 +17,10 @@ from matplotlib.spines import Spine
 from matplotlib.ticker import MultipleLocator
 
 from tinykit.show.plots import KitFigure, to_png, to_png_quickly
+from tinykit.show.plots.marks import scale_log
 from tinykit.show.plots.quick import QuickRenderer, encode_png
 from tinykit.show.plots.quick_axes import QuickAxes, is_known
-from tinykit.show.plots.style import lay_axes, note, scale_log, styled
+from tinykit.show.plots.style import lay_axes, note, styled
 
 SIZE = (7.2, 3.2)
 

@@ -52,36 +52,27 @@ def _train(parent: Path, data: Dataset, choices: Choices) -> Made:
 
 def _slim(parent: Path, data: Dataset, choices: Choices) -> Made:
     """Whole channels removed, then trained on."""
-    slim = prune_channels(
-        load_model(parent),
-        choices["fraction"],
-        importance=choices.get("importance", "l1"),
-        multiple_of=choices.get("multiple_of", 1),
-    )
+    chosen = {name: choices[name] for name in ("importance", "multiple_of") if name in choices}
+    slim = prune_channels(load_model(parent), choices["fraction"], **chosen)
     return train(slim.model, data, read_fit(choices), seed=choices["seed"], progress=Bar())
+
+
+def _settings(choices: Choices) -> dict[str, Any]:
+    """What every action that trains on takes."""
+    return {"fit": read_fit(choices), "seed": choices["seed"], "progress": Bar()}
 
 
 def _prune(parent: Path, data: Dataset, choices: Choices) -> Made:
     chosen = {name: choices[name] for name in ("schedule",) if name in choices}
-    wanted, fit = choices["sparsity"], read_fit(choices)
-    return prune(load_model(parent), data, wanted, fit=fit, seed=choices["seed"], progress=Bar(), **chosen)
+    return prune(load_model(parent), data, choices["sparsity"], **_settings(choices), **chosen)
 
 
 def _cluster(parent: Path, data: Dataset, choices: Choices) -> Made:
-    return cluster(
-        load_model(parent), data, choices["clusters"], fit=read_fit(choices), seed=choices["seed"], progress=Bar()
-    )
+    return cluster(load_model(parent), data, choices["clusters"], **_settings(choices))
 
 
 def _quantise(parent: Path, data: Dataset, choices: Choices) -> Made:
-    return quantise_aware(
-        load_model(parent),
-        data,
-        preserve=choices.get("preserve"),
-        fit=read_fit(choices),
-        seed=choices["seed"],
-        progress=Bar(),
-    )
+    return quantise_aware(load_model(parent), data, preserve=choices.get("preserve"), **_settings(choices))
 
 
 TRAINERS: dict[str, Trainer] = {

@@ -29,7 +29,8 @@ def chain_steps(task: str, recipe: Recipe) -> tuple[Step, ...]:
 
     Parameters
     ----------
-    task : dataset id, with a network of its own in the zoo. recipe : how long and how hard each stage trains.
+    task : dataset id, with a network of its own in the zoo.
+    recipe : how long and how hard each stage trains.
     """
     seed = {"seed": recipe.seed}
     return (

@@ -1,21 +1,46 @@
-"""What a design came to: variants, the chosen board, power, heat, firmware files."""
+"""What a design is for, and what it came to: variants, the chosen board, power, heat, firmware files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinykit.budget.assessment import Assessment
+from tinykit.budget.assessment import Assessment, Use
 from tinykit.budget.fit import FitReport
 from tinykit.budget.power import PowerBudget
 from tinykit.budget.thermal import ThermalReport
-from tinykit.choose.design.goal import DesignGoal
 from tinykit.choose.ledger import Variant
 from tinykit.ground.results import Result
 from tinykit.handover.deployment import Deployment
 from tinykit.handover.virtual_board import BoardRun
 from tinykit.model.record import DesignRecord
-from tinykit.train.datasets import DataCard, Difference
+from tinykit.target.boards import Board
+from tinykit.target.target import Target, as_target
+from tinykit.train.datasets import DataCard, Difference, read_card
+
+
+@dataclass(frozen=True, slots=True)
+class DesignGoal(Result):
+    """Task, target and use of a design.
+
+    Parameters
+    ----------
+    task : id.
+    target : where it is to run, as `Target` takes a board.
+    use : period, cell, air.
+
+    Raises
+    ------
+    UnknownTaskError, UnknownBoardError : a misspelt id; found out before anything runs.
+    """
+
+    task: str = "watch-exercises"
+    target: Target | Board | str = "nucleo-l4r5zi"
+    use: Use = field(default_factory=lambda: Use(period_s=2.0, battery="cr2032"))
+
+    def __post_init__(self) -> None:
+        read_card(self.task)
+        object.__setattr__(self, "target", as_target(self.target))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +52,8 @@ class DesignOutcome(Result):
     goal, folder, record, card : what was asked, where it lies, how it was made, on which data.
     variants : float first, the chosen int8 model last.
     cost : accuracy of the chosen model minus that of the float one, on the same samples.
-    assessment : of the chosen model on the goal's target in its use. fits : on every board of the catalogue.
+    assessment : of the chosen model on the goal's target in its use.
+    fits : on every board of the catalogue.
     firmware : the files for TFLM.
     proof : the deployed model run on the virtual board, or in words why it was not.
     """

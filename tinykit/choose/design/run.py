@@ -1,30 +1,39 @@
-"""The main job: data → train → prune → QAT → int8 → fit → power → heat → firmware."""
+"""The main job: data → train → prune → QAT → int8 → fit → power → heat → firmware, and its proof."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tinykit.budget.assessment import assess
 from tinykit.budget.fit import check_fit_all
 from tinykit.choose.design.chain import chain_steps, recipe_of
-from tinykit.choose.design.goal import DesignGoal
-from tinykit.choose.design.outcome import DesignOutcome
-from tinykit.choose.design.proof import prove_on_board
+from tinykit.choose.design.outcome import DesignGoal, DesignOutcome
 from tinykit.choose.design.steps import Say, follow
 from tinykit.choose.ledger import Variant, weigh_variant
-from tinykit.ground.errors import OutputError
-from tinykit.handover.deployment import Deployment, deploy
-from tinykit.model.graph import read
+from tinykit.ground.errors import (
+    EngineError,
+    MissingPackageError,
+    ModelError,
+    OutputError,
+    ParameterError,
+    UnknownRuntimeError,
+)
+from tinykit.handover.deployment import Deployment, deploy, read_self_test_log
+from tinykit.handover.virtual_board import BoardRun, run as run_on_board
+from tinykit.model.graph import ModelGraph, read
 from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
 from tinykit.predict.arena import arena_for_any_core
-from tinykit.target.boards import boards
+from tinykit.predict.runtime import quantise_input
+from tinykit.target.boards import Board, boards
 from tinykit.target.target import Target, as_target
 from tinykit.train.compress import Recipe
-from tinykit.train.datasets import Dataset, load_dataset, paired_difference, read_card
+from tinykit.train.datasets import Dataset, Split, load_dataset, paired_difference, read_card
 
+_SAMPLES = 10
+"""Unseen samples that prove the deployed program."""
 VARIANTS = {
     "float32": "trained, float32",
     "pruned-float32": "pruned to 75 %, float32",
@@ -132,3 +141,46 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_none(item) for item in value if item is not None]
     return value
+
+
+def prove_on_board(graph: ModelGraph, test: Split, board: Board) -> BoardRun | str:
+    """Ten unseen samples through the compiled program in the board's memory map, against TFLM.
+
+    Parameters
+    ----------
+    graph : the deployed int8 model.
+    test : unseen samples, spread evenly over the split.
+    board : target.
+
+    Returns the run, or in words why there is none: no emulator installed, a core or operator it cannot take.
+    """
+    edge = graph.tensors[graph.inputs[0]]
+    samples = test.x[:: max(1, len(test) // _SAMPLES)][:_SAMPLES].reshape(-1, *edge.shape[1:])
+    try:
+        return run_on_board(graph, board, quantise_input(samples, edge.scales[0], edge.zero_points[0]))
+    except (MissingPackageError, UnknownRuntimeError, ParameterError, ModelError, EngineError) as error:
+        return str(error).partition("\n")[0]
+
+
+def keep_measurement(record: DesignRecord, log: str, stage: str = "int8") -> DesignRecord:
+    """The record with what a real board's self-test said, as measured.
+
+    Parameters
+    ----------
+    record : of the design that was deployed.
+    log : text received from the board's serial port.
+    stage : whose model the board ran; its hash is compared with the log's.
+
+    Raises
+    ------
+    DataError : no complete self-test in the log, or one of another model.
+    UnknownStageError : no such stage. OutputError : the record cannot be written.
+    """
+    found = read_self_test_log(log, model_sha256=record.stage(stage).sha256)
+    results = {name: value for name, value in asdict(found).items() if value is not None and name != "vectors"}
+    results |= {"equal": found.equal, "vectors": len(found.vectors)}
+    if any(one.cycles is not None for one in found.vectors):
+        results["cycles"] = found.cycles().to_json()
+        if found.clock_hz:
+            results["latency_s"] = found.latency(found.clock_hz).to_json()
+    return record.with_stage(Stage("measured", parent=stage, results=results))

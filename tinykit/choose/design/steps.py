@@ -26,8 +26,10 @@ class Step(Result):
 
     Parameters
     ----------
-    name : of the stage. action : "train", "prune", "quantise", "convert", "lean" …
-    parent : stage it is made from, "" for the first. choices : of the action, seed included; plain values.
+    name : of the stage.
+    action : "train", "prune", "quantise", "convert", "lean" …
+    parent : stage it is made from, "" for the first.
+    choices : of the action, seed included; plain values.
     """
 
     name: str
@@ -46,7 +48,10 @@ def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: S
 
     Parameters
     ----------
-    steps : each after its parent. data : what models are trained on. say : takes one line of progress.
+    record : of the design, with the steps made so far.
+    steps : each after its parent.
+    data : what models are trained on.
+    say : takes one line of progress.
 
     Raises
     ------

@@ -5,9 +5,8 @@ from __future__ import annotations
 from tinykit.choose.ledger.choosing import Budgets, Check, Recommendation, recommend
 from tinykit.choose.ledger.forms import FORMS, Form, list_forms, list_runnable
 from tinykit.choose.ledger.rows import LedgerRow, WeightCount, count_weights, weigh_row
-from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
 from tinykit.choose.ledger.table import Ledger, fill_ledger, open_ledger
-from tinykit.choose.ledger.variants import Variant, count_zero_weights, weigh_variant
+from tinykit.choose.ledger.variants import ModelSizes, Variant, count_zero_weights, measure_sizes, weigh_variant
 
 __all__ = [
     "FORMS",

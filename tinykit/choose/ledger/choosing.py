@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from tinykit.choose.ledger.forms import list_runnable
 from tinykit.choose.ledger.rows import LedgerRow, store_as
@@ -21,8 +20,10 @@ class Budgets(Result):
 
     Parameters
     ----------
-    flash_bytes : model, runtime and decoder together. arena_bytes : of the tensor arena.
-    latency_s : of one inference [s]. accuracy : least fraction right in TFLM on unseen groups, 0–1.
+    flash_bytes : model, runtime and decoder together.
+    arena_bytes : of the tensor arena.
+    latency_s : of one inference [s].
+    accuracy : least fraction right in TFLM on unseen groups, 0–1.
     """
 
     flash_bytes: float | None = None
@@ -39,10 +40,6 @@ class Budgets(Result):
             hint = f"; for {self.accuracy:g} % write {self.accuracy / 100:g}" if 1 < self.accuracy <= 100 else ""
             raise ParameterError(f"budget accuracy = {self.accuracy}; give a fraction above 0, at most 1{hint}")
 
-    def to_json(self) -> dict[str, float | None]:
-        """As plain JSON types."""
-        return {name: getattr(self, name) for name in ("flash_bytes", "arena_bytes", "latency_s", "accuracy")}
-
 
 @dataclass(frozen=True, slots=True)
 class Check(Result):
@@ -50,8 +47,10 @@ class Check(Result):
 
     Parameters
     ----------
-    budget : its name. limit : the budget. found, worst : the figure, and the end of its interval that counts against
-    it; None where unknown. unit : of all three.
+    budget : its name.
+    limit : the budget.
+    found, worst : the figure, and the end of its interval that counts against it; None where unknown.
+    unit : of all three.
     """
 
     budget: str
@@ -91,15 +90,19 @@ class Check(Result):
 
 @dataclass(frozen=True, slots=True)
 class Recommendation(Result):
-    """What to take.
+    """The variant to take, and why.
 
     Parameters
     ----------
-    budgets : what was asked. chosen : the cheapest variant that meets them, None where none does.
-    nearest : the chosen one, or else the one that misses least. checks : its budgets, one by one.
+    budgets : what was asked.
+    chosen : the cheapest variant that meets them, None where none does.
+    nearest : the chosen one, or else the one that misses least.
+    checks : its budgets, one by one.
     met : names of every variant that meets the budgets, the cheapest first.
     passed_over : why the chosen one is not stored in its smallest form; "" where it is.
     """
+
+    JSON = ("budgets", "chosen=chosen.name", "nearest=nearest.name", "in_flash=nearest.chosen.name", "met", "reasons")
 
     budgets: Budgets
     chosen: LedgerRow | None
@@ -108,8 +111,13 @@ class Recommendation(Result):
     met: tuple[str, ...]
     passed_over: str = ""
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Each check in words."""
+        return tuple(map(str, self.checks))
+
     def __str__(self) -> str:
-        told = "; ".join(map(str, self.checks)) or "no budget given"
+        told = "; ".join(self.reasons) or "no budget given"
         if self.chosen is None:
             missing = "; ".join(str(check) for check in self.checks if not check.met)
             return f"no variant meets the budgets; {self.nearest.name} comes nearest: {missing}"
@@ -118,17 +126,6 @@ class Recommendation(Result):
         return f"take {self.chosen.name}{form}{others}: {told}"
 
     __repr__ = __str__
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {
-            "budgets": self.budgets.to_json(),
-            "chosen": self.chosen.name if self.chosen else None,
-            "nearest": self.nearest.name,
-            "in_flash": self.nearest.chosen.name if self.nearest.chosen else None,
-            "met": list(self.met),
-            "reasons": [str(check) for check in self.checks],
-        }
 
 
 def recommend(ledger: Ledger, budgets: Budgets) -> Recommendation:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from tinykit.choose.ledger.variants import count_gzip_bytes
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
 from tinykit.ground.results import Result
@@ -49,6 +48,8 @@ class Form(Result):
     note : how it was checked, or why there is none.
     """
 
+    JSON = ("model_bytes", "code_bytes", "note")
+
     name: str
     model_bytes: int | None
     code_bytes: int = 0
@@ -60,19 +61,14 @@ class Form(Result):
         """Model and code that reads it, in bytes; None where it cannot be made."""
         return None if self.model_bytes is None else self.model_bytes + self.code_bytes
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {"model_bytes": self.model_bytes, "code_bytes": self.code_bytes, "note": self.note}
-
 
 def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
-    """Every form of a model, by name.
+    """Every form of a model, by name; lean and DECODE are proved byte-equal in TFLM on this host before they count.
 
     Parameters
     ----------
-    graph : the model as converted. target : whose NPU the Vela column is for (Ethos-U55-128 where it has none).
-
-    Lean and DECODE are proved byte-equal in TFLM on this host before they count.
+    graph : the model as converted.
+    target : whose NPU the Vela column is for (Ethos-U55-128 where it has none).
     """
     accelerator = next(iter(accelerators_of(target.board)), _ACCELERATOR)
     found = (
@@ -80,7 +76,7 @@ def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
         _try(LEAN, lambda: _pack(graph, LEAN)),
         _try(DECODE, lambda: _pack(graph, DECODE)),
         _try(VELA, lambda: _encode(graph, accelerator), (*_REFUSALS, MissingPackageError, ParameterError)),
-        Form(GZIP, _zip(graph), note="transport only: nothing on a board unpacks it"),
+        Form(GZIP, count_gzip_bytes(graph), note="transport only: nothing on a board unpacks it"),
     )
     return {form.name: form for form in found}
 
@@ -108,8 +104,3 @@ def _pack(graph: ModelGraph, name: str) -> Form:
 def _encode(graph: ModelGraph, accelerator: str) -> Form:
     report = compile_for_npu(graph, accelerator=accelerator)
     return Form(VELA, report.flatbuffer_bytes, note=f"compiled for {accelerator}")
-
-
-@remember
-def _zip(graph: ModelGraph) -> int:
-    return len(gzip.compress(graph.data, compresslevel=9, mtime=0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -41,8 +40,10 @@ class LedgerRow(Result):
 
     Parameters
     ----------
-    variant : model, accuracy, predictions. weights : counted in its file.
-    forms : every way to store it, by name. chosen : the smallest the target can run, None where that is unknown.
+    variant : model, accuracy, predictions.
+    weights : counted in its file.
+    forms : every way to store it, by name.
+    chosen : the smallest the target can run, None where that is unknown.
     fit : of the target, for the model in the chosen form; as converted where that is unknown.
     instructions : of one inference, without decoding; None where unknown.
     against : accuracy less that of the ledger's baseline on the same samples; None for the baseline itself.
@@ -50,6 +51,12 @@ class LedgerRow(Result):
     """
 
     LINE = ("name", "fit.board", "arena", "flash", "latency", "energy")
+    JSON = (
+        *("name", "variant.note", "variant.graph.sha256", "weights.parameters", "weights.non_zero", "weights.distinct"),
+        *("variant.graph.macs", "forms", "in_flash=chosen.name", "model_bytes_in_flash=flash_bytes", "saved"),
+        *("saved_of_plain", "arena_bytes=arena", "flash_bytes=flash", "latency_s=latency"),
+        *("energy_per_inference_j=energy", "instructions", "variant.accuracy", "against_baseline"),
+    )
 
     variant: Variant
     weights: WeightCount
@@ -102,6 +109,11 @@ class LedgerRow(Result):
         return None if self.flash_bytes is None or not self.best_bytes else 1 - self.flash_bytes / self.best_bytes
 
     @property
+    def against_baseline(self) -> dict[str, float] | None:
+        """The difference of accuracy and its 95 % interval alone."""
+        return {end: getattr(self.against, end) for end in ("value", "low", "high")} if self.against else None
+
+    @property
     def verdict(self) -> str:
         """What the variant does to the model bytes in flash, in a few words."""
         if self.saved is None:
@@ -109,29 +121,6 @@ class LedgerRow(Result):
         if self.against is None:
             return "baseline"
         return f"saves {self.saved:.1%}" if self.saved > 0 else "saves nothing"
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types; unknown figures are None."""
-        figures = {"arena_bytes": self.arena, "flash_bytes": self.flash, "latency_s": self.latency}
-        figures |= {"energy_per_inference_j": self.energy, "instructions": self.instructions}
-        against = self.against
-        return {
-            "name": self.name,
-            "note": self.variant.note,
-            "sha256": self.variant.graph.sha256,
-            "parameters": self.weights.parameters,
-            "non_zero": self.weights.non_zero,
-            "distinct": self.weights.distinct,
-            "macs": self.variant.graph.macs,
-            "forms": {name: form.to_json() for name, form in self.forms.items()},
-            "in_flash": self.chosen.name if self.chosen else None,
-            "model_bytes_in_flash": self.flash_bytes,
-            "saved": self.saved,
-            "saved_of_plain": self.saved_of_plain,
-            **{name: figure.to_json() if figure else None for name, figure in figures.items()},
-            "accuracy": self.variant.accuracy.to_json(),
-            "against_baseline": {"value": against.value, "low": against.low, "high": against.high} if against else None,
-        }
 
 
 def weigh_row(
@@ -141,7 +130,9 @@ def weigh_row(
 
     Parameters
     ----------
-    variant : scored. baseline : None where the variant is the baseline itself.
+    variant : scored.
+    target : where it is to run.
+    baseline : None where the variant is the baseline itself.
     against : accuracy less the baseline's, on the same samples.
     """
     graph = variant.graph

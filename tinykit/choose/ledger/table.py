@@ -27,8 +27,11 @@ class Ledger(Result):
 
     Parameters
     ----------
-    target : board and runtime; the line of the form that reaches its flash is marked. rows : the baseline first.
+    target : board and runtime; the line of the form that reaches its flash is marked.
+    rows : the baseline first.
     """
+
+    JSON = ("board=target.board.id", "target.runtime", "baseline=baseline.name", "rows")
 
     target: Target
     rows: Rows[LedgerRow]
@@ -49,15 +52,6 @@ class Ledger(Result):
         if name not in names:
             raise ParameterError(f"the ledger has no variant {name!r}; {name_nearest(name, names)}")
         return names[name]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {
-            "board": self.target.board.id,
-            "runtime": self.target.runtime,
-            "baseline": self.baseline.name,
-            "rows": [row.to_json() for row in self.rows],
-        }
 
     def to_records(self) -> list[dict[str, Any]]:
         """The rows, each as a flat dict of plain values."""
@@ -101,7 +95,8 @@ def open_ledger(
     Parameters
     ----------
     variants : of `weigh_variant`; the first is the baseline the others are compared with.
-    test : the samples they were scored on. board : a target, or a board as it takes it.
+    test : the samples they were scored on.
+    board : a target, or a board as it takes it.
     runtime : the target's own if None.
 
     Raises
@@ -123,7 +118,9 @@ def fill_ledger(variants: Sequence[Variant], against: Sequence[Difference], targ
 
     Parameters
     ----------
-    variants : the baseline first. against : of each of the others, in their order. target : where they are to run.
+    variants : the baseline first.
+    against : of each of the others, in their order.
+    target : where they are to run.
     """
     first = weigh_row(variants[0], target)
     rest = (
@@ -159,37 +156,21 @@ def _tell_form(name: str) -> Callable[[LedgerRow], str]:
     return tell
 
 
-def _tell_gzip(row: LedgerRow) -> str:
-    """To the hundred: the last bits of a converter's scales depend on the processor, and with them a few bytes here."""
-    return f"{round(row.forms[GZIP].model_bytes or 0, -2):,}"
-
-
 def _tell(name: str, unit: str) -> Callable[[LedgerRow], str]:
-    def tell(row: LedgerRow) -> str:
-        found: Estimate | None = getattr(row, name)
-        return format_quantity(found.value, unit) if found else "unknown"
-
-    return tell
+    return lambda row: format_quantity(found.value, unit) if (found := getattr(row, name)) else "unknown"
 
 
 def _tell_range(name: str, unit: str) -> Callable[[LedgerRow], str]:
-    def tell(row: LedgerRow) -> str:
-        found: Estimate | None = getattr(row, name)
-        if found is None:
-            return ""
-        ends = [format_quantity(end, unit).rpartition(" ") for end in (found.low, found.high)]
-        low = ends[0][2] and (ends[0][0] if ends[0][2] == ends[1][2] else " ".join(ends[0][::2]))
-        return f"{low} … {' '.join(ends[1][::2])}"
-
-    return tell
+    return lambda row: _range(getattr(row, name), unit)
 
 
-def _against(row: LedgerRow) -> str:
-    return f"{100 * row.against.value:+.1f}" if row.against else ""
-
-
-def _against_range(row: LedgerRow) -> str:
-    return f"{100 * row.against.low:+.1f} … {100 * row.against.high:+.1f}" if row.against else ""
+def _range(found: Estimate | None, unit: str) -> str:
+    """Both ends of an interval, the unit once where it is the same."""
+    if found is None:
+        return ""
+    ends = [format_quantity(end, unit).rpartition(" ") for end in (found.low, found.high)]
+    low = ends[0][2] and (ends[0][0] if ends[0][2] == ends[1][2] else " ".join(ends[0][::2]))
+    return f"{low} … {' '.join(ends[1][::2])}"
 
 
 _LINES: tuple[tuple[str, Callable[[LedgerRow], str]], ...] = (
@@ -201,7 +182,8 @@ _LINES: tuple[tuple[str, Callable[[LedgerRow], str]], ...] = (
     ("lean + DECODE [B]", _tell_form(DECODE)),
     ("  decoder code [B]", lambda row: _count(row.forms[DECODE].code_bytes or None)),
     ("Vela-encoded [B]", _tell_form(FORMS[3])),
-    ("gzip, about, transport only [B]", _tell_gzip),
+    # To the hundred: the last bits of a converter's scales depend on the processor, and with them a few bytes here.
+    ("gzip, about, transport only [B]", lambda row: f"{round(row.forms[GZIP].model_bytes or 0, -2):,}"),
     ("model in flash [B]", lambda row: _count(row.chosen.flash_bytes if row.chosen else None)),
     ("  less than baseline as converted", lambda row: _percent(row.saved_of_plain)),
     ("  less than baseline at its best", lambda row: row.verdict),
@@ -216,7 +198,7 @@ _LINES: tuple[tuple[str, Callable[[LedgerRow], str]], ...] = (
     ("  80 %", _tell_range("energy", "J")),
     ("accuracy in TFLM [%]", lambda row: f"{100 * row.variant.accuracy.fraction:.1f}"),
     ("  95 %", lambda row: f"{100 * row.variant.accuracy.low:.1f} … {100 * row.variant.accuracy.high:.1f}"),
-    ("  less baseline, paired", _against),
-    ("  95 %", _against_range),
+    ("  less baseline, paired", lambda row: f"{100 * row.against.value:+.1f}" if row.against else ""),
+    ("  95 %", lambda row: f"{100 * row.against.low:+.1f} … {100 * row.against.high:+.1f}" if row.against else ""),
 )
 """Label and text of each line of the table; what belongs to the line before is indented."""

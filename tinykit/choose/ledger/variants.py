@@ -1,19 +1,67 @@
-"""The ledger: what each variant of a model costs in flash and keeps in accuracy, side by side."""
+"""A variant of a model: what it takes, and the accuracy it keeps.
+
+The flatbuffer, the flash with its runtime, and how many bytes travel when compressed.
+"""
 
 from __future__ import annotations
 
+import gzip
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinykit.choose.ledger.sizes import ModelSizes, measure_sizes
-from tinykit.ground.errors import DataError
+from tinykit.ground.caches import remember
+from tinykit.ground.errors import DataError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph import ModelGraph, list_kernels
+from tinykit.predict.flash import predict_flash
 from tinykit.predict.runtime import predict_labels
 from tinykit.target.boards import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets import Accuracy, Split, score_predictions
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSizes(Result):
+    """Sizes of one variant of a model.
+
+    Parameters
+    ----------
+    name : of the variant.
+    flatbuffer_bytes : the file as it lies in flash, in bytes.
+    flash_bytes : flatbuffer, runtime, kernels and tables together; None where unknown.
+    gzip_bytes : the file compressed, in bytes: what travels, never what a board stores.
+    """
+
+    name: str
+    flatbuffer_bytes: int
+    flash_bytes: Estimate | None
+    gzip_bytes: int
+
+
+def measure_sizes(
+    name: str, graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4", build: str | None = None
+) -> ModelSizes:
+    """Sizes of a model on a core.
+
+    Parameters
+    ----------
+    name : what to call the variant.
+    graph : the model.
+    runtime, core, build : what its flash is predicted for; None for a build that is not known.
+    """
+    try:
+        flash = predict_flash(graph, runtime=runtime, core=core, build=build).total
+    except UnknownRuntimeError:
+        flash = None
+    return ModelSizes(name, graph.flatbuffer_bytes, flash, count_gzip_bytes(graph))
+
+
+@remember
+def count_gzip_bytes(graph: ModelGraph) -> int:
+    """Bytes of the file compressed: what travels, never what a board stores."""
+    return len(gzip.compress(graph.data, compresslevel=9, mtime=0))
 
 
 @dataclass(frozen=True, slots=True)

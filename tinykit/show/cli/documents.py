@@ -11,82 +11,52 @@ from tinykit.predict.runtime import Verification
 from tinykit.target.boards import Board
 
 
+def _pick(owner: object, names: str) -> dict[str, Any]:
+    """Some attributes by name, each under a key of its own where one is given: "board=id name"."""
+    parts = [name.rpartition("=") for name in names.split()]
+    return {key or name: getattr(owner, name) for key, _, name in parts}
+
+
 def describe_board(board: Board) -> dict[str, Any]:
     """A board, in short."""
-    return {
-        "board": board.id,
-        "name": board.name,
-        "mcu": board.mcu,
-        "core": board.core,
-        "clock_hz": board.clock_hz,
-        "npu": board.npu,
-        "regions": [
-            {"name": r.name, "kind": r.kind, "total_bytes": r.total_bytes, "reserved_bytes": r.reserved_bytes}
-            for r in board.regions
-        ],
-        "sources": list(board.sources()),
-    }
+    regions = [_pick(one, "name kind total_bytes reserved_bytes") for one in board.regions]
+    known = _pick(board, "board=id name mcu core clock_hz npu")
+    return {**known, "regions": regions, "sources": list(board.sources())}
 
 
 def describe_model(graph: ModelGraph) -> dict[str, Any]:
     """A model, in short."""
-    return {
-        "path": graph.path,
-        "sha256": graph.sha256,
-        "macs": graph.macs,
-        "flatbuffer_bytes": graph.flatbuffer_bytes,
-        "operators": graph.operator_counts(),
-    }
+    return {**_pick(graph, "path sha256 macs flatbuffer_bytes"), "operators": graph.operator_counts()}
 
 
 def describe_graph(graph: ModelGraph, planned: ArenaEstimate, findings: tuple[str, ...]) -> dict[str, Any]:
     """A model in full: operators, tensors, arena with its timeline, findings."""
-    tensors = graph.tensors
+    buffers = [
+        _pick(placed.buffer, "tensor") | _pick(placed, "offset") | _pick(placed.buffer, "bytes=nbytes first last")
+        for placed in planned.plan.placed
+    ]
     return {
-        "model": {**describe_model(graph), "precision": graph.precision, "weight_bytes": graph.weight_bytes},
-        "operators": [
-            {"index": op.index, "name": op.name, "macs": op.macs, "inputs": op.inputs, "outputs": op.outputs}
-            for op in graph.operators
-        ],
-        "tensors": [
-            {"index": t.index, "name": t.name, "shape": t.shape, "dtype": t.dtype, "bytes": t.nbytes,
-             "constant": t.is_constant} for t in tensors
-        ],
+        "model": {**describe_model(graph), **_pick(graph, "precision weight_bytes")},
+        "operators": [_pick(one, "index name macs inputs outputs") for one in graph.operators],
+        "tensors": [_pick(one, "index name shape dtype bytes=nbytes constant=is_constant") for one in graph.tensors],
         "arena": {
             "used_bytes": planned.used.to_json(),
-            "to_start_bytes": planned.to_start,
-            "head_bytes": planned.head_bytes,
-            "tail_bytes": planned.tail_bytes,
+            **_pick(planned, "to_start_bytes=to_start head_bytes tail_bytes"),
             "live_bytes": planned.plan.live_bytes(),
             "lower_bound_bytes": planned.plan.lower_bound_bytes,
-            "buffers": [
-                {"tensor": p.buffer.tensor, "offset": p.offset, "bytes": p.buffer.nbytes,
-                 "first": p.buffer.first, "last": p.buffer.last} for p in planned.plan.placed
-            ],
+            "buffers": buffers,
         },
-        "findings": findings, **_describe_decode(graph),
-    }  # fmt: skip
-
-
-def _describe_decode(graph: ModelGraph) -> dict[str, Any]:
-    """What decoding weights on the device costs, of a model that does."""
-    return {"decode": cost_of_decode(graph).to_json()} if has_decode(graph) else {}
+        "findings": findings,
+        **({"decode": cost_of_decode(graph).to_json()} if has_decode(graph) else {}),
+    }
 
 
 def describe_verification(result: Verification) -> dict[str, Any]:
     """TFLM against its references."""
-    return {
-        "n": result.n,
-        "step": result.step,
-        "comparisons": [
-            {
-                "reference": one.reference,
-                "fraction_equal": one.fraction_equal,
-                "max_difference": one.max_difference,
-                "top1_agreement": one.top1_agreement,
-                "histogram": {str(difference): count for difference, count in sorted(one.histogram.items())},
-                "explanation": one.explanation,
-            }
-            for one in result.comparisons
-        ],
-    }
+    names = "reference fraction_equal max_difference top1_agreement histogram explanation"
+    found = [_pick(one, names) for one in result.comparisons]
+    return {**_pick(result, "n step"), "comparisons": [one | {"histogram": _sort(one["histogram"])} for one in found]}
+
+
+def _sort(histogram: dict[int, int]) -> dict[str, int]:
+    return {str(difference): count for difference, count in sorted(histogram.items())}

@@ -15,7 +15,7 @@ from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, unite
 from tinykit.show.cli.documents import describe_model
 from tinykit.show.cli.models import Options, open_model
-from tinykit.show.cli.text import say, say_json, say_table, show, show_short
+from tinykit.show.cli.text import say, say_figures, say_json, say_table, show, show_short
 from tinykit.target.boards import Board, boards, find_board, read_board
 from tinykit.target.target import Reserve, Target
 
@@ -114,7 +114,7 @@ def _say_measured(measured: _Measured) -> None:
     if measured.sharper:
         energy, life = measured.sharper.energy_per_inference_j, measured.sharper.battery_life_s
         say("", "With currents and time awake from this trace:")
-        say_table(("figure", "estimate"), [("energy per inference", show(energy)), ("battery life", show(life))])
+        say_figures({"energy per inference": energy, "battery life": life})
 
 
 def _compared(row: TraceRow) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
         "junction": heat.t_junction_c,
         "ambient at Tj limit": heat.t_ambient_max_c,
     }
-    say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
+    say_figures(figures)
     say(*(f"- {line}" for line in (*plan.findings, *plan.unknown, *heat.reasons)))
     _say_assumed(found.target)
 
@@ -150,7 +150,7 @@ def _say_report(report: FitReport) -> None:
         "latency": report.latency_s,
         "energy": report.energy_per_inference_j,
     }
-    say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
+    say_figures(figures)
     say(*(f"- {line}" for line in (*report.reasons, *report.advice)))
     _say_assumed(report.target)
     say(*(f"  {name}: {figure.source}" for name, figure in figures.items() if figure))

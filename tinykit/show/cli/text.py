@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinykit.ground.quantity import Estimate
@@ -31,6 +31,11 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[column]) for row in clean) for column in range(len(header))]
     for row in clean:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def say_figures(figures: Mapping[str, Estimate | None]) -> None:
+    """Print a table of estimates by name."""
+    say_table(("figure", "estimate"), [(name, show(figure)) for name, figure in figures.items()])
 
 
 def show(estimate: Estimate | None) -> str:

@@ -1,14 +1,23 @@
-"""Commands that weigh variants: `ledger`."""
+"""Commands that weigh ways to store a model: `pack`, the finished one smaller and proven, and `ledger`."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tinykit.choose.ledger import Budgets, Ledger, open_ledger, recommend, weigh_variant
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.quantity import Estimate
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.arena import predict_arena
+from tinykit.predict.packing import PackChoice, Packed, pack as choose, refuse_decode
 from tinykit.show.cli.models import Options, open_model
-from tinykit.show.cli.text import say, say_json
-from tinykit.target.target import as_target
+from tinykit.show.cli.text import say, say_json, say_table, show
+from tinykit.target.boards import Board
+from tinykit.target.runtimes import default_runtime
+from tinykit.target.target import Target, as_target
+
+_DEFAULT_CORE = "cortex-m4"
 
 
 def ledger(options: Options) -> int:
@@ -42,3 +51,78 @@ def _open(options: Options) -> Ledger:
         for path, name in zip(options.models, names, strict=True)
     ]
     return open_ledger(variants, test, target)
+
+
+def pack(options: Options) -> int:
+    """`tinykit pack`."""
+    graph = open_model(options.model, options.representative)
+    target = as_target(options.board, runtime=options.runtime) if options.board else None
+    core, board = (target.core, target.board) if target else (_DEFAULT_CORE, None)
+    runtime = target.runtime if target else options.runtime or default_runtime(core)
+    choice = choose(graph, runtime=runtime, core=core, arena_limit_bytes=_limit(options, target))
+    if choice.saves:
+        choice.chosen.save(Path(options.out))
+    if options.json:
+        say_json(_describe(choice, core, board, options.out))
+        return 0
+    _tell(choice, core, board)
+    say(f"{options.out}: written" if choice.saves else "nothing saved, nothing written")
+    return 0
+
+
+def _limit(options: Options, target: Target | None) -> int | None:
+    """Bytes the arena may take: as asked, or the board's largest window less the assumed reserve."""
+    if options.arena_limit is not None:
+        return int(options.arena_limit)
+    return target.largest_arena_bytes if target and not refuse_decode(target.runtime) else None
+
+
+def _tell(choice: PackChoice, core: str, board: Board | None) -> None:
+    rows = [("as it came", choice.graph, ""), ("lean", choice.plain.graph, "")]
+    if choice.coded is not None and choice.coded.cost is not None:
+        rows.append(("lean + DECODE", choice.coded.graph, f"{choice.coded.cost.code.value:,.0f}"))
+    say_table(
+        ("variant", "file bytes", "decoder code", f"arena, {choice.runtime} on {core}"),
+        [(name, f"{graph.flatbuffer_bytes:,}", code, show(_arena(graph, choice.runtime, core)))
+         for name, graph, code in rows],
+    )  # fmt: skip
+    chosen = choice.chosen
+    say(f"chosen: {' + '.join(chosen.recipe)}; {choice.reason}")
+    if chosen.proof:
+        say(f"outputs equal in TFLM to the byte on {chosen.proof.n} inputs")
+    if chosen.cost:
+        say(f"decoding at each inference: {show(_decode_time(chosen, core, board))}; {chosen.cost.device}")
+    say(*(f"  {one}" for one in chosen.coded))
+
+
+def _arena(graph: ModelGraph, runtime: str, core: str) -> Estimate | None:
+    try:
+        return predict_arena(graph, runtime=runtime, core=core).used
+    except UnknownRuntimeError:
+        return None
+
+
+def _decode_time(packed: Packed, core: str, board: Board | None) -> Estimate | None:
+    if packed.cost is None or board is None or not board.clock_hz:
+        return None
+    return packed.cost.latency(board.clock_hz, core)
+
+
+def _describe(choice: PackChoice, core: str, board: Board | None, out: str) -> dict[str, Any]:
+    arenas = [_arena(graph, choice.runtime, core) for graph in (choice.graph, choice.chosen.graph)]
+    time = _decode_time(choice.chosen, core, board)
+    return {
+        "model": {"path": choice.graph.path, "sha256": choice.graph.sha256,
+                  "flatbuffer_bytes": choice.graph.flatbuffer_bytes},
+        "board": board.id if board else None,
+        "core": core,
+        "runtime": choice.runtime,
+        "lean": choice.plain.to_json(),
+        "decode": choice.coded.to_json() if choice.coded else None,
+        "chosen": list(choice.chosen.recipe),
+        "reason": choice.reason,
+        "arena_bytes_before": arenas[0].to_json() if arenas[0] else None,
+        "arena_bytes": arenas[1].to_json() if arenas[1] else None,
+        "decode_latency_s": time.to_json() if time else None,
+        "out": out if choice.saves else None,
+    }  # fmt: skip

@@ -1,15 +1,20 @@
 """Panels of the notebooks: each reads its controls, calls one pure function, and draws again.
 
-`BoardRunPanel` stands in `board_run.py`, and so on: a panel is found by the name of its module.
+Every class of a module here whose name ends in `Panel` is one, such as `BoardRunPanel`; none is listed by hand.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from tinykit.ground.doors import list_rooms, open_door
 
+_HERE = Path(__file__).parent
 PANELS = {
-    "".join(word.title() for word in room.split("_")) + "Panel": f"{__name__}.{room}"
-    for room in sorted(list_rooms(__file__) - {"shell"})
+    name: f"{__name__}.{room}"
+    for room in sorted(list_rooms(__file__))
+    for name in re.findall(r"^class ([A-Za-z]\w*Panel)\b", (_HERE / f"{room}.py").read_text("utf-8"), re.MULTILINE)
 }
 """Every panel, with its module."""
 

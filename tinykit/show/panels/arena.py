@@ -25,7 +25,6 @@ class ArenaPanel(Panel[ArenaComparison]):
     """
 
     size_in = (7.2, 5.8)
-
     core: Any
     runtime: Any
     block: Any

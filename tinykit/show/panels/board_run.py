@@ -11,8 +11,8 @@ from tinykit.handover.codegen import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
 from tinykit.model.graph import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
-from tinykit.show.plots import KitFigure, lay_axes, plot_instructions
-from tinykit.target.boards import Board, boards
+from tinykit.show.plots import plot_instructions
+from tinykit.target.boards import boards
 
 _KIB = 1024
 _STACK_BYTES = 1024
@@ -34,7 +34,7 @@ class BoardRunPanel(Panel[BoardRun]):
     """
 
     size_in = (7.2, 4.4)
-
+    plots, left_in = (plot_instructions,), 1.9
     board: Any
     kernels: Any
     ram_kib: Any
@@ -77,10 +77,6 @@ class BoardRunPanel(Panel[BoardRun]):
             )  # fmt: skip
         return self._runs[key]
 
-    def draw(self, result: BoardRun, figure: KitFigure) -> None:
-        """Instructions by operator, or the fault."""
-        plot_instructions(result, ax=lay_axes(figure, 1.0, left_in=1.9)[0])
-
     def tell(self, result: BoardRun) -> Iterable[tuple[str, str]]:
         """How it ended, and what it took; all of it simulated."""
         if result.fault:
@@ -119,9 +115,5 @@ def _place(fault: Fault) -> str:
 
 def _runnable() -> list[str]:
     """Boards that an emulator here runs with less memory than they have; QEMU's machines cannot."""
-    return [board.id for board in boards() if board.core in CORES and board.core != "cortex-m55" and _windows(board)]
-
-
-def _windows(board: Board) -> bool:
-    flash = any(region.kind == "flash" or region.xip for region in board.flash_regions)
-    return flash and bool(board.sram_windows())
+    able = (board for board in boards() if board.core in CORES and board.core != "cortex-m55" and board.sram_windows())
+    return [board.id for board in able if any(one.kind == "flash" or one.xip for one in board.flash_regions)]

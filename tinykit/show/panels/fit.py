@@ -10,7 +10,7 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.latency import known_runtimes
 from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
-from tinykit.show.plots import KitFigure, lay_axes, plot_fit
+from tinykit.show.plots import plot_fit
 from tinykit.target.boards import board as find_board
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Reserve
@@ -29,7 +29,7 @@ class FitPanel(Panel[FitReport]):
     """
 
     size_in = (7.2, 2.9)
-
+    plots, left_in = (plot_fit,), 0.2
     board: Any
     runtime: Any
     reserve_kib: Any
@@ -57,10 +57,6 @@ class FitPanel(Panel[FitReport]):
         """The fit check for the controls."""
         reserve = Reserve(sram_bytes=round(self.reserve_kib.value * _KIB))
         return check_fit(self.graph, self.board.value, runtime=self.runtime.value, reserve=reserve)
-
-    def draw(self, result: FitReport, figure: KitFigure) -> None:
-        """Draw how full each memory region is."""
-        plot_fit(result, ax=lay_axes(figure, 1.0, left_in=0.2)[0])
 
     def tell(self, result: FitReport) -> Iterable[tuple[str, str]]:
         """Verdict, reasons, figures and advice."""

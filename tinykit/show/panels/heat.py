@@ -1,18 +1,20 @@
-"""Heat in a panel: a board, the air around it, how busy it is, and a closed box."""
+"""Heat in panels: a board, the air around it, how busy it is, a closed box, and bursts with pauses in time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets as widgets
 
 from tinykit.budget.assessment import Use, assess
-from tinykit.budget.thermal import ThermalReport
-from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.budget.thermal import PAINTS, ThermalReport, Warming, follow_bursts, solar_load
+from tinykit.ground.quantity import format_quantity
+from tinykit.ground.results import tell
 from tinykit.model.graph import ModelGraph
-from tinykit.show.panels.shell import Panel, choose_board, slide
-from tinykit.show.plots import KitFigure, lay_axes, plot_heat
+from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
+from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 
 _CM2 = 1e-4
 
@@ -30,7 +32,7 @@ class HeatPanel(Panel[ThermalReport]):
     """
 
     size_in = (7.2, 2.7)
-
+    plots, left_in = (plot_heat,), 1.6
     board: Any
     ambient_c: Any
     duty_cycle: Any
@@ -62,10 +64,6 @@ class HeatPanel(Panel[ThermalReport]):
         use = Use(duty_cycle=self.duty_cycle.value, ambient_c=self.ambient_c.value, enclosure_area_m2=box_m2)
         return assess(self.graph, self.board.value, use).complete()[1]
 
-    def draw(self, result: ThermalReport, figure: KitFigure) -> None:
-        """The junction between ambient and limits."""
-        plot_heat(result, ax=lay_axes(figure, 1.0, left_in=1.6)[0])
-
     def tell(self, result: ThermalReport) -> Iterable[tuple[str, str]]:
         """Verdict, reasons and the highest ambient."""
         yield "verdict", result.verdict
@@ -76,5 +74,91 @@ class HeatPanel(Panel[ThermalReport]):
 
     def summarise(self, result: ThermalReport) -> str:
         """Verdict and junction."""
-        junction: Estimate | None = result.t_junction_c
-        return f"{result.verdict}, Tj {format_quantity(junction.value, 'degC') if junction else 'unknown'}"
+        return f"{result.verdict}, Tj {tell(result.t_junction_c)}"
+
+
+_CM2 = 1e-4
+_LIT_SHARE = 0.25
+"""The share of a box's surface that the sun sees: one of its large faces."""
+
+
+class BurstPanel(Panel[Warming]):
+    """How warm the die gets in bursts, and how long a burst may last.
+
+    Parameters
+    ----------
+    graph : the model.
+    board : id to start from.
+    burst_s, pause_s : [s].
+    air_c : ambient [°C].
+    box_cm2 : outer surface of a closed box [cm²], 0 for open air.
+    """
+
+    size_in = (7.2, 6.0)
+    board: Any
+    air_c: Any
+    burst_s: Any
+    pause_s: Any
+    box_cm2: Any
+    sun: Any
+
+    def __init__(
+        self,
+        graph: ModelGraph,
+        *,
+        board: str = "nucleo-h743zi2",
+        burst_s: float = 10.0,
+        pause_s: float = 100.0,
+        air_c: float = 25.0,
+        box_cm2: float = 0.0,
+    ) -> None:
+        self.graph = graph
+        controls = {
+            "board": choose_board(board),
+            "air_c": slide("ambient [°C]", air_c, -40, 125, 1),
+            "burst_s": slide_log("burst [s]", burst_s, -2, 4),
+            "pause_s": slide_log("pause [s]", pause_s, -2, 4),
+            "box_cm2": slide("closed box [cm²]", box_cm2, 0, 1000, 1),
+            "sun": choose("sun on the box", ["none", *PAINTS], "none"),
+        }
+        super().__init__("Bursts and pauses", graph.path, controls)
+
+    def compute(self) -> Warming:
+        """The junction in time for the controls; the sun shines on a box only."""
+        area = self.box_cm2.value * _CM2 or None
+        sun = solar_load(area * _LIT_SHARE, self.sun.value) if area and self.sun.value != "none" else 0.0
+        burst_s, pause_s = self.burst_s.value, self.pause_s.value
+        use = Use(
+            duty_cycle=burst_s / (burst_s + pause_s), ambient_c=self.air_c.value, enclosure_area_m2=area, sun_w=sun
+        )
+        _, heat = assess(self.graph, self.board.value, use).complete()
+        return follow_bursts(heat, burst_s, pause_s, area_m2=area)
+
+    def draw(self, result: Warming, figure: KitFigure) -> None:
+        """Bursts and pauses above, the same die without a pause below."""
+        above, below = lay_axes(figure, 1.0, 1.0)
+        plot_bursts(result, ax=above)
+        plot_transient(result.report, ax=below)
+
+    def tell(self, result: Warming) -> Iterable[tuple[str, str]]:
+        """Verdict, peak, trough, how long a burst may last, the duty cycle that holds the limit, the surface."""
+        yield "verdict", f"{result.verdict}: {result.reason}"
+        yield "junction", f"peak {result.peak_c}, trough {result.trough_c}"
+        yield "longest burst", _two_ends(result.burst_limit_s, lambda time_s: format_quantity(time_s, "s"))
+        yield "largest duty cycle", _two_ends(result.duty_limit, lambda duty: f"{duty:.0%}")
+        if (air := result.report.enclosure_rise_k) is not None:
+            yield "air in the box", f"{air} above ambient"
+        if (surface := result.surface) is not None:
+            yield "surface", f"{surface.verdict}: {surface.surface_c}, touch limit {surface.limit.value:g} °C (worn)"
+
+    def summarise(self, result: Warming) -> str:
+        """Verdict and peak."""
+        return f"{result.verdict}, {tell(result.peak_c)}"
+
+
+def _two_ends(pair: tuple[float, float] | None, tell: Callable[[float], str]) -> str:
+    """A bound at best and at the warm end of the interval."""
+    if pair is None:
+        return "no limit on record"
+    best, warm = ("any" if math.isinf(one) else tell(one) for one in pair)
+    return best if best == warm else f"{best}; at the warm end of the band {warm}"

@@ -9,7 +9,7 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.npu import ACCELERATORS, MEMORY_MODES, NpuReport, compile_for_npu
 from tinykit.show.panels.shell import Panel, choose, slide
-from tinykit.show.plots import KitFigure, lay_axes, plot_npu
+from tinykit.show.plots import plot_npu
 
 
 class NpuPanel(Panel[NpuReport]):
@@ -22,7 +22,7 @@ class NpuPanel(Panel[NpuReport]):
     """
 
     size_in = (7.2, 4.6)
-
+    plots, left_in = (plot_npu,), 2.0
     accelerator: Any
     memory_mode: Any
     clock_mhz: Any
@@ -51,10 +51,6 @@ class NpuPanel(Panel[NpuReport]):
             memory_mode=self.memory_mode.value,
             clock_hz=self.clock_mhz.value * 1e6,
         )
-
-    def draw(self, result: NpuReport, figure: KitFigure) -> None:
-        """Cycles by pass."""
-        plot_npu(result, ax=lay_axes(figure, 1.0, left_in=2.0)[0])
 
     def tell(self, result: NpuReport) -> Iterable[tuple[str, str]]:
         """Time, memories, and the operators that the NPU does not take."""

@@ -1,4 +1,4 @@
-"""Power in a panel: a board, its clock, a period and a battery."""
+"""Power in panels: the whole path to a verdict, a board with its clock and battery, and a timeline around a network."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.budget.assessment import Assessment, Use, assess, sweep_periods
-from tinykit.ground.quantity import format_quantity
+from tinykit.budget.power import RADIOS, PowerBudget
+from tinykit.ground.results import tell
 from tinykit.model.graph import ModelGraph
-from tinykit.show.panels.shell import Panel, choose_battery, choose_board, slide, slide_log
-from tinykit.show.plots import KitFigure, lay_axes, plot_life, plot_states
+from tinykit.show.panels.shell import Panel, choose, choose_battery, choose_board, slide, slide_log
+from tinykit.show.plots import (
+    KitFigure,
+    lay_axes,
+    plot_fit,
+    plot_life,
+    plot_lines,
+    plot_stack,
+    plot_stages,
+    plot_states,
+)
 from tinykit.target.boards import board as find_board
 from tinykit.target.target import Target
 
@@ -72,15 +82,134 @@ class PowerPanel(Panel[Assessment]):
 
     def summarise(self, result: Assessment) -> str:
         """Average current and life."""
-        budget = result.budget
-        current = budget.average_current_a if budget else None
-        if current is None:
-            return "unknown"
-        life = f", {format_quantity(result.battery_life_s.value, 's')}" if result.battery_life_s else ""
-        return f"{format_quantity(current.value, 'A')}{life}"
+        return _say_current(result.budget)
 
 
 def _top_clock_mhz(board: str) -> float:
     """The highest clock on record [MHz]; 100 where none is, and then every figure reads unknown."""
     clock = find_board(board).clock_hz
     return clock / 1e6 if clock else _UNKNOWN_CLOCK_MHZ
+
+
+class DesignPanel(Panel[Assessment]):
+    """Does it fit, how long does the battery last, how hot does the die get.
+
+    Parameters
+    ----------
+    graph : the model.
+    board, battery : ids to start from.
+    period_s : from one inference to the next [s].
+    """
+
+    size_in = (7.2, 4.7)
+    period_s: Any
+    board: Any
+    battery: Any
+
+    def __init__(
+        self, graph: ModelGraph, *, board: str = "nucleo-l4r5zi", battery: str = "cr2032", period_s: float = 10.0
+    ) -> None:
+        self.graph = graph
+        controls = {
+            "period_s": slide_log("period [s]", period_s, -2, 5),
+            "board": choose_board(board),
+            "battery": choose_battery(battery),
+        }
+        super().__init__("Design", graph.path, controls)
+
+    def compute(self) -> Assessment:
+        """Fit, power and heat for the controls."""
+        return assess(self.graph, self.board.value, Use(period_s=self.period_s.value, battery=self.battery.value))
+
+    def draw(self, result: Assessment, figure: KitFigure) -> None:
+        """Life against period above, regions below."""
+        above, below = lay_axes(figure, 1.25, 1.0)
+        plot_life(sweep_periods(result), point=result.budget, ax=above)
+        plot_fit(result.fit, ax=below)
+
+    def tell(self, result: Assessment) -> Iterable[tuple[str, str]]:
+        """Every verdict with its interval and basis."""
+        return result.lines()
+
+    def summarise(self, result: Assessment) -> str:
+        """Fit, life and junction."""
+        return f"{result.fit.verdict.words}, life {tell(result.battery_life_s)}, Tj {tell(result.t_junction_c)}"
+
+
+_BESIDE = ("led", "debugger")
+
+
+class TimelinePanel(Panel[PowerBudget]):
+    """Which state, and which consumer, takes the charge of a period.
+
+    Parameters
+    ----------
+    graph : the model.
+    board, battery : ids, the board to start from.
+    period_s : from one look to the next [s].
+    payload_bytes : sent after each inference [byte].
+    sensor : id of a load.
+    """
+
+    size_in = (7.2, 8.0)
+    plots, heights, left_in = (plot_stages, plot_stack, plot_lines), (1.4, 1.2, 0.9), 1.1
+    board: Any
+    period_s: Any
+    sense_s: Any
+    gate: Any
+    radio: Any
+    also: Any
+
+    def __init__(
+        self,
+        graph: ModelGraph,
+        *,
+        board: str = "nucleo-l4r5zi",
+        battery: str = "cr2032",
+        period_s: float = 10.0,
+        payload_bytes: float = 10.0,
+        sensor: str = "accelerometer",
+    ) -> None:
+        self.graph, self.battery, self.payload_bytes, self.sensor = graph, battery, payload_bytes, sensor
+        controls = {
+            "board": choose_board(board),
+            "period_s": slide_log("period [s]", period_s, -1, 5),
+            "sense_s": slide("sensing [s]", 0.0, 0.0, 5.0, 0.1),
+            "gate": slide("gate opens [1]", 1.0, 0.0, 1.0, 0.01),
+            "radio": choose("radio", ["none", *RADIOS], "none"),
+            "also": choose("always on beside it", ["none", *_BESIDE], "none"),
+        }
+        super().__init__("Timeline", graph.path, controls)
+
+    def compute(self) -> PowerBudget:
+        """The budget for the controls."""
+        radio = self.radio.value
+        use = Use(
+            period_s=self.period_s.value,
+            battery=self.battery,
+            sense_s=self.sense_s.value,
+            gate_rate=self.gate.value,
+            send=None if radio == "none" else (radio, self.payload_bytes),
+            sensor=self.sensor if self.sense_s.value else None,
+            beside=() if self.also.value == "none" else (self.also.value,),
+        )
+        return assess(self.graph, self.board.value, use).complete()[0]
+
+    def tell(self, result: PowerBudget) -> Iterable[tuple[str, str]]:
+        """Average, life, findings."""
+        yield "average current", str(result.average_current_a or "unknown")
+        yield "battery life", str(result.battery_life_s or "unknown")
+        shares = (f"{line.name} {line.share:.0%}" for line in result.lines if line.share is not None)
+        yield "charge by consumer", ", ".join(shares) or "unknown"
+        yield from (("look out", finding) for finding in result.findings)
+        yield from (("unknown", reason) for reason in result.unknown)
+
+    def summarise(self, result: PowerBudget) -> str:
+        """Average current and life."""
+        return _say_current(result)
+
+
+def _say_current(budget: PowerBudget | None) -> str:
+    if budget is None or budget.average_current_a is None:
+        return "unknown"
+    return tell(budget.average_current_a) + (f", {tell(budget.battery_life_s)}" if budget.battery_life_s else "")

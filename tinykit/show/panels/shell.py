@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -11,23 +11,23 @@ import ipywidgets as widgets
 
 from tinykit.budget.power import batteries
 from tinykit.ground.errors import TinykitError
-from tinykit.show.plots import KitFigure, to_png_quickly
+from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.style import styled
 from tinykit.target.boards import board as find_board, boards
 
 Result = TypeVar("Result")
 _LONGEST_REPR = 109
 _STYLE = {"description_width": "150px"}
-_CONTROL = {"width": "560px"}
+_CONTROL_WIDTH = "560px"
 
 
 class Panel(widgets.VBox, Generic[Result]):
     """Controls above, picture and verdict below; moving a control computes and draws again.
 
-    A subclass gives `compute` (reads its controls, calls one pure function), `draw` (on a figure that is cleared
-    for it), `tell` (subject and sentence, plain text: the shell escapes it) and `summarise` (inputs and result in
-    one short line). Controls become attributes by the names they are given, so that
-    `panel.period_s.value = 60` moves the panel from code.
+    A subclass gives `compute` (reads its controls, calls one pure function), `plots` of the result with their relative
+    `heights` (or `draw`, on a figure that is cleared for it), `tell` (subject and sentence, plain text: the shell
+    escapes it) and `summarise` (inputs and result in one short line). Controls become attributes by the names they are
+    given, so that `panel.period_s.value = 60` moves the panel from code.
 
     Attributes
     ----------
@@ -36,6 +36,9 @@ class Panel(widgets.VBox, Generic[Result]):
     """
 
     size_in = (7.2, 3.2)
+    plots: tuple[Callable[..., Any], ...] = ()
+    heights: tuple[float, ...] = (1.0,)
+    left_in = 0.9
 
     def __init__(self, title: str, path: str, controls: dict[str, Any]) -> None:
         self.result: Result | None = None
@@ -59,8 +62,10 @@ class Panel(widgets.VBox, Generic[Result]):
         raise NotImplementedError
 
     def draw(self, result: Result, figure: KitFigure) -> None:
-        """Draw a result on an empty figure."""
-        raise NotImplementedError
+        """Draw a result on an empty figure: each of `plots`, one below the other."""
+        axes = lay_axes(figure, *self.heights, left_in=self.left_in)
+        for plot, ax in zip(self.plots, axes, strict=True):
+            plot(result, ax=ax)
 
     def tell(self, result: Result) -> Iterable[tuple[str, str]]:
         """The verdict as rows of subject and sentence."""
@@ -122,9 +127,7 @@ def to_table(rows: Iterable[tuple[str, str]]) -> str:
 
 def choose(description: str, options: Sequence[Any], value: Any) -> Any:
     """A dropdown; options are values or (label, value) pairs."""
-    return widgets.Dropdown(
-        options=options, value=value, description=description, style=_STYLE, layout=widgets.Layout(**_CONTROL)
-    )
+    return _control(widgets.Dropdown, description, options=options, value=value)
 
 
 def choose_board(value: str) -> Any:
@@ -139,30 +142,18 @@ def choose_battery(value: str) -> Any:
 
 def slide(description: str, value: float, low: float, high: float, step: float) -> Any:
     """A linear slider; the description names the unit."""
-    return widgets.FloatSlider(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
-        description=description,
-        readout_format=".4g",
-        style=_STYLE,
-        layout=widgets.Layout(**_CONTROL),
-    )
+    ends = {"min": low, "max": high, "step": step}
+    return _control(widgets.FloatSlider, description, value=value, readout_format=".4g", **ends)
 
 
 def slide_log(description: str, value: float, low_exponent: float, high_exponent: float) -> Any:
     """A logarithmic slider between two powers of ten, 20 steps a decade."""
-    return widgets.FloatLogSlider(
-        value=value,
-        min=low_exponent,
-        max=high_exponent,
-        step=0.05,
-        description=description,
-        readout_format=".5g",
-        style=_STYLE,
-        layout=widgets.Layout(**_CONTROL),
-    )
+    ends = {"min": low_exponent, "max": high_exponent, "step": 0.05}
+    return _control(widgets.FloatLogSlider, description, value=value, readout_format=".5g", **ends)
+
+
+def _control(kind: Any, description: str, **settings: Any) -> Any:
+    return kind(description=description, style=_STYLE, layout=widgets.Layout(width=_CONTROL_WIDTH), **settings)
 
 
 def largest_kib(board: str) -> float:

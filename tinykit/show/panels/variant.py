@@ -8,7 +8,7 @@ from typing import Any
 from tinykit.choose.design import CLUSTERS, GRID, PRECISIONS, SPARSITIES, find_study, name_point
 from tinykit.choose.ledger import Ledger
 from tinykit.show.panels.shell import Panel, choose, choose_board
-from tinykit.show.plots import KitFigure, lay_axes, plot_ledger
+from tinykit.show.plots import plot_ledger
 
 
 class VariantPanel(Panel[Ledger]):
@@ -23,7 +23,7 @@ class VariantPanel(Panel[Ledger]):
     """
 
     size_in = (7.4, 3.7)
-
+    plots, left_in = (plot_ledger,), 2.0
     sparsity: Any
     clusters: Any
     precision: Any
@@ -47,11 +47,6 @@ class VariantPanel(Panel[Ledger]):
         """The ledger of the variant chosen, the baseline above it."""
         name = name_point(self.sparsity.value, self.clusters.value, self.precision.value)
         return self.study.ledger(self.board.value, name)
-
-    def draw(self, result: Ledger, figure: KitFigure) -> None:
-        """Every way to store both."""
-        (ax,) = lay_axes(figure, 1.0, left_in=2.0)
-        plot_ledger(result, ax=ax)
 
     def tell(self, result: Ledger) -> Iterable[tuple[str, str]]:
         """Bytes and times of the variant, and the accuracy it keeps."""

@@ -1,4 +1,3 @@
-from tinykit.show.plots.accelerated import plot_npu as plot_npu
 from tinykit.show.plots.arena import (
     plot_arena as plot_arena,
     plot_plans as plot_plans,
@@ -18,11 +17,13 @@ from tinykit.show.plots.heat import (
     plot_junction as plot_junction,
     plot_transient as plot_transient,
 )
-from tinykit.show.plots.instructions import plot_cores as plot_cores, plot_instructions as plot_instructions
-from tinykit.show.plots.layers import plot_layers as plot_layers
-from tinykit.show.plots.ledger import plot_ledger as plot_ledger
-from tinykit.show.plots.lineup import plot_lineup as plot_lineup
-from tinykit.show.plots.memory import plot_fit as plot_fit, plot_fit_all as plot_fit_all
+from tinykit.show.plots.instructions import (
+    plot_cores as plot_cores,
+    plot_instructions as plot_instructions,
+    plot_npu as plot_npu,
+)
+from tinykit.show.plots.layers import plot_layers as plot_layers, plot_sensitivity as plot_sensitivity
+from tinykit.show.plots.memory import plot_fit as plot_fit, plot_fit_all as plot_fit_all, plot_lineup as plot_lineup
 from tinykit.show.plots.power import plot_energy as plot_energy, plot_life as plot_life, plot_states as plot_states
 from tinykit.show.plots.previews import (
     plot_channels as plot_channels,
@@ -32,7 +33,6 @@ from tinykit.show.plots.previews import (
     plot_window as plot_window,
 )
 from tinykit.show.plots.quick import to_png_quickly as to_png_quickly
-from tinykit.show.plots.sensitivity import plot_sensitivity as plot_sensitivity
 from tinykit.show.plots.style import (
     COLOURS as COLOURS,
     KitFigure as KitFigure,
@@ -45,4 +45,4 @@ from tinykit.show.plots.training import (
     plot_history as plot_history,
     plot_per_subject as plot_per_subject,
 )
-from tinykit.show.plots.variants import plot_lsb as plot_lsb, plot_sizes as plot_sizes
+from tinykit.show.plots.variants import plot_ledger as plot_ledger, plot_lsb as plot_lsb, plot_sizes as plot_sizes

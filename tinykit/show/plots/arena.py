@@ -11,17 +11,8 @@ from matplotlib.collections import PolyCollection
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaComparison, ArenaPlan, PlacedBuffer
-from tinykit.show.plots.style import (
-    COLOURS,
-    KitFigure,
-    caption,
-    lay_axes,
-    mark_limit,
-    new_axes,
-    plain,
-    say_unknown,
-    styled,
-)
+from tinykit.show.plots.marks import mark_limit
+from tinykit.show.plots.style import COLOURS, KitFigure, caption, lay_axes, new_axes, plain, say_unknown, styled
 
 _KIB = 1024
 

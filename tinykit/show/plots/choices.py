@@ -10,20 +10,8 @@ from matplotlib.axes import Axes
 from tinykit.budget.offload import Offload
 from tinykit.budget.power import ClockSweep, PowerBudget, Tornado
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
-from tinykit.show.plots.style import (
-    COLOURS,
-    band_kwargs,
-    caption,
-    draw_bar,
-    error_bar,
-    mark_limit,
-    name_basis,
-    new_axes,
-    plain,
-    say_unknown,
-    scale_log,
-    styled,
-)
+from tinykit.show.plots.marks import draw_band, draw_bar, error_bar, mark_limit, scale_log
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled
 
 _IDLE_COLOURS = {"sleep": "inference", "stop": "sleep"}
 
@@ -65,14 +53,13 @@ def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
     ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 3.2)
-    drawn = []
+    drawn: list[Estimate] = []
     for idle, colour in _IDLE_COLOURS.items():
         known = [(point.clock_hz / 1e6, power) for point in sweep.points if (power := point.power_w[idle]) is not None]
         if not known:
             continue
-        clocks, powers = [clock for clock, _ in known], [power for _, power in known]
-        ax.fill_between(clocks, [p.low * 1e3 for p in powers], [p.high * 1e3 for p in powers], **band_kwargs(colour))
-        ax.plot(clocks, [p.value * 1e3 for p in powers], color=COLOURS[colour], marker=".")
+        clocks, powers = zip(*known, strict=True)
+        draw_band(ax, clocks, powers, colour, 1e3, marker=".")
         ax.text(clocks[-1], powers[-1].value * 1e3, f" {idle.upper()}", color=COLOURS[colour], va="center")
         best = min(known, key=lambda pair: pair[1].value)
         ax.plot(best[0], best[1].value * 1e3, "o", color=COLOURS[colour], markersize=8, markerfacecolor="white")
@@ -83,11 +70,8 @@ def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
         mark_limit(ax, max(sweep.dropped) / 1e6, "too slow", vertical=True)
     ax.set(xlim=(0, max(point.clock_hz for point in sweep.points) / 1e6 * 1.12), ylim=(0, None))
     ax.set(xlabel="core clock [MHz]", ylabel="mean power [mW]")
-    return caption(
-        ax,
-        f"{plain(sweep.board.id)}: {sweep.verdict('sleep')} (SLEEP), {sweep.verdict('stop')} (STOP)",
-        name_basis(*drawn),
-    )
+    title = f"{plain(sweep.board.id)}: {sweep.verdict('sleep')} (SLEEP), {sweep.verdict('stop')} (STOP)"
+    return caption(ax, title, name_basis(*drawn))
 
 
 @styled
@@ -145,11 +129,8 @@ def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
         ax.text(current.high * 1.3, row, text, va="center", fontsize=8)
     ax.set_yticks(range(len(known)), [plain(state.name, 20) for state, _ in reversed(known)])
     ax.set(ylim=(-0.6, len(known) - 0.4), xlabel="current [A], log")
-    return caption(
-        ax,
-        f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}",
-        name_basis(*(current for _, current in known)),
-    )
+    title = f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}"
+    return caption(ax, title, name_basis(*(current for _, current in known)))
 
 
 @styled
@@ -200,9 +181,8 @@ def plot_offload(found: Offload, *, ax: Axes | None = None) -> Axes:
     ax : None for a new figure.
     """
     ax = new_axes(ax, 7.0, 1.9)
-    rows: list[tuple[str, Estimate]] = [
-        (name, energy) for name, energy in (("cloud", found.cloud_j), ("edge", found.edge_j)) if energy is not None
-    ]
+    both = {"cloud": found.cloud_j, "edge": found.edge_j}
+    rows = [(name, energy) for name, energy in both.items() if energy is not None]
     if len(rows) < 2 or any(energy.low <= 0 for _, energy in rows):
         return say_unknown(ax, plain("; ".join(found.edge.unknown) or "energy unknown", 200))
     for row, (name, energy) in enumerate(rows):
@@ -212,6 +192,5 @@ def plot_offload(found: Offload, *, ax: Axes | None = None) -> Axes:
         ax.text(energy.high * 1.15, row, format_quantity(energy.value, "J"), va="center", fontsize=8)
     ax.set_yticks(range(len(rows)), [name for name, _ in rows])
     ax.set(ylim=(-0.6, len(rows) - 0.4), xlabel="energy a day [J], log")
-    return caption(
-        ax, f"{plain(found.edge.board.id)} over {found.radio}: {found.verdict}", name_basis(found.edge_j, found.cloud_j)
-    )
+    title = f"{plain(found.edge.board.id)} over {found.radio}: {found.verdict}"
+    return caption(ax, title, name_basis(found.edge_j, found.cloud_j))

@@ -9,19 +9,8 @@ from matplotlib.axes import Axes
 
 from tinykit.budget.thermal import HeatCurve, ThermalReport, Warming, follow_step, foster_ladder
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.show.plots.style import (
-    COLOURS,
-    band_kwargs,
-    caption,
-    error_bar,
-    mark_limit,
-    name_basis,
-    new_axes,
-    plain,
-    say_unknown,
-    scale_log_time,
-    styled,
-)
+from tinykit.show.plots.marks import band_kwargs, draw_band, error_bar, mark_limit, scale_log_time
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled
 
 _PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 _TIMES_S = np.logspace(-3, np.log10(1800), 80)
@@ -54,11 +43,8 @@ def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     if report.theta_ja is not None and report.continuous_power_w is not None and report.t_junction_continuous_c is None:
         text = "never pausing: no stable temperature at the warm end of the intervals"
         ax.text(0.01, 0.02, text, fontsize=8, transform=ax.transAxes)
-    return caption(
-        ax,
-        f"{plain(report.board.id)}: {report.verdict}",
-        name_basis(*(estimate for name, estimate in rows if name != "ambient")),
-    )
+    title = f"{plain(report.board.id)}: {report.verdict}"
+    return caption(ax, title, name_basis(*(estimate for name, estimate in rows if name != "ambient")))
 
 
 def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
@@ -66,13 +52,10 @@ def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
     rows: list[tuple[str, Estimate]] = [("ambient", ambient)]
     rise = report.enclosure_rise_k
     if rise is not None:
-        value, low, high = (report.ambient_c + kelvin for kelvin in _ends(rise))
+        value, low, high = (report.ambient_c + kelvin for kelvin in (rise.value, rise.low, rise.high))
         rows.append(("air in the box", Estimate(value, low, high, "degC", rise.basis, sources=rise.sources)))
-    if report.t_junction_c is not None:
-        rows.append(("junction, on average", report.t_junction_c))
-    if report.t_junction_continuous_c is not None:
-        rows.append(("junction, never pausing", report.t_junction_continuous_c))
-    return rows
+    junction = {"on average": report.t_junction_c, "never pausing": report.t_junction_continuous_c}
+    return rows + [(f"junction, {when}", one) for when, one in junction.items() if one is not None]
 
 
 @styled
@@ -92,10 +75,8 @@ def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -
     ]
     if len(known) < 2:
         return say_unknown(ax, "junction temperature unknown: power or theta_ja of the board is not on record")
-    known.sort(key=lambda pair: pair[0])
-    power, junction = [milliwatt for milliwatt, _ in known], [estimate for _, estimate in known]
-    ax.fill_between(power, [t.low for t in junction], [t.high for t in junction], **band_kwargs("temperature"))
-    ax.plot(power, [t.value for t in junction], color=COLOURS["temperature"])
+    power, junction = zip(*sorted(known, key=lambda pair: pair[0]), strict=True)
+    draw_band(ax, power, junction, "temperature")
     limit, ambient = reports[0].junction_max_c, reports[0].ambient_c
     highest = max(t.high for t in junction)
     ax.set(xlim=(power[0], power[-1]), ylim=(ambient - 3, max(limit or 0.0, highest) + 6))
@@ -126,9 +107,8 @@ def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     for time_s, name in zip(foster_ladder(1.0)[1], ("die", "package", "board"), strict=True):
         mark_limit(ax, time_s, f"{name} {format_quantity(time_s, 's')}", vertical=True, at=0.62)
     ax.set(xlabel="time since inference started [s], log", ylabel="junction temperature [°C]")
-    return caption(
-        ax, f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing", "time constants assumed"
-    )
+    title = f"{plain(report.board.id)} at {format_quantity(power.value, 'W')}, never pausing"
+    return caption(ax, title, "time constants assumed")
 
 
 @styled
@@ -150,11 +130,8 @@ def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(0, curve.times_s[-1] / scale)
     _mark_ceiling(ax, warming.report, curve, warming)
     ax.set(xlabel=f"time, once the board is warm [{unit}]; bursts shaded", ylabel="junction temperature [°C]")
-    return caption(
-        ax,
-        f"{plain(warming.report.board.id)}: duty cycle {warming.duty_cycle:.0%}, {warming.verdict}",
-        "time constants assumed",
-    )
+    title = f"{plain(warming.report.board.id)}: duty cycle {warming.duty_cycle:.0%}, {warming.verdict}"
+    return caption(ax, title, "time constants assumed")
 
 
 def _draw_curve(ax: Axes, curve: HeatCurve, scale: float) -> None:
@@ -194,7 +171,3 @@ def _mark_surface(ax: Axes, surface_c: float) -> None:
     ax.axhline(surface_c, color=COLOURS["temperature"], linestyle=":", linewidth=1.6)
     text, place = f"surface {surface_c:.1f} °C", ax.get_yaxis_transform()
     ax.text(0.985, surface_c, text, ha="right", va="center", transform=place, fontsize=8, bbox=_PAPER)
-
-
-def _ends(estimate: Estimate) -> tuple[float, float, float]:
-    return estimate.value, estimate.low, estimate.high

@@ -1,16 +1,22 @@
-"""Where quantisation hurts, layer by layer."""
+"""Layer by layer: where quantisation hurts, and how much pruning each bears."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import Rectangle
 
+from tinykit.ground.errors import ParameterError
 from tinykit.predict.runtime import LayerComparison
-from tinykit.show.plots.style import COLOURS, new_axes, note, plain, say_unknown, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, note, plain, say_unknown, styled
+from tinykit.train.compress import LayerSensitivity
 
 _MOST_LAYERS = 40
 _OPEN_END = 1.08
+_WORST = 0.2  # a loss drawn in full colour
 
 
 @styled
@@ -47,3 +53,50 @@ def _say(decibels: float) -> str:
     if math.isfinite(decibels):
         return f"{decibels:.1f} dB"
     return "exact" if decibels > 0 else "no signal"
+
+
+@styled
+def plot_sensitivity(
+    scan: Sequence[LayerSensitivity], *, max_drop: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """Change of accuracy with its 95 % interval, in points, for each layer (rows) and share removed (columns).
+
+    Parameters
+    ----------
+    scan : of `scan_sensitivity`.
+    max_drop : 0–1; frames what `suggest_sparsity` would choose.
+    ax : None for new.
+
+    Raises
+    ------
+    ParameterError : nothing scanned.
+    """
+    if not scan:
+        raise ParameterError("no layer was scanned; give the result of scan_sensitivity")
+    ax = new_axes(ax, 2.2 + 1.15 * len(scan[0].steps), 0.95 + 0.4 * len(scan))
+    shades = LinearSegmentedColormap.from_list("loss", ["#FFFFFF", COLOURS["does_not_fit"]])
+    for row, layer in enumerate(scan):
+        _draw_losses(ax, row, layer, shades, max_drop)
+    names = [plain(layer.name if not layer.coupled else " + ".join((layer.name, *layer.coupled)), 26) for layer in scan]
+    ax.set_yticks(range(len(scan)), names)
+    ax.set_xticks(range(len(scan[0].steps)), [f"{step:.0%}" for step in scan[0].steps])
+    ax.set(xlim=(-0.5, len(scan[0].steps) - 0.5), ylim=(len(scan) - 0.5, -0.5))
+    ax.set_xlabel(
+        f"{scan[0].kind} of the layer removed [%], not retrained; the whole model gets {scan[0].accuracy:.1%}"
+    )
+    ax.tick_params(length=0)
+    return caption(ax, "Change of accuracy [points]", f"95 % interval, n = {scan[0].changes[0].n:,}")
+
+
+def _draw_losses(
+    ax: Axes, row: int, layer: LayerSensitivity, shades: LinearSegmentedColormap, max_drop: float | None
+) -> None:
+    for column, change in enumerate(layer.changes):
+        share = min(1.0, max(0.0, -change.value / _WORST))
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=shades(share), edgecolor="white"))
+        ax.text(column, row - 0.13, f"{100 * change.value:+.1f}", ha="center", va="center", fontsize=9)
+        interval = f"{100 * change.low:+.0f} … {100 * change.high:+.0f}"
+        ax.text(column, row + 0.26, interval, ha="center", va="center", fontsize=6.5, color="#333333")
+    if max_drop is not None and (borne := layer.bears(max_drop)) > 0:
+        left, top = layer.steps.index(borne) - 0.48, row - 0.46
+        ax.add_patch(Rectangle((left, top), 0.96, 0.92, fill=False, edgecolor="black", linewidth=1.6))

@@ -1,4 +1,4 @@
-"""Memory: the regions of one board, and which boards of many hold a model."""
+"""Memory and time: the regions of one board, which boards hold a model, and one model on several machines."""
 
 from __future__ import annotations
 
@@ -7,21 +7,12 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from tinykit.budget.fit import FitReport, RegionUse, Verdict
+from tinykit.budget.fit import FitReport, RegionUse, Verdict, name_machine
 from tinykit.budget.fit.verdict import TIGHT_MARGIN
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.show.plots.style import (
-    COLOURS,
-    caption,
-    draw_bar,
-    mark_limit,
-    name_basis,
-    new_axes,
-    plain,
-    say_unknown,
-    scale_log,
-    styled,
-)
+from tinykit.ground.results import tell
+from tinykit.show.plots.marks import draw_bar, ends, error_bar, mark_limit, scale_log
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled
 
 _MOST_SHARE = 2.0
 _ORDER = (Verdict.DOES_NOT_FIT, Verdict.TIGHT, Verdict.FITS, Verdict.UNKNOWN)
@@ -47,11 +38,8 @@ def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("share of the region [%]")
     mark_limit(ax, 100 * (1 - TIGHT_MARGIN), "tight", vertical=True, at=0.8)
     mark_limit(ax, 100, "full", vertical=True, at=0.8)
-    return caption(
-        ax,
-        f"{plain(report.board.id)}: {report.verdict.words}",
-        f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}",
-    )
+    title = f"{plain(report.board.id)}: {report.verdict.words}"
+    return caption(ax, title, f"{report.runtime}; {name_basis(report.arena_bytes, report.flash_bytes)}")
 
 
 def _share(use: RegionUse) -> float:
@@ -67,8 +55,7 @@ def _draw_region(ax: Axes, row: int, use: RegionUse, needed: Estimate | None) ->
     draw_bar(ax, row, reserved, colour=COLOURS["reserved"], hatch="////", **bar)
     draw_bar(ax, row, used, left=reserved, colour=colour, **bar)
     if needed is not None and use.used_bytes:
-        ends = [[(needed.value - needed.low) * percent], [(needed.high - needed.value) * percent]]
-        ax.errorbar(reserved + used, row, xerr=ends, color="#222222", capsize=3, elinewidth=1.2)
+        ax.errorbar(reserved + used, row, xerr=ends(needed, percent), color="#222222", capsize=3, elinewidth=1.2)
     ax.text(0.6, row + 0.22, _describe(use), fontsize=8, va="bottom")
 
 
@@ -137,3 +124,58 @@ def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
     )
     if report.verdict != "fits":
         ax.text(1.04, row, report.verdict.words, fontsize=7.5, va="center", transform=place)
+
+
+@styled
+def plot_lineup(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes:
+    """Latency on each machine with its interval, and arena, flash and energy beside it; `unknown` where none is known.
+
+    Parameters
+    ----------
+    reports : of `line_up`.
+    ax : None for a new figure, a row a machine.
+    """
+    ax = new_axes(ax, 7.2, 1.2 + 0.5 * len(reports))
+    if not reports:
+        return say_unknown(ax, "no machine given")
+    known = [report.latency_s for report in reports if report.latency_s is not None]
+    low = min((one.low for one in known), default=1e-3)
+    high = max((one.high for one in known), default=1.0)
+    scale_log(ax.xaxis, low / 3, high * 3, "s")
+    for row, report in enumerate(reports):
+        _draw_machine(ax, row, report)
+    ax.set_yticks(range(len(reports)), [_name(report) for report in reports], fontsize=8)
+    ax.set(ylim=(len(reports) - 0.5, -0.6), xlabel="latency of one inference [s]")
+    return caption(ax, "One model, side by side", name_basis(*known))
+
+
+def _name(report: FitReport) -> str:
+    clock = report.npu.clock_hz if report.npu else report.clock_hz
+    return f"{name_machine(report)}\n{format_quantity(clock, 'Hz') if clock else 'clock unknown'}"
+
+
+def _draw_machine(ax: Axes, row: int, report: FitReport) -> None:
+    beside = ax.get_yaxis_transform()
+    if report.latency_s is not None:
+        error_bar(ax, report.latency_s, row, "inference")
+        _label(ax, row, report.latency_s, f"{report.runtime}, {report.latency_s.basis}")
+    else:
+        ax.text(0.02, row, plain(f"latency unknown: {_why(report)}", 84), transform=beside, va="center", fontsize=7)
+    figures = (
+        ("arena", report.arena_bytes), ("flash", report.flash_bytes), ("energy", report.energy_per_inference_j),
+    )  # fmt: skip
+    told = "\n".join(f"{what} {tell(one)}" for what, one in figures)
+    ax.text(1.02, row, told, transform=beside, va="center", fontsize=7, linespacing=1.1)
+
+
+def _label(ax: Axes, row: int, latency: Estimate, what: str) -> None:
+    """The value on that side of the interval where there is more room."""
+    left, right = ax.get_xlim()
+    on_left = latency.value**2 > left * right
+    text = f"{format_quantity(latency.value, 's')}, {what}"
+    place, side = (latency.low / 1.15, "right") if on_left else (latency.high * 1.15, "left")
+    ax.text(place, row, text, ha=side, va="center", fontsize=7.5)
+
+
+def _why(report: FitReport) -> str:
+    return dict(report.unknown).get("latency", report.reasons[0]).partition("\n")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,20 +11,16 @@ from matplotlib.axes import Axes
 from tinykit.budget.fit import FitReport
 from tinykit.budget.power import PowerBudget, State
 from tinykit.ground.quantity import Estimate, format_quantity
+from tinykit.show.plots.marks import band_kwargs, draw_band, ends, error_bar, mark_limit, scale_log, scale_log_time
 from tinykit.show.plots.style import (
     COLOURS,
     NOTE_COLOUR,
-    band_kwargs,
     caption,
-    error_bar,
-    mark_limit,
     name_basis,
     new_axes,
     note,
     plain,
     say_unknown,
-    scale_log,
-    scale_log_time,
     styled,
 )
 
@@ -54,11 +51,8 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
             middle, text = np.sqrt(start * end), f"{plain(state.name, 20)}\nno current on record"
             ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=NOTE_COLOUR)
     ax.set(xlabel="time since waking [s], log", ylabel="current [A], log")
-    return caption(
-        ax,
-        f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}",
-        name_basis(*(current for _, current in drawn)),
-    )
+    title = f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}"
+    return caption(ax, title, name_basis(*(current for _, current in drawn)))
 
 
 def _spans(budget: PowerBudget) -> list[tuple[float, float]]:
@@ -101,12 +95,11 @@ def plot_life(
     if len(known) < 2:
         reasons = {reason for budget in budgets for reason in budget.unknown} or {"no battery given"}
         return say_unknown(ax, "battery life unknown: " + plain("; ".join(sorted(reasons)), 200))
-    periods, lives = [period for period, _ in known], [life for _, life in known]
-    low, high = [life.low for life in lives], [life.high for life in lives]
+    periods, lives = zip(*known, strict=True)
     scale_log_time(ax.xaxis, min(periods), max(periods))
-    scale_log_time(ax.yaxis, min(low) / 1.6, max(*high, wished_s or 0.0) * 1.6)
-    ax.fill_between(periods, low, high, **band_kwargs("life"))
-    ax.plot(periods, [life.value for life in lives], color=COLOURS["life"])
+    highest = max(*(life.high for life in lives), wished_s or 0.0)
+    scale_log_time(ax.yaxis, min(life.low for life in lives) / 1.6, highest * 1.6)
+    draw_band(ax, periods, lives, "life")
     if wished_s is not None:
         mark_limit(ax, wished_s, f"wished: {format_quantity(wished_s, 's')}", at=0.7)
     if point is not None and point.battery_life_s is not None:
@@ -116,8 +109,8 @@ def plot_life(
 
 
 def _mark_point(ax: Axes, period_s: float, life: Estimate) -> None:
-    ends = [[life.value - life.low], [life.high - life.value]]
-    ax.errorbar(period_s, life.value, yerr=ends, fmt="o", color=COLOURS["life"], markerfacecolor="white", capsize=3)
+    look: dict[str, Any] = {"fmt": "o", "color": COLOURS["life"], "markerfacecolor": "white", "capsize": 3}
+    ax.errorbar(period_s, life.value, yerr=ends(life), **look)
     left, right = ax.get_xlim()
     on_right = period_s > np.sqrt(left * right)
     text = f"  {format_quantity(life.value, 's')}  "

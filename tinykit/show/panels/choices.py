@@ -1,4 +1,4 @@
-"""Edge or cloud, in a panel."""
+"""Choices in panels: slow clock or race to sleep, edge or cloud."""
 
 from __future__ import annotations
 
@@ -7,11 +7,54 @@ from typing import Any
 
 from tinykit.budget.assessment import Use, assess
 from tinykit.budget.offload import SENSORS, Offload, weigh_design
-from tinykit.budget.power import RADIOS
+from tinykit.budget.power import IDLES, RADIOS, ClockSweep
 from tinykit.ground.quantity import format_quantity
+from tinykit.ground.results import tell
 from tinykit.model.graph import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
-from tinykit.show.plots import KitFigure, lay_axes, plot_offload
+from tinykit.show.plots import plot_clocks, plot_offload
+
+
+class ClockPanel(Panel[ClockSweep]):
+    """Mean power over the clock, idle in SLEEP and in STOP.
+
+    Parameters
+    ----------
+    graph : the model.
+    board : id to start from.
+    period_s : from one inference to the next [s].
+    """
+
+    plots = (plot_clocks,)
+    board: Any
+    period_s: Any
+
+    def __init__(self, graph: ModelGraph, *, board: str = "stm32f407g-disc1", period_s: float = 0.1) -> None:
+        self.graph = graph
+        controls = {"board": choose_board(board), "period_s": slide_log("period [s]", period_s, -2, 4)}
+        super().__init__("Slow clock or race to sleep", graph.path, controls)
+
+    def compute(self) -> ClockSweep:
+        """The sweep for the controls."""
+        return assess(self.graph, self.board.value, Use(period_s=self.period_s.value)).sweep_clocks()
+
+    def tell(self, result: ClockSweep) -> Iterable[tuple[str, str]]:
+        """The best clock of each idle state."""
+        for idle in IDLES:
+            best = result.best(idle)
+            said = f"{best.clock_hz / 1e6:.3g} MHz, {best.power_w[idle]}" if best else "idle current unknown"
+            yield f"idle in {idle.upper()}", f"{result.verdict(idle)}: {said}"
+        yield "too slow", ", ".join(f"{clock / 1e6:.3g} MHz" for clock in result.dropped) or "none"
+
+    def summarise(self, result: ClockSweep) -> str:
+        """Best clock and power of each idle state."""
+        found = []
+        for idle in IDLES:
+            best = result.best(idle)
+            power = best.power_w[idle] if best else None
+            said = f"{best.clock_hz / 1e6:.3g} MHz {format_quantity(power.value, 'W')}" if best and power else "unknown"
+            found.append(f"{idle} {said}")
+        return ", ".join(found)
 
 
 class CloudPanel(Panel[Offload]):
@@ -27,6 +70,7 @@ class CloudPanel(Panel[Offload]):
     """
 
     size_in = (7.2, 2.2)
+    plots = (plot_offload,)
     board: Any
     sensor: Any
     radio: Any
@@ -61,10 +105,6 @@ class CloudPanel(Panel[Offload]):
             message_rate=self.sent.value,
         )
 
-    def draw(self, result: Offload, figure: KitFigure) -> None:
-        """Energy a day of both."""
-        plot_offload(result, ax=lay_axes(figure, 1.0)[0])
-
     def tell(self, result: Offload) -> Iterable[tuple[str, str]]:
         """Verdict, energies, latencies, bytes."""
         even = result.break_even_bytes
@@ -78,5 +118,4 @@ class CloudPanel(Panel[Offload]):
         """Verdict and both energies."""
         if result.edge_j is None or result.cloud_j is None:
             return result.verdict
-        edge, cloud = (format_quantity(energy.value, "J") for energy in (result.edge_j, result.cloud_j))
-        return f"{result.verdict}, {edge} / {cloud}"
+        return f"{result.verdict}, {tell(result.edge_j)} / {tell(result.cloud_j)}"
