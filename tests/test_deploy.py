@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import flatbuffers
@@ -16,7 +17,7 @@ import pytest
 from tests.models import Net, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.ground.quantity import Estimate
-from tinykit.handover.codegen.names import to_comment, to_identifier
+from tinykit.handover.codegen.filling import to_comment, to_identifier
 from tinykit.handover.deployment import (
     OPERATORS,
     TARGETS,
@@ -351,7 +352,12 @@ class TestWriting:
             self.export(tmp_path / "file" / "out")
 
     def test_a_read_only_disk(self, tmp_path, monkeypatch):
-        def refuse(*_, **__):
+        real = tempfile.mkdtemp
+
+        def refuse(prefix, dir=None):
+            """Not the folders of child processes, which lie on another disk."""
+            if dir is None:
+                return real(prefix=prefix)
             raise PermissionError(30, "Read-only file system")
 
         monkeypatch.setattr("tinykit.handover.deployment.writing.tempfile.mkdtemp", refuse)

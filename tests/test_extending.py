@@ -90,7 +90,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tinykit.handover.deployment.outcome import Deployment
+from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph import read
 
 

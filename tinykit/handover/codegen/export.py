@@ -9,8 +9,8 @@ from types import MappingProxyType
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
+from tinykit.handover.codegen.filling import to_identifier
 from tinykit.handover.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
-from tinykit.handover.codegen.names import to_identifier
 from tinykit.handover.codegen.program import Lowered, Program, lowering_of, refuse
 from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph import ModelGraph, Operator

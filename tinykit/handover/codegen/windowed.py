@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, lowering_of, refuse, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, lowering_of, refuse, settle
 from tinykit.handover.codegen.quantisation import Multiplier, activation_range, channel_multipliers, dense_multiplier
 from tinykit.model.graph import Operator, Tensor
 
@@ -51,30 +50,16 @@ class Weights:
     shift: str
     filter_channels: int
 
-    def fields(self) -> dict[str, object]:
-        """Members of the portable kernel's struct."""
-        return {"weights": self.weights, "bias": self.bias, "multiplier": self.multiplier, "shift": self.shift}
-
 
 def fused_range(operator: Operator, result: Tensor) -> tuple[int, int]:
-    """Output range of the fused activation.
-
-    Raises
-    ------
-    ModelError : the activation is none of `ACTIVATIONS`.
-    """
+    """Output range of the fused activation, one of `ACTIVATIONS`."""
     if operator.activation not in ACTIVATIONS:
         raise refuse(operator, f"fused activation {operator.activation!r}", f"allowed: {', '.join(ACTIVATIONS)}")
     return activation_range(operator.activation, result)
 
 
 def place_window(operator: Operator, source: Tensor, result: Tensor, taps: tuple[int, int]) -> Window:
-    """Window of an operator; before its first row and column lies the smaller half of the padding.
-
-    Raises
-    ------
-    ModelError : strides, dilations, padding or shapes do not go together.
-    """
+    """Window of an operator; before its first row and column lies the smaller half of the padding."""
     expect(len(source.shape) == len(result.shape) == 4, operator, f"shapes {source.shape} to {result.shape}")
     expect(source.shape[0] == result.shape[0], operator, f"batches {source.shape[0]} to {result.shape[0]}")
     expect(operator.padding in ("SAME", "VALID"), operator, f"padding {operator.padding!r}")
@@ -129,15 +114,17 @@ def check_scales(operator: Operator, weights: Tensor, channels: int, *, symmetri
 def lower_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D (with groups) and DEPTHWISE_CONV_2D on the portable kernel."""
     window, weights = read_convolution(program, operator)
-    fields = window.fields() | {"tap_channels": weights.filter_channels} | weights.fields()
-    return Lowered(call_kernel(program, operator, operator.name.lower(), "window", fields), kernels=("windows",))
+    fields = window.fields() | {
+        "tap_channels": weights.filter_channels, "weights": weights.weights, "bias": weights.bias,
+        "multiplier": weights.multiplier, "shift": weights.shift,
+    }  # fmt: skip
+    return call_kernel(program, operator, operator.name.lower(), "window", fields, unit="windows")
 
 
 def lower_pool(program: Program, operator: Operator) -> Lowered:
     """AVERAGE_POOL_2D and MAX_POOL_2D on the portable kernel."""
-    window = read_pool(program, operator)
-    fields = window.fields()
-    return Lowered(call_kernel(program, operator, operator.name.lower(), "window", fields), kernels=("windows",))
+    fields = read_pool(program, operator).fields()
+    return call_kernel(program, operator, operator.name.lower(), "window", fields, unit="windows")
 
 
 def read_pool(program: Program, operator: Operator) -> Window:
@@ -194,11 +181,4 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     """FULLY_CONNECTED on the portable kernel."""
     dense = read_dense(program, operator)
     fields = {name: getattr(dense, name) for name in Dense.__slots__ if name != "first"}
-    return Lowered(call_kernel(program, operator, "fully_connected", "dense", fields), kernels=("dense",))
-
-
-def call_kernel(program: Program, operator: Operator, kernel: str, kind: str, fields: Mapping[str, object]) -> str:
-    """Statements that fill a kernel's struct and call it on the first input and the output."""
-    source, result = program.place(operator.inputs[0]), program.place(operator.outputs[0])
-    struct = initialise(f"{program.name}_{kind}", "arguments", **fields)
-    return f"{struct}\n    {program.name}_{kernel}(&arguments, {source}, {result});\n    return 0;"
+    return call_kernel(program, operator, "fully_connected", "dense", fields, unit="dense")

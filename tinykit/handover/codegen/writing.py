@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.handover.codegen.filling import fill_all
-from tinykit.handover.codegen.names import to_comment
+from tinykit.handover.codegen.filling import fill_all, to_comment
 from tinykit.handover.codegen.program import Lowered, Program
 from tinykit.model.graph import ModelGraph
 from tinykit.predict.arena import ArenaPlan
@@ -44,12 +43,9 @@ def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, A
         arrays=program.arrays, numbers=_numbers,
     )  # fmt: skip
     units = sorted({unit for part in parts for unit in part.code.kernels})
-    texts |= {name: (_KERNELS / name).read_text() for name in _kernel_files(units)}
+    kernels = ("kernels.h", "fixed_point.h", *(f"kernels_{unit}.c" for unit in units))
+    texts |= {name: (_KERNELS / name).read_text() for name in kernels}
     return {name: _rename(text, program.name).encode() for name, text in sorted(texts.items())}
-
-
-def _kernel_files(units: Sequence[str]) -> tuple[str, ...]:
-    return ("kernels.h", "fixed_point.h", *(f"kernels_{unit}.c" for unit in units))
 
 
 def _rename(text: str, name: str) -> str:
@@ -79,11 +75,11 @@ def _arena(plan: ArenaPlan) -> str:
 def _places(plan: ArenaPlan) -> str:
     rows = []
     for placed in plan.placed:
-        if placed.buffer.tensor >= 0:
-            rows.append(f"#define TENSOR_{placed.buffer.tensor} (tk_arena + {placed.offset})")
-        else:
-            rows.append(f"#define SCRATCH_{placed.buffer.first - 1} (tk_arena + {placed.offset})")
-            rows.append(f"#define SCRATCH_BYTES_{placed.buffer.first - 1} {placed.buffer.nbytes}")
+        tensor, operator = placed.buffer.tensor, placed.buffer.first - 1
+        name = f"TENSOR_{tensor}" if tensor >= 0 else f"SCRATCH_{operator}"
+        rows.append(f"#define {name} (tk_arena + {placed.offset})")
+        if tensor < 0:
+            rows.append(f"#define SCRATCH_BYTES_{operator} {placed.buffer.nbytes}")
     return "\n".join(rows)
 
 
@@ -91,9 +87,8 @@ def _function(index: int, part: Part) -> str:
     scratch = any(part.code.scratch)
     body = re.sub(r"\bSCRATCH_BYTES\b", f"SCRATCH_BYTES_{index}" if scratch else "0", part.code.body)
     body = re.sub(r"\bSCRATCH\b", f"SCRATCH_{index}" if scratch else "NULL", body)
-    families = [size > 0 for size in part.code.scratch]
     guard = ""
-    if scratch and not all(families):
+    if scratch and not all(part.code.scratch):
         guard = f"#ifndef SCRATCH_{index}\n#define SCRATCH_{index} NULL\n#define SCRATCH_BYTES_{index} 0\n#endif\n"
     constants = f"{part.code.constants}\n\n" if part.code.constants else ""
     return f"{guard}{constants}TK_OPERATOR int {part.symbol}(void)\n{{\n{body}\n}}"

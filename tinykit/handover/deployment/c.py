@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.handover.codegen import HOST_DEFINES, CExport, export_c
-from tinykit.handover.codegen.filling import fill_all
-from tinykit.handover.codegen.names import to_comment
-from tinykit.handover.deployment.golden import make_golden_vectors
-from tinykit.handover.deployment.outcome import Deployment, describe_accuracy, describe_model, label_model
-from tinykit.handover.deployment.writing import MANIFEST, TEMPLATES, write_folder
+from tinykit.handover.codegen.filling import fill_all, to_comment
+from tinykit.handover.deployment.writing import (
+    MANIFEST,
+    TEMPLATES,
+    Deployment,
+    describe_accuracy,
+    describe_model,
+    label_model,
+    make_golden_vectors,
+    write_folder,
+)
 from tinykit.model.graph import ModelGraph, read
 from tinykit.train.datasets.scoring import Accuracy
 

@@ -1,18 +1,24 @@
-"""The cross compilers: GCC where Debian's package is installed, else zig's clang from PyPI; each in a child process."""
+"""The cross compilers, each in a child process, and the folder of what they made, under the hash of what went in.
+
+GCC is taken where Debian's package is installed, else zig's clang from PyPI.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.child import Bounds, Ended, find_program, run_program
-from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, name_install
-from tinykit.handover.virtual_board.cache import cache_folder
+from tinykit.ground.errors import EngineError, MissingPackageError, OutputError, ParameterError, name_install
 from tinykit.handover.virtual_board.targets import Toolchain
 
 COMPILERS = ("gcc", "zig")
@@ -21,19 +27,14 @@ INSTALL = name_install("virtual-board")
 
 _COMMON = ("-std=c11", "-O3", "-ffunction-sections", "-fdata-sections", "-fno-common", "-fno-ident")
 _TIMEOUT_S = 180
+_LIMIT_BYTES = 512 * 2**20
+"""Of each kind of what is kept."""
 _BOUNDS = Bounds(6 * 2**30, file_bytes=256 * 2**20, answer_bytes=2**20, processor_s=_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A cross compiler.
-
-    Parameters
-    ----------
-    name : "gcc" or "zig".
-    version : as the compiler gives it.
-    command : how it is started.
-    """
+    """A cross compiler: "gcc" or "zig", its version as it gives it, and how it is started."""
 
     name: str
     version: str
@@ -54,13 +55,7 @@ class Compiler:
 
 
 def choose_compiler(wanted: str | None = None) -> Compiler:
-    """The compiler of that name, or the first that is there.
-
-    Raises
-    ------
-    ParameterError : no such compiler, or GCC is wanted and not installed.
-    MissingPackageError : none is installed.
-    """
+    """The compiler of that name, or the first that is there."""
     if wanted not in (None, *COMPILERS):
         raise ParameterError(f"compiler {wanted!r} is unknown; allowed: {', '.join(COMPILERS)}, or None for the first")
     path = find_program(GCC)
@@ -77,22 +72,23 @@ def choose_compiler(wanted: str | None = None) -> Compiler:
 
 @remember_table
 def _gcc(path: str) -> Compiler:
+    printed = ask_version([path, "-dumpfullversion"], "install it again, or use compiler='zig'", bounds=_BOUNDS)
+    return Compiler("gcc", printed.strip(), (path,))
+
+
+def ask_version(command: Sequence[str], cure: str, *, bounds: Bounds) -> str:
+    """What a program of this computer prints of its version; EngineError with the cure where it does not start."""
     try:
-        done = run_program([path, "-dumpfullversion"], timeout_s=30, bounds=_BOUNDS)
+        done = run_program(command, timeout_s=30, bounds=bounds)
     except EngineError as error:
-        raise EngineError(f"{path} does not start ({error}); install it again, or use compiler='zig'") from error
+        raise EngineError(f"{command[0]} does not start ({error}); {cure}") from error
     if done.status:
-        raise EngineError(f"{path} does not start (status {done.status}); install it again, or use compiler='zig'")
-    return Compiler("gcc", done.printed.decode(errors="replace").strip(), (path,))
+        raise EngineError(f"{command[0]} does not start (status {done.status}); {cure}")
+    return done.printed.decode(errors="replace")
 
 
 def call_compiler(command: Sequence[str], folder: Path) -> Ended:
-    """Run a compiler in a folder, with limits on time, memory and files.
-
-    Raises
-    ------
-    EngineError : it took too long, or could not be started.
-    """
+    """Run a compiler in a folder, with limits on time, memory and files."""
     cache = str(cache_folder() / "zig")
     done = run_program(
         command, timeout_s=_TIMEOUT_S, bounds=_BOUNDS, folder=folder,
@@ -101,3 +97,78 @@ def call_compiler(command: Sequence[str], folder: Path) -> Ended:
     if done.late:
         raise EngineError(f"{Path(command[0]).name} was stopped after {_TIMEOUT_S} s on {command[-1]}")
     return done
+
+
+def cache_folder() -> Path:
+    """Where compiled objects are kept: `TINYKIT_CACHE`, else `tinykit` in the user's cache folder."""
+    own = os.environ.get("TINYKIT_CACHE")
+    if own:
+        return Path(own).absolute()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base).absolute() if base else Path.home() / ".cache") / "tinykit"
+
+
+def hash_of(*parts: str | bytes | Iterable[str]) -> str:
+    """SHA-256 over the parts, each with its length, so that no two lists of parts run together."""
+    digest = hashlib.sha256()
+    for part in parts:
+        text = part if isinstance(part, str | bytes) else hash_of(*part)
+        data = text.encode() if isinstance(text, str) else text
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def recall(kind: str, key: str) -> bytes | None:
+    """What was kept under a key, None where nothing (whole) was."""
+    try:
+        data = (cache_folder() / kind / key).read_bytes()
+    except OSError:
+        return None
+    digest, body = data[:64], data[64:]
+    return body if hashlib.sha256(body).hexdigest().encode() == digest else None
+
+
+def check_folder() -> None:
+    """Make the cache folder; OutputError where it cannot be written."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise _refuse(folder, error) from error
+
+
+def keep(kind: str, key: str, data: bytes) -> None:
+    """Keep bytes under a key; another process sees them whole or not at all."""
+    folder = cache_folder() / kind
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _make_room(folder)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-", delete=False) as file:
+            file.write(hashlib.sha256(data).hexdigest().encode() + data)
+        os.replace(file.name, folder / key)
+    except OSError as error:
+        raise _refuse(folder, error) from error
+
+
+def _refuse(folder: Path, error: OSError) -> OutputError:
+    return OutputError(f"{folder}: cannot be written ({error.strerror}); name a folder of yours in TINYKIT_CACHE")
+
+
+def _make_room(folder: Path) -> None:
+    """Drop the oldest entries of a folder that has grown over its limit, to half of it."""
+    entries = []
+    with os.scandir(folder) as found:
+        for entry in found:
+            with contextlib.suppress(FileNotFoundError):  # another process has just named its file, or dropped it
+                entries.append((entry.stat().st_mtime, entry.stat().st_size, entry.path))
+    total = sum(size for _, size, _ in entries)
+    if total <= _LIMIT_BYTES:
+        return
+    for _, size, path in sorted(entries):
+        if total <= _LIMIT_BYTES // 2:
+            return
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        total -= size

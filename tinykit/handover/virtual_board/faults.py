@@ -1,15 +1,22 @@
-"""From what an emulator or a linker reports to a fault that names operator and tensor."""
+"""What went wrong: a fault that names operator and tensor, or where the outputs first depart from TFLM's."""
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinykit.handover.virtual_board.building import Overflow
-from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, Limits
-from tinykit.handover.virtual_board.memory import MemoryMap
+from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR
+from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import Fault
 from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
 from tinykit.predict.arena import ArenaPlan
+from tinykit.predict.runtime import Session
 
 _STACK_REACH_BYTES = 64 * 1024
 _ACCESS = {"read": "read", "write": "write", "fetch": "execution"}
@@ -29,17 +36,9 @@ def explain_status(status: int, graph: ModelGraph) -> Fault:
     return Fault("status", f"{name} returned an error", operator=found.index if found else None)
 
 
-def explain_stop(
-    stop: dict[str, Any], graph: ModelGraph, plan: ArenaPlan, *, arena: int, stack: tuple[int, int], limits: Limits
-) -> Fault:
-    """The fault of a program that was stopped.
-
-    Parameters
-    ----------
-    stop : as the emulator reports it: kind, address, pc, slot.
-    plan : layout of the arena; `arena` : its address.
-    stack : base and top.
-    """
+def explain_stop(stop: dict[str, Any], plan: BoardPlan, *, arena: int, stack: tuple[int, int]) -> Fault:
+    """The fault of a program that was stopped: as the emulator tells it, with address of the arena, base and top."""
+    graph, limits = plan.graph, plan.limits
     kind, address, slot = str(stop["kind"]), int(stop["address"]), int(stop["slot"])
     operator = slot - FIRST_OPERATOR if FIRST_OPERATOR <= slot < FIRST_OPERATOR + len(graph.operators) else None
     where = f"in operator {operator} {graph.operators[operator].name}" if operator is not None else "outside operators"
@@ -48,7 +47,8 @@ def explain_stop(
         return Fault(kind, f"stopped after {allowed} {where}", operator=operator, pc=int(stop["pc"]))
     if kind == "write" and stack[0] - _STACK_REACH_BYTES <= address < stack[0]:
         kind = "stack"
-    tensor = _tensor_at(address - arena, operator, plan) if kind in _ACCESS else None
+    layout = plan.export.plan_for(plan.toolchain.core)
+    tensor = _tensor_at(address - arena, operator, layout) if kind in _ACCESS else None
     text = _describe(kind, address, stack) + f" {where}, pc {int(stop['pc']):#010x}"
     if tensor is not None:
         text += f": tensor {tensor} of shape {graph.tensors[tensor].shape} lies there"
@@ -67,8 +67,38 @@ def _describe(kind: str, address: int, stack: tuple[int, int]) -> str:
 
 def _tensor_at(offset: int, operator: int | None, plan: ArenaPlan) -> int | None:
     scope = 0 if operator is None else operator + 1
-    for placed in plan.placed:
-        alive = placed.buffer.first <= scope <= placed.buffer.last
-        if alive and placed.offset <= offset < placed.end and placed.buffer.tensor >= 0:
-            return placed.buffer.tensor
-    return None
+    held = (one for one in plan.placed if one.buffer.first <= scope <= one.buffer.last and one.buffer.tensor >= 0)
+    return next((one.buffer.tensor for one in held if one.offset <= offset < one.end), None)
+
+
+def tensors_between(graph: ModelGraph, inputs: tuple[NDArray[Any], ...]) -> tuple[bytes, ...]:
+    """What TFLM computes for one sample [1, *shape] of each input: the bytes of every operator's first output."""
+    wanted = [operator.outputs[0] for operator in graph.operators]
+    with Session(_give_out(graph.data, wanted), timeout_s=300.0) as session:
+        return tuple(one.tobytes() for one in session.run_all(inputs))
+
+
+def _give_out(model: bytes, tensors: list[int]) -> bytes:
+    """The same .tflite with other tensors as the outputs of its main graph.
+
+    The new list goes behind the file, and the graph's field for outputs points there: nothing else moves.
+    """
+    main = FlatBuffer(model).root(IDENTIFIER).tables(Model.SUBGRAPHS)[0].position
+    vtable = main - struct.unpack_from("<i", model, main)[0]
+    field = main + struct.unpack_from("<H", model, vtable + 4 + 2 * SubGraph.OUTPUTS)[0]
+    start = -(-len(model) // 16) * 16
+    changed = bytearray(model.ljust(start, b"\0"))
+    struct.pack_into("<I", changed, field, start - field)
+    return bytes(changed) + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)
+
+
+def first_departure(seen: tuple[bytes, ...], wanted: tuple[bytes, ...]) -> int | None:
+    """Position of the first operator whose output differs, None where none does."""
+    pairs = zip(seen, wanted, strict=True)
+    return next((position for position, (own, other) in enumerate(pairs) if own and own != other), None)
+
+
+def first_wrong_sample(outputs: bytes, wanted: bytes, samples: int) -> int:
+    """Index of the first sample whose outputs differ."""
+    rows = [np.frombuffer(data, np.int8).reshape(samples, -1) for data in (outputs, wanted)]
+    return int((rows[0] != rows[1]).any(axis=1).argmax())

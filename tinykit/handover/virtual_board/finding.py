@@ -10,56 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.quantity import Estimate
-from tinykit.handover.codegen import CExport
-from tinykit.handover.virtual_board.building import Overflow, build
-from tinykit.handover.virtual_board.compilers import Compiler
 from tinykit.handover.virtual_board.elf import Firmware
-from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, Limits, emulate
-from tinykit.handover.virtual_board.faults import explain_status, explain_stop
-from tinykit.handover.virtual_board.memory import MemoryMap
+from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, emulate
+from tinykit.handover.virtual_board.faults import (
+    explain_status,
+    explain_stop,
+    first_departure,
+    first_wrong_sample,
+    tensors_between,
+)
+from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
-from tinykit.handover.virtual_board.targets import Toolchain
 from tinykit.handover.virtual_board.tflm import count_tflm, kind_of
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
-from tinykit.handover.virtual_board.tracing import first_departure, first_wrong_sample, tensors_between
-from tinykit.model.graph import ModelGraph
-from tinykit.target.boards import Board
+
+Tensors = tuple[NDArray[Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BoardPlan:
-    """Everything that is decided before anything is compiled."""
-
-    graph: ModelGraph
-    board: Board
-    toolchain: Toolchain
-    engine: str
-    compiler: Compiler
-    export: CExport
-    memory: MemoryMap
-    stack_bytes: int
-    limits: Limits
-    clock_hz: float | None
-
-    @property
-    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Bytes of each input and each output of one sample."""
-        graph = self.graph
-        return (
-            tuple(graph.tensors[index].nbytes for index in graph.inputs),
-            tuple(graph.tensors[index].nbytes for index in graph.outputs),
-        )
-
-    def build(self) -> Firmware | Overflow:
-        """The linked program."""
-        return build(
-            self.export, self.toolchain, self.memory, compiler=self.compiler, stack_bytes=self.stack_bytes,
-            mailbox=self.sizes if self.engine == "qemu" else None,
-        )  # fmt: skip
-
-
-def interleave(arrays: tuple[NDArray[Any], ...]) -> bytes:
+def interleave(arrays: Tensors) -> bytes:
     """The samples one after the other, each with all its tensors."""
     count = len(arrays[0])
     return np.concatenate([np.ascontiguousarray(one).reshape(count, -1) for one in arrays], axis=1).tobytes()
@@ -69,18 +37,21 @@ def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def describe_unlinked(
-    plan: BoardPlan, fault: Fault, inputs: tuple[NDArray[Any], ...], golden: tuple[NDArray[Any], ...]
-) -> BoardRun:
+def describe_unlinked(plan: BoardPlan, fault: Fault, inputs: Tensors, golden: Tensors) -> BoardRun:
     """The result of a program that does not fit at link."""
     return BoardRun(
-        plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
-        outputs=None, equal=False, first_difference=None, sizes=None,
+        *_head(plan), outputs=None, equal=False, first_difference=None, sizes=None,
         arena_bytes=plan.export.arena_for(plan.toolchain.core), stack_bytes=None, instructions=None, operators=(),
         cycles=None, latency_s=None, fault=fault,
         hashes=Hashes(plan.graph.sha256, "", _hash(interleave(inputs)), "", _hash(interleave(golden))),
         notes=plan.memory.notes,
     )  # fmt: skip
+
+
+def _head(plan: BoardPlan) -> tuple[str, str, float | None, str, str, str]:
+    """What was built, and what ran it."""
+    core, compiler = plan.toolchain.core, str(plan.compiler)
+    return plan.board.id, core, plan.clock_hz, plan.export.kernels, compiler, plan.engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +60,27 @@ class Finding:
 
     plan: BoardPlan
     firmware: Firmware
-    inputs: tuple[NDArray[Any], ...]
-    golden: tuple[NDArray[Any], ...]
+    inputs: Tensors
+    golden: Tensors
 
     def judge(self, memory: MemoryMap) -> BoardRun:
         """Run all samples and put the result together."""
         plan, data = self.plan, interleave(self.inputs)
-        seen = emulate(
-            self.firmware, plan.toolchain, memory, engine=plan.engine, program=plan.export, sizes=plan.sizes,
-            inputs=data, limits=plan.limits,
-        )  # fmt: skip
+        seen = emulate(plan, self.firmware, memory, data)
         fault, wanted = self._fault(seen), interleave(self.golden)
-        equal = fault is None and seen.outputs == wanted
         counted = fault is None
+        equal = counted and seen.outputs == wanted
         operators = self._operators(seen.classes) if counted else ()
-        cycles = self._cycles(seen.classes) if counted else None
+        # the model's own function and all that it calls, without the harness
+        inside = [counts for slot, counts in seen.classes.items() if slot != OUTSIDE]
+        cycles = estimate_cycles(sum(map(class_cycles, inside)), plan.board) if counted else None
         different = None if equal or fault else self._difference(seen.outputs, wanted, operators)
         return BoardRun(
-            plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
-            outputs=None if fault else self._outputs(seen.outputs), equal=equal, first_difference=different,
-            sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
+            *_head(plan), outputs=None if fault else self._outputs(seen.outputs), equal=equal,
+            first_difference=different, sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
             stack_bytes=seen.stack_bytes if counted else None,
-            instructions=_total(seen.classes) if counted else None, operators=operators, cycles=cycles,
+            instructions=sum(counts["instructions"] for counts in inside) if counted else None,
+            operators=operators, cycles=cycles,
             latency_s=estimate_latency(cycles, plan.clock_hz) if cycles and plan.clock_hz else None, fault=fault,
             hashes=Hashes(
                 plan.graph.sha256, _hash(self.firmware.data), _hash(data), "" if fault else _hash(seen.outputs),
@@ -125,18 +95,15 @@ class Finding:
         if seen.fault:
             stack = firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")
             arena = firmware.address_of(f"{plan.export.name}_arena")
-            layout = plan.export.plan_for(plan.toolchain.core)
-            return explain_stop(seen.fault, plan.graph, layout, arena=arena, stack=stack, limits=plan.limits)
+            return explain_stop(seen.fault, plan, arena=arena, stack=stack)
         failed = next((status for status in seen.statuses if status), 0)
         return explain_status(failed, plan.graph) if failed else None
 
     def _outputs(self, data: bytes) -> Outputs:
         rows = np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1)
-        parts, start = [], 0
-        for one in self.golden:
-            size = one[0].size
-            parts.append(rows[:, start : start + size].reshape(one.shape).copy())
-            start += size
+        ends = np.cumsum([one[0].size for one in self.golden])[:-1]
+        split = np.split(rows, ends, axis=1)
+        parts = [part.reshape(one.shape).copy() for part, one in zip(split, self.golden, strict=True)]
         return parts[0] if len(parts) == 1 else tuple(parts)
 
     def _operators(self, classes: Mapping[int, Mapping[str, int]]) -> tuple[OperatorRun, ...]:
@@ -147,10 +114,6 @@ class Finding:
             kind = kind_of(operator, self.plan.graph)
             rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs, kind))
         return tuple(rows)
-
-    def _cycles(self, classes: Mapping[int, Mapping[str, int]]) -> Estimate:
-        total = sum(class_cycles(counts) for slot, counts in classes.items() if slot != OUTSIDE)
-        return estimate_cycles(total, self.plan.board)
 
     def _difference(self, seen: bytes, wanted: bytes, operators: tuple[OperatorRun, ...]) -> OperatorRun | None:
         """The first operator whose output is not TFLM's, in the first sample that came out wrong."""
@@ -163,16 +126,9 @@ class Finding:
         places = {one.buffer.tensor: arena + one.offset for one in plan.export.plan_for(plan.toolchain.core).placed}
         made = [plan.graph.tensors[operator.outputs[0]] for operator in plan.graph.operators]
         spans = [(places.get(tensor.index, arena), tensor.nbytes * (tensor.index in places)) for tensor in made]
-        traced = emulate(
-            self.firmware, plan.toolchain, plan.memory, engine="unicorn", program=plan.export, sizes=plan.sizes,
-            inputs=interleave(sample), limits=plan.limits, spans=spans,
-        )  # fmt: skip
+        traced = emulate(plan, self.firmware, plan.memory, interleave(sample), spans)
         index = first_departure(traced.trace, tensors_between(plan.graph, sample))
         return operators[index] if index is not None else None
-
-
-def _total(classes: Mapping[int, Mapping[str, int]]) -> int:
-    return sum(counts["instructions"] for slot, counts in classes.items() if slot != OUTSIDE)
 
 
 def _merge(counts: Mapping[str, int]) -> Classes:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tinykit.ground.child import Bounds, find_program, run_program
 from tinykit.ground.errors import EngineError
+from tinykit.handover.virtual_board.compilers import ask_version
 from tinykit.handover.virtual_board.decoding import image_of
 
 QEMU = "qemu-system-arm"
@@ -23,19 +24,9 @@ _FILE_BYTES = 64 * 2**20
 
 @lru_cache(maxsize=1)
 def plugin_version() -> int:
-    """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it.
-
-    Raises
-    ------
-    EngineError : it does not start.
-    """
-    try:
-        done = run_program([find_program(QEMU) or QEMU, "--version"], timeout_s=30, bounds=Bounds(_MEMORY_BYTES))
-    except EngineError as error:
-        raise EngineError(f"{QEMU} does not start ({error}); install it again") from error
-    if done.status:
-        raise EngineError(f"{QEMU} does not start (status {done.status}); install it again")
-    found = re.search(rb"version (\d+)", done.printed)
+    """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
+    command = [find_program(QEMU) or QEMU, "--version"]
+    found = re.search(r"version (\d+)", ask_version(command, "install it again", bounds=Bounds(_MEMORY_BYTES)))
     return 2 if found and int(found[1]) >= 9 else 1
 
 
@@ -44,16 +35,7 @@ def run_in_qemu(
 ) -> dict[str, Any]:
     """Run all samples in one go; the plugin writes the counts of the first.
 
-    Parameters
-    ----------
-    request : as `emulate` makes it.
-    elf : the firmware.
-    code : (address, bytes) of what is programmed into its flash.
-    inputs : the samples' bytes, one after the other.
-
-    Raises
-    ------
-    EngineError : QEMU failed, or its UART gave something else than answers.
+    `request` is as `emulate` makes it, `code` (address, bytes) of what is programmed into the firmware's flash.
     """
     count = len(inputs) // sum(request["input_sizes"])
     with tempfile.TemporaryDirectory(prefix="tk-") as folder:
@@ -93,12 +75,11 @@ def _read(request: dict[str, Any], sent: bytes, count: int, late: bool) -> dict[
     whole = sent[: count * each]
     answers = [whole[start : start + each] for start in range(0, len(whole) - each + 1, each)]
     rest = sent[len(answers) * each :]
-    fault = None
+    fault, where = None, {"pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
     if late:
-        fault = {"kind": "time", "address": 0, "pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
+        fault = {"kind": "time", "address": 0, **where}
     elif rest[:4] == b"\xad\xde\xad\xde" and len(rest) >= 12:
-        _, address = struct.unpack("<II", rest[4:12])
-        fault = {"kind": "exception", "address": address, "pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
+        fault = {"kind": "exception", "address": struct.unpack("<I", rest[8:12])[0], **where}
     elif len(rest) != 4 or len(answers) != count:
         raise EngineError(f"the emulator failed: QEMU's UART gave {len(sent)} bytes for {count} samples")
     return {

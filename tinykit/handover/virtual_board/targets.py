@@ -10,16 +10,7 @@ from tinykit.target.boards import Board, Core
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A QEMU machine of that core.
-
-    Parameters
-    ----------
-    name : for `-machine`.
-    vectors : where it reads its first two words.
-    flash, ram : (start, bytes) of memory for code with constants, and for data.
-    mailbox : where samples are laid, outside both.
-    uart : address of the UART that answers go to.
-    """
+    """A QEMU machine: start of its vectors, (start, bytes) of flash and RAM, addresses of samples and of the UART."""
 
     name: str
     vectors: int
@@ -31,16 +22,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """A core as compilers and emulators name it.
-
-    Parameters
-    ----------
-    core : "cortex-m4", …
-    gcc, zig : flags that choose the core.
-    unicorn : its CPU model, "" where unicorn has none.
-    machine : QEMU's machine, None where it has none.
-    dsp, mve : whether the compiler must have been told of the extension.
-    """
+    """A core as compilers and emulators name it; `dsp` and `mve` are what the compiler must have been told of."""
 
     core: str
     gcc: tuple[str, ...]
@@ -69,12 +51,7 @@ CORES = tuple(_CORES)
 
 
 def toolchain_of(board: Board) -> Toolchain:
-    """How to compile for and emulate a board's main core.
-
-    Raises
-    ------
-    UnknownRuntimeError : nothing emulates that core.
-    """
+    """How to compile for and emulate a board's main core; UnknownRuntimeError where nothing emulates it."""
     core = board.cores[0]
     if core.name not in _CORES:
         raise UnknownRuntimeError(
@@ -98,25 +75,13 @@ def _describe(core: Core) -> Toolchain:
     features += ["+dsp"] if dsp and core.name == "cortex-m33" else []
     features += ["+mve"] if mve else []
     gcc_cpu = core.name + ("+nodsp" if core.name == "cortex-m33" and not dsp else "")
-    abi = "eabihf" if hard else "eabi"
-    return Toolchain(
-        core.name,
-        (f"-mcpu={gcc_cpu}", "-mthumb", *(floats if hard else _SOFT)),
-        ("-target", f"thumb-freestanding-{abi}", "-mcpu=" + cpu + "".join(features)),
-        model,
-        machine,
-        dsp,
-        mve,
-    )
+    gcc = (f"-mcpu={gcc_cpu}", "-mthumb", *(floats if hard else _SOFT))
+    zig = ("-target", f"thumb-freestanding-{'eabihf' if hard else 'eabi'}", "-mcpu=" + cpu + "".join(features))
+    return Toolchain(core.name, gcc, zig, model, machine, dsp, mve)
 
 
 def engine_of(toolchain: Toolchain, wanted: str | None) -> str:
-    """The emulator that runs a core: unicorn where it can, else QEMU.
-
-    Raises
-    ------
-    ParameterError : the wanted emulator has no such core, or is none.
-    """
+    """The emulator that is wanted, which has to have the core, or unicorn where it can, else QEMU."""
     able = [name for name, has in (("unicorn", toolchain.unicorn), ("qemu", toolchain.machine)) if has]
     if wanted is not None and wanted not in able:
         raise ParameterError(
