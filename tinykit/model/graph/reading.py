@@ -116,12 +116,7 @@ def _read_tensors(model: Table, subgraph: Table) -> tuple[Tensor, ...]:
 
 
 def locate_buffer(buffer: Table) -> tuple[int, int]:
-    """Start and length of a buffer's bytes in the file (0, 0 where it holds none).
-
-    Raises
-    ------
-    ModelError : they lie outside the file.
-    """
+    """Start and length of a buffer's bytes, which lie in the file; (0, 0) where it holds none."""
     start, count = buffer.vector(schema.Buffer.DATA, 1)
     if count:
         return start, count
