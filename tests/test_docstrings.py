@@ -17,9 +17,8 @@ MOST_UNTOLD = 3
 """A function of so few parameters may tell of them in its summary."""
 NOT_YET = {
     "tinykit.budget.assessment", "tinykit.budget.fit", "tinykit.budget.offload", "tinykit.choose.design",
-    "tinykit.choose.ledger", "tinykit.handover.codegen", "tinykit.handover.deployment",
-    "tinykit.handover.virtual_board", "tinykit.predict.arena", "tinykit.predict.flash", "tinykit.predict.latency",
-    "tinykit.predict.packing", "tinykit.target.boards",
+    "tinykit.choose.ledger", "tinykit.predict.arena", "tinykit.predict.flash", "tinykit.predict.latency",
+    "tinykit.predict.packing",
 }  # fmt: skip
 """Rooms whose docstrings have still to be brought to this form; none may be added."""
 

@@ -15,12 +15,19 @@ from tinykit.ground.quantity import Fact
 from tinykit.handover.codegen import CExport
 from tinykit.handover.codegen.export import ExportedOperator
 from tinykit.handover.virtual_board import CORES, Limits, compilers, emulating, planning
-from tinykit.handover.virtual_board.building import Overflow, build, read_overflow, write_script
-from tinykit.handover.virtual_board.compilers import Compiler, call_compiler, choose_compiler, hash_of, keep, recall
-from tinykit.handover.virtual_board.elf import read_elf
+from tinykit.handover.virtual_board.building import Overflow, build, read_elf, read_overflow, write_script
+from tinykit.handover.virtual_board.compilers import (
+    Compiler,
+    call_compiler,
+    choose_compiler,
+    engine_of,
+    hash_of,
+    keep,
+    recall,
+    toolchain_of,
+)
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, MODEL, counter_library, emulate
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap, Place, map_machine, map_memory, shrink
-from tinykit.handover.virtual_board.targets import engine_of, toolchain_of
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
 from tinykit.predict.arena import ArenaPlan
 from tinykit.target.boards import Region, Window, board, boards

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownRuntimeError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.ground.results import Result
 
 NPU_RUNTIME = "ethos-u"
 """The runtime of an Ethos-U: everything else runs on the core."""
@@ -18,7 +19,7 @@ _ELSEWHERE = "tflm-reference"
 
 
 @dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Result):
     """One runtime; a text is "" where nothing is known, and what rests on it then reads unknown.
 
     Parameters

@@ -77,11 +77,6 @@ def place_window(operator: Operator, source: Tensor, result: Tensor, taps: tuple
     return Window(source, result, taps, operator.stride, operator.dilation, (pads[0], pads[1]), limits)
 
 
-def split(multipliers: tuple[Multiplier, ...]) -> tuple[list[int], list[int]]:
-    """Multipliers and shifts apart."""
-    return [one.multiplier for one in multipliers], [one.shift for one in multipliers]
-
-
 def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weights]:
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
     sources, result = program.operands(operator)
@@ -96,10 +91,11 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
         sound = values.shape[0] == channels and groups > 0 and channels % groups == 0
     expect(sound, operator, f"weights {values.shape} for {inside} input and {channels} output channels")
     check_scales(operator, weights, channels)
-    multipliers, shifts = split(settle(operator, channel_multipliers, sources[0], weights, result, channels))
+    found = settle(operator, channel_multipliers, sources[0], weights, result, channels)
     return window, Weights(
         program.array("int8_t", values), program.bias(operator, channels),
-        program.array("int32_t", multipliers), program.array("int32_t", shifts), values.shape[3],
+        program.array("int32_t", [one.multiplier for one in found]),
+        program.array("int32_t", [one.shift for one in found]), values.shape[3],
     )  # fmt: skip
 
 
@@ -168,12 +164,12 @@ def read_dense(program: Program, operator: Operator) -> Dense:
     check_scales(operator, weights, units, symmetric=many)
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
         settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
-    multipliers, shifts = split(found)
     low, high = fused_range(operator, result)
     return Dense(
         source.elements // depth, depth, units, int(many), -source.zero_points[0], -weights.zero_points[0],
         result.zero_points[0], low, high, program.array("int8_t", values), program.bias(operator, units),
-        program.array("int32_t", multipliers), program.array("int32_t", shifts), found[0],
+        program.array("int32_t", [one.multiplier for one in found]),
+        program.array("int32_t", [one.shift for one in found]), found[0],
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -68,8 +67,7 @@ def deploy_c(
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
              "kernels": kernels}  # fmt: skip
-    where = Path(os.path.abspath(folder))
-    write_folder(where, files, facts)
+    where = write_folder(folder, files, facts)
     symbols = tuple(operator.symbol for operator in export.operators)
     return Deployment(
         where, "c", label, tuple(sorted([*files, MANIFEST])), symbols, export.arena_bytes, export.arena_bytes,

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
 from tinykit.handover.deployment.c import deploy_c
 from tinykit.handover.deployment.tflm import deploy_tflm
 from tinykit.handover.deployment.writing import Deployment
@@ -19,7 +20,7 @@ from tinykit.train.datasets import Accuracy, Normalisation
 
 
 @dataclass(frozen=True, slots=True)
-class Exporter:
+class Exporter(Result):
     """What `deploy` does for a target.
 
     Parameters

@@ -7,7 +7,6 @@ itself whether it has each of them.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -86,8 +85,7 @@ def deploy_tflm(
         inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats,
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared}
-    where = Path(os.path.abspath(folder))
-    write_folder(where, files, facts)
+    where = write_folder(folder, files, facts)
     listed = tuple(sorted([*files, MANIFEST]))
     return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256)
 

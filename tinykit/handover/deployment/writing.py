@@ -110,8 +110,8 @@ def _raw(tensors: tuple[NDArray[np.generic], ...]) -> NDArray[np.uint8]:
     return np.concatenate(rows, axis=1)
 
 
-def write_folder(folder: Path, files: Mapping[str, str], about: Mapping[str, Any]) -> None:
-    """Write text files and `deployment.json`, which lists their hashes, into a folder.
+def write_folder(folder: str | Path, files: Mapping[str, str], about: Mapping[str, Any]) -> Path:
+    """Write text files and `deployment.json`, which lists their hashes, into a folder; its absolute path.
 
     They are written beside the folder first and moved there by renaming. An existing folder is replaced only if it is
     empty or holds an earlier export in which nobody has changed anything. `about` is kept in `deployment.json`.
@@ -130,6 +130,7 @@ def write_folder(folder: Path, files: Mapping[str, str], about: Mapping[str, Any
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+    return folder
 
 
 def _fill(folder: Path, files: Mapping[str, str]) -> None:

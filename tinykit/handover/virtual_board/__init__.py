@@ -1,5 +1,6 @@
 """The virtual board: a model compiled for a Cortex-M, run inside the board's own memory map, counted and checked."""
 
+from tinykit.handover.virtual_board.compilers import CORES
 from tinykit.handover.virtual_board.planning import Limits
 from tinykit.handover.virtual_board.result import (
     BoardRun,
@@ -12,7 +13,6 @@ from tinykit.handover.virtual_board.result import (
     TflmCount,
 )
 from tinykit.handover.virtual_board.running import count, run, sample_codes
-from tinykit.handover.virtual_board.targets import CORES
 
 __all__ = [
     "CORES", "BoardRun", "Classes", "CoreCount", "Fault", "Hashes", "Limits", "OperatorRun", "Sizes", "TflmCount",

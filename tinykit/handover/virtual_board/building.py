@@ -1,23 +1,27 @@
-"""From an exported model to a linked firmware, or to the fault of what does not fit; nothing is compiled twice."""
+"""From an exported model to a linked firmware, or to the fault of what does not fit; nothing is compiled twice.
+
+Of the 32-bit little-endian ELF that is made only what is needed is read: segments, sections with sizes, symbols.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError
 from tinykit.handover.codegen.filling import fill
 from tinykit.handover.virtual_board.compilers import call_compiler, check_folder, hash_of, keep, recall
-from tinykit.handover.virtual_board.elf import Firmware, read_elf
-from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
+from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap, Place
 
 _OWN = Path(__file__).with_name("firmware")
+_ALLOCATED, _LOADED, _SYMBOLS, _FUNCTION = 2, 1, 2, 2
 _STRICT = ("-Wall", "-Wextra", "-Werror")
 _OWN_FLAGS = ("-fno-builtin",)
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -25,6 +29,29 @@ _GNU = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
 _LLD = re.compile(r"will not fit in region '(\w+)': overflowed by (\d+) bytes")
 """What GNU ld says once a region, and lld once a section: its last and largest figure is the region's."""
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """A linked program: the ELF file, (load address, bytes) of what is programmed, sections that take memory, symbols.
+
+    A function's symbol starts at its address without the Thumb bit.
+    """
+
+    data: bytes = field(repr=False)
+    segments: tuple[tuple[int, bytes], ...] = field(repr=False)
+    sections: tuple[Place, ...]
+    symbols: dict[str, Place] = field(repr=False, hash=False)
+
+    def size_of(self, *names: str) -> int:
+        """Bytes of the sections of these names."""
+        return sum(section.total_bytes for section in self.sections if section.name in names)
+
+    def address_of(self, name: str) -> int:
+        """Address of a symbol, which has to be there."""
+        if name not in self.symbols:
+            raise EngineError(f"the linked program has no symbol {name!r}; build it again with an empty cache")
+        return self.symbols[name].start
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +224,43 @@ def read_overflow(said: str, memory: MemoryMap) -> tuple[str, int] | None:
     region, overflow = max(found.items(), key=lambda item: item[1])
     names = {"FLASH": memory.flash.name, "DATA": memory.data.name, "ARENA": memory.arena.name}
     return names.get(region, region), overflow
+
+
+def read_elf(data: bytes) -> Firmware:
+    """Read a linked program; EngineError where it is not an ELF of this kind, or damaged."""
+    try:
+        if data[:6] != b"\x7fELF\x01\x01":
+            raise ValueError("not a 32-bit little-endian ELF")
+        return _read_sections(data)
+    except (struct.error, ValueError, IndexError) as error:
+        raise EngineError(
+            f"the compiled program cannot be read ({error}); build it again with an empty cache"
+        ) from error
+
+
+def _read_sections(data: bytes) -> Firmware:
+    programs, headers = struct.unpack_from("<II", data, 28)
+    program_size, program_count, header_size, header_count, names_at = struct.unpack_from("<5H", data, 42)
+    rows = [struct.unpack_from("<10I", data, headers + header_size * index) for index in range(header_count)]
+    segments = []
+    for index in range(program_count):
+        kind, offset, _, load_address, stored = struct.unpack_from("<5I", data, programs + program_size * index)
+        if kind == _LOADED and stored:
+            segments.append((load_address, data[offset : offset + stored]))
+    names = rows[names_at][4] if rows else 0
+    sections = tuple(Place(_text_at(data, names + row[0]), row[3], row[5]) for row in rows if row[2] & _ALLOCATED)
+    symbols = {symbol.name: symbol for row in rows if row[1] == _SYMBOLS for symbol in _symbols(data, row, rows)}
+    return Firmware(data, tuple(segments), sections, symbols)
+
+
+def _symbols(data: bytes, table: tuple[int, ...], rows: list[tuple[int, ...]]) -> Iterator[Place]:
+    strings = rows[table[6]][4]
+    for offset in range(table[4], table[4] + table[5], 16):
+        name, address, size, info = struct.unpack_from("<IIIB", data, offset)
+        text = _text_at(data, strings + name)
+        if text and not text.startswith("$"):
+            yield Place(text, address & ~1 if info & 15 == _FUNCTION else address, size)
+
+
+def _text_at(data: bytes, start: int) -> str:
+    return data[start : data.index(b"\0", start)].decode("latin-1")

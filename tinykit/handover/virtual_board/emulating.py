@@ -1,31 +1,43 @@
-"""The parent's side: one firmware and its samples to the emulating child, and what it reports back."""
+"""The parent's side: one firmware and its samples to the emulating child or to QEMU, and what they report back.
+
+On a QEMU machine samples come from its memory and answers from its UART; there is no way to the host.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
+import struct
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.child import Bounds, Child, ChildError, find_program
+from tinykit.ground.child import Bounds, Child, ChildError, find_program, run_program
 from tinykit.ground.errors import EngineError, MissingPackageError
+from tinykit.handover.virtual_board.building import Firmware
 from tinykit.handover.virtual_board.compilers import (
     INSTALL,
+    Machine,
+    Toolchain,
+    ask_version,
     cache_folder,
     call_compiler,
     check_folder,
     choose_compiler,
     hash_of,
 )
-from tinykit.handover.virtual_board.elf import Firmware
+from tinykit.handover.virtual_board.decoding import image_of
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
-from tinykit.handover.virtual_board.qemu import QEMU, plugin_version, run_in_qemu
-from tinykit.handover.virtual_board.targets import Toolchain
 
+QEMU = "qemu-system-arm"
+
+_QEMU_BYTES = 16 * 2**30
+"""Its address space: QEMU reserves all that its machine could have, and touches little of it."""
+_UART_BYTES = 64 * 2**20
 HARNESS = ("tk_reset", "tk_main", "tk_ready", "tk_done")
 OUTSIDE, MODEL, FIRST_OPERATOR = 0, 1, 2
 """Slots of the counter: the harness, the model's own function, then the operators in order."""
@@ -105,7 +117,7 @@ def _find_ranges(firmware: Firmware, entry: str, operators: Sequence[str]) -> li
 def counter_library(engine: str) -> Path:
     """The counter compiled for this machine, once, as a shared library in the cache."""
     flags = ["-O2", "-shared", "-fPIC"]
-    flags += [f"-DTK_PLUGIN_VERSION={plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
+    flags += [f"-DTK_PLUGIN_VERSION={_plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
     flags += [] if engine == "qemu" else ["-nostdlib", "-ffreestanding"]
     host = find_program("cc") or find_program("gcc")
     command = [host] if host else [*choose_compiler("zig").command, "-fno-sanitize=all"]
@@ -140,13 +152,26 @@ def _for_unicorn(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> di
 def _emulate_in_qemu(
     request: dict[str, Any], firmware: Firmware, target: Toolchain, memory: MemoryMap, inputs: bytes
 ) -> Emulation:
+    """Run all samples in one go; the plugin writes the counts of the first."""
     machine = target.machine
     if machine is None:
         raise EngineError(f"QEMU has no machine for {target.core}; use engine='unicorn'")
     code = [(at, data) for at, data in firmware.segments if memory.flash.start <= at < memory.flash.end]
-    request |= {"program": find_program(QEMU), "machine": machine.name, "mailbox": machine.mailbox}
-    done = run_in_qemu(request, firmware.data, code, inputs)
-    reply, _ = _ask({"engine": "qemu"}, code, done["rows"], _START_S)
+    count, ranges = len(inputs) // sum(request["input_sizes"]), request["ranges"]
+    start, image = image_of(code)
+    header = struct.pack("<5I", len(ranges), request["slots"], request["done"], start, len(image))
+    with tempfile.TemporaryDirectory(prefix="tk-") as folder:
+        place = Path(folder)
+        (place / "firmware.elf").write_bytes(firmware.data)
+        (place / "mailbox.bin").write_bytes(struct.pack("<IIII", count, 0, 0, 0) + inputs)
+        (place / "ranges.bin").write_bytes(header + b"".join(struct.pack("<III", *row) for row in ranges) + image)
+        sent, late = _start_qemu(request, machine, place)
+        table = place / "rows.txt"
+        rows = table.read_bytes() if table.is_file() else b""
+    if rows.startswith(b"full"):
+        raise EngineError("the emulator failed: the program has more blocks than the counter holds")
+    done = _read_uart(request, sent, count, late)
+    reply, _ = _ask({"engine": "qemu"}, code, rows, _START_S)
     return _read(done, done["outputs"], reply)
 
 
@@ -184,3 +209,45 @@ def _ask(
     if kind := reply.get("error"):
         raise EngineError(f"the emulator failed: {kind}: {reply.get('text')}")
     return reply, results
+
+
+@lru_cache(maxsize=1)
+def _plugin_version() -> int:
+    """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
+    command = [find_program(QEMU) or QEMU, "--version"]
+    found = re.search(r"version (\d+)", ask_version(command, "install it again", bounds=Bounds(_QEMU_BYTES)))
+    return 2 if found and int(found[1]) >= 9 else 1
+
+
+def _start_qemu(request: dict[str, Any], machine: Machine, place: Path) -> tuple[bytes, bool]:
+    command = [
+        find_program(QEMU) or QEMU, "-machine", machine.name, "-nodefaults", "-no-user-config", "-display", "none",
+        "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", "firmware.elf",
+        "-device", f"loader,file=mailbox.bin,addr={machine.mailbox:#x},force-raw=on",
+        "-plugin", f"{request['counter']},ranges=ranges.bin,out=rows.txt",
+    ]  # fmt: skip
+    bounds = Bounds(_QEMU_BYTES, _UART_BYTES, _UART_BYTES, processor_s=int(request["processor_seconds"]))
+    done = run_program(command, timeout_s=request["seconds"], bounds=bounds, folder=place)
+    if done.status and not done.late and not done.printed:
+        raise EngineError(f"the emulator failed: QEMU ended with status {done.status}: {done.said[-300:]}")
+    return done.printed, done.late
+
+
+def _read_uart(request: dict[str, Any], sent: bytes, count: int, late: bool) -> dict[str, Any]:
+    """What the UART gave: outputs, statuses, fault, stack."""
+    each = 4 + sum(request["output_sizes"])
+    whole = sent[: count * each]
+    answers = [whole[start : start + each] for start in range(0, len(whole) - each + 1, each)]
+    rest = sent[len(answers) * each :]
+    fault, where = None, {"pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
+    if late:
+        fault = {"kind": "time", "address": 0, **where}
+    elif rest[:4] == b"\xad\xde\xad\xde" and len(rest) >= 12:
+        fault = {"kind": "exception", "address": struct.unpack("<I", rest[8:12])[0], **where}
+    elif len(rest) != 4 or len(answers) != count:
+        raise EngineError(f"the emulator failed: QEMU's UART gave {len(sent)} bytes for {count} samples")
+    return {
+        "outputs": b"".join(answer[4:] for answer in answers),
+        "statuses": [struct.unpack("<i", answer[:4])[0] for answer in answers],
+        "fault": fault, "stack_bytes": 0 if fault else struct.unpack("<I", rest)[0],
+    }  # fmt: skip

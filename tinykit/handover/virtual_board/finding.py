@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.handover.virtual_board.elf import Firmware
+from tinykit.handover.virtual_board.building import Firmware, Overflow
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, emulate
-from tinykit.handover.virtual_board.faults import (
-    explain_status,
-    explain_stop,
-    first_departure,
-    first_wrong_sample,
-    tensors_between,
-)
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
 from tinykit.handover.virtual_board.tflm import count_tflm, kind_of
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
+from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
+from tinykit.predict.arena import ArenaPlan
+from tinykit.predict.runtime import Session
+
+_STACK_REACH_BYTES = 64 * 1024
+_ACCESS = {"read": "read", "write": "write", "fetch": "execution"}
 
 Tensors = tuple[NDArray[Any], ...]
 
@@ -31,6 +33,12 @@ def interleave(arrays: Tensors) -> bytes:
     """The samples one after the other, each with all its tensors."""
     count = len(arrays[0])
     return np.concatenate([np.ascontiguousarray(one).reshape(count, -1) for one in arrays], axis=1).tobytes()
+
+
+def ask_tflm(model: bytes, inputs: Tensors) -> Tensors:
+    """What the interpreter makes of the samples."""
+    with Session(model, timeout_s=300.0) as session:
+        return session.run_all(inputs)
 
 
 def _hash(data: bytes) -> str:
@@ -50,8 +58,7 @@ def describe_unlinked(plan: BoardPlan, fault: Fault, inputs: Tensors, golden: Te
 
 def _head(plan: BoardPlan) -> tuple[str, str, float | None, str, str, str]:
     """What was built, and what ran it."""
-    core, compiler = plan.toolchain.core, str(plan.compiler)
-    return plan.board.id, core, plan.clock_hz, plan.export.kernels, compiler, plan.engine
+    return plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +102,13 @@ class Finding:
         if seen.fault:
             stack = firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")
             arena = firmware.address_of(f"{plan.export.name}_arena")
-            return explain_stop(seen.fault, plan, arena=arena, stack=stack)
+            return _explain_stop(seen.fault, plan, arena=arena, stack=stack)
         failed = next((status for status in seen.statuses if status), 0)
-        return explain_status(failed, plan.graph) if failed else None
+        return _explain_status(failed, plan.graph) if failed else None
 
     def _outputs(self, data: bytes) -> Outputs:
         rows = np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1)
-        ends = np.cumsum([one[0].size for one in self.golden])[:-1]
-        split = np.split(rows, ends, axis=1)
+        split = np.split(rows, np.cumsum([one[0].size for one in self.golden])[:-1], axis=1)
         parts = [part.reshape(one.shape).copy() for part, one in zip(split, self.golden, strict=True)]
         return parts[0] if len(parts) == 1 else tuple(parts)
 
@@ -120,15 +126,16 @@ class Finding:
         plan = self.plan
         if plan.engine != "unicorn" or not plan.graph.operators:
             return None
-        wrong = first_wrong_sample(seen, wanted, len(self.inputs[0]))
+        given, right = (np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1) for data in (seen, wanted))
+        wrong = int((given != right).any(axis=1).argmax())
         sample = tuple(one[wrong : wrong + 1] for one in self.inputs)
         arena = self.firmware.address_of(f"{plan.export.name}_arena")
         places = {one.buffer.tensor: arena + one.offset for one in plan.export.plan_for(plan.toolchain.core).placed}
         made = [plan.graph.tensors[operator.outputs[0]] for operator in plan.graph.operators]
         spans = [(places.get(tensor.index, arena), tensor.nbytes * (tensor.index in places)) for tensor in made]
         traced = emulate(plan, self.firmware, plan.memory, interleave(sample), spans)
-        index = first_departure(traced.trace, tensors_between(plan.graph, sample))
-        return operators[index] if index is not None else None
+        rows = zip(operators, traced.trace, _tensors_between(plan.graph, sample), strict=True)
+        return next((operator for operator, own, other in rows if own and own != other), None)
 
 
 def _merge(counts: Mapping[str, int]) -> Classes:
@@ -147,3 +154,72 @@ def _measure(firmware: Firmware) -> Sizes:
     rest = sum(section.total_bytes for section in firmware.sections if section.name not in kept)
     size = firmware.size_of
     return Sizes(size(".weights"), size(".kernels"), rest, size(".data"), size(".bss"))
+
+
+def explain_overflow(overflow: Overflow, memory: MemoryMap) -> Fault:
+    """The fault of a program that does not link."""
+    where = "flash" if overflow.region == memory.flash.name else "RAM"
+    text = f"the program does not link: {overflow.region} ({where}) is {overflow.overflow_bytes:,} bytes too small"
+    return Fault("link", text, region=overflow.region, overflow_bytes=overflow.overflow_bytes)
+
+
+def _explain_status(status: int, graph: ModelGraph) -> Fault:
+    """The fault of an operator that returned an error: 1 + its position."""
+    found = graph.operators[status - 1] if 0 < status <= len(graph.operators) else None
+    name = f"operator {found.index} {found.name}" if found else "the model's function"
+    return Fault("status", f"{name} returned an error", operator=found.index if found else None)
+
+
+def _explain_stop(stop: dict[str, Any], plan: BoardPlan, *, arena: int, stack: tuple[int, int]) -> Fault:
+    """The fault of a program that was stopped: as the emulator tells it, with address of the arena, base and top."""
+    graph, limits = plan.graph, plan.limits
+    kind, address, slot = str(stop["kind"]), int(stop["address"]), int(stop["slot"])
+    operator = slot - FIRST_OPERATOR if FIRST_OPERATOR <= slot < FIRST_OPERATOR + len(graph.operators) else None
+    where = f"in operator {operator} {graph.operators[operator].name}" if operator is not None else "outside operators"
+    if kind in ("time", "instructions"):
+        allowed = f"{limits.seconds:g} s" if kind == "time" else f"{limits.instructions:,} instructions"
+        return Fault(kind, f"stopped after {allowed} {where}", operator=operator, pc=int(stop["pc"]))
+    if kind == "write" and stack[0] - _STACK_REACH_BYTES <= address < stack[0]:
+        kind = "stack"
+    layout = plan.export.plan_for(plan.toolchain.core)
+    tensor = _tensor_at(address - arena, operator, layout) if kind in _ACCESS else None
+    text = _describe(kind, address, stack) + f" {where}, pc {int(stop['pc']):#010x}"
+    if tensor is not None:
+        text += f": tensor {tensor} of shape {graph.tensors[tensor].shape} lies there"
+    return Fault(kind, text, address, operator, tensor, int(stop["pc"]))
+
+
+def _describe(kind: str, address: int, stack: tuple[int, int]) -> str:
+    if kind == "stack":
+        return f"stack overflow: {stack[1] - stack[0]:,} bytes are not enough, write below its base at {address:#010x}"
+    if kind in _ACCESS:
+        return f"{_ACCESS[kind]} at {address:#010x}, where this board has no memory for it,"
+    if kind == "instruction":
+        return f"an instruction at {address:#010x} that this core does not have"
+    return f"an exception at {address:#010x}"
+
+
+def _tensor_at(offset: int, operator: int | None, plan: ArenaPlan) -> int | None:
+    scope = 0 if operator is None else operator + 1
+    held = (one for one in plan.placed if one.buffer.first <= scope <= one.buffer.last and one.buffer.tensor >= 0)
+    return next((one.buffer.tensor for one in held if one.offset <= offset < one.end), None)
+
+
+def _tensors_between(graph: ModelGraph, inputs: Tensors) -> tuple[bytes, ...]:
+    """What TFLM computes for one sample [1, *shape] of each input: the bytes of every operator's first output."""
+    wanted = [operator.outputs[0] for operator in graph.operators]
+    return tuple(one.tobytes() for one in ask_tflm(_give_out(graph.data, wanted), inputs))
+
+
+def _give_out(model: bytes, tensors: list[int]) -> bytes:
+    """The same .tflite with other tensors as the outputs of its main graph.
+
+    The new list goes behind the file, and the graph's field for outputs points there: nothing else moves.
+    """
+    main = FlatBuffer(model).root(IDENTIFIER).tables(Model.SUBGRAPHS)[0].position
+    vtable = main - struct.unpack_from("<i", model, main)[0]
+    field = main + struct.unpack_from("<H", model, vtable + 4 + 2 * SubGraph.OUTPUTS)[0]
+    start = -(-len(model) // 16) * 16
+    changed = bytearray(model.ljust(start, b"\0"))
+    struct.pack_into("<I", changed, field, start - field)
+    return bytes(changed) + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen import CExport
-from tinykit.handover.virtual_board.compilers import Compiler
-from tinykit.handover.virtual_board.targets import Machine, Toolchain
+from tinykit.handover.virtual_board.compilers import Compiler, Machine, Toolchain
 from tinykit.model.graph import ModelGraph
 from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, Window
 

@@ -20,15 +20,12 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
 from tinykit.handover.codegen import CExport, export_c
 from tinykit.handover.virtual_board.building import Overflow, build
-from tinykit.handover.virtual_board.compilers import choose_compiler
-from tinykit.handover.virtual_board.faults import explain_overflow
-from tinykit.handover.virtual_board.finding import Finding, describe_unlinked, interleave
+from tinykit.handover.virtual_board.compilers import choose_compiler, engine_of, toolchain_of
+from tinykit.handover.virtual_board.finding import Finding, ask_tflm, describe_unlinked, explain_overflow, interleave
 from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.result import BoardRun, CoreCount
-from tinykit.handover.virtual_board.targets import engine_of, toolchain_of
 from tinykit.model.graph import ModelGraph, as_graph
 from tinykit.predict.latency.tables import read_table
-from tinykit.predict.runtime import Session
 from tinykit.target.boards import Board, find_board
 from tinykit.target.target import Target, as_target
 
@@ -93,7 +90,7 @@ def run(
     )  # fmt: skip
     arrays = inputs if isinstance(inputs, tuple) else (inputs,)
     with ThreadPoolExecutor(max_workers=1) as pool:  # the interpreter's process starts while the compiler works
-        reference = pool.submit(_ask_reference, graph.data, arrays)
+        reference = pool.submit(ask_tflm, graph.data, arrays)
         firmware = build(plan)
         golden = reference.result()
     if isinstance(firmware, Overflow):
@@ -187,8 +184,3 @@ def _check_sizes(ram_bytes: int | None, stack_bytes: int, clock_hz: float | None
         raise ParameterError(f"ram_bytes {ram_bytes}; give at least 1024 bytes, or None for all the board has")
     if clock_hz is not None and not 0 < clock_hz < math.inf:
         raise ParameterError(f"clock_hz {clock_hz!r} is not a clock; give a number of hertz above 0, such as 120e6")
-
-
-def _ask_reference(model: bytes, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-    with Session(model, timeout_s=300.0) as session:
-        return session.run_all(inputs)
