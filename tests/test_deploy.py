@@ -17,7 +17,7 @@ import pytest
 from tests.models import Net, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.ground.quantity import Estimate
-from tinykit.handover.codegen.names import to_comment, to_identifier
+from tinykit.handover.codegen.filling import to_comment, to_identifier
 from tinykit.handover.deployment import (
     OPERATORS,
     TARGETS,
@@ -352,12 +352,13 @@ class TestWriting:
             self.export(tmp_path / "file" / "out")
 
     def test_a_read_only_disk(self, tmp_path, monkeypatch):
-        make = tempfile.mkdtemp
+        real = tempfile.mkdtemp
 
-        def refuse(*_, **named):
-            if "dir" in named:
-                raise PermissionError(30, "Read-only file system")
-            return make(**named)
+        def refuse(prefix, dir=None):
+            """Not the folders of child processes, which lie on another disk."""
+            if dir is None:
+                return real(prefix=prefix)
+            raise PermissionError(30, "Read-only file system")
 
         monkeypatch.setattr("tinykit.handover.deployment.writing.tempfile.mkdtemp", refuse)
         with pytest.raises(OutputError, match=r"cannot be written \(Read-only file system\); choose another folder"):

@@ -15,11 +15,6 @@ import tinykit
 WINGS = [wing.name for wing in pkgutil.iter_modules(tinykit.__path__) if wing.ispkg]
 MOST_UNTOLD = 3
 """A function of so few parameters may tell of them in its summary."""
-NOT_YET = {
-    "tinykit.handover.codegen", "tinykit.handover.deployment", "tinykit.handover.virtual_board",
-    "tinykit.target.boards",
-}  # fmt: skip
-"""Rooms whose docstrings have still to be brought to this form; none may be added."""
 
 
 def public() -> dict[str, object]:
@@ -31,7 +26,7 @@ def public() -> dict[str, object]:
 def is_ours(thing: object) -> bool:
     room = ".".join(getattr(thing, "__module__", "").split(".")[:3])
     kind = inspect.isroutine(thing) or (is_dataclass(thing) and isinstance(thing, type))
-    return room.startswith("tinykit.") and room not in NOT_YET and kind
+    return room.startswith("tinykit.") and kind
 
 
 def documented(doc: str) -> list[str]:

@@ -89,7 +89,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tinykit.handover.deployment.outcome import Deployment
+from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph import read
 
 
@@ -188,7 +188,7 @@ def add_target(project: Path) -> None:
     (project / "tinykit/handover/deployment/my_own.py").write_text(TARGET, encoding="utf-8")
     table = project / "tinykit/handover/deployment/targets.py"
     line = "from tinykit.handover.deployment.my_own import deploy_my_own"
-    add_line(table, "from tinykit.handover.deployment.outcome", line)
+    add_line(table, "from tinykit.handover.deployment.tflm", line)
     add_line(table, "TARGETS = {", '    "my-own": Exporter(deploy_my_own, "the bytes alone"),')
 
 

@@ -348,7 +348,7 @@ def test_a_missing_package_is_named(graph, monkeypatch):
         monkeypatch.setattr(
             emulating.importlib.util, "find_spec", lambda wanted, gone=name: None if wanted == gone else find(wanted)
         )
-        with pytest.raises(MissingPackageError, match=rf"package {name}.*\n.*'unicorn=="):
+        with pytest.raises(MissingPackageError, match=rf"package {name}.*\npip install .*'{name}=="):
             run(graph, M4, sample_codes(graph, 1), compiler="zig")
     monkeypatch.undo()
 

@@ -10,7 +10,7 @@ import pytest
 from tests.models import small_cnn
 from tinykit.ground.errors import EngineError, MissingPackageError
 from tinykit.handover.virtual_board import count, emulating, run, sample_codes
-from tinykit.handover.virtual_board.counting import KEYS, hash_inputs, of_run
+from tinykit.handover.virtual_board.running import KEYS, hash_inputs, of_run
 from tinykit.model.graph import read
 from tinykit.predict.latency.tables import read_table
 from tinykit.show.plots import plot_cores

@@ -7,7 +7,7 @@ import math
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
@@ -16,15 +16,20 @@ from tinykit.ground.errors import EngineError, ParameterError, UnknownRuntimeErr
 from tinykit.ground.quantity import Fact
 from tinykit.handover.codegen import CExport
 from tinykit.handover.codegen.export import ExportedOperator
-from tinykit.handover.virtual_board import CORES, compilers, emulating, memory, qemu
-from tinykit.handover.virtual_board.building import Overflow, build
-from tinykit.handover.virtual_board.cache import hash_of, keep, recall
-from tinykit.handover.virtual_board.compilers import Compiler, call_compiler, choose_compiler
-from tinykit.handover.virtual_board.elf import read_elf
-from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, MODEL, Limits, counter_library, emulate
-from tinykit.handover.virtual_board.linking import read_overflow, write_script
-from tinykit.handover.virtual_board.memory import MemoryMap, Place, map_machine, map_memory, shrink
-from tinykit.handover.virtual_board.targets import engine_of, toolchain_of
+from tinykit.handover.virtual_board import CORES, Limits, compilers, emulating, planning
+from tinykit.handover.virtual_board.building import Overflow, build, read_elf, read_overflow, write_script
+from tinykit.handover.virtual_board.compilers import (
+    Compiler,
+    call_compiler,
+    choose_compiler,
+    engine_of,
+    hash_of,
+    keep,
+    recall,
+    toolchain_of,
+)
+from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, MODEL, counter_library, emulate
+from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap, Place, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
 from tinykit.predict.arena import ArenaPlan
 from tinykit.target.boards import Region, Window, board, boards
@@ -73,13 +78,15 @@ def toy(source=MODEL_C):
     return CExport(files, "toy", "portable", 64, operators, plans, 4, 4, "")
 
 
+def plan_toy(places):
+    found, graph = board("nucleo-l4r5zi"), SimpleNamespace(tensors=[SimpleNamespace(nbytes=4)], inputs=[0], outputs=[0])
+    chosen = toolchain_of(found), "unicorn", choose_compiler("zig")
+    return BoardPlan(graph, found, *chosen, toy(), places, stack_bytes=1024, limits=Limits(), clock_hz=None)
+
+
 def test_counts_and_cycles_equal_a_count_by_hand():
-    target = toolchain_of(board("nucleo-l4r5zi"))
-    places = map_memory(board("nucleo-l4r5zi"), 64, 1024)
-    built = build(toy(), target, places, compiler=choose_compiler("zig"), stack_bytes=1024)
-    seen = emulate(
-        built, target, places, engine="unicorn", program=toy(), sizes=((4,), (4,)), inputs=bytes(4), limits=Limits()
-    )
+    plan = plan_toy(map_memory(board("nucleo-l4r5zi"), 64, 1024))
+    seen = emulate(plan, build(plan), plan.memory, bytes(4))
     counted = seen.classes[FIRST_OPERATOR]
     assert {name: count for name, count in counted.items() if count} == HAND_COUNT
     assert class_cycles(counted) == HAND_CYCLES
@@ -149,7 +156,7 @@ def test_windows_without_an_address_get_a_free_one():
 def test_no_free_address_is_an_error():
     everywhere = Place("all", 0, 2**32)
     with pytest.raises(UnknownRuntimeError, match="no free address for 16 bytes beside all"):
-        memory._free((0x20000000,), 16, [everywhere])
+        planning._free((0x20000000,), 16, [everywhere])
 
 
 def test_shrinking_and_moving_a_map():
@@ -193,8 +200,7 @@ def test_the_script_has_one_region_for_each_place():
 
 def test_a_program_too_large_is_a_result():
     tight = MemoryMap(Place("flash", 0x08000000, 65_536), *(Place("RAM", 0x20000000, 1024),) * 2)
-    target = toolchain_of(board("nucleo-l4r5zi"))
-    found = build(toy(), target, tight, compiler=choose_compiler("zig"), stack_bytes=1024)
+    found = build(plan_toy(tight))
     assert isinstance(found, Overflow)
     assert found.region == "RAM"
     assert 64 < found.overflow_bytes <= 128
@@ -220,9 +226,7 @@ def test_the_cache_gives_back_what_is_whole():
 
 
 def test_the_cache_drops_the_oldest(monkeypatch):
-    from tinykit.handover.virtual_board import cache
-
-    monkeypatch.setattr(cache, "_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(compilers, "_LIMIT_BYTES", 1000)
     for number in range(10):
         keep("room", str(number), bytes(300))
     assert recall("room", "9") is not None
@@ -307,9 +311,9 @@ def test_a_child_that_takes_too_long_is_stopped(ask):
     ("program", "message"), [(FALSE, r"does not start \(status 1\)"), ("/nowhere/qemu", "does not start .*Errno")]
 )
 def test_a_qemu_that_does_not_start(monkeypatch, program, message):
-    monkeypatch.setattr(qemu, "find_program", lambda _: program)
+    monkeypatch.setattr(emulating, "find_program", lambda _: program)
     with pytest.raises(EngineError, match=message):
-        qemu.plugin_version.__wrapped__()
+        emulating._plugin_version.__wrapped__()
 
 
 @pytest.mark.parametrize(
@@ -325,11 +329,14 @@ def test_what_qemu_must_not_answer(monkeypatch, ended, rows, message):
         (folder / "rows.txt").write_text(rows)
         return ended
 
-    monkeypatch.setattr(qemu, "run_program", pretend)
-    request = dict.fromkeys(("program", "machine", "counter", "mailbox", "done", "slots"), 0)
+    monkeypatch.setattr(emulating, "run_program", pretend)
+    request = dict.fromkeys(("counter", "done", "slots"), 0)
     request |= {"input_sizes": [1], "output_sizes": [1], "ranges": [], "seconds": 1.0, "processor_seconds": 4.0}
+    target = toolchain_of(board("nucleo-l4r5zi"))
+    firmware = SimpleNamespace(segments=[(0, b"code")], data=b"")
+    flash = Place("flash", 0, 16)
     with pytest.raises(EngineError, match=message):
-        qemu.run_in_qemu(request, b"", [(0, b"code")], b"ab")
+        emulating._emulate_in_qemu(request, firmware, target, SimpleNamespace(flash=flash), b"ab")
 
 
 @pytest.mark.parametrize("limits", [{"seconds": 0}, {"seconds": -1}, {"seconds": math.nan}, {"seconds": math.inf},

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinykit.ground.facts import shipped_path
 from tinykit.handover.virtual_board import run
-from tinykit.handover.virtual_board.counting import KEYS
+from tinykit.handover.virtual_board.running import KEYS
 from tinykit.model.graph import ModelGraph, read
 from tinykit.predict.runtime import quantise_input
 from tinykit.train.datasets import load_dataset

@@ -23,7 +23,7 @@ from unicorn import arm_const
 from tinykit.budget.power import FrontEnd
 from tinykit.budget.power.features import _load, _tables
 from tinykit.handover.codegen.library import read_library
-from tinykit.handover.virtual_board.elf import Firmware, read_elf
+from tinykit.handover.virtual_board.building import Firmware, read_elf
 from tinykit.predict.energy import load_constants
 
 RATE_HZ = 16_000.0

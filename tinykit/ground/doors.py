@@ -16,13 +16,10 @@ from typing import Any
 def open_door(
     package: str, file: str, found: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package.
+    """`__getattr__`, `__dir__` and `__all__` of a package by its `__name__` and `__file__`.
 
-    Parameters
-    ----------
-    package : its `__name__`.
-    file : its `__file__`; a stub may lie beside it, with lines `from tinykit.wing.room import name as name`.
-    found : names that stand in no stub, each with its module.
+    Beside it may lie a stub with lines `from tinykit.wing.room import name as name`; `found` are names that stand in
+    no stub, each with its module.
     """
     homes = list_names(Path(file).with_suffix(".pyi")) | dict(found or {})
     rooms = list_rooms(file)

@@ -50,12 +50,7 @@ class Table:
 
 
 def read_csv(path: Path) -> Table:
-    """Read a CSV; its head lines start with `#` and one of them is `# source: …`.
-
-    Raises
-    ------
-    FactError : the file is missing, or names no source.
-    """
+    """Read a CSV; its head lines start with `#` and one of them is `# source: …`, else it is a FactError."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

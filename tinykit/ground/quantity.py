@@ -8,7 +8,7 @@ estimates and keeps all of that.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -40,17 +40,21 @@ YEAR_S = 365.25 * DAY_S
 LONGEST_S = 366 * DAY_S
 """The longest time asked of anything that is repeated."""
 
+_SPANS = ((2 * YEAR_S, YEAR_S, "years"), (DAY_S, DAY_S, "days"), (3600.0, 3600.0, "h"), (1.0, 1.0, "s"))
+_SIZES = ((1024**2, 2, "MiB"), (1024, 1, "KiB"), (1, 0, "B"))
 _PLAIN_FROM = 1e-3
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def to_plain(value: Any) -> Any:
-    """A value as JSON takes it: results by their own `to_json`, other records by field, tuples as lists."""
+    """A value as JSON takes it: results by their own `to_json`, other records by field, keys as texts."""
     if hasattr(value, "to_json"):
         return value.to_json()
     if is_dataclass(value):
         return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
-    return [to_plain(one) for one in value] if isinstance(value, tuple) else value
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    return [to_plain(one) for one in value] if isinstance(value, tuple | list) else value
 
 
 def pick(owner: object, names: str) -> dict[str, Any]:
@@ -270,22 +274,14 @@ def _three_digits(value: float) -> str:
 
 
 def _format_bytes(value: float) -> str:
-    if abs(value) < 1024:
-        return f"{value:.0f} B"
-    if abs(value) < 1024**2:
-        return f"{value / 1024:.1f} KiB"
-    return f"{value / 1024**2:.2f} MiB"
+    size, digits, unit = next(step for step in _SIZES if abs(value) >= step[0] or step[0] == 1)
+    return f"{value / size:.{digits}f} {unit}"
 
 
 def _format_seconds(value: float) -> str:
-    if abs(value) >= 2 * YEAR_S:
-        return f"{_three_digits(value / YEAR_S)} years"
-    if abs(value) >= DAY_S:
-        return f"{_three_digits(value / DAY_S)} days"
-    if abs(value) >= 3600:
-        return f"{_three_digits(value / 3600)} h"
-    if abs(value) >= 1 or value == 0:
-        return f"{_three_digits(value)} s"
+    for least, span, unit in _SPANS:
+        if abs(value) >= least or (value == 0 and unit == "s"):
+            return f"{_three_digits(value / span)} {unit}"
     factor, prefix = _prefix_of(value)
     return f"{_three_digits(value / factor)} {prefix}s"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar, overload
 
 from tinykit.ground.errors import MissingPackageError
-from tinykit.ground.quantity import Estimate, Fact, format_quantity
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, to_plain
 
 _T_co = TypeVar("_T_co", covariant=True)
 _LINE = 109
@@ -39,14 +39,13 @@ class Result:
             setattr(cls, "__repr__", tell_line)  # noqa: B010
 
     def _repr_html_(self) -> str:
-        rows = [(field.name, getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
-        return _table(("", "figure", "80 % interval", "basis"), [_row(name, content) for name, content in rows])
+        rows = [_row(name, getattr(self, name)) for name in _names(self)]
+        return _table(("", "figure", "80 % interval", "basis"), rows)
 
     def to_json(self) -> dict[str, Any]:
         """The fields, or what `JSON` names, as plain JSON types; what is unknown is None."""
-        named = self.JSON or [field.name for field in fields(self)]  # type: ignore[arg-type]
-        parts = [name.rpartition("=") for name in named]
-        return {key or path.rpartition(".")[2]: _plain(_reach(self, path)) for key, _, path in parts}
+        parts = [name.rpartition("=") for name in self.JSON or _names(self)]
+        return {key or path.rpartition(".")[2]: to_plain(_reach(self, path)) for key, _, path in parts}
 
     def to_record(self) -> dict[str, Any]:
         """The fields as one flat row of plain values; an estimate takes five columns: value, low, high, basis, source.
@@ -54,8 +53,8 @@ class Result:
         Left out are fields of many values, such as the operators of a graph.
         """
         record: dict[str, Any] = {}
-        for field in fields(self):  # type: ignore[arg-type]
-            record |= _columns(field.name, getattr(self, field.name))
+        for name in _names(self):
+            record |= _columns(name, getattr(self, name))
         return record
 
 
@@ -100,6 +99,11 @@ class Rows(tuple[_T_co, ...]):
         except ImportError as error:
             raise MissingPackageError("a data frame needs pandas; pip install pandas, or use to_records()") from error
         return pandas.DataFrame(self.to_records())
+
+
+def _names(result: Any) -> list[str]:
+    """The fields of a result, without those of its own."""
+    return [field.name for field in fields(result) if not field.name.startswith("_")]
 
 
 def tell_line(result: Any) -> str:
@@ -161,17 +165,6 @@ def _reach(result: Any, path: str) -> Any:
     for part in path.split("."):
         result = getattr(result, part, None)
     return result
-
-
-def _plain(content: Any) -> Any:
-    """A value as plain JSON types."""
-    if isinstance(content, Result | Estimate):
-        return content.to_json()
-    if isinstance(content, Mapping):
-        return {str(key): _plain(item) for key, item in content.items()}
-    if isinstance(content, tuple | list):
-        return [_plain(item) for item in content]
-    return content
 
 
 def _label(name: str, content: Any) -> str:

@@ -95,17 +95,11 @@ class Target(Result):
     ) -> None:
         found = find_board(board)
         filled = {
-            "board": found,
-            "runtime": runtime or default_runtime(found.core),
-            "runtime_version": runtime_version,
-            "runtime_option": runtime_option,
-            "build": build,
-            "clock_hz": clock_hz if clock_hz is not None else found.clock_hz,
-            "reserve": reserve or Reserve(),
-            "arena_region": arena_region,
-            "code_region": code_region,
-            "as_sold": as_sold,
-        }
+            "board": found, "runtime": runtime or default_runtime(found.core), "runtime_version": runtime_version,
+            "runtime_option": runtime_option, "build": build,
+            "clock_hz": clock_hz if clock_hz is not None else found.clock_hz, "reserve": reserve or Reserve(),
+            "arena_region": arena_region, "code_region": code_region, "as_sold": as_sold,
+        }  # fmt: skip
         for name, value in filled.items():
             object.__setattr__(self, name, value)
         given = {"runtime": runtime, "clock_hz": clock_hz, "reserve": reserve}
@@ -165,13 +159,9 @@ def as_target(
     runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; None leaves it as it is.
     """
     named: dict[str, Any] = {
-        "runtime": runtime,
-        "runtime_version": runtime_version,
-        "runtime_option": runtime_option,
-        "build": build,
-        "clock_hz": clock_hz,
-        "reserve": reserve,
-    }
+        "runtime": runtime, "runtime_version": runtime_version, "runtime_option": runtime_option, "build": build,
+        "clock_hz": clock_hz, "reserve": reserve,
+    }  # fmt: skip
     given = {name: value for name, value in named.items() if value is not None}
     if not isinstance(where, Target):
         return Target(where, **given)
@@ -186,34 +176,19 @@ def _list_given(target: Target) -> dict[str, Any]:
 
 
 def check_build(build: str | None) -> None:
-    """Refuse an optimisation level that is none of `BUILDS`; None is unknown and passes.
-
-    Raises
-    ------
-    ParameterError : another level.
-    """
+    """Refuse an optimisation level that is none of `BUILDS`; None is unknown and passes."""
     if build is not None and build not in BUILDS:
         raise ParameterError(f"build {build!r} is unknown; allowed: {', '.join(BUILDS)} or None")
 
 
 def check_version(version: str | None) -> None:
-    """Refuse a version of a runtime that does not start with a number.
-
-    Raises
-    ------
-    ParameterError : such a version.
-    """
+    """Refuse a version of a runtime that does not start with a number."""
     if version and not re.match(r"v?\d", version):
         raise ParameterError(f"runtime version {version!r} is no number; give it as '8.1.0', or leave it out")
 
 
 def check_option(option: str | None, runtime: str) -> None:
-    """Refuse an option that the runtime has not.
-
-    Raises
-    ------
-    UnknownRuntimeError : no such runtime. ParameterError : no such option.
-    """
+    """Refuse an option that the runtime, one of `list_runtimes()`, has not."""
     allowed = find_runtime(runtime).options
     if option is not None and option not in allowed:
         hint = f"allowed: {', '.join(allowed)}" if allowed else f"{runtime} has none; leave it out"
@@ -221,16 +196,9 @@ def check_option(option: str | None, runtime: str) -> None:
 
 
 def is_external(board: Board | None, region: str | None) -> bool:
-    """Whether a region or kind of memory is RAM outside the chip.
+    """Whether a region or window of the board, or a kind of memory ("psram"), is RAM outside the chip; None is not.
 
-    Parameters
-    ----------
-    board : None where only the kind is known: "psram", "sdram".
-    region : name of a region or window of the board, or a kind of memory; None means on the chip.
-
-    Raises
-    ------
-    ParameterError : the board has no such region.
+    Refuses what is no region of a board.
     """
     if region is None:
         return False

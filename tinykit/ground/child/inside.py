@@ -41,13 +41,7 @@ def write_frame(stream: BinaryIO, header: Header, parts: Sequence[Any] = ()) -> 
 
 
 def read_frame(stream: BinaryIO, limit_bytes: int = PARTS_LIMIT_BYTES) -> tuple[Header, list[bytes]]:
-    """Receive what `write_frame` sent.
-
-    Raises
-    ------
-    EOFError : the stream ends inside a frame.
-    ValueError : not a frame: too long, bad JSON, no sizes of parts.
-    """
+    """Receive what `write_frame` sent; EOFError where the stream ends inside, ValueError where it is no frame."""
     (length,) = struct.unpack("<I", _read_exactly(stream, 4))
     if length > HEADER_LIMIT_BYTES:
         raise ValueError(f"frame header of {length} bytes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -12,13 +13,13 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Generic, Self, TypeVar
 
 from tinykit.ground.child import inside
-from tinykit.ground.child.isolation import child_environment, python_command
-from tinykit.ground.errors import EngineError
+from tinykit.ground.child.isolation import NEUTRAL_FOLDER, child_environment, python_command
+from tinykit.ground.errors import EngineError, TinykitError
 
 try:
     import fcntl
@@ -28,6 +29,8 @@ except ImportError:  # not a Unix
 SYSTEM_ENDS_IT = hasattr(fcntl, "F_SETSIG")
 """Whether the system itself can end a process when the other end of its lifeline closes; Linux can."""
 
+_C = TypeVar("_C", bound="Child")
+_T = TypeVar("_T")
 _GRACE_S = 2.0
 _SAID_LIMIT_BYTES = 65_536
 
@@ -36,12 +39,8 @@ _SAID_LIMIT_BYTES = 65_536
 class Bounds:
     """What a process may take, where the system can hold it to that.
 
-    Parameters
-    ----------
-    memory_bytes : address space.
-    file_bytes : of each file that it writes, and of what it says on stderr.
-    answer_bytes : of one answer, or of what a program prints.
-    processor_s : processor time; None where the clock on the wall bounds each answer.
+    It is address space, each file that it writes and stderr, one answer or what a program prints, and processor time,
+    None where the clock on the wall bounds each answer.
     """
 
     memory_bytes: int = 4 * 2**30
@@ -57,14 +56,9 @@ class Bounds:
 
 
 class ChildError(EngineError):
-    """A process that gave no answer: its last words.
+    """A process that gave no answer: its exit status, whether its time was over, the end of what it wrote on stderr.
 
-    Parameters
-    ----------
-    name : what it was, for the text.
-    status : its exit status, -n where signal n ended it, None where it had to be ended for an answer that is none.
-    late : whether it was stopped because its time was over.
-    said : the end of what it wrote on stderr.
+    The status is -n where signal n ended it, None where it had to be ended for an answer that is none.
     """
 
     def __init__(self, name: str, status: int | None, *, late: bool = False, said: str = "") -> None:
@@ -87,18 +81,8 @@ class ChildError(EngineError):
 class Running:
     """A process in a group of its own that ends whole: when it is late, when it is closed, when this process dies.
 
-    Parameters
-    ----------
-    name : what it is, for messages.
-    command : program and arguments, made from the end of the lifeline that the process inherits.
-    bounds : what it may take.
-    folder : where it works.
-    environment : all that it is given.
-    printed : the file it prints into, and then it reads nothing; None for pipes to ask it by.
-
-    Raises
-    ------
-    EngineError : it could not be started.
+    Its command is made from the end of the lifeline that it inherits. It prints into the file `printed`, and then
+    reads nothing, or has pipes to be asked by; `environment` is all that it is given.
     """
 
     def __init__(
@@ -193,18 +177,8 @@ class Running:
 class Child(Running):
     """A worker in an isolated Python that answers questions, one after the other.
 
-    Parameters
-    ----------
-    name : what it is, for messages.
-    worker : the file whose `answer(request, parts)` is asked; see `inside`.
-    bounds : what it may take.
-    folder : where it works; None for a folder of its own that goes with it.
-    adopt : whether the worker may import this package.
-    environment : settings besides those of this process that a child may have.
-
-    Raises
-    ------
-    EngineError : it could not be started.
+    The file's `answer(request, parts)` is asked (see `inside`). It works in the folder, or in one of its own that goes
+    with it, may import this package if it adopts it, and has the settings given besides those a child may have.
     """
 
     def __init__(
@@ -226,12 +200,7 @@ class Child(Running):
             raise
 
     def exchange(self, request: dict[str, Any], *parts: Any, timeout_s: float) -> tuple[dict[str, Any], list[bytes]]:
-        """Send a question and wait for the answer.
-
-        Raises
-        ------
-        ChildError : it took longer than `timeout_s`, or the process ended, or it answered with what is no frame.
-        """
+        """Send a question and wait for the answer; ChildError where it is late, dead, or answers with no frame."""
         if self._asked:  # what it said in starting belongs to the first question
             os.ftruncate(self._stderr.fileno(), 0)
             os.lseek(self._stderr.fileno(), 0, os.SEEK_SET)
@@ -256,6 +225,81 @@ class Child(Running):
         """End it, with the folder that was its own; safe to call twice."""
         super().close()
         self._tidy()
+
+
+class WarmChild(Generic[_C]):
+    """At most one idle child, which answers one question at a time, and so many that what it leaves behind is small."""
+
+    def __init__(self, start: Callable[[], _C], *, uses: int = 200) -> None:
+        self._start, self._uses = start, uses
+        self._kept: list[tuple[_C, int]] = []
+        self._turn = threading.Lock()
+        atexit.register(self.close)
+
+    def ask(self, question: Callable[[_C], _T]) -> _T:
+        """The answer of the child that is kept, or of a new one.
+
+        A child that failed is not kept: what a damaged model left in it must not reach the next model. Where a used
+        child died, the question goes to a new one, so that no model is blamed for another's damage.
+        """
+        with self._turn:
+            while True:
+                child, uses = self._take()
+                answered = False
+                try:
+                    answer = question(child)
+                    answered = True
+                    return answer
+                except TinykitError:
+                    if uses == 0 or child.alive or child.late:
+                        raise
+                finally:
+                    self._put_back(child, uses + 1, keep=answered)
+
+    def close(self) -> None:
+        """End the kept child, if there is one."""
+        while self._kept:
+            self._kept.pop()[0].close()
+
+    def _take(self) -> tuple[_C, int]:
+        while self._kept:
+            child, uses = self._kept.pop()
+            if child.alive:
+                return child, uses
+            child.close()
+        return self._start(), 0
+
+    def _put_back(self, child: _C, uses: int, *, keep: bool) -> None:
+        if keep and uses < self._uses and child.alive:
+            self._kept.append((child, uses))
+        else:
+            child.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended: its exit status (-n by signal n), what it printed within its bounds, the end of stderr."""
+
+    status: int
+    printed: bytes = field(repr=False)
+    said: str
+    late: bool = False
+
+
+def run_program(
+    command: Sequence[str], *, timeout_s: float, bounds: Bounds, folder: str | Path = NEUTRAL_FOLDER, **environment: str
+) -> Ended:
+    """Run a program that is no Python (a compiler, QEMU) to its end or until it is late [s], bounded from its start."""
+    with (
+        tempfile.TemporaryFile() as printed,
+        Running(
+            command[0], lambda _: command, bounds=bounds, folder=folder, environment=child_environment(**environment),
+            printed=printed,
+        ) as process,
+    ):  # fmt: skip
+        status = process.wait(timeout_s)
+        printed.seek(0)
+        return Ended(status, printed.read(bounds.answer_bytes), process.said(), process.late)
 
 
 def _remove_folder(folder: str | None, owner: int) -> None:

@@ -1,18 +1,22 @@
-"""From a graph to a folder of C."""
+"""From a graph to a folder of C: header, operators, constants, and the kernels they need."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
+from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
 from tinykit.handover.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
-from tinykit.handover.codegen.names import to_identifier
 from tinykit.handover.codegen.program import Lowered, Program, lowering_of, refuse
-from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph import ModelGraph, Operator
 from tinykit.model.operators import list_rows
 from tinykit.predict.arena import ArenaPlan, list_buffers, plan_greedily
@@ -26,6 +30,10 @@ OPERATORS = tuple(sorted(row.name for row in list_rows().values() if row.lowerin
 """The operators that can be exported, int8 only."""
 
 _LARGEST_ARENA_BYTES = 1 << 30
+_SOURCES = Path(__file__).with_name("kernels")
+_TEMPLATES = Path(__file__).with_name("templates")
+_PER_LINE = 24
+_CONDITIONS = {"mve": "#if TK_MVE", "dsp": "#elif TK_DSP", "plain": "#else"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,14 @@ class CExport(Result):
         return max(self.plan_for(core).head_bytes, 16)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One operator: the symbol of its function and its C."""
+
+    symbol: str
+    code: Lowered
+
+
 def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model") -> CExport:
     """A model as C11: constants, a static arena laid out by the kit's own plan, one function an operator.
 
@@ -123,8 +139,8 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
         ExportedOperator(one.index, one.name, f"{program.name}_op_{one.index:02d}_{one.name.lower()}")
         for one in graph.operators
     )
-    parts = [Part(one.symbol, code) for one, code in zip(operators, lowered, strict=True)]
-    files = write_program(program, parts, plans)
+    parts = [_Part(one.symbol, code) for one, code in zip(operators, lowered, strict=True)]
+    files = _write_program(program, parts, plans)
     files |= read_library(group for code in lowered for group in code.library)
     arena = max(16, *(plan.head_bytes for plan in plans.values()))
     return CExport(
@@ -179,3 +195,79 @@ def _plan(graph: ModelGraph, lowered: list[Lowered], family: int) -> ArenaPlan:
     if plan.head_bytes > _LARGEST_ARENA_BYTES:
         raise ModelError(f"the model needs an arena of {plan.head_bytes:,} bytes; no microcontroller has that")
     return plan
+
+
+def _write_program(program: Program, parts: Sequence[_Part], plans: Mapping[str, ArenaPlan]) -> dict[str, bytes]:
+    """Relative path -> content of every file of the kit's own."""
+    graph = program.graph
+    texts = fill_all(
+        _TEMPLATES, name=program.name, guard=program.name.upper(), about=_about(program),
+        arena=_by_family(plans, _arena), places=_by_family(plans, _places), parts=parts,
+        library=any(part.code.library for part in parts),
+        functions="\n\n".join(_function(index, part) for index, part in enumerate(parts)),
+        checks=[(index, part.code) for index, part in enumerate(parts) if part.code.scratch_call],
+        inputs=_lay_out(program, graph.inputs), outputs=_lay_out(program, graph.outputs),
+        arrays=program.arrays, numbers=_numbers,
+    )  # fmt: skip
+    units = sorted({unit for part in parts for unit in part.code.kernels})
+    kernels = ("kernels.h", "fixed_point.h", *(f"kernels_{unit}.c" for unit in units))
+    texts |= {name: (_SOURCES / name).read_text() for name in kernels}
+    return {name: _rename(text, program.name).encode() for name, text in sorted(texts.items())}
+
+
+def _rename(text: str, name: str) -> str:
+    """Kernels under the program's own prefix, so that two exports can be linked into one firmware."""
+    return re.sub(r"\bTK_(?=\w)", f"{name.upper()}_", re.sub(r"\btk_(?=\w)", f"{name}_", text))
+
+
+def _about(program: Program) -> str:
+    graph: ModelGraph = program.graph
+    size = f"{len(graph.operators)} operators, {graph.macs} MACs, {to_comment(graph.precision)}"
+    return f"/* Model {program.name}: {size}.\n * sha256 {graph.sha256}\n * Written by tinykit. */"
+
+
+def _by_family(plans: Mapping[str, ArenaPlan], write: Callable[[ArenaPlan], str]) -> str:
+    """What differs between cores under conditions; without them where nothing does."""
+    texts = {family: write(plans[family]) for family in CORE_FAMILIES}
+    if len(set(texts.values())) == 1:
+        return texts["plain"]
+    rows = [f"{_CONDITIONS[family]}\n{texts[family]}" for family in ("mve", "dsp", "plain")]
+    return "\n".join([*rows, "#endif"])
+
+
+def _arena(plan: ArenaPlan) -> str:
+    return f"#define TK_ARENA_BYTES {max(plan.head_bytes, 16)}"
+
+
+def _places(plan: ArenaPlan) -> str:
+    rows = []
+    for placed in plan.placed:
+        tensor, operator = placed.buffer.tensor, placed.buffer.first - 1
+        name = f"TENSOR_{tensor}" if tensor >= 0 else f"SCRATCH_{operator}"
+        rows.append(f"#define {name} (tk_arena + {placed.offset})")
+        if tensor < 0:
+            rows.append(f"#define SCRATCH_BYTES_{operator} {placed.buffer.nbytes}")
+    return "\n".join(rows)
+
+
+def _function(index: int, part: _Part) -> str:
+    scratch = any(part.code.scratch)
+    body = re.sub(r"\bSCRATCH_BYTES\b", f"SCRATCH_BYTES_{index}" if scratch else "0", part.code.body)
+    body = re.sub(r"\bSCRATCH\b", f"SCRATCH_{index}" if scratch else "NULL", body)
+    guard = ""
+    if scratch and not all(part.code.scratch):
+        guard = f"#ifndef SCRATCH_{index}\n#define SCRATCH_{index} NULL\n#define SCRATCH_BYTES_{index} 0\n#endif\n"
+    constants = f"{part.code.constants}\n\n" if part.code.constants else ""
+    return f"{guard}{constants}TK_OPERATOR int {part.symbol}(void)\n{{\n{body}\n}}"
+
+
+def _lay_out(program: Program, tensors: Sequence[int]) -> list[tuple[str, int, int]]:
+    """(place, start, bytes) of each tensor, the tensors one after the other."""
+    sizes = [program.graph.tensors[index].nbytes for index in tensors]
+    return [(program.place(index), sum(sizes[:at]), sizes[at]) for at, index in enumerate(tensors)]
+
+
+def _numbers(data: NDArray[np.generic]) -> str:
+    texts = [str(value) for value in data.tolist()]
+    lines = (",".join(texts[start : start + _PER_LINE]) for start in range(0, len(texts), _PER_LINE))
+    return ",\n".join(lines)

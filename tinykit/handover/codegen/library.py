@@ -30,15 +30,9 @@ GROUPS = ("convolution", "depthwise", "dense", "average_pool", "max_pool")
 
 
 def read_library(groups: Iterable[str]) -> dict[str, bytes]:
-    """Relative path -> content of the library's files for some groups of operators; nothing for no group.
+    """Relative path -> content of the library's files for some of `GROUPS`, nothing for no group.
 
-    Parameters
-    ----------
-    groups : of `GROUPS`.
-
-    Raises
-    ------
-    MissingPackageError : the package is not installed, or its files are not those that were checked.
+    MissingPackageError where the package is not installed, or its files are not those that were checked.
     """
     needed = {*groups, "all"}
     if needed == {"all"}:

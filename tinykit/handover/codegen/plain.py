@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, initialise as define, lowering_of, refuse, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, lowering_of, refuse, settle
 from tinykit.handover.codegen.quantisation import (
     add_multipliers,
     logistic_parameters,
@@ -13,7 +14,7 @@ from tinykit.handover.codegen.quantisation import (
     quantise_multiplier,
     softmax_parameters,
 )
-from tinykit.handover.codegen.windowed import call_kernel, fused_range
+from tinykit.handover.codegen.windowed import fused_range
 from tinykit.model.graph import Operator, Tensor
 
 AXES = 6
@@ -30,10 +31,7 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
         "offset_b": -b.zero_points[0], "out_offset": result.zero_points[0], "low": low, "high": high,
     }  # fmt: skip
     fields |= _pair_factors(operator, a, b, result)
-    places = (program.place(operator.inputs[0]), program.place(operator.inputs[1]))
-    call = f"{program.name}_{operator.name.lower()}(&arguments, {', '.join(places)}, "
-    body = f"{define(program.name + '_pair', 'arguments', **fields)}\n    {call}{program.place(operator.outputs[0])});"
-    return Lowered(body + "\n    return 0;", kernels=("pairs",))
+    return call_kernel(program, operator, operator.name.lower(), "pair", fields, inputs=2, unit="pairs")
 
 
 def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
@@ -57,17 +55,11 @@ def _broadcast(
     both = tuple(max(x, y) for x, y in zip(wide_a, wide_b, strict=True))
     fits = all(x in (1, z) and y in (1, z) for x, y, z in zip(wide_a, wide_b, both, strict=True))
     expect(fits and both == result, operator, f"shapes {a} and {b} to {result}")
-    groups: list[list[int]] = []
-    for x, y, size in zip(wide_a, wide_b, both, strict=True):
-        if size == 1:
-            continue
-        if groups and (groups[-1][0], groups[-1][1]) == (x == 1, y == 1):
-            groups[-1][2] *= size
-        else:
-            groups.append([x == 1, y == 1, size])
+    axes = [(x == 1, y == 1, size) for x, y, size in zip(wide_a, wide_b, both, strict=True) if size > 1]
+    groups = [(held, math.prod(size for *_, size in same)) for held, same in groupby(axes, key=lambda axis: axis[:2])]
     expect(len(groups) <= AXES, operator, f"shapes {a} and {b} alternate more than {AXES} times")
-    shape = _extend([size for _, _, size in groups])
-    return shape, _steps(shape, [one for one, _, _ in groups]), _steps(shape, [one for _, one, _ in groups])
+    shape = _extend([size for _, size in groups])
+    return shape, _steps(shape, [held[0] for held, _ in groups]), _steps(shape, [held[1] for held, _ in groups])
 
 
 def _extend(sizes: Sequence[int], filler: int = 1) -> tuple[int, ...]:
@@ -90,36 +82,36 @@ def lower_quantise(program: Program, operator: Operator) -> Lowered:
     one = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
     fields = {"count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
               "multiplier": one.multiplier, "shift": one.shift}  # fmt: skip
-    return Lowered(call_kernel(program, operator, "quantize", "rescale", fields), kernels=("pairs",))
+    return call_kernel(program, operator, "quantize", "rescale", fields, unit="pairs")
 
 
 def lower_softmax(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX over the last axis, onto a scale of 1/256 and a zero point of -128."""
-    (source,), _ = _curve_operands(program, operator)
+    source = _curve_source(program, operator)
     one, lowest = settle(operator, softmax_parameters, source, operator.beta)
     depth = source.shape[-1] if source.shape else 1
     expect(depth < 1 << 12, operator, f"a softmax over {depth} values")
     fields = {"rows": source.elements // depth, "depth": depth, "multiplier": one.multiplier,
               "left_shift": one.shift, "lowest_difference": lowest}  # fmt: skip
-    return Lowered(call_kernel(program, operator, "softmax", "softmax_rows", fields), kernels=("curves",))
+    return call_kernel(program, operator, "softmax", "softmax_rows", fields, unit="curves")
 
 
 def lower_logistic(program: Program, operator: Operator) -> Lowered:
     """LOGISTIC, onto a scale of 1/256 and a zero point of -128."""
-    (source,), _ = _curve_operands(program, operator)
+    source = _curve_source(program, operator)
     one, radius = settle(operator, logistic_parameters, source)
     fields = {"count": source.elements, "in_offset": -source.zero_points[0], "radius": radius,
               "multiplier": one.multiplier, "left_shift": one.shift}  # fmt: skip
-    return Lowered(call_kernel(program, operator, "logistic", "logistic_curve", fields), kernels=("curves",))
+    return call_kernel(program, operator, "logistic", "logistic_curve", fields, unit="curves")
 
 
-def _curve_operands(program: Program, operator: Operator) -> tuple[list[Tensor], Tensor]:
-    sources, result = program.operands(operator)
-    expect(sources[0].shape == result.shape, operator, f"shapes {sources[0].shape} to {result.shape}")
+def _curve_source(program: Program, operator: Operator) -> Tensor:
+    (source,), result = program.operands(operator)
+    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
     if (result.scales[0], result.zero_points[0]) != (_CURVE_SCALE, _CURVE_ZERO):
         raise refuse(operator, f"output scale {result.scales[0]}, zero point {result.zero_points[0]}",
                      f"the kernel writes scale {_CURVE_SCALE}, zero point {_CURVE_ZERO}")  # fmt: skip
-    return sources, result
+    return source
 
 
 def lower_reshape(program: Program, operator: Operator) -> Lowered:
@@ -169,7 +161,7 @@ def lower_pad(program: Program, operator: Operator) -> Lowered:
         value = int(given.reshape(-1)[0])
     fields = {"in_shape": _extend(source.shape), "out_shape": _extend(result.shape),
               "before": _extend(widths[:, 0].tolist(), 0), "value": value}  # fmt: skip
-    return Lowered(call_kernel(program, operator, "pad", "padding", fields), kernels=("shapes",))
+    return call_kernel(program, operator, "pad", "padding", fields, unit="shapes")
 
 
 def lower_mean(program: Program, operator: Operator) -> Lowered:
@@ -190,10 +182,8 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
         "zero_sum": source.zero_points[0] * count, "out_offset": result.zero_points[0],
         "multiplier": one.multiplier, "shift": one.shift,
     }  # fmt: skip
-    struct = define(f"{program.name}_mean_axes", "arguments", **fields)
-    places = (program.place(operator.inputs[0]), "(int32_t *)(void *)SCRATCH", program.place(operator.outputs[0]))
-    body = f"{struct}\n    {program.name}_mean(&arguments, {', '.join(places)});\n    return 0;"
-    return Lowered(body, kernels=("shapes",), scratch=(4 * result.elements,) * 3)
+    scratch = (4 * result.elements,) * 3
+    return call_kernel(program, operator, "mean", "mean_axes", fields, scratch=scratch, unit="shapes")
 
 
 LOWERINGS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -57,12 +57,7 @@ class Program:
         return self._known[key]
 
     def activation(self, operator: Operator, tensor: int) -> Tensor:
-        """An int8 tensor of one scale and one zero point.
-
-        Raises
-        ------
-        ModelError : the tensor is left out, of another type or shape, or not quantised so.
-        """
+        """An int8 tensor of one scale and one zero point; ModelError where it is another, or left out."""
         found = self.graph.tensors[tensor] if tensor >= 0 else None
         if found is None or found.dtype != "int8":
             kind = "left out" if found is None else found.dtype
@@ -86,12 +81,7 @@ class Program:
         return sources, self.activation(operator, operator.outputs[0])
 
     def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.signedinteger]:
-        """A constant input, by its position.
-
-        Raises
-        ------
-        ModelError : it is left out, computed at run time, of another type, or cut off.
-        """
+        """A constant input, by its position; ModelError where it is none, of another type, or cut off."""
         index = operator.inputs[position] if position < len(operator.inputs) else -1
         found = self.graph.tensors[index] if index >= 0 else None
         if found is None or not found.is_constant or found.dtype not in dtypes or found.data_bytes != found.nbytes:
@@ -108,10 +98,8 @@ class Program:
 
     def place(self, tensor: int) -> str:
         """C expression for the start of a tensor."""
-        found = self.graph.tensors[tensor]
-        if found.is_constant:
-            return self.array("int8_t", self.graph.constant(tensor))
-        return f"TENSOR_{tensor}"
+        constant = self.graph.tensors[tensor].is_constant
+        return self.array("int8_t", self.graph.constant(tensor)) if constant else f"TENSOR_{tensor}"
 
 
 def lowering_of(operator: Operator) -> str:
@@ -125,12 +113,7 @@ def refuse(operator: Operator, found: str, allowed: str) -> ModelError:
 
 
 def expect(condition: bool, operator: Operator, found: str) -> None:
-    """Refuse an operator whose tensors do not go together.
-
-    Raises
-    ------
-    ModelError : the condition does not hold.
-    """
+    """Refuse an operator whose tensors do not go together."""
     if not condition:
         raise refuse(operator, found, "the file is damaged or the operator is of a kind the exporter cannot take")
 
@@ -143,13 +126,19 @@ def settle(operator: Operator, find: Callable[..., Found], *values: object) -> F
         raise refuse(operator, str(error), "check the scales of its tensors") from error
 
 
-def initialise(kind: str, name: str, **fields: object) -> str:
-    """Definition of a constant struct in C."""
-    rows = [f"        .{key} = {_literal(value)}," for key, value in fields.items()]
-    return "\n".join([f"    static const {kind} {name} = {{", *rows, "    };"])
+def call_kernel(
+    program: Program, operator: Operator, kernel: str, kind: str, fields: Mapping[str, object],
+    *, unit: str, inputs: int = 1, scratch: tuple[int, ...] = (0, 0, 0),
+) -> Lowered:  # fmt: skip
+    """An operator as one call of a kernel of the kit's own, in the file of that unit, with its struct filled.
 
-
-def _literal(value: object) -> str:
-    if isinstance(value, tuple):
-        return "{" + ", ".join(str(one) for one in value) + "}"
-    return str(value)
+    The kernel takes the first `inputs`, the scratch if there is some, as int32, and the output.
+    """
+    values = {key: f"{{{', '.join(map(str, value))}}}" if isinstance(value, tuple) else value
+              for key, value in fields.items()}  # fmt: skip
+    rows = [f"        .{key} = {value}," for key, value in values.items()]
+    struct = "\n".join([f"    static const {program.name}_{kind} arguments = {{", *rows, "    };"])
+    places = [program.place(tensor) for tensor in operator.inputs[:inputs]]
+    places += ["(int32_t *)(void *)SCRATCH"] * any(scratch) + [program.place(operator.outputs[0])]
+    call = f"{program.name}_{kernel}(&arguments, {', '.join(places)});"
+    return Lowered(f"{struct}\n    {call}\n    return 0;", kernels=(unit,), scratch=scratch)

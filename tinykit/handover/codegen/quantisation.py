@@ -31,11 +31,7 @@ class Multiplier:
 
 
 def quantise_multiplier(factor: float) -> Multiplier:
-    """The nearest `Multiplier` to a factor; factors below about 2^-32 become 0.
-
-    Raises
-    ------
-    ValueError : the factor is negative, not finite, or 2^30 and more.
+    """The nearest `Multiplier` to a factor below 2^30; ValueError for another. Below about 2^-32 it is 0.
 
     >>> quantise_multiplier(0.75)
     Multiplier(multiplier=1610612736, shift=0)
@@ -63,24 +59,17 @@ def dense_multiplier(source: Tensor, weights: Tensor, result: Tensor) -> Multipl
 def activation_range(activation: str, result: Tensor) -> tuple[int, int]:
     """Lowest and highest output of a fused activation, on the output's scale."""
     limits = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}.get(activation, (None, None))
-    low, high = (None if limit is None else _quantise(limit, result) for limit in limits)
-    return (
-        INT8_LOW if low is None else max(INT8_LOW, low),
-        INT8_HIGH if high is None else min(INT8_HIGH, high),
+    low, high = (
+        end
+        if limit is None
+        else result.zero_points[0] + _round(float(np.float32(limit) / np.float32(result.scales[0])))
+        for limit, end in zip(limits, (INT8_LOW, INT8_HIGH), strict=True)
     )
-
-
-def _quantise(value: float, result: Tensor) -> int:
-    return result.zero_points[0] + _round(float(np.float32(value) / np.float32(result.scales[0])))
+    return max(INT8_LOW, low), min(INT8_HIGH, high)
 
 
 def add_multipliers(a: Tensor, b: Tensor, result: Tensor) -> tuple[Multiplier, Multiplier, Multiplier]:
-    """Factors of both operands, onto twice the larger scale with 20 bits to spare, and of their sum.
-
-    Raises
-    ------
-    ValueError : a factor is 1 or more, which the kernel cannot do.
-    """
+    """Factors of both operands, onto twice the larger scale with 20 bits to spare, and of their sum; all below 1."""
     twice = 2.0 * max(a.scales[0], b.scales[0])
     factors = (a.scales[0] / twice, b.scales[0] / twice, twice / ((1 << ADD_LEFT_SHIFT) * result.scales[0]))
     found = tuple(quantise_multiplier(factor) for factor in factors)
@@ -90,12 +79,7 @@ def add_multipliers(a: Tensor, b: Tensor, result: Tensor) -> tuple[Multiplier, M
 
 
 def softmax_parameters(source: Tensor, beta: float) -> tuple[Multiplier, int]:
-    """Factor onto Q5.26, and the lowest difference to the largest input that still counts.
-
-    Raises
-    ------
-    ValueError : beta x scale is too small to be rescaled.
-    """
+    """Factor onto Q5.26, and the lowest difference to the largest input that still counts."""
     factor = min(beta * source.scales[0] * (1 << (31 - SOFTMAX_INPUT_BITS)), 2.0**31 - 1)
     if not factor > 1:
         raise ValueError(f"beta {beta} times scale {source.scales[0]} is too small for a softmax")
@@ -104,12 +88,7 @@ def softmax_parameters(source: Tensor, beta: float) -> tuple[Multiplier, int]:
 
 
 def logistic_parameters(source: Tensor) -> tuple[Multiplier, int]:
-    """Factor onto Q4.27, and the distance from zero beyond which the result is 0 or 1.
-
-    Raises
-    ------
-    ValueError : the scale is too small or too large to be rescaled.
-    """
+    """Factor onto Q4.27, and the distance from zero beyond which the result is 0 or 1."""
     found = _frexp31(source.scales[0] * (1 << (31 - LOGISTIC_INPUT_BITS)))
     if not 0 <= found.shift <= 31 or found.multiplier >= 1 << 31:
         raise ValueError(f"a scale of {source.scales[0]} is out of a logistic's range")

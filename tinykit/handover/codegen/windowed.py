@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinykit.handover.codegen.program import Lowered, Program, expect, initialise, lowering_of, refuse, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, lowering_of, refuse, settle
 from tinykit.handover.codegen.quantisation import Multiplier, activation_range, channel_multipliers, dense_multiplier
 from tinykit.model.graph import Operator, Tensor
 
@@ -51,30 +50,16 @@ class Weights:
     shift: str
     filter_channels: int
 
-    def fields(self) -> dict[str, object]:
-        """Members of the portable kernel's struct."""
-        return {"weights": self.weights, "bias": self.bias, "multiplier": self.multiplier, "shift": self.shift}
-
 
 def fused_range(operator: Operator, result: Tensor) -> tuple[int, int]:
-    """Output range of the fused activation.
-
-    Raises
-    ------
-    ModelError : the activation is none of `ACTIVATIONS`.
-    """
+    """Output range of the fused activation, one of `ACTIVATIONS`."""
     if operator.activation not in ACTIVATIONS:
         raise refuse(operator, f"fused activation {operator.activation!r}", f"allowed: {', '.join(ACTIVATIONS)}")
     return activation_range(operator.activation, result)
 
 
 def place_window(operator: Operator, source: Tensor, result: Tensor, taps: tuple[int, int]) -> Window:
-    """Window of an operator; before its first row and column lies the smaller half of the padding.
-
-    Raises
-    ------
-    ModelError : strides, dilations, padding or shapes do not go together.
-    """
+    """Window of an operator; before its first row and column lies the smaller half of the padding."""
     expect(len(source.shape) == len(result.shape) == 4, operator, f"shapes {source.shape} to {result.shape}")
     expect(source.shape[0] == result.shape[0], operator, f"batches {source.shape[0]} to {result.shape[0]}")
     expect(operator.padding in ("SAME", "VALID"), operator, f"padding {operator.padding!r}")
@@ -92,11 +77,6 @@ def place_window(operator: Operator, source: Tensor, result: Tensor, taps: tuple
     return Window(source, result, taps, operator.stride, operator.dilation, (pads[0], pads[1]), limits)
 
 
-def split(multipliers: tuple[Multiplier, ...]) -> tuple[list[int], list[int]]:
-    """Multipliers and shifts apart."""
-    return [one.multiplier for one in multipliers], [one.shift for one in multipliers]
-
-
 def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weights]:
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
     sources, result = program.operands(operator)
@@ -111,10 +91,11 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
         sound = values.shape[0] == channels and groups > 0 and channels % groups == 0
     expect(sound, operator, f"weights {values.shape} for {inside} input and {channels} output channels")
     check_scales(operator, weights, channels)
-    multipliers, shifts = split(settle(operator, channel_multipliers, sources[0], weights, result, channels))
+    found = settle(operator, channel_multipliers, sources[0], weights, result, channels)
     return window, Weights(
         program.array("int8_t", values), program.bias(operator, channels),
-        program.array("int32_t", multipliers), program.array("int32_t", shifts), values.shape[3],
+        program.array("int32_t", [one.multiplier for one in found]),
+        program.array("int32_t", [one.shift for one in found]), values.shape[3],
     )  # fmt: skip
 
 
@@ -129,15 +110,17 @@ def check_scales(operator: Operator, weights: Tensor, channels: int, *, symmetri
 def lower_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D (with groups) and DEPTHWISE_CONV_2D on the portable kernel."""
     window, weights = read_convolution(program, operator)
-    fields = window.fields() | {"tap_channels": weights.filter_channels} | weights.fields()
-    return Lowered(call_kernel(program, operator, operator.name.lower(), "window", fields), kernels=("windows",))
+    fields = window.fields() | {
+        "tap_channels": weights.filter_channels, "weights": weights.weights, "bias": weights.bias,
+        "multiplier": weights.multiplier, "shift": weights.shift,
+    }  # fmt: skip
+    return call_kernel(program, operator, operator.name.lower(), "window", fields, unit="windows")
 
 
 def lower_pool(program: Program, operator: Operator) -> Lowered:
     """AVERAGE_POOL_2D and MAX_POOL_2D on the portable kernel."""
-    window = read_pool(program, operator)
-    fields = window.fields()
-    return Lowered(call_kernel(program, operator, operator.name.lower(), "window", fields), kernels=("windows",))
+    fields = read_pool(program, operator).fields()
+    return call_kernel(program, operator, operator.name.lower(), "window", fields, unit="windows")
 
 
 def read_pool(program: Program, operator: Operator) -> Window:
@@ -181,12 +164,12 @@ def read_dense(program: Program, operator: Operator) -> Dense:
     check_scales(operator, weights, units, symmetric=many)
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
         settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
-    multipliers, shifts = split(found)
     low, high = fused_range(operator, result)
     return Dense(
         source.elements // depth, depth, units, int(many), -source.zero_points[0], -weights.zero_points[0],
         result.zero_points[0], low, high, program.array("int8_t", values), program.bias(operator, units),
-        program.array("int32_t", multipliers), program.array("int32_t", shifts), found[0],
+        program.array("int32_t", [one.multiplier for one in found]),
+        program.array("int32_t", [one.shift for one in found]), found[0],
     )  # fmt: skip
 
 
@@ -194,11 +177,4 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     """FULLY_CONNECTED on the portable kernel."""
     dense = read_dense(program, operator)
     fields = {name: getattr(dense, name) for name in Dense.__slots__ if name != "first"}
-    return Lowered(call_kernel(program, operator, "fully_connected", "dense", fields), kernels=("dense",))
-
-
-def call_kernel(program: Program, operator: Operator, kernel: str, kind: str, fields: Mapping[str, object]) -> str:
-    """Statements that fill a kernel's struct and call it on the first input and the output."""
-    source, result = program.place(operator.inputs[0]), program.place(operator.outputs[0])
-    struct = initialise(f"{program.name}_{kind}", "arguments", **fields)
-    return f"{struct}\n    {program.name}_{kernel}(&arguments, {source}, {result});\n    return 0;"
+    return call_kernel(program, operator, "fully_connected", "dense", fields, unit="dense")

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from tinykit.handover.deployment.c import deploy_c
-from tinykit.handover.deployment.golden import make_golden_vectors
-from tinykit.handover.deployment.operators import OPERATORS, add_method
-from tinykit.handover.deployment.outcome import Deployment
 from tinykit.handover.deployment.self_test import SelfTestLog, VectorResult, read_self_test_log
 from tinykit.handover.deployment.targets import TARGETS, Exporter, deploy, find_exporter
-from tinykit.handover.deployment.tflm import MARGIN, deploy_tflm
+from tinykit.handover.deployment.tflm import MARGIN, OPERATORS, add_method, deploy_tflm
+from tinykit.handover.deployment.writing import Deployment, make_golden_vectors
 
 __all__ = [
-    "MARGIN",
-    "OPERATORS",
-    "TARGETS",
-    "Deployment",
-    "Exporter",
-    "SelfTestLog",
-    "VectorResult",
-    "add_method",
-    "deploy",
-    "deploy_c",
-    "deploy_tflm",
-    "find_exporter",
-    "make_golden_vectors",
-    "read_self_test_log",
-]
+    "MARGIN", "OPERATORS", "TARGETS", "Deployment", "Exporter", "SelfTestLog", "VectorResult", "add_method", "deploy",
+    "deploy_c", "deploy_tflm", "find_exporter", "make_golden_vectors", "read_self_test_log",
+]  # fmt: skip

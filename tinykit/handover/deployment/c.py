@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,11 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.handover.codegen import HOST_DEFINES, CExport, export_c
-from tinykit.handover.codegen.filling import fill_all
-from tinykit.handover.codegen.names import to_comment
-from tinykit.handover.deployment.golden import make_golden_vectors
-from tinykit.handover.deployment.outcome import Deployment, describe_accuracy, describe_model, label_model
-from tinykit.handover.deployment.writing import MANIFEST, TEMPLATES, write_folder
+from tinykit.handover.codegen.filling import fill_all, to_comment
+from tinykit.handover.deployment.writing import (
+    MANIFEST,
+    TEMPLATES,
+    Deployment,
+    describe_accuracy,
+    describe_model,
+    label_model,
+    make_golden_vectors,
+    write_folder,
+)
 from tinykit.model.graph import ModelGraph, read
 from tinykit.train.datasets.scoring import Accuracy
 
@@ -62,8 +67,7 @@ def deploy_c(
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
              "kernels": kernels}  # fmt: skip
-    where = Path(os.path.abspath(folder))
-    write_folder(where, files, facts)
+    where = write_folder(folder, files, facts)
     symbols = tuple(operator.symbol for operator in export.operators)
     return Deployment(
         where, "c", label, tuple(sorted([*files, MANIFEST])), symbols, export.arena_bytes, export.arena_bytes,

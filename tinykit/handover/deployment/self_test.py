@@ -67,11 +67,10 @@ class SelfTestLog(Result):
         counted = [one.cycles for one in self.vectors if one.cycles is not None]
         if not counted:
             raise UnknownFactError("the log has no cycles: this core has no cycle counter, or it was not started")
+        runtime = " ".join(part for part in (self.target, self.kernels) if part)
+        source = f"self-test on the board, {len(counted)} vectors, model {self.model}"
         mean = sum(counted) / len(counted)
-        return Estimate(
-            mean, min(counted), max(counted), "cycle", "measured",
-            runtime=self._runtime(), sources=self._source(counted),
-        )  # fmt: skip
+        return Estimate(mean, min(counted), max(counted), "cycle", "measured", runtime=runtime, sources=source)
 
     def latency(self, clock_hz: float | None = None) -> Estimate:
         """Time of one inference in s, measured: cycles over the core's clock (as logged, if not given here).
@@ -83,14 +82,7 @@ class SelfTestLog(Result):
         clock = clock_hz or self.clock_hz
         if not clock:
             raise UnknownFactError("the log has no clock_hz; build with -DTINYKIT_CLOCK_HZ=… or pass clock_hz")
-        one = self.cycles()
-        return propagate(lambda count: count / clock, one, unit="s")
-
-    def _runtime(self) -> str:
-        return " ".join(part for part in (self.target, self.kernels) if part)
-
-    def _source(self, counted: list[int]) -> str:
-        return f"self-test on the board, {len(counted)} vectors, model {self.model}"
+        return propagate(lambda count: count / clock, self.cycles(), unit="s")
 
 
 def read_self_test_log(text: str, *, model_sha256: str = "") -> SelfTestLog:
@@ -120,14 +112,15 @@ def read_self_test_log(text: str, *, model_sha256: str = "") -> SelfTestLog:
 def _last_run(records: list[tuple[str, dict[str, str]]]) -> SelfTestLog:
     complete: SelfTestLog | None = None
     head: tuple[str, dict[str, str]] | None = None
-    vectors: dict[int | None, dict[str, str]] = {}
+    vectors: dict[int, dict[str, str]] = {}
     for model, fields in records:
         if "vectors" in fields:
             head, vectors = (model, fields), {}
         elif head is not None and model == head[0] and "vector" in fields:
-            vectors[_count(fields, "vector")] = fields
+            if (number := _count(fields, "vector")) is not None:
+                vectors[number] = fields
         elif head is not None and model == head[0] and "failed" in fields:
-            if sorted(key for key in vectors if key is not None) == list(range(_count(head[1], "vectors") or 0)):
+            if sorted(vectors) == list(range(_count(head[1], "vectors") or 0)):
                 complete = _to_log(head, vectors) or complete
             head = None
     if complete is None:
@@ -135,11 +128,11 @@ def _last_run(records: list[tuple[str, dict[str, str]]]) -> SelfTestLog:
     return complete
 
 
-def _to_log(head: tuple[str, dict[str, str]], vectors: dict[int | None, dict[str, str]]) -> SelfTestLog | None:
+def _to_log(head: tuple[str, dict[str, str]], vectors: dict[int, dict[str, str]]) -> SelfTestLog | None:
     model, fields = head
     rows = tuple(
-        VectorResult(number, row.get("equal") == "1", _count(row, "cycles") or None)
-        for number, row in sorted((key, row) for key, row in vectors.items() if key is not None)
+        VectorResult(number, vectors[number].get("equal") == "1", _count(vectors[number], "cycles") or None)
+        for number in sorted(vectors)
     )
     arena, clock = _count(fields, "arena") or None, _count(fields, "clock_hz") or None
     return SelfTestLog(model, rows, fields.get("target", ""), fields.get("kernels", ""), arena, clock) if rows else None

@@ -13,8 +13,8 @@ from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.handover.deployment.c import deploy_c
-from tinykit.handover.deployment.outcome import Deployment
 from tinykit.handover.deployment.tflm import deploy_tflm
+from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph import ModelGraph
 from tinykit.train.datasets import Accuracy, Normalisation
 
@@ -49,12 +49,7 @@ TARGETS = {
 
 
 def find_exporter(target: str) -> Exporter:
-    """The exporter of a target.
-
-    Raises
-    ------
-    ParameterError : the target is not one of `TARGETS`.
-    """
+    """The exporter of a target, one of `TARGETS`."""
     if target not in TARGETS:
         raise ParameterError(f"target {target!r} is not there yet; allowed: {', '.join(TARGETS)}")
     return TARGETS[target]

@@ -1,29 +1,41 @@
-"""A folder from which a firmware project for TensorFlow Lite Micro is built."""
+"""A folder from which a firmware project for TensorFlow Lite Micro is built.
+
+Names of operators are as in TFLM's `micro_mutable_op_resolver.h` (to commit 8f6596d); a test asks the interpreter
+itself whether it has each of them.
+"""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate
-from tinykit.handover.codegen.filling import fill_all
-from tinykit.handover.codegen.names import to_comment
-from tinykit.handover.deployment.golden import make_golden_vectors
-from tinykit.handover.deployment.operators import add_method
-from tinykit.handover.deployment.outcome import Deployment, describe_accuracy, describe_model, label_model
-from tinykit.handover.deployment.writing import MANIFEST, TEMPLATES, write_folder
+from tinykit.handover.codegen.filling import fill_all, to_comment
+from tinykit.handover.deployment.writing import (
+    MANIFEST,
+    TEMPLATES,
+    Deployment,
+    describe_accuracy,
+    describe_model,
+    label_model,
+    make_golden_vectors,
+    write_folder,
+)
 from tinykit.model.graph import ModelGraph, read
+from tinykit.model.operators import list_rows, row_of
 from tinykit.train.datasets import Accuracy, Normalisation
 
 ALIGNMENT_BYTES = 16
 MARGIN = 0.05
 """Default margin on the arena: more than the widest miss of the 32-bit prediction, and than one more scratch buffer."""
+
+OPERATORS = frozenset(row.name for row in list_rows().values() if row.method)
+"""Every operator that TFLM can register, under the name `tinykit.model.graph` gives it."""
 
 
 def deploy_tflm(
@@ -73,10 +85,28 @@ def deploy_tflm(
         inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats,
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared}
-    where = Path(os.path.abspath(folder))
-    write_folder(where, files, facts)
+    where = write_folder(folder, files, facts)
     listed = tuple(sorted([*files, MANIFEST]))
     return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256)
+
+
+def add_method(operator: str) -> str:
+    """The resolver's method for an operator.
+
+    Raises
+    ------
+    ModelError : TFLM has no such operator.
+
+    >>> add_method("DEPTHWISE_CONV_2D"), add_method("RELU6"), add_method("PADV2")
+    ('AddDepthwiseConv2D', 'AddRelu6', 'AddPadV2')
+    """
+    method = row_of(operator).method
+    if method is None:
+        raise ModelError(
+            f"TFLM has no kernel for operator {operator}; {name_nearest(operator, OPERATORS)}\n"
+            "replace the layer, or register a kernel of your own with AddCustom in firmware"
+        )
+    return f"Add{method}"
 
 
 def _bytes(data: NDArray[np.uint8], indent: str = "    ") -> str:

@@ -1,4 +1,4 @@
-"""Writing a folder of files completely or not at all."""
+"""What every target's export has in common: its result, label and golden vectors, and a folder written whole or not."""
 
 from __future__ import annotations
 
@@ -8,31 +8,113 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import OutputError
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinykit.ground.errors import DataError, OutputError
+from tinykit.ground.results import Result
+from tinykit.handover.codegen.filling import to_comment, to_identifier
+from tinykit.model.graph import ModelGraph
+from tinykit.predict.runtime import Session, to_input
+from tinykit.train.datasets.scoring import Accuracy
 
 MANIFEST = "deployment.json"
 TEMPLATES = Path(__file__).with_name("templates")
 """A folder of files for each target, and `both` for what every target has."""
 
 
-def write_folder(folder: Path, files: Mapping[str, str], about: Mapping[str, Any]) -> None:
-    """Write text files and `deployment.json`, which lists their hashes, into a folder.
-
-    They are written beside the folder first and moved there by renaming. An existing folder is replaced only if it is
-    empty or holds an earlier export in which nobody has changed anything.
+@dataclass(frozen=True, slots=True)
+class Deployment(Result):
+    """What was written.
 
     Parameters
     ----------
-    folder : where to; parents are made.
-    files : relative path -> text.
-    about : JSON values to keep in `deployment.json`.
+    folder, target, name : where, for which runtime, and the C++ namespace or C prefix.
+    files : relative paths.
+    methods : the resolver's `Add…` calls, one a kind of operator; for C the functions, one an operator.
+    arena_bytes, needed_bytes : declared (with margin, a multiple of 16) and asked for; for C the program's own arena,
+        the largest of any core, twice.
+    golden_vectors : number of inputs with their expected outputs.
+    sha256 : of the model.
+    """
+
+    folder: Path
+    target: str
+    name: str
+    files: tuple[str, ...]
+    methods: tuple[str, ...]
+    arena_bytes: int
+    needed_bytes: int
+    golden_vectors: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder}: {len(self.files)} files for {self.target}, {len(self.methods)} operators, "
+            f"arena {self.arena_bytes:,} bytes, {self.golden_vectors} golden vectors"
+        )
+
+
+def label_model(graph: ModelGraph, name: str) -> str:
+    """Identifier of an export: from the name that was asked for, else from the file's."""
+    file_name = Path(graph.path).stem if graph.path.endswith(".tflite") else "model"
+    return to_identifier(name or file_name)
+
+
+def describe_accuracy(accuracy: Accuracy | None) -> str:
+    """The accuracy as a line that is safe in a comment."""
+    return to_comment(f"{accuracy}, in TFLM") if accuracy is not None else "not given"
+
+
+def describe_model(graph: ModelGraph, label: str, accuracy: str) -> tuple[str, ...]:
+    """Lines for the head of each file, safe in a comment."""
+    size = f"{graph.flatbuffer_bytes} flatbuffer bytes, {to_comment(graph.precision)}, {graph.macs} MACs"
+    return (f"Model {label}: {size}.", f"sha256 {graph.sha256}", f"Accuracy: {accuracy}.", "Written by tinykit.")
+
+
+def make_golden_vectors(model: bytes, samples: ArrayLike | None = None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Inputs and TFLM's outputs as raw bytes [n, bytes], the tensors of a sample one after the other.
 
     Raises
     ------
-    OutputError : the folder holds other files, or cannot be written.
+    DataError : samples for a model of several inputs, of another shape, or NaN.
+    ModelError, EngineError : TFLM does not run the model.
+    """
+    with Session(model) as session:
+        if samples is None:
+            rng = np.random.default_rng(0)
+            given = tuple(_random(rng, info.dtype, (3, *info.sample_shape)) for info in session.inputs)
+        elif len(session.inputs) == 1:
+            given = (to_input(samples, session.inputs[0]),)
+        else:
+            raise DataError(f"samples for a model of {len(session.inputs)} inputs; leave them out to draw random ones")
+        outputs = session.run_all(given)
+    return _raw(given), _raw(outputs)
+
+
+def _random(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
+    if dtype.startswith("float"):
+        return rng.normal(0, 1, shape).astype(dtype)
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+
+
+def _raw(tensors: tuple[NDArray[np.generic], ...]) -> NDArray[np.uint8]:
+    rows = [np.frombuffer(np.ascontiguousarray(one).tobytes(), np.uint8).reshape(len(one), -1) for one in tensors]
+    return np.concatenate(rows, axis=1)
+
+
+def write_folder(folder: str | Path, files: Mapping[str, str], about: Mapping[str, Any]) -> Path:
+    """Write text files and `deployment.json`, which lists their hashes, into a folder; its absolute path.
+
+    They are written beside the folder first and moved there by renaming. An existing folder is replaced only if it is
+    empty or holds an earlier export in which nobody has changed anything. `about` is kept in `deployment.json`.
     """
     folder = Path(os.path.abspath(folder))
     _refuse_foreign(folder)
@@ -48,6 +130,7 @@ def write_folder(folder: Path, files: Mapping[str, str], about: Mapping[str, Any
             shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+    return folder
 
 
 def _fill(folder: Path, files: Mapping[str, str]) -> None:

@@ -1,10 +1,18 @@
 """The virtual board: a model compiled for a Cortex-M, run inside the board's own memory map, counted and checked."""
 
-from tinykit.handover.virtual_board.counting import CoreCount, count
-from tinykit.handover.virtual_board.emulating import Limits
-from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Sizes, TflmCount
-from tinykit.handover.virtual_board.running import run, sample_codes
-from tinykit.handover.virtual_board.targets import CORES
+from tinykit.handover.virtual_board.compilers import CORES
+from tinykit.handover.virtual_board.planning import Limits
+from tinykit.handover.virtual_board.result import (
+    BoardRun,
+    Classes,
+    CoreCount,
+    Fault,
+    Hashes,
+    OperatorRun,
+    Sizes,
+    TflmCount,
+)
+from tinykit.handover.virtual_board.running import count, run, sample_codes
 
 __all__ = [
     "CORES", "BoardRun", "Classes", "CoreCount", "Fault", "Hashes", "Limits", "OperatorRun", "Sizes", "TflmCount",

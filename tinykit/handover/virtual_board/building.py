@@ -1,31 +1,57 @@
-"""From an exported model to a linked firmware, or to the fault of what does not fit; nothing is compiled twice."""
+"""From an exported model to a linked firmware, or to the fault of what does not fit; nothing is compiled twice.
+
+Of the 32-bit little-endian ELF that is made only what is needed is read: segments, sections with sizes, symbols.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError
-from tinykit.handover.codegen import CExport
-from tinykit.handover.virtual_board.cache import check_folder, hash_of, keep, recall
-from tinykit.handover.virtual_board.compilers import Compiler, call_compiler
-from tinykit.handover.virtual_board.elf import Firmware, read_elf
-from tinykit.handover.virtual_board.linking import read_overflow, write_script
-from tinykit.handover.virtual_board.memory import MemoryMap
-from tinykit.handover.virtual_board.targets import Toolchain
+from tinykit.handover.codegen.filling import fill
+from tinykit.handover.virtual_board.compilers import call_compiler, check_folder, hash_of, keep, recall
+from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap, Place
 
 _OWN = Path(__file__).with_name("firmware")
+_ALLOCATED, _LOADED, _SYMBOLS, _FUNCTION = 2, 1, 2, 2
 _STRICT = ("-Wall", "-Wextra", "-Werror")
 _OWN_FLAGS = ("-fno-builtin",)
+_TEMPLATES = Path(__file__).with_name("templates")
+_GNU = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
+_LLD = re.compile(r"will not fit in region '(\w+)': overflowed by (\d+) bytes")
+"""What GNU ld says once a region, and lld once a section: its last and largest figure is the region's."""
 _INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.M)
 
-Sizes = tuple[Sequence[int], Sequence[int]]
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """A linked program: the ELF file, (load address, bytes) of what is programmed, sections that take memory, symbols.
+
+    A function's symbol starts at its address without the Thumb bit.
+    """
+
+    data: bytes = field(repr=False)
+    segments: tuple[tuple[int, bytes], ...] = field(repr=False)
+    sections: tuple[Place, ...]
+    symbols: dict[str, Place] = field(repr=False, hash=False)
+
+    def size_of(self, *names: str) -> int:
+        """Bytes of the sections of these names."""
+        return sum(section.total_bytes for section in self.sections if section.name in names)
+
+    def address_of(self, name: str) -> int:
+        """Address of a symbol, which has to be there."""
+        if name not in self.symbols:
+            raise EngineError(f"the linked program has no symbol {name!r}; build it again with an empty cache")
+        return self.symbols[name].start
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,44 +71,26 @@ class _Unit:
     flags: tuple[str, ...]
 
 
-def build(
-    export: CExport,
-    target: Toolchain,
-    memory: MemoryMap,
-    *,
-    compiler: Compiler,
-    stack_bytes: int,
-    mailbox: Sizes | None = None,
-) -> Firmware | Overflow:
-    """Compile and link, taking from the cache what was compiled before.
-
-    Parameters
-    ----------
-    export : the model as C.
-    memory : where the parts go.
-    stack_bytes : room for the stack.
-    mailbox : bytes of each input and output, to build for QEMU, where samples come from memory and go to a UART.
-
-    Raises
-    ------
-    EngineError : the compiler refused the sources or failed. OutputError : the cache cannot be written.
-    """
+def build(plan: BoardPlan) -> Firmware | Overflow:
+    """Compile and link, taking from the cache what was compiled before; for QEMU with samples in memory, not files."""
+    export, target, compiler = plan.export, plan.toolchain, plan.compiler
+    mailbox = plan.engine == "qemu"
     files = {**export.files, **_own_files()}
-    units = _units(export, target, mailbox, gcc=compiler.name == "gcc")
+    units = _units(plan, mailbox)
     flags = (*compiler.compile_flags(target), *export.compiler_flags())
     includes = _list_includes(files)
     keys = [hash_of(str(compiler), flags, unit.flags, *_everything_in(unit.source, files, includes)) for unit in units]
     vectors = target.machine.vectors if mailbox and target.machine else None
-    script = write_script(memory, stack_bytes=stack_bytes, vectors=vectors)
+    script = write_script(plan.memory, stack_bytes=plan.stack_bytes, vectors=vectors)
     linked = hash_of("link", str(compiler), compiler.link_flags(target), script, keys)
     kept = recall("firmware", linked)
     if kept is not None:
         return read_elf(kept)
     check_folder()
     with tempfile.TemporaryDirectory(prefix="tk-") as folder:
-        shop = _Workshop(Path(folder), compiler, target, flags, files)
+        shop = _Workshop(Path(folder), plan, flags, files)
         shop.compile(units, keys)
-        result = shop.link([f"{unit.name}.o" for unit in units], script, memory)
+        result = shop.link([f"{unit.name}.o" for unit in units], script)
     if isinstance(result, Overflow):
         return result
     keep("firmware", linked, result)
@@ -113,12 +121,13 @@ def _own_files() -> dict[str, bytes]:
     return {f"tk_firmware/{path.relative_to(_OWN).as_posix()}": path.read_bytes() for path in _OWN.rglob("*.[ch]")}
 
 
-def _units(export: CExport, target: Toolchain, mailbox: Sizes | None, *, gcc: bool) -> list[_Unit]:
+def _units(plan: BoardPlan, mailbox: bool) -> list[_Unit]:
+    export, target = plan.export, plan.toolchain
     units = []
     for index, name in enumerate(export.sources):
         library = "/" in name
         kind = "kernel" if library or name.startswith("kernels") else "model"
-        flags = export.gcc_flags(name, target.core) if gcc else ()
+        flags = export.gcc_flags(name, target.core) if plan.compiler.name == "gcc" else ()
         units.append(_Unit(f"{kind}_{index}", name, flags if library else _STRICT))
     about: tuple[str, ...] = (
         f"-DTK_MODEL(what)={export.name}_##what", f"-DTK_NEEDS_DSP={int(target.dsp)}",
@@ -130,7 +139,7 @@ def _units(export: CExport, target: Toolchain, mailbox: Sizes | None, *, gcc: bo
         about += (f"-DTK_MAILBOX={machine.mailbox:#x}", f"-DTK_UART={machine.uart:#x}")
         about += tuple(
             f"-DTK_{kind}_SIZES={','.join(str(size) for size in sizes)}"
-            for kind, sizes in zip(("INPUT", "OUTPUT"), mailbox, strict=True)
+            for kind, sizes in zip(("INPUT", "OUTPUT"), plan.sizes, strict=True)
         )
     units.append(_Unit("start", "tk_firmware/start.c", (*_STRICT, *_OWN_FLAGS, *about)))
     units.append(_Unit("memory", "tk_firmware/memory.c", (*_STRICT, *_OWN_FLAGS)))
@@ -140,8 +149,7 @@ def _units(export: CExport, target: Toolchain, mailbox: Sizes | None, *, gcc: bo
 @dataclass(frozen=True, slots=True)
 class _Workshop:
     folder: Path
-    compiler: Compiler
-    target: Toolchain
+    plan: BoardPlan
     flags: tuple[str, ...]
     files: Mapping[str, bytes]
 
@@ -164,28 +172,95 @@ class _Workshop:
             list(pool.map(lambda one: self._compile_one(*one), missing))
 
     def _compile_one(self, unit: _Unit, key: str) -> None:
-        command = [*self.compiler.command, *self.flags, *unit.flags, "-Itk_firmware/include"]
+        compiler = self.plan.compiler
+        command = [*compiler.command, *self.flags, *unit.flags, "-Itk_firmware/include"]
         result = call_compiler([*command, "-c", "-o", f"{unit.name}.o", unit.source], self.folder)
         if result.status:
             raise EngineError(
-                f"{self.compiler} refused {unit.source}:\n{_first_error(result.said)}\n"
+                f"{compiler} refused {unit.source}:\n{_first_error(result.said)}\n"
                 "generated code that does not compile is a fault of the kit: please report the model's operators"
             )
         keep("objects", key, (self.folder / f"{unit.name}.o").read_bytes())
 
-    def link(self, objects: list[str], script: str, memory: MemoryMap) -> bytes | Overflow:
+    def link(self, objects: list[str], script: str) -> bytes | Overflow:
         (self.folder / "link.ld").write_text(script)
-        flags = self.compiler.link_flags(self.target)
-        command = [*self.compiler.command, "-T", "link.ld", *objects, *flags, "-o", "firmware.elf"]
+        compiler = self.plan.compiler
+        flags = compiler.link_flags(self.plan.toolchain)
+        command = [*compiler.command, "-T", "link.ld", *objects, *flags, "-o", "firmware.elf"]
         result = call_compiler(command, self.folder)
         if result.status == 0:
             return (self.folder / "firmware.elf").read_bytes()
-        overflow = read_overflow(result.said, memory)
+        overflow = read_overflow(result.said, self.plan.memory)
         if overflow is None:
-            raise EngineError(f"{self.compiler} could not link the firmware: {_first_error(result.said)}")
+            raise EngineError(f"{compiler} could not link the firmware: {_first_error(result.said)}")
         return Overflow(*overflow)
 
 
 def _first_error(said: str) -> str:
     lines = [line for line in said.splitlines() if "error" in line or "undefined" in line] or said.splitlines()
     return "; ".join(lines[:2])[:400] or "it gave no reason"
+
+
+def write_script(memory: MemoryMap, *, stack_bytes: int, vectors: int | None = None) -> str:
+    """The linker script for a memory map, with the stack at the base of `memory.data`, so that an overflow leaves RAM.
+
+    Vectors may lie apart from the start of flash. The sections tell what takes the room: `.weights` (constants of
+    model_*.o), `.kernels` (kernel_*.o), `.text` (all other code), `.stack`, `.data`, `.bss` and `.arena`.
+    """
+    split, apart = memory.arena != memory.data, vectors is not None and vectors != memory.flash.start
+    places = [("FLASH", "rx", memory.flash), ("DATA", "rw", memory.data)] + [("ARENA", "rw", memory.arena)] * split
+    regions = [(name, rights, place.start, place.total_bytes) for name, rights, place in places]
+    regions += [("VECTORS", "rx", vectors or 0, 0x400)] * apart
+    return fill(_TEMPLATES, "memory.ld", regions=regions, split=split, apart=apart, stack_bytes=stack_bytes)
+
+
+def read_overflow(said: str, memory: MemoryMap) -> tuple[str, int] | None:
+    """(name of the board's region, bytes too many) from a linker's text, None where it failed for another reason."""
+    found: dict[str, int] = {}
+    for name, count in (*_GNU.findall(said), *_LLD.findall(said)):
+        found[name] = max(found.get(name, 0), int(count))
+    if not found:
+        return None
+    region, overflow = max(found.items(), key=lambda item: item[1])
+    names = {"FLASH": memory.flash.name, "DATA": memory.data.name, "ARENA": memory.arena.name}
+    return names.get(region, region), overflow
+
+
+def read_elf(data: bytes) -> Firmware:
+    """Read a linked program; EngineError where it is not an ELF of this kind, or damaged."""
+    try:
+        if data[:6] != b"\x7fELF\x01\x01":
+            raise ValueError("not a 32-bit little-endian ELF")
+        return _read_sections(data)
+    except (struct.error, ValueError, IndexError) as error:
+        raise EngineError(
+            f"the compiled program cannot be read ({error}); build it again with an empty cache"
+        ) from error
+
+
+def _read_sections(data: bytes) -> Firmware:
+    programs, headers = struct.unpack_from("<II", data, 28)
+    program_size, program_count, header_size, header_count, names_at = struct.unpack_from("<5H", data, 42)
+    rows = [struct.unpack_from("<10I", data, headers + header_size * index) for index in range(header_count)]
+    segments = []
+    for index in range(program_count):
+        kind, offset, _, load_address, stored = struct.unpack_from("<5I", data, programs + program_size * index)
+        if kind == _LOADED and stored:
+            segments.append((load_address, data[offset : offset + stored]))
+    names = rows[names_at][4] if rows else 0
+    sections = tuple(Place(_text_at(data, names + row[0]), row[3], row[5]) for row in rows if row[2] & _ALLOCATED)
+    symbols = {symbol.name: symbol for row in rows if row[1] == _SYMBOLS for symbol in _symbols(data, row, rows)}
+    return Firmware(data, tuple(segments), sections, symbols)
+
+
+def _symbols(data: bytes, table: tuple[int, ...], rows: list[tuple[int, ...]]) -> Iterator[Place]:
+    strings = rows[table[6]][4]
+    for offset in range(table[4], table[4] + table[5], 16):
+        name, address, size, info = struct.unpack_from("<IIIB", data, offset)
+        text = _text_at(data, strings + name)
+        if text and not text.startswith("$"):
+            yield Place(text, address & ~1 if info & 15 == _FUNCTION else address, size)
+
+
+def _text_at(data: bytes, start: int) -> str:
+    return data[start : data.index(b"\0", start)].decode("latin-1")

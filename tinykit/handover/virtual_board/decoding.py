@@ -25,12 +25,8 @@ def classify(rows: list[list[int]], segments: Sequence[tuple[int, bytes]]) -> di
     """Executed instructions by slot and class, decoded with capstone, each block once.
 
     Besides the classes: `instructions` (all), `taken` (branches), `load_following` (loads straight after a load, also
-    where an emulator cuts between the two) and `words` (words that multiple loads and stores move).
-
-    Parameters
-    ----------
-    rows : slot, address, bytes, instructions, executed, taken, fallen, as the counter gives them.
-    segments : (address, bytes) of what is programmed.
+    where an emulator cuts between the two) and `words` (words that multiple loads and stores move). `rows` are slot,
+    address, bytes, instructions, executed, taken, fallen; `segments` (address, bytes) of what is programmed.
     """
     import capstone
 

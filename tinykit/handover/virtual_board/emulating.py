@@ -1,28 +1,43 @@
-"""The parent's side: one firmware and its samples to the emulating child, and what it reports back."""
+"""The parent's side: one firmware and its samples to the emulating child or to QEMU, and what they report back.
+
+On a QEMU machine samples come from its memory and answers from its UART; there is no way to the host.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import re
+import struct
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.child import Bounds, Child, ChildError, find_program
-from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
-from tinykit.ground.results import Result
-from tinykit.handover.codegen import CExport
-from tinykit.handover.virtual_board.cache import cache_folder, check_folder, hash_of
-from tinykit.handover.virtual_board.compilers import INSTALL, call_compiler, choose_compiler
-from tinykit.handover.virtual_board.elf import Firmware
-from tinykit.handover.virtual_board.memory import MemoryMap
-from tinykit.handover.virtual_board.qemu import QEMU, plugin_version, run_in_qemu
-from tinykit.handover.virtual_board.targets import Toolchain
+from tinykit.ground.child import Bounds, Child, ChildError, find_program, run_program
+from tinykit.ground.errors import EngineError, MissingPackageError
+from tinykit.handover.virtual_board.building import Firmware
+from tinykit.handover.virtual_board.compilers import (
+    INSTALL,
+    Machine,
+    Toolchain,
+    ask_version,
+    cache_folder,
+    call_compiler,
+    check_folder,
+    choose_compiler,
+    hash_of,
+)
+from tinykit.handover.virtual_board.decoding import image_of
+from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 
+QEMU = "qemu-system-arm"
+
+_QEMU_BYTES = 16 * 2**30
+"""Its address space: QEMU reserves all that its machine could have, and touches little of it."""
+_UART_BYTES = 64 * 2**20
 HARNESS = ("tk_reset", "tk_main", "tk_ready", "tk_done")
 OUTSIDE, MODEL, FIRST_OPERATOR = 0, 1, 2
 """Slots of the counter: the harness, the model's own function, then the operators in order."""
@@ -31,48 +46,17 @@ _WORKER = Path(__file__).with_name("child.py")
 _COUNTER = Path(__file__).with_name("counter") / "counter.c"
 _BOUNDS = Bounds(3 * 2**30, file_bytes=64 * 2**20)
 _START_S = 30.0
-_LEAST_S = 0.001
 _PROCESSORS = 4
 """Threads that may keep as many processors busy before the time that is allowed is over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(Result):
-    """How long a program may run.
-
-    Parameters
-    ----------
-    seconds : for booting, and for each sample; for all of it in QEMU.
-    instructions : of the first sample, which is the one that is counted.
-
-    Raises
-    ------
-    ParameterError : less than a millisecond or an instruction, or no end at all: 0 would mean "for ever" to unicorn.
-    """
-
-    seconds: float = 120.0
-    instructions: int = 20_000_000_000
-
-    def __post_init__(self) -> None:
-        if not (_LEAST_S <= self.seconds < math.inf and 1 <= self.instructions < math.inf):
-            raise ParameterError(
-                f"limits of {self.seconds} s and {self.instructions} instructions; "
-                f"give {_LEAST_S} s and 1 instruction or more, and finite numbers"
-            )
-
-
-@dataclass(frozen=True, slots=True)
 class Emulation:
-    """What the emulator saw.
+    """What the emulator saw of a firmware and its samples.
 
-    Parameters
-    ----------
-    outputs : bytes of every sample that came to its end, one after the other.
-    statuses : what the model's function returned, a sample each.
-    stack_bytes : most of the stack that was written.
-    classes : slot -> class of instruction -> how many were executed in the first sample.
-    fault : None, or kind, address, pc, sp, slot and sample as the child gives them.
-    trace : each operator's output in the first sample, where it was asked for.
+    `outputs` and `statuses` are of every sample that came to its end, `stack_bytes` is the most of the stack that was
+    written. `classes` counts executed instructions of the first sample by slot and class; `trace` has each operator's
+    output in it, where it was asked for. `fault` holds kind, address, pc, sp, slot and sample as the child gives them.
     """
 
     outputs: bytes = field(repr=False)
@@ -84,36 +68,16 @@ class Emulation:
 
 
 def emulate(
-    firmware: Firmware,
-    target: Toolchain,
-    memory: MemoryMap,
-    *,
-    engine: str,
-    program: CExport,
-    sizes: tuple[Sequence[int], Sequence[int]],
-    inputs: bytes,
-    limits: Limits,
-    spans: Sequence[tuple[int, int]] = (),
+    plan: BoardPlan, firmware: Firmware, memory: MemoryMap, inputs: bytes, spans: Sequence[tuple[int, int]] = ()
 ) -> Emulation:
-    """Run a firmware on all samples.
+    """Run a firmware on all samples in the memory that is there.
 
-    Parameters
-    ----------
-    memory : all that is mapped.
-    engine : "unicorn" or "qemu".
-    program : the export the firmware was built from.
-    sizes : bytes of each input, and of each output, of one sample.
-    inputs : the samples' bytes, one after the other.
-    spans : (address, bytes) of each operator's output, to be taken down when the operator is done; unicorn only.
-
-    Raises
-    ------
-    MissingPackageError : unicorn, capstone or QEMU is not installed.
-    EngineError : the emulator itself failed.
+    `spans` are (address, bytes) of each operator's output, to be taken down when it is done; unicorn only.
     """
+    engine, program, limits, sizes = plan.engine, plan.export, plan.limits, plan.sizes
     _check_installed(engine)
     at = {name: firmware.address_of(name) for name in (*HARNESS, "tk_inputs", "tk_outputs", "tk_status")}
-    ranges = find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators])
+    ranges = _find_ranges(firmware, f"{program.name}_invoke", [one.symbol for one in program.operators])
     samples = len(inputs) // sum(sizes[0])
     total_s = _START_S + limits.seconds * (1 if engine == "qemu" else samples + 1)
     request = {
@@ -128,13 +92,13 @@ def emulate(
         stations = [(start, slot - FIRST_OPERATOR) for start, _, slot in ranges if slot >= FIRST_OPERATOR]
         request |= {"stations": [*stations, (at["tk_done"], len(spans))], "spans": list(spans)}
     if engine == "qemu":
-        return _emulate_in_qemu(request, firmware, target, memory, inputs)
-    request |= _for_unicorn(firmware, target, memory)
+        return _emulate_in_qemu(request, firmware, plan.toolchain, memory, inputs)
+    request |= _for_unicorn(firmware, plan.toolchain, memory)
     reply, (outputs, *trace) = _ask(request, firmware.segments, inputs, total_s)
     return _read(reply, outputs, reply, tuple(trace))
 
 
-def find_ranges(firmware: Firmware, entry: str, operators: Sequence[str]) -> list[tuple[int, int, int]]:
+def _find_ranges(firmware: Firmware, entry: str, operators: Sequence[str]) -> list[tuple[int, int, int]]:
     """(first, after, slot) of code that says whose instructions follow; the first range that holds an address counts.
 
     The compiler may rename a function it has specialised ("conv_3.constprop.0"), and leaves out one that does nothing.
@@ -142,24 +106,18 @@ def find_ranges(firmware: Firmware, entry: str, operators: Sequence[str]) -> lis
     ranges = []
     for position, name in enumerate(operators):
         pattern = re.compile(rf"{re.escape(name)}(\.\w+)*$")
-        starts = {symbol.address for text, symbol in firmware.symbols.items() if pattern.match(text)}
+        starts = {symbol.start for text, symbol in firmware.symbols.items() if pattern.match(text)}
         ranges += [(start, start + 2, FIRST_OPERATOR + position) for start in sorted(starts)]
     for name, slot in ((entry, MODEL), *((name, OUTSIDE) for name in HARNESS)):
-        symbol = firmware.symbols.get(name)
-        if symbol:
-            ranges.append((symbol.address, symbol.address + max(2, symbol.total_bytes), slot))
+        if symbol := firmware.symbols.get(name):
+            ranges.append((symbol.start, symbol.start + max(2, symbol.total_bytes), slot))
     return ranges
 
 
 def counter_library(engine: str) -> Path:
-    """The counter compiled for this machine, once, as a shared library in the cache.
-
-    Raises
-    ------
-    EngineError : it cannot be compiled. OutputError : the cache cannot be written.
-    """
+    """The counter compiled for this machine, once, as a shared library in the cache."""
     flags = ["-O2", "-shared", "-fPIC"]
-    flags += [f"-DTK_PLUGIN_VERSION={plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
+    flags += [f"-DTK_PLUGIN_VERSION={_plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
     flags += [] if engine == "qemu" else ["-nostdlib", "-ffreestanding"]
     host = find_program("cc") or find_program("gcc")
     command = [host] if host else [*choose_compiler("zig").command, "-fno-sanitize=all"]
@@ -194,13 +152,26 @@ def _for_unicorn(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> di
 def _emulate_in_qemu(
     request: dict[str, Any], firmware: Firmware, target: Toolchain, memory: MemoryMap, inputs: bytes
 ) -> Emulation:
+    """Run all samples in one go; the plugin writes the counts of the first."""
     machine = target.machine
     if machine is None:
         raise EngineError(f"QEMU has no machine for {target.core}; use engine='unicorn'")
     code = [(at, data) for at, data in firmware.segments if memory.flash.start <= at < memory.flash.end]
-    request |= {"program": find_program(QEMU), "machine": machine.name, "mailbox": machine.mailbox}
-    done = run_in_qemu(request, firmware.data, code, inputs)
-    reply, _ = _ask({"engine": "qemu"}, code, done["rows"], _START_S)
+    count, ranges = len(inputs) // sum(request["input_sizes"]), request["ranges"]
+    start, image = image_of(code)
+    header = struct.pack("<5I", len(ranges), request["slots"], request["done"], start, len(image))
+    with tempfile.TemporaryDirectory(prefix="tk-") as folder:
+        place = Path(folder)
+        (place / "firmware.elf").write_bytes(firmware.data)
+        (place / "mailbox.bin").write_bytes(struct.pack("<IIII", count, 0, 0, 0) + inputs)
+        (place / "ranges.bin").write_bytes(header + b"".join(struct.pack("<III", *row) for row in ranges) + image)
+        sent, late = _start_qemu(request, machine, place)
+        table = place / "rows.txt"
+        rows = table.read_bytes() if table.is_file() else b""
+    if rows.startswith(b"full"):
+        raise EngineError("the emulator failed: the program has more blocks than the counter holds")
+    done = _read_uart(request, sent, count, late)
+    reply, _ = _ask({"engine": "qemu"}, code, rows, _START_S)
     return _read(done, done["outputs"], reply)
 
 
@@ -238,3 +209,45 @@ def _ask(
     if kind := reply.get("error"):
         raise EngineError(f"the emulator failed: {kind}: {reply.get('text')}")
     return reply, results
+
+
+@lru_cache(maxsize=1)
+def _plugin_version() -> int:
+    """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
+    command = [find_program(QEMU) or QEMU, "--version"]
+    found = re.search(r"version (\d+)", ask_version(command, "install it again", bounds=Bounds(_QEMU_BYTES)))
+    return 2 if found and int(found[1]) >= 9 else 1
+
+
+def _start_qemu(request: dict[str, Any], machine: Machine, place: Path) -> tuple[bytes, bool]:
+    command = [
+        find_program(QEMU) or QEMU, "-machine", machine.name, "-nodefaults", "-no-user-config", "-display", "none",
+        "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", "firmware.elf",
+        "-device", f"loader,file=mailbox.bin,addr={machine.mailbox:#x},force-raw=on",
+        "-plugin", f"{request['counter']},ranges=ranges.bin,out=rows.txt",
+    ]  # fmt: skip
+    bounds = Bounds(_QEMU_BYTES, _UART_BYTES, _UART_BYTES, processor_s=int(request["processor_seconds"]))
+    done = run_program(command, timeout_s=request["seconds"], bounds=bounds, folder=place)
+    if done.status and not done.late and not done.printed:
+        raise EngineError(f"the emulator failed: QEMU ended with status {done.status}: {done.said[-300:]}")
+    return done.printed, done.late
+
+
+def _read_uart(request: dict[str, Any], sent: bytes, count: int, late: bool) -> dict[str, Any]:
+    """What the UART gave: outputs, statuses, fault, stack."""
+    each = 4 + sum(request["output_sizes"])
+    whole = sent[: count * each]
+    answers = [whole[start : start + each] for start in range(0, len(whole) - each + 1, each)]
+    rest = sent[len(answers) * each :]
+    fault, where = None, {"pc": 0, "sp": 0, "slot": 0, "sample": len(answers)}
+    if late:
+        fault = {"kind": "time", "address": 0, **where}
+    elif rest[:4] == b"\xad\xde\xad\xde" and len(rest) >= 12:
+        fault = {"kind": "exception", "address": struct.unpack("<I", rest[8:12])[0], **where}
+    elif len(rest) != 4 or len(answers) != count:
+        raise EngineError(f"the emulator failed: QEMU's UART gave {len(sent)} bytes for {count} samples")
+    return {
+        "outputs": b"".join(answer[4:] for answer in answers),
+        "statuses": [struct.unpack("<i", answer[:4])[0] for answer in answers],
+        "fault": fault, "stack_bytes": 0 if fault else struct.unpack("<I", rest)[0],
+    }  # fmt: skip

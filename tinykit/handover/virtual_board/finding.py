@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,77 +11,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.quantity import Estimate
-from tinykit.handover.codegen import CExport
-from tinykit.handover.virtual_board.building import Overflow, build
-from tinykit.handover.virtual_board.compilers import Compiler
-from tinykit.handover.virtual_board.elf import Firmware
-from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, Limits, emulate
-from tinykit.handover.virtual_board.faults import explain_status, explain_stop
-from tinykit.handover.virtual_board.memory import MemoryMap
+from tinykit.handover.virtual_board.building import Firmware, Overflow
+from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, emulate
+from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
-from tinykit.handover.virtual_board.targets import Toolchain
 from tinykit.handover.virtual_board.tflm import count_tflm, kind_of
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
-from tinykit.handover.virtual_board.tracing import first_departure, first_wrong_sample, tensors_between
 from tinykit.model.graph import ModelGraph
-from tinykit.target.boards import Board
+from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
+from tinykit.predict.arena import ArenaPlan
+from tinykit.predict.runtime import Session
+
+_STACK_REACH_BYTES = 64 * 1024
+_ACCESS = {"read": "read", "write": "write", "fetch": "execution"}
+
+Tensors = tuple[NDArray[Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BoardPlan:
-    """Everything that is decided before anything is compiled."""
-
-    graph: ModelGraph
-    board: Board
-    toolchain: Toolchain
-    engine: str
-    compiler: Compiler
-    export: CExport
-    memory: MemoryMap
-    stack_bytes: int
-    limits: Limits
-    clock_hz: float | None
-
-    @property
-    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Bytes of each input and each output of one sample."""
-        graph = self.graph
-        return (
-            tuple(graph.tensors[index].nbytes for index in graph.inputs),
-            tuple(graph.tensors[index].nbytes for index in graph.outputs),
-        )
-
-    def build(self) -> Firmware | Overflow:
-        """The linked program."""
-        return build(
-            self.export, self.toolchain, self.memory, compiler=self.compiler, stack_bytes=self.stack_bytes,
-            mailbox=self.sizes if self.engine == "qemu" else None,
-        )  # fmt: skip
-
-
-def interleave(arrays: tuple[NDArray[Any], ...]) -> bytes:
+def interleave(arrays: Tensors) -> bytes:
     """The samples one after the other, each with all its tensors."""
     count = len(arrays[0])
     return np.concatenate([np.ascontiguousarray(one).reshape(count, -1) for one in arrays], axis=1).tobytes()
+
+
+def ask_tflm(model: bytes, inputs: Tensors) -> Tensors:
+    """What the interpreter makes of the samples."""
+    with Session(model, timeout_s=300.0) as session:
+        return session.run_all(inputs)
 
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def describe_unlinked(
-    plan: BoardPlan, fault: Fault, inputs: tuple[NDArray[Any], ...], golden: tuple[NDArray[Any], ...]
-) -> BoardRun:
+def describe_unlinked(plan: BoardPlan, fault: Fault, inputs: Tensors, golden: Tensors) -> BoardRun:
     """The result of a program that does not fit at link."""
     return BoardRun(
-        plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
-        outputs=None, equal=False, first_difference=None, sizes=None,
+        *_head(plan), outputs=None, equal=False, first_difference=None, sizes=None,
         arena_bytes=plan.export.arena_for(plan.toolchain.core), stack_bytes=None, instructions=None, operators=(),
         cycles=None, latency_s=None, fault=fault,
         hashes=Hashes(plan.graph.sha256, "", _hash(interleave(inputs)), "", _hash(interleave(golden))),
         notes=plan.memory.notes,
     )  # fmt: skip
+
+
+def _head(plan: BoardPlan) -> tuple[str, str, float | None, str, str, str]:
+    """What was built, and what ran it."""
+    return plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +67,27 @@ class Finding:
 
     plan: BoardPlan
     firmware: Firmware
-    inputs: tuple[NDArray[Any], ...]
-    golden: tuple[NDArray[Any], ...]
+    inputs: Tensors
+    golden: Tensors
 
     def judge(self, memory: MemoryMap) -> BoardRun:
         """Run all samples and put the result together."""
         plan, data = self.plan, interleave(self.inputs)
-        seen = emulate(
-            self.firmware, plan.toolchain, memory, engine=plan.engine, program=plan.export, sizes=plan.sizes,
-            inputs=data, limits=plan.limits,
-        )  # fmt: skip
+        seen = emulate(plan, self.firmware, memory, data)
         fault, wanted = self._fault(seen), interleave(self.golden)
-        equal = fault is None and seen.outputs == wanted
         counted = fault is None
+        equal = counted and seen.outputs == wanted
         operators = self._operators(seen.classes) if counted else ()
-        cycles = self._cycles(seen.classes) if counted else None
+        # the model's own function and all that it calls, without the harness
+        inside = [counts for slot, counts in seen.classes.items() if slot != OUTSIDE]
+        cycles = estimate_cycles(sum(map(class_cycles, inside)), plan.board) if counted else None
         different = None if equal or fault else self._difference(seen.outputs, wanted, operators)
         return BoardRun(
-            plan.board.id, plan.toolchain.core, plan.clock_hz, plan.export.kernels, str(plan.compiler), plan.engine,
-            outputs=None if fault else self._outputs(seen.outputs), equal=equal, first_difference=different,
-            sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
+            *_head(plan), outputs=None if fault else self._outputs(seen.outputs), equal=equal,
+            first_difference=different, sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
             stack_bytes=seen.stack_bytes if counted else None,
-            instructions=_total(seen.classes) if counted else None, operators=operators, cycles=cycles,
+            instructions=sum(counts["instructions"] for counts in inside) if counted else None,
+            operators=operators, cycles=cycles,
             latency_s=estimate_latency(cycles, plan.clock_hz) if cycles and plan.clock_hz else None, fault=fault,
             hashes=Hashes(
                 plan.graph.sha256, _hash(self.firmware.data), _hash(data), "" if fault else _hash(seen.outputs),
@@ -125,18 +102,14 @@ class Finding:
         if seen.fault:
             stack = firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")
             arena = firmware.address_of(f"{plan.export.name}_arena")
-            layout = plan.export.plan_for(plan.toolchain.core)
-            return explain_stop(seen.fault, plan.graph, layout, arena=arena, stack=stack, limits=plan.limits)
+            return _explain_stop(seen.fault, plan, arena=arena, stack=stack)
         failed = next((status for status in seen.statuses if status), 0)
-        return explain_status(failed, plan.graph) if failed else None
+        return _explain_status(failed, plan.graph) if failed else None
 
     def _outputs(self, data: bytes) -> Outputs:
         rows = np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1)
-        parts, start = [], 0
-        for one in self.golden:
-            size = one[0].size
-            parts.append(rows[:, start : start + size].reshape(one.shape).copy())
-            start += size
+        split = np.split(rows, np.cumsum([one[0].size for one in self.golden])[:-1], axis=1)
+        parts = [part.reshape(one.shape).copy() for part, one in zip(split, self.golden, strict=True)]
         return parts[0] if len(parts) == 1 else tuple(parts)
 
     def _operators(self, classes: Mapping[int, Mapping[str, int]]) -> tuple[OperatorRun, ...]:
@@ -148,31 +121,21 @@ class Finding:
             rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs, kind))
         return tuple(rows)
 
-    def _cycles(self, classes: Mapping[int, Mapping[str, int]]) -> Estimate:
-        total = sum(class_cycles(counts) for slot, counts in classes.items() if slot != OUTSIDE)
-        return estimate_cycles(total, self.plan.board)
-
     def _difference(self, seen: bytes, wanted: bytes, operators: tuple[OperatorRun, ...]) -> OperatorRun | None:
         """The first operator whose output is not TFLM's, in the first sample that came out wrong."""
         plan = self.plan
         if plan.engine != "unicorn" or not plan.graph.operators:
             return None
-        wrong = first_wrong_sample(seen, wanted, len(self.inputs[0]))
+        given, right = (np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1) for data in (seen, wanted))
+        wrong = int((given != right).any(axis=1).argmax())
         sample = tuple(one[wrong : wrong + 1] for one in self.inputs)
         arena = self.firmware.address_of(f"{plan.export.name}_arena")
         places = {one.buffer.tensor: arena + one.offset for one in plan.export.plan_for(plan.toolchain.core).placed}
         made = [plan.graph.tensors[operator.outputs[0]] for operator in plan.graph.operators]
         spans = [(places.get(tensor.index, arena), tensor.nbytes * (tensor.index in places)) for tensor in made]
-        traced = emulate(
-            self.firmware, plan.toolchain, plan.memory, engine="unicorn", program=plan.export, sizes=plan.sizes,
-            inputs=interleave(sample), limits=plan.limits, spans=spans,
-        )  # fmt: skip
-        index = first_departure(traced.trace, tensors_between(plan.graph, sample))
-        return operators[index] if index is not None else None
-
-
-def _total(classes: Mapping[int, Mapping[str, int]]) -> int:
-    return sum(counts["instructions"] for slot, counts in classes.items() if slot != OUTSIDE)
+        traced = emulate(plan, self.firmware, plan.memory, interleave(sample), spans)
+        rows = zip(operators, traced.trace, _tensors_between(plan.graph, sample), strict=True)
+        return next((operator for operator, own, other in rows if own and own != other), None)
 
 
 def _merge(counts: Mapping[str, int]) -> Classes:
@@ -191,3 +154,72 @@ def _measure(firmware: Firmware) -> Sizes:
     rest = sum(section.total_bytes for section in firmware.sections if section.name not in kept)
     size = firmware.size_of
     return Sizes(size(".weights"), size(".kernels"), rest, size(".data"), size(".bss"))
+
+
+def explain_overflow(overflow: Overflow, memory: MemoryMap) -> Fault:
+    """The fault of a program that does not link."""
+    where = "flash" if overflow.region == memory.flash.name else "RAM"
+    text = f"the program does not link: {overflow.region} ({where}) is {overflow.overflow_bytes:,} bytes too small"
+    return Fault("link", text, region=overflow.region, overflow_bytes=overflow.overflow_bytes)
+
+
+def _explain_status(status: int, graph: ModelGraph) -> Fault:
+    """The fault of an operator that returned an error: 1 + its position."""
+    found = graph.operators[status - 1] if 0 < status <= len(graph.operators) else None
+    name = f"operator {found.index} {found.name}" if found else "the model's function"
+    return Fault("status", f"{name} returned an error", operator=found.index if found else None)
+
+
+def _explain_stop(stop: dict[str, Any], plan: BoardPlan, *, arena: int, stack: tuple[int, int]) -> Fault:
+    """The fault of a program that was stopped: as the emulator tells it, with address of the arena, base and top."""
+    graph, limits = plan.graph, plan.limits
+    kind, address, slot = str(stop["kind"]), int(stop["address"]), int(stop["slot"])
+    operator = slot - FIRST_OPERATOR if FIRST_OPERATOR <= slot < FIRST_OPERATOR + len(graph.operators) else None
+    where = f"in operator {operator} {graph.operators[operator].name}" if operator is not None else "outside operators"
+    if kind in ("time", "instructions"):
+        allowed = f"{limits.seconds:g} s" if kind == "time" else f"{limits.instructions:,} instructions"
+        return Fault(kind, f"stopped after {allowed} {where}", operator=operator, pc=int(stop["pc"]))
+    if kind == "write" and stack[0] - _STACK_REACH_BYTES <= address < stack[0]:
+        kind = "stack"
+    layout = plan.export.plan_for(plan.toolchain.core)
+    tensor = _tensor_at(address - arena, operator, layout) if kind in _ACCESS else None
+    text = _describe(kind, address, stack) + f" {where}, pc {int(stop['pc']):#010x}"
+    if tensor is not None:
+        text += f": tensor {tensor} of shape {graph.tensors[tensor].shape} lies there"
+    return Fault(kind, text, address, operator, tensor, int(stop["pc"]))
+
+
+def _describe(kind: str, address: int, stack: tuple[int, int]) -> str:
+    if kind == "stack":
+        return f"stack overflow: {stack[1] - stack[0]:,} bytes are not enough, write below its base at {address:#010x}"
+    if kind in _ACCESS:
+        return f"{_ACCESS[kind]} at {address:#010x}, where this board has no memory for it,"
+    if kind == "instruction":
+        return f"an instruction at {address:#010x} that this core does not have"
+    return f"an exception at {address:#010x}"
+
+
+def _tensor_at(offset: int, operator: int | None, plan: ArenaPlan) -> int | None:
+    scope = 0 if operator is None else operator + 1
+    held = (one for one in plan.placed if one.buffer.first <= scope <= one.buffer.last and one.buffer.tensor >= 0)
+    return next((one.buffer.tensor for one in held if one.offset <= offset < one.end), None)
+
+
+def _tensors_between(graph: ModelGraph, inputs: Tensors) -> tuple[bytes, ...]:
+    """What TFLM computes for one sample [1, *shape] of each input: the bytes of every operator's first output."""
+    wanted = [operator.outputs[0] for operator in graph.operators]
+    return tuple(one.tobytes() for one in ask_tflm(_give_out(graph.data, wanted), inputs))
+
+
+def _give_out(model: bytes, tensors: list[int]) -> bytes:
+    """The same .tflite with other tensors as the outputs of its main graph.
+
+    The new list goes behind the file, and the graph's field for outputs points there: nothing else moves.
+    """
+    main = FlatBuffer(model).root(IDENTIFIER).tables(Model.SUBGRAPHS)[0].position
+    vtable = main - struct.unpack_from("<i", model, main)[0]
+    field = main + struct.unpack_from("<H", model, vtable + 4 + 2 * SubGraph.OUTPUTS)[0]
+    start = -(-len(model) // 16) * 16
+    changed = bytearray(model.ljust(start, b"\0"))
+    struct.pack_into("<I", changed, field, start - field)
+    return bytes(changed) + struct.pack(f"<I{len(tensors)}i", len(tensors), *tensors)

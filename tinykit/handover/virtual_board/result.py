@@ -201,3 +201,28 @@ class BoardRun(Result):
             "board": self.board, "core": self.core, "kernels": self.kernels, "compiler": self.compiler,
             "engine": self.engine, "equal": self.equal,
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CoreCount(Result):
+    """Instructions of one inference of the first sample on a core.
+
+    Parameters
+    ----------
+    board, core, kernels, compiler : what was built.
+    instructions : the model's own function included.
+    operators : of each.
+    macs : of the model.
+    equal : all outputs equalled the TFLM interpreter's.
+    how : "run by unicorn", "run by qemu", or "kept from a run by qemu" where it is not installed.
+    """
+
+    board: str
+    core: str
+    kernels: str
+    compiler: str
+    instructions: int
+    operators: tuple[int, ...] = field(repr=False)
+    macs: int
+    equal: bool
+    how: str = field(compare=False, repr=False)

@@ -1,7 +1,13 @@
-"""`run`: export, build, emulate, compare with TFLM."""
+"""`run`: export, build, emulate, compare with TFLM; `count`: what a run counted, or one that was kept.
+
+QEMU, which alone runs the Cortex-M55, comes from the system's packages and not from pip. For the models of the course
+the counts that `run` found with it are kept in data/latency/board_counts.csv, under the hashes of model and inputs; a
+test runs them again. A count that was never made is not guessed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -11,23 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
 from tinykit.handover.codegen import CExport, export_c
-from tinykit.handover.virtual_board.building import Overflow
-from tinykit.handover.virtual_board.compilers import choose_compiler
-from tinykit.handover.virtual_board.emulating import Limits
-from tinykit.handover.virtual_board.faults import explain_overflow
-from tinykit.handover.virtual_board.finding import BoardPlan, Finding, describe_unlinked
-from tinykit.handover.virtual_board.memory import MemoryMap, map_machine, map_memory, shrink
-from tinykit.handover.virtual_board.result import BoardRun
-from tinykit.handover.virtual_board.targets import engine_of, toolchain_of
+from tinykit.handover.virtual_board.building import Overflow, build
+from tinykit.handover.virtual_board.compilers import choose_compiler, engine_of, toolchain_of
+from tinykit.handover.virtual_board.finding import Finding, ask_tflm, describe_unlinked, explain_overflow, interleave
+from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap, map_machine, map_memory, shrink
+from tinykit.handover.virtual_board.result import BoardRun, CoreCount
 from tinykit.model.graph import ModelGraph, as_graph
-from tinykit.predict.runtime import Session
-from tinykit.target.boards import Board
+from tinykit.predict.latency.tables import read_table
+from tinykit.target.boards import Board, find_board
 from tinykit.target.target import Target, as_target
 
 Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
 STACK_BYTES = 4096
+KEYS = ("model_sha256", "inputs_sha256", "board", "kernels", "compiler")
+"""Columns that tell the kept counts apart."""
 _VARIABLES_BYTES = 256
 _LEAST_STACK_BYTES = 64
 
@@ -85,8 +90,8 @@ def run(
     )  # fmt: skip
     arrays = inputs if isinstance(inputs, tuple) else (inputs,)
     with ThreadPoolExecutor(max_workers=1) as pool:  # the interpreter's process starts while the compiler works
-        reference = pool.submit(_ask_reference, graph.data, arrays)
-        firmware = plan.build()
+        reference = pool.submit(ask_tflm, graph.data, arrays)
+        firmware = build(plan)
         golden = reference.result()
     if isinstance(firmware, Overflow):
         return describe_unlinked(plan, explain_overflow(firmware, plan.memory), arrays, golden)
@@ -115,6 +120,63 @@ def sample_codes(graph: ModelGraph, n: int = 10, *, seed: int = 0) -> Inputs:
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
+def count(
+    graph: ModelGraph, board: Board | str, inputs: Inputs, kernels: str = "cmsis-nn", *, compiler: str | None = None
+) -> CoreCount:
+    """Count a model's instructions on a board, from a kept run where no emulator of its core is installed.
+
+    Parameters
+    ----------
+    graph, inputs, kernels, compiler : as for `run`.
+    board : as for `run`, but no target.
+
+    Raises
+    ------
+    MissingPackageError : the emulator is not installed, and no run of this model and these inputs was kept.
+    EngineError : the program came to a fault. Others as `run`.
+    """
+    target = find_board(board)
+    try:
+        found = run(graph, target, inputs, kernels, compiler=compiler)
+    except MissingPackageError as error:
+        built_by = str(choose_compiler(compiler))
+        kept = _recall(graph, target, (hash_inputs(inputs), target.id, kernels, built_by))
+        if kept is None:
+            said = f"no count of this model on {target.id} with {built_by} was kept"
+            raise MissingPackageError(f"{error}\n{said}") from error
+        return kept
+    return of_run(found, graph)
+
+
+def of_run(found: BoardRun, graph: ModelGraph) -> CoreCount:
+    """The count of a run that came to its end."""
+    if found.instructions is None:
+        said = found.fault.text if found.fault else "no reason known"
+        raise EngineError(f"{found.board} counted nothing: {said}\nlook at the fault with tk.virtual_board.run")
+    return CoreCount(
+        found.board, found.core, found.kernels, found.compiler, found.instructions,
+        tuple(one.instructions for one in found.operators), graph.macs, found.equal, f"run by {found.engine}",
+    )  # fmt: skip
+
+
+def hash_inputs(inputs: Inputs) -> str:
+    """SHA-256 of the samples, as in `BoardRun.hashes`."""
+    arrays = inputs if isinstance(inputs, tuple) else (inputs,)
+    return hashlib.sha256(interleave(arrays)).hexdigest()
+
+
+def _recall(graph: ModelGraph, board: Board, built: tuple[str, ...]) -> CoreCount | None:
+    """The kept count of this model for the rest of `KEYS`, None where there is none."""
+    for row in read_table("board_counts").rows:
+        if tuple(row[name] for name in KEYS) == (graph.sha256, *built):
+            each = tuple(int(one) for one in row["operators"].split())
+            return CoreCount(
+                board.id, board.core, row["kernels"], row["compiler"], int(row["instructions"]), each, graph.macs,
+                equal=True, how=f"kept from a run by {row['engine']}",
+            )  # fmt: skip
+    return None
+
+
 def _check_sizes(ram_bytes: int | None, stack_bytes: int, clock_hz: float | None) -> None:
     if stack_bytes < _LEAST_STACK_BYTES or stack_bytes % 8:
         raise ParameterError(f"stack_bytes {stack_bytes}; give a multiple of 8 from {_LEAST_STACK_BYTES} on")
@@ -122,8 +184,3 @@ def _check_sizes(ram_bytes: int | None, stack_bytes: int, clock_hz: float | None
         raise ParameterError(f"ram_bytes {ram_bytes}; give at least 1024 bytes, or None for all the board has")
     if clock_hz is not None and not 0 < clock_hz < math.inf:
         raise ParameterError(f"clock_hz {clock_hz!r} is not a clock; give a number of hertz above 0, such as 120e6")
-
-
-def _ask_reference(model: bytes, inputs: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
-    with Session(model, timeout_s=300.0) as session:
-        return session.run_all(inputs)

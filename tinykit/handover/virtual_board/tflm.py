@@ -56,13 +56,7 @@ def kind_of(operator: Operator, graph: ModelGraph) -> str:
 
 @remember_table
 def corrections(core: str, compiler: str) -> dict[str, Correction]:
-    """By kind, what turns the export's count on a core into TFLM's; empty where TFLM was not counted.
-
-    Parameters
-    ----------
-    core : such as "cortex-m4".
-    compiler : "gcc" or "zig".
-    """
+    """By kind, what turns the export's count on a core into TFLM's; empty where TFLM was not counted."""
     return {
         row["kind"]: (float(row["factor"]), float(row["low"]), float(row["high"]), float(row["added"]))
         for row in read_table("export_corrections").rows
@@ -87,29 +81,23 @@ def correct(instructions: float, correction: Correction) -> Estimate:
 def count_tflm(
     operators: Sequence[OperatorRun], board: Board, compiler: str, kernels: str, clock_hz: float | None
 ) -> TflmCount | None:
-    """TFLM's instructions, cycles and latency for a run, None where nothing says how TFLM's counts depart.
-
-    Parameters
-    ----------
-    operators : of the run.
-    compiler : "gcc" or "zig".
-    kernels : of the export.
-    clock_hz : None for no latency.
-    """
+    """TFLM's instructions, cycles and latency for a run, None where nothing says how TFLM's counts depart."""
     table = corrections(board.core, compiler)
     own = sum(one.instructions for one in operators)
     if kernels != "cmsis-nn" or not table or not own:
         return None
-    cycles = sum(one.cycles for one in operators)
+    each: tuple[Estimate, ...] = ()
+    assumed: tuple[str, ...] = ()
     if NETWORK in table:
         total = correct(own, table[NETWORK])
-        found = _estimate(total, cycles * total.value / own, board)
-        return TflmCount((), total, found, estimate_latency(found, clock_hz) if clock_hz else None)
-    known = _GUESSES | table
-    each = tuple(correct(one.instructions, known.get(one.kind, _UNCOUNTED)) for one in operators)
-    assumed = tuple(sorted({one.kind for one in operators} - set(table)))
-    total = _add(each, assumed)
-    found = _estimate(total, sum(map(_cycles, operators, each)), board)
+        cycles = sum(one.cycles for one in operators) * total.value / own
+    else:
+        known = _GUESSES | table
+        each = tuple(correct(one.instructions, known.get(one.kind, _UNCOUNTED)) for one in operators)
+        assumed = tuple(sorted({one.kind for one in operators} - set(table)))
+        total = _add(each, assumed)
+        cycles = sum(map(_cycles, operators, each))
+    found = _estimate(total, cycles, board)
     return TflmCount(each, total, found, estimate_latency(found, clock_hz) if clock_hz else None, assumed)
 
 

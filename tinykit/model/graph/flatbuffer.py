@@ -30,12 +30,7 @@ class FlatBuffer:
         self._reads_left = _READS_PER_BYTE * len(data) + 1024
 
     def root(self, identifier: bytes) -> Table:
-        """The root table.
-
-        Raises
-        ------
-        ModelError : the buffer is too short or does not carry the identifier.
-        """
+        """The root table of a buffer that carries the identifier."""
         if len(self.data) < 8:
             raise ModelError(f"not a .tflite file: {len(self.data)} bytes are too few; give a complete model file")
         if self.data[4:8] != identifier:

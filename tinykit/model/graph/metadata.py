@@ -29,7 +29,7 @@ _PLAN_HEAD = 3
 _VERSION, _LAST_KNOWN_SLOT = 0, 7
 
 
-def find_metadata(model: Table, name: str) -> np.ndarray | None:
+def _find_metadata(model: Table, name: str) -> np.ndarray | None:
     """Content of a metadata entry as bytes, None where the model has no such entry."""
     for entry in model.tables(schema.Model.METADATA):
         if entry.text(schema.Metadata.NAME) == name:
@@ -42,13 +42,8 @@ def find_metadata(model: Table, name: str) -> np.ndarray | None:
 
 
 def read_offline_offsets(model: Table, tensors: int) -> tuple[int, ...]:
-    """Offset in the arena of each tensor of the main subgraph, -1 where TFLM plans it; empty without an offline plan.
-
-    Raises
-    ------
-    ModelError : the entry does not hold one offset for each tensor.
-    """
-    content = find_metadata(model, OFFLINE_PLAN)
+    """Offset in the arena of each of the main subgraph's tensors, -1 where TFLM plans it; empty without a plan."""
+    content = _find_metadata(model, OFFLINE_PLAN)
     if content is None:
         return ()
     words = np.frombuffer(content.tobytes()[: len(content) // 4 * 4], "<i4")
@@ -57,8 +52,7 @@ def read_offline_offsets(model: Table, tensors: int) -> tuple[int, ...]:
             f"the offline memory plan has {max(0, len(words) - _PLAN_HEAD)} offsets, the model {tensors} tensors; "
             "remove the metadata, or plan again"
         )
-    offsets = words[_PLAN_HEAD : _PLAN_HEAD + tensors]
-    return tuple(int(offset) for offset in offsets)
+    return tuple(words[_PLAN_HEAD : _PLAN_HEAD + tensors].tolist())
 
 
 def write_offline_offsets(data: bytes, offsets: Sequence[int]) -> bytes:
@@ -76,7 +70,7 @@ def write_metadata(data: bytes, name: str, content: bytes) -> bytes:
 
     Parameters
     ----------
-    data : a .tflite file. name, content : of the entry.
+    data : a .tflite file.
     name : of the entry.
     content : its bytes.
 

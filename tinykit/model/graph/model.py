@@ -1,4 +1,4 @@
-"""What a .tflite file holds, as plain frozen values."""
+"""What a .tflite file holds, as plain frozen values: operators, tensors, and the kernels whose weights multiply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
-from tinykit.model.operators import Call, Operand
+from tinykit.model.operators import Call, Operand, row_of
 
 _NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "uint8": "<u1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 
@@ -177,3 +177,50 @@ class ModelGraph(Result):
             f"{self.path}: {len(self.operators)} operators, {self.macs:,} MACs, "
             f"{self.flatbuffer_bytes:,} flatbuffer bytes, {self.precision}"
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel(Result):
+    """The kernel of one operator.
+
+    Parameters
+    ----------
+    name : operator and its index, such as "CONV_2D 4".
+    values : as in the file, float or integer, read-only; of a convolution [out, height, width, in].
+    axis : of the output channels, which scales are given along.
+    scales : one for the tensor or one a channel; empty for a float kernel.
+    """
+
+    name: str
+    values: np.ndarray = field(repr=False)
+    axis: int
+    scales: tuple[float, ...] = field(repr=False)
+
+    @property
+    def zeros(self) -> int:
+        """Weights that are exactly zero (the zero point of a kernel is 0)."""
+        return int(np.count_nonzero(self.values == 0))
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros, 0–1."""
+        return self.zeros / self.values.size if self.values.size else 0.0
+
+    def __str__(self) -> str:
+        count = len(self.scales)
+        scales = ", one scale" if count == 1 else f", {count} scales" if count else ""
+        return f"{self.name}: {self.values.size:,} {self.values.dtype} weights, {self.sparsity:.1%} zeros{scales}"
+
+
+def list_kernels(graph: ModelGraph) -> tuple[Kernel, ...]:
+    """The kernels of a model in execution order, one that several operators share once."""
+    found: dict[int, Kernel] = {}
+    for operator in graph.operators:
+        for index in operator.inputs[1:2]:
+            if operator.macs and index >= 0 and index not in found and graph.tensors[index].is_constant:
+                tensor = graph.tensors[index]
+                weights, axis = row_of(operator.name).weights, tensor.quantised_dimension
+                if weights and weights.last and not tensor.scales:
+                    axis = len(tensor.shape) - 1
+                found[index] = Kernel(f"{operator.name} {operator.index}", graph.constant(index), axis, tensor.scales)
+    return tuple(found.values())

@@ -69,19 +69,15 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
     if not operators:
         raise ModelError(f"{path}: the model has no operators; convert it again")
     return ModelGraph(
-        path=path,
-        sha256=hashlib.sha256(data).hexdigest(),
-        flatbuffer_bytes=len(data),
-        data=data,
-        operators=operators,
-        tensors=tensors,
+        path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
+        operators=operators, tensors=tensors,
         inputs=_read_indices(subgraphs[0], schema.SubGraph.INPUTS, len(tensors), lowest=0),
         outputs=_read_indices(subgraphs[0], schema.SubGraph.OUTPUTS, len(tensors), lowest=0),
         precision=_classify_precision(operators, tensors),
         subgraphs=len(subgraphs),
         metadata=tuple(table.text(schema.Metadata.NAME) for table in model.tables(schema.Model.METADATA)),
         offline_offsets=read_offline_offsets(model, len(tensors)),
-    )
+    )  # fmt: skip
 
 
 def _load(path: Path) -> bytes:
@@ -116,12 +112,7 @@ def _read_tensors(model: Table, subgraph: Table) -> tuple[Tensor, ...]:
 
 
 def locate_buffer(buffer: Table) -> tuple[int, int]:
-    """Start and length of a buffer's bytes in the file (0, 0 where it holds none).
-
-    Raises
-    ------
-    ModelError : they lie outside the file.
-    """
+    """Start and length of a buffer's bytes, which lie in the file; (0, 0) where it holds none."""
     start, count = buffer.vector(schema.Buffer.DATA, 1)
     if count:
         return start, count

@@ -1,8 +1,7 @@
 """Operators: what the kit knows of each, one row an operator, with the rules its cells name."""
 
-from tinykit.model.operators.call import EARLIER, EXPORTED, NEWEST, Call, Kernels, Operand, Shape
-from tinykit.model.operators.row import ANY_RANK, LEFT_OUT, OperatorRow, Option, Tail, Weights
-from tinykit.model.operators.table import list_rows, row_of
+from tinykit.model.operators.rules import EARLIER, EXPORTED, NEWEST, Call, Kernels, Operand, Shape
+from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, Option, Tail, Weights, list_rows, row_of
 
 DECODE = "CUSTOM:TFLM_DECODE"
 """TFLM's operator that decodes stored weights into the arena."""

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of an operator, and what its kernel asks of the arena.
+"""An operator as a kernel is handed it, its multiply-accumulates, and what its kernel asks of the arena.
 
 Scratch of TFLM's reference kernels is what the x86-64 interpreter records (tests/test_arena.py). CMSIS-NN's follows its
 `*_get_buffer_size` functions (Source/ConvolutionFunctions, PoolingFunctions; TFLM
@@ -10,8 +10,60 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from tinykit.model.operators.call import EARLIER, EXPORTED, NEWEST, Call, Kernels, Shape
+from tinykit.ground.errors import ModelError
+
+Shape = tuple[int, ...]
+NEWEST = "2026"
+"""CMSIS-NN as TFLM of mid-2026 links it."""
+EARLIER = "2023"
+"""Before the depthwise 3 × 3 kernel went without a buffer on cores with the DSP extension (kws on an nRF52840: 24,164
+bytes, with today's kernels 22,820), and before there were transposed convolutions; else as the newest, as a bound."""
+EXPORTED = "4.0.0"
+"""What an export in C carries; the exported program can ask the library itself (`<name>_scratch_check`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """Whose kernels run: core family ("plain", "dsp", "mve"), and version of CMSIS-NN, "" for TFLM's reference."""
+
+    family: str
+    cmsis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """What a kernel sees of a tensor: shape, type, bytes, and how many scales it has."""
+
+    shape: Shape
+    dtype: str
+    nbytes: int
+    scales: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operator as its kernel is handed it: the tensors it reads and writes, and the options that shape its work.
+
+    An input left out is None; an operator that only changes a state has no outputs; pairs are (height, width).
+    """
+
+    name: str
+    inputs: tuple[Operand | None, ...]
+    outputs: tuple[Operand, ...]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: str = ""
+    depth_multiplier: int = 0
+
+    def read(self, position: int) -> Operand:
+        """An input that the ranks of the operator's row promise; ModelError where it is left out all the same."""
+        found = self.inputs[position] if position < len(self.inputs) else None
+        if found is None:
+            raise ModelError(f"{self.name} has no input {position}, which its kernel reads; the file is damaged")
+        return found
+
 
 MacsRule = Callable[[Sequence[Shape], Shape], int]
 """Shapes of the inputs and of the first output -> multiply-accumulates of one invocation (1 MAC = 2 ops). Counted are

@@ -58,20 +58,9 @@ from tinykit.target.boards.record import (
 )
 
 __all__ = [
-    "CORE_FAMILIES",
-    "EXTERNAL_RAM_KINDS",
-    "Board",
-    "Core",
-    "PowerRange",
-    "Region",
-    "RunPoint",
-    "Window",
-    "board",
-    "boards",
-    "core_family",
-    "find_board",
-    "read_board",
-]
+    "CORE_FAMILIES", "EXTERNAL_RAM_KINDS", "Board", "Core", "PowerRange", "Region", "RunPoint", "Window", "board",
+    "boards", "core_family", "find_board", "read_board",
+]  # fmt: skip
 
 
 def board(name: str) -> Board:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinykit.ground.errors import FactError, name_nearest
 from tinykit.ground.facts import read_toml, to_fact
@@ -35,6 +35,9 @@ _RANGES = {
     "byte": (1, 2**40), "Hz": (1e3, 5e9), "A": (1e-9, 5), "V": (0.3, 60), "W": (1e-6, 100),
     "s": (1e-9, 60), "degC": (-60, 250), "K/W": (0.1, 1000), "1": (1, 1e6),
 }  # fmt: skip
+_WHOLE = {"count": (1, 1024), "start": (0, 2**32 - 1)}
+_ALLOWED = {"kind": REGION_KINDS, "regulator": REGULATORS, "current_scope": SCOPES}
+_R = TypeVar("_R")
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
@@ -51,8 +54,8 @@ class _Table:
             if key not in allowed:
                 raise FactError(f"{self.where}: key {key!r} is not known\n{name_nearest(key, allowed)}")
 
-    def text(self, key: str, *, required: bool = False, allowed: Iterable[str] = ()) -> str | None:
-        value = self.raw.get(key)
+    def text(self, key: str, *, required: bool = False) -> str | None:
+        value, allowed = self.raw.get(key), _ALLOWED.get(key)
         if value is None and not required:
             return None
         if not isinstance(value, str) or not value.strip():
@@ -91,8 +94,20 @@ class _Table:
             raise FactError(f"{self.where}: no {key!r}; give it as {{value, unit = {_UNITS[key]!r}, kind, source}}")
         return fact
 
-    def facts(self, keys: Iterable[str]) -> dict[str, Fact | None]:
-        return {key: self.fact(key) for key in keys}
+    def read(self, record: type[_R], *besides: str, **known: Any) -> _R:
+        """A record of facts, flags, whole numbers and texts, the keys `besides` allowed and `known` read already."""
+        own = fields(record)  # type: ignore[arg-type]
+        self.allow({field.name for field in own} | set(besides))
+        read = {field.name: self._value(field) for field in own if field.name not in known}
+        return record(**known, **{name: value for name, value in read.items() if value is not None})
+
+    def _value(self, field: Field[Any]) -> Any:
+        name, required = field.name, field.default is MISSING
+        if name in _UNITS:
+            return self.needed(name) if required else self.fact(name)
+        if name in _WHOLE:
+            return self.whole(name, *_WHOLE[name])
+        return self.flag(name) if "bool" in str(field.type) else self.text(name, required=required)
 
     def tables(self, key: str) -> list[_Table]:
         value = self.raw.get(key, [])
@@ -127,19 +142,6 @@ def _read_sources(table: Any, where: str) -> dict[str, str] | None:
     return table
 
 
-def _core(table: _Table) -> Core:
-    table.allow({field.name for field in fields(Core)} | {"main"})
-    return Core(
-        name=table.text("name", required=True) or "",
-        count=table.whole("count", 1, 1024) or 1,
-        dsp=table.flag("dsp"),
-        fpu=table.flag("fpu"),
-        mve=table.flag("mve"),
-        clock_max=table.fact("clock_max"),
-        note=table.text("note") or "",
-    )
-
-
 def _cores(board: _Table) -> tuple[Core, ...]:
     tables = board.tables("cores")
     if not tables:
@@ -147,29 +149,18 @@ def _cores(board: _Table) -> tuple[Core, ...]:
     mains = [table for table in tables if table.flag("main")] if len(tables) > 1 else tables
     if len(mains) != 1:
         raise FactError(f"{board.where}: {len(mains)} of {len(tables)} cores are main\nset main = true on exactly one")
-    return tuple(_core(table) for table in sorted(tables, key=lambda table: table is not mains[0]))
+    return tuple(table.read(Core, "main") for table in sorted(tables, key=lambda table: table is not mains[0]))
 
 
 def _region(table: _Table) -> Region:
-    table.allow({field.name for field in fields(Region)} | {"arena"})
-    name, kind = table.text("name", required=True) or "", table.text("kind", required=True, allowed=REGION_KINDS) or ""
-    usable, window = table.flag("arena"), table.text("window")
-    holds_data = kind in RAM_KINDS or kind in EXTERNAL_RAM_KINDS
-    if not holds_data and (usable or window):
-        raise FactError(f"{table.where}: kind {kind!r} cannot hold an arena\nleave `arena` and `window` out")
-    total, reserved = table.needed("total"), table.fact("reserved")
-    if reserved and reserved.value >= total.value:
-        raise FactError(f"{table.where}.reserved: {reserved.value:g} of {total.value:g} byte leaves nothing available")
-    return Region(
-        name=name,
-        kind=kind,
-        total=total,
-        reserved=reserved,
-        start=table.whole("start", 0, 2**32 - 1),
-        window=(window or name) if holds_data and usable is not False else None,
-        xip=table.flag("xip"),
-        note=table.text("note") or "",
-    )
+    region, usable = table.read(Region, "arena"), table.flag("arena")
+    holds_data = region.kind in RAM_KINDS or region.kind in EXTERNAL_RAM_KINDS
+    if not holds_data and (usable or region.window):
+        raise FactError(f"{table.where}: kind {region.kind!r} cannot hold an arena\nleave `arena` and `window` out")
+    if region.reserved and region.reserved.value >= region.total.value:
+        taken = f"{region.reserved.value:g} of {region.total.value:g} byte"
+        raise FactError(f"{table.where}.reserved: {taken} leaves nothing available")
+    return replace(region, window=(region.window or region.name) if holds_data and usable is not False else None)
 
 
 def _regions(board: _Table) -> tuple[Region, ...]:
@@ -194,28 +185,11 @@ def _check_neighbour(earlier: tuple[Region, ...], region: Region, where: str) ->
         )
 
 
-def _run_point(table: _Table) -> RunPoint:
-    table.allow({field.name for field in fields(RunPoint)})
-    return RunPoint(
-        current=table.needed("current"),
-        clock=table.needed("clock"),
-        supply=table.fact("supply"),
-        workload=table.text("workload") or "",
-        regulator=table.text("regulator", allowed=REGULATORS),
-        series=table.text("series") or "",
-        peripherals_on=bool(table.flag("peripherals_on")),
-    )
-
-
 def _power_range(table: _Table) -> PowerRange:
-    table.allow({field.name for field in fields(PowerRange)})
-    low, high = table.needed("low"), table.needed("high")
-    if low.value > high.value:
-        raise FactError(f"{table.where}: low {low.value:g} W is above high {high.value:g} W")
-    return PowerRange(low, high, table.fact("supply"), table.fact("clock"))
-
-
-_BOARD_FACTS = tuple(field.name for field in fields(Board) if field.name in _UNITS)
+    found = table.read(PowerRange)
+    if found.low.value > found.high.value:
+        raise FactError(f"{table.where}: low {found.low.value:g} W is above high {found.high.value:g} W")
+    return found
 
 
 def read_board(path: str | Path) -> Board:
@@ -227,36 +201,15 @@ def read_board(path: str | Path) -> Board:
         names file and key, says what was given and what is allowed.
     """
     raw, where = read_toml(Path(path)), Path(path).name
-    board = _Table(raw, where, _read_sources(raw.get("sources"), where))
-    board.allow({field.name for field in fields(Board)} | {"sources"})
-    facts = board.facts(_BOARD_FACTS)
-    _check_supply(facts, where)
-    return Board(
-        id=_id(board),
-        name=board.text("name", required=True) or "",
-        vendor=board.text("vendor", required=True) or "",
-        mcu=board.text("mcu", required=True) or "",
-        cores=_cores(board),
-        regions=_regions(board),
-        run_points=tuple(_run_point(table) for table in board.tables("run_points")),
-        ml_power=tuple(_power_range(table) for table in board.tables("ml_power")),
-        package=board.text("package"),
-        cache=board.text("cache"),
-        npu=board.text("npu"),
-        current_scope=board.text("current_scope", allowed=SCOPES) or "mcu",
-        note=board.text("note") or "",
-        **facts,
-    )
-
-
-def _id(board: _Table) -> str:
-    name = board.text("id", required=True) or ""
-    if not _ID.fullmatch(name):
-        raise FactError(f"{board.where}.id: {name!r} given\nallowed: small letters, digits, '-' and '.'")
-    return name
-
-
-def _check_supply(facts: dict[str, Fact | None], where: str) -> None:
-    known = [fact.value for key in ("supply_min", "supply_typical", "supply_max") if (fact := facts[key])]
+    table = _Table(raw, where, _read_sources(raw.get("sources"), where))
+    board = table.read(Board, "sources", cores=(), regions=(), run_points=(), ml_power=())
+    if not _ID.fullmatch(board.id):
+        raise FactError(f"{where}.id: {board.id!r} given\nallowed: small letters, digits, '-' and '.'")
+    known = [fact.value for fact in (board.supply_min, board.supply_typical, board.supply_max) if fact]
     if known != sorted(known):
         raise FactError(f"{where}: supply_min, supply_typical, supply_max are {known} V; they must rise")
+    return replace(
+        board, cores=_cores(table), regions=_regions(table),
+        run_points=tuple(one.read(RunPoint) for one in table.tables("run_points")),
+        ml_power=tuple(_power_range(one) for one in table.tables("ml_power")),
+    )  # fmt: skip

@@ -39,6 +39,7 @@ class Core(Result):
     count : how many of it.
     dsp, fpu, mve : instruction-set extensions, None when unknown.
     clock_max : [Hz], None when unknown.
+    note : what else there is to know, here as of every record; "" for nothing.
     """
 
     name: str
@@ -75,12 +76,13 @@ class Region(Result):
 
     Parameters
     ----------
-    kind : one of `REGION_KINDS`.
-    total : [byte]; `reserved` : [byte] that the chip, a boot loader or a radio stack takes from it.
+    name, kind : as on the chip, and one of `REGION_KINDS`.
+    total, reserved : [byte], and how many of them the chip, a boot loader or a radio stack takes.
     start : address, None when unknown.
     window : name of the contiguous window it belongs to; None when it is not for a tensor arena (code,
         backup, another core's memory) or when nobody has said that it is contiguous.
     xip : for external flash, whether the chip executes from it; None when unknown.
+    note : as of a core.
     """
 
     name: str
@@ -114,7 +116,8 @@ class Window(Result):
 
     Parameters
     ----------
-    total_bytes, reserved_bytes : sums over `regions`; an arena may have `available_bytes`.
+    name, regions : of the window, and of the regions in it.
+    total_bytes, reserved_bytes : sums over the regions [byte]; an arena may have `available_bytes`.
     kind : the regions' kind where they agree, else "sram".
     basis : the weakest kind of fact among the sizes.
     start : address of the first region, None when unknown.
@@ -141,7 +144,8 @@ class RunPoint(Result):
     Parameters
     ----------
     current : [A], with what it holds for in its `conditions`.
-    clock : [Hz]; `supply` : [V], None where the document says that it does not matter or does not say.
+    clock : [Hz].
+    supply : [V], None where the document says that it does not matter or does not say.
     workload : what ran: "coremark", "reduced code", "headline" …, "" when not said.
     regulator : "ldo", "smps" or None when not said.
     series : points of one series differ by clock (and core voltage range) only.
@@ -173,13 +177,16 @@ class Board(Result):
 
     Parameters
     ----------
+    id, name, vendor, mcu, package, note : as the catalogue has them.
     cores : the first is the main core, the one that runs the model.
     regions : in the order of the file.
-    run_points : the first is the reference point.
+    run_points, ml_power : run currents, the first is the reference point; power while networks run.
+    cache, npu, npu_macs_per_cycle, npu_clock : in words, None where there is none; [1]; [Hz].
     current_scope : "mcu" where currents are the chip's alone, "board" where they are the whole board's.
-    supply_min, supply_typical, supply_max : [V]; sleep_current, stop_current, standby_current : [A].
-    wakeup_time : [s], from stop to run; junction_max, ambient_max : [degC]; theta_ja : [K/W].
-    npu_macs_per_cycle : [1]; npu_clock : [Hz].
+    supply_min, supply_typical, supply_max : [V].
+    sleep_current, stop_current, standby_current : [A].
+    wakeup_time : from stop to run [s].
+    junction_max, ambient_max, theta_ja : [degC], the last [K/W].
     """
 
     LINE = ("id", "mcu", "core", "clock_hz")
@@ -268,15 +275,10 @@ class Board(Result):
 
 def _window(name: str, regions: list[Region]) -> Window:
     kinds = {region.kind for region in regions}
-    return Window(
-        name=name,
-        total_bytes=sum(region.total_bytes for region in regions),
-        reserved_bytes=sum(region.reserved_bytes for region in regions),
-        regions=tuple(region.name for region in regions),
-        kind=kinds.pop() if len(kinds) == 1 else "sram",
-        basis=weakest(*(f.kind for region in regions for f in (region.total, region.reserved) if f)),
-        start=regions[0].start,
-    )
+    total, reserved = (sum(getattr(one, size) for one in regions) for size in ("total_bytes", "reserved_bytes"))
+    basis = weakest(*(fact.kind for one in regions for fact in (one.total, one.reserved) if fact))
+    kind = kinds.pop() if len(kinds) == 1 else "sram"
+    return Window(name, total, reserved, tuple(one.name for one in regions), kind, basis, regions[0].start)
 
 
 def _walk(prefix: str, record: object) -> Iterator[tuple[str, Fact]]:
