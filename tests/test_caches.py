@@ -48,7 +48,7 @@ def test_an_answer_is_computed_once(asked):
 
 def test_a_remembered_function_keeps_its_name_signature_and_words():
     assert tk.predict_arena.__name__ == "predict_arena"
-    assert list(inspect.signature(tk.predict_arena).parameters) == ["graph", "runtime", "core"]
+    assert list(inspect.signature(tk.predict_arena).parameters) == ["graph", "target", "runtime", "core"]
     assert inspect.getdoc(tk.predict_arena).startswith("The tensor arena")
 
 
@@ -133,8 +133,6 @@ def test_an_engine_that_failed_once_is_asked_again(monkeypatch):
     monkeypatch.setattr(forms, "lean", fail)
     for _ in range(2):
         tk.check_fit(graph, "nucleo-l4r5zi")
-        assert (
-            forms.list_forms(graph, forms.Target.of(board("nucleo-l4r5zi")))["lean"].note
-            == "the interpreter took too long"
-        )
+        found = forms.list_forms(graph, tk.Target("nucleo-l4r5zi"))
+        assert found["lean"].note == "the interpreter took too long"
     assert len(calls) == 4
