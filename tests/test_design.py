@@ -76,7 +76,7 @@ def finished(tmp_path_factory):
     """A design on the tiny task, run twice: its outcome, folder, and what was said each time."""
     patch = pytest.MonkeyPatch()
     data = tiny_task()
-    patch.setattr(RUN, "load", lambda task: data)
+    patch.setattr(RUN, "load_dataset", lambda task: data)
     folder = tmp_path_factory.mktemp("design")
     said: list[list[str]] = [[], []]
     outcome = run_design(DesignGoal(), folder, progress=said[0].append, recipe=QUICK)
