@@ -9,10 +9,10 @@ import numpy as np
 
 import tinykit.show.panels
 from tests.models import Net
-from tinykit.model.graph import read
-from tinykit.predict.runtime import Answers
+from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.verify import Answers
 from tinykit.show.panels.shell import Panel
-from tinykit.train.datasets import Split
+from tinykit.train.datasets.dataset import Split
 
 NAMES = sorted(tinykit.show.panels.PANELS)
 RNG = np.random.default_rng(5)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tinykit.budget import PowerBudget, State
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate
+from tinykit.predict.energy.inputs import as_estimate
 
 _CHUNK = 1 << 14
 _YEAR_S = 365.0 * 86_400.0

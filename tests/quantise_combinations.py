@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.runtime import Session, dequantise, to_input
-from tinykit.train.compress import Training, cluster, prune, quantise_aware, train
-from tinykit.train.compress.training import to_samples
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.scoring import dequantise, to_input
+from tinykit.predict.runtime.session import Session
+from tinykit.train.compress.clustering import cluster
+from tinykit.train.compress.pruning import prune
+from tinykit.train.compress.quantising import quantise_aware
+from tinykit.train.compress.recipe import Training
+from tinykit.train.compress.training import to_samples, train
 from tinykit.train.conversion.child import convert_one
-from tinykit.train.datasets import Dataset, Normalisation, Split
+from tinykit.train.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.train.keras import load_tensorflow, quiet
 
 VARIANTS = ("PTQ int8", "PTQ int16x8", "QAT", "PQAT", "CQAT", "PCQAT")

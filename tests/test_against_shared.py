@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.test_arena import Recorder
-from tinykit.model.graph import read
-from tinykit.predict.arena import predict_arena
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.packing import code_weights, lean
-from tinykit.predict.validation import read_errors, validate
-from tinykit.predict.validation.published import AS_PUBLISHED, from_groups
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
+from tinykit.predict.validation.compare import validate
+from tinykit.predict.validation.published import AS_PUBLISHED, from_groups, read_errors
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 MODELS = sorted(path.name for path in (SHARED / "models").glob("*.tflite"))

@@ -9,8 +9,8 @@ import pytest
 
 from tests.codegen_builds import build
 from tests.codegen_graphs import ask_interpreter
-from tinykit.handover.codegen import KERNELS, export_c
-from tinykit.model.graph import read
+from tinykit.handover.codegen.export import KERNELS, export_c
+from tinykit.model.graph.reading import read
 
 MODELS = sorted((Path(__file__).resolve().parents[2] / "shared" / "models").glob("mlperf_*int8.tflite"))
 

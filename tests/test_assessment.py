@@ -18,7 +18,8 @@ from tinykit.ground.errors import (
 )
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.target import Target, board
 
 YEAR_S = 365.25 * 86_400

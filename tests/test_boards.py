@@ -13,7 +13,9 @@ import tinykit.target.boards as catalogue
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import BASES
-from tinykit.target.boards import CORE_FAMILIES, Core, board, boards, core_family, find_board, read_board
+from tinykit.target.boards import board, boards, find_board
+from tinykit.target.boards.reading import read_board
+from tinykit.target.boards.record import CORE_FAMILIES, Core, core_family
 
 # Largest contiguous internal RAM [byte], worked out bank by bank from the vendors' memory maps
 # (modm-devices 0.13.1, CubeMX memory files, probe-rs targets @67993c4b6), apart from the board files.

@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinykit.ground.child import Bounds, Child, ChildError, Ended, WarmChild, inside, isolation, run_program
+from tinykit.ground.child import inside, isolation
 from tinykit.ground.child.inside import adopt_package
+from tinykit.ground.child.process import Bounds, Child, ChildError, Ended, WarmChild, run_program
 from tinykit.ground.errors import EngineError
-from tinykit.predict.runtime import Session
-from tinykit.train.conversion import convert, inspect_keras_file, save_model
+from tinykit.predict.runtime.session import Session
+from tinykit.train.conversion.converting import convert
+from tinykit.train.conversion.keras_file import inspect_keras_file, save_model
 from tinykit.train.keras import load_keras
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,8 @@ from tests.models import Net, hybrid, small_cnn
 from tinykit.ground.errors import DataError, OutputError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
-from tinykit.show.cli import main, making
+from tinykit.show.cli import making
+from tinykit.show.cli.main import main
 from tinykit.show.cli.models import open_model
 from tinykit.show.cli.text import printable, say_table, show, show_short
 from tinykit.target.boards import boards

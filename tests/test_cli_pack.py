@@ -9,12 +9,14 @@ import pytest
 
 from tests.models import Net, flip_bits, hybrid, small_cnn
 from tests.packing_models import thin_out, wide_cnn
-from tinykit.budget.fit import check_fit
+from tinykit.budget.fit.check import check_fit
 from tinykit.ground.quantity import format_quantity
-from tinykit.model.graph import read
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.packing import code_weights, foresee_flash, lean, pack
-from tinykit.show.cli import main
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.packing.choosing import foresee_flash, pack
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
+from tinykit.show.cli.main import main
 
 LARGE = thin_out(Net((1, 128), seed=1).dense(128).to_bytes(), zeros=0.9)
 SMALL = thin_out(wide_cnn(), zeros=0.75)

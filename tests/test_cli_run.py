@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.show.cli import main
+from tinykit.show.cli.main import main
 
 
 @pytest.fixture(autouse=True, scope="module")

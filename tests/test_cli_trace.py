@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.models import small_cnn
-from tinykit.show.cli import main
+from tinykit.show.cli.main import main
 
 
 @pytest.fixture

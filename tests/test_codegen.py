@@ -15,7 +15,7 @@ from tests.codegen_builds import WARNINGS, build, build_many, run_tool, tool, wr
 from tests.codegen_graphs import OddNet, ask_interpreter, random_model
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import MissingPackageError
-from tinykit.handover.codegen import KERNELS, OPERATORS, CExport, export_c
+from tinykit.handover.codegen.export import KERNELS, OPERATORS, CExport, export_c
 from tinykit.handover.codegen.library import GROUPS, read_library
 from tinykit.handover.codegen.quantisation import (
     add_multipliers,
@@ -24,9 +24,9 @@ from tinykit.handover.codegen.quantisation import (
     quantise_multiplier,
     softmax_parameters,
 )
-from tinykit.model.graph import read
 from tinykit.model.graph.model import Tensor
-from tinykit.target.boards import core_family
+from tinykit.model.graph.reading import read
+from tinykit.target.boards.record import core_family
 
 RANDOM_GRAPHS = 200
 LIBRARY = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "AVERAGE_POOL_2D", "MAX_POOL_2D"}

@@ -10,8 +10,8 @@ import pytest
 
 from tests.models import OPTIONS, Net, residual, schema, small_cnn
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.handover.codegen import KERNELS, export_c
-from tinykit.model.graph import read
+from tinykit.handover.codegen.export import KERNELS, export_c
+from tinykit.model.graph.reading import read
 
 
 def dense(**changes):

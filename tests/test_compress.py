@@ -10,26 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinykit.train as datasets
 from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
-from tinykit.model.graph import read
-from tinykit.train import datasets, zoo
-from tinykit.train.compress import (
-    RECIPE,
-    Bar,
-    Pruned,
-    Trained,
-    Training,
-    count_zeros,
-    evaluate,
-    predict,
-    prune,
-    quantise_aware,
-    train,
-    unsupported_layers,
-)
-from tinykit.train.compress.quantising import _observe
-from tinykit.train.conversion import convert
-from tinykit.train.datasets import Dataset
+from tinykit.model.graph.reading import read
+from tinykit.train import zoo
+from tinykit.train.compress.pruning import Pruned, count_zeros, prune
+from tinykit.train.compress.quantising import _observe, quantise_aware
+from tinykit.train.compress.recipe import RECIPE, Bar, Training
+from tinykit.train.compress.support import unsupported_layers
+from tinykit.train.compress.training import Trained, evaluate, predict, train
+from tinykit.train.conversion.converting import convert
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 QUICK = Training(2, 4e-3, 16)

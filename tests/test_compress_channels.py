@@ -10,14 +10,13 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.compress_graphs import build_random, recipes
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 from tinykit.train import zoo
-from tinykit.train.compress import count_macs, prune_channels
 from tinykit.train.compress.channels.choosing import choose_channels, count_kept, group_channels, rate_channels
-from tinykit.train.compress.channels.slimming import blank_weights, rebuild
+from tinykit.train.compress.channels.slimming import blank_weights, prune_channels, rebuild
 from tinykit.train.compress.channels.tracing import trace_channels
-from tinykit.train.compress.channels.wiring import read_wiring
-from tinykit.train.conversion import convert
+from tinykit.train.compress.channels.wiring import count_macs, read_wiring
+from tinykit.train.conversion.converting import convert
 from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 X = np.random.default_rng(5).normal(size=(4, 6, 5, 2)).astype(np.float32)

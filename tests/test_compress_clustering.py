@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import tinykit.train as datasets
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.model.graph import read
-from tinykit.train import datasets, zoo
-from tinykit.train.compress import Clustered, Training, cluster, count_clusters, predict, prune, quantise_aware
-from tinykit.train.compress.clustering import find_centroids
+from tinykit.model.graph.reading import read
+from tinykit.train import zoo
+from tinykit.train.compress.clustering import Clustered, cluster, count_clusters, find_centroids
+from tinykit.train.compress.pruning import prune
+from tinykit.train.compress.quantising import quantise_aware
+from tinykit.train.compress.recipe import Training
 from tinykit.train.compress.sharing import find_groups
+from tinykit.train.compress.training import predict
 from tinykit.train.conversion.child import convert_one
-from tinykit.train.datasets import Dataset
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.keras import load_keras, load_tensorflow, load_tfmot, quiet
 
 QUICK = Training(1, 2e-3, 64)

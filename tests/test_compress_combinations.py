@@ -10,8 +10,8 @@ from tests.bench.bench_quantise import TASKS
 from tests.quantise_combinations import VARIANTS, combine, judge, make_data
 from tinykit.ground.errors import ParameterError
 from tinykit.train import zoo
-from tinykit.train.compress import Training
-from tinykit.train.conversion import convert
+from tinykit.train.compress.recipe import Training
+from tinykit.train.conversion.converting import convert
 
 NETWORKS: dict[str, tuple[tuple[int, int, int], tuple[str, ...]]] = {
     "watch-cnn": ((100, 1, 6), VARIANTS),

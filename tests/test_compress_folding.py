@@ -9,9 +9,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from tinykit.train import zoo
-from tinykit.train.compress import fold_batchnorm
 from tinykit.train.compress.quantising import _wrap, calibrate_ranges
-from tinykit.train.conversion import convert
+from tinykit.train.compress.support import fold_batchnorm
+from tinykit.train.conversion.converting import convert
 from tinykit.train.keras import load_keras
 
 WIDTH = 32

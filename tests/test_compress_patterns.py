@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinykit.train as datasets
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.model.graph import read
-from tinykit.train import datasets, zoo
-from tinykit.train.compress import Pruned, Training, count_zeros, prune, quantise_aware
-from tinykit.train.compress.pruning import refuse_pattern
+from tinykit.model.graph.reading import read
+from tinykit.train import zoo
+from tinykit.train.compress.pruning import Pruned, count_zeros, prune, refuse_pattern
+from tinykit.train.compress.quantising import quantise_aware
+from tinykit.train.compress.recipe import Training
 from tinykit.train.conversion.child import convert_one
-from tinykit.train.datasets import Dataset
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.keras import load_keras, load_tensorflow, quiet
 
 QUICK = Training(1, 1e-3, 64)

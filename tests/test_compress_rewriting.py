@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+import tinykit.train as datasets
 from tests.compress_graphs import draw_weights
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import read
-from tinykit.predict.runtime import predict_labels
-from tinykit.train import datasets
-from tinykit.train.compress import Training, as_conv2d, prune, quantise_aware, train, unsupported_layers
+from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.scoring import predict_labels
+from tinykit.train.compress.pruning import prune
+from tinykit.train.compress.quantising import quantise_aware
+from tinykit.train.compress.recipe import Training
+from tinykit.train.compress.rewriting import as_conv2d
+from tinykit.train.compress.support import unsupported_layers
+from tinykit.train.compress.training import train
 from tinykit.train.conversion.child import convert_one
 from tinykit.train.keras import load_keras, load_tensorflow, quiet
 

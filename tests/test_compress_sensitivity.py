@@ -10,15 +10,11 @@ import pytest
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.show.plots import plot_sensitivity, to_png
 from tinykit.train import zoo
-from tinykit.train.compress import (
-    LayerSensitivity,
-    predict,
-    prune_channels,
-    scan_sensitivity,
-    suggest_sparsity,
-)
-from tinykit.train.compress.training import clone
-from tinykit.train.datasets import Difference, Split
+from tinykit.train.compress.channels.slimming import prune_channels
+from tinykit.train.compress.sensitivity import LayerSensitivity, scan_sensitivity, suggest_sparsity
+from tinykit.train.compress.training import clone, predict
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import Difference
 from tinykit.train.keras import load_keras
 
 RNG = np.random.default_rng(2)

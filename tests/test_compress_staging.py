@@ -8,22 +8,16 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import RecordError
-from tinykit.model.record import open_record, tool_versions
-from tinykit.train.compress import (
-    Clustered,
-    LayerClusters,
-    LayerSparsity,
-    Pruned,
-    Quantised,
-    Trained,
-    Training,
-    keep_conversion,
-    keep_model,
-    predict,
-)
-from tinykit.train.compress.training import History
-from tinykit.train.conversion import Conversion, load_model
-from tinykit.train.datasets import Dataset, Normalisation, Split
+from tinykit.model.record.design import open_record, tool_versions
+from tinykit.train.compress.clustering import Clustered, LayerClusters
+from tinykit.train.compress.pruning import LayerSparsity, Pruned
+from tinykit.train.compress.quantising import Quantised
+from tinykit.train.compress.recipe import Training
+from tinykit.train.compress.staging import keep_conversion, keep_model
+from tinykit.train.compress.training import History, Trained, predict
+from tinykit.train.conversion.converting import Conversion
+from tinykit.train.conversion.keras_file import load_model
+from tinykit.train.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.train.zoo import build_network
 
 HISTORY = History("train", Training(2, 1e-3, 8), 3, 6, (1.23456789, 0.9), (0.4, 0.6), (0.5, 0.61239))

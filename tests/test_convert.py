@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 from tinykit.train import zoo
-from tinykit.train.conversion import Conversion, convert, convert_all, converting, inspect_keras_file, save_model
+from tinykit.train.conversion import converting
+from tinykit.train.conversion.converting import Conversion, convert, convert_all
+from tinykit.train.conversion.keras_file import inspect_keras_file, save_model
 from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 

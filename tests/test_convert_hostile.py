@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import ModelError
-from tinykit.train.conversion import containers, convert, inspect_keras_file, keras_file, load_model, save_model
+from tinykit.train.conversion import containers, keras_file
+from tinykit.train.conversion.converting import convert
+from tinykit.train.conversion.keras_file import inspect_keras_file, load_model, save_model
 from tinykit.train.keras import load_keras
 
 NAMES = ["model.h5", "model.H5", "model.hdf5", "model.keras", "model.KERAS", "model.Keras"]

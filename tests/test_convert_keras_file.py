@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, OutputError
-from tinykit.train.conversion import containers, inspect_keras_file, load_model, save_model
+from tinykit.train.conversion import containers
+from tinykit.train.conversion.keras_file import inspect_keras_file, load_model, save_model
 from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 DENSE = {"class_name": "Dense", "config": {"name": "dense", "units": 2}}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import DataError
-from tinykit.train.conversion import check_representative
+from tinykit.train.conversion.converting import check_representative
 
 SHAPE = (20, 1, 3)
 

@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+import tinykit.train as datasets
 from tinykit.ground.errors import DataError, FactError, MissingPackageError, ParameterError, UnknownTaskError
-from tinykit.train import datasets
-from tinykit.train.datasets import Dataset, Normalisation, Split
 from tinykit.train.datasets.card import find_packaged_file, read_verified
+from tinykit.train.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.train.datasets.shipped import SUBJECTS, parse_utterances
 from tinykit.train.datasets.windows import cut_windows, deal_classes, deal_groups
 

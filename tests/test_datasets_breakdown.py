@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import DataError, ParameterError
-from tinykit.train.datasets import (
+from tinykit.train.datasets.dataset import Dataset, Normalisation, Split
+from tinykit.train.datasets.scoring import (
     EVERYONE,
-    Dataset,
-    Normalisation,
-    Split,
     break_down,
     deal_windows,
     parts_of,

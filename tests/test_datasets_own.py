@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import DataError, ParameterError
-from tinykit.train.datasets import load_dataset, read_folder, read_npz, read_samples
+from tinykit.train.datasets.own import read_folder, read_npz, read_samples
+from tinykit.train.datasets.shipped import load_dataset
 
 RATE_HZ = 50.0
 

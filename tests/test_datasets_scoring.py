@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import DataError
-from tinykit.train.datasets import paired_difference, score_predictions, wilson_interval
+from tinykit.train.datasets.scoring import paired_difference, score_predictions, wilson_interval
 
 
 def test_wilson_against_newcombe_1998() -> None:

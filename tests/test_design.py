@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import Use, assess
-from tinykit.choose.design import DesignGoal, Step, keep_measurement, run_design
+from tinykit.budget.assessment.chain import assess
+from tinykit.budget.assessment.use import Use
 from tinykit.choose.design.actions import read_fit
-from tinykit.choose.design.run import prove_on_board
+from tinykit.choose.design.outcome import DesignGoal
+from tinykit.choose.design.run import keep_measurement, prove_on_board, run_design
+from tinykit.choose.design.steps import Step
 from tinykit.ground.errors import (
     DataError,
     OutputError,
@@ -22,13 +24,14 @@ from tinykit.ground.errors import (
     UnknownTaskError,
 )
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph import read
-from tinykit.model.record import open_record
-from tinykit.show.report import write_report
+from tinykit.model.graph.reading import read
+from tinykit.model.record.design import open_record
+from tinykit.show.report.render import write_report
 from tinykit.target.boards import board
-from tinykit.train.compress import Recipe, Training
 from tinykit.train.compress.quantising import judge_steps
-from tinykit.train.datasets import Dataset, Normalisation, Split, tasks
+from tinykit.train.compress.recipe import Recipe, Training
+from tinykit.train.datasets.dataset import Dataset, Normalisation, Split
+from tinykit.train.datasets.shipped import tasks
 from tools import studies as studies_tool
 
 QUICK = Recipe(Training(2, 2e-3), Training(3, 1e-3), Training(1, 3e-4))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.test_design import tiny_task
-from tinykit.choose.design import Step, follow
-from tinykit.choose.design.steps import read_steps
+from tinykit.choose.design.steps import Step, follow, read_steps
 from tinykit.ground.errors import ParameterError, RecordError, UnknownStageError
-from tinykit.model.graph import list_kernels, read
-from tinykit.model.record import DesignRecord, open_record, tool_versions
-from tinykit.predict.packing import lean
-from tinykit.train.datasets import Dataset
+from tinykit.model.graph.model import list_kernels
+from tinykit.model.graph.reading import read
+from tinykit.model.record.design import DesignRecord, open_record, tool_versions
+from tinykit.predict.packing.leaning import lean
+from tinykit.train.datasets.dataset import Dataset
 from tools.rebuild import compare_stages, rebuild
 
 FIT = {"epochs": 1, "learning_rate": 2e-3, "batch_size": 64, "seed": 0}

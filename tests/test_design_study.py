@@ -8,24 +8,17 @@ import json
 import numpy as np
 import pytest
 
-from tinykit.choose.design import (
-    CLUSTERS,
-    GRID,
-    PRECISIONS,
-    SPARSITIES,
-    Study,
-    find_study,
-    name_point,
-    studies,
-)
 from tinykit.choose.design.steps import read_steps
-from tinykit.choose.ledger import Budgets, recommend, weigh_variant
+from tinykit.choose.design.studies import CLUSTERS, GRID, PRECISIONS, SPARSITIES, Study, find_study, name_point, studies
+from tinykit.choose.ledger.choosing import Budgets, recommend
+from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.ground.errors import ParameterError, RecordError, UnknownBoardError, UnknownTaskError
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph import list_kernels, read
-from tinykit.show.cli import main
+from tinykit.model.graph.model import list_kernels
+from tinykit.model.graph.reading import read
+from tinykit.show.cli.main import main
 from tinykit.show.panels import VariantPanel
-from tinykit.train.datasets import load_dataset
+from tinykit.train.datasets.shipped import load_dataset
 from tools import studies as studies_tool
 from tools.rebuild import compare_stages
 

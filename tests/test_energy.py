@@ -14,25 +14,19 @@ from tests.bench import bench_energy
 from tinykit.ground.errors import FactError, ParameterError, UnknownFactError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate, Fact
-from tinykit.predict.energy import (
-    activity_factor,
+from tinykit.predict.energy import inputs, laws, scaling
+from tinykit.predict.energy.inputs import as_estimate, load_constants
+from tinykit.predict.energy.laws import (
     affine_run_current,
-    as_estimate,
-    clock_ratio,
     energy_per_inference,
     fit_run_current,
-    inputs,
-    laws,
     ldo_input_current,
-    load_constants,
-    predict_energy,
-    predict_run_current,
-    scale_supply,
-    scaling,
     smps_input_current,
-    supply_voltage,
 )
-from tinykit.target.boards import RunPoint, board
+from tinykit.predict.energy.predict import predict_energy, predict_run_current, supply_voltage
+from tinykit.predict.energy.scaling import activity_factor, clock_ratio, scale_supply
+from tinykit.target.boards import board
+from tinykit.target.boards.record import RunPoint
 
 SOURCE = "hand calculation"
 

@@ -10,14 +10,15 @@ import pytest
 
 from tests.models import Net, autoencoder, hybrid, small_cnn
 from tests.test_arena import random_graph
-from tinykit.budget.fit import check_fit, check_fit_all
+from tinykit.budget.fit.check import check_fit, check_fit_all
 from tinykit.ground.errors import EngineError, ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.ground.quantity import Fact
-from tinykit.model.graph import read
-from tinykit.predict.arena import predict_arena
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.target import Reserve
-from tinykit.target.boards import Board, Core, Region, board, boards
+from tinykit.target.boards import board, boards
+from tinykit.target.boards.record import Board, Core, Region
 
 CHECK = importlib.import_module("tinykit.budget.fit.check")
 KIB = 1024

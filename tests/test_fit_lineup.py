@@ -7,10 +7,11 @@ import json
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.budget.fit import MACHINES, check, check_fit, line_up, name_machine
+from tinykit.budget.fit import check
+from tinykit.budget.fit.check import MACHINES, check_fit, line_up, name_machine
 from tinykit.ground.errors import MissingPackageError, UnknownBoardError
-from tinykit.model.graph import read
-from tinykit.show.cli import main
+from tinykit.model.graph.reading import read
+from tinykit.show.cli.main import main
 from tinykit.show.plots import plot_lineup, to_png
 from tinykit.target import Reserve
 from tinykit.target.boards import board

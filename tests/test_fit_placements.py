@@ -10,13 +10,14 @@ import pytest
 
 from tests.models import Net, autoencoder, small_cnn
 from tests.test_fit import CNN, FLASH, KIB, LARGE, NEED, NOTHING, ROOM, code, made, ram
-from tinykit.budget.fit import check_fit, list_placements
+from tinykit.budget.fit.check import check_fit
+from tinykit.budget.fit.placements import list_placements
 from tinykit.budget.fit.timing import bank_delay, data_cache_bytes, fetch_delay, move_outside, outside_factor
 from tinykit.budget.fit.verdict import RegionUse
-from tinykit.model.graph import read
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.latency import predict_latency
-from tinykit.show.cli import main
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.latency.prediction import predict_latency
+from tinykit.show.cli.main import main
 from tinykit.target import Reserve, Target
 from tinykit.target.boards import boards
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
 from tinykit.target import BUILDS
 

@@ -10,8 +10,10 @@ import pytest
 from tests.models import OPTIONS, Net, autoencoder, hybrid, residual, schema, small_cnn
 from tests.test_arena import MODELS, reduce, svdf, transpose_conv
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import find_stray_operators, read, reading as reading_room
+from tinykit.model.graph import reading as reading_room
 from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.graph.folding import find_stray_operators
+from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
 
 NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}

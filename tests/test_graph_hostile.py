@@ -11,21 +11,24 @@ import numpy as np
 import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
-from tinykit.budget.assessment import Use, assess
-from tinykit.budget.fit import check_fit_all
-from tinykit.choose.ledger import weigh_variant
+from tinykit.budget.assessment.chain import assess
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.fit.check import check_fit_all
+from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.ground.errors import ModelError, TinykitError
-from tinykit.model.graph import read
 from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
-from tinykit.model.record import Stage, open_record
-from tinykit.predict.arena import predict_arena
+from tinykit.model.record.design import Stage, open_record
+from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.show.cli.documents import describe_graph
 from tinykit.show.cli.main import main
-from tinykit.show.report import render_report
+from tinykit.show.report.render import render_report
 from tinykit.target.boards import boards
-from tinykit.train.datasets import Split, paired_difference, read_card
+from tinykit.train.datasets.card import read_card
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import paired_difference
 
 SCRIPT = "<script>alert(1)</script>"
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\u202e\r\x9b31m"

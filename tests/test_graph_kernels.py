@@ -6,7 +6,8 @@ import pytest
 
 from tests.models import Net, autoencoder, small_cnn
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph import list_kernels, read
+from tinykit.model.graph.model import list_kernels
+from tinykit.model.graph.reading import read
 
 
 def test_the_kernels_of_a_small_network():

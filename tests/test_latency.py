@@ -9,11 +9,12 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownBoardError, UnknownRuntimeError
-from tinykit.model.graph import read
-from tinykit.predict.latency import from_rows, known_runtimes, predict_latency
+from tinykit.model.graph.reading import read
 from tinykit.predict.latency.effects import Case, version_step
 from tinykit.predict.latency.instructions import _predict as count_kernels, shapes_of
 from tinykit.predict.latency.measured import find_measured
+from tinykit.predict.latency.prediction import known_runtimes, predict_latency
+from tinykit.predict.latency.shapes import from_rows
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import board as find_board, boards
 from tinykit.target.runtimes import default_runtime

@@ -8,11 +8,11 @@ import pytest
 
 from tests.models import Net
 from tinykit.ground.errors import FactError, ModelError, ParameterError, UnknownRuntimeError
-from tinykit.model.graph import read
-from tinykit.model.operators import row_of
-from tinykit.predict.latency import OperatorShape, from_graph, from_rows, predict_instructions
-from tinykit.predict.latency.instructions import counted_combinations
+from tinykit.model.graph.reading import read
+from tinykit.model.operators.table import row_of
+from tinykit.predict.latency.instructions import counted_combinations, predict_instructions
 from tinykit.predict.latency.kernels import FEATURE_NAMES, LANES, family_of, feature_names, features_of, kind_of
+from tinykit.predict.latency.shapes import OperatorShape, from_graph, from_rows
 from tinykit.predict.latency.tables import read_table
 from tools.latency.fitting import TABLES, fit_coefficients
 from tools.latency.refit import render_all

@@ -10,20 +10,23 @@ import pytest
 
 from tests.models import Net, flip_bits, hybrid, residual, small_cnn
 from tests.packing_models import thin_out, wide_cnn
-from tinykit.budget.fit import check_fit, check_fit_all
+from tinykit.budget.fit.check import check_fit, check_fit_all
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError, TinykitError
-from tinykit.model.graph import read
-from tinykit.predict.npu import (
+from tinykit.model.graph.reading import read
+from tinykit.predict.npu import compiling as npu_compiling
+from tinykit.predict.npu.compiling import (
     ACCELERATORS,
     MEMORY_MODES,
+    Compiler,
     accelerators_of,
     compile_for_npu,
-    compiling as npu_compiling,
+    compile_warm,
+    explain,
     system_config_for,
 )
-from tinykit.predict.npu.compiling import Compiler, compile_warm, explain
-from tinykit.predict.packing import code_weights, lean
-from tinykit.show.cli import main
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
+from tinykit.show.cli.main import main
 from tinykit.target.boards import board, boards
 
 close_warm = npu_compiling._WARM.close

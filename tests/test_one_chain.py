@@ -17,20 +17,22 @@ from tests.models import Net
 from tests.packing_models import thin_out, wide_cnn
 from tinykit.budget import Use, assess, check_fit, check_fit_all, line_up, list_placements, name_machine, sweep_periods
 from tinykit.budget.offload import weigh_design
-from tinykit.choose.design import DesignGoal, DesignOutcome
-from tinykit.choose.ledger import open_ledger, weigh_variant
+from tinykit.choose.design.outcome import DesignGoal, DesignOutcome
 from tinykit.choose.ledger.rows import store_as
-from tinykit.model.graph import ModelGraph, read
+from tinykit.choose.ledger.table import open_ledger
+from tinykit.choose.ledger.variants import weigh_variant
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.predict import code_weights, lean
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.energy import predict_energy
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.packing import predict_packed_latency
-from tinykit.show.cli import main
+from tinykit.predict.packing.cost import predict_packed_latency
+from tinykit.show.cli.main import main
 from tinykit.show.panels import CloudPanel, DesignPanel, FitPanel, HeatPanel, PowerPanel, TimelinePanel
 from tinykit.show.report.render import _list_estimates
 from tinykit.target import Target
-from tinykit.train.datasets import Split
+from tinykit.train.datasets.dataset import Split
 
 PLAIN = read(Net((1, 32, 32, 3)).conv(8).depthwise().conv(16, (1, 1)).pool().flatten().dense().to_bytes())
 SPARSE = read(thin_out(wide_cnn(), zeros=0.9))

@@ -15,20 +15,19 @@ from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as sch
 from tests.models import Net
 from tinykit.ground.errors import FactError, ModelError
 from tinykit.ground.facts import read_csv, shipped_path
-from tinykit.handover.codegen import export_c
 from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
+from tinykit.handover.codegen.export import export_c
 from tinykit.handover.codegen.library import GROUPS
-from tinykit.handover.deployment import add_method
+from tinykit.handover.deployment.tflm import add_method
 from tinykit.handover.virtual_board.tflm import kind_of as correction_of
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 from tinykit.model.graph.schema import OPERATOR_NAMES
-from tinykit.model.operators import EARLIER, EXPORTED, NEWEST, Call, Kernels, OperatorRow, list_rows, row_of
-from tinykit.model.operators.rules import MACS, PREPARED, SCRATCH
-from tinykit.model.operators.table import COLUMNS, NONE, read_row
+from tinykit.model.operators.rules import EARLIER, EXPORTED, MACS, NEWEST, PREPARED, SCRATCH, Call, Kernels
+from tinykit.model.operators.table import COLUMNS, NONE, OperatorRow, list_rows, read_row, row_of
 from tinykit.predict.arena.tail import unknown_operators
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.latency import from_graph
 from tinykit.predict.latency.kernels import FEATURE_NAMES, feature_names, kind_of
+from tinykit.predict.latency.shapes import from_graph
 from tinykit.predict.latency.tables import read_table
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tinykit"

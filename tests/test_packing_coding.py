@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from tflite_micro.tensorflow.lite.micro.compression import lut, model_editor, spec
 
-from tinykit.model.graph import Tensor
+from tinykit.model.graph.model import Tensor
 from tinykit.predict.packing.coding import LOOKUP, PRUNING, decode_coding, list_codings
 
 

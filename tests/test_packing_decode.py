@@ -12,28 +12,23 @@ from hypothesis import given, settings, strategies as st
 from tests.codegen_graphs import ask_interpreter, random_model
 from tests.models import Net, flip_bits, small_cnn
 from tests.packing_models import pack, shared_dense, thin_out, unpack, wide_cnn
-from tinykit.budget.fit import check_fit
+from tinykit.budget.fit.check import check_fit
 from tinykit.ground.errors import ModelError, UnknownRuntimeError
-from tinykit.handover.codegen import export_c
-from tinykit.handover.deployment import add_method
-from tinykit.model.graph import read
+from tinykit.handover.codegen.export import export_c
+from tinykit.handover.deployment.tflm import add_method
+from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
-from tinykit.predict.arena import plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.arena.offline import plan_offline, with_offline_plan
+from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import decoder_code, predict_flash
-from tinykit.predict.latency import predict_latency
-from tinykit.predict.packing import (
-    code_weights,
-    cost_of_decode,
-    foresee_flash,
-    lean,
-    predict_packed_latency,
-    refuse_decode,
-)
+from tinykit.predict.latency.prediction import predict_latency
+from tinykit.predict.packing.choosing import foresee_flash
 from tinykit.predict.packing.coding import list_codings
-from tinykit.predict.packing.decoding import find_codings, insert_decode
-from tinykit.predict.packing.leaning import lean_tree
+from tinykit.predict.packing.cost import cost_of_decode, predict_packed_latency, refuse_decode
+from tinykit.predict.packing.decoding import code_weights, find_codings, insert_decode
+from tinykit.predict.packing.leaning import lean, lean_tree
 from tinykit.predict.packing.writing import write_tree
-from tinykit.predict.runtime import missing_operators
+from tinykit.predict.runtime.session import missing_operators
 
 PRUNED = thin_out(wide_cnn(), zeros=0.75)
 CLUSTERED = thin_out(wide_cnn(), values=16)

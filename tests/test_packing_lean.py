@@ -12,12 +12,12 @@ from tests.codegen_graphs import ask_interpreter, random_model
 from tests.models import Net, autoencoder, hybrid, residual, small_cnn
 from tests.packing_models import pack, unpack
 from tinykit.ground.errors import ModelError, OutputError
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
-from tinykit.predict.arena import plan_offline, predict_arena, with_offline_plan
-from tinykit.predict.packing import lean
-from tinykit.predict.packing.leaning import find_idle_biases
-from tinykit.predict.runtime import prove_same, verify_model
+from tinykit.predict.arena.offline import plan_offline, with_offline_plan
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.packing.leaning import find_idle_biases, lean
+from tinykit.predict.runtime.verify import prove_same, verify_model
 
 SEEDS = range(60)
 

@@ -12,8 +12,10 @@ import pytest
 import tinykit.show.panels
 from tests.models import Net, small_cnn
 from tests.panels import NAMES, finds_a_move, make_panel, parameters_of, reset, state_of
-from tinykit.budget.assessment import Use, assess
-from tinykit.model.graph import ModelGraph, read
+from tinykit.budget.assessment.chain import assess
+from tinykit.budget.assessment.use import Use
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.show.panels import DesignPanel, FitPanel, PowerPanel
 from tinykit.show.panels.shell import Panel, to_table
 from tinykit.target.boards import board, boards

@@ -6,9 +6,9 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tests.test_arena import mobilenet
-from tinykit.model.graph import read
-from tinykit.predict.arena import compare_plans, plan_greedily
-from tinykit.predict.arena.plan import ArenaPlan
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.offline import compare_plans
+from tinykit.predict.arena.plan import ArenaPlan, plan_greedily
 from tinykit.show.panels import ArenaPanel
 from tinykit.show.plots import plot_arena
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tinykit.handover.virtual_board import run, sample_codes
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 from tinykit.show.panels import BoardRunPanel, board_run
 from tinykit.show.plots import plot_instructions
 

@@ -7,12 +7,17 @@ from dataclasses import replace
 import pytest
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import Use, assess
+from tinykit.budget.assessment.chain import assess
+from tinykit.budget.assessment.use import Use
 from tinykit.budget.offload import SENSORS, compare_offload, weigh_design
-from tinykit.budget.power import budget_power, make_load, plan_workload, sweep_clocks, swing_life
-from tinykit.budget.thermal import follow_bursts
+from tinykit.budget.power.budget import budget_power
+from tinykit.budget.power.dvfs import sweep_clocks
+from tinykit.budget.power.sensitivity import swing_life
+from tinykit.budget.power.workload import make_load, plan_workload
+from tinykit.budget.thermal.warming import follow_bursts
 from tinykit.ground.errors import ParameterError, UnknownFactError
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.show.panels import BurstPanel, ClockPanel, CloudPanel, TimelinePanel
 from tinykit.show.plots import plot_clocks, plot_lines, plot_offload, plot_stack, plot_stages, plot_tornado, to_png
 from tinykit.target.boards import board

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.models import Net, small_cnn
-from tinykit.model.graph import read
-from tinykit.predict.npu import compile_for_npu
+from tinykit.model.graph.reading import read
+from tinykit.predict.npu.compiling import compile_for_npu
 from tinykit.show.panels import NpuPanel
 from tinykit.show.plots import plot_npu
 

@@ -7,13 +7,14 @@ import pytest
 
 from tests.models import small_cnn
 from tests.panels import ANSWERS, CLASSES, PREDICTED, SPLIT
-from tinykit.model.graph import ModelGraph, list_kernels, read
-from tinykit.predict.runtime import compare_answers
+from tinykit.model.graph.model import ModelGraph, list_kernels
+from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.verify import compare_answers
 from tinykit.show.panels import GridPanel, LsbPanel, SparsityPanel, SubjectPanel
 from tinykit.show.panels.shell import Panel
 from tinykit.show.panels.training import PER_CHANNEL, PER_TENSOR
-from tinykit.train.compress import preview_grid, preview_pruning
-from tinykit.train.datasets import break_down
+from tinykit.train.compress.preview import preview_grid, preview_pruning
+from tinykit.train.datasets.scoring import break_down
 
 RNG = np.random.default_rng(5)
 

@@ -11,15 +11,16 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from tests.models import small_cnn
-from tinykit.budget.assessment import Use, assess, sweep_periods
-from tinykit.budget.fit import check_fit, check_fit_all
-from tinykit.budget.power import budget_power
-from tinykit.budget.thermal import check_heat
-from tinykit.choose.ledger import measure_sizes
+from tinykit.budget.assessment.chain import assess, sweep_periods
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.fit.check import check_fit, check_fit_all
+from tinykit.budget.power.budget import budget_power
+from tinykit.budget.thermal.check import check_heat
+from tinykit.choose.ledger.variants import measure_sizes
 from tinykit.ground.errors import ParameterError
-from tinykit.model.graph import read
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.runtime import CodeComparison
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.runtime.verify import CodeComparison
 from tinykit.show.plots import (
     COLOURS,
     lay_axes,
@@ -43,9 +44,9 @@ from tinykit.show.plots import (
 from tinykit.show.plots.style import plain
 from tinykit.target import Reserve
 from tinykit.target.boards import board, boards
-from tinykit.train.compress import History
 from tinykit.train.compress.recipe import RECIPE
-from tinykit.train.datasets import Accuracy
+from tinykit.train.compress.training import History
+from tinykit.train.datasets.scoring import Accuracy
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CLASSES = ("rest", "<script>alert(1)</script>", "$\\frac{", "日本")

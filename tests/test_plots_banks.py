@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.test_fit import CNN, KIB, NOTHING, made
-from tinykit.budget.fit import check_fit, list_placements
+from tinykit.budget.fit.check import check_fit
+from tinykit.budget.fit.placements import list_placements
 from tinykit.show.plots import plot_banks, to_png
 from tinykit.target.boards import board
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tinykit.predict.runtime import LayerComparison, LayerError
+from tinykit.predict.runtime.layers import LayerComparison, LayerError
 from tinykit.show.plots import COLOURS, plot_layers, to_png
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tinykit.ground.errors import ParameterError
 from tinykit.show.plots import plot_channels, plot_grid, plot_pruning, plot_storage, plot_window, to_png
-from tinykit.train.compress import preview_grid, preview_pruning
+from tinykit.train.compress.preview import preview_grid, preview_pruning
 
 KERNEL = np.random.default_rng(1).normal(0, 0.2, (6, 40))
 

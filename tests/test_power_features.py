@@ -20,8 +20,8 @@ from tinykit.budget import (
     reference_mfcc,
 )
 from tinykit.ground.errors import MissingPackageError, ParameterError, UnknownFactError
-from tinykit.model.graph import read
-from tinykit.predict.energy import load_constants
+from tinykit.model.graph.reading import read
+from tinykit.predict.energy.inputs import load_constants
 from tinykit.target.boards import board
 
 RATE_HZ = 16_000.0

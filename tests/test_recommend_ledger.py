@@ -12,24 +12,21 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tests.packing_models import thin_out, wide_cnn
-from tinykit.budget.fit import check_fit
-from tinykit.choose.ledger import (
-    Budgets,
-    Ledger,
-    Variant,
-    count_weights,
-    list_runnable,
-    open_ledger,
-    recommend,
-    weigh_variant,
-)
+from tinykit.budget.fit.check import check_fit
+from tinykit.choose.ledger.choosing import Budgets, recommend
+from tinykit.choose.ledger.forms import list_runnable
+from tinykit.choose.ledger.rows import count_weights
+from tinykit.choose.ledger.table import Ledger, open_ledger
+from tinykit.choose.ledger.variants import Variant, weigh_variant
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, UnknownRuntimeError
-from tinykit.model.graph import read
-from tinykit.predict.npu import compile_for_npu
-from tinykit.predict.packing import code_weights, lean
+from tinykit.model.graph.reading import read
+from tinykit.predict.npu.compiling import compile_for_npu
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
 from tinykit.show.plots import plot_ledger
 from tinykit.target import Target, board
-from tinykit.train.datasets import Split, paired_difference
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import paired_difference
 
 BOARD = "nucleo-l4r5zi"
 

@@ -7,8 +7,9 @@ import gzip
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.choose.ledger import measure_sizes
-from tinykit.model.graph import ModelGraph, read
+from tinykit.choose.ledger.variants import measure_sizes
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 
 
 @pytest.fixture(scope="module")

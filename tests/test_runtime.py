@@ -10,9 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+import tinykit.predict as runtime
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
-from tinykit.predict import runtime
 from tinykit.predict.runtime import process
 from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.models import small_cnn
 from tinykit.ground.errors import ParameterError
-from tinykit.predict.runtime import ENGINES, Answers, collect_answers, compare_answers, sample_inputs, verify_model
+from tinykit.predict.runtime.session import ENGINES
+from tinykit.predict.runtime.verify import Answers, collect_answers, compare_answers, sample_inputs, verify_model
 
 OWN = np.array([[3.0, 1.0], [5.0, 5.0], [0.0, 2.0]])
 ANSWERS = Answers(OWN, 0.5, {"litert-reference": OWN + np.array([[0, 0], [0, 0.5], [1, 0]])})

@@ -12,11 +12,14 @@ from tests.codegen_graphs import random_model
 from tests.models import Net, autoencoder, residual, small_cnn
 from tests.packing_models import pack, thin_out, unpack, wide_cnn
 from tinykit.ground.errors import DataError, ModelError
-from tinykit.model.graph import read
-from tinykit.predict.packing import code_weights, lean
-from tinykit.predict.runtime import LayerError, Session, compare_layers, dequantise
+from tinykit.model.graph.reading import read
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
+from tinykit.predict.runtime.layers import LayerError, compare_layers
 from tinykit.predict.runtime.matching import match_operators
-from tinykit.show.cli import main
+from tinykit.predict.runtime.scoring import dequantise
+from tinykit.predict.runtime.session import Session
+from tinykit.show.cli.main import main
 
 NUMPY = {0: np.float32, 2: np.int32, 4: np.int64, 7: np.int16, 9: np.int8}
 

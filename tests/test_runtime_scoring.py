@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tinykit.predict as runtime
 from tests.models import Net, autoencoder, identity_classifier, small_cnn
 from tinykit.ground.errors import DataError, ModelError, ParameterError
-from tinykit.predict import runtime
 
 
 class TestQuantise:

@@ -8,7 +8,7 @@ import pytest
 
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.ground.facts import shipped_path
-from tinykit.predict.latency import known_runtimes
+from tinykit.predict.latency.prediction import known_runtimes
 from tinykit.target import Reserve, Target, as_target, board, default_runtime, find_runtime, list_runtimes
 from tinykit.target.boards import boards
 from tinykit.target.runtimes import _read

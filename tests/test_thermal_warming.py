@@ -23,7 +23,7 @@ from tinykit.budget import (
     solar_load,
 )
 from tinykit.ground.errors import ParameterError, UnknownFactError
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 from tinykit.show.plots import plot_bursts, plot_transient
 from tinykit.target.boards import board
 

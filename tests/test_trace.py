@@ -11,7 +11,7 @@ import pytest
 
 from tinykit.budget import budget_power, calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError
-from tinykit.predict.energy import predict_energy
+from tinykit.predict.energy.predict import predict_energy
 from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")

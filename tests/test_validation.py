@@ -10,14 +10,15 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tinykit.ground.errors import DataError, FactError, ParameterError, UnknownRuntimeError
-from tinykit.model.graph import read
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.energy import predict_energy
-from tinykit.predict.latency import predict_latency
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.latency.own import calibration_path, read_own
-from tinykit.predict.validation import calibrate, read_rows, validate
-from tinykit.predict.validation.rows import match_board, name_core, name_runtime
-from tinykit.show.cli import main
+from tinykit.predict.latency.prediction import predict_latency
+from tinykit.predict.validation.compare import validate
+from tinykit.predict.validation.rows import match_board, name_core, name_runtime, read_rows
+from tinykit.predict.validation.sharpen import calibrate
+from tinykit.show.cli.main import main
 from tinykit.target.boards import board
 
 COLUMNS = (

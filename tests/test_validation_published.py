@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tinykit.ground.errors import FactError, UnknownFactError
-from tinykit.predict.validation import quote_error, read_errors
 from tinykit.predict.validation.compare import GroupError
 from tinykit.predict.validation.published import (
     ARCHITECTURE_OUT,
@@ -18,9 +17,11 @@ from tinykit.predict.validation.published import (
     PublishedError,
     from_groups,
     parse_errors,
+    quote_error,
+    read_errors,
     to_markdown,
 )
-from tinykit.show.cli import main
+from tinykit.show.cli.main import main
 from tools import published_errors as readme
 
 README = Path(__file__).resolve().parents[1] / "README.md"

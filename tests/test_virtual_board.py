@@ -11,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+import tinykit.predict as runtime
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import (
     DataError,
@@ -23,11 +24,11 @@ from tinykit.ground.errors import (
     UnknownRuntimeError,
 )
 from tinykit.ground.quantity import Fact
-from tinykit.handover.codegen import export_c
+from tinykit.handover.codegen.export import export_c
 from tinykit.handover.virtual_board import Limits, building, compilers, emulating, run, running, sample_codes
-from tinykit.model.graph import read
-from tinykit.predict import runtime
-from tinykit.target.boards import Region, board
+from tinykit.model.graph.reading import read
+from tinykit.target.boards import board
+from tinykit.target.boards.record import Region
 
 BOARDS = ("raspberry-pi-pico", "nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q")
 M4 = "nucleo-l4r5zi"

@@ -11,11 +11,10 @@ from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
-from tinykit.ground.child import Ended
+from tinykit.ground.child.process import Ended
 from tinykit.ground.errors import EngineError, ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Fact
-from tinykit.handover.codegen import CExport
-from tinykit.handover.codegen.export import ExportedOperator
+from tinykit.handover.codegen.export import CExport, ExportedOperator
 from tinykit.handover.virtual_board import CORES, Limits, compilers, emulating, planning
 from tinykit.handover.virtual_board.building import Overflow, build, read_elf, read_overflow, write_script
 from tinykit.handover.virtual_board.compilers import (
@@ -31,8 +30,9 @@ from tinykit.handover.virtual_board.compilers import (
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, MODEL, counter_library, emulate
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap, Place, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
-from tinykit.predict.arena import ArenaPlan
-from tinykit.target.boards import Region, Window, board, boards
+from tinykit.predict.arena.plan import ArenaPlan
+from tinykit.target.boards import board, boards
+from tinykit.target.boards.record import Region, Window
 
 FALSE = str(shutil.which("false"))
 MODEL_H = b"""

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.codegen_graphs import random_model
 from tinykit.handover.virtual_board import run, sample_codes
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 
 BOARDS = ("raspberry-pi-pico", "nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q")
 EXAMPLES = int(os.environ.get("TINYKIT_RANDOM_GRAPHS", "6"))

@@ -12,7 +12,7 @@ from tinykit.handover.virtual_board import compilers, emulating, run, sample_cod
 from tinykit.handover.virtual_board.result import Classes, OperatorRun
 from tinykit.handover.virtual_board.tflm import correct, corrections, count_tflm, kind_of
 from tinykit.handover.virtual_board.timing import estimate_cycles
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import board
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import ModelError, ParameterError
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.arena import predict_arena
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.predict.arena.plan import align
+from tinykit.predict.arena.predict import predict_arena
 from tinykit.train import zoo
 from tinykit.train.conversion.child import convert_one
 from tinykit.train.keras import load_tensorflow, quiet

@@ -1,14 +1,7 @@
-from tinykit.budget.assessment import (
-    Assessment as Assessment,
-    Use as Use,
-    assess as assess,
-)
-from tinykit.budget.fit import (
-    check_fit as check_fit,
-    check_fit_all as check_fit_all,
-    line_up as line_up,
-    list_placements as list_placements,
-)
+from tinykit.budget.assessment.chain import Assessment as Assessment, assess as assess
+from tinykit.budget.assessment.use import Use as Use
+from tinykit.budget.fit.check import check_fit as check_fit, check_fit_all as check_fit_all, line_up as line_up
+from tinykit.budget.fit.placements import list_placements as list_placements
 from tinykit.ground.caches import clear_caches as clear_caches
 from tinykit.ground.errors import (
     DataError as DataError,
@@ -30,11 +23,12 @@ from tinykit.ground.errors import (
 )
 from tinykit.ground.quantity import Estimate as Estimate, Fact as Fact
 from tinykit.handover import virtual_board as virtual_board
-from tinykit.model.graph import read as read
-from tinykit.predict.arena import predict_arena as predict_arena
-from tinykit.predict.energy import predict_energy as predict_energy
-from tinykit.predict.latency import predict_latency as predict_latency
-from tinykit.target.boards import board as board, boards as boards, read_board as read_board
+from tinykit.model.graph.reading import read as read
+from tinykit.predict.arena.predict import predict_arena as predict_arena
+from tinykit.predict.energy.predict import predict_energy as predict_energy
+from tinykit.predict.latency.prediction import predict_latency as predict_latency
+from tinykit.target.boards import board as board, boards as boards
+from tinykit.target.boards.reading import read_board as read_board
 from tinykit.target.runtimes import (
     Runtime as Runtime,
 )

@@ -20,11 +20,11 @@ import numpy as np
 import unicorn
 from unicorn import arm_const
 
-from tinykit.budget.power import FrontEnd
 from tinykit.budget.power.features import _load, _tables
+from tinykit.budget.power.frontend import FrontEnd
 from tinykit.handover.codegen.library import read_library
 from tinykit.handover.virtual_board.building import Firmware, read_elf
-from tinykit.predict.energy import load_constants
+from tinykit.predict.energy.inputs import load_constants
 
 RATE_HZ = 16_000.0
 GROUPS = ("BasicMath", "ComplexMath", "FastMath", "Matrix", "Statistics", "Support", "Transform")

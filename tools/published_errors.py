@@ -17,7 +17,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from tests.bench import bench_energy
-from tinykit.predict.validation import validate
+from tinykit.predict.validation.compare import validate
 from tinykit.predict.validation.published import (
     ARCHITECTURE_OUT,
     AS_PUBLISHED,

@@ -12,14 +12,25 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.choose.design import CLUSTERS, GRID, PRECISIONS, SPARSITIES, DesignGoal, Step, Study, name_point, studies
+from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.run import make_models
-from tinykit.choose.design.steps import Say, convert_steps, follow
-from tinykit.choose.design.studies import name_parent
-from tinykit.model.record import DesignRecord, open_record, tool_versions
-from tinykit.predict.runtime import predict_labels
-from tinykit.train.compress import RECIPE, Training
-from tinykit.train.datasets import Dataset, Difference, Split, load_dataset, paired_difference, score_predictions
+from tinykit.choose.design.steps import Say, Step, convert_steps, follow
+from tinykit.choose.design.studies import (
+    CLUSTERS,
+    GRID,
+    PRECISIONS,
+    SPARSITIES,
+    Study,
+    name_parent,
+    name_point,
+    studies,
+)
+from tinykit.model.record.design import DesignRecord, open_record, tool_versions
+from tinykit.predict.runtime.scoring import predict_labels
+from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.datasets.dataset import Dataset, Split
+from tinykit.train.datasets.scoring import Difference, paired_difference, score_predictions
+from tinykit.train.datasets.shipped import load_dataset
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.test_arena import LINKED, REFERENCE_NETWORKS
-from tinykit.model.graph import read
-from tinykit.predict.arena import plan_offline, predict_arena
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.offline import plan_offline
+from tinykit.predict.arena.predict import predict_arena
 
 TITLE = "Arena in bytes: predicted, measured, and what an offline plan saves"
 

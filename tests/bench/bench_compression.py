@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinykit.choose.design import find_study
-from tinykit.choose.ledger import LedgerRow, open_ledger
+from tinykit.choose.design.studies import find_study
+from tinykit.choose.ledger.rows import LedgerRow
+from tinykit.choose.ledger.table import open_ledger
 from tinykit.target.boards import board
-from tinykit.train.datasets import load_dataset
+from tinykit.train.datasets.shipped import load_dataset
 
 TITLE = "Compression on nucleo-l4r5zi with TFLM and CMSIS-NN; accuracy in TFLM on unseen samples, 95 %"
 STUDIES = ("watch-exercises", "vowels", "digits-resnet8")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tinykit.choose.design.run import VARIANTS
-from tinykit.choose.ledger import weigh_variant
-from tinykit.model.graph import read
-from tinykit.model.record import resume
+from tinykit.choose.ledger.variants import weigh_variant
+from tinykit.model.graph.reading import read
+from tinykit.model.record.design import resume
 from tinykit.target.boards import board
-from tinykit.train.datasets import load_dataset, paired_difference
+from tinykit.train.datasets.scoring import paired_difference
+from tinykit.train.datasets.shipped import load_dataset
 
 TITLE = "watch-exercises, accuracy in TFLM on unseen subjects (95 % over recordings) and bytes on nucleo-l4r5zi"
 

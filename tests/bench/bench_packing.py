@@ -13,10 +13,11 @@ from typing import Any
 from tests.bench.bench_zoo import convert_untrained
 from tests.packing_models import thin_out
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph import read
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.npu import compile_for_npu
-from tinykit.predict.packing import code_weights, lean
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.npu.compiling import compile_for_npu
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
 from tinykit.train.zoo import networks
 
 TITLE = "Packing: bytes in flash, proven equal in TFLM (decoder code counted in; arena: CMSIS-NN on a Cortex-M4)"

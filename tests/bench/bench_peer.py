@@ -17,10 +17,11 @@ from tests.bench.bench_arena import DEVICES, RUNTIMES
 from tests.bench.peer import Peer, PeerAnswer
 from tests.test_arena import LINKED, REFERENCE_NETWORKS
 from tinykit.ground.facts import read_toml, shipped_path
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.arena import predict_arena
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.latency import predict_latency
+from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import boards
 from tools.latency.published import read_measured

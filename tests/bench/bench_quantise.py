@@ -12,10 +12,12 @@ from typing import Any
 
 from tests.quantise_combinations import Combination, combine, judge
 from tinykit.ground.errors import TinykitError
-from tinykit.predict.runtime import measure_arena
+from tinykit.predict.runtime.session import measure_arena
 from tinykit.train import zoo
-from tinykit.train.compress import Training, evaluate
-from tinykit.train.datasets import Dataset, load_dataset
+from tinykit.train.compress.recipe import Training
+from tinykit.train.compress.training import evaluate
+from tinykit.train.datasets.dataset import Dataset
+from tinykit.train.datasets.shipped import load_dataset
 
 TITLE = "Quantised zoo in TFLM against each float parent: largest output the same, SQNR of outputs, what is still held"
 CLUSTERS, TRAIN, VALIDATION = 16, 640, 64

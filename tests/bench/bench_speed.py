@@ -24,10 +24,11 @@ import numpy as np
 from tests.bench.peer import Peer
 from tests.panels import NAMES, make_panel
 from tests.test_arena import REFERENCE_NETWORKS
-from tinykit.budget.fit import check_fit_all
+from tinykit.budget.fit.check import check_fit_all
 from tinykit.ground.errors import TinykitError
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.npu import compile_for_npu
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.predict.npu.compiling import compile_for_npu
 from tinykit.show.panels.shell import Panel
 
 TITLE = "Speed: medians in milliseconds"

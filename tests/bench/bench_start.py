@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.models import small_cnn
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 
 TITLE = "A cold process, median of 7 (fit over the whole catalogue: under 1.5 s)"
 REPEATS = 7

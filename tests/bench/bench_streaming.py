@@ -11,11 +11,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tinykit.budget.power import Load, Workload, budget_power
+from tinykit.budget.power.budget import budget_power
+from tinykit.budget.power.workload import Load, Workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact
-from tinykit.predict.energy import activity_factor, load_constants, predict_run_current, smps_input_current
-from tinykit.target.boards import Board, PowerRange, board
+from tinykit.predict.energy.inputs import load_constants
+from tinykit.predict.energy.laws import smps_input_current
+from tinykit.predict.energy.predict import predict_run_current
+from tinykit.predict.energy.scaling import activity_factor
+from tinykit.target.boards import board
+from tinykit.target.boards.record import Board, PowerRange
 
 TITLE = "Streaming wake word (MLPerf Tiny v1.3): predicted mean power against measured"
 FRAME_S = 0.032

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tinykit.predict.validation import validate
+from tinykit.predict.validation.compare import validate
 
 TITLE = "Predictions against published rows (fitted: the prediction knows the row)"
 HERE = Path(__file__).resolve()

@@ -13,7 +13,8 @@ from tests.bench.bench_zoo import convert_untrained
 from tests.models import small_cnn
 from tinykit.ground.errors import MissingPackageError
 from tinykit.handover.virtual_board import BoardRun, run, sample_codes
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.predict.latency.tables import read_table
 from tools.board_counts import course
 

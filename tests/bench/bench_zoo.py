@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.runtime import measure_arena
-from tinykit.train.conversion import convert
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.runtime.session import measure_arena
+from tinykit.train.conversion.converting import convert
 from tinykit.train.zoo import build_network, networks
 
 TITLE = "The zoo as int8: MACs, the interpreter's arena (x86-64), and the 32-bit prediction"

@@ -16,8 +16,8 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import as_estimate
+from tinykit.target.boards.record import Board
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,39 +1,40 @@
-from tinykit.choose.design import (
+from tinykit.choose.design.outcome import DesignGoal as DesignGoal, DesignOutcome as DesignOutcome
+from tinykit.choose.design.run import keep_measurement as keep_measurement, run_design as run_design
+from tinykit.choose.design.steps import Step as Step, follow as follow
+from tinykit.choose.design.studies import (
     BASELINE as BASELINE,
     CLUSTERS as CLUSTERS,
     GRID as GRID,
     PRECISIONS as PRECISIONS,
     SPARSITIES as SPARSITIES,
-    DesignGoal as DesignGoal,
-    DesignOutcome as DesignOutcome,
-    Step as Step,
     Study as Study,
     find_study as find_study,
-    follow as follow,
-    keep_measurement as keep_measurement,
     name_point as name_point,
-    run_design as run_design,
     studies as studies,
 )
-from tinykit.choose.ledger import (
-    FORMS as FORMS,
+from tinykit.choose.ledger.choosing import (
     Budgets as Budgets,
     Check as Check,
-    Form as Form,
-    Ledger as Ledger,
-    LedgerRow as LedgerRow,
-    ModelSizes as ModelSizes,
     Recommendation as Recommendation,
-    Variant as Variant,
-    WeightCount as WeightCount,
-    count_weights as count_weights,
-    count_zero_weights as count_zero_weights,
-    fill_ledger as fill_ledger,
+    recommend as recommend,
+)
+from tinykit.choose.ledger.forms import (
+    FORMS as FORMS,
+    Form as Form,
     list_forms as list_forms,
     list_runnable as list_runnable,
-    measure_sizes as measure_sizes,
-    open_ledger as open_ledger,
-    recommend as recommend,
+)
+from tinykit.choose.ledger.rows import (
+    LedgerRow as LedgerRow,
+    WeightCount as WeightCount,
+    count_weights as count_weights,
     weigh_row as weigh_row,
+)
+from tinykit.choose.ledger.table import Ledger as Ledger, fill_ledger as fill_ledger, open_ledger as open_ledger
+from tinykit.choose.ledger.variants import (
+    ModelSizes as ModelSizes,
+    Variant as Variant,
+    count_zero_weights as count_zero_weights,
+    measure_sizes as measure_sizes,
     weigh_variant as weigh_variant,
 )

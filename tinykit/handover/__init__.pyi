@@ -1,25 +1,20 @@
-from tinykit.handover.codegen import (
-    HOST_DEFINES as HOST_DEFINES,
+from tinykit.handover.codegen.export import (
     KERNELS as KERNELS,
     OPERATORS as OPERATORS,
     CExport as CExport,
     ExportedOperator as ExportedOperator,
     export_c as export_c,
 )
-from tinykit.handover.deployment import (
-    MARGIN as MARGIN,
-    TARGETS as TARGETS,
-    Deployment as Deployment,
-    Exporter as Exporter,
+from tinykit.handover.codegen.library import HOST_DEFINES as HOST_DEFINES
+from tinykit.handover.deployment.c import deploy_c as deploy_c
+from tinykit.handover.deployment.self_test import (
     SelfTestLog as SelfTestLog,
     VectorResult as VectorResult,
-    add_method as add_method,
-    deploy as deploy,
-    deploy_c as deploy_c,
-    deploy_tflm as deploy_tflm,
-    make_golden_vectors as make_golden_vectors,
     read_self_test_log as read_self_test_log,
 )
+from tinykit.handover.deployment.targets import TARGETS as TARGETS, Exporter as Exporter, deploy as deploy
+from tinykit.handover.deployment.tflm import MARGIN as MARGIN, add_method as add_method, deploy_tflm as deploy_tflm
+from tinykit.handover.deployment.writing import Deployment as Deployment, make_golden_vectors as make_golden_vectors
 from tinykit.handover.virtual_board import (
     CORES as CORES,
     BoardRun as BoardRun,

@@ -1,24 +1,24 @@
-from tinykit.model.graph import (
+from tinykit.model.graph.folding import find_stray_operators as find_stray_operators
+from tinykit.model.graph.metadata import (
+    write_metadata as write_metadata,
+    write_offline_offsets as write_offline_offsets,
+)
+from tinykit.model.graph.model import (
     Kernel as Kernel,
     ModelGraph as ModelGraph,
     Operator as Operator,
     Precision as Precision,
     Tensor as Tensor,
-    as_graph as as_graph,
-    find_stray_operators as find_stray_operators,
     list_kernels as list_kernels,
-    read as read,
-    write_metadata as write_metadata,
-    write_offline_offsets as write_offline_offsets,
 )
+from tinykit.model.graph.reading import as_graph as as_graph, read as read
 from tinykit.model.lint import lint_graph as lint_graph
-from tinykit.model.record import (
+from tinykit.model.record.design import (
     DesignRecord as DesignRecord,
     Stage as Stage,
-    hash_bytes as hash_bytes,
     open_record as open_record,
     resume as resume,
     tool_versions as tool_versions,
     workspace as workspace,
-    write_atomically as write_atomically,
 )
+from tinykit.model.record.store import hash_bytes as hash_bytes, write_atomically as write_atomically

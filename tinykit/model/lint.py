@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from tinykit.model.graph.folding import find_stray_operators
 from tinykit.model.graph.model import ModelGraph, Operator
-from tinykit.model.operators import DECODE, row_of
+from tinykit.model.operators import DECODE
+from tinykit.model.operators.table import row_of
 
 _FLOAT_TYPES = ("float32", "float16", "bfloat16", "float64")
 _INTEGER_PRECISIONS = ("int8", "int16x8")

@@ -1,35 +1,41 @@
-from tinykit.predict.arena import (
+from tinykit.predict.arena.offline import (
     ArenaComparison as ArenaComparison,
-    ArenaEstimate as ArenaEstimate,
+    compare_plans as compare_plans,
+    plan_offline as plan_offline,
+    with_offline_plan as with_offline_plan,
+)
+from tinykit.predict.arena.plan import (
     ArenaPlan as ArenaPlan,
     Buffer as Buffer,
     PlacedBuffer as PlacedBuffer,
-    arena_for_any_core as arena_for_any_core,
-    compare_plans as compare_plans,
     list_buffers as list_buffers,
-    list_scratch_bytes as list_scratch_bytes,
     plan_greedily as plan_greedily,
-    plan_offline as plan_offline,
-    predict_arena as predict_arena,
-    with_offline_plan as with_offline_plan,
 )
-from tinykit.predict.energy import (
-    activity_factor as activity_factor,
+from tinykit.predict.arena.predict import (
+    ArenaEstimate as ArenaEstimate,
+    arena_for_any_core as arena_for_any_core,
+    predict_arena as predict_arena,
+)
+from tinykit.predict.arena.scratch import list_scratch_bytes as list_scratch_bytes
+from tinykit.predict.energy.inputs import as_estimate as as_estimate, band as band, load_constants as load_constants
+from tinykit.predict.energy.laws import (
     affine_run_current as affine_run_current,
-    as_estimate as as_estimate,
-    band as band,
-    check_clock as check_clock,
-    check_supply as check_supply,
-    clock_ratio as clock_ratio,
     energy_per_inference as energy_per_inference,
     fit_run_current as fit_run_current,
     ldo_input_current as ldo_input_current,
-    load_constants as load_constants,
+    smps_input_current as smps_input_current,
+)
+from tinykit.predict.energy.predict import (
+    check_clock as check_clock,
+    check_supply as check_supply,
     predict_energy as predict_energy,
     predict_run_current as predict_run_current,
-    scale_supply as scale_supply,
-    smps_input_current as smps_input_current,
     supply_voltage as supply_voltage,
+)
+from tinykit.predict.energy.scaling import (
+    activity_factor as activity_factor,
+    clock_ratio as clock_ratio,
+    scale_supply as scale_supply,
 )
 from tinykit.predict.flash import (
     FlashEstimate as FlashEstimate,
@@ -37,80 +43,81 @@ from tinykit.predict.flash import (
     predict_flash as predict_flash,
     predict_runtime_ram as predict_runtime_ram,
 )
-from tinykit.predict.latency import (
-    RUNTIMES as RUNTIMES,
+from tinykit.predict.latency.effects import RUNTIMES as RUNTIMES
+from tinykit.predict.latency.instructions import (
     InstructionReport as InstructionReport,
     OperatorInstructions as OperatorInstructions,
+    predict_instructions as predict_instructions,
+)
+from tinykit.predict.latency.prediction import known_runtimes as known_runtimes, predict_latency as predict_latency
+from tinykit.predict.latency.shapes import (
     OperatorShape as OperatorShape,
     from_graph as from_graph,
     from_rows as from_rows,
-    known_runtimes as known_runtimes,
-    predict_instructions as predict_instructions,
-    predict_latency as predict_latency,
 )
-from tinykit.predict.npu import (
+from tinykit.predict.npu.compiling import (
     ACCELERATORS as ACCELERATORS,
     MEMORY_MODES as MEMORY_MODES,
     SYSTEM_CONFIGS as SYSTEM_CONFIGS,
-    NpuLayer as NpuLayer,
-    NpuOperator as NpuOperator,
-    NpuReport as NpuReport,
     accelerators_of as accelerators_of,
     compile_for_npu as compile_for_npu,
     system_config_for as system_config_for,
 )
-from tinykit.predict.packing import (
+from tinykit.predict.npu.report import NpuLayer as NpuLayer, NpuOperator as NpuOperator, NpuReport as NpuReport
+from tinykit.predict.packing.choosing import PackChoice as PackChoice, foresee_flash as foresee_flash, pack as pack
+from tinykit.predict.packing.cost import (
     DECODE_RUNTIMES as DECODE_RUNTIMES,
     UNVERIFIED as UNVERIFIED,
-    CodedTensor as CodedTensor,
     DecodeCost as DecodeCost,
-    PackChoice as PackChoice,
-    Packed as Packed,
-    code_weights as code_weights,
     cost_of_decode as cost_of_decode,
-    foresee_flash as foresee_flash,
     has_decode as has_decode,
-    lean as lean,
-    pack as pack,
     predict_packed_latency as predict_packed_latency,
     refuse_decode as refuse_decode,
 )
-from tinykit.predict.runtime import (
-    ENGINES as ENGINES,
-    Answers as Answers,
-    CodeComparison as CodeComparison,
+from tinykit.predict.packing.decoding import code_weights as code_weights
+from tinykit.predict.packing.leaning import lean as lean
+from tinykit.predict.packing.packed import CodedTensor as CodedTensor, Packed as Packed
+from tinykit.predict.runtime.layers import (
     LayerComparison as LayerComparison,
     LayerError as LayerError,
+    compare_layers as compare_layers,
+)
+from tinykit.predict.runtime.scoring import (
+    dequantise as dequantise,
+    predict_labels as predict_labels,
+    quantise_input as quantise_input,
+    to_input as to_input,
+)
+from tinykit.predict.runtime.session import (
+    ENGINES as ENGINES,
     RecordedArena as RecordedArena,
-    SameProof as SameProof,
     Session as Session,
     TensorInfo as TensorInfo,
+    measure_arena as measure_arena,
+    missing_operators as missing_operators,
+    run_model as run_model,
+)
+from tinykit.predict.runtime.verify import (
+    Answers as Answers,
+    CodeComparison as CodeComparison,
+    SameProof as SameProof,
     Verification as Verification,
     collect_answers as collect_answers,
     compare_answers as compare_answers,
-    compare_layers as compare_layers,
-    dequantise as dequantise,
-    measure_arena as measure_arena,
-    missing_operators as missing_operators,
-    predict_labels as predict_labels,
     prove_same as prove_same,
-    quantise_input as quantise_input,
-    run_model as run_model,
     sample_inputs as sample_inputs,
-    to_input as to_input,
     verify_model as verify_model,
 )
-from tinykit.predict.validation import (
-    Calibration as Calibration,
+from tinykit.predict.validation.compare import (
     ComparedRow as ComparedRow,
     GroupError as GroupError,
-    MeasuredRow as MeasuredRow,
-    PublishedError as PublishedError,
-    Skipped as Skipped,
     Validation as Validation,
-    calibrate as calibrate,
-    quote_error as quote_error,
-    read_errors as read_errors,
-    read_rows as read_rows,
     validate as validate,
 )
+from tinykit.predict.validation.published import (
+    PublishedError as PublishedError,
+    quote_error as quote_error,
+    read_errors as read_errors,
+)
+from tinykit.predict.validation.rows import MeasuredRow as MeasuredRow, Skipped as Skipped, read_rows as read_rows
+from tinykit.predict.validation.sharpen import Calibration as Calibration, calibrate as calibrate

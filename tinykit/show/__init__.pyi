@@ -41,4 +41,4 @@ from tinykit.show.plots import (
     to_png as to_png,
     to_png_quickly as to_png_quickly,
 )
-from tinykit.show.report import render_report as render_report, write_report as write_report
+from tinykit.show.report.render import render_report as render_report, write_report as write_report

@@ -1,4 +1,6 @@
-from tinykit.target.boards import (
+from tinykit.target.boards import board as board, find_board as find_board
+from tinykit.target.boards.reading import read_board as read_board
+from tinykit.target.boards.record import (
     CORE_FAMILIES as CORE_FAMILIES,
     EXTERNAL_RAM_KINDS as EXTERNAL_RAM_KINDS,
     Board as Board,
@@ -7,10 +9,7 @@ from tinykit.target.boards import (
     Region as Region,
     RunPoint as RunPoint,
     Window as Window,
-    board as board,
     core_family as core_family,
-    find_board as find_board,
-    read_board as read_board,
 )
 from tinykit.target.runtimes import (
     NPU_RUNTIME as NPU_RUNTIME,

@@ -12,7 +12,8 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import Result
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, find_board
+from tinykit.target.boards import find_board
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import default_runtime, find_runtime
 
 BUILDS = ("-Os", "-O2", "-O3")

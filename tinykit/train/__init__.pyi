@@ -1,77 +1,84 @@
-from tinykit.train.compress import (
-    RECIPE as RECIPE,
-    Bar as Bar,
-    Clustered as Clustered,
-    GridPreview as GridPreview,
-    History as History,
+from tinykit.train.compress.channels.slimming import (
     KeptChannels as KeptChannels,
-    LayerClusters as LayerClusters,
-    LayerSensitivity as LayerSensitivity,
-    LayerSparsity as LayerSparsity,
-    Progress as Progress,
-    Pruned as Pruned,
-    PruningPreview as PruningPreview,
-    Quantised as Quantised,
-    Recipe as Recipe,
     Slimmed as Slimmed,
-    Trained as Trained,
-    Training as Training,
-    UnsupportedLayer as UnsupportedLayer,
-    as_conv2d as as_conv2d,
+    prune_channels as prune_channels,
+)
+from tinykit.train.compress.channels.wiring import count_macs as count_macs
+from tinykit.train.compress.clustering import (
+    Clustered as Clustered,
+    LayerClusters as LayerClusters,
     cluster as cluster,
     count_clusters as count_clusters,
-    count_macs as count_macs,
-    count_zeros as count_zeros,
-    evaluate as evaluate,
-    fold_batchnorm as fold_batchnorm,
-    keep_conversion as keep_conversion,
-    keep_model as keep_model,
-    predict as predict,
+)
+from tinykit.train.compress.preview import (
+    GridPreview as GridPreview,
+    PruningPreview as PruningPreview,
     preview_grid as preview_grid,
     preview_pruning as preview_pruning,
+)
+from tinykit.train.compress.pruning import (
+    LayerSparsity as LayerSparsity,
+    Pruned as Pruned,
+    count_zeros as count_zeros,
     prune as prune,
-    prune_channels as prune_channels,
-    quantise_aware as quantise_aware,
+)
+from tinykit.train.compress.quantising import Quantised as Quantised, quantise_aware as quantise_aware
+from tinykit.train.compress.recipe import (
+    RECIPE as RECIPE,
+    Bar as Bar,
+    Progress as Progress,
+    Recipe as Recipe,
+    Training as Training,
+)
+from tinykit.train.compress.rewriting import as_conv2d as as_conv2d
+from tinykit.train.compress.sensitivity import (
+    LayerSensitivity as LayerSensitivity,
     scan_sensitivity as scan_sensitivity,
     suggest_sparsity as suggest_sparsity,
-    train as train,
+)
+from tinykit.train.compress.staging import keep_conversion as keep_conversion, keep_model as keep_model
+from tinykit.train.compress.support import (
+    UnsupportedLayer as UnsupportedLayer,
+    fold_batchnorm as fold_batchnorm,
     unsupported_layers as unsupported_layers,
 )
-from tinykit.train.conversion import (
+from tinykit.train.compress.training import (
+    History as History,
+    Trained as Trained,
+    evaluate as evaluate,
+    predict as predict,
+    train as train,
+)
+from tinykit.train.conversion.converting import (
     PRECISIONS as PRECISIONS,
     Conversion as Conversion,
-    KerasFile as KerasFile,
     check_representative as check_representative,
     convert as convert,
     convert_all as convert_all,
+)
+from tinykit.train.conversion.keras_file import (
+    KerasFile as KerasFile,
     inspect_keras_file as inspect_keras_file,
     load_model as load_model,
     save_model as save_model,
 )
-from tinykit.train.datasets import (
+from tinykit.train.datasets.card import DataCard as DataCard, card_names as card_names, read_card as read_card
+from tinykit.train.datasets.dataset import Dataset as Dataset, Normalisation as Normalisation, Split as Split
+from tinykit.train.datasets.own import read_folder as read_folder, read_npz as read_npz, read_samples as read_samples
+from tinykit.train.datasets.scoring import (
     EVERYONE as EVERYONE,
     Accuracy as Accuracy,
     Breakdown as Breakdown,
-    DataCard as DataCard,
-    Dataset as Dataset,
     Difference as Difference,
-    Normalisation as Normalisation,
-    Split as Split,
     break_down as break_down,
-    card_names as card_names,
     deal_windows as deal_windows,
-    load_dataset as load_dataset,
     paired_difference as paired_difference,
     parts_of as parts_of,
-    read_card as read_card,
-    read_folder as read_folder,
-    read_npz as read_npz,
-    read_samples as read_samples,
     score_by_group as score_by_group,
     score_predictions as score_predictions,
-    tasks as tasks,
     wilson_interval as wilson_interval,
 )
+from tinykit.train.datasets.shipped import load_dataset as load_dataset, tasks as tasks
 from tinykit.train.keras import (
     load_keras as load_keras,
     load_tensorflow as load_tensorflow,

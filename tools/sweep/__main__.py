@@ -18,8 +18,8 @@ import numpy as np
 
 from tinykit.ground.errors import TinykitError
 from tinykit.handover.virtual_board import Classes, run, sample_codes
-from tinykit.model.graph import read
-from tinykit.predict.latency import OperatorShape, from_graph
+from tinykit.model.graph.reading import read
+from tinykit.predict.latency.shapes import OperatorShape, from_graph
 from tools.sweep.graphs import join
 from tools.sweep.shapes import draw
 

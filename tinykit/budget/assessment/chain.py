@@ -20,8 +20,9 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, as_graph
-from tinykit.target.boards import Board
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import as_graph
+from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Target, as_target
 

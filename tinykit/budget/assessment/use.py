@@ -16,7 +16,7 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import LONGEST_S, Estimate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate
+from tinykit.predict.energy.inputs import as_estimate
 from tinykit.target.target import Target
 
 _SENSOR = "accelerometer"

@@ -8,12 +8,15 @@ from tinykit.budget.fit.placing import place_in_flash, place_in_ram
 from tinykit.budget.fit.verdict import FitReport, Verdict, judge
 from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, propagate, relabel
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.arena import ArenaEstimate, predict_arena
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES
+from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.latency import from_graph, predict_latency
-from tinykit.predict.npu import NpuReport, accelerators_of, compile_for_npu, system_config_for
+from tinykit.predict.latency.prediction import predict_latency
+from tinykit.predict.latency.shapes import from_graph
+from tinykit.predict.npu.compiling import accelerators_of, compile_for_npu, system_config_for
+from tinykit.predict.npu.report import NpuReport
 from tinykit.target.runtimes import NPU_RUNTIME as RUNTIME
 from tinykit.target.target import Target
 

@@ -18,14 +18,16 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
-from tinykit.model.graph import ModelGraph, as_graph
-from tinykit.predict.arena import ArenaEstimate, predict_arena
-from tinykit.predict.energy import predict_energy
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import as_graph
+from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
+from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
-from tinykit.predict.npu import accelerators_of
-from tinykit.predict.packing import has_decode, refuse_decode
-from tinykit.predict.runtime import measure_arena
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, boards as all_boards, find_board
+from tinykit.predict.npu.compiling import accelerators_of
+from tinykit.predict.packing.cost import has_decode, refuse_decode
+from tinykit.predict.runtime.session import measure_arena
+from tinykit.target.boards import boards as all_boards, find_board
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Reserve, Target, as_target
 

@@ -27,10 +27,11 @@ from tinykit.budget.power.timeline import attempt
 from tinykit.ground.calls import keywords
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result, Rows
-from tinykit.model.graph import ModelGraph, as_graph
-from tinykit.predict.arena import ArenaEstimate, predict_arena
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import as_graph
+from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Reserve, Target, as_target
 

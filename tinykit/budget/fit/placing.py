@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, TIGHT_MARGIN, RegionUse
-from tinykit.predict.arena import ArenaEstimate
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, Region, Window
+from tinykit.predict.arena.predict import ArenaEstimate
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board, Region, Window
 from tinykit.target.target import Reserve, Target
 
 Layout = tuple[RegionUse, ...]

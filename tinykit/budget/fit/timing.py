@@ -15,10 +15,10 @@ from typing import Any
 from tinykit.budget.fit.verdict import RegionUse
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.quantity import Estimate, propagate
-from tinykit.model.graph import ModelGraph, Operator
-from tinykit.model.operators import row_of
-from tinykit.predict.packing import predict_packed_latency
-from tinykit.target.boards import Board
+from tinykit.model.graph.model import ModelGraph, Operator
+from tinykit.model.operators.table import row_of
+from tinykit.predict.packing.cost import predict_packed_latency
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Target
 
 _LINE_BYTES = 32

@@ -8,10 +8,10 @@ from typing import Any
 
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.arena import ArenaEstimate
-from tinykit.predict.npu import NpuReport
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.arena.predict import ArenaEstimate
+from tinykit.predict.npu.report import NpuReport
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.target import Reserve, Target
 
 

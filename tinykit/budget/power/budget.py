@@ -15,8 +15,10 @@ from tinykit.budget.power.workload import Load, LoadShare, Workload, add_loads, 
 from tinykit.ground.calls import keywords
 from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, check_supply, predict_run_current, supply_voltage
-from tinykit.target.boards import Board, find_board
+from tinykit.predict.energy.inputs import as_estimate
+from tinykit.predict.energy.predict import check_supply, predict_run_current, supply_voltage
+from tinykit.target.boards import find_board
+from tinykit.target.boards.record import Board
 
 
 @dataclass(frozen=True, slots=True)

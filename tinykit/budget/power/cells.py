@@ -12,7 +12,7 @@ from tinykit.ground.errors import FactError, ParameterError, UnknownBatteryError
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Fact
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, load_constants
+from tinykit.predict.energy.inputs import as_estimate, load_constants
 
 _TEXTS = ("id", "name", "chemistry")
 _FIGURE_UNITS = {

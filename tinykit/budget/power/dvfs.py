@@ -9,16 +9,9 @@ from tinykit.budget.power.timeline import attempt, sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result, Rows
-from tinykit.predict.energy import (
-    as_estimate,
-    band,
-    check_clock,
-    check_supply,
-    load_constants,
-    predict_run_current,
-    supply_voltage,
-)
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
+from tinykit.predict.energy.predict import check_clock, check_supply, predict_run_current, supply_voltage
+from tinykit.target.boards.record import Board
 
 IDLES = ("sleep", "stop")
 

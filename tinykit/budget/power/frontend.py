@@ -11,8 +11,8 @@ import numpy as np
 from tinykit.ground.errors import ParameterError, UnknownFactError, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, band, load_constants
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
+from tinykit.target.boards.record import Board
 
 FRONT_ENDS = ("none", "window", "fft", "mel", "mfcc")
 ARITHMETIC = ("q15", "f32")

@@ -12,7 +12,7 @@ from tinykit.budget.power.budget import PowerBudget
 from tinykit.ground.errors import ParameterError, UnknownFactError, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, band, load_constants
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 
 LIGHTS = ("bright", "dull", "office")
 """A sunny day outdoors, a December day, ten hours of office light."""

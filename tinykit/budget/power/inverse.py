@@ -12,8 +12,8 @@ from tinykit.budget.power.workload import Workload, as_workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, format_quantity
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import as_estimate
+from tinykit.target.boards.record import Board
 
 _STEPS = 80
 _ENDS = ("value", "low", "high")

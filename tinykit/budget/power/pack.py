@@ -18,8 +18,8 @@ from tinykit.budget.power.physics import (
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import YEAR_S, Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import load_constants
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import load_constants
+from tinykit.target.boards.record import Board
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, band, load_constants
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 
 RADIOS = ("ble", "lora", "wifi")
 _MOST_BYTES = 1e9

@@ -12,7 +12,7 @@ from tinykit.budget.power.timeline import State, Timeline
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, relabel
 from tinykit.ground.results import Result
-from tinykit.predict.energy import load_constants
+from tinykit.predict.energy.inputs import load_constants
 
 _LOSS_FACTORS = (0.5, 2.0)
 

@@ -10,8 +10,8 @@ from tinykit.budget.power.physics import retention_current
 from tinykit.ground.errors import ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, band, load_constants
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
+from tinykit.target.boards.record import Board
 
 SLEEP_MODES = ("stop", "standby", "sleep")
 """RAM kept and clocks off; RAM lost; clocks on with the CPU halted."""

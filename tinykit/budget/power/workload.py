@@ -11,8 +11,8 @@ from tinykit.budget.power.timeline import State, Timeline
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, band, load_constants
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
+from tinykit.target.boards.record import Board
 
 AT = ("run", "sleep", "stop")
 """What the MCU does in a stage: runs, halts with clocks on (a DMA fills a buffer), or keeps its RAM alone."""

@@ -9,7 +9,7 @@ from tinykit.budget.thermal.laws import enclosure_rise, solar_heat
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, band, load_constants
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 
 CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "held": "held_metal"}
 """How long skin and surface meet, and the limit that stands for it."""

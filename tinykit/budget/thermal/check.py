@@ -12,8 +12,9 @@ from tinykit.budget.thermal.laws import enclosure_rise
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, band, load_constants
-from tinykit.target.boards import Board, find_board
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants
+from tinykit.target.boards import find_board
+from tinykit.target.boards.record import Board
 
 
 class HeatVerdict(StrEnum):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from tinykit.budget.power.physics import retention_current
 from tinykit.budget.thermal.laws import junction_with_leakage, maximum_ambient_with_leakage
 from tinykit.ground.quantity import Estimate, Fact, propagate
-from tinykit.predict.energy import as_estimate, load_constants
-from tinykit.target.boards import Board
+from tinykit.predict.energy.inputs import as_estimate, load_constants
+from tinykit.target.boards.record import Board
 
 _FAMILIES = {"QFP": "QFP", "QFN": "QFN", "BGA": "BGA", "WLCSP": "CSP", "CSP": "CSP"}
 DESTROYED_C = 250.0

@@ -16,7 +16,7 @@ from tinykit.budget.thermal.laws import temperature_rise
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate
+from tinykit.predict.energy.inputs import as_estimate
 
 _PERIODS = 3
 _POINTS = 60

@@ -13,8 +13,9 @@ from tinykit.budget.trace.plateaus import Trace
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy import as_estimate, check_clock, check_supply
-from tinykit.target.boards import Board, PowerRange
+from tinykit.predict.energy.inputs import as_estimate
+from tinykit.predict.energy.predict import check_clock, check_supply
+from tinykit.target.boards.record import Board, PowerRange
 
 _INSTRUMENT = 0.02
 _NOISE = 0.02

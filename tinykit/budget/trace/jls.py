@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinykit.budget.trace.layout import AMPERES, Chunk, TraceLayout
-from tinykit.ground.child import Bounds, Child, ChildError
+from tinykit.ground.child.process import Bounds, Child, ChildError
 from tinykit.ground.errors import DataError, EngineError, MissingPackageError, name_install
 
 MAGIC = b"jlsfmt\r\n"

@@ -10,23 +10,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tinykit.model.graph import read
-from tinykit.predict.packing import Packed, code_weights, lean
-from tinykit.train.compress import (
-    Bar,
-    Clustered,
-    Pruned,
-    Quantised,
-    Trained,
-    Training,
-    cluster,
-    prune,
-    prune_channels,
-    quantise_aware,
-    train,
-)
-from tinykit.train.conversion import load_model
-from tinykit.train.datasets import Dataset
+from tinykit.model.graph.reading import read
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
+from tinykit.predict.packing.packed import Packed
+from tinykit.train.compress.channels.slimming import prune_channels
+from tinykit.train.compress.clustering import Clustered, cluster
+from tinykit.train.compress.pruning import Pruned, prune
+from tinykit.train.compress.quantising import Quantised, quantise_aware
+from tinykit.train.compress.recipe import Bar, Training
+from tinykit.train.compress.training import Trained, train
+from tinykit.train.conversion.keras_file import load_model
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.zoo import build_network
 
 Choices = Mapping[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tinykit.choose.design.steps import Step, convert_steps
-from tinykit.train.compress import RECIPE, Recipe, Training
-from tinykit.train.datasets import read_card
+from tinykit.train.compress.recipe import RECIPE, Recipe, Training
+from tinykit.train.datasets.card import read_card
 
 RECIPES = {
     "vowels": Recipe(Training(60, 3e-3, 32), Training(40, 2e-3, 32), Training(16, 1e-3, 32)),

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tinykit.budget.assessment import Assessment, Use
-from tinykit.budget.fit import FitReport
-from tinykit.budget.power import PowerBudget
-from tinykit.budget.thermal import ThermalReport
-from tinykit.choose.ledger import Variant
+from tinykit.budget.assessment.chain import Assessment
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.fit.verdict import FitReport
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.thermal.check import ThermalReport
+from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.results import Result
-from tinykit.handover.deployment import Deployment
+from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun
-from tinykit.model.record import DesignRecord
-from tinykit.target.boards import Board
+from tinykit.model.record.design import DesignRecord
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
-from tinykit.train.datasets import DataCard, Difference, read_card
+from tinykit.train.datasets.card import DataCard, read_card
+from tinykit.train.datasets.scoring import Difference
 
 
 @dataclass(frozen=True, slots=True)

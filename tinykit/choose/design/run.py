@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.assessment import assess
-from tinykit.budget.fit import check_fit_all
+from tinykit.budget.assessment.chain import assess
+from tinykit.budget.fit.check import check_fit_all
 from tinykit.choose.design.chain import chain_steps, recipe_of
 from tinykit.choose.design.outcome import DesignGoal, DesignOutcome
 from tinykit.choose.design.steps import Say, follow
-from tinykit.choose.ledger import Variant, weigh_variant
+from tinykit.choose.ledger.variants import Variant, weigh_variant
 from tinykit.ground.errors import (
     EngineError,
     MissingPackageError,
@@ -21,16 +21,24 @@ from tinykit.ground.errors import (
     ParameterError,
     UnknownRuntimeError,
 )
-from tinykit.handover.deployment import Deployment, deploy, read_self_test_log
+from tinykit.handover.deployment.self_test import read_self_test_log
+from tinykit.handover.deployment.targets import deploy
+from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun, run as run_on_board
-from tinykit.model.graph import ModelGraph, read
-from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
-from tinykit.predict.arena import arena_for_any_core
-from tinykit.predict.runtime import quantise_input
-from tinykit.target.boards import Board, boards
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.model.record.design import DesignRecord, Stage, open_record, tool_versions
+from tinykit.model.record.store import write_atomically
+from tinykit.predict.arena.predict import arena_for_any_core
+from tinykit.predict.runtime.scoring import quantise_input
+from tinykit.target.boards import boards
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
-from tinykit.train.compress import Recipe
-from tinykit.train.datasets import Dataset, Split, load_dataset, paired_difference, read_card
+from tinykit.train.compress.recipe import Recipe
+from tinykit.train.datasets.card import read_card
+from tinykit.train.datasets.dataset import Dataset, Split
+from tinykit.train.datasets.scoring import paired_difference
+from tinykit.train.datasets.shipped import load_dataset
 
 _SAMPLES = 10
 """Unseen samples that prove the deployed program."""

@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinykit.choose.ledger import Ledger, Variant, count_zero_weights, fill_ledger, measure_sizes, weigh_variant
+from tinykit.choose.ledger.table import Ledger, fill_ledger
+from tinykit.choose.ledger.variants import Variant, count_zero_weights, measure_sizes, weigh_variant
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import ParameterError, UnknownTaskError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
-from tinykit.model.graph import read
-from tinykit.model.record import DesignRecord, open_record
-from tinykit.target.boards import Board
+from tinykit.model.graph.reading import read
+from tinykit.model.record.design import DesignRecord, open_record
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
-from tinykit.train.datasets import Accuracy, Difference, Split
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import Accuracy, Difference
 
 BASELINE = "int8"
 SPARSITIES = (0.0, 0.5, 0.75, 0.9)

@@ -9,9 +9,11 @@ from tinykit.choose.ledger.variants import count_gzip_bytes
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.npu import accelerators_of, compile_for_npu
-from tinykit.predict.packing import Packed, code_weights, lean
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.npu.compiling import accelerators_of, compile_for_npu
+from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.leaning import lean
+from tinykit.predict.packing.packed import Packed
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
 from tinykit.target.target import Target
 

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tinykit.budget.fit import FitReport, check_fit
+from tinykit.budget.fit.check import check_fit
+from tinykit.budget.fit.verdict import FitReport
 from tinykit.choose.ledger.forms import Form, list_forms, list_runnable
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ModelError, TinykitError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, list_kernels
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.latency import predict_instructions
+from tinykit.model.graph.model import ModelGraph, list_kernels
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.target.target import Target
-from tinykit.train.datasets import Difference
+from tinykit.train.datasets.scoring import Difference
 
 
 @dataclass(frozen=True, slots=True)

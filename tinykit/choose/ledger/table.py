@@ -13,9 +13,10 @@ from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result, Rows
-from tinykit.target.boards import Board
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
-from tinykit.train.datasets import Difference, Split, paired_difference
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import Difference, paired_difference
 
 _COLUMNS = 4
 _MARK = "→"

@@ -14,12 +14,13 @@ from tinykit.ground.caches import remember
 from tinykit.ground.errors import DataError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, list_kernels
+from tinykit.model.graph.model import ModelGraph, list_kernels
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.runtime import predict_labels
-from tinykit.target.boards import Board
+from tinykit.predict.runtime.scoring import predict_labels
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
-from tinykit.train.datasets import Accuracy, Split, score_predictions
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import Accuracy, score_predictions
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from tinykit.handover.codegen.windowed import (
     read_dense,
     read_pool,
 )
-from tinykit.model.graph import Operator
-from tinykit.model.operators import EXPORTED, Kernels, row_of
-from tinykit.target.boards import CORE_FAMILIES
+from tinykit.model.graph.model import Operator
+from tinykit.model.operators.rules import EXPORTED, Kernels
+from tinykit.model.operators.table import row_of
+from tinykit.target.boards.record import CORE_FAMILIES
 
 _POOL = """
     const cmsis_nn_context context = {{SCRATCH, SCRATCH_BYTES}};

@@ -17,11 +17,11 @@ from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
 from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
 from tinykit.handover.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
 from tinykit.handover.codegen.program import Lowered, Program, lowering_of, refuse
-from tinykit.model.graph import ModelGraph, Operator
-from tinykit.model.operators import list_rows
-from tinykit.predict.arena import ArenaPlan, list_buffers, plan_greedily
-from tinykit.predict.packing import has_decode, refuse_decode
-from tinykit.target.boards import CORE_FAMILIES, core_family
+from tinykit.model.graph.model import ModelGraph, Operator
+from tinykit.model.operators.table import list_rows
+from tinykit.predict.arena.plan import ArenaPlan, list_buffers, plan_greedily
+from tinykit.predict.packing.cost import has_decode, refuse_decode
+from tinykit.target.boards.record import CORE_FAMILIES, core_family
 
 KERNELS = ("portable", "cmsis-nn")
 """The kernel sets an export can be built on."""

@@ -15,7 +15,7 @@ from tinykit.handover.codegen.quantisation import (
     softmax_parameters,
 )
 from tinykit.handover.codegen.windowed import fused_range
-from tinykit.model.graph import Operator, Tensor
+from tinykit.model.graph.model import Operator, Tensor
 
 AXES = 6
 _CURVE_SCALE, _CURVE_ZERO = 1 / 256, -128

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import ModelGraph, Operator, Tensor
-from tinykit.model.operators import row_of
+from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.operators.table import row_of
 
 Found = TypeVar("Found")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinykit.model.graph import Tensor
+from tinykit.model.graph.model import Tensor
 
 INT8_LOW, INT8_HIGH = -128, 127
 ADD_LEFT_SHIFT = 20

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, lowering_of, refuse, settle
 from tinykit.handover.codegen.quantisation import Multiplier, activation_range, channel_multipliers, dense_multiplier
-from tinykit.model.graph import Operator, Tensor
+from tinykit.model.graph.model import Operator, Tensor
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.handover.codegen import HOST_DEFINES, CExport, export_c
+from tinykit.handover.codegen.export import CExport, export_c
 from tinykit.handover.codegen.filling import fill_all, to_comment
+from tinykit.handover.codegen.library import HOST_DEFINES
 from tinykit.handover.deployment.writing import (
     MANIFEST,
     TEMPLATES,
@@ -20,7 +21,8 @@ from tinykit.handover.deployment.writing import (
     make_golden_vectors,
     write_folder,
 )
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.train.datasets.scoring import Accuracy
 
 

@@ -15,8 +15,9 @@ from tinykit.ground.results import Result
 from tinykit.handover.deployment.c import deploy_c
 from tinykit.handover.deployment.tflm import deploy_tflm
 from tinykit.handover.deployment.writing import Deployment
-from tinykit.model.graph import ModelGraph
-from tinykit.train.datasets import Accuracy, Normalisation
+from tinykit.model.graph.model import ModelGraph
+from tinykit.train.datasets.dataset import Normalisation
+from tinykit.train.datasets.scoring import Accuracy
 
 
 @dataclass(frozen=True, slots=True)

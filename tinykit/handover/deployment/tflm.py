@@ -26,9 +26,11 @@ from tinykit.handover.deployment.writing import (
     make_golden_vectors,
     write_folder,
 )
-from tinykit.model.graph import ModelGraph, read
-from tinykit.model.operators import list_rows, row_of
-from tinykit.train.datasets import Accuracy, Normalisation
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.model.operators.table import list_rows, row_of
+from tinykit.train.datasets.dataset import Normalisation
+from tinykit.train.datasets.scoring import Accuracy
 
 ALIGNMENT_BYTES = 16
 MARGIN = 0.05

@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from tinykit.ground.errors import DataError, OutputError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen.filling import to_comment, to_identifier
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.runtime import Session, to_input
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.runtime.scoring import to_input
+from tinykit.predict.runtime.session import Session
 from tinykit.train.datasets.scoring import Accuracy
 
 MANIFEST = "deployment.json"

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.child import Bounds, Ended, find_program, run_program
+from tinykit.ground.child.isolation import find_program
+from tinykit.ground.child.process import Bounds, Ended, run_program
 from tinykit.ground.errors import (
     EngineError,
     MissingPackageError,
@@ -26,7 +27,7 @@ from tinykit.ground.errors import (
     UnknownRuntimeError,
     name_install,
 )
-from tinykit.target.boards import Board, Core
+from tinykit.target.boards.record import Board, Core
 
 COMPILERS = ("gcc", "zig")
 GCC = "arm-none-eabi-gcc"

@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.child import Bounds, Child, ChildError, find_program, run_program
+from tinykit.ground.child.isolation import find_program
+from tinykit.ground.child.process import Bounds, Child, ChildError, run_program
 from tinykit.ground.errors import EngineError, MissingPackageError
 from tinykit.handover.virtual_board.building import Firmware
 from tinykit.handover.virtual_board.compilers import (

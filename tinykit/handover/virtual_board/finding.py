@@ -17,11 +17,11 @@ from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
 from tinykit.handover.virtual_board.tflm import count_tflm, kind_of
 from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
-from tinykit.model.graph import ModelGraph
 from tinykit.model.graph.flatbuffer import FlatBuffer
+from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
-from tinykit.predict.arena import ArenaPlan
-from tinykit.predict.runtime import Session
+from tinykit.predict.arena.plan import ArenaPlan
+from tinykit.predict.runtime.session import Session
 
 _STACK_REACH_BYTES = 64 * 1024
 _ACCESS = {"read": "read", "write": "write", "fetch": "execution"}

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.results import Result
-from tinykit.handover.codegen import CExport
+from tinykit.handover.codegen.export import CExport
 from tinykit.handover.virtual_board.compilers import Compiler, Machine, Toolchain
-from tinykit.model.graph import ModelGraph
-from tinykit.target.boards import EXTERNAL_RAM_KINDS, Board, Window
+from tinykit.model.graph.model import ModelGraph
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board, Window
 
 _CODE_STARTS = (0x08000000, 0x10000000, 0x00000000, 0x18000000)
 _RAM_STARTS = tuple(0x20000000 + step * 0x02000000 for step in range(32))

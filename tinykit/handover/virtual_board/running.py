@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
-from tinykit.handover.codegen import CExport, export_c
+from tinykit.handover.codegen.export import CExport, export_c
 from tinykit.handover.virtual_board.building import Overflow, build
 from tinykit.handover.virtual_board.compilers import choose_compiler, engine_of, toolchain_of
 from tinykit.handover.virtual_board.finding import Finding, ask_tflm, describe_unlinked, explain_overflow, interleave
 from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.result import BoardRun, CoreCount
-from tinykit.model.graph import ModelGraph, as_graph
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import as_graph
 from tinykit.predict.latency.tables import read_table
-from tinykit.target.boards import Board, find_board
+from tinykit.target.boards import find_board
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
 
 Inputs = NDArray[Any] | tuple[NDArray[Any], ...]

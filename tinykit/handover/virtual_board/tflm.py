@@ -21,10 +21,10 @@ from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate, unite
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.handover.virtual_board.timing import estimate_cycles, estimate_latency
-from tinykit.model.graph import ModelGraph, Operator
-from tinykit.model.operators import row_of
+from tinykit.model.graph.model import ModelGraph, Operator
+from tinykit.model.operators.table import row_of
 from tinykit.predict.latency.tables import read_table
-from tinykit.target.boards import Board
+from tinykit.target.boards.record import Board
 
 NETWORK = "network"
 """The kind under which a table holds the correction of a whole network."""

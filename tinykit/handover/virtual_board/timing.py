@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate
 from tinykit.predict.latency.tables import read_table
-from tinykit.target.boards import Board
+from tinykit.target.boards.record import Board
 
 COSTS = {
     "load": 2.0, "load_following": 1.0, "store": 1.0, "load_multiple": 1.0, "store_multiple": 1.0, "words": 1.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinykit.model.graph.model import ModelGraph, Operator
-from tinykit.model.operators import row_of
+from tinykit.model.operators.table import row_of
 
 
 def find_stray_operators(graph: ModelGraph) -> tuple[Operator, ...]:

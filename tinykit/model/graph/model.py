@@ -11,7 +11,8 @@ import numpy as np
 
 from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
-from tinykit.model.operators import Call, Operand, row_of
+from tinykit.model.operators.rules import Call, Operand
+from tinykit.model.operators.table import row_of
 
 _NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "uint8": "<u1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
 

@@ -13,7 +13,8 @@ from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table
 from tinykit.model.graph.metadata import read_offline_offsets
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
-from tinykit.model.operators import ANY_RANK, LEFT_OUT, OperatorRow, Shape, row_of
+from tinykit.model.operators.rules import Shape
+from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
 
 _LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _LARGEST_TENSOR_ELEMENTS = 2**31

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 
 ALIGNMENT_BYTES = 16
 """TFLM's MicroArenaBufferAlignment()."""

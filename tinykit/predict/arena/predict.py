@@ -10,7 +10,8 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, as_graph
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import as_graph
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
 from tinykit.predict.arena.scratch import Sizes, keep_kernel_sums, list_espressif_scratch, list_scratch_bytes
 from tinykit.predict.arena.tail import measure_tail, unknown_operators

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tinykit.model.graph import ModelGraph
-from tinykit.model.operators import EARLIER, NEWEST, Kernels, row_of
-from tinykit.model.operators.rules import ESPRESSIF_MOST
-from tinykit.target.boards import core_family
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.operators.rules import EARLIER, ESPRESSIF_MOST, NEWEST, Kernels
+from tinykit.model.operators.table import row_of
+from tinykit.target.boards.record import core_family
 
 Sizes = tuple[tuple[int, ...], ...]
 """Bytes of each buffer, operator by operator."""

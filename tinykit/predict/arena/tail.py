@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinykit.model.graph import ModelGraph
-from tinykit.model.operators import Tail, row_of
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.operators.table import Tail, row_of
 from tinykit.predict.arena.plan import ALIGNMENT_BYTES
 from tinykit.predict.arena.scratch import kernels_of
 

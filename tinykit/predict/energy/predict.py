@@ -12,7 +12,8 @@ from tinykit.predict.energy.inputs import as_estimate, load_constants
 from tinykit.predict.energy.laws import energy_per_inference
 from tinykit.predict.energy.scaling import activity_factor, clock_ratio, like_reference, scale_supply
 from tinykit.predict.latency.own import read_own
-from tinykit.target.boards import Board, PowerRange, RunPoint, find_board
+from tinykit.target.boards import find_board
+from tinykit.target.boards.record import Board, PowerRange, RunPoint
 from tinykit.target.target import Target
 
 

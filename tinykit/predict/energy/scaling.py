@@ -8,7 +8,7 @@ from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.predict.energy.inputs import band, load_constants
 from tinykit.predict.energy.laws import affine_run_current, fit_run_current
-from tinykit.target.boards import Board, RunPoint
+from tinykit.target.boards.record import Board, RunPoint
 
 _CONSTANTS = ("power", "energy.toml")
 _ACTIVITIES = {

@@ -15,7 +15,7 @@ from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.latency.kernels import (
     LANES,
     PARTS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from tinykit.ground.caches import remember_table
-from tinykit.model.operators import row_of
+from tinykit.model.operators.table import row_of
 from tinykit.predict.latency.loops import BLOCK, LOOPS, NAMES, count_turns
 from tinykit.predict.latency.shapes import OperatorShape, taps_along, window_of
 

@@ -11,7 +11,8 @@ from tinykit.ground.caches import remember_table
 from tinykit.ground.calls import keywords
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, relabel
-from tinykit.model.graph import ModelGraph, as_graph
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import as_graph
 from tinykit.predict.latency.cycles import shipped_profile
 from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, unseen_spread
 from tinykit.predict.latency.instructions import (
@@ -26,7 +27,8 @@ from tinykit.predict.latency.instructions import (
 from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.own import OwnShift, read_own, shift_of
 from tinykit.predict.latency.tables import read_table
-from tinykit.target.boards import Board, find_board
+from tinykit.target.boards import find_board
+from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Target, check_option, check_version, is_external
 

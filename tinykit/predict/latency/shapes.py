@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, Operator as GraphOperator
-from tinykit.model.operators import Shape, row_of
+from tinykit.model.graph.model import ModelGraph, Operator as GraphOperator
+from tinykit.model.operators.rules import Shape
+from tinykit.model.operators.table import row_of
 
 _MOST_TAPS = 10_000
 

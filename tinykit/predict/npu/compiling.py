@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.caches import remember
-from tinykit.ground.child import Bounds, Child, ChildError, WarmChild
+from tinykit.ground.child.process import Bounds, Child, ChildError, WarmChild
 from tinykit.ground.errors import (
     EngineError,
     MissingPackageError,
@@ -21,10 +21,11 @@ from tinykit.ground.errors import (
 )
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 from tinykit.model.operators import DECODE, NPU
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
-from tinykit.target.boards import Board
+from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import NPU_RUNTIME
 
 ACCELERATORS = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 
 
 @dataclass(frozen=True, slots=True)

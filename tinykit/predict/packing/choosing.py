@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tinykit.ground.caches import remember
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.arena import predict_arena
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.predict.packing.decoding import choose_codings, code_weights, insert_decode

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.model.graph import Tensor
+from tinykit.model.graph.model import Tensor
 
 LOOKUP, PRUNING = 0, 2
 _WIDEST_INDEX = 7

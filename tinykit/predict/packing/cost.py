@@ -10,12 +10,13 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, Tensor
+from tinykit.model.graph.model import ModelGraph, Tensor
 from tinykit.model.operators import DECODE
 from tinykit.predict.flash import decoder_code
-from tinykit.predict.latency import from_graph, predict_latency
+from tinykit.predict.latency.prediction import predict_latency
+from tinykit.predict.latency.shapes import from_graph
 from tinykit.predict.packing.coding import LOOKUP, PRUNING, is_last_axis
-from tinykit.target.boards import Board
+from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target
 

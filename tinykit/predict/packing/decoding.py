@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import ModelGraph, read, schema
-from tinykit.model.operators import DECODE, row_of
+from tinykit.model.graph import schema
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.model.operators import DECODE
+from tinykit.model.operators.table import row_of
 from tinykit.predict.packing.coding import Coding, decode_coding, list_codings
 from tinykit.predict.packing.cost import cost_of_decode
 from tinykit.predict.packing.leaning import check_equal, lean_tree
 from tinykit.predict.packing.packed import CodedTensor, Packed
 from tinykit.predict.packing.tree import CodeNode, ModelTree, OperatorNode, TensorNode
 from tinykit.predict.packing.writing import write_tree
-from tinykit.predict.runtime import Session
+from tinykit.predict.runtime.session import Session
 
 _WEIGHT_POSITION = 1
 _CERTAIN_GAIN_BYTES = 600

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph import ModelGraph, Operator, read
-from tinykit.model.operators import row_of
+from tinykit.model.graph.model import ModelGraph, Operator
+from tinykit.model.graph.reading import read
+from tinykit.model.operators.table import row_of
 from tinykit.predict.packing.packed import Packed
 from tinykit.predict.packing.tree import GraphNode, ModelTree, read_tree
 from tinykit.predict.packing.writing import write_tree
-from tinykit.predict.runtime import SameProof, prove_same
+from tinykit.predict.runtime.verify import SameProof, prove_same
 
 _BIAS_POSITION = 2
 _LARGEST_MULTIPLIER = 0.01

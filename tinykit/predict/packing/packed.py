@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.model.record.store import write_atomically
 from tinykit.predict.packing.cost import DecodeCost
-from tinykit.predict.runtime import SameProof
+from tinykit.predict.runtime.verify import SameProof
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, Operator, Tensor
-from tinykit.model.operators import row_of
+from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.operators.table import row_of
 from tinykit.predict.runtime.matching import match_operators
 from tinykit.predict.runtime.scoring import to_input
 from tinykit.predict.runtime.session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tinykit.model.graph import ModelGraph, Operator
+from tinykit.model.graph.model import ModelGraph, Operator
 
 _MOST_PAIRS = 1_000_000
 _SAME_NAME, _SAME_KIND = 3.0, 1.0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.child import Bounds, Child, ChildError, WarmChild
+from tinykit.ground.child.process import Bounds, Child, ChildError, WarmChild
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result, Rows
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.energy import predict_energy
-from tinykit.predict.latency import predict_latency
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.latency.own import read_own
+from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.latency.tables import read_table
 from tinykit.predict.validation.rows import MeasuredRow, Skipped, is_exact, read_rows
 

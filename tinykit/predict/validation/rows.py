@@ -13,9 +13,12 @@ from pathlib import Path
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph, read
-from tinykit.predict.latency import RUNTIMES, OperatorShape, from_rows
-from tinykit.target.boards import Board, boards
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.predict.latency.effects import RUNTIMES
+from tinykit.predict.latency.shapes import OperatorShape, from_rows
+from tinykit.target.boards import boards
+from tinykit.target.boards.record import Board
 
 _NEEDED = ("core", "clock_mhz", "stack", "model_name")
 _MOST_BYTES = 256 * 2**20

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from tinykit.ground.errors import DataError, UnknownRuntimeError
 from tinykit.ground.results import Result
-from tinykit.model.graph import ModelGraph
-from tinykit.model.record import write_atomically
-from tinykit.predict.latency import known_runtimes
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.record.store import write_atomically
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.own import OwnRow, calibration_path, render_own, shift_of
+from tinykit.predict.latency.prediction import known_runtimes
 from tinykit.predict.validation.rows import MeasuredRow, Skipped, read_rows
-from tinykit.target.boards import Board
+from tinykit.target.boards.record import Board
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,1 @@
 """The command line: `tinykit` and `python -m tinykit`."""
-
-from tinykit.show.cli.main import main
-
-__all__ = ["main"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.arena import ArenaEstimate
-from tinykit.predict.packing import cost_of_decode, has_decode
-from tinykit.predict.runtime import Verification
-from tinykit.target.boards import Board
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.arena.predict import ArenaEstimate
+from tinykit.predict.packing.cost import cost_of_decode, has_decode
+from tinykit.predict.runtime.verify import Verification
+from tinykit.target.boards.record import Board
 
 
 def _pick(owner: object, names: str) -> dict[str, Any]:

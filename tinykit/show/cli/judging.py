@@ -6,17 +6,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.assessment import Assessment, Use, assess
-from tinykit.budget.fit import MACHINES, FitReport, Placement, check_fit_all, line_up, list_placements, name_machine
-from tinykit.budget.power import PowerBudget
-from tinykit.budget.thermal import ThermalReport
-from tinykit.budget.trace import Trace, TraceRow, calibrate_board, compare_trace, read_trace
+from tinykit.budget.assessment.chain import Assessment, assess
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.fit.check import MACHINES, check_fit_all, line_up, name_machine
+from tinykit.budget.fit.placements import Placement, list_placements
+from tinykit.budget.fit.verdict import FitReport
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.thermal.check import ThermalReport
+from tinykit.budget.trace.compare import TraceRow, calibrate_board, compare_trace
+from tinykit.budget.trace.plateaus import Trace, read_trace
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, unite
 from tinykit.show.cli.documents import describe_model
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_figures, say_json, say_table, show, show_short
-from tinykit.target.boards import Board, boards, find_board, read_board
+from tinykit.target.boards import boards, find_board
+from tinykit.target.boards.reading import read_board
+from tinykit.target.boards.record import Board
 from tinykit.target.target import Reserve, Target
 
 _YOUR_FIGURE = "given on the command line"

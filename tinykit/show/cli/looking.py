@@ -6,11 +6,12 @@ from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint import lint_graph
-from tinykit.predict.arena import ArenaEstimate, predict_arena
-from tinykit.predict.packing import cost_of_decode, has_decode
-from tinykit.predict.runtime import LayerComparison, compare_layers, sample_inputs, verify_model as compare
+from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
+from tinykit.predict.packing.cost import cost_of_decode, has_decode
+from tinykit.predict.runtime.layers import LayerComparison, compare_layers
+from tinykit.predict.runtime.verify import sample_inputs, verify_model as compare
 from tinykit.show.cli.documents import describe_board, describe_graph, describe_verification
 from tinykit.show.cli.models import Options, open_model, read_bytes
 from tinykit.show.cli.text import say, say_json, say_table, show

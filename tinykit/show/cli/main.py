@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinykit.ground.errors import TinykitError
-from tinykit.handover.deployment import TARGETS
+from tinykit.handover.deployment.targets import TARGETS
 from tinykit.show.cli import checking, judging, looking, making, weighing
 from tinykit.show.cli.models import Command
 from tinykit.show.cli.text import printable

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tinykit.budget.assessment import Use
+from tinykit.budget.assessment.use import Use
 from tinykit.ground.errors import EngineError, OutputError
 from tinykit.ground.facts import shipped_path
-from tinykit.handover.deployment import deploy as write_deployment, find_exporter
-from tinykit.model.record import write_atomically
-from tinykit.predict.arena import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
-from tinykit.predict.runtime import prove_same
+from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
+from tinykit.model.record.store import write_atomically
+from tinykit.predict.arena.offline import plan_offline, with_offline_plan
+from tinykit.predict.arena.predict import arena_for_any_core, predict_arena
+from tinykit.predict.runtime.verify import prove_same
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
 from tinykit.target.runtimes import default_runtime
@@ -49,8 +50,9 @@ def plan(options: Options) -> int:
 def design(options: Options) -> int:
     """`tinykit design`."""
     # These pull in the training floor and the plots.
-    from tinykit.choose.design import DesignGoal, run_design
-    from tinykit.show.report import write_report
+    from tinykit.choose.design.outcome import DesignGoal
+    from tinykit.choose.design.run import run_design
+    from tinykit.show.report.render import write_report
 
     use = Use(period_s=options.period, battery=options.battery)
     goal = DesignGoal(options.task, Target(options.board), use)

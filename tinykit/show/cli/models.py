@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import DataError, ModelError
-from tinykit.model.graph import ModelGraph, read
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
 
 Options = argparse.Namespace
 Command = Callable[[Options], int]
@@ -31,7 +32,7 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
     """
     if Path(path).suffix.lower() not in _KERAS_SUFFIXES:
         return read(path)
-    from tinykit.train.conversion import convert  # only a Keras file needs the training extra
+    from tinykit.train.conversion.converting import convert
 
     samples = _read_samples(representative) if representative else None
     conversion = convert(path, precision="float32" if samples is None else "int8", representative=samples)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tinykit.choose.ledger import Budgets, Ledger, open_ledger, recommend, weigh_variant
+from tinykit.choose.ledger.choosing import Budgets, recommend
+from tinykit.choose.ledger.table import Ledger, open_ledger
+from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.arena import predict_arena
-from tinykit.predict.packing import PackChoice, Packed, pack as choose, refuse_decode
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.packing.choosing import PackChoice, pack as choose
+from tinykit.predict.packing.cost import refuse_decode
+from tinykit.predict.packing.packed import Packed
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
-from tinykit.target.boards import Board
+from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Target, as_target
 
@@ -36,12 +40,12 @@ def ledger(options: Options) -> int:
 def _open(options: Options) -> Ledger:
     """A shipped study by its name, or models of one's own with samples of one's own."""
     if options.test is None:
-        from tinykit.choose.design import find_study  # pulls in the training floor
+        from tinykit.choose.design.studies import find_study
 
         if len(options.models) > 1 or Path(options.models[0]).suffix:
             raise ParameterError("accuracy needs samples: give --test NPZ with x, y and groups, or the name of a study")
         return find_study(options.models[0]).ledger(options.board, runtime=options.runtime)
-    from tinykit.train.datasets import read_samples
+    from tinykit.train.datasets.own import read_samples
 
     test = read_samples(options.test)
     target = as_target(options.board, runtime=options.runtime)

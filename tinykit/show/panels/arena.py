@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.ground.quantity import format_quantity
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.arena import ArenaComparison, Buffer, compare_plans
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.arena.offline import ArenaComparison, compare_plans
+from tinykit.predict.arena.plan import Buffer
 from tinykit.show.panels.shell import Panel, choose
 from tinykit.show.plots import KitFigure, lay_axes, plot_plans
 

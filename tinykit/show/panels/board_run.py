@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.ground.quantity import format_quantity
-from tinykit.handover.codegen import KERNELS
+from tinykit.handover.codegen.export import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
 from tinykit.show.plots import plot_instructions
 from tinykit.target.boards import boards

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.assessment import Use, assess
+from tinykit.budget.assessment.chain import assess
+from tinykit.budget.assessment.use import Use
 from tinykit.budget.offload import SENSORS, Offload, weigh_design
-from tinykit.budget.power import IDLES, RADIOS, ClockSweep
+from tinykit.budget.power.dvfs import IDLES, ClockSweep
+from tinykit.budget.power.radio import RADIOS
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
 from tinykit.show.plots import plot_clocks, plot_offload
 

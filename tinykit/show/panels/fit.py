@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.fit import FitReport, check_fit
+from tinykit.budget.fit.check import check_fit
+from tinykit.budget.fit.verdict import FitReport
 from tinykit.ground.quantity import format_quantity
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.latency import known_runtimes
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.latency.prediction import known_runtimes
 from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import plot_fit
 from tinykit.target.boards import board as find_board

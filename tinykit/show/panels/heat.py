@@ -8,11 +8,14 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinykit.budget.assessment import Use, assess
-from tinykit.budget.thermal import PAINTS, ThermalReport, Warming, follow_bursts, solar_load
+from tinykit.budget.assessment.chain import assess
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.thermal.box import PAINTS, solar_load
+from tinykit.budget.thermal.check import ThermalReport
+from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 

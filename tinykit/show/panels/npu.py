@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.ground.quantity import format_quantity
-from tinykit.model.graph import ModelGraph
-from tinykit.predict.npu import ACCELERATORS, MEMORY_MODES, NpuReport, compile_for_npu
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.npu.compiling import ACCELERATORS, MEMORY_MODES, compile_for_npu
+from tinykit.predict.npu.report import NpuReport
 from tinykit.show.panels.shell import Panel, choose, slide
 from tinykit.show.plots import plot_npu
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.budget.assessment import Assessment, Use, assess, sweep_periods
-from tinykit.budget.power import RADIOS, PowerBudget
+from tinykit.budget.assessment.chain import Assessment, assess, sweep_periods
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.radio import RADIOS
 from tinykit.ground.results import tell
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.show.panels.shell import Panel, choose, choose_battery, choose_board, slide, slide_log
 from tinykit.show.plots import (
     KitFigure,

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import ipywidgets as widgets
 
-from tinykit.budget.power import batteries
+from tinykit.budget.power.cells import batteries
 from tinykit.ground.errors import TinykitError
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.style import styled

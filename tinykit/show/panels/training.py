@@ -7,12 +7,13 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from tinykit.model.graph import ModelGraph, list_kernels
-from tinykit.predict.runtime import Answers, CodeComparison, compare_answers
+from tinykit.model.graph.model import ModelGraph, list_kernels
+from tinykit.predict.runtime.verify import Answers, CodeComparison, compare_answers
 from tinykit.show.panels.shell import Panel, choose, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_confusion, plot_grid, plot_lsb, plot_pruning, plot_storage
-from tinykit.train.compress import GridPreview, PruningPreview, preview_grid, preview_pruning
-from tinykit.train.datasets import EVERYONE, Breakdown, Split, break_down, parts_of
+from tinykit.train.compress.preview import GridPreview, PruningPreview, preview_grid, preview_pruning
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import EVERYONE, Breakdown, break_down, parts_of
 
 
 class SparsityPanel(Panel[PruningPreview]):

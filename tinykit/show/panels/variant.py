@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.choose.design import CLUSTERS, GRID, PRECISIONS, SPARSITIES, find_study, name_point
-from tinykit.choose.ledger import Ledger
+from tinykit.choose.design.studies import CLUSTERS, GRID, PRECISIONS, SPARSITIES, find_study, name_point
+from tinykit.choose.ledger.table import Ledger
 from tinykit.show.panels.shell import Panel, choose, choose_board
 from tinykit.show.plots import plot_ledger
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from tinykit.budget.fit import FitReport, Placement, RegionUse
+from tinykit.budget.fit.placements import Placement
+from tinykit.budget.fit.verdict import FitReport, RegionUse
 from tinykit.ground.quantity import format_quantity
 from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, say_unknown, styled
-from tinykit.target.boards import Board, Region, Window
+from tinykit.target.boards.record import Board, Region, Window
 
 _KIB = 1024
 _WORDS = {"arena": "arena", "arena head": "head", "arena tail": "tail", "model": "model", "runtime": "runtime"}

@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tinykit.budget.offload import Offload
-from tinykit.budget.power import ClockSweep, PowerBudget, Tornado
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.dvfs import ClockSweep
+from tinykit.budget.power.sensitivity import Tornado
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity
 from tinykit.show.plots.marks import draw_band, draw_bar, error_bar, mark_limit, scale_log
 from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinykit.budget.thermal import HeatCurve, ThermalReport, Warming, follow_step, foster_ladder
+from tinykit.budget.thermal.check import ThermalReport
+from tinykit.budget.thermal.die import foster_ladder
+from tinykit.budget.thermal.warming import HeatCurve, Warming, follow_step
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.marks import band_kwargs, draw_band, error_bar, mark_limit, scale_log_time
 from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled

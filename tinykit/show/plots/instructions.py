@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from tinykit.handover.virtual_board import BoardRun, CoreCount, OperatorRun
-from tinykit.predict.npu import NpuReport
+from tinykit.predict.npu.report import NpuReport
 from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, say_unknown, styled
 
 _HEIGHT = 0.4

@@ -10,9 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
 from tinykit.ground.errors import ParameterError
-from tinykit.predict.runtime import LayerComparison
+from tinykit.predict.runtime.layers import LayerComparison
 from tinykit.show.plots.style import COLOURS, caption, new_axes, note, plain, say_unknown, styled
-from tinykit.train.compress import LayerSensitivity
+from tinykit.train.compress.sensitivity import LayerSensitivity
 
 _MOST_LAYERS = 40
 _OPEN_END = 1.08

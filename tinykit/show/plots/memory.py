@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from tinykit.budget.fit import FitReport, RegionUse, Verdict, name_machine
-from tinykit.budget.fit.verdict import TIGHT_MARGIN
+from tinykit.budget.fit.check import name_machine
+from tinykit.budget.fit.verdict import TIGHT_MARGIN, FitReport, RegionUse, Verdict
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import tell
 from tinykit.show.plots.marks import draw_bar, ends, error_bar, mark_limit, scale_log

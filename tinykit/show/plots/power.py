@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinykit.budget.fit import FitReport
-from tinykit.budget.power import PowerBudget, State
+from tinykit.budget.fit.verdict import FitReport
+from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.timeline import State
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.marks import band_kwargs, draw_band, ends, error_bar, mark_limit, scale_log, scale_log_time
 from tinykit.show.plots.style import (

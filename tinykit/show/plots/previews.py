@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from tinykit.ground.errors import ParameterError
 from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, caption, new_axes, plain, styled
-from tinykit.train.compress import GridPreview, PruningPreview
+from tinykit.train.compress.preview import GridPreview, PruningPreview
 
 _LINES = ("#AA4499", "#999933", "#6699CC", "#BB5566", "#004488", "#DDAA33")  # Tol; none has a meaning elsewhere
 _BINS = 61

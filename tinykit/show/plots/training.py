@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from tinykit.ground.errors import ParameterError
 from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, caption, new_axes, note, plain, say_unknown, styled
-from tinykit.train.compress import History
-from tinykit.train.datasets import Accuracy
+from tinykit.train.compress.training import History
+from tinykit.train.datasets.scoring import Accuracy
 
 
 @styled

@@ -8,9 +8,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from tinykit.choose.ledger import FORMS, Form, Ledger, LedgerRow, ModelSizes
+from tinykit.choose.ledger.forms import FORMS, Form
+from tinykit.choose.ledger.rows import LedgerRow
+from tinykit.choose.ledger.table import Ledger
+from tinykit.choose.ledger.variants import ModelSizes
 from tinykit.ground.quantity import format_quantity
-from tinykit.predict.runtime import CodeComparison
+from tinykit.predict.runtime.verify import CodeComparison
 from tinykit.show.plots.marks import ends, scale_log
 from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, note, plain, say_unknown, styled
 

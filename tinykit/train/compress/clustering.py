@@ -23,7 +23,7 @@ from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.compress.sharing import Floats, Held, is_per_channel, join_channels, make_holder, split_channels
 from tinykit.train.compress.support import fold_batchnorm
 from tinykit.train.compress.training import Trained, check_fits, refuse_wrapped, run_fit
-from tinykit.train.datasets import Dataset
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.keras import load_keras, require_model
 
 _ROUNDS = 50

@@ -20,7 +20,7 @@ from tinykit.ground.results import Result
 from tinykit.train.compress.recipe import RECIPE, Progress, Training, check_share
 from tinykit.train.compress.sharing import find_kernel
 from tinykit.train.compress.training import MINIMUM_STEPS, Trained, check_fits, clone, refuse_wrapped, run_fit
-from tinykit.train.datasets import Dataset
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 
 Target = float | str

@@ -22,7 +22,7 @@ from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.compress.sharing import Held, find_groups, find_kernel, is_per_channel, make_holder
 from tinykit.train.compress.support import check_supported, fold_batchnorm
 from tinykit.train.compress.training import MINIMUM_STEPS, Trained, check_fits, run_fit, to_samples
-from tinykit.train.datasets import Dataset
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 
 _DECAY = 0.999  # of tfmot's moving averages of the ranges

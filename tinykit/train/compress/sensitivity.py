@@ -19,7 +19,8 @@ from tinykit.train.compress.pruning import choose_layers, list_prunable
 from tinykit.train.compress.recipe import Progress
 from tinykit.train.compress.sharing import find_kernel
 from tinykit.train.compress.training import clone
-from tinykit.train.datasets import Difference, Split, paired_difference
+from tinykit.train.datasets.dataset import Split
+from tinykit.train.datasets.scoring import Difference, paired_difference
 from tinykit.train.keras import load_tensorflow, quiet, require_model
 
 _KINDS = ("weights", "channels")

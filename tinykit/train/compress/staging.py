@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import RecordError
-from tinykit.model.record import DesignRecord, Stage, tool_versions
+from tinykit.model.record.design import DesignRecord, Stage, tool_versions
 from tinykit.train.compress.clustering import Clustered
 from tinykit.train.compress.pruning import Pruned
 from tinykit.train.compress.quantising import Quantised
 from tinykit.train.compress.training import Trained, evaluate
-from tinykit.train.conversion import Conversion, save_model
-from tinykit.train.datasets import Dataset
+from tinykit.train.conversion.converting import Conversion
+from tinykit.train.conversion.keras_file import save_model
+from tinykit.train.datasets.dataset import Dataset
 
 
 def keep_model(

@@ -12,7 +12,8 @@ import numpy as np
 from tinykit.ground.errors import DataError, EngineError, ModelError
 from tinykit.ground.results import Result
 from tinykit.train.compress.recipe import RECIPE, Progress, Training
-from tinykit.train.datasets import Accuracy, Dataset, Split, score_predictions
+from tinykit.train.datasets.dataset import Dataset, Split
+from tinykit.train.datasets.scoring import Accuracy, score_predictions
 from tinykit.train.keras import load_keras, quiet, require_model
 
 MINIMUM_STEPS = 100

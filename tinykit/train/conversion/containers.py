@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tinykit.ground.child import Bounds, Child, ChildError
+from tinykit.ground.child.process import Bounds, Child, ChildError
 from tinykit.ground.errors import MissingPackageError, ModelError, name_install
 
 MAX_FILE_BYTES = 2**30

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.child import Bounds, Child, ChildError
+from tinykit.ground.child.process import Bounds, Child, ChildError
 from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.model.graph import Precision, read
-from tinykit.model.record import hash_bytes, write_atomically
+from tinykit.model.graph.model import Precision
+from tinykit.model.graph.reading import read
+from tinykit.model.record.store import hash_bytes, write_atomically
 from tinykit.train.conversion.keras_file import KerasFile, copy_inspected, save_model
 
 PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.operators import Shape, list_rows
+from tinykit.model.operators.rules import Shape
+from tinykit.model.operators.table import list_rows
 from tinykit.train.keras import load_keras, require_model
 
 
