@@ -3,8 +3,6 @@
 `import tinykit as tk` is quick: each name and each wing is loaded the first time it is used.
 """
 
-from __future__ import annotations
-
 from tinykit.ground.doors import open_door
 
 __version__ = "0.1.0"

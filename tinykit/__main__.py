@@ -1,7 +1,5 @@
 """`python -m tinykit` is the `tinykit` command."""
 
-from __future__ import annotations
-
 import sys
 
 from tinykit.show.cli.main import main

@@ -1,7 +1,5 @@
 """Edge or cloud: the same sensor twice, thinking on the device with a short message, or raw data over the radio."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ A file read twice is one model here, and a failure is asked again: an exception 
 functions together, the least recently used answer goes first.
 """
 
-from __future__ import annotations
-
 import functools
 import sys
 import threading

@@ -1,7 +1,5 @@
 """How public functions are called: a misspelt keyword is answered as every other wrong value is, with the nearest."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar

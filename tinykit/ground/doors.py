@@ -3,8 +3,6 @@
 The stub (`__init__.pyi`) is what type checkers and editors read too, so a name stands in one place.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib
 import pkgutil

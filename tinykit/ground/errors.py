@@ -5,8 +5,6 @@ Catch `TinykitError` to catch them all; the children also subclass the built-in 
 `except ValueError` and `except LookupError` do what their reader expects.
 """
 
-from __future__ import annotations
-
 import difflib
 import importlib.metadata
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The shelf: where `data/` lies, and how a TOML of sourced figures becomes `Fact` objects, a CSV of them rows."""
 
-from __future__ import annotations
-
 import csv
 import tomllib
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a reader of the graph should know before it goes on a device."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from tinykit.model.graph.folding import find_stray_operators

@@ -5,8 +5,6 @@ Linked sizes exist for three sets of operators on four cores, two kernel sets an
 are divided over kernels by assumed shares, and the interval says so.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from dataclasses import dataclass

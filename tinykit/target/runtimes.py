@@ -1,7 +1,5 @@
 """The inference runtimes that the kit knows: whose kernels, planner and sizes each uses, which cores default to it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase

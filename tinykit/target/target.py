@@ -1,7 +1,5 @@
 """Where and how a network runs: a board with the runtime, its version and build, the clock and the memory set aside."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -4,8 +4,6 @@ tfmot 0.8.1 prunes and quantises tf-keras models alone. Given a model of Keras 3
 so, and `cluster_weights` silently returns None. So everything here speaks `tf_keras`, never `tf.keras`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import os

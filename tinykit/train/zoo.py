@@ -6,8 +6,6 @@ weights drawn at random. Batch normalisation has momentum 0.9: with Keras' 0.99 
 statistics behind and accuracy at chance.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass

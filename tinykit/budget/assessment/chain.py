@@ -1,7 +1,5 @@
 """The one chain: does it fit, how long does it take, what does it draw, how long does the cell last, how hot is it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace

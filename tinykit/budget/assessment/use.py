@@ -1,7 +1,5 @@
 """How a network is used: how often, from which cell, in which air, with what around it."""
 
-from __future__ import annotations
-
 import math
 import os
 from dataclasses import dataclass

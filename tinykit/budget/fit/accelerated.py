@@ -1,7 +1,5 @@
 """The fit check with an Ethos-U: Arm's compiler for cycles and memory, the rest as for TFLM on the CPU."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from tinykit.budget.fit.placing import place_in_flash, place_in_ram

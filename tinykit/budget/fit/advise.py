@@ -1,7 +1,5 @@
 """What would lower a model's arena or flash, from its own plan and tensors."""
 
-from __future__ import annotations
-
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, TIGHT_MARGIN, RegionUse
 from tinykit.ground.errors import ModelError
 from tinykit.ground.quantity import format_quantity

@@ -1,7 +1,5 @@
 """The fit check: predictions for a model and a core, held against a board's memory regions."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Every way to lay a model out in a board's memories, the fastest that fits first, with what each costs in time."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field

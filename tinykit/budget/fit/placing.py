@@ -1,7 +1,5 @@
 """Where arena, application data and code would lie on a board: regions and contiguity, not one "RAM" number."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 

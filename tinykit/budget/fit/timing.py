@@ -6,8 +6,6 @@ in external flash: every byte that no cache holds is fetched over its port. None
 known is how many bytes move, and the cost of one is assumed, with an interval that says so.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from typing import Any

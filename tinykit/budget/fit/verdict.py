@@ -1,7 +1,5 @@
 """What a fit check answers with, and how its verdict is found."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any

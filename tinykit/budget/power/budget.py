@@ -1,7 +1,5 @@
 """The power budget: a network, a board, a period and a cell become watts, joules a day and a life."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

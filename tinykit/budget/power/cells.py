@@ -1,7 +1,5 @@
 """Cells of the catalogue, each figure a sourced fact, and a cell in cold and heat."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Slow clock or race to sleep: one workload over the clocks of a board, idle in SLEEP and in STOP."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

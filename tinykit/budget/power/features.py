@@ -1,7 +1,5 @@
 """What a front end computes, to the bit: CMSIS-DSP's own MFCC on this computer, and the same in double precision."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

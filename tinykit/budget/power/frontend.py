@@ -1,7 +1,5 @@
 """Cycles of a front end: windows, FFT, mel bands, MFCC, before the network sees a sample."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Harvesting: a small solar or thermal input over a day against a budget, with an energy-neutral verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Questions asked backward: the period, the model or the clock that still meets a wanted life."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """A pack of cells on a board: what it yields, how long it lasts, and what it cannot do."""
 
-from __future__ import annotations
-
 import math
 import os
 from dataclasses import dataclass

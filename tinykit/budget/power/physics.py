@@ -1,7 +1,5 @@
 """Laws of a duty-cycled supply and of its cells, one function each, for scalars and arrays alike."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What it costs to send: time and charge of a BLE, LoRa or Wi-Fi event for so many bytes."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What moves the life of a battery: each input to the ends of its own interval, the widest swing first."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """A workload as stages of a period: sense, front end, a gate, the network, what follows; and the loads beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The box: what the sun brings to it, and its surface against what skin bears."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from tinykit.budget.thermal.check import HeatVerdict

@@ -1,7 +1,5 @@
 """Junction temperature of a design against its limit: `check_heat` -> `ThermalReport`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 

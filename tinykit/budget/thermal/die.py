@@ -1,7 +1,5 @@
 """A die in its package, board and box: θJA of a board's MCU, and from power to junction temperature, as bands."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

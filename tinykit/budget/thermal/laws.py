@@ -1,7 +1,5 @@
 """Laws of a die's temperature, one function each, for scalars and arrays alike."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A die that works in bursts, in time: one band with the steady state, the limits it meets, the ladder behind it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

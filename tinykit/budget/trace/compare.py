@@ -1,7 +1,5 @@
 """A trace against a budget, state by state, a board that learns from it, and one made up to rehearse with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 

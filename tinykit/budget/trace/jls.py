@@ -1,7 +1,5 @@
 """Joulescope's binary recordings (JLS version 2): read by a child process, a block of samples at a time."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ It runs inside a `Child`, and imports nothing of tinykit: a damaged file may cra
 caller along. It may not write to any file: the library would otherwise "repair" a recording on opening it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 _FIXED_RATE = 0

@@ -1,7 +1,5 @@
 """How a trace file is laid out, whatever wrote it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

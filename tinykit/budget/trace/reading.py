@@ -6,8 +6,6 @@ statistics recording); Otii `"…time…","Arc Main Current (A)",…` (column na
 document of Qoitech's was not found). Otii may write the wall clock instead of seconds: refused, with the way out.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ An action takes the parent's file, the data and the choices of its recipe, and n
 the same parent makes the same bytes again on the same machine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The chain from data to an int8 model, as steps."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from tinykit.choose.design.steps import Step, convert_steps

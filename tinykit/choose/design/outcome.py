@@ -1,7 +1,5 @@
 """What a design is for, and what it came to: variants, the chosen board, power, heat, firmware files."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The main job: data → train → prune → QAT → int8 → fit → power → heat → firmware, and its proof."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path

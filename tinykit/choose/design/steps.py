@@ -1,7 +1,5 @@
 """Steps of a design: each is a node of the record, with its parent, its recipe, its seed and its hash."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby

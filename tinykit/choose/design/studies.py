@@ -4,8 +4,6 @@ Only the converted models lie beside the record; the Keras models between are na
 checkout makes them again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

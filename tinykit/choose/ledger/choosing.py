@@ -1,7 +1,5 @@
 """The cheapest variant that meets some budgets, or what is missing and by how much."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The ways to store one model, what each takes in flash, and which of them a target can run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One row of the ledger: a variant on a target, with every figure that counts and the form whose bytes reach flash."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The ledger: variants of a model side by side on one target, one line a quantity, one column a variant."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The flatbuffer, the flash with its runtime, and how many bytes travel when compressed.
 """
 
-from __future__ import annotations
-
 import gzip
 import os
 from dataclasses import dataclass, field

@@ -7,8 +7,6 @@ A frame is a little-endian uint32, that many bytes of JSON, then the parts the J
 upset by a hostile file cannot make its parent run anything.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

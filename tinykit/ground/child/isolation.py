@@ -4,8 +4,6 @@ A file beside a downloaded model must never be taken for a module or a program, 
 a folder of their own, with the environment that is made here.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

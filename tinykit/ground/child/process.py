@@ -1,7 +1,5 @@
 """The parent's side: a process that is started isolated, asked, stopped when it is late, and heard when it dies."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import json

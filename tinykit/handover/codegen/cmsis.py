@@ -3,8 +3,6 @@
 A bias is always passed: Helium's depthwise kernel reads one in any case.
 """
 
-from __future__ import annotations
-
 from tinykit.handover.codegen.plain import LOWERINGS as PLAIN
 from tinykit.handover.codegen.program import Lowered, Program, lowering_of
 from tinykit.handover.codegen.windowed import (

@@ -1,7 +1,5 @@
 """From a graph to a folder of C: header, operators, constants, and the kernels they need."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

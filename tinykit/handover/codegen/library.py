@@ -5,8 +5,6 @@ CMSIS-Core 5.9.0 it needs; no code of that package runs. Its BAKENN_PROVENANCE.m
 goes along.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 from collections.abc import Iterable

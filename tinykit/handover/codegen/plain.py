@@ -1,7 +1,5 @@
 """Operators without weights, on the portable kernels: pairs, curves, copies, padding, means."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import groupby

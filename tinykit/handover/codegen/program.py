@@ -1,7 +1,5 @@
 """What the exporter knows while it goes through a graph: checked tensors, constants to be written, names in C."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

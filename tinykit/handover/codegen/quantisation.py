@@ -6,8 +6,6 @@ mul_common.cc, logistic_common.cc, softmax_common.cc. Double rounding everywhere
 is rounded, then the shift rounds again.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

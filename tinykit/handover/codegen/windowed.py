@@ -1,7 +1,5 @@
 """Operators with a window or a matrix of weights, on the portable kernels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A folder with the model as standalone C: sources, golden vectors, self-test, CMake."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

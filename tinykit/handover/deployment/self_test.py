@@ -9,8 +9,6 @@ The lines, one record each, keys in any order, anything else on the port ignored
 `kernels`, `arena`, `clock_hz` and `cycles` are left out, or 0, where the board does not know them.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

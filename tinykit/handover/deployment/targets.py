@@ -1,7 +1,5 @@
 """The targets of `deploy`: what writes the files of each, and which options are its own."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Names of operators are as in TFLM's `micro_mutable_op_resolver.h` (to commit 8f6
 itself whether it has each of them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What every target's export has in common: its result, label and golden vectors, and a folder written whole or not."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -3,8 +3,6 @@
 Of the 32-bit little-endian ELF that is made only what is needed is read: segments, sections with sizes, symbols.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import struct

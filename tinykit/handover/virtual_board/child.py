@@ -5,8 +5,6 @@ nowhere else, so that it shares no process with the kit. The emulated program ha
 more: no files, no semihosting, no network.
 """
 
-from __future__ import annotations
-
 import ctypes
 import struct
 from pathlib import Path

@@ -3,8 +3,6 @@
 GCC is taken where Debian's package is installed, else zig's clang from PyPI.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import importlib.metadata

@@ -3,8 +3,6 @@
 `child.py` loads this file by its path, in the process of the emulator; for the rest of the kit it joins segments.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 On a QEMU machine samples come from its memory and answers from its UART; there is no way to the host.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

@@ -1,7 +1,5 @@
 """What a linked program did, put together: counts by operator, sizes, the fault, the first difference from TFLM."""
 
-from __future__ import annotations
-
 import hashlib
 import struct
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 They lie in the board's real regions: one window for the arena, the stack at the base of RAM.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What a run on the virtual board found, as plain frozen values."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field
 from typing import Any
 

@@ -5,8 +5,6 @@ the counts that `run` found with it are kept in data/latency/board_counts.csv, u
 test runs them again. A count that was never made is not guessed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import os

@@ -12,8 +12,6 @@ The figures are in data/latency/export_corrections.csv, by core and compiler; wh
 say nothing about TFLM's. The export's own counts stay as they are.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

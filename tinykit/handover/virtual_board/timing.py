@@ -1,7 +1,5 @@
 """Cycles from counted instructions: the Cortex-M4 manual's cost of each class, times what boards add."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from tinykit.ground.caches import remember_table

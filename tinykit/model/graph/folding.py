@@ -1,7 +1,5 @@
 """Was every normalisation folded into the layer before it?"""
 
-from __future__ import annotations
-
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import row_of
 

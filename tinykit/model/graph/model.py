@@ -1,7 +1,5 @@
 """What a .tflite file holds, as plain frozen values: operators, tensors, and the kernels whose weights multiply."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from dataclasses import dataclass, field

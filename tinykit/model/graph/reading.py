@@ -1,7 +1,5 @@
 """From the bytes of a .tflite file to a `ModelGraph`; anything that does not hold together is an error."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import os

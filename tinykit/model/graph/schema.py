@@ -3,8 +3,6 @@
 Source: tensorflow/compiler/mlir/lite/schema/schema.fbs (TensorFlow 2.21), enums and field order.
 """
 
-from __future__ import annotations
-
 from tinykit.ground.facts import read_csv, shipped_path
 
 IDENTIFIER = b"TFL3"

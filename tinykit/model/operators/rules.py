@@ -6,8 +6,6 @@ tensorflow/lite/micro/kernels/cmsis_nn): it differs by version, and between core
 extension ("dsp") and with neither ("plain"). Where CMSIS-NN has no kernel, its set runs the reference kernel.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 It is `data/operators.csv`, one row each, every cell filled or "-".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType

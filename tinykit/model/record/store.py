@@ -1,7 +1,5 @@
 """Files of a design: written whole or not at all, and read back only if their hash still holds."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

@@ -4,8 +4,6 @@ TFLM takes offsets from the metadata entry `OfflineMemoryAllocation` as they are
 falling size, which leaves gaps where large buffers follow each other in a chain; other orders leave fewer.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

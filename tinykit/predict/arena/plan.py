@@ -6,8 +6,6 @@ a tensor lives from the operator that makes it to the last that reads it, a scra
 operator; buffers are placed by falling size, each in the lowest gap among those alive with it.
 """
 
-from __future__ import annotations
-
 import bisect
 import itertools
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The tensor arena a model needs on a 32-bit microcontroller."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,5 @@
 """Scratch buffers that the kernels of a graph ask for while they run, by kernel set and core (`model.operators`)."""
 
-from __future__ import annotations
-
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.operators.rules import EARLIER, ESPRESSIF_MOST, NEWEST, Kernels
 from tinykit.model.operators.table import row_of

@@ -8,8 +8,6 @@ and enumerations of 1, reproduce the linked arenas of four models with reference
 M7, M33 and M55 (GCC 12.2, TFLM mid-2026).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from tinykit.model.graph.model import ModelGraph

@@ -1,7 +1,5 @@
 """What comes into a prediction: the user's numbers, checked, and constants from the shelf."""
 
-from __future__ import annotations
-
 import math
 import numbers
 from typing import Any

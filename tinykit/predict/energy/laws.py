@@ -1,7 +1,5 @@
 """Laws of energy and supply current, one function each, for scalars and arrays alike."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from typing import Any

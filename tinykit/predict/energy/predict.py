@@ -1,7 +1,5 @@
 """Run current and energy per inference of a board, measured power first."""
 
-from __future__ import annotations
-
 import math
 import statistics
 

@@ -1,7 +1,5 @@
 """From the current a document states to the current of ML kernels, at another clock and supply."""
 
-from __future__ import annotations
-
 import math
 
 from tinykit.ground.errors import ParameterError

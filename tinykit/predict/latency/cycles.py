@@ -1,7 +1,5 @@
 """Cycles of one inference: modelled instructions times the effects that published measurements settled."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ log(cycles per instruction) of a kernel family is a sum of effects: runtime, cor
 system that was measured, and their combinations. Each has a normal prior; thin groups so borrow from rich ones.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

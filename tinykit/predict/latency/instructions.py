@@ -4,8 +4,6 @@ Counted tables (`data/latency/operator_counts.csv`) fix the coefficients; kernel
 carry assumed costs and widen the interval.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

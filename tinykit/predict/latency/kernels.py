@@ -5,8 +5,6 @@ A kernel's instructions are a sum of non-negative coefficients times these featu
 gathering of patches (im2col) by element and by call, and a fixed cost per call.
 """
 
-from __future__ import annotations
-
 import math
 
 from tinykit.ground.caches import remember_table

@@ -6,8 +6,6 @@ instructions are the turns times the length of each loop, which counted kernels 
 extension (Armv6-M) a block is one product.
 """
 
-from __future__ import annotations
-
 import math
 from itertools import product
 

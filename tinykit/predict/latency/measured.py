@@ -3,8 +3,6 @@
 Kernels take the time their shapes ask for, whatever the weights: a model is the same where its operators are.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 

@@ -4,8 +4,6 @@
 `tinykit/calibration` of the user's data folder. What was published and shipped is never changed.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """`predict_latency`: seconds of one inference, with the runtime's name and an interval that covers."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """What an operator costs depends on its shape alone: `OperatorShape`, from a graph or from table rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 

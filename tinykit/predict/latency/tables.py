@@ -1,7 +1,5 @@
 """The shelf of the latency room: CSV tables under `data/latency/`, each with its source in its head."""
 
-from __future__ import annotations
-
 from tinykit.ground.caches import remember_table
 from tinykit.ground.facts import Table, read_csv, shipped_path
 

@@ -3,8 +3,6 @@
 It runs inside a `Child`, in a folder of its own, and imports nothing of tinykit.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import ctypes

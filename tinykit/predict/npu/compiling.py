@@ -1,7 +1,5 @@
 """A board's accelerator in Vela's words, and `compile_for_npu`: what Arm's compiler says of cycles and memory."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import defaultdict

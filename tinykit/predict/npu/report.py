@@ -1,7 +1,5 @@
 """What compiling for an NPU answers with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from tinykit.ground.quantity import Estimate

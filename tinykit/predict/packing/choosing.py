@@ -1,7 +1,5 @@
 """Which packing pays on a runtime: lean alone, or with DECODE, in the arena there is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -11,8 +11,6 @@ the scales go along that. A table for all channels therefore has a step of 0 bet
 silently give every other channel wrong weights.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What DECODE costs on the device, and which runtimes have it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

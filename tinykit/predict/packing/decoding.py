@@ -1,7 +1,5 @@
 """TFLM's DECODE: weights coded in flash, decoded into the arena before each operator that reads them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The lean pass: a .tflite without what no interpreter reads."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What packing a model answers with: the file before, the file after, what was done, and the proof."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

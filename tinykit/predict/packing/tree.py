@@ -5,8 +5,6 @@ that a tree which is written again is already lean. The file is read through the
 `tinykit.model.graph`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from tinykit.ground.errors import ModelError

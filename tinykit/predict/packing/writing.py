@@ -5,8 +5,6 @@ tensors and buffers here, which a flatbuffer allows since its parts are found by
 boundaries, as the schema demands.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Sequence
 
 import flatbuffers

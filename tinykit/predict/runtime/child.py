@@ -3,8 +3,6 @@
 It runs inside a `Child`, and imports nothing of tinykit. The parent imports only how arrays go into a frame.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 import os

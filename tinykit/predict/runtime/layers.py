@@ -1,7 +1,5 @@
 """Where quantisation hurts: a float model and its integer version, operator by operator, on the same inputs."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

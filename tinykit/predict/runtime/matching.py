@@ -1,7 +1,5 @@
 """Which operator of one model is which of another made from the same network."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The parent's side: an interpreter in a child process, and what happens to it as errors with a reason."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

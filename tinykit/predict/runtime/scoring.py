@@ -1,7 +1,5 @@
 """From real numbers to a model's integers and back, and the classes that the interpreter gives."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Does TFLM answer as LiteRT does, and a rewritten model as the model? Differences, and why they are there."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Every measured row predicted; errors grouped by core and runtime."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections import Counter

@@ -4,8 +4,6 @@
 a notebook or a reader without those rows can quote them.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields

@@ -1,7 +1,5 @@
 """Rows of one's own, kept for a board, so that its predictions start from them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The JSON documents of the commands, as plain types."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinykit.model.graph.model import ModelGraph

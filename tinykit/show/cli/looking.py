@@ -1,7 +1,5 @@
 """Commands that look: `boards`, `inspect`, `verify`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinykit.ground.errors import ParameterError

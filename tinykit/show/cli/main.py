@@ -1,7 +1,5 @@
 """Arguments in, exit status out: 0 done (and it fits), 1 does not fit or is not known to, 2 bad input or usage."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """Commands that make: `deploy`, `plan`, `design`, `notebooks`."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The MODEL of a command: a .tflite as it is, a Keras file converted."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables and lines for the terminal. Text from a model or a user is made printable first."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Commands that weigh ways to store a model: `pack`, the finished one smaller and proven, and `ledger`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

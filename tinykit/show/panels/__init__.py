@@ -3,8 +3,6 @@
 Every class of a module here whose name ends in `Panel` is one, such as `BoardRunPanel`; none is listed by hand.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

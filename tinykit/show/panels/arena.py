@@ -1,7 +1,5 @@
 """The arena in a panel: TFLM's greedy plan above, the offline plan below, and one block of both looked at."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The virtual board in a panel: a board, its kernels, and how much of its SRAM is there."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from typing import Any

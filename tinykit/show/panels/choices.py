@@ -1,7 +1,5 @@
 """Choices in panels: slow clock or race to sleep, edge or cloud."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Memory in a panel: a board, a runtime and what the application keeps for itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

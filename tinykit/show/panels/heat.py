@@ -1,7 +1,5 @@
 """Heat in panels: a board, the air around it, how busy it is, a closed box, and bursts with pauses in time."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """An Ethos-U in a panel: its size, its clock and where weights lie."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Power in panels: the whole path to a verdict, a board with its clock and battery, and a timeline around a network."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The shell every panel shares: controls, one pure function, a picture, a verdict, one line of text."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Training in panels: what pruning and a quantisation grid would do, TFLM against LiteRT, and unseen people."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Precomputed variants in a panel: sparsity, clusters and precision, and what each reaches on a board."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

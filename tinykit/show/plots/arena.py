@@ -1,7 +1,5 @@
 """The tensor arena over an inference, and the work of each operator."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The banks of a board, one bar each in KiB, and what a layout puts into them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Choices of a power budget: what moves the life, which clock, who takes the charge, edge or cloud."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

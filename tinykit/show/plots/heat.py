@@ -1,7 +1,5 @@
 """Heat: the junction between ambient and its limits, against power, and in time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where a run on the virtual board executed its instructions, and where an NPU spends its cycles."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

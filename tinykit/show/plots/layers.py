@@ -1,7 +1,5 @@
 """Layer by layer: where quantisation hurts, and how much pruning each bears."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

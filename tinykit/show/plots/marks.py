@@ -1,7 +1,5 @@
 """What plots draw alike: limits, logarithmic axes, intervals and bands."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any

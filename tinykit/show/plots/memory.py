@@ -1,7 +1,5 @@
 """Memory and time: the regions of one board, which boards hold a model, and one model on several machines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

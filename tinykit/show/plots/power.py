@@ -1,7 +1,5 @@
 """Power: the states of a period, the life of a cell, the energy of an inference."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

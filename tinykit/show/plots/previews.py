@@ -1,7 +1,5 @@
 """Before anything is trained: a window of a signal, what pruning would take away, and a quantisation grid."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

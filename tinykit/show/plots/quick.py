@@ -6,8 +6,6 @@ placed on whole pixels, and remembered. That stands on parts of matplotlib that 
 that was not tried, a figure goes the public way, at three times the time.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import struct

@@ -6,8 +6,6 @@ label here. Anything else is drawn by matplotlib's own axis, from which these in
 version of matplotlib whose insides were not looked at.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """What all plots share: one style, one meaning a colour, figures without pyplot, axes that read in SI units."""
 
-from __future__ import annotations
-
 import functools
 import io
 import threading

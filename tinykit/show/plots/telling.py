@@ -1,7 +1,5 @@
 """A picture in words: title, axes with their units, and the values drawn, for tests and for who does not see it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training: curves, confusion, and accuracy by subject and by variant."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

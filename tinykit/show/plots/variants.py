@@ -1,7 +1,5 @@
 """Variants of a model: TFLM's answers against LiteRT's, sizes, and the ledger as one picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

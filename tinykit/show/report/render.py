@@ -1,7 +1,5 @@
 """A finished design as a self-contained HTML page: figures with interval and origin, plots inline, sources listed."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 from pathlib import Path

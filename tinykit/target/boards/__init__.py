@@ -35,8 +35,6 @@ a [sources] table `source` is the document's full text. Further keys are the fie
 `RunPoint` and `PowerRange` in `tinykit.target.boards.record`.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Unknown is `None` or an empty tuple, never 0: a board without `run_points` has n
 without `sram_windows()` has no known place for a tensor arena.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 

@@ -1,7 +1,5 @@
 """Clustering: the weights of a kernel share few values, so that an index of some bits can stand for each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

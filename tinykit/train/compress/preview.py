@@ -1,7 +1,5 @@
 """What pruning and quantisation would do to one kernel: plain arithmetic, no training and no TensorFlow."""
 
-from __future__ import annotations
-
 import gzip
 from dataclasses import dataclass, field
 

@@ -6,8 +6,6 @@ without saying which kernels it cannot: with one or two input channels nothing b
 and a kernel of rank 3 (Conv1D) fails when training starts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ A limitation of tfmot: a Dense or Conv2D with a separate ReLU right behind it, n
 activations rounded but not its weights; give such a layer `activation="relu"` instead.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -4,8 +4,6 @@ Defaults were found on the watch task, each stage under 45 s on two cores. Progr
 `progress(stage, step, total, text)`; None is silent.
 """
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -4,8 +4,6 @@ A tensor (time, channels) becomes (time, 1, channels). Parameters are the same n
 is the same, and the file is smaller, for the converter turns each Conv1D into a Conv2D between two reshapes anyway.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which layers bear how much pruning: accuracy against sparsity, one layer at a time, nothing trained."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any

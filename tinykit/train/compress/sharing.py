@@ -5,8 +5,6 @@ The gradient of a group is then the sum over its members (Han, Mao and Dally 201
 whatever the optimiser. No wrapper, so nothing to strip, and the same rule on the kernels inside a QAT model.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Trained and converted models kept as stages of a design record, by notebooks and the headless chain alike."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace

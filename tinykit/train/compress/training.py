@@ -1,7 +1,5 @@
 """Training, and what every stage of training shares."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass, field

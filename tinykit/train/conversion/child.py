@@ -4,8 +4,6 @@ It runs inside a `Child` that has adopted this package, in the folder of the cop
 this process with it, no other.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

@@ -4,8 +4,6 @@ A stranger's file may be two things at once, or change between the look and the 
 a folder of the caller, under the suffix its bytes ask for, and of an archive only its three known members.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import struct

@@ -3,8 +3,6 @@
 The representative dataset is checked against what the network was trained on, never invented.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field

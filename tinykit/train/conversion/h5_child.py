@@ -5,8 +5,6 @@ other files as the place of its data, or claim sizes it does not have: it is ref
 It runs inside a `Child`, and imports nothing of tinykit.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -5,8 +5,6 @@ are imported, so only names on the lists below get through: layers, initialisers
 layers carry byte code, TensorFlow operators other than arithmetic can touch files: neither is loaded, ever.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

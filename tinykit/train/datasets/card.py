@@ -3,8 +3,6 @@
 The files travel inside packages of PyPI, which are found and never imported.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 from dataclasses import dataclass

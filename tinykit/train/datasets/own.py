@@ -1,7 +1,5 @@
 """Bring your own data: a folder of CSV or WAV recordings by class, or arrays in one `.npz`."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import math

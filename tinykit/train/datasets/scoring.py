@@ -1,7 +1,5 @@
 """Accuracy with an interval that takes account of windows cut from one recording; as a whole, and taken apart."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass, field, replace
 

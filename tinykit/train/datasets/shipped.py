@@ -10,8 +10,6 @@ its standard deviation, short ones filled up with zeros behind: what a front end
 `Normalisation` has nothing left to do and holds mean and deviation of those pictures.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 from collections.abc import Callable

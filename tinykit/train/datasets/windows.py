@@ -1,7 +1,5 @@
 """Cutting recordings into windows, and dealing groups out to splits."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

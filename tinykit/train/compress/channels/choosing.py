@@ -3,8 +3,6 @@
 How much a channel matters: the norm of the weights that make it, with the scale of its normalisation folded in.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from numbers import Real

@@ -1,7 +1,5 @@
 """Structured pruning: the model rebuilt without the channels that matter least, its weights cut axis by axis."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -6,8 +6,6 @@ lines them up; Add makes two classes one, for a channel can leave a residual sum
 layer would need whole (the model's inputs and outputs, softmax, recurrent layers) is held.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

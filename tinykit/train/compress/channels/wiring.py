@@ -1,7 +1,5 @@
 """How the layers of a Keras model are joined, read from its own description, and what they multiply."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
