@@ -487,11 +487,7 @@ class TestSamples:
 
     @pytest.mark.parametrize(
         ("name", "content"),
-        [
-            ("cut.npz", b"PK\x03\x04" + bytes(100)),
-            ("empty.npz", b""),
-            ("text.npz", b"not an archive"),
-        ],
+        [("cut.npz", b"PK\x03\x04" + bytes(100)), ("empty.npz", b""), ("text.npz", b"not an archive")],
     )
     def test_no_archive(self, tmp_path, name, content):
         (tmp_path / name).write_bytes(content)

@@ -74,14 +74,7 @@ def test_same_seed_same_weights_and_the_model_given_is_untouched(data: Dataset) 
 def test_progress_is_told_each_step(data: Dataset) -> None:
     seen: list[tuple[str, int, int, str]] = []
     train(zoo.build_network("watch-cnn"), data, Training(1, 1e-3, 128), progress=lambda *step: seen.append(step))
-    assert [step[:3] for step in seen] == [
-        (
-            "train",
-            done,
-            8,
-        )
-        for done in range(1, 9)
-    ]
+    assert [step[:3] for step in seen] == [("train", done, 8) for done in range(1, 9)]
     assert seen[0][3].startswith("loss ")
 
 

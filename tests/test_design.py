@@ -214,11 +214,7 @@ def test_the_summary_names_every_variant_the_verdict_and_the_life(finished):
 
 def test_checkpoints_are_the_record_and_its_models(finished, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(
-        studies_tool,
-        "make_models",
-        lambda goal, folder, *, progress: made.append((goal.task, folder)),
-    )
+    monkeypatch.setattr(studies_tool, "make_models", lambda goal, folder, *, progress: made.append((goal.task, folder)))
     studies_tool.write_checkpoints(DesignGoal(), tmp_path, progress=lambda line: None)
     assert made == [("watch-exercises", tmp_path / "watch-exercises")]
 

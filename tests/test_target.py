@@ -64,11 +64,7 @@ def test_the_largest_arena_leaves_the_reserve_free():
     [
         ({"runtme": "x"}, ParameterError, "Target has no parameter 'runtme'; nearest: runtime"),
         ({"runtime": "tflm-cmsisnn"}, UnknownRuntimeError, "runtime 'tflm-cmsisnn' is unknown; nearest: tflm-cmsis-nn"),
-        (
-            {"runtime_option": "time"},
-            ParameterError,
-            "option 'time' is unknown for tflm-cmsis-nn; tflm-cmsis",
-        ),
+        ({"runtime_option": "time"}, ParameterError, "option 'time' is unknown for tflm-cmsis-nn; tflm-cmsis"),
         ({"runtime": "x-cube-ai", "runtime_option": "size"}, ParameterError, "allowed: time, balanced, ram"),
         ({"runtime_version": "new"}, ParameterError, "runtime version 'new' is no number"),
         ({"build": "-O9"}, ParameterError, "build '-O9' is unknown; allowed: -Os, -O2, -O3 or None"),

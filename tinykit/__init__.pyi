@@ -29,11 +29,7 @@ from tinykit.predict.energy.predict import predict_energy as predict_energy
 from tinykit.predict.latency.prediction import predict_latency as predict_latency
 from tinykit.target.boards import board as board, boards as boards
 from tinykit.target.boards.reading import read_board as read_board
-from tinykit.target.runtimes import (
-    Runtime as Runtime,
-)
-from tinykit.target.target import (
-    Target as Target,
-)
+from tinykit.target.runtimes import Runtime as Runtime
+from tinykit.target.target import Target as Target
 
 __version__: str

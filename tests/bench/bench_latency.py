@@ -6,13 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tools.latency.published import read_measured
-from tools.latency.scoring import (
-    Residual,
-    leave_architectures_out,
-    leave_boards_out,
-    pooled_coverage,
-    score_groups,
-)
+from tools.latency.scoring import Residual, leave_architectures_out, leave_boards_out, pooled_coverage, score_groups
 
 TITLE = "Latency with networks and boards left out, on published int8 CPU rows of at least 0.1 M MAC"
 

@@ -4,9 +4,7 @@ from tinykit.budget.assessment.chain import (
     assess as assess,
     sweep_periods as sweep_periods,
 )
-from tinykit.budget.assessment.use import (
-    Use as Use,
-)
+from tinykit.budget.assessment.use import Use as Use
 from tinykit.budget.fit.check import (
     MACHINES as MACHINES,
     check_fit as check_fit,
@@ -14,15 +12,8 @@ from tinykit.budget.fit.check import (
     line_up as line_up,
     name_machine as name_machine,
 )
-from tinykit.budget.fit.placements import (
-    Placement as Placement,
-    list_placements as list_placements,
-)
-from tinykit.budget.fit.verdict import (
-    FitReport as FitReport,
-    RegionUse as RegionUse,
-    Verdict as Verdict,
-)
+from tinykit.budget.fit.placements import Placement as Placement, list_placements as list_placements
+from tinykit.budget.fit.verdict import FitReport as FitReport, RegionUse as RegionUse, Verdict as Verdict
 from tinykit.budget.offload import (
     SENSORS as SENSORS,
     Offload as Offload,
@@ -31,10 +22,7 @@ from tinykit.budget.offload import (
     compare_offload as compare_offload,
     weigh_design as weigh_design,
 )
-from tinykit.budget.power.budget import (
-    PowerBudget as PowerBudget,
-    budget_power as budget_power,
-)
+from tinykit.budget.power.budget import PowerBudget as PowerBudget, budget_power as budget_power
 from tinykit.budget.power.cells import (
     Battery as Battery,
     batteries as batteries,
@@ -48,10 +36,7 @@ from tinykit.budget.power.dvfs import (
     ClockSweep as ClockSweep,
     sweep_clocks as sweep_clocks,
 )
-from tinykit.budget.power.features import (
-    compute_mfcc as compute_mfcc,
-    reference_mfcc as reference_mfcc,
-)
+from tinykit.budget.power.features import compute_mfcc as compute_mfcc, reference_mfcc as reference_mfcc
 from tinykit.budget.power.frontend import (
     ARITHMETIC as ARITHMETIC,
     FRONT_ENDS as FRONT_ENDS,
@@ -104,11 +89,7 @@ from tinykit.budget.power.radio import (
     lora_airtime as lora_airtime,
     transmission as transmission,
 )
-from tinykit.budget.power.sensitivity import (
-    Swing as Swing,
-    Tornado as Tornado,
-    swing_life as swing_life,
-)
+from tinykit.budget.power.sensitivity import Swing as Swing, Tornado as Tornado, swing_life as swing_life
 from tinykit.budget.power.timeline import (
     SLEEP_MODES as SLEEP_MODES,
     State as State,
@@ -138,10 +119,7 @@ from tinykit.budget.thermal.check import (
     ThermalReport as ThermalReport,
     check_heat as check_heat,
 )
-from tinykit.budget.thermal.die import (
-    foster_ladder as foster_ladder,
-    theta_ja as theta_ja,
-)
+from tinykit.budget.thermal.die import foster_ladder as foster_ladder, theta_ja as theta_ja
 from tinykit.budget.thermal.laws import (
     enclosure_rise as enclosure_rise,
     junction_with_leakage as junction_with_leakage,
@@ -165,15 +143,6 @@ from tinykit.budget.trace.compare import (
     compare_trace as compare_trace,
     rehearse_trace as rehearse_trace,
 )
-from tinykit.budget.trace.layout import (
-    FORMATS as FORMATS,
-    TraceLayout as TraceLayout,
-)
-from tinykit.budget.trace.plateaus import (
-    Trace as Trace,
-    read_trace as read_trace,
-)
-from tinykit.budget.trace.reading import (
-    find_layout as find_layout,
-    read_chunks as read_chunks,
-)
+from tinykit.budget.trace.layout import FORMATS as FORMATS, TraceLayout as TraceLayout
+from tinykit.budget.trace.plateaus import Trace as Trace, read_trace as read_trace
+from tinykit.budget.trace.reading import find_layout as find_layout, read_chunks as read_chunks

@@ -179,11 +179,7 @@ def assess(
     """
     place, wish = as_target(target), use or Use()
     fit = check_target(
-        as_graph(graph),
-        place,
-        use_engine=use_engine,
-        latency_s=wish.own_latency_s,
-        run_current_a=wish.run_current_a,
+        as_graph(graph), place, use_engine=use_engine, latency_s=wish.own_latency_s, run_current_a=wish.run_current_a
     )
     if fit.latency_s is None:
         return Assessment(fit, None, None, wish)

@@ -5,22 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
-from tinykit.budget.fit.timing import (
-    bank_delay,
-    fetch_delay,
-    move_outside,
-    outside_factor,
-    predict_time,
-)
-from tinykit.budget.fit.verdict import (
-    APPLICATION,
-    ARENA,
-    ARENA_HEAD,
-    ARENA_TAIL,
-    RegionUse,
-    Verdict,
-    judge,
-)
+from tinykit.budget.fit.timing import bank_delay, fetch_delay, move_outside, outside_factor, predict_time
+from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, RegionUse, Verdict, judge
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.calls import keywords
 from tinykit.ground.quantity import Estimate, propagate

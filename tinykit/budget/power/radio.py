@@ -72,11 +72,7 @@ def ble_airtime(payload_bytes: Any, packets: Any, packet_overhead: Any = 21.0, g
 
 
 def transmission(
-    radio: str,
-    payload_bytes: float,
-    *,
-    current_a: Estimate | float | None = None,
-    spreading_factor: int | None = None,
+    radio: str, payload_bytes: float, *, current_a: Estimate | float | None = None, spreading_factor: int | None = None
 ) -> Transmission:
     """Time and charge of sending a payload in one event: BLE and Wi-Fi send packets on end, LoRa too.
 

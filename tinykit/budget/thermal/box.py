@@ -57,10 +57,7 @@ def check_touch(
     limit = load_constants("thermal", "touch.toml")["skin"][CONTACTS[contact]]
     film = band(load_constants("thermal", "constants.toml")["enclosure"], "film_coefficient", "film_low", "film_high")
     surface = propagate(
-        lambda p, h: ambient + float(enclosure_rise(p, area, h)),
-        *(heat, film),
-        unit="degC",
-        source="T = Ta + P/(h A)",
+        lambda p, h: ambient + float(enclosure_rise(p, area, h)), *(heat, film), unit="degC", source="T = Ta + P/(h A)"
     )
     cool = HeatVerdict.TIGHT if surface.high > limit.value else HeatVerdict.OK
     verdict = HeatVerdict.TOO_HOT if surface.value > limit.value else cool

@@ -117,12 +117,7 @@ def follow_step(report: ThermalReport, times_s: ArrayLike) -> HeatCurve:
 
 
 def follow_bursts(
-    report: ThermalReport,
-    burst_s: float,
-    pause_s: float,
-    *,
-    area_m2: float | None = None,
-    contact: str = "worn",
+    report: ThermalReport, burst_s: float, pause_s: float, *, area_m2: float | None = None, contact: str = "worn"
 ) -> Warming:
     """Junction while bursts of inference and pauses take turns, in their steady state.
 

@@ -163,13 +163,7 @@ class SubjectPanel(Panel[Breakdown]):
     part: Any
 
     def __init__(
-        self,
-        predicted: ArrayLike,
-        split: Split,
-        classes: tuple[str, ...],
-        *,
-        part: str = EVERYONE,
-        name: str = "model",
+        self, predicted: ArrayLike, split: Split, classes: tuple[str, ...], *, part: str = EVERYONE, name: str = "model"
     ) -> None:
         self.predicted, self.split, self.classes = predicted, split, classes
         controls = {"part": choose("windows of", parts_of(split, classes), part)}

@@ -1,7 +1,4 @@
-from tinykit.show.plots.arena import (
-    plot_arena as plot_arena,
-    plot_plans as plot_plans,
-)
+from tinykit.show.plots.arena import plot_arena as plot_arena, plot_plans as plot_plans
 from tinykit.show.plots.banks import plot_banks as plot_banks
 from tinykit.show.plots.choices import (
     plot_clocks as plot_clocks,
@@ -33,12 +30,7 @@ from tinykit.show.plots.previews import (
     plot_window as plot_window,
 )
 from tinykit.show.plots.quick import to_png_quickly as to_png_quickly
-from tinykit.show.plots.style import (
-    COLOURS as COLOURS,
-    KitFigure as KitFigure,
-    lay_axes as lay_axes,
-    to_png as to_png,
-)
+from tinykit.show.plots.style import COLOURS as COLOURS, KitFigure as KitFigure, lay_axes as lay_axes, to_png as to_png
 from tinykit.show.plots.training import (
     plot_accuracy as plot_accuracy,
     plot_confusion as plot_confusion,
