@@ -6,7 +6,7 @@ import pytest
 
 from tests.models import Net, residual, small_cnn
 from tests.test_arena import random_graph
-from tinykit.budget.fit.advise import advise_on_arena
+from tinykit.budget.fit.verdict import advise_on_arena
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.offline import compare_plans, plan_offline, with_offline_plan

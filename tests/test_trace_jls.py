@@ -41,7 +41,7 @@ def test_a_jls_gives_what_the_csv_of_the_same_samples_gives(tmp_path):
 
 
 def test_memory_of_the_reader_does_not_grow_with_the_recording(tmp_path, monkeypatch):
-    monkeypatch.setattr("tinykit.budget.trace.jls._BLOCK_SAMPLES", 1 << 14)
+    monkeypatch.setattr("tinykit.budget.trace.reading._BLOCK_SAMPLES", 1 << 14)
     peaks = []
     for times in (50, 500):
         path = record(tmp_path / f"{times}.jls", np.tile(waves(10)[1], times))
@@ -101,7 +101,7 @@ def stand_in(monkeypatch, tmp_path: Path, body: str) -> None:
     """Another child in place of the one that reads."""
     script = tmp_path / "child.py"
     script.write_text(body, encoding="utf-8")
-    monkeypatch.setattr("tinykit.budget.trace.jls._WORKER", script)
+    monkeypatch.setattr("tinykit.budget.trace.reading._WORKER", script)
 
 
 def test_a_crash_of_native_code_is_an_error_here(tmp_path, monkeypatch):
@@ -114,7 +114,7 @@ def test_a_crash_of_native_code_is_an_error_here(tmp_path, monkeypatch):
 def test_a_reader_that_hangs_is_stopped(tmp_path, monkeypatch):
     path = record(tmp_path / "run.jls", waves(2)[1])
     stand_in(monkeypatch, tmp_path, "import time\ntime.sleep(60)\n")
-    monkeypatch.setattr("tinykit.budget.trace.jls._BLOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("tinykit.budget.trace.reading._BLOCK_TIMEOUT_S", 0.2)
     with pytest.raises(EngineError, match="gave nothing for 0.2 s"):
         read_trace(path)
 

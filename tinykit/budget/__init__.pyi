@@ -36,15 +36,16 @@ from tinykit.budget.power.dvfs import (
     ClockSweep as ClockSweep,
     sweep_clocks as sweep_clocks,
 )
-from tinykit.budget.power.features import compute_mfcc as compute_mfcc, reference_mfcc as reference_mfcc
 from tinykit.budget.power.frontend import (
     ARITHMETIC as ARITHMETIC,
     FRONT_ENDS as FRONT_ENDS,
     FrontEnd as FrontEnd,
+    compute_mfcc as compute_mfcc,
     fft_operations as fft_operations,
     front_end_cycles as front_end_cycles,
     front_end_instructions as front_end_instructions,
     front_end_time as front_end_time,
+    reference_mfcc as reference_mfcc,
 )
 from tinykit.budget.power.harvest import (
     LIGHTS as LIGHTS,
@@ -107,17 +108,15 @@ from tinykit.budget.power.workload import (
     make_load as make_load,
     plan_workload as plan_workload,
 )
-from tinykit.budget.thermal.box import (
+from tinykit.budget.thermal.check import (
     CONTACTS as CONTACTS,
     PAINTS as PAINTS,
-    TouchReport as TouchReport,
-    check_touch as check_touch,
-    solar_load as solar_load,
-)
-from tinykit.budget.thermal.check import (
     HeatVerdict as HeatVerdict,
     ThermalReport as ThermalReport,
+    TouchReport as TouchReport,
     check_heat as check_heat,
+    check_touch as check_touch,
+    solar_load as solar_load,
 )
 from tinykit.budget.thermal.die import foster_ladder as foster_ladder, theta_ja as theta_ja
 from tinykit.budget.thermal.laws import (
@@ -143,6 +142,10 @@ from tinykit.budget.trace.compare import (
     compare_trace as compare_trace,
     rehearse_trace as rehearse_trace,
 )
-from tinykit.budget.trace.layout import FORMATS as FORMATS, TraceLayout as TraceLayout
 from tinykit.budget.trace.plateaus import Trace as Trace, read_trace as read_trace
-from tinykit.budget.trace.reading import find_layout as find_layout, read_chunks as read_chunks
+from tinykit.budget.trace.reading import (
+    FORMATS as FORMATS,
+    TraceLayout as TraceLayout,
+    find_layout as find_layout,
+    read_chunks as read_chunks,
+)

@@ -158,26 +158,21 @@ def compare_offload(
     factor = as_estimate(compression, "1", "compression", low=1.0, high=1e6).value
     answer = as_estimate(cloud_s, "s", "time of the cloud", high=1e5)
     message, raw = transmission(radio, message_bytes), transmission(radio, sensor.raw_bytes / factor)
-    slow = _findings(raw, period_s)
-    period = max(period_s, raw.duration_s.value * (1 + 1e-6)) if slow else period_s
+    need, text = raw.duration_s.value, f"sending {raw.payload_bytes:,.0f} bytes takes"
+    slow = (f"{text} {need:.3g} s, longer than the period of {period_s:g} s",) if need > period_s else ()
+    period = max(period_s, need * (1 + 1e-6)) if slow else period_s
     options: dict[str, Any] = dict(setting or {})
     edge = budget_power(board, _with_message(work, message, rate), period_s=period_s, **options)
     cloud = budget_power(board, _raw_only(work, raw), period_s=period, **options)
     even = break_even_bytes(board, work, radio, message_bytes=message_bytes, message_rate=rate, setting=options)
     price = None if price_per_mb is None else as_estimate(price_per_mb, "1", "price", high=1e6).value
     return Offload(
-        radio=radio,
-        edge=edge,
-        cloud=cloud,
-        edge_latency_s=work.latency,
+        radio=radio, edge=edge, cloud=cloud, edge_latency_s=work.latency,
         cloud_latency_s=propagate(lambda sent, rest: sent + rest, raw.duration_s, answer, unit="s"),
         edge_bytes=rate * work.rate * message.payload_bytes * DAY_S / period_s,
-        cloud_bytes=raw.payload_bytes * DAY_S / period_s,
-        bandwidth_bps=8.0 * raw.payload_bytes / period_s,
-        price_per_mb=price,
-        break_even_bytes=even,
-        findings=slow,
-    )
+        cloud_bytes=raw.payload_bytes * DAY_S / period_s, bandwidth_bps=8.0 * raw.payload_bytes / period_s,
+        price_per_mb=price, break_even_bytes=even, findings=slow,
+    )  # fmt: skip
 
 
 @keywords
@@ -207,19 +202,12 @@ def weigh_design(
     budget, _ = assessment.complete()
     if isinstance(sensor, str) and sensor not in SENSORS:
         raise ParameterError(f"sensor {sensor!r} is unknown; {name_nearest(sensor, SENSORS)}")
+    work = replace(assessment.use, send=None).plan(assessment.target, budget.latency)
     return compare_offload(
-        budget.board,
-        replace(assessment.use, send=None).plan(assessment.target, budget.latency),
-        SENSORS[sensor] if isinstance(sensor, str) else sensor,
-        radio,
-        period_s=budget.period_s,
-        message_bytes=message_bytes,
-        message_rate=message_rate,
-        compression=compression,
-        cloud_s=cloud_s,
-        price_per_mb=price_per_mb,
-        setting=assessment.use.list_power(assessment.target),
-    )
+        budget.board, work, SENSORS[sensor] if isinstance(sensor, str) else sensor, radio, period_s=budget.period_s,
+        message_bytes=message_bytes, message_rate=message_rate, compression=compression, cloud_s=cloud_s,
+        price_per_mb=price_per_mb, setting=assessment.use.list_power(assessment.target),
+    )  # fmt: skip
 
 
 def break_even_bytes(
@@ -292,10 +280,3 @@ def _raw_only(work: Workload, raw: Transmission) -> Workload:
     kept = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
     none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
     return Workload(none, sensing, (Activity("transmit", raw.duration_s, raw.current_a),), 1.0, kept)
-
-
-def _findings(raw: Transmission, period_s: float) -> tuple[str, ...]:
-    if raw.duration_s.value <= period_s:
-        return ()
-    need = raw.duration_s.value
-    return (f"sending {raw.payload_bytes:,.0f} bytes takes {need:.3g} s, longer than the period of {period_s:g} s",)

@@ -106,15 +106,15 @@ class Assessment(Result):
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""
         fit, budget, heat = self.fit, self.budget, self.heat
-        needed = f"arena {fit.arena_bytes or 'unknown'}, flash {fit.flash_bytes or 'unknown'}"
+        period = f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
         life = _or_unknown(self.battery_life_s, budget.unknown if budget else ())
         if budget is not None and budget.pack is None:
             life = "no battery given"
         return (
             ("memory", f"{fit.verdict.words}: {'; '.join(fit.reasons)}"),
-            ("needed", needed),
+            ("needed", f"arena {fit.arena_bytes or 'unknown'}, flash {fit.flash_bytes or 'unknown'}"),
             ("latency", _or_unknown(fit.latency_s)),
-            ("period", _tell_period(budget)),
+            ("period", period),
             ("energy per inference", _or_unknown(fit.energy_per_inference_j)),
             ("average power", _or_unknown(budget.average_power_w if budget else None)),
             ("battery life", life),
@@ -134,18 +134,11 @@ class Assessment(Result):
         }
 
     def __repr__(self) -> str:
-        figures = {
-            "latency": self.fit.latency_s,
-            "energy": self.fit.energy_per_inference_j,
-            "life": self.battery_life_s,
-            "Tj": self.t_junction_c,
-        }
-        told = (f"{name} {format_quantity(one.value, one.unit)}" for name, one in figures.items() if one)
+        names = ("latency", "energy", "life", "Tj")
+        figures = (self.fit.latency_s, self.fit.energy_per_inference_j, self.battery_life_s, self.t_junction_c)
+        known = ((name, one) for name, one in zip(names, figures, strict=True) if one)
+        told = (f"{name} {format_quantity(one.value, one.unit)}" for name, one in known)
         return f"Assessment({self.target}: {', '.join([self.fit.verdict.words, *told])})"
-
-
-def _tell_period(budget: PowerBudget | None) -> str:
-    return f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
 
 
 def _or_unknown(estimate: Estimate | None, reasons: Iterable[str] = ()) -> str:
@@ -232,9 +225,6 @@ def _with_energy(fit: FitReport, energy: Estimate | None) -> FitReport:
     if energy is None:
         return replace(fit, energy_per_inference_j=None)
     stale = {f"{what} unknown: {why}" for what, why in fit.unknown if what == "energy"}
-    return replace(
-        fit,
-        energy_per_inference_j=energy,
-        reasons=tuple(reason for reason in fit.reasons if reason not in stale),
-        unknown=tuple(one for one in fit.unknown if one[0] != "energy"),
-    )
+    reasons = tuple(reason for reason in fit.reasons if reason not in stale)
+    unknown = tuple(one for one in fit.unknown if one[0] != "energy")
+    return replace(fit, energy_per_inference_j=energy, reasons=reasons, unknown=unknown)

@@ -109,16 +109,9 @@ class Use(Result):
         named = self.sensor or (_SENSOR if self.sense_s else None)
         loads = [*([make_load(named, during=sensing)] if named else []), *map(make_load, self.beside)]
         return plan_workload(
-            target.board,
-            latency,
-            sense_s=self.sense_s or None,
-            sense_at="stop",
-            front_end=self.front_end,
-            clock_hz=target.clock_hz,
-            gate_rate=self.gate_rate,
-            send=self.send,
-            loads=loads,
-        )
+            target.board, latency, sense_s=self.sense_s or None, sense_at="stop", front_end=self.front_end,
+            clock_hz=target.clock_hz, gate_rate=self.gate_rate, send=self.send, loads=loads,
+        )  # fmt: skip
 
 
 Use.__init__ = keywords(Use.__init__)  # type: ignore[method-assign]

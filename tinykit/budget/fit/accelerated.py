@@ -22,12 +22,7 @@ _NO_ENERGY = "the run currents on record are the CPU's"
 
 
 def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
-    """The report for "ethos-u": compiled for the board's first Ethos-U, Shared_Sram, its NPU's clock; energy unknown.
-
-    Raises
-    ------
-    MissingPackageError : Vela is not installed.
-    """
+    """The report for "ethos-u", by Vela: the board's first Ethos-U, Shared_Sram, its NPU's clock; energy unknown."""
     board = target.board
     accelerators = accelerators_of(board)
     if not accelerators:
@@ -51,20 +46,13 @@ def _judge(compiled: NpuReport, target: Target) -> FitReport:
     ram = place_in_ram(target, arena)
     code = place_in_flash(target, int(flash.value))
     verdict, reasons = judge(arena, ram, flash, code)
+    stay = (f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
     return FitReport(
-        graph=compiled.graph,
-        target=target,
-        verdict=verdict,
-        arena_bytes=arena.used,
-        flash_bytes=flash,
-        latency_s=_latency(compiled, target),
-        energy_per_inference_j=None,
-        regions=(*ram, *code),
-        reasons=(*reasons, str(compiled), *_stay(compiled), f"energy unknown: {_NO_ENERGY}"),
-        advice=(),
-        npu=compiled,
+        graph=compiled.graph, target=target, verdict=verdict, arena_bytes=arena.used, flash_bytes=flash,
+        latency_s=_latency(compiled, target), energy_per_inference_j=None, regions=(*ram, *code),
+        reasons=(*reasons, str(compiled), *stay, f"energy unknown: {_NO_ENERGY}"), advice=(), npu=compiled,
         unknown=(("energy", _NO_ENERGY),),
-    )
+    )  # fmt: skip
 
 
 def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
@@ -72,11 +60,9 @@ def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
     tflm = predict_arena(result, runtime="tflm-cmsis-nn", core=core)
     head = max(tflm.head_bytes, compiled.sram_bytes)
     more = head - tflm.head_bytes
-    head_from = f"activations by Vela, {compiled.system_config}, {compiled.memory_mode}"
-    sources = (head_from, *tflm.used.sources)
-    used = replace(
-        tflm.used, value=tflm.value + more, low=tflm.low + more, high=tflm.high + more, runtime=RUNTIME, sources=sources
-    )
+    sources = (f"activations by Vela, {compiled.system_config}, {compiled.memory_mode}", *tflm.used.sources)
+    ends = {end: getattr(tflm, end) + more for end in ("value", "low", "high")}
+    used = replace(tflm.used, **ends, runtime=RUNTIME, sources=sources)
     to_start = tflm.tail_bytes + head + ALIGNMENT_BYTES
     return replace(tflm, used=used, head_bytes=head, to_start=to_start, runtime=RUNTIME)
 
@@ -96,10 +82,6 @@ def _latency(compiled: NpuReport, target: Target) -> Estimate | None:
     on_cpu = f"{len(rest)} operators on the CPU: {cpu.source}"
     total = propagate(lambda npu, other: npu + other, compiled.latency, cpu, unit="s")
     return relabel(total, runtime=RUNTIME, sources=(*compiled.latency.sources, on_cpu))
-
-
-def _stay(compiled: NpuReport) -> tuple[str, ...]:
-    return tuple(f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
 
 
 def refuse(graph: ModelGraph, target: Target, answer: tuple[Verdict, str]) -> FitReport:

@@ -1,15 +1,15 @@
 """The fit check: predictions for a model and a core, held against a board's memory regions."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tinykit.budget.fit.accelerated import check_on_npu, refuse
-from tinykit.budget.fit.advise import advise
 from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
 from tinykit.budget.fit.timing import move_outside, outside_factor, predict_time
-from tinykit.budget.fit.verdict import FitReport, RegionUse, Verdict, judge
+from tinykit.budget.fit.verdict import FitReport, Verdict, advise, judge
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.caches import remember
 from tinykit.ground.calls import keywords
@@ -121,8 +121,7 @@ def check_target(
     latency, slow = (latency, slow) if latency_s is None else (latency_s, "")
     energy, dear = None, ""
     if latency is not None:
-        known = latency
-        energy, dear = attempt(lambda: predict_energy(known, target, run_current_a=run_current_a))
+        energy, dear = attempt(partial(predict_energy, latency, target, run_current_a=run_current_a))
     verdict, reasons = judge(arena, ram, flash, code, slowdown)
     memory = zip(("arena", "flash"), reasons, (arena, flash), strict=True)
     untold = tuple((what, why) for what, why, found in memory if found is None)
@@ -210,11 +209,12 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
     told, board = [], target.board
     pieces = [one.available_bytes for one in board.sram_windows() if one.kind not in EXTERNAL_RAM_KINDS]
     ram = [use for use in uses if not _CODE & set(use.holds)]
-    if len(pieces) > 1 and _is_short(ram) and sum(pieces) >= sum(use.used_bytes for use in ram):
+    short, enough = any(use.margin_bytes < 0 for use in ram), sum(pieces) >= sum(use.used_bytes for use in ram)
+    if len(pieces) > 1 and short and enough:
         total, largest = (format_quantity(nbytes, "byte") for nbytes in (sum(pieces), max(pieces)))
         told.append(f"{total} of RAM in all, in {len(pieces)} pieces of at most {largest}: an arena is one array")
     outside = [one.name for one in board.flash_regions if one.kind != "flash" and one.xip is not False]
-    if outside and _is_short([use for use in uses if _CODE & set(use.holds)]):
+    if outside and any(use.margin_bytes < 0 for use in uses if _CODE & set(use.holds)):
         told.append(f"{outside[0]} could hold the model, if the chip reads it as memory: see its placements")
     place: dict[str, Any] = {"runtime": target.runtime, "core": target.core, "build": target.build}
     own, _ = attempt(lambda: predict_runtime_ram(graph, **place))
@@ -222,10 +222,6 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
         given, needed = (format_quantity(nbytes, "byte") for nbytes in (target.reserve.sram_bytes, own.value))
         told.append(f"the reserve of {given} is less than the {needed} that TFLM's own stack and static data take")
     return tuple(told)
-
-
-def _is_short(uses: Sequence[RegionUse]) -> bool:
-    return any(use.margin_bytes < 0 for use in uses)
 
 
 def _ask_engine(graph: ModelGraph, runtime: str, wanted: bool) -> tuple[str, int | None]:
@@ -261,10 +257,8 @@ def _with_evidence(arena: ArenaEstimate, recorded_head: int | None, own_head: in
     if recorded_head is None:
         return replace(arena, used=replace(used, sources=(*used.sources, "the interpreter was not asked")))
     gap = recorded_head - own_head
-    if not gap:
-        note = "the interpreter recorded the same head for this model"
-    else:
-        note = f"the interpreter recorded {abs(gap)} B {'more' if gap > 0 else 'less'} of head for this model"
+    head = f"{abs(gap)} B {'more' if gap > 0 else 'less'} of head" if gap else "the same head"
+    note = f"the interpreter recorded {head} for this model"
     low, high = max(0.0, used.low + min(0, gap)), used.high + max(0, gap)
     told = replace(used, low=low, high=high, sources=(*used.sources, note))
     return replace(arena, used=told, to_start=arena.to_start + max(0, gap))

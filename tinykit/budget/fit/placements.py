@@ -95,8 +95,7 @@ def list_placements(
     if arena is None:
         return Rows()
     flash, _ = attempt(lambda: predict_flash(model, target=target))
-    lister = _Lister(model, target, arena, flash)
-    return Rows(sorted(lister.list_all(), key=_rank))
+    return Rows(sorted(_Lister(model, target, arena, flash).list_all(), key=_rank))
 
 
 def _rank(placement: Placement) -> tuple[bool, float, bool, float]:
@@ -111,10 +110,6 @@ class _Lister:
     target: Target
     arena: ArenaEstimate
     flash: FlashEstimate | None
-
-    @property
-    def board(self) -> Board:
-        return self.target.board
 
     def list_all(self) -> Iterable[Placement]:
         layouts = self._list_ram()
@@ -134,7 +129,7 @@ class _Lister:
         pairs: dict[str, list[Layout]] = {}
         for layout in lay_out_apart(self.target, self.arena):
             head, fits = layout[0], min(use.margin_bytes for use in layout) >= 0
-            gains = bank_delay(self.graph, self.board, head, 1.0).high < 0
+            gains = bank_delay(self.graph, self.target.board, head, 1.0).high < 0
             if fits and head.name in small and (needed or gains):
                 pairs.setdefault(head.name, []).append(layout)
         return (*whole, *(choose(layouts) for layouts in pairs.values()))
@@ -143,9 +138,9 @@ class _Lister:
         """The model in each external flash, its code inside."""
         if not self.flash or not beside or beside[0].kind != "flash":
             return
-        code = next(region for region in self.board.flash_regions if region.name == beside[0].name)
+        code = next(region for region in self.target.board.flash_regions if region.name == beside[0].name)
         held = int(self.flash.runtime_bytes.value)
-        for region in self.board.flash_regions:
+        for region in self.target.board.flash_regions:
             if region.kind != "flash" and region.xip is not False:
                 yield (
                     use_region(region, self.flash.flatbuffer_bytes, 0, ("model",)),
@@ -158,9 +153,9 @@ class _Lister:
         verdict, reasons = judge(self.arena, ram, self.flash.total if self.flash else None, code, outside)
         notes = [_APART] if len(ram) > 1 and ARENA_HEAD in ram[0].holds else []
         apart = len(code) > 1
-        if apart and any(one.name == code[0].name and one.xip is None for one in self.board.flash_regions):
+        if apart and any(one.name == code[0].name and one.xip is None for one in self.target.board.flash_regions):
             notes.append(f"{code[0].name}: {_UNTOLD_XIP}")
-        return Placement(self.board, (*ram, *code), verdict, reasons, latency, slowdown, (*notes, *why))
+        return Placement(self.target.board, (*ram, *code), verdict, reasons, latency, slowdown, (*notes, *why))
 
     def _time(self, head: RegionUse, code: Layout) -> tuple[Estimate | None, Estimate | None, tuple[str, ...]]:
         """Latency, slowdown and what they rest on."""
@@ -170,12 +165,12 @@ class _Lister:
             return None, None, (f"latency unknown: {why}",)
         base, factor, notes = inside, Estimate.exact(1.0, "1", inside.basis, "", inside.runtime), []
         if head.kind in EXTERNAL_RAM_KINDS:
-            nbytes = self.arena.head_bytes
-            factor = outside_factor(self.graph, self.target, head.kind, head_bytes=nbytes)
+            factor = outside_factor(self.graph, self.target, head.kind, head_bytes=self.arena.head_bytes)
             base = move_outside(inside, factor)
             notes.append(f"arena: {factor.sources[0]}")
-        delays = [] if head.kind in EXTERNAL_RAM_KINDS else [bank_delay(self.graph, self.board, head, clock_hz)]
-        delays += [fetch_delay(self.graph, self.board)] if len(code) > 1 else []
+        board, outside = self.target.board, head.kind in EXTERNAL_RAM_KINDS
+        delays = [] if outside else [bank_delay(self.graph, board, head, clock_hz)]
+        delays += [fetch_delay(self.graph, board)] if len(code) > 1 else []
         for delay in delays:
             if delay.high > delay.low:
                 base = propagate(lambda t, d: t + d, base, delay, unit="s")

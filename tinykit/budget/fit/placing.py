@@ -31,16 +31,12 @@ def place_in_ram(target: Target, arena: ArenaEstimate) -> Layout:
 
 def lay_out_whole(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:
     """The best layout for each window that could hold the arena as one array, in the board's order of windows."""
-    internal = _internal(target.board)
+    internal, region = _internal(target.board), target.arena_region
     return tuple(
         choose(_fill({window.name: (arena.to_start, (ARENA,))}, (window, *internal), internal, target.reserve))
         for window in target.board.sram_windows()
-        if _is_wanted(window, target.arena_region)
+        if region is None or region in (window.name, *window.regions) or region.lower() == window.kind
     )
-
-
-def _is_wanted(window: Window, region: str | None) -> bool:
-    return region is None or region in (window.name, *window.regions) or region.lower() == window.kind
 
 
 def lay_out_apart(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:

@@ -28,6 +28,10 @@ _FAR_CYCLES = (0.0, 20.0, 60.0)
 _FETCH_BYTES_PER_S = (15e6, 40e6, 200e6)
 """Bytes a second from external flash, low, value, high; assumed: four lines at 40 to 133 MHz with a command a cache
 line, up to eight lines at both edges of 133 MHz."""
+_OUTSIDE_SOURCES = (
+    "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM",
+    "SamsiGg/1.-Studienarbeit---KI-auf-ESP32; fitted to it and two more rows",
+)
 _DATA_CACHE = re.compile(r"D(\d+)K|DCACHE1? (\d+)K|D-cache (\d+)")
 
 
@@ -43,12 +47,6 @@ def _case_of(target: Target) -> dict[str, Any]:
     """All of a target but its board and the places it names."""
     names = ("core", "clock_hz", "runtime", "runtime_version", "runtime_option", "build")
     return {name: getattr(target, name) for name in names}
-
-
-_OUTSIDE_SOURCES = (
-    "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM",
-    "SamsiGg/1.-Studienarbeit---KI-auf-ESP32; fitted to it and two more rows",
-)
 
 
 def outside_factor(graph: ModelGraph, target: Target, memory: str, *, head_bytes: float = math.inf) -> Estimate:
@@ -116,12 +114,8 @@ def data_cache_bytes(board: Board) -> int | None:
 
 def _moved_bytes(graph: ModelGraph) -> int:
     """Bytes of activations that operators read and write, each once."""
-    return sum(
-        graph.tensors[index].nbytes
-        for operator in graph.operators
-        for index in (*operator.inputs, *operator.outputs)
-        if index >= 0 and not graph.tensors[index].is_constant
-    )
+    indices = (index for one in graph.operators for index in (*one.inputs, *one.outputs) if index >= 0)
+    return sum(graph.tensors[index].nbytes for index in indices if not graph.tensors[index].is_constant)
 
 
 def _weight_bytes(graph: ModelGraph, operator: Operator) -> int:

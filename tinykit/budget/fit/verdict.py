@@ -1,14 +1,17 @@
-"""What a fit check answers with, and how its verdict is found."""
+"""What a fit check answers with, how its verdict is found, and what would lower a model's arena or flash."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tinykit.ground.errors import ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.arena.offline import plan_offline
 from tinykit.predict.arena.predict import ArenaEstimate
 from tinykit.predict.npu.report import NpuReport
+from tinykit.predict.packing.choosing import foresee_flash
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.target import Reserve, Target
 
@@ -138,11 +141,9 @@ def judge(
     slowdown: Estimate | None = None,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The worse of the verdicts on RAM and flash, with the reasons of both; what is None or empty is unknown."""
-    on_ram = _judge_ram(arena, ram, slowdown)
-    on_flash = _judge_flash(flash, code)
+    on_ram, on_flash = _judge_ram(arena, ram, slowdown), _judge_flash(flash, code)
     order = (Verdict.FITS, Verdict.TIGHT, Verdict.UNKNOWN, Verdict.DOES_NOT_FIT)
-    worse = max(on_ram[0], on_flash[0], key=order.index)
-    return worse, (on_ram[1], on_flash[1])
+    return max(on_ram[0], on_flash[0], key=order.index), (on_ram[1], on_flash[1])
 
 
 def _judge_ram(
@@ -171,12 +172,11 @@ def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...]) -> tuple[Verd
     use, worst = ram[0], min(ram, key=lambda use: use.margin)
     need, left = format_quantity(arena.to_start, "byte"), format_quantity(worst.margin_bytes, "byte")
     tight = worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes
+    text = f"{'only ' if tight else ''}{left} left in {use.name}"
     if len(ram) > 1:
         beside = f"{format_quantity(use.margin_bytes, 'byte')} left; stack and application in {ram[1].name}"
-        text = f"arena of {need} in {use.name}: {beside}, {format_quantity(ram[1].margin_bytes, 'byte')} left"
-        return (Verdict.TIGHT if tight else Verdict.FITS), text
-    text = f"arena of {need} in {use.name}: {'only ' if tight else ''}{left} left in {use.name}"
-    return (Verdict.TIGHT if tight else Verdict.FITS), text
+        text = f"{beside}, {format_quantity(ram[1].margin_bytes, 'byte')} left"
+    return (Verdict.TIGHT if tight else Verdict.FITS), f"arena of {need} in {use.name}: {text}"
 
 
 def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[Verdict, str]:
@@ -195,3 +195,62 @@ def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[V
         model = format_quantity(code[0].used_bytes, "byte")
         return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left} left there"
     return verdict, f"model and runtime take {need} of {use.name}: {left} left"
+
+
+_TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels whose time is known",)
+
+_IN_RAM = {ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION}
+
+
+def advise(
+    graph: ModelGraph, arena: ArenaEstimate | None, uses: tuple[RegionUse, ...], runtime: str
+) -> tuple[str, ...]:
+    """Advice for the memories that are tight or too small; none where all have room."""
+    scarce = {held for use in uses if use.margin < TIGHT_MARGIN for held in use.holds}
+    on_arena = advise_on_arena(graph, arena) if arena and scarce & _IN_RAM else ()
+    on_flash = advise_on_flash(graph, runtime) if "model" in scarce else ()
+    return on_arena + on_flash + (_TO_INT8 if graph.precision == "float32" else ())
+
+
+def advise_on_arena(graph: ModelGraph, arena: ArenaEstimate) -> tuple[str, ...]:
+    """The tensors that set the peak of the arena, and what would lower it."""
+    live = arena.plan.live_bytes()
+    if not live or not max(live):
+        return ()
+    peak = live.index(max(live))
+    alive = [p.buffer for p in arena.plan.placed if p.buffer.first <= peak <= p.buffer.last]
+    largest = sorted(alive, key=lambda buffer: -buffer.nbytes)[:3]
+    names = ", ".join(_describe(graph, buffer.tensor, buffer.nbytes) for buffer in largest)
+    where = "before the first operator" if peak == 0 else f"at operator {peak - 1} ({graph.operators[peak - 1].name})"
+    advice = [f"the arena peaks {where} with {names} alive together; a smaller input or fewer channels there lowers it"]
+    gaps = arena.runtime.startswith("tflm-") and arena.head_bytes > arena.plan.lower_bound_bytes
+    planned = plan_offline(graph, runtime=arena.runtime, core=arena.core) if gaps else arena.plan
+    won = arena.head_bytes - planned.head_bytes
+    if won > 0:
+        advice.append(
+            f"an offline plan takes {format_quantity(won, 'byte')} less arena than TFLM's greedy one; "
+            "write it into the model: tinykit plan MODEL --out FILE"
+        )
+    return tuple(advice)
+
+
+def advise_on_flash(graph: ModelGraph, runtime: str) -> tuple[str, ...]:
+    """What would make the image smaller."""
+    advice = []
+    try:
+        saved = graph.flatbuffer_bytes - foresee_flash(graph, runtime=runtime)
+    except ModelError:  # a model that cannot be packed
+        saved = 0
+    if saved > 0:
+        advice.append(f"{format_quantity(saved, 'byte')} fewer with the same outputs: tinykit pack MODEL --out FILE")
+    if runtime == "tflm-cmsis-nn" and graph.precision == "int8":
+        advice.append("register int8-only kernels (Register_…_INT8): 3 to 27 KiB less code on the networks linked")
+    advice.append("build with -Os: smaller kernels, at the price of time")
+    return tuple(advice)
+
+
+def _describe(graph: ModelGraph, tensor: int, nbytes: int) -> str:
+    size = format_quantity(nbytes, "byte")
+    if tensor < 0:
+        return f"scratch of {size}"
+    return f"tensor {tensor} {'×'.join(map(str, graph.tensors[tensor].shape))} ({size})"

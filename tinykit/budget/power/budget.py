@@ -183,26 +183,16 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
     average = drawn.average_current()
     life, ideal, beyond = _life(design, average)
     findings = (*design.notes, *supply.findings, *_check_period(timeline), *_check_cells(design, drawn, average))
+    asleep = attempt(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
     return PowerBudget(
-        board=design.board,
-        latency=design.work.latency,
-        period_s=timeline.period_s,
-        pack=design.pack,
-        sleep_mode=design.sleep_mode,
-        ambient_c=design.ambient_c,
-        supply_v=supply.mcu_v,
-        source_v=supply.source_v,
-        states=drawn.states,
-        duty_cycle=timeline.duty_cycle(),
-        sleep_current_25_a=_retention_25(design),
-        battery_life_s=life,
-        life_without_self_discharge_s=ideal,
-        findings=(*findings, *beyond),
+        board=design.board, latency=design.work.latency, period_s=timeline.period_s, pack=design.pack,
+        sleep_mode=design.sleep_mode, ambient_c=design.ambient_c, supply_v=supply.mcu_v, source_v=supply.source_v,
+        states=drawn.states, duty_cycle=timeline.duty_cycle(),
+        sleep_current_25_a=None if design.sleep_mode == "sleep" else asleep,
+        battery_life_s=life, life_without_self_discharge_s=ideal, findings=(*findings, *beyond),
         unknown=tuple(filter(None, (*reasons, *_unknown_states(drawn), *_unknown_supply(design)))),
-        lines=break_down(timeline, average, loads),
-        derate=design.derate,
-        **_powers(design, run, average),
-    )
+        lines=break_down(timeline, average, loads), derate=design.derate, **_powers(design, run, average),
+    )  # fmt: skip
 
 
 def _draw(design: _Design) -> tuple[Timeline, tuple[Load, ...]]:
@@ -236,9 +226,7 @@ def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> 
     """Current, powers and energies of a budget: drawn from the source on average, and turned to heat in the MCU."""
     supply, law = design.supply, "P = V I"
     power, run_power = _times(average, supply.source_v, "W", law), _times(run, supply.mcu_v, "W", law)
-    energy = None
-    if run_power is not None:
-        energy = propagate(lambda p, t: p * t, run_power, design.work.latency, unit="J", source="E = P t")
+    energy = run_power and propagate(lambda p, t: p * t, run_power, design.work.latency, unit="J", source="E = P t")
     return {
         "run_power_w": run_power,
         "mcu_power_w": _times(design.timeline.average_current(), supply.mcu_v, "W", law),
@@ -247,12 +235,6 @@ def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> 
         "energy_per_inference_j": energy,
         "energy_per_day_j": _times(power, DAY_S, "J", "average power over a day"),
     }
-
-
-def _retention_25(design: _Design) -> Estimate | None:
-    if design.sleep_mode == "sleep":
-        return None
-    return attempt(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
 
 
 def _times(estimate: Estimate | None, factor: float | None, unit: str, law: str) -> Estimate | None:

@@ -14,18 +14,9 @@ from tinykit.predict.energy.inputs import as_estimate, load_constants
 
 _TEXTS = ("id", "name", "chemistry")
 _FIGURE_UNITS = {
-    "capacity": "mAh",
-    "nominal_voltage": "V",
-    "cutoff_voltage": "V",
-    "full_voltage": "V",
-    "self_discharge": "1/month",
-    "max_continuous": "A",
-    "max_pulse": "A",
-    "resistance": "ohm",
-    "rate_exponent": "1",
-    "rate_anchor": "A",
-    "quiescent": "A",
-    "usable": "1",
+    **{"capacity": "mAh", "self_discharge": "1/month", "resistance": "ohm", "rate_exponent": "1", "usable": "1"},
+    **dict.fromkeys(("nominal_voltage", "cutoff_voltage", "full_voltage"), "V"),
+    **dict.fromkeys(("max_continuous", "max_pulse", "rate_anchor", "quiescent"), "A"),
 }
 _CLIMATE = {
     "capacity": (cold_capacity, "cold_capacity"),
@@ -160,6 +151,5 @@ def cell_at(cell: Battery, temperature_c: float) -> Battery:
             at = f"at {place:g} °C: {rate.source}"
             most = 1.0 if name == "self_discharge" else math.inf
             moved[name] = replace(fact, value=min(value, most), kind="assumed", conditions=at)
-    return replace(
-        cell, **moved, temperature=Fact(place, "degC", "measured", "temperature of the cell, given by the user")
-    )
+    moved["temperature"] = Fact(place, "degC", "measured", "temperature of the cell, given by the user")
+    return replace(cell, **moved)

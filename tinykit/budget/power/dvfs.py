@@ -86,19 +86,16 @@ def sweep_clocks(
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)
-    clocks = sorted(check_clock(clock) for clock in (clocks_hz or _default_clocks(board)))
+    if not clocks_hz and board.clock_hz is None:
+        raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clocks_hz")
+    top = board.clock_hz or 0.0
+    clocks = sorted(check_clock(clock) for clock in (clocks_hz or [top * step / 12 for step in range(1, 13)]))
     met = [clock for clock in clocks if work.value / clock <= period * (1 + 1e-9)]
     if not met:
         need = work.value / period / 1e6
         raise ParameterError(f"no clock meets the period of {period:g} s; {need:.3g} MHz would, or fewer cycles")
     points = tuple(_point(board, work, (clock, supply, period, ambient_c)) for clock in met)
     return ClockSweep(board, period, supply, Rows(points), tuple(clock for clock in clocks if clock not in met))
-
-
-def _default_clocks(board: Board) -> list[float]:
-    if board.clock_hz is None:
-        raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clocks_hz")
-    return [board.clock_hz * step / 12 for step in range(1, 13)]
 
 
 def _point(board: Board, work: Estimate, setting: tuple[float, float, float, float]) -> ClockPoint:
@@ -110,12 +107,9 @@ def _point(board: Board, work: Estimate, setting: tuple[float, float, float, flo
     for idle in IDLES:
         current = _idle_current(board, idle, clock, ambient)
         powers[idle] = current and propagate(
-            lambda d, i, rest: supply * (d * i + (1.0 - d) * min(rest, i)),
-            *(duty, run, current),
-            unit="W",
-            source=f"P = V (D I_run + (1 - D) I_{idle})",
-            basis="modelled",
-        )
+            lambda d, i, rest: supply * (d * i + (1.0 - d) * min(rest, i)), duty, run, current,
+            unit="W", source=f"P = V (D I_run + (1 - D) I_{idle})", basis="modelled",
+        )  # fmt: skip
     return ClockPoint(clock, latency, duty.value, powers)
 
 

@@ -106,13 +106,11 @@ def solar_harvester(area_m2: float, light: str = "bright") -> Harvester:
     else:
         cell = band(facts["solar"], "outdoor_cell", "outdoor_cell_low", "outdoor_cell_high")
         peak = facts["solar"][f"{light}_day"]
+        source = (f"{peak.value:g} peak sun hours", peak.source)
         half = 6.5 if light == "bright" else 4.0
         shape = np.clip(np.cos((hours - 12.0) / half * np.pi / 2), 0.0, None) * (np.abs(hours - 12.0) < half)
         day = propagate(
-            lambda e, c: float(solar_power(1000.0, area, e, c)) * peak.value * 3600.0,
-            *(cell, converter),
-            unit="J",
-            source=(f"{peak.value:g} peak sun hours", peak.source),
+            lambda e, c: solar_power(1000.0, area, e, c) * peak.value * 3600.0, cell, converter, unit="J", source=source
         )
     return Harvester(f"{area * 1e4:.3g} cm² solar cell, {light}", day, tuple((shape / shape.sum()).tolist()))
 
@@ -157,16 +155,12 @@ def check_neutral(budget: PowerBudget, harvester: Harvester) -> Neutrality:
     used = budget.energy_per_day_j
     if used is None:
         return Neutrality("unknown", None, None, "; ".join(budget.unknown) or "energy per day is unknown")
-    surplus = propagate(
-        lambda h, u: (h - u) / DAY_S,
-        *(harvester.energy_per_day_j, used),
-        unit="W",
-        source="harvested less used",
-        basis="modelled",
-    )
+    day, told = harvester.energy_per_day_j, "harvested less used"
+    surplus = propagate(lambda h, u: (h - u) / DAY_S, day, used, unit="W", source=told, basis="modelled")
     verdict = "neutral" if surplus.low >= 0 else "on average" if surplus.value >= 0 else "not neutral"
-    gained, needed = format_quantity(harvester.energy_per_day_j.value, "J"), format_quantity(used.value, "J")
-    reason = f"{harvester.name}: {gained} a day against {needed} used"
+    reason = (
+        f"{harvester.name}: {format_quantity(day.value, 'J')} a day against {format_quantity(used.value, 'J')} used"
+    )
     return Neutrality(verdict, surplus, store_needed(harvester, used.value), reason)
 
 

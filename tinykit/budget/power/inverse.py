@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Unpack
 
 from tinykit.budget.power.budget import PowerBudget, PowerSetting, SupplySetting, budget_power
@@ -54,14 +55,11 @@ def shortest_period(
     ------
     UnknownFactError : the life is unknown. ParameterError : a figure out of range.
     """
-    work = as_workload(latency)
-    wished = _wish(life_s)
+    work, wished = as_workload(latency), _wish(life_s)
     least = sum(stage.duration_s.value * stage.times for stage in work.stages())
-
-    def budget(period: float) -> PowerBudget:
-        return budget_power(board, work, battery=battery, period_s=period, **setting)
-
-    return _answer(budget, wished, (max(least * (1 + 1e-9), 1e-6), LONGEST_S), "s", rising=True)
+    span = (max(least * (1 + 1e-9), 1e-6), LONGEST_S)
+    budget = partial(budget_power, board, work, battery=battery, **setting)
+    return _answer(lambda period: budget(period_s=period), wished, span, rising=True)
 
 
 def longest_latency(
@@ -82,11 +80,8 @@ def longest_latency(
     """
     wished = _wish(life_s)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
-
-    def budget(latency: float) -> PowerBudget:
-        return budget_power(board, latency, battery=battery, period_s=period, **setting)
-
-    return _answer(budget, wished, (1e-9, period * (1 - 1e-9)), "s", rising=False)
+    budget = partial(budget_power, board, battery=battery, period_s=period, **setting)
+    return _answer(budget, wished, (1e-9, period * (1 - 1e-9)), rising=False)
 
 
 def largest_model(
@@ -126,13 +121,8 @@ def largest_model(
     def macs(seconds: float | None, cycles: float) -> float | None:
         return None if seconds is None else float(math.floor(min(seconds, most) * clock / cycles))
 
-    return replace(
-        found,
-        value=macs(found.value, each.value),
-        sure=macs(found.sure, each.high),
-        hoped=macs(found.hoped, each.low),
-        unit="MAC",
-    )
+    sure, hoped = macs(found.sure, each.high), macs(found.hoped, each.low)
+    return replace(found, value=macs(found.value, each.value), sure=sure, hoped=hoped, unit="MAC")
 
 
 def lowest_clock_for_life(
@@ -182,20 +172,20 @@ def _wish(life_s: float) -> float:
 
 
 def _answer(
-    budget: Callable[[float], PowerBudget], wished_s: float, span: tuple[float, float], unit: str, *, rising: bool
+    budget: Callable[[float], PowerBudget], wished_s: float, span: tuple[float, float], *, rising: bool
 ) -> Answer:
     """Bisect on a logarithmic scale; the life rises or falls with what is asked for, the tests hold it to that."""
-    easy, hard = (span[1], span[0]) if rising else (span[0], span[1])
+    easy, hard = reversed(span) if rising else span
 
     def limit(end: str) -> float | None:
         return _bisect(lambda place: _lasts(budget(place), end, wished_s), easy, hard)
 
     value, sure, hoped = map(limit, _ENDS)
     if value is not None:
-        return Answer(value, sure, hoped, unit, budget(value))
+        return Answer(value, sure, hoped, "s", budget(value))
     best, wished = budget(easy).battery_life_s, format_quantity(wished_s, "s")
     text = f"nothing lasts {wished}: asleep throughout it is {best}; take a larger cell"
-    return Answer(None, None, hoped, unit, None, text)
+    return Answer(None, None, hoped, "s", None, text)
 
 
 def _lasts(plan: PowerBudget, end: str, wished_s: float) -> bool:

@@ -131,6 +131,5 @@ def _wifi_time(size: float, facts: dict[str, Fact]) -> Estimate:
     charge = band(facts, "event_charge", "event_charge_low", "event_charge_high")
     more_s, time = 8.0 * size / facts["bit_rate"].value, facts["event_time"].value
     low, high = time * charge.low / charge.value, time * charge.high / charge.value
-    further = f"further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed"
-    sources = (facts["event_time"].source, further)
+    sources = (facts["event_time"].source, f"further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed")
     return Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", sources=sources)

@@ -78,7 +78,9 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
         return pack_life(cells, Estimate.exact(mean.value if mean else 0.0, "A", basis, "swing"), derate=rated).value
 
     swings = [*_state_swings(timeline, life), *_cell_swings(pack, lambda cells: life(cells=cells))]
-    swings.append(_period_swing(timeline, life))
+    busy = sum(state.duration_s.value for state in awake)
+    periods = (max(busy, 0.9 * timeline.period_s), 1.1 * timeline.period_s)
+    swings.append(_swing("period (a choice)", periods, "s", [life(replace(timeline, period_s=one)) for one in periods]))
     kept = sorted((swing for swing in swings if swing.width_s > 0), key=lambda swing: -swing.width_s)
     return Tornado(budget, life(), tuple(kept))
 
@@ -117,9 +119,3 @@ def _with_state(timeline: Timeline, place: int, state: State) -> Timeline:
     if place == len(timeline.awake):
         return replace(timeline, sleep=state)
     return replace(timeline, awake=(*timeline.awake[:place], state, *timeline.awake[place + 1 :]))
-
-
-def _period_swing(timeline: Timeline, life: Callable[[Timeline], float]) -> Swing:
-    busy = sum(state.duration_s.value for state in timeline.awake)
-    periods = (max(busy, 0.9 * timeline.period_s), 1.1 * timeline.period_s)
-    return _swing("period (a choice)", periods, "s", [life(replace(timeline, period_s=one)) for one in periods])

@@ -167,9 +167,8 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
     typical = fact.estimate(spread["low"].value, spread["high"].value)
     if mode == "sleep" or ambient_c == 25.0:
         return typical
-    doubling = leakage_doubling()
-    source = f"from 25 to {ambient_c:g} °C"
-    return propagate(lambda i, k: retention_current(i, ambient_c, k), typical, doubling, unit="A", source=source)
+    inputs, source = (typical, leakage_doubling()), f"from 25 to {ambient_c:g} °C"
+    return propagate(lambda i, k: retention_current(i, ambient_c, k), *inputs, unit="A", source=source)
 
 
 def leakage_doubling() -> Estimate:

@@ -85,11 +85,9 @@ class Activity(Result):
 
     def to_state(self, find_current: Callable[[str], Estimate | None]) -> State:
         """The state, its current looked up by mode where the stage has none of its own."""
-        times = self.times
-        source = f"{times:g} times a period"
-        mean = propagate(lambda t: t * times, self.duration_s, unit="s", source=source)
+        mean = propagate(lambda t: t * self.times, self.duration_s, unit="s", source=f"{self.times:g} times a period")
         current = find_current(self.at) if self.current_a is None else self.current_a
-        return State(self.name, self.duration_s if times == 1.0 else mean, current, times)
+        return State(self.name, self.duration_s if self.times == 1.0 else mean, current, self.times)
 
 
 @dataclass(frozen=True, slots=True)

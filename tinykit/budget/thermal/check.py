@@ -1,4 +1,4 @@
-"""Junction temperature of a design against its limit: `check_heat` -> `ThermalReport`."""
+"""Junction temperature against its limit (`check_heat`), and the box: its surface against skin, and the sun's heat."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -6,9 +6,9 @@ from enum import StrEnum
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.timeline import leakage_doubling
 from tinykit.budget.thermal.die import DESTROYED_C, Die, theta_ja as find_theta_ja
-from tinykit.budget.thermal.laws import enclosure_rise
-from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.budget.thermal.laws import enclosure_rise, solar_heat
+from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.target.boards import find_board
@@ -101,28 +101,22 @@ def check_heat(
     ParameterError : a value is negative, NaN or absurd, or sun without a box.
     """
     target, budget = find_board(board), power if isinstance(power, PowerBudget) else None
-    ambient = _ambient_of(budget, ambient_c)
+    own = budget.ambient_c if budget else _REFERENCE_C
+    ambient = as_estimate(own if ambient_c is None else ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
     (average, continuous, heat), leakage = _powers(power), _leakage_of(budget, leakage_w)
     sun = as_estimate(sun_w, "W", "heat of the sun", high=1e5)
     air_rise = _air_rise(heat or continuous, enclosure_area_m2, sun)
     theta, limit = find_theta_ja(target, theta_ja), target.junction_max.value if target.junction_max else None
     die = None if theta is None else Die(theta, leakage, leakage_doubling(), air_rise or _OPEN_AIR, ambient)
     report = ThermalReport(
-        board=target,
-        ambient_c=ambient,
-        average_power_w=average,
-        continuous_power_w=continuous,
-        leakage_w=leakage,
-        theta_ja=theta,
-        enclosure_rise_k=air_rise,
+        board=target, ambient_c=ambient, average_power_w=average, continuous_power_w=continuous, leakage_w=leakage,
+        theta_ja=theta, enclosure_rise_k=air_rise, junction_max_c=limit, sun_w=sun,
+        rated_ambient_c=target.ambient_max.value if target.ambient_max else None,
         t_junction_c=die.junction(average) if die else None,
         t_junction_continuous_c=die.junction(continuous) if die else None,
         t_ambient_max_c=die.ambient_limit(average, limit) if die and limit else _rated_limit(target, air_rise),
         t_ambient_max_continuous_c=die.ambient_limit(continuous, limit) if die else None,
-        junction_max_c=limit,
-        rated_ambient_c=target.ambient_max.value if target.ambient_max else None,
-        sun_w=sun,
-    )
+    )  # fmt: skip
     verdict, reasons = _judge(report, die, _decisive(report, budget))
     return replace(report, verdict=verdict, reasons=reasons)
 
@@ -133,11 +127,6 @@ def _powers(power: PowerBudget | Estimate | float) -> tuple[Estimate | None, Est
         return power.mcu_power_w, power.run_power_w, power.average_power_w
     heat = as_estimate(power, "W", "power", high=1e3)
     return heat, heat, heat
-
-
-def _ambient_of(budget: PowerBudget | None, ambient_c: float | None) -> float:
-    own = budget.ambient_c if budget else _REFERENCE_C
-    return as_estimate(own if ambient_c is None else ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
 
 
 def _leakage_of(budget: PowerBudget | None, leakage_w: Estimate | float | None) -> Estimate:
@@ -233,3 +222,79 @@ def _above_rating(report: ThermalReport) -> tuple[str, ...]:
         return ()
     where = "air in the box" if rise else "ambient"
     return (f"{where} of {air:.3g} °C is above the rated {rated:g} °C: the data sheet's figures may not hold",)
+
+
+CONTACTS = {"worn": "long", "10 min": "ten_minutes", "1 min": "one_minute", "held": "held_metal"}
+"""How long skin and surface meet, and the limit that stands for it."""
+PAINTS = ("white", "grey", "black")
+"""Surfaces whose solar absorptance is on the shelf."""
+
+
+@dataclass(frozen=True, slots=True)
+class TouchReport(Result):
+    """A surface against the limit for its contact.
+
+    Parameters
+    ----------
+    surface_c : of the enclosure [degC].
+    limit : from the standard.
+    power_max_w : that keeps the limit [W], 0 where the ambient alone exceeds it.
+    verdict : "ok", "tight" (the warm end exceeds) or "too hot".
+    """
+
+    surface_c: Estimate
+    limit: Fact
+    power_max_w: float
+    verdict: HeatVerdict
+
+
+def check_touch(
+    power_w: Estimate | float, area_m2: float, *, ambient_c: float = 25.0, contact: str = "worn"
+) -> TouchReport:
+    """Mean temperature of an enclosure's surface against the touch limit: T = Ta + P / (h A).
+
+    Parameters
+    ----------
+    power_w : of everything inside [W].
+    area_m2 : outer surface that sheds heat [m²].
+    ambient_c : around the box [degC].
+    contact : one of `CONTACTS`. Left out: the skin's own warmth, hot spots above the chip, sun.
+
+    Raises
+    ------
+    ParameterError : an unknown contact or a figure out of range.
+    """
+    if contact not in CONTACTS:
+        raise ParameterError(f"contact {contact!r} is unknown; {name_nearest(str(contact), CONTACTS)}")
+    heat = as_estimate(power_w, "W", "power", high=1e3)
+    area = as_estimate(area_m2, "m2", "surface", low=1e-6, high=100.0).value
+    ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
+    limit = load_constants("thermal", "touch.toml")["skin"][CONTACTS[contact]]
+    film = band(load_constants("thermal", "constants.toml")["enclosure"], "film_coefficient", "film_low", "film_high")
+    law = "T = Ta + P/(h A)"
+    surface = propagate(lambda p, h: ambient + float(enclosure_rise(p, area, h)), heat, film, unit="degC", source=law)
+    cool = HeatVerdict.TIGHT if surface.high > limit.value else HeatVerdict.OK
+    verdict = HeatVerdict.TOO_HOT if surface.value > limit.value else cool
+    return TouchReport(surface, limit, max(0.0, (limit.value - ambient) * film.value * area), verdict)
+
+
+def solar_load(lit_area_m2: float, paint: str = "grey") -> Estimate:
+    """Heat of the noon sun in a box [W], assumed: P = α G A, with the interval of both.
+
+    Parameters
+    ----------
+    lit_area_m2 : the face the sun sees [m²].
+    paint : one of `PAINTS`.
+
+    Raises
+    ------
+    ParameterError : an unknown paint, or an area out of range.
+    """
+    if paint not in PAINTS:
+        raise ParameterError(f"paint {paint!r} is unknown; {name_nearest(str(paint), PAINTS)}")
+    area = as_estimate(lit_area_m2, "m2", "lit face", high=100.0).value
+    shelf = load_constants("thermal", "constants.toml")["sun"]
+    irradiance = band(shelf, "irradiance", "irradiance_low", "irradiance_high")
+    absorptance = band(shelf, paint, f"{paint}_low", f"{paint}_high")
+    source = f"P = α G A on {area * 1e4:g} cm², {paint}"
+    return propagate(lambda g, a: solar_heat(g, area, a), irradiance, absorptance, unit="W", source=source)

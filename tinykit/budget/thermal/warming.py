@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.budget.thermal.box import TouchReport, check_touch
-from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, judge_junction
+from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, TouchReport, check_touch, judge_junction
 from tinykit.budget.thermal.die import foster_ladder
 from tinykit.budget.thermal.laws import temperature_rise
 from tinykit.ground.errors import ParameterError, UnknownFactError
@@ -34,9 +33,8 @@ class Ladder(Result):
 
     def __post_init__(self) -> None:
         if not self.resistances or len(self.resistances) != len(self.constants_s):
-            raise ParameterError(
-                f"{len(self.resistances)} resistances and {len(self.constants_s)} time constants; give one pair a stage"
-            )
+            counts = f"{len(self.resistances)} resistances and {len(self.constants_s)} time constants"
+            raise ParameterError(f"{counts}; give one pair a stage")
         for number in (*self.resistances, *self.constants_s):
             as_estimate(number, "1", "ladder element", low=1e-12, high=1e12)
 
@@ -140,9 +138,8 @@ def follow_bursts(
     curve = _curve(report, times, shape)
     peak, trough = (_at(report, curve, int(place)) for place in (np.argmax(shape), np.argmin(shape)))
     limit, surface = report.junction_max_c, _surface(report, area_m2, contact)
-    verdict, reason = (
-        judge_junction(peak, limit) if limit is not None else (HeatVerdict.UNKNOWN, "no junction limit on record")
-    )
+    unknown = HeatVerdict.UNKNOWN, "no junction limit on record"
+    verdict, reason = unknown if limit is None else judge_junction(peak, limit)
     bounds = _bounds(report, burst + pause)
     return Warming(report, burst, pause, duty, curve, peak, trough, *bounds, surface, verdict, reason)
 
@@ -185,8 +182,7 @@ def _pulse_shape(burst: float, pause: float, idle: float) -> tuple[NDArray[np.fl
     within = np.unique(np.concatenate([np.linspace(0, burst, _POINTS), np.linspace(burst, period, _POINTS)]))
     shape = np.zeros_like(within)
     for share, tau in zip(_LADDER.resistances, _LADDER.constants_s, strict=True):
-        up, down = math.exp(-burst / tau), math.exp(-pause / tau)
-        lost = -math.expm1(-period / tau)
+        up, down, lost = math.exp(-burst / tau), math.exp(-pause / tau), -math.expm1(-period / tau)
         start = (down * -math.expm1(-burst / tau) + idle * -math.expm1(-pause / tau)) / lost
         top = start * up - math.expm1(-burst / tau)
         rising = 1 - (1 - start) * np.exp(-within / tau)

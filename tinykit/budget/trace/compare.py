@@ -1,6 +1,7 @@
 """A trace against a budget, state by state, a board that learns from it, and one made up to rehearse with."""
 
 from dataclasses import dataclass, replace
+from operator import mul
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,11 @@ def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[TraceRow, ...]:
     asleep = next((state.current_a for state in budget.states if state.name == "sleep"), None)
     awake = [state for state in budget.states if state.name != "sleep"]
     split = trace.threshold_a is not None
-    burst = _burst_of(awake)
     period = Estimate.exact(budget.period_s, "s", "measured", "given")
     busy = propagate(lambda *t: sum(t), *(state.duration_s for state in awake), unit="s", source="states awake")
     return (
         _compare("sleep current", asleep, trace.sleep_a if split else None),
-        _compare("current awake", burst, trace.active_a if split else None),
+        _compare("current awake", _burst_of(awake), trace.active_a if split else None),
         _compare("time awake in a period", busy, trace.burst_s),
         _compare("period", period, trace.period_s, slack=0.05),
         _compare("average current", budget.average_current_a, trace.average_a),
@@ -68,15 +68,12 @@ def compare_trace(trace: Trace, budget: PowerBudget) -> tuple[TraceRow, ...]:
 
 def _burst_of(awake: list[State]) -> Estimate | None:
     """Mean current of the awake states [A]; None where one is unknown."""
-    currents = [state.current_a for state in awake]
-    known = [current for current in currents if current is not None]
-    if len(known) < len(currents) or not known:
+    known = [state.current_a for state in awake if state.current_a is not None]
+    if len(known) < len(awake) or not known:
         return None
-    times = [state.duration_s.value for state in awake]
-    source = "awake states"
-    return propagate(
-        lambda *i: sum(t * a for t, a in zip(times, i, strict=True)) / sum(times), *known, unit="A", source=source
-    )
+    times, told = [state.duration_s.value for state in awake], "awake states"
+    whole = sum(times)
+    return propagate(lambda *i: sum(map(mul, times, i)) / whole, *known, unit="A", source=told)
 
 
 def _compare(figure: str, budgeted: Estimate | None, measured: float | None, slack: float = _INSTRUMENT) -> TraceRow:
@@ -118,13 +115,9 @@ def calibrate_board(board: Board, trace: Trace, *, supply_v: float, clock_hz: fl
     def fact(value: float, unit: str) -> Fact:
         return Fact(value, unit, "measured", source, place, f"{supply:g} V")
 
-    power = fact(trace.active_a * supply, "W")
+    power, asleep = fact(trace.active_a * supply, "W"), fact(max(trace.sleep_a, 0.0), "A")
     at = fact(check_clock(clock), "Hz") if clock is not None else None
-    return replace(
-        board,
-        ml_power=(PowerRange(power, power, fact(supply, "V"), at),),
-        stop_current=fact(max(trace.sleep_a, 0.0), "A"),
-    )
+    return replace(board, ml_power=(PowerRange(power, power, fact(supply, "V"), at),), stop_current=asleep)
 
 
 def rehearse_trace(

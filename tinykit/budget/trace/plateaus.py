@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.budget.trace.layout import Chunk, TraceLayout
-from tinykit.budget.trace.reading import find_layout, read_chunks
+from tinykit.budget.trace.reading import Chunk, TraceLayout, find_layout, read_chunks
 from tinykit.ground.errors import DataError
 from tinykit.ground.results import Result
 
@@ -197,17 +196,11 @@ class _Bursts:
 
 def _trace(path: str, layout: TraceLayout, counted: _Counted, step_s: float, bursts: _Bursts | None) -> Trace:
     mean = counted.total / counted.samples
-    two = bursts is not None and bursts.high_n > 0 and bursts.low_n > 0
-    found = bursts if two else None
+    found = bursts if bursts is not None and bursts.high_n > 0 and bursts.low_n > 0 else None
     repeats = found.starts - 1 if found else 0
     return Trace(
-        path=path,
-        kind=layout.kind,
-        samples=counted.samples,
-        duration_s=counted.samples * step_s,
-        step_s=step_s,
-        average_a=mean,
-        peak_a=counted.peak,
+        path=path, kind=layout.kind, samples=counted.samples, duration_s=counted.samples * step_s, step_s=step_s,
+        average_a=mean, peak_a=counted.peak, histogram=tuple(counted.histogram.tolist()),
         threshold_a=found.threshold if found else None,
         sleep_a=found.low_sum / found.low_n if found else mean,
         active_a=found.high_sum / found.high_n if found else mean,
@@ -215,5 +208,4 @@ def _trace(path: str, layout: TraceLayout, counted: _Counted, step_s: float, bur
         bursts=found.whole if found else 0,
         burst_s=found.whole_s / found.whole if found and found.whole else None,
         period_s=(found.last_start_s - found.first_start_s) / repeats if found and repeats > 0 else None,
-        histogram=tuple(counted.histogram.tolist()),
-    )
+    )  # fmt: skip

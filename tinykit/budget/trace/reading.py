@@ -1,5 +1,7 @@
 """Time–current recordings of power analysers, in chunks: layout and units from the header, gaps refused.
 
+Joulescope's binary recordings (JLS version 2) are read by a child process, a block of samples at a time.
+
 Headers as the programs write them: PPK2 `Timestamp(ms),Current(uA)`, then bits (nordicsemi/pc-nrfconnect-ppk, CSV
 export); Joulescope statistics `#time,current,voltage,power,charge,energy` in s, A, V (jetperch/pyjoulescope_ui,
 statistics recording); Otii `"…time…","Arc Main Current (A)",…` (column names as scripts of its users read them; a
@@ -7,22 +9,67 @@ document of Qoitech's was not found). Otii may write the wall clock instead of s
 """
 
 import re
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.budget.trace.jls import find_jls_layout, is_jls, read_jls_chunks
-from tinykit.budget.trace.layout import AMPERES, SECONDS, Chunk, TraceLayout
-from tinykit.ground.errors import DataError
+from tinykit.ground.child.process import Bounds, Child, ChildError
+from tinykit.ground.errors import DataError, EngineError, MissingPackageError, name_install
 from tinykit.ground.quantity import is_number
+from tinykit.ground.results import Result
+
+FORMATS = ("ppk2", "otii", "joulescope", "jls", "plain")
+"""Nordic PPK2, Qoitech Otii, Joulescope as CSV and binary, any CSV whose header names time and current with units."""
+
+SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
+AMPERES = {"a": 1.0, "ma": 1e-3, "ua": 1e-6, "µa": 1e-6, "μa": 1e-6, "na": 1e-9}
+
+Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _UNIT = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]|(?:time(?:stamp)?|current)[ _]([a-zµμ]{1,2})$")
 _LATIN_MICRO = "\ufffd"
 _BLOCK_BYTES = 1 << 23
 _GAP = 5.0
 _HEADER_LINES = 50
+MAGIC = b"jlsfmt\r\n"
+"""How a JLS of either version begins."""
+_WORKER = Path(__file__).with_name("jls_child.py")
+_BLOCK_TIMEOUT_S = 60.0
+_BLOCK_SAMPLES = 1 << 18
+_BOUNDS = Bounds(2 * 2**30, file_bytes=0, answer_bytes=4 * _BLOCK_SAMPLES)
+_MOST_SAMPLES = 10**11
+_DAMAGED = "it is damaged\nsave it again in the Joulescope UI"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLayout(Result):
+    """How a trace file is laid out.
+
+    Parameters
+    ----------
+    kind : one of `FORMATS`.
+    delimiter : of the columns.
+    header_lines : before the first numbers.
+    columns : in a row.
+    time_at, current_at : which of them; of a JLS, the signal that is the current.
+    to_seconds, to_amperes : factors from the file's units; of a JLS, the step between samples [s].
+    decimal : mark of the fractions, "," where a spreadsheet wrote it so.
+    """
+
+    kind: str
+    delimiter: str
+    header_lines: int
+    columns: int
+    time_at: int
+    current_at: int
+    to_seconds: float
+    to_amperes: float
+    decimal: str = "."
 
 
 def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> TraceLayout:
@@ -151,9 +198,8 @@ def _blocks(path: Path, header_lines: int) -> Iterator[bytes]:
 
 def _numbers(block: bytes, layout: TraceLayout, name: str, rows_before: int) -> NDArray[np.float64]:
     """A block of lines as [rows, columns]; a row that is not that many numbers is named."""
-    lines = (
-        block.replace(b"\r", b"").strip().replace(layout.decimal.encode(), b".").decode("utf-8", "replace").split("\n")
-    )
+    plain = block.replace(b"\r", b"").strip().replace(layout.decimal.encode(), b".")
+    lines = plain.decode("utf-8", "replace").split("\n")
     try:
         table = np.loadtxt(lines, delimiter=layout.delimiter, comments=None, quotechar='"', ndmin=2)
     except ValueError:
@@ -184,3 +230,104 @@ def _check_steps(steps: NDArray[np.float64], times: NDArray[np.float64], step_s:
             f"{name}: gap of {steps[widest]:.3g} s after {times[widest]:.6g} s, the step is {step_s:.3g} s\n"
             "cut the trace there, or export it without lost samples"
         )
+
+
+def is_jls(path: Path) -> bool:
+    """Whether a file begins as a JLS does; False where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def find_jls_layout(path: Path, current_unit: str | None = None) -> TraceLayout:
+    """The one current of a recording, its rate and its unit.
+
+    Raises
+    ------
+    DataError : damaged, of version 1, not closed, or not exactly one current in it. EngineError : the reader is late.
+    MissingPackageError : pyjls is not installed.
+    """
+    _check_closed(path)
+    with _Reading(path) as reading:
+        signals = reading.head.get("signals", [])
+    currents = [one for one in signals if str(one["name"]).lower() == "current"]
+    if len(currents) != 1:
+        names = ", ".join(str(one["name"]) for one in signals) or "none"
+        raise DataError(f"{path.name}: {len(currents)} signals named current among {names}; export exactly one")
+    found = currents[0]
+    unit = (current_unit or str(found["unit"])).lower()
+    if unit not in AMPERES:
+        raise DataError(f"{path.name}: unit {unit!r} of current; allowed: {', '.join(AMPERES)}; give it yourself")
+    if not (found["rate_hz"] > 0 and 0 < found["samples"] <= _MOST_SAMPLES):
+        raise DataError(
+            f"{path.name}: {found['samples']} samples at {found['rate_hz']} Hz; allowed: up to {_MOST_SAMPLES:.0e}"
+        )
+    return TraceLayout("jls", "", 0, 1, 0, int(found["id"]), 1.0 / found["rate_hz"], AMPERES[unit])
+
+
+def read_jls_chunks(path: Path, layout: TraceLayout) -> Iterator[Chunk]:
+    """Times [s] and currents [A] of a recording by blocks; refuses missing samples (NaN) and a file that breaks off."""
+    with _Reading(path) as reading:
+        total = next(int(one["samples"]) for one in reading.head["signals"] if one["id"] == layout.current_at)
+        for start, block in reading.blocks(layout.current_at, total):
+            currents = np.frombuffer(block, "<f4").astype(np.float64) * layout.to_amperes
+            lost = np.flatnonzero(~np.isfinite(currents))
+            if lost.size:
+                raise DataError(
+                    f"{path.name}: gap, {lost.size} samples missing from {(start + lost[0]) * layout.to_seconds:.6g} s "
+                    "on\ncut the recording there, or record again on a faster computer"
+                )
+            yield np.arange(start, start + currents.size, dtype=np.float64) * layout.to_seconds, currents
+
+
+def _check_closed(path: Path) -> None:
+    """A recording states its own length once it is closed; the library would rewrite one that is not."""
+    with path.open("rb") as file:
+        head = file.read(24)
+        size = file.seek(0, 2)
+    stated = struct.unpack("<Q", head[16:24])[0] if len(head) == 24 else -1
+    if stated != size:
+        raise DataError(
+            f"{path.name}: not a closed JLS version 2 ({size} bytes, it states {stated})\n"
+            "open it in the Joulescope UI once and save it again"
+        )
+
+
+class _Reading(Child):
+    """A child that reads one file: what is in it as `head`, then samples, with a limit on waiting for each block."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__("the process that reads JLS", _WORKER, bounds=_BOUNDS)
+        try:
+            self.head, _ = self._ask({"path": str(path.resolve())})
+        except BaseException:
+            self.close()
+            raise
+
+    def blocks(self, signal: int, total: int) -> Iterator[tuple[int, bytes]]:
+        """All samples of a signal as float32, after the number of the first of them."""
+        for start in range(0, total, _BLOCK_SAMPLES):
+            count = min(_BLOCK_SAMPLES, total - start)
+            _, parts = self._ask({"signal": signal, "start": start, "count": count})
+            if sum(map(len, parts)) != 4 * count:
+                raise DataError(f"{self._path.name}: less than {count} samples after {start}: {_DAMAGED}")
+            yield start, parts[0]
+
+    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        name = self._path.name
+        try:
+            reply, parts = self.exchange(request, timeout_s=_BLOCK_TIMEOUT_S)
+        except ChildError as error:
+            if error.late:
+                said = f"{name}: the JLS reader gave nothing for {_BLOCK_TIMEOUT_S:g} s and was stopped"
+                raise EngineError(said) from error
+            raise DataError(f"{name}: the JLS reader ended (status {error.status}) on this file: {_DAMAGED}") from error
+        if reply.get("error") in ("ModuleNotFoundError", "ImportError"):
+            raise MissingPackageError(f"pyjls, which reads JLS, is not installed; {name_install('trace')}")
+        if "error" in reply:
+            said = reply.get("text") or reply["error"]
+            raise DataError(f"{name}: not readable as JLS version 2 ({said}); save it again in the Joulescope UI")
+        return reply, parts

@@ -8,8 +8,7 @@ import ipywidgets as widgets
 
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
-from tinykit.budget.thermal.box import PAINTS, solar_load
-from tinykit.budget.thermal.check import ThermalReport
+from tinykit.budget.thermal.check import PAINTS, ThermalReport, solar_load
 from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
