@@ -11,7 +11,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tinykit.handover.codegen.library import HOST_DEFINES
+from tinykit.handover.codegen.export import HOST_DEFINES
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

@@ -8,8 +8,7 @@ import pytest
 
 import tinykit as tk
 from tests.models import small_cnn
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import ParameterError, keywords
 from tinykit.predict import predict_flash, predict_instructions, predict_packed_latency
 
 GRAPH = tk.read(small_cnn())

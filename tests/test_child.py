@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinykit.ground.child import inside, isolation
+from tinykit.ground.child import inside, process
 from tinykit.ground.child.inside import adopt_package
 from tinykit.ground.child.process import Bounds, Child, ChildError, Ended, WarmChild, run_program
 from tinykit.ground.errors import EngineError
@@ -84,14 +84,14 @@ def test_what_a_child_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "bin", str(tmp_path)]))
-    given = isolation.child_environment(OWN="1")
+    given = process.child_environment(OWN="1")
     assert given["PATH"] == str(tmp_path)
     assert (given["KEPT"], given["OWN"]) == ("y", "1")
     assert not given.keys() & settings.keys() - {"KEPT"}
     code = "import sys, json; print(json.dumps([sys.flags.isolated, sys.path, sys.argv[1:]]))"
     script = tmp_path / "script.py"
     script.write_text(code)
-    done = subprocess.run(isolation.python_command(script, 7, tmp_path), capture_output=True, check=True, cwd=tmp_path)
+    done = subprocess.run(process.python_command(script, 7, tmp_path), capture_output=True, check=True, cwd=tmp_path)
     isolated, path, arguments = json.loads(done.stdout)
     assert (isolated, arguments) == (1, ["7", str(tmp_path)])
     assert "" not in path
@@ -106,9 +106,9 @@ def test_a_program_of_the_current_folder_is_not_found(monkeypatch: pytest.Monkey
         (folder / "a-compiler").chmod(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "bin"]))
-    assert isolation.find_program("a-compiler") is None
+    assert process.find_program("a-compiler") is None
     monkeypatch.setenv("PATH", os.pathsep.join([".", str(tmp_path / "bin")]))
-    assert isolation.find_program("a-compiler") == str(tmp_path / "bin" / "a-compiler")
+    assert process.find_program("a-compiler") == str(tmp_path / "bin" / "a-compiler")
 
 
 def imported_by(tree: ast.AST) -> set[str]:
@@ -135,7 +135,7 @@ def test_no_other_module_starts_a_process() -> None:
             if called.startswith("subprocess."):
                 assert {"cwd", "env"} <= {word.arg for word in call.keywords}, f"{name}:{call.lineno}"
             if called == "shutil.which":
-                assert name == "ground/child/isolation.py", f"{name}:{call.lineno}"
+                assert name == "ground/child/process.py", f"{name}:{call.lineno}"
     assert starters == ["ground/child/process.py"]
 
 
@@ -294,7 +294,8 @@ def answer(request, parts):
     parent.write_text(f"""
 import threading, time
 from pathlib import Path
-from tinykit.ground.child import Bounds, Child, process
+from tinykit.ground.child import process
+from tinykit.ground.child.process import Bounds, Child
 if not {by_the_system}:
     process.SYSTEM_ENDS_IT, process._tie = False, lambda *_: None
 children = []
@@ -336,6 +337,13 @@ def test_a_child_that_cannot_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     with pytest.raises(EngineError, match=r"the worker could not be started: .* '/nowhere/python'"):
         Child("the worker", tmp_path / "none.py", bounds=Bounds())
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+
+
+def test_a_child_needs_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    words = r"^the worker could not be started: no folder for it can be made \(No such file.*\)\nset TMPDIR to a folder"
+    with pytest.raises(EngineError, match=words):
+        Child("the worker", tmp_path / "none.py", bounds=Bounds())
 
 
 def test_programs(tmp_path: Path) -> None:

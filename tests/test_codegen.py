@@ -15,9 +15,8 @@ from tests.codegen_builds import WARNINGS, build, build_many, run_tool, tool, wr
 from tests.codegen_graphs import OddNet, ask_interpreter, random_model
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import MissingPackageError
-from tinykit.handover.codegen.export import KERNELS, OPERATORS, CExport, export_c
-from tinykit.handover.codegen.library import GROUPS, read_library
-from tinykit.handover.codegen.quantisation import (
+from tinykit.handover.codegen.export import GROUPS, KERNELS, OPERATORS, CExport, export_c, read_library
+from tinykit.handover.codegen.program import (
     add_multipliers,
     logistic_parameters,
     mean_multiplier,
@@ -295,12 +294,12 @@ class TestLibrary:
         assert sum(path.endswith(".c") for path in files) == 21
 
     def test_package_missing(self, monkeypatch):
-        monkeypatch.setattr("tinykit.handover.codegen.library.importlib.util.find_spec", lambda name: None)
+        monkeypatch.setattr("tinykit.handover.codegen.export.importlib.util.find_spec", lambda name: None)
         with pytest.raises(MissingPackageError, match="need the package bakenn, which is not installed"):
             export_c(read(small_cnn()), kernels="cmsis-nn")
 
     def test_files_of_another_version(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("tinykit.handover.codegen.library._find_folder", lambda: tmp_path)
+        monkeypatch.setattr("tinykit.handover.codegen.export._find_folder", lambda: tmp_path)
         with pytest.raises(MissingPackageError, match=r"of the installed bakenn is not the file of version 1\.0\.0"):
             export_c(read(small_cnn()), kernels="cmsis-nn")
 

@@ -13,7 +13,7 @@ import pytest
 from tests.codegen_builds import WARNINGS, run_tool, tool
 from tests.models import Net, small_cnn
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError, UnknownFactError
-from tinykit.handover.deployment.c import deploy_c
+from tinykit.handover.deployment.exports import deploy_c
 from tinykit.handover.deployment.self_test import read_self_test_log
 from tinykit.handover.deployment.targets import deploy
 

@@ -188,7 +188,7 @@ def add_target(project: Path) -> None:
     (project / "tinykit/handover/deployment/my_own.py").write_text(TARGET, encoding="utf-8")
     table = project / "tinykit/handover/deployment/targets.py"
     line = "from tinykit.handover.deployment.my_own import deploy_my_own"
-    add_line(table, "from tinykit.handover.deployment.tflm", line)
+    add_line(table, "from tinykit.handover.deployment.exports", line)
     add_line(table, "TARGETS = {", '    "my-own": Exporter(deploy_my_own, "the bytes alone"),')
 
 
@@ -216,7 +216,7 @@ def check_operator(project: Path) -> None:
     program = """if 1:
         from tests.models import Net
         from tinykit.model.graph import read
-        from tinykit.model.operators import row_of
+        from tinykit.model.operators.table import row_of
         from tinykit.predict.arena import predict_arena
         from tinykit.predict.latency import predict_latency
         graph = read(Net((1, 8)).custom("my-own").to_bytes())

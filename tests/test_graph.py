@@ -12,9 +12,8 @@ from tests.test_arena import MODELS, reduce, svdf, transpose_conv
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import reading as reading_room
 from tinykit.model.graph.flatbuffer import FlatBuffer
-from tinykit.model.graph.folding import find_stray_operators
 from tinykit.model.graph.reading import read
-from tinykit.model.lint import lint_graph
+from tinykit.model.lint import find_stray_operators, lint_graph
 
 NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
 LITERT_TYPES = {np.int8: "int8", np.int16: "int16", np.int32: "int32", np.float32: "float32"}

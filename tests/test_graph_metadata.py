@@ -11,7 +11,7 @@ from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as sch
 
 from tests.models import flip_bits, residual, small_cnn
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph.metadata import OFFLINE_PLAN, write_metadata, write_offline_offsets
+from tinykit.model.graph.flatbuffer import OFFLINE_PLAN, write_metadata, write_offline_offsets
 from tinykit.model.graph.reading import read
 
 MODEL = small_cnn()

@@ -15,11 +15,10 @@ from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as sch
 from tests.models import Net
 from tinykit.ground.errors import FactError, ModelError
 from tinykit.ground.facts import read_csv, shipped_path
-from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
-from tinykit.handover.codegen.export import export_c
-from tinykit.handover.codegen.library import GROUPS
-from tinykit.handover.deployment.tflm import add_method
-from tinykit.handover.virtual_board.tflm import kind_of as correction_of
+from tinykit.handover.codegen.export import GROUPS, export_c
+from tinykit.handover.codegen.windowed import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
+from tinykit.handover.deployment.exports import add_method
+from tinykit.handover.virtual_board.timing import kind_of as correction_of
 from tinykit.model.graph.reading import read
 from tinykit.model.graph.schema import OPERATOR_NAMES
 from tinykit.model.operators.rules import EARLIER, EXPORTED, MACS, NEWEST, PREPARED, SCRATCH, Call, Kernels
@@ -42,20 +41,19 @@ CONVOLUTIONS = {"conv", "depthwise"}
 # Strings that are an operator's name and mean something else, or stand for the file format itself.
 ALLOWED = {
     "model/graph/schema.py": (".*", "the schema's list of names by code, and its activations"),
-    "model/operators/__init__.py": ("CUSTOM:.*", "names of the custom operators that the kit and Vela write"),
-    "handover/codegen/quantisation.py": ("RELU.*", "fused activations, words of the schema too"),
-    "handover/codegen/windowed.py": ("RELU.*", "fused activations"),
+    "model/operators/table.py": ("CUSTOM:.*", "names of the custom operators that the kit and Vela write"),
+    "handover/codegen/program.py": ("RELU.*", "fused activations, words of the schema too"),
     "train/conversion/keras_file.py": ("ELU|RNN|LSTM", "Keras layers"),
     "train/compress/support.py": ("ELU", "the Keras layer"),
     "train/conversion/converting.py": ("LSTM", "the Keras layer"),
     "show/plots/arena.py": ("DEPTHWISE_CONV_2D|FULLY_CONNECTED", "words that are shortened in a picture"),
 }
 READERS = (
-    "model/graph/reading.py", "model/graph/folding.py", "model/graph/model.py", "model/lint.py",
+    "model/graph/reading.py", "model/graph/model.py", "model/lint.py",
     "predict/arena/scratch.py", "predict/arena/tail.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
     "predict/flash.py", "predict/packing/leaning.py", "predict/packing/decoding.py", "predict/runtime/layers.py",
-    "budget/fit/timing.py", "handover/codegen/export.py", "handover/codegen/program.py", "handover/codegen/cmsis.py",
-    "handover/deployment/tflm.py", "handover/virtual_board/tflm.py", "train/compress/channels/wiring.py",
+    "budget/fit/timing.py", "handover/codegen/export.py", "handover/codegen/program.py", "handover/codegen/windowed.py",
+    "handover/deployment/exports.py", "handover/virtual_board/timing.py", "train/compress/channels/wiring.py",
 )  # fmt: skip
 
 
@@ -148,7 +146,7 @@ class TestReaders:
         tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
         asked = {
             alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
-            if node.module == "tinykit.model.operators" for alias in node.names
+            if node.module == "tinykit.model.operators.table" for alias in node.names
         }  # fmt: skip
         assert asked & {"row_of", "list_rows"}
 

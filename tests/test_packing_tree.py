@@ -13,7 +13,7 @@ from tests.codegen_graphs import random_model
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
 from tests.packing_models import pack, unpack
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph.metadata import write_metadata, write_offline_offsets
+from tinykit.model.graph.flatbuffer import write_metadata, write_offline_offsets
 from tinykit.model.graph.reading import read
 from tinykit.predict.packing.tree import OPTION_FIELDS, read_tree
 from tinykit.predict.packing.writing import write_tree

@@ -10,8 +10,7 @@ import pytest
 from tests.models import Net, small_cnn
 from tinykit.handover.virtual_board import compilers, emulating, run, sample_codes
 from tinykit.handover.virtual_board.result import Classes, OperatorRun
-from tinykit.handover.virtual_board.tflm import correct, corrections, count_tflm, kind_of
-from tinykit.handover.virtual_board.timing import estimate_cycles
+from tinykit.handover.virtual_board.timing import correct, corrections, count_tflm, estimate_cycles, kind_of
 from tinykit.model.graph.reading import read
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import board

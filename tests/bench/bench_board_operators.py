@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.bench.bench_virtual_board import FILES, models
 from tinykit.handover.virtual_board import run, sample_codes
-from tinykit.handover.virtual_board.tflm import corrections
+from tinykit.handover.virtual_board.timing import corrections
 from tools.board_corrections import BOARDS, RESHAPE, counted
 
 TITLE = "Instructions by kind of operator: the export (CMSIS-NN 4.0.0) against TFLM (its own, newer CMSIS-NN), GCC -O3"

@@ -10,8 +10,7 @@ from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
 from tinykit.budget.power.workload import Activity, Workload, as_workload
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.errors import ParameterError, keywords, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate

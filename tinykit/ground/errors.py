@@ -6,8 +6,13 @@ Catch `TinykitError` to catch them all; the children also subclass the built-in 
 """
 
 import difflib
+import functools
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class TinykitError(Exception):
@@ -96,3 +101,23 @@ def name_install(extra: str) -> str:
     lines = importlib.metadata.requires("tinykit") or []
     wanted = [line.partition(";")[0].strip() for line in lines if f"extra == '{extra}'" in line.replace('"', "'")]
     return "pip install " + " ".join(f"'{requirement}'" for requirement in wanted)
+
+
+def keywords(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """The function, with a `ParameterError` that names the nearest parameter where a keyword is none of its own.
+
+    Signature and docstring stay, so that editors and Shift-Tab show them. For a method `__init__` the message names
+    the class.
+    """
+    plain: Any = function
+    code = plain.__code__
+    allowed = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    name = plain.__qualname__.removesuffix(".__init__")
+
+    @functools.wraps(function)
+    def call(*arguments: _P.args, **named: _P.kwargs) -> _T:
+        for keyword in named.keys() - allowed:
+            raise ParameterError(f"{name} has no parameter {keyword!r}; {name_nearest(keyword, allowed - {'self'})}")
+        return function(*arguments, **named)
+
+    return call

@@ -14,10 +14,7 @@ _FACT_KEYS = {"value", "unit", "kind", "source", "locator", "conditions"}
 
 
 def shipped_path(*parts: str) -> Path:
-    """Path of a shipped file: inside the installed package, or beside it in a checkout.
-
-    `shipped_path("data", "boards")` works in both.
-    """
+    """Path of a shipped file: inside the installed package, or beside it in a checkout."""
     installed = _PACKAGE / "shipped"
     return (installed if installed.is_dir() else _PACKAGE.parent).joinpath(*parts)
 

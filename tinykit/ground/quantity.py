@@ -57,15 +57,6 @@ def to_plain(value: Any) -> Any:
     return [to_plain(one) for one in value] if isinstance(value, tuple | list) else value
 
 
-def pick(owner: object, names: str) -> dict[str, Any]:
-    """Some attributes of a result by name, in that order, as plain JSON types.
-
-    >>> pick(Estimate(1.5, 1.0, 2.0, "s", "measured"), "value unit")
-    {'value': 1.5, 'unit': 's'}
-    """
-    return {name: to_plain(getattr(owner, name)) for name in names.split()}
-
-
 @dataclass(frozen=True, slots=True, init=False)
 class Estimate:
     """A number with its interval and its origin.
@@ -244,7 +235,8 @@ def format_quantity(value: float, unit: str) -> str:
     '1.33 × 10⁻⁷'
     """
     if unit == "byte":
-        return _format_bytes(value)
+        size, digits, unit = next(step for step in _SIZES if abs(value) >= step[0] or step[0] == 1)
+        return f"{value / size:.{digits}f} {unit}"
     if unit == "s":
         return _format_seconds(value)
     if unit == "degC":
@@ -271,11 +263,6 @@ def _three_digits(value: float) -> str:
         return f"{digits} × 10{str(int(power)).translate(_RAISED)}"
     decimals = 2 - math.floor(math.log10(abs(value) * (1 + 1e-9)))
     return f"{value:.{max(0, decimals)}f}"
-
-
-def _format_bytes(value: float) -> str:
-    size, digits, unit = next(step for step in _SIZES if abs(value) >= step[0] or step[0] == 1)
-    return f"{value / size:.{digits}f} {unit}"
 
 
 def _format_seconds(value: float) -> str:

@@ -1,19 +1,23 @@
 from tinykit.handover.codegen.export import (
+    HOST_DEFINES as HOST_DEFINES,
     KERNELS as KERNELS,
     OPERATORS as OPERATORS,
     CExport as CExport,
     ExportedOperator as ExportedOperator,
     export_c as export_c,
 )
-from tinykit.handover.codegen.library import HOST_DEFINES as HOST_DEFINES
-from tinykit.handover.deployment.c import deploy_c as deploy_c
+from tinykit.handover.deployment.exports import (
+    MARGIN as MARGIN,
+    add_method as add_method,
+    deploy_c as deploy_c,
+    deploy_tflm as deploy_tflm,
+)
 from tinykit.handover.deployment.self_test import (
     SelfTestLog as SelfTestLog,
     VectorResult as VectorResult,
     read_self_test_log as read_self_test_log,
 )
 from tinykit.handover.deployment.targets import TARGETS as TARGETS, Exporter as Exporter, deploy as deploy
-from tinykit.handover.deployment.tflm import MARGIN as MARGIN, add_method as add_method, deploy_tflm as deploy_tflm
 from tinykit.handover.deployment.writing import Deployment as Deployment, make_golden_vectors as make_golden_vectors
 from tinykit.handover.virtual_board import (
     CORES as CORES,

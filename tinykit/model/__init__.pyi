@@ -1,5 +1,4 @@
-from tinykit.model.graph.folding import find_stray_operators as find_stray_operators
-from tinykit.model.graph.metadata import (
+from tinykit.model.graph.flatbuffer import (
     write_metadata as write_metadata,
     write_offline_offsets as write_offline_offsets,
 )
@@ -12,7 +11,7 @@ from tinykit.model.graph.model import (
     list_kernels as list_kernels,
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read
-from tinykit.model.lint import lint_graph as lint_graph
+from tinykit.model.lint import find_stray_operators as find_stray_operators, lint_graph as lint_graph
 from tinykit.model.record.design import (
     DesignRecord as DesignRecord,
     Stage as Stage,

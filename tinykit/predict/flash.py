@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.model.operators import DECODE
-from tinykit.model.operators.table import row_of
+from tinykit.model.operators.table import DECODE, row_of
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, check_build
 

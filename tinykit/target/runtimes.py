@@ -78,9 +78,7 @@ def find_runtime(name: str) -> Runtime:
 
 @remember_table
 def default_runtime(core: str) -> str:
-    """The runtime meant where none is named: "tflm-cmsis-nn" on Cortex-M, "esp-nn" on Espressif's cores.
-
-    "tflm-reference" elsewhere.
+    """The runtime where none is named: on Cortex-M "tflm-cmsis-nn", on Espressif's "esp-nn", else "tflm-reference".
 
     >>> default_runtime("cortex-m33"), default_runtime("xtensa-lx7"), default_runtime("riscv-hazard3")
     ('tflm-cmsis-nn', 'esp-nn', 'tflm-reference')

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import Result
 from tinykit.target.boards import find_board
@@ -79,19 +78,11 @@ class Target(Result):
 
     @keywords
     def __init__(
-        self,
-        board: Board | str | os.PathLike[str],
-        *,
-        runtime: str | None = None,
-        runtime_version: str | None = None,
-        runtime_option: str | None = None,
-        build: str | None = None,
-        clock_hz: float | None = None,
-        reserve: Reserve | None = None,
-        arena_region: str | None = None,
-        code_region: str | None = None,
-        as_sold: bool = False,
-    ) -> None:
+        self, board: Board | str | os.PathLike[str], *, runtime: str | None = None,
+        runtime_version: str | None = None, runtime_option: str | None = None, build: str | None = None,
+        clock_hz: float | None = None, reserve: Reserve | None = None, arena_region: str | None = None,
+        code_region: str | None = None, as_sold: bool = False
+    ) -> None:  # fmt: skip
         found = find_board(board)
         filled = {
             "board": found, "runtime": runtime or default_runtime(found.core), "runtime_version": runtime_version,
@@ -141,15 +132,10 @@ class Target(Result):
 
 
 def as_target(
-    where: Target | Board | str | os.PathLike[str],
-    *,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    runtime_option: str | None = None,
-    build: str | None = None,
-    clock_hz: float | None = None,
-    reserve: Reserve | None = None,
-) -> Target:
+    where: Target | Board | str | os.PathLike[str], *, runtime: str | None = None,
+    runtime_version: str | None = None, runtime_option: str | None = None, build: str | None = None,
+    clock_hz: float | None = None, reserve: Reserve | None = None
+) -> Target:  # fmt: skip
     """A target as it is, or one made of a board; what is given besides wins.
 
     Parameters
@@ -195,10 +181,7 @@ def check_option(option: str | None, runtime: str) -> None:
 
 
 def is_external(board: Board | None, region: str | None) -> bool:
-    """Whether a region or window of the board, or a kind of memory ("psram"), is RAM outside the chip; None is not.
-
-    Refuses what is no region of a board.
-    """
+    """Whether a region or window of the board (no other is taken) or a kind ("psram") is RAM outside; None is not."""
     if region is None:
         return False
     kinds = {item.name: item.kind for item in board.regions} if board else {}

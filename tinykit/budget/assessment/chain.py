@@ -14,8 +14,7 @@ from tinykit.budget.power.inverse import Answer, shortest_period as bisect_perio
 from tinykit.budget.power.workload import Workload
 from tinykit.budget.thermal.check import ThermalReport, check_heat
 from tinykit.ground.caches import remember
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import UnknownFactError
+from tinykit.ground.errors import UnknownFactError, keywords
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph

@@ -10,8 +10,7 @@ from tinykit.budget.power.frontend import FrontEnd
 from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.budget.power.timeline import State
 from tinykit.budget.power.workload import Workload, make_load, plan_workload
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import LONGEST_S, Estimate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate

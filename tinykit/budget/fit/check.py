@@ -12,8 +12,7 @@ from tinykit.budget.fit.timing import move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import FitReport, Verdict, advise, judge
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.caches import remember
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import EngineError, MissingPackageError, ModelError
+from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, keywords
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
 from tinykit.model.graph.model import ModelGraph

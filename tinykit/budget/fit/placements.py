@@ -8,7 +8,7 @@ from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_wh
 from tinykit.budget.fit.timing import bank_delay, fetch_delay, move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, RegionUse, Verdict, judge
 from tinykit.budget.power.timeline import attempt
-from tinykit.ground.calls import keywords
+from tinykit.ground.errors import keywords
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result, Rows
 from tinykit.model.graph.model import ModelGraph

@@ -10,7 +10,7 @@ from tinykit.budget.power.cells import Battery, cell_at
 from tinykit.budget.power.pack import CellPack, check_average, check_pack, find_battery, pack_life, wire_pack
 from tinykit.budget.power.timeline import State, Timeline, attempt, lay_timeline, regulator_quiescent, sleep_current
 from tinykit.budget.power.workload import Load, LoadShare, Workload, add_loads, as_workload, break_down
-from tinykit.ground.calls import keywords
+from tinykit.ground.errors import keywords
 from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate

@@ -1,4 +1,8 @@
-"""The parent's side: a process that is started isolated, asked, stopped when it is late, and heard when it dies."""
+"""The parent's side: a process that is started isolated, asked, stopped when it is late, and heard when it dies.
+
+A file beside a downloaded model must never be taken for a module or a program, so children start by path with `-I`, in
+a folder of their own, without the environment's settings of Python.
+"""
 
 import atexit
 import contextlib
@@ -7,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import weakref
@@ -16,7 +21,6 @@ from pathlib import Path
 from typing import IO, Any, Generic, Self, TypeVar
 
 from tinykit.ground.child import inside
-from tinykit.ground.child.isolation import NEUTRAL_FOLDER, child_environment, python_command
 from tinykit.ground.errors import EngineError, TinykitError
 
 try:
@@ -29,8 +33,33 @@ SYSTEM_ENDS_IT = hasattr(fcntl, "F_SETSIG")
 
 _C = TypeVar("_C", bound="Child")
 _T = TypeVar("_T")
+_DROPPED = ("PYTHON", "HDF5_")
+NEUTRAL_FOLDER = Path(sys.executable).anchor or os.sep
+"""Where a program works that writes no files: the root folder, in which no download lies."""
 _GRACE_S = 2.0
 _SAID_LIMIT_BYTES = 65_536
+
+
+def python_command(script: Path, *arguments: object) -> list[str]:
+    """The command that runs a script of this kit by its path, with neither current folder nor user site in reach."""
+    return [sys.executable, "-I", "-W", "ignore", str(script), *map(str, arguments)]
+
+
+def child_environment(**own: str) -> dict[str, str]:
+    """This process's environment without settings of Python and HDF5, PATH cut to absolute folders, and `own`."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_DROPPED)}
+    return kept | {"PATH": _absolute_path()} | own
+
+
+def find_program(name: str) -> str | None:
+    """Where on PATH a program is; one in the current folder, or in a folder named relative to it, is none."""
+    found = shutil.which(name, path=_absolute_path())
+    return found if found and Path(found).is_absolute() else None
+
+
+def _absolute_path() -> str:
+    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +212,13 @@ class Child(Running):
         self, name: str, worker: Path, *, bounds: Bounds, folder: Path | None = None, adopt: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        self._asked, place = False, str(folder or tempfile.mkdtemp(prefix="tinykit-"))
+        try:
+            self._asked, place = False, str(folder or tempfile.mkdtemp(prefix="tinykit-"))
+        except OSError as error:
+            raise EngineError(
+                f"{name} could not be started: no folder for it can be made ({error.strerror or error})\n"
+                "set TMPDIR to a folder with room that can be written"
+            ) from error
         self._tidy = weakref.finalize(self, _remove_folder, None if folder else place, os.getpid())
 
         def command(lifeline: int) -> list[str]:

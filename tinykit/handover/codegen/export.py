@@ -1,7 +1,14 @@
-"""From a graph to a folder of C: header, operators, constants, and the kernels they need."""
+"""From a graph to a folder of C: header, operators, constants, and the kernels they need.
 
+CMSIS-NN comes from the installed package `bakenn` 1.0.0 (Apache-2.0), which ships CMSIS-NN 4.0.0 and the two headers
+of CMSIS-Core 5.9.0 it needs; no code of that package runs. Its BAKENN_PROVENANCE.md says what it changed in them, and
+goes along.
+"""
+
+import hashlib
+import importlib.util
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -9,12 +16,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.errors import MissingPackageError, ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.handover.codegen.cmsis import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
 from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
-from tinykit.handover.codegen.library import DEFINES, GCC_FLAGS, INCLUDE_FOLDERS, read_library
 from tinykit.handover.codegen.program import Lowered, Program, lowering_of, refuse
+from tinykit.handover.codegen.windowed import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import list_rows
 from tinykit.predict.arena.plan import ArenaPlan, list_buffers, plan_greedily
@@ -26,6 +32,29 @@ KERNELS = ("portable", "cmsis-nn")
 
 OPERATORS = tuple(sorted(row.name for row in list_rows().values() if row.lowering))
 """The operators that can be exported, int8 only."""
+
+PACKAGE, PACKAGE_VERSION = "bakenn", "1.0.0"
+INCLUDE_FOLDERS = ("cmsis_nn/freestanding", "cmsis_nn/Include", "cmsis_core/Include")
+DEFINES = ("BAKENN_CMSIS_NN_BUILTIN_MEMORY",)
+HOST_DEFINES = ("__GNUC_PYTHON__", "__RESTRICT=__restrict")
+"""What lets the plain C paths compile on a host, without the Arm headers."""
+
+_FOLDER = "backend/cmsis_nn/vendor"
+_ADDED = Path(__file__).with_name("kernels") / "library"
+_LIST = _ADDED / "files.txt"
+"""Hash, path and groups of operators of every file; the headers and licences are for all."""
+
+GROUPS = ("convolution", "depthwise", "dense", "average_pool", "max_pool")
+"""Groups of operators that need source files of their own."""
+
+GCC_FLAGS = {"cmsis_nn/Source/NNSupportFunctions/arm_nn_vec_mat_mult_t_s8.c": ("-funroll-loops",)}
+"""What GCC is told beyond the common flags, by source file, for cores with the DSP extension and without Helium.
+
+TensorFlow Lite Micro's own CMSIS-NN (6.2) asks for it by a pragma in this file, which version 4.0.0 has not. GCC then
+rounds the sums without branches: with the flag a fully connected operator executes TFLM's instructions less the same
+309 on a Cortex-M7 whatever its size (what the interpreter does around the kernel), without it 4 to 7 fewer for every
+two outputs.
+"""
 
 _LARGEST_ARENA_BYTES = 1 << 30
 _SOURCES = Path(__file__).with_name("kernels")
@@ -200,7 +229,8 @@ def _write_program(program: Program, parts: Sequence[_Part], plans: Mapping[str,
     graph = program.graph
     texts = fill_all(
         _TEMPLATES, name=program.name, guard=program.name.upper(), about=_about(program),
-        arena=_by_family(plans, _arena), places=_by_family(plans, _places), parts=parts,
+        places=_by_family(plans, _places), parts=parts,
+        arena=_by_family(plans, lambda plan: f"#define TK_ARENA_BYTES {max(plan.head_bytes, 16)}"),
         library=any(part.code.library for part in parts),
         functions="\n\n".join(_function(index, part) for index, part in enumerate(parts)),
         checks=[(index, part.code) for index, part in enumerate(parts) if part.code.scratch_call],
@@ -231,10 +261,6 @@ def _by_family(plans: Mapping[str, ArenaPlan], write: Callable[[ArenaPlan], str]
         return texts["plain"]
     rows = [f"{_CONDITIONS[family]}\n{texts[family]}" for family in ("mve", "dsp", "plain")]
     return "\n".join([*rows, "#endif"])
-
-
-def _arena(plan: ArenaPlan) -> str:
-    return f"#define TK_ARENA_BYTES {max(plan.head_bytes, 16)}"
 
 
 def _places(plan: ArenaPlan) -> str:
@@ -269,3 +295,38 @@ def _numbers(data: NDArray[np.generic]) -> str:
     texts = [str(value) for value in data.tolist()]
     lines = (",".join(texts[start : start + _PER_LINE]) for start in range(0, len(texts), _PER_LINE))
     return ",\n".join(lines)
+
+
+def read_library(groups: Iterable[str]) -> dict[str, bytes]:
+    """Relative path -> content of the library's files for some of `GROUPS`, nothing for no group."""
+    needed = {*groups, "all"}
+    if needed == {"all"}:
+        return {}
+    folder = _find_folder()
+    rows = [line.split() for line in _LIST.read_text().splitlines()]
+    files = {path: _take(folder, path, sha256) for sha256, path, whose in rows if needed & set(whose.split(","))}
+    added = {"cmsis_nn/freestanding/math.h": "math.h", "NOTICE.txt": "NOTICE.txt"}
+    return files | {path: (_ADDED / name).read_bytes() for path, name in added.items()}
+
+
+def _find_folder() -> Path:
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None or not found.submodule_search_locations:
+        raise MissingPackageError(
+            f"kernels 'cmsis-nn' need the package {PACKAGE}, which is not installed\n"
+            f"pip install {PACKAGE}=={PACKAGE_VERSION}, or use kernels='portable'"
+        )
+    return Path(found.submodule_search_locations[0]) / _FOLDER
+
+
+def _take(folder: Path, path: str, sha256: str) -> bytes:
+    try:
+        data = (folder / path).read_bytes()
+    except OSError:
+        data = b""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise MissingPackageError(
+            f"{path} of the installed {PACKAGE} is not the file of version {PACKAGE_VERSION}\n"
+            f"pip install --force-reinstall {PACKAGE}=={PACKAGE_VERSION}, or use kernels='portable'"
+        )
+    return data

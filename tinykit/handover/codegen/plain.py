@@ -4,15 +4,21 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 
-from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, lowering_of, refuse, settle
-from tinykit.handover.codegen.quantisation import (
+from tinykit.handover.codegen.program import (
+    Lowered,
+    Program,
     add_multipliers,
+    call_kernel,
+    expect,
+    fused_range,
     logistic_parameters,
+    lowering_of,
     mean_multiplier,
     quantise_multiplier,
+    refuse,
+    settle,
     softmax_parameters,
 )
-from tinykit.handover.codegen.windowed import fused_range
 from tinykit.model.graph.model import Operator, Tensor
 
 AXES = 6

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.handover.deployment.c import deploy_c
-from tinykit.handover.deployment.tflm import deploy_tflm
+from tinykit.handover.deployment.exports import deploy_c, deploy_tflm
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph
 from tinykit.train.datasets.dataset import Normalisation
@@ -55,17 +54,10 @@ def find_exporter(target: str) -> Exporter:
 
 
 def deploy(
-    model: ModelGraph | bytes | str | Path,
-    folder: str | Path,
-    *,
-    target: str = "tflm",
-    arena: int | Estimate | None = None,
-    kernels: str | None = None,
-    accuracy: Accuracy | None = None,
-    name: str = "",
-    samples: ArrayLike | None = None,
-    normalisation: Normalisation | None = None,
-) -> Deployment:
+    model: ModelGraph | bytes | str | Path, folder: str | Path, *, target: str = "tflm",
+    arena: int | Estimate | None = None, kernels: str | None = None, accuracy: Accuracy | None = None,
+    name: str = "", samples: ArrayLike | None = None, normalisation: Normalisation | None = None
+) -> Deployment:  # fmt: skip
     """Write a model for a target; what the options mean, and errors, as `deploy_tflm` and `deploy_c`.
 
     Parameters

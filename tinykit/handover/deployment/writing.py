@@ -1,6 +1,5 @@
 """What every target's export has in common: its result, label and golden vectors, and a folder written whole or not."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from tinykit.ground.errors import DataError, OutputError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen.filling import to_comment, to_identifier
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.record.store import hash_bytes
 from tinykit.predict.runtime.scoring import to_input
 from tinykit.predict.runtime.session import Session
 from tinykit.train.datasets.scoring import Accuracy
@@ -117,7 +117,7 @@ def write_folder(folder: str | Path, files: Mapping[str, str], about: Mapping[st
     """
     folder = Path(os.path.abspath(folder))
     _refuse_foreign(folder)
-    listed = {name: _sha256(text.encode()) for name, text in sorted(files.items())}
+    listed = {name: hash_bytes(text.encode()) for name, text in sorted(files.items())}
     manifest = json.dumps({**about, "files": listed}, indent=2) + "\n"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -178,10 +178,6 @@ def _read_hashes(path: Path | None) -> dict[str, str]:
 
 def _differs(path: Path, expected: str | None) -> bool:
     try:
-        return expected is None or _sha256(path.read_bytes()) != expected
+        return expected is None or hash_bytes(path.read_bytes()) != expected
     except OSError:
         return True
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -199,10 +199,7 @@ class Counter:
 
 
 def answer(request: Request, parts: list[bytes]) -> tuple[Reply, list[bytes]]:
-    """What a firmware did, and which classes of instructions it executed.
-
-    The parts are the segments' bytes, then the samples for unicorn, or the counts that QEMU's plugin wrote.
-    """
+    """What a firmware did, by class of instructions; parts: segments, then unicorn's samples or QEMU's counts."""
     request["segments"] = list(zip(request["segments"], parts, strict=False))
     results: list[bytes] = []
     if request["engine"] == "unicorn":

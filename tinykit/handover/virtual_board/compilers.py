@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.child.isolation import find_program
-from tinykit.ground.child.process import Bounds, Ended, run_program
+from tinykit.ground.child.process import Bounds, Ended, find_program, run_program
 from tinykit.ground.errors import (
     EngineError,
     MissingPackageError,

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ CLASSES = (
 )
 
 
-def classify(rows: list[list[int]], segments: Sequence[tuple[int, bytes]]) -> dict[str, dict[str, int]]:
+def classify(rows: list[list[int]], segments: Sequence[tuple[int, bytes]]) -> dict[str, Counter[str]]:
     """Executed instructions by slot and class, decoded with capstone, each block once.
 
     Besides the classes: `instructions` (all), `taken` (branches), `load_following` (loads straight after a load, also
@@ -35,16 +36,16 @@ def classify(rows: list[list[int]], segments: Sequence[tuple[int, bytes]]) -> di
         span: decode(decoder, image[span[0] - start : span[0] - start + span[1]], span[0]) for span in sorted(spans)
     }
     after_load = {sum(span) for span, found in names.items() if found and found[-1][0] == "load"}
-    result: dict[str, dict[str, int]] = {}
+    result: dict[str, Counter[str]] = {}
     for slot, address, nbytes, instructions, executed, taken, fallen in rows:
-        found, sums = names[address, nbytes], result.setdefault(str(slot), {})
-        _add(sums, "instructions", instructions * executed)
-        _add(sums, "taken", taken)
+        found, sums = names[address, nbytes], result.setdefault(str(slot), Counter())
+        sums["instructions"] += instructions * executed
+        sums["taken"] += taken
         for name, number in _count(found).items():
-            _add(sums, name, number * executed)
+            sums[name] += number * executed
         if fallen and found and found[0][0] == "load" and address in after_load:
-            _add(sums, "load", -fallen)
-            _add(sums, "load_following", fallen)
+            sums["load"] -= fallen
+            sums["load_following"] += fallen
     return result
 
 
@@ -88,13 +89,9 @@ def image_of(segments: Sequence[tuple[int, bytes]]) -> tuple[int, bytes]:
     return start, bytes(image)
 
 
-def _count(found: list[tuple[str, int]]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _count(found: list[tuple[str, int]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
     for (name, words), (previous, _) in zip(found, [("", 0), *found], strict=False):
-        _add(counts, "load_following" if name == previous == "load" else name, 1)
-        _add(counts, "words", words)
+        counts["load_following" if name == previous == "load" else name] += 1
+        counts["words"] += words
     return counts
-
-
-def _add(sums: dict[str, int], name: str, number: int) -> None:
-    sums[name] = sums.get(name, 0) + number

@@ -14,8 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.child.isolation import find_program
-from tinykit.ground.child.process import Bounds, Child, ChildError, run_program
+from tinykit.ground.child.process import Bounds, Child, ChildError, find_program, run_program
 from tinykit.ground.errors import EngineError, MissingPackageError
 from tinykit.handover.virtual_board.building import Firmware
 from tinykit.handover.virtual_board.compilers import (
@@ -69,10 +68,7 @@ class Emulation:
 def emulate(
     plan: BoardPlan, firmware: Firmware, memory: MemoryMap, inputs: bytes, spans: Sequence[tuple[int, int]] = ()
 ) -> Emulation:
-    """Run a firmware on all samples in the memory that is there.
-
-    `spans` are (address, bytes) of each operator's output, to be taken down when it is done; unicorn only.
-    """
+    """Run a firmware on all samples; `spans` (address, bytes) of operators' outputs are taken down, unicorn only."""
     engine, program, limits, sizes = plan.engine, plan.export, plan.limits, plan.sizes
     _check_installed(engine)
     at = {name: firmware.address_of(name) for name in (*HARNESS, "tk_inputs", "tk_outputs", "tk_status")}
@@ -98,12 +94,9 @@ def emulate(
 
 
 def _find_ranges(firmware: Firmware, entry: str, operators: Sequence[str]) -> list[tuple[int, int, int]]:
-    """(first, after, slot) of code that says whose instructions follow; the first range that holds an address counts.
-
-    The compiler may rename a function it has specialised ("conv_3.constprop.0"), and leaves out one that does nothing.
-    """
+    """(first, after, slot) of code that tells whose instructions follow; the first that holds an address counts."""
     ranges = []
-    for position, name in enumerate(operators):
+    for position, name in enumerate(operators):  # what does nothing is left out, what is specialised has a suffix
         pattern = re.compile(rf"{re.escape(name)}(\.\w+)*$")
         starts = {symbol.start for text, symbol in firmware.symbols.items() if pattern.match(text)}
         ranges += [(start, start + 2, FIRST_OPERATOR + position) for start in sorted(starts)]

@@ -1,6 +1,5 @@
 """What a linked program did, put together: counts by operator, sizes, the fault, the first difference from TFLM."""
 
-import hashlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from tinykit.handover.virtual_board.building import Firmware, Overflow
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, emulate
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
-from tinykit.handover.virtual_board.tflm import count_tflm, kind_of
-from tinykit.handover.virtual_board.timing import class_cycles, estimate_cycles, estimate_latency
+from tinykit.handover.virtual_board.timing import class_cycles, count_tflm, estimate_cycles, estimate_latency, kind_of
 from tinykit.model.graph.flatbuffer import FlatBuffer
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
+from tinykit.model.record.store import hash_bytes
 from tinykit.predict.arena.plan import ArenaPlan
 from tinykit.predict.runtime.session import Session
 
@@ -39,17 +38,13 @@ def ask_tflm(model: bytes, inputs: Tensors) -> Tensors:
         return session.run_all(inputs)
 
 
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def describe_unlinked(plan: BoardPlan, fault: Fault, inputs: Tensors, golden: Tensors) -> BoardRun:
     """The result of a program that does not fit at link."""
     return BoardRun(
         *_head(plan), outputs=None, equal=False, first_difference=None, sizes=None,
         arena_bytes=plan.export.arena_for(plan.toolchain.core), stack_bytes=None, instructions=None, operators=(),
         cycles=None, latency_s=None, fault=fault,
-        hashes=Hashes(plan.graph.sha256, "", _hash(interleave(inputs)), "", _hash(interleave(golden))),
+        hashes=Hashes(plan.graph.sha256, "", hash_bytes(interleave(inputs)), "", hash_bytes(interleave(golden))),
         notes=plan.memory.notes,
     )  # fmt: skip
 
@@ -88,8 +83,8 @@ class Finding:
             operators=operators, cycles=cycles,
             latency_s=estimate_latency(cycles, plan.clock_hz) if cycles and plan.clock_hz else None, fault=fault,
             hashes=Hashes(
-                plan.graph.sha256, _hash(self.firmware.data), _hash(data), "" if fault else _hash(seen.outputs),
-                _hash(wanted),
+                plan.graph.sha256, hash_bytes(self.firmware.data), hash_bytes(data),
+                "" if fault else hash_bytes(seen.outputs), hash_bytes(wanted),
             ),
             notes=memory.notes,
             tflm=count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz),
@@ -132,8 +127,9 @@ class Finding:
         made = [plan.graph.tensors[operator.outputs[0]] for operator in plan.graph.operators]
         spans = [(places.get(tensor.index, arena), tensor.nbytes * (tensor.index in places)) for tensor in made]
         traced = emulate(plan, self.firmware, plan.memory, interleave(sample), spans)
-        rows = zip(operators, traced.trace, _tensors_between(plan.graph, sample), strict=True)
-        return next((operator for operator, own, other in rows if own and own != other), None)
+        asked = ask_tflm(_give_out(plan.graph.data, [tensor.index for tensor in made]), sample)
+        rows = zip(operators, traced.trace, asked, strict=True)
+        return next((operator for operator, own, other in rows if own and own != other.tobytes()), None)
 
 
 def _merge(counts: Mapping[str, int]) -> Classes:
@@ -203,17 +199,8 @@ def _tensor_at(offset: int, operator: int | None, plan: ArenaPlan) -> int | None
     return next((one.buffer.tensor for one in held if one.offset <= offset < one.end), None)
 
 
-def _tensors_between(graph: ModelGraph, inputs: Tensors) -> tuple[bytes, ...]:
-    """What TFLM computes for one sample [1, *shape] of each input: the bytes of every operator's first output."""
-    wanted = [operator.outputs[0] for operator in graph.operators]
-    return tuple(one.tobytes() for one in ask_tflm(_give_out(graph.data, wanted), inputs))
-
-
 def _give_out(model: bytes, tensors: list[int]) -> bytes:
-    """The same .tflite with other tensors as the outputs of its main graph.
-
-    The new list goes behind the file, and the graph's field for outputs points there: nothing else moves.
-    """
+    """The .tflite with other outputs of its main graph: their list goes behind the file, where the field points."""
     main = FlatBuffer(model).root(IDENTIFIER).tables(Model.SUBGRAPHS)[0].position
     vtable = main - struct.unpack_from("<i", model, main)[0]
     field = main + struct.unpack_from("<H", model, vtable + 4 + 2 * SubGraph.OUTPUTS)[0]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
-from tinykit.handover.virtual_board.timing import is_validated
+from tinykit.predict.latency.tables import read_table
 
 Outputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
@@ -190,7 +190,8 @@ class BoardRun(Result):
     @property
     def timing_validated(self) -> bool:
         """Whether cycles and latency of this core were held against boards that have it."""
-        return is_validated(self.core)
+        rows = read_table("board_factors").rows
+        return next(row["validated"] == "yes" for row in rows if row["name"] == self.core)
 
     def proof(self) -> dict[str, Any]:
         """What ties the figures to the files: hashes, tools, and whether the outputs were equal."""

@@ -5,7 +5,6 @@ the counts that `run` found with it are kept in data/latency/board_counts.csv, u
 test runs them again. A count that was never made is not guessed.
 """
 
-import hashlib
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError
+from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, keywords
 from tinykit.handover.codegen.export import CExport, export_c
 from tinykit.handover.virtual_board.building import Overflow, build
 from tinykit.handover.virtual_board.compilers import choose_compiler, engine_of, toolchain_of
@@ -24,6 +22,7 @@ from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, CoreCount
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
+from tinykit.model.record.store import hash_bytes
 from tinykit.predict.latency.tables import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -39,18 +38,11 @@ _LEAST_STACK_BYTES = 64
 
 @keywords
 def run(
-    graph: ModelGraph | str | os.PathLike[str],
-    board: Target | Board | str | os.PathLike[str],
-    inputs: Inputs,
-    kernels: str = "cmsis-nn",
-    *,
-    compiler: str | None = None,
-    engine: str | None = None,
-    clock_hz: float | None = None,
-    ram_bytes: int | None = None,
-    stack_bytes: int = STACK_BYTES,
-    limits: Limits | None = None,
-) -> BoardRun:
+    graph: ModelGraph | str | os.PathLike[str], board: Target | Board | str | os.PathLike[str], inputs: Inputs,
+    kernels: str = "cmsis-nn", *, compiler: str | None = None, engine: str | None = None,
+    clock_hz: float | None = None, ram_bytes: int | None = None, stack_bytes: int = STACK_BYTES,
+    limits: Limits | None = None
+) -> BoardRun:  # fmt: skip
     """Compile a model for a board, run it in the board's memory map, and compare it with the TFLM interpreter.
 
     A model that does not fit is a result with a fault, not an exception.
@@ -162,7 +154,7 @@ def of_run(found: BoardRun, graph: ModelGraph) -> CoreCount:
 def hash_inputs(inputs: Inputs) -> str:
     """SHA-256 of the samples, as in `BoardRun.hashes`."""
     arrays = inputs if isinstance(inputs, tuple) else (inputs,)
-    return hashlib.sha256(interleave(arrays)).hexdigest()
+    return hash_bytes(interleave(arrays))
 
 
 def _recall(graph: ModelGraph, board: Board, built: tuple[str, ...]) -> CoreCount | None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
-from tinykit.model.graph.flatbuffer import FlatBuffer, Table
-from tinykit.model.graph.metadata import read_offline_offsets
+from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
@@ -21,12 +20,9 @@ _MOST_ENTRIES = 4096
 """Most tensors, operators or buffers of a model: fifteen times the largest seen for a microcontroller. Entries of a
 hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
 _PRECISION_BY_TYPES = {
-    ("float32", "float32"): "float32",
-    ("float32", "int8"): "hybrid",
-    ("int8", "int8"): "int8",
-    ("int8", "int4"): "int8",
-    ("int16", "int8"): "int16x8",
-}
+    ("float32", "float32"): "float32", ("float32", "int8"): "hybrid",
+    ("int8", "int8"): "int8", ("int8", "int4"): "int8", ("int16", "int8"): "int16x8",
+}  # fmt: skip
 
 
 def as_graph(model: ModelGraph | str | os.PathLike[str]) -> ModelGraph:
@@ -125,7 +121,10 @@ def locate_buffer(buffer: Table) -> tuple[int, int]:
 def _read_tensor(index: int, table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     slots = schema.Tensor
     shape = tuple(int(size) for size in table.array(slots.SHAPE, "<i4"))
-    dtype = _name_type(index, table.number(slots.TYPE, "<b"))
+    code = table.number(slots.TYPE, "<b")
+    if not 0 <= code < len(schema.TYPE_NAMES):
+        raise ModelError(f"tensor {index} has type code {code}; allowed: 0–{len(schema.TYPE_NAMES) - 1}")
+    dtype = schema.TYPE_NAMES[code]
     nbytes = _count_bytes(index, shape, dtype)
     place = table.number(slots.BUFFER, "<I")
     if place >= max(1, len(buffers)):
@@ -142,12 +141,6 @@ def _read_tensor(index: int, table: Table, buffers: list[tuple[int, int]]) -> Te
         has_dynamic_shape=bool((table.array(slots.SHAPE_SIGNATURE, "<i4") < 0).any()),
         data_start=start, data_bytes=count,
     )  # fmt: skip
-
-
-def _name_type(index: int, code: int) -> str:
-    if not 0 <= code < len(schema.TYPE_NAMES):
-        raise ModelError(f"tensor {index} has type code {code}; allowed: 0–{len(schema.TYPE_NAMES) - 1}")
-    return schema.TYPE_NAMES[code]
 
 
 def _count_bytes(index: int, shape: tuple[int, ...], dtype: str) -> int:

@@ -13,6 +13,12 @@ from tinykit.ground.errors import FactError
 from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.model.operators.rules import MACS, PREPARED, SCRATCH, BytesRule, MacsRule, Shape
 
+DECODE = "CUSTOM:TFLM_DECODE"
+"""TFLM's operator that decodes stored weights into the arena."""
+
+NPU = "CUSTOM:ethos-u"
+"""What Arm's compiler leaves of the operators that it hands to an Ethos-U."""
+
 ANY_RANK, LEFT_OUT = -1, -2
 """In `ranks`: an input of any rank, and one that may be left out."""
 
@@ -119,10 +125,7 @@ class OperatorRow:
         return len(ranks) >= len(wanted) and all(fits)
 
     def count_macs(self, inputs: Sequence[Shape | None], output: Shape | None) -> int:
-        """Multiply-accumulates of one invocation (1 MAC = 2 ops), 0 where inputs do not have the ranks they need.
-
-        Inputs are as the schema orders them, None for one left out; so is the first output where there is none.
-        """
+        """Multiply-accumulates of one invocation (1 MAC = 2 ops), 0 without the ranks needed; None for one left out."""
         fits = self.takes([-1 if shape is None else len(shape) for shape in inputs])
         return self.macs([shape or () for shape in inputs], output) if self.macs and output and fits else 0
 

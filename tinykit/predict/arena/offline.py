@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tinykit.ground.caches import remember
 from tinykit.ground.results import Result
-from tinykit.model.graph.metadata import write_offline_offsets
+from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.plan import ArenaPlan, Buffer, list_buffers, place_in_order, plan_greedily
 from tinykit.predict.arena.scratch import list_scratch_bytes

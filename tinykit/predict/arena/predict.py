@@ -4,8 +4,7 @@ import os
 from dataclasses import dataclass, field, replace
 
 from tinykit.ground.caches import remember
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import UnknownRuntimeError
+from tinykit.ground.errors import UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph

@@ -3,8 +3,7 @@
 import math
 import statistics
 
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import UnknownFactError
+from tinykit.ground.errors import UnknownFactError, keywords
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy.inputs import as_estimate, load_constants
 from tinykit.predict.energy.laws import energy_per_inference

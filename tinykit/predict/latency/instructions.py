@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinykit.ground.caches import remember, remember_table
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph

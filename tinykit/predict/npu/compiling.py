@@ -21,7 +21,7 @@ from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.model.operators import DECODE, NPU
+from tinykit.model.operators.table import DECODE, NPU
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import NPU_RUNTIME

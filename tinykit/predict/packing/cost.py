@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from functools import partial
 
-from tinykit.ground.calls import keywords
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Tensor
-from tinykit.model.operators import DECODE
+from tinykit.model.operators.table import DECODE
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.latency.shapes import from_graph

@@ -10,8 +10,7 @@ from tinykit.ground.errors import ModelError
 from tinykit.model.graph import schema
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.model.operators import DECODE
-from tinykit.model.operators.table import row_of
+from tinykit.model.operators.table import DECODE, row_of
 from tinykit.predict.packing.coding import Coding, decode_coding, list_codings
 from tinykit.predict.packing.cost import cost_of_decode
 from tinykit.predict.packing.leaning import check_equal, lean_tree

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from tinykit.ground.errors import ModelError
 from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.model.graph import schema
-from tinykit.model.graph.flatbuffer import FlatBuffer, Table
-from tinykit.model.graph.metadata import OFFLINE_PLAN
+from tinykit.model.graph.flatbuffer import OFFLINE_PLAN, FlatBuffer, Table
 from tinykit.model.graph.reading import locate_buffer, take_tables
 
 _OLD_COMPRESSION = "COMPRESSION_METADATA"

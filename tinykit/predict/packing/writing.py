@@ -11,8 +11,7 @@ import flatbuffers
 import numpy as np
 
 from tinykit.model.graph import schema
-from tinykit.model.graph.flatbuffer import write_vector
-from tinykit.model.graph.metadata import OFFLINE_PLAN
+from tinykit.model.graph.flatbuffer import OFFLINE_PLAN, write_vector
 from tinykit.predict.packing.tree import (
     OPTION_FIELDS,
     CodeNode,

@@ -43,22 +43,7 @@ from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, 
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Rows
 from tinykit.target.boards.reading import read_board
-from tinykit.target.boards.record import (
-    CORE_FAMILIES,
-    EXTERNAL_RAM_KINDS,
-    Board,
-    Core,
-    PowerRange,
-    Region,
-    RunPoint,
-    Window,
-    core_family,
-)
-
-__all__ = [
-    "CORE_FAMILIES", "EXTERNAL_RAM_KINDS", "Board", "Core", "PowerRange", "Region", "RunPoint", "Window", "board",
-    "boards", "core_family", "find_board", "read_board",
-]  # fmt: skip
+from tinykit.target.boards.record import Board
 
 
 def board(name: str) -> Board:

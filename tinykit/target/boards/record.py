@@ -254,10 +254,7 @@ class Board(Result):
         return tuple(region for kind in FLASH_KINDS for region in self.regions if region.kind == kind)
 
     def sram_windows(self) -> tuple[Window, ...]:
-        """Where a tensor arena may lie: internal memory, largest available first, then external RAM.
-
-        Empty when unknown.
-        """
+        """Where an arena may lie: internal memory, largest available first, then external RAM; empty when unknown."""
         names = dict.fromkeys(region.window for region in self.regions if region.window)
         windows = [_window(name, [r for r in self.regions if r.window == name]) for name in names]
         return tuple(sorted(windows, key=lambda w: (w.kind in EXTERNAL_RAM_KINDS, -w.available_bytes)))

@@ -1,4 +1,4 @@
-"""A folder from which a firmware project for TensorFlow Lite Micro is built.
+"""A folder from which firmware is built: a project for TensorFlow Lite Micro, or the model as standalone C.
 
 Names of operators are as in TFLM's `micro_mutable_op_resolver.h` (to commit 8f6596d); a test asks the interpreter
 itself whether it has each of them.
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate
+from tinykit.handover.codegen.export import HOST_DEFINES, CExport, export_c
 from tinykit.handover.codegen.filling import fill_all, to_comment
 from tinykit.handover.deployment.writing import (
     MANIFEST,
@@ -31,6 +32,7 @@ from tinykit.train.datasets.dataset import Normalisation
 from tinykit.train.datasets.scoring import Accuracy
 
 ALIGNMENT_BYTES = 16
+_CORES = {"plain": "without DSP (Cortex-M0+, M3)", "dsp": "with DSP (M4, M7, M33)", "mve": "with Helium (M55, M85)"}
 MARGIN = 0.05
 """Default margin on the arena: more than the widest miss of the 32-bit prediction, and than one more scratch buffer."""
 
@@ -39,16 +41,10 @@ OPERATORS = frozenset(row.name for row in list_rows().values() if row.method)
 
 
 def deploy_tflm(
-    model: ModelGraph | bytes | str | Path,
-    folder: str | Path,
-    *,
-    arena: int | Estimate,
-    accuracy: Accuracy | None = None,
-    name: str = "",
-    samples: ArrayLike | None = None,
-    normalisation: Normalisation | None = None,
-    margin: float = MARGIN,
-) -> Deployment:
+    model: ModelGraph | bytes | str | Path, folder: str | Path, *, arena: int | Estimate,
+    accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None,
+    normalisation: Normalisation | None = None, margin: float = MARGIN
+) -> Deployment:  # fmt: skip
     """Write C++, build files and golden vectors for TFLM; the whole folder or nothing.
 
     Parameters
@@ -136,3 +132,62 @@ def _check(graph: ModelGraph, margin: float) -> None:
         raise ModelError(
             f"the model has {graph.subgraphs} subgraphs (IF or WHILE); only models of one can be exported so far"
         )
+
+
+def deploy_c(
+    model: ModelGraph | bytes | str | Path, folder: str | Path, *, kernels: str = "portable",
+    accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None
+) -> Deployment:  # fmt: skip
+    """Write an int8 model as C11 with its golden vectors and a self-test; the whole folder or nothing.
+
+    Parameters
+    ----------
+    model : a .tflite file, its bytes or its graph.
+    folder : new, empty, or an earlier export nobody has changed.
+    kernels : "portable" or "cmsis-nn".
+    accuracy : as scored in TFLM, for the header comments.
+    name : prefix of every symbol, made a C identifier; default the file's name.
+    samples : [n, *shape] real inputs for the golden vectors of a model of one input; three random ones if None.
+
+    Raises
+    ------
+    ModelError : no .tflite, or an operator, type or shape the exporter or TFLM cannot take.
+    ParameterError : no such kernel set.
+    MissingPackageError : the package with CMSIS-NN is missing, or not the one that was checked.
+    DataError : samples of another shape, or NaN.
+    OutputError : the folder cannot be written, or holds other files.
+    """
+    graph = model if isinstance(model, ModelGraph) else read(model)
+    label = label_model(graph, name)
+    export = export_c(graph, kernels=kernels, name=label)
+    inputs, outputs = make_golden_vectors(graph.data, samples)
+    said = describe_accuracy(accuracy)
+    about = describe_model(graph, label, said)
+    files = {f"src/{path}": data.decode() for path, data in export.files.items()}
+    files |= fill_all(
+        TEMPLATES / "c", name=export.name, guard=export.name.upper(), export=export, accuracy=said,
+        about="\n".join(["/*", *(f" * {line}" for line in about), " */"]), weight_bytes=graph.weight_bytes,
+        vectors=len(inputs), inputs=_c_rows(inputs), outputs=_c_rows(outputs), flags=_list_flags(export),
+        arenas=[(_CORES[family], max(plan.head_bytes, 16)) for family, plan in export.plans.items()],
+        host_defines=[f"-D{one}" for one in HOST_DEFINES], to_comment=to_comment,
+        code=lambda texts: [f"`{text}`" for text in texts],
+    ) | fill_all(TEMPLATES / "both")  # fmt: skip
+    facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
+             "kernels": kernels}  # fmt: skip
+    where = write_folder(folder, files, facts)
+    symbols = tuple(operator.symbol for operator in export.operators)
+    return Deployment(
+        where, "c", label, tuple(sorted([*files, MANIFEST])), symbols, export.arena_bytes, export.arena_bytes,
+        len(inputs), graph.sha256,
+    )  # fmt: skip
+
+
+def _c_rows(table: NDArray[np.uint8]) -> str:
+    rows = (",".join(str(value) for value in row) for row in table.view(np.int8).tolist())
+    return "\n".join(f"    {{{row}}}," for row in rows)
+
+
+def _list_flags(export: CExport) -> list[str]:
+    """What GCC is told of single files so that they execute what TensorFlow Lite Micro's kernels execute."""
+    told = ((source, export.gcc_flags(source, "cortex-m4")) for source in export.sources)
+    return [f"`src/{source}` with `{' '.join(flags)}`" for source, flags in told if flags]
