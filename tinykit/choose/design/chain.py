@@ -23,13 +23,7 @@ def recipe_of(task: str) -> Recipe:
 
 
 def chain_steps(task: str, recipe: Recipe) -> tuple[Step, ...]:
-    """Train, prune, train on with int8 rounding, and convert the float and the last model.
-
-    Parameters
-    ----------
-    task : dataset id, with a network of its own in the zoo.
-    recipe : how long and how hard each stage trains.
-    """
+    """Train the task's own network, prune, train on with int8 rounding; convert the float and the last model."""
     seed = {"seed": recipe.seed}
     return (
         Step("float", "train", "", {"network": read_card(task).network, **seed, **asdict(recipe.train)}),
