@@ -232,9 +232,9 @@ def check_operator(project: Path) -> None:
 
 def check_task(project: Path) -> None:
     program = """if 1:
-        from tinykit.choose.design import DesignGoal
-        from tinykit.choose.design.chain import chain_steps, recipe_of
-        from tinykit.train.datasets import load_dataset, read_card, tasks
+        from tinykit.choose import DesignGoal
+        from tinykit.choose.design.steps import chain_steps, recipe_of
+        from tinykit.train import load_dataset, read_card, tasks
         data, goal = load_dataset("my-own"), DesignGoal(task="my-own")
         assert "my-own" in tasks() and len(data.test.x) == 100
         print(chain_steps("my-own", recipe_of("my-own"))[0].choices["network"], *read_card("my-own").classes)
