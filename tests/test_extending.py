@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.show.panels.shell import Panel, slide
 from tinykit.show.plots import KitFigure, lay_axes
 
@@ -90,7 +90,7 @@ import hashlib
 from pathlib import Path
 
 from tinykit.handover.deployment.writing import Deployment
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 
 
 def deploy_my_own(model, folder, *, accuracy=None, name="", samples=None):
@@ -215,10 +215,10 @@ def check_runtime(project: Path) -> None:
 def check_operator(project: Path) -> None:
     program = """if 1:
         from tests.models import Net
-        from tinykit.model.graph import read
-        from tinykit.model.operators import row_of
-        from tinykit.predict.arena import predict_arena
-        from tinykit.predict.latency import predict_latency
+        from tinykit.model.graph.reading import read
+        from tinykit.model.operators.table import row_of
+        from tinykit.predict.arena.predict import predict_arena
+        from tinykit.predict.latency.prediction import predict_latency
         graph = read(Net((1, 8)).custom("my-own").to_bytes())
         where = {"runtime": "tflm-cmsis-nn", "core": "cortex-m4"}
         print(row_of("CUSTOM:my-own").latency == row_of("LOGISTIC").latency, predict_arena(graph, **where).used)
