@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tinykit.model.graph import ModelGraph
+from tinykit.model.graph.model import ModelGraph
 from tinykit.show.panels.shell import Panel, slide
 from tinykit.show.plots import KitFigure, lay_axes
 
@@ -90,7 +90,7 @@ import hashlib
 from pathlib import Path
 
 from tinykit.handover.deployment.writing import Deployment
-from tinykit.model.graph import read
+from tinykit.model.graph.reading import read
 
 
 def deploy_my_own(model, folder, *, accuracy=None, name="", samples=None):
@@ -219,6 +219,10 @@ def check_operator(project: Path) -> None:
         from tinykit.model.operators.table import row_of
         from tinykit.predict.arena import predict_arena
         from tinykit.predict.latency import predict_latency
+        from tinykit.model.graph.reading import read
+        from tinykit.model.operators.table import row_of
+        from tinykit.predict.arena.predict import predict_arena
+        from tinykit.predict.latency.prediction import predict_latency
         graph = read(Net((1, 8)).custom("my-own").to_bytes())
         where = {"runtime": "tflm-cmsis-nn", "core": "cortex-m4"}
         print(row_of("CUSTOM:my-own").latency == row_of("LOGISTIC").latency, predict_arena(graph, **where).used)
@@ -232,9 +236,9 @@ def check_operator(project: Path) -> None:
 
 def check_task(project: Path) -> None:
     program = """if 1:
-        from tinykit.choose.design import DesignGoal
-        from tinykit.choose.design.chain import chain_steps, recipe_of
-        from tinykit.train.datasets import load_dataset, read_card, tasks
+        from tinykit.choose import DesignGoal
+        from tinykit.choose.design.steps import chain_steps, recipe_of
+        from tinykit.train import load_dataset, read_card, tasks
         data, goal = load_dataset("my-own"), DesignGoal(task="my-own")
         assert "my-own" in tasks() and len(data.test.x) == 100
         print(chain_steps("my-own", recipe_of("my-own"))[0].choices["network"], *read_card("my-own").classes)

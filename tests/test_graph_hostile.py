@@ -22,8 +22,8 @@ from tinykit.model.lint import lint_graph
 from tinykit.model.record.design import Stage, open_record
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
-from tinykit.show.cli.documents import describe_graph
 from tinykit.show.cli.main import main
+from tinykit.show.cli.text import describe_graph
 from tinykit.show.report.render import render_report
 from tinykit.target.boards import boards
 from tinykit.train.datasets.card import read_card

@@ -7,9 +7,8 @@ from typing import Any
 
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.fit.check import check_fit_all
-from tinykit.choose.design.chain import chain_steps, recipe_of
 from tinykit.choose.design.outcome import DesignGoal, DesignOutcome
-from tinykit.choose.design.steps import Say, follow
+from tinykit.choose.design.steps import Say, chain_steps, follow, recipe_of
 from tinykit.choose.ledger.variants import Variant, weigh_variant
 from tinykit.ground.errors import (
     EngineError,
@@ -150,15 +149,8 @@ def _without_none(value: Any) -> Any:
 
 
 def prove_on_board(graph: ModelGraph, test: Split, board: Board) -> BoardRun | str:
-    """Ten unseen samples through the compiled program in the board's memory map, against TFLM.
-
-    Parameters
-    ----------
-    graph : the deployed int8 model.
-    test : unseen samples, spread evenly over the split.
-    board : target.
-
-    Returns the run, or in words why there is none: no emulator installed, a core or operator it cannot take.
+    """Ten unseen samples, spread evenly over the split, through the deployed int8 model compiled into the board's
+    memory map, against TFLM; in words why there is no run: no emulator installed, a core or operator it cannot take.
     """
     edge = graph.tensors[graph.inputs[0]]
     samples = test.x[:: max(1, len(test) // _SAMPLES)][:_SAMPLES].reshape(-1, *edge.shape[1:])
@@ -169,13 +161,9 @@ def prove_on_board(graph: ModelGraph, test: Split, board: Board) -> BoardRun | s
 
 
 def keep_measurement(record: DesignRecord, log: str, stage: str = "int8") -> DesignRecord:
-    """The record with what a real board's self-test said, as measured.
+    """The record of a deployed design with what a real board's self-test said on its serial port, as measured.
 
-    Parameters
-    ----------
-    record : of the design that was deployed.
-    log : text received from the board's serial port.
-    stage : whose model the board ran; its hash is compared with the log's.
+    The stage is the one whose model the board ran; its hash is compared with the log's.
 
     Raises
     ------

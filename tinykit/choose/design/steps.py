@@ -1,7 +1,7 @@
 """Steps of a design: each is a node of the record, with its parent, its recipe, its seed and its hash."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -11,8 +11,10 @@ from tinykit.ground.results import Result
 from tinykit.model.record.design import DesignRecord, Stage
 from tinykit.model.record.store import hash_bytes
 from tinykit.predict.packing.packed import Packed
+from tinykit.train.compress.recipe import RECIPE, Recipe, Training
 from tinykit.train.compress.staging import keep_conversion, keep_model
 from tinykit.train.conversion.converting import convert_all
+from tinykit.train.datasets.card import read_card
 from tinykit.train.datasets.dataset import Dataset
 
 Say = Callable[[str], None]
@@ -140,3 +142,32 @@ def convert_steps(parent: str, names: Mapping[str, str]) -> Iterable[Step]:
     """Steps that convert a stage: name of the new stage by precision."""
     for precision, name in names.items():
         yield Step(name, CONVERT, parent, {"precision": precision, "representative": 200})
+
+
+RECIPES = {
+    "vowels": Recipe(Training(60, 3e-3, 32), Training(40, 2e-3, 32), Training(16, 1e-3, 32)),
+    "faces": Recipe(Training(60, 2e-3, 16), Training(40, 2e-3, 16), Training(20, 1e-3, 16)),
+}
+"""Tasks of a few hundred samples: an epoch is a handful of steps, and the default dozen leave the network at chance."""
+
+
+def recipe_of(task: str) -> Recipe:
+    """How long each stage trains on a task, where its user does not say.
+
+    >>> recipe_of("vowels").train.epochs, recipe_of("digits") == RECIPE
+    (60, True)
+    """
+    return RECIPES.get(task, RECIPE)
+
+
+def chain_steps(task: str, recipe: Recipe) -> tuple[Step, ...]:
+    """Train the task's own network, prune, train on with int8 rounding; convert the float and the last model."""
+    seed, sparse = {"seed": recipe.seed}, {"sparsity": recipe.sparsity, "schedule": "polynomial"}
+    return (
+        Step("float", "train", "", {"network": read_card(task).network, **seed, **asdict(recipe.train)}),
+        Step("pruned", "prune", "float", {**sparse, **seed, **asdict(recipe.prune)}),
+        Step("pqat", "quantise", "pruned", {"preserve": "sparsity", **seed, **asdict(recipe.quantise)}),
+        *convert_steps("float", {"float32": "float32", "int8": "int8-ptq"}),
+        *convert_steps("pruned", {"float32": "pruned-float32"}),
+        *convert_steps("pqat", {"int8": "int8"}),
+    )

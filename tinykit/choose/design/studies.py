@@ -152,37 +152,25 @@ def _grid() -> Study:
     return Study(GRID, "watch-exercises", "watch-cnn", points)
 
 
+_WATCH = {
+    "int8": "trained, PTQ",
+    "int8-sparse": "75 % of the weights zero, PTQ",
+    "int8-2of4": "two of every four weights zero, PTQ",
+    "int8-slim": "a third of the channels removed, trained on, PTQ",
+}
+_VOWELS = {
+    "int8": "trained, PTQ",
+    "int8-sparse": "85 % of the weights zero but for depthwise kernels, PTQ",
+    "int8-slim": "25 % of the channels removed, PTQ",
+    "int8-slim-sparse": "25 % of the channels removed, 75 % of the rest zero but for depthwise kernels, PTQ",
+}
+_DIGITS = {
+    "int8": "trained, PTQ",
+    "int8-sparse": "80 % of the weights zero, PTQ",
+    "int8-slim": "25 % of the channels removed, PTQ",
+}
 _STUDIES = (
-    Study(
-        "watch-exercises",
-        "watch-exercises",
-        "watch-cnn",
-        {
-            "int8": "trained, PTQ",
-            "int8-sparse": "75 % of the weights zero, PTQ",
-            "int8-2of4": "two of every four weights zero, PTQ",
-            "int8-slim": "a third of the channels removed, trained on, PTQ",
-        },
-    ),
-    Study(
-        "vowels",
-        "vowels",
-        "vowels-cnn",
-        {
-            "int8": "trained, PTQ",
-            "int8-sparse": "85 % of the weights zero but for depthwise kernels, PTQ",
-            "int8-slim": "25 % of the channels removed, PTQ",
-            "int8-slim-sparse": "25 % of the channels removed, 75 % of the rest zero but for depthwise kernels, PTQ",
-        },
-    ),
-    Study(
-        "digits-resnet8",
-        "digits",
-        "resnet8",
-        {
-            "int8": "trained, PTQ",
-            "int8-sparse": "80 % of the weights zero, PTQ",
-            "int8-slim": "25 % of the channels removed, PTQ",
-        },
-    ),
+    Study("watch-exercises", "watch-exercises", "watch-cnn", _WATCH),
+    Study("vowels", "vowels", "vowels-cnn", _VOWELS),
+    Study("digits-resnet8", "digits", "resnet8", _DIGITS),
 )

@@ -65,10 +65,7 @@ class Form(Result):
 def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
     """Every form of a model, by name; lean and DECODE are proved byte-equal in TFLM on this host before they count.
 
-    Parameters
-    ----------
-    graph : the model as converted.
-    target : whose NPU the Vela column is for (Ethos-U55-128 where it has none).
+    The Vela column is for the target's NPU (Ethos-U55-128 where it has none).
     """
     accelerator = next(iter(accelerators_of(target.board)), _ACCELERATOR)
     found = (

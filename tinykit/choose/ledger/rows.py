@@ -175,9 +175,7 @@ def count_weights(graph: ModelGraph) -> WeightCount:
 def choose_form(forms: dict[str, Form], target: Target, *, heed_arena: bool = True) -> Form | None:
     """The form with the fewest bytes in flash among those the target can run; None where there is none.
 
-    Parameters
-    ----------
-    heed_arena : a form whose decoded weights need more arena than the board has comes last.
+    `heed_arena`: a form whose decoded weights need more arena than the board has comes last.
     """
     able = [forms[name] for name in list_runnable(target) if forms[name].flash_bytes is not None]
     order = ((heed_arena and _is_crowded(form, target), form.flash_bytes or 0, form) for form in able)

@@ -113,14 +113,7 @@ def open_ledger(
 
 
 def fill_ledger(variants: Sequence[Variant], against: Sequence[Difference], target: Target) -> Ledger:
-    """The ledger of variants whose differences to the first are known.
-
-    Parameters
-    ----------
-    variants : the baseline first.
-    against : of each of the others, in their order.
-    target : where they are to run.
-    """
+    """The ledger of variants, the baseline first, whose differences to it are known: of each other, in their order."""
     first = weigh_row(variants[0], target)
     rest = (
         weigh_row(one, target, baseline=first, against=difference)

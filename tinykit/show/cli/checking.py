@@ -9,10 +9,9 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.predict.validation.compare import GroupError, validate as compare
 from tinykit.predict.validation.published import from_groups, to_markdown
 from tinykit.predict.validation.sharpen import calibrate as keep_rows
-from tinykit.show.cli.documents import describe_model
 from tinykit.show.cli.judging import one_board
 from tinykit.show.cli.models import Options, open_model
-from tinykit.show.cli.text import say, say_json, say_table, show
+from tinykit.show.cli.text import describe_model, say, say_json, say_table, show
 from tinykit.target.boards import board
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from tinykit.budget.trace.compare import TraceRow, calibrate_board, compare_trac
 from tinykit.budget.trace.plateaus import Trace, read_trace
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, unite
-from tinykit.show.cli.documents import describe_model
 from tinykit.show.cli.models import Options, open_model
-from tinykit.show.cli.text import say, say_figures, say_json, say_table, show, show_short
+from tinykit.show.cli.text import describe_model, say, say_figures, say_json, say_table, show, show_short
 from tinykit.target.boards import boards, find_board
 from tinykit.target.boards.reading import read_board
 from tinykit.target.boards.record import Board

@@ -10,9 +10,8 @@ from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
 from tinykit.predict.runtime.layers import LayerComparison, compare_layers
 from tinykit.predict.runtime.verify import sample_inputs, verify_model as compare
-from tinykit.show.cli.documents import describe_board, describe_graph, describe_verification
 from tinykit.show.cli.models import Options, open_model, read_bytes
-from tinykit.show.cli.text import say, say_json, say_table, show
+from tinykit.show.cli.text import describe_board, describe_graph, describe_verification, say, say_json, say_table, show
 from tinykit.target.boards import boards
 
 

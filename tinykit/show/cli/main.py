@@ -124,12 +124,7 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status.
-
-    Parameters
-    ----------
-    arguments : without the program's name; None takes the process's own.
-    """
+    """Run one command (None: the process's own), without the program's name, and return its exit status."""
     options = _make_parser().parse_args(arguments)
     try:
         status: int = options.run(options)

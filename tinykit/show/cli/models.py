@@ -16,13 +16,10 @@ _KERAS_SUFFIXES = (".h5", ".keras")
 
 
 def open_model(path: str, representative: str | None = None) -> ModelGraph:
-    """The model of a command as a graph.
+    """The model of a command, a .tflite, or a tf-keras .h5 or .keras file, as a graph.
 
-    Parameters
-    ----------
-    path : a .tflite, or a tf-keras .h5 or .keras file, which is converted: to int8 with the samples in
-        `representative`, else to float32, since calibration data is never invented.
-    representative : .npz file whose array `x` is float32 [n, ...].
+    A Keras file is converted: to int8 with the samples in `representative`, an .npz whose array `x` is float32
+    [n, ...], else to float32, since calibration data is never invented.
 
     Raises
     ------

@@ -1,10 +1,15 @@
-"""Tables and lines for the terminal. Text from a model or a user is made printable first."""
+"""What commands print: tables, lines and JSON documents. Text from a model or a user is made printable first."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinykit.ground.quantity import Estimate
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.arena.predict import ArenaEstimate
+from tinykit.predict.packing.cost import cost_of_decode, has_decode
+from tinykit.predict.runtime.verify import Verification
+from tinykit.target.boards.record import Board
 
 
 def printable(text: str) -> str:
@@ -44,3 +49,54 @@ def show(estimate: Estimate | None) -> str:
 def show_short(estimate: Estimate | None) -> str:
     """An estimate's value with a mark for its basis, for tables."""
     return "unknown" if estimate is None else str(estimate).split(" [")[0].split(" (")[0]
+
+
+def _pick(owner: object, names: str) -> dict[str, Any]:
+    """Some attributes by name, each under a key of its own where one is given: "board=id name"."""
+    parts = [name.rpartition("=") for name in names.split()]
+    return {key or name: getattr(owner, name) for key, _, name in parts}
+
+
+def describe_board(board: Board) -> dict[str, Any]:
+    """A board, in short."""
+    regions = [_pick(one, "name kind total_bytes reserved_bytes") for one in board.regions]
+    known = _pick(board, "board=id name mcu core clock_hz npu")
+    return {**known, "regions": regions, "sources": list(board.sources())}
+
+
+def describe_model(graph: ModelGraph) -> dict[str, Any]:
+    """A model, in short."""
+    return {**_pick(graph, "path sha256 macs flatbuffer_bytes"), "operators": graph.operator_counts()}
+
+
+def describe_graph(graph: ModelGraph, planned: ArenaEstimate, findings: tuple[str, ...]) -> dict[str, Any]:
+    """A model in full: operators, tensors, arena with its timeline, findings."""
+    buffers = [
+        _pick(placed.buffer, "tensor") | _pick(placed, "offset") | _pick(placed.buffer, "bytes=nbytes first last")
+        for placed in planned.plan.placed
+    ]
+    return {
+        "model": {**describe_model(graph), **_pick(graph, "precision weight_bytes")},
+        "operators": [_pick(one, "index name macs inputs outputs") for one in graph.operators],
+        "tensors": [_pick(one, "index name shape dtype bytes=nbytes constant=is_constant") for one in graph.tensors],
+        "arena": {
+            "used_bytes": planned.used.to_json(),
+            **_pick(planned, "to_start_bytes=to_start head_bytes tail_bytes"),
+            "live_bytes": planned.plan.live_bytes(),
+            "lower_bound_bytes": planned.plan.lower_bound_bytes,
+            "buffers": buffers,
+        },
+        "findings": findings,
+        **({"decode": cost_of_decode(graph).to_json()} if has_decode(graph) else {}),
+    }
+
+
+def describe_verification(result: Verification) -> dict[str, Any]:
+    """TFLM against its references."""
+    names = "reference fraction_equal max_difference top1_agreement histogram explanation"
+    found = [_pick(one, names) for one in result.comparisons]
+    return {**_pick(result, "n step"), "comparisons": [one | {"histogram": _sort(one["histogram"])} for one in found]}
+
+
+def _sort(histogram: dict[int, int]) -> dict[str, int]:
+    return {str(difference): count for difference, count in sorted(histogram.items())}

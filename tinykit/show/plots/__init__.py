@@ -1,4 +1,7 @@
-"""Plots: `plot_x(result, *, ax=None) -> Axes`, each with its units, limits, intervals and basis."""
+"""Plots: `plot_x(result, *, ax=None) -> Axes`, each with its units, limits, intervals and basis.
+
+`ax` is where to draw, None for a new figure.
+"""
 
 from tinykit.ground.doors import open_door
 

@@ -64,11 +64,7 @@ def plot_plans(
 ) -> tuple[Axes, ...]:
     """The greedy plan of TFLM above the offline one, to one scale, each with its head and the lower bound.
 
-    Parameters
-    ----------
-    comparison : of `compare_plans`.
-    axes : two, None for a new figure.
-    picked : as for `plot_arena`, marked in both.
+    `picked` is as for `plot_arena`, marked in both of the two `axes`; the comparison is of `compare_plans`.
     """
     chosen = axes if axes is not None else lay_axes(KitFigure((7.2, 5.8)), 1.0, 1.0)
     top = max(comparison.greedy.head_bytes, comparison.offline.head_bytes)

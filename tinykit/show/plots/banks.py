@@ -24,12 +24,8 @@ def plot_banks(layout: Placement | FitReport, *, ax: Axes | None = None) -> Axes
     """Every contiguous memory of a board to one scale, with arena, stack, model and code where the layout puts them.
 
     A bank that is longer than the scale is cut at the right end; its label has its size. Banks that the layout leaves
-    empty are drawn too: what a sum of RAM hides is that one array needs one of them.
-
-    Parameters
-    ----------
-    layout : of `list_placements` or `check_fit`.
-    ax : None for a new figure, a row a bank.
+    empty are drawn too: what a sum of RAM hides is that one array needs one of them. The layout is that of
+    `list_placements` or `check_fit`; a new figure has a row a bank.
     """
     banks = _list_banks(layout.board, layout.regions)
     ax = new_axes(ax, 7.2, 1.1 + 0.52 * max(1, len(banks)))

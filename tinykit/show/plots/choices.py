@@ -18,14 +18,7 @@ _IDLE_COLOURS = {"sleep": "inference", "stop": "sleep"}
 
 @styled
 def plot_tornado(tornado: Tornado, *, ax: Axes | None = None, most: int = 8) -> Axes:
-    """Battery life over the interval of each input alone, the widest at the top.
-
-    Parameters
-    ----------
-    tornado : of `swing_life`.
-    most : bars drawn.
-    ax : None for a new figure.
-    """
+    """Battery life over the interval of each input alone (`swing_life`), the `most` widest, the widest at the top."""
     swings = tornado.swings[:most]
     ax = new_axes(ax, 7.0, 1.2 + 0.32 * max(1, len(swings)))
     if not swings:
@@ -45,13 +38,7 @@ def plot_tornado(tornado: Tornado, *, ax: Axes | None = None, most: int = 8) -> 
 
 @styled
 def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
-    """Mean power over the clock, idle in SLEEP and in STOP, with the best clock of each.
-
-    Parameters
-    ----------
-    sweep : of `sweep_clocks`.
-    ax : None for a new figure.
-    """
+    """Mean power over the clock (`sweep_clocks`), idle in SLEEP and in STOP, with the best clock of each."""
     ax = new_axes(ax, 7.0, 3.2)
     drawn: list[Estimate] = []
     for idle, colour in _IDLE_COLOURS.items():
@@ -76,13 +63,7 @@ def plot_clocks(sweep: ClockSweep, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_lines(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
-    """Charge of a period by state, and the same charge by consumer below.
-
-    Parameters
-    ----------
-    budget : of `budget_power`.
-    ax : None for a new figure.
-    """
+    """Charge of a period by state, and the same charge by consumer below, of `budget_power`."""
     ax = new_axes(ax, 7.0, 2.2)
     states = [(state.name, charge.value) for state in budget.states if (charge := state.charge_c) is not None]
     lines = [(line.name, line.charge_c) for line in budget.lines if line.charge_c is not None]
@@ -106,13 +87,7 @@ def plot_lines(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
-    """The states of a period as rows: current as a bar on a log axis, with its time and charge beside it.
-
-    Parameters
-    ----------
-    budget : of `budget_power`.
-    ax : None for a new figure.
-    """
+    """The states of a period as rows: current as a bar on a log axis, with its time and charge beside it."""
     ax = new_axes(ax, 7.0, 0.9 + 0.34 * len(budget.states))
     known = [(state, state.current_a) for state in budget.states if state.current_a is not None]
     if len(known) < len(budget.states) or any(current.low <= 0 for _, current in known):
@@ -135,13 +110,7 @@ def plot_stages(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_stack(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
-    """Current through the states of a period, the consumers stacked; a decade more of time is one step wider.
-
-    Parameters
-    ----------
-    budget : of `budget_power`.
-    ax : None for a new figure.
-    """
+    """Current through the states of a period, the consumers stacked; a decade more of time is one step wider."""
     ax = new_axes(ax, 7.0, 2.4)
     flows = [(line.name, line.currents_a) for line in budget.lines]
     if not flows or any(current is None for _, flow in flows for current in flow):
@@ -173,13 +142,7 @@ def _consumer(place: int) -> dict[str, Any]:
 
 @styled
 def plot_offload(found: Offload, *, ax: Axes | None = None) -> Axes:
-    """Energy of a day on the device and of sending the raw data.
-
-    Parameters
-    ----------
-    found : of `compare_offload`.
-    ax : None for a new figure.
-    """
+    """Energy of a day on the device and of sending the raw data, of `compare_offload`."""
     ax = new_axes(ax, 7.0, 1.9)
     both = {"cloud": found.cloud_j, "edge": found.edge_j}
     rows = [(name, energy) for name, energy in both.items() if energy is not None]

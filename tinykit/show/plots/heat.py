@@ -18,13 +18,7 @@ _TIMES_S = np.logspace(-3, np.log10(1800), 80)
 
 @styled
 def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
-    """Ambient, air in the box and junction on one scale of temperature, with the limits.
-
-    Parameters
-    ----------
-    report : of `check_heat`.
-    ax : None for a new figure.
-    """
+    """Ambient, air in the box and junction of `check_heat` on one scale of temperature, with the limits."""
     ax = new_axes(ax, 7.0, 2.7)
     rows = _rows(report)
     for place, (_, estimate) in enumerate(reversed(rows)):
@@ -60,13 +54,7 @@ def _rows(report: ThermalReport) -> list[tuple[str, Estimate]]:
 
 @styled
 def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -> Axes:
-    """Junction temperature against the average power in the package, with its band and the limit.
-
-    Parameters
-    ----------
-    reports : of one board at rising power.
-    ax : None for a new figure.
-    """
+    """Junction temperature of a board against the rising average power in its package, with its band and the limit."""
     ax = new_axes(ax, 7.0, 3.0)
     known = [
         (report.average_power_w.value * 1e3, report.t_junction_c)
@@ -91,10 +79,7 @@ def plot_junction(reports: Sequence[ThermalReport], *, ax: Axes | None = None) -
 def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     """Junction temperature after inference starts and never pauses: die, package and board warm up in turn.
 
-    Parameters
-    ----------
-    report : of `check_heat`; the curve ends at its junction and interval (`follow_step`).
-    ax : None for a new figure.
+    The curve ends at the junction and interval of `check_heat` (`follow_step`).
     """
     ax = new_axes(ax, 7.0, 3.0)
     power = report.continuous_power_w
@@ -113,13 +98,7 @@ def plot_transient(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_bursts(warming: Warming, *, ax: Axes | None = None) -> Axes:
-    """Junction over three periods of burst and pause, once the board is warm, with its limit and that of the surface.
-
-    Parameters
-    ----------
-    warming : of `follow_bursts`.
-    ax : None for a new figure.
-    """
+    """Junction over three periods of burst and pause (`follow_bursts`), once warm, with its limit and the surface's."""
     ax = new_axes(ax, 7.0, 3.0)
     curve, period = warming.curve, warming.burst_s + warming.pause_s
     scale, unit = _unit_of(curve.times_s[-1])

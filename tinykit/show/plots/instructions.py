@@ -19,10 +19,7 @@ _MOST_BARS = 32
 def plot_instructions(run: BoardRun, *, ax: Axes | None = None) -> Axes:
     """Executed instructions of each operator beside its multiply-accumulates, one inference of the first sample.
 
-    Parameters
-    ----------
-    run : of `virtual_board.run`; one that faulted has no counts, and its fault is written instead.
-    ax : None for a new figure.
+    A run of `virtual_board.run` that faulted has no counts, and its fault is written instead.
     """
     rows = run.operators
     ax = new_axes(ax, 7.2, 1.3 + 0.4 * len(rows))
@@ -56,10 +53,7 @@ def _describe(one: OperatorRun) -> str:
 def plot_cores(counts: Sequence[CoreCount], *, ax: Axes | None = None) -> Axes:
     """Instructions of one inference on several cores, the parts of each bar its operators, with how they were counted.
 
-    Parameters
-    ----------
-    counts : of `virtual_board.count`, of one model.
-    ax : None for a new figure.
+    The counts are of `virtual_board.count`, of one model.
     """
     ax = new_axes(ax, 7.2, 1.0 + 0.5 * len(counts))
     longest = max([1, *(one.instructions for one in counts)])
@@ -79,13 +73,9 @@ def plot_cores(counts: Sequence[CoreCount], *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
-    """Cycles as Vela schedules them, in order: equal passes that follow each other are one bar, and those below half a
-    percent are summed up in the last.
+    """Cycles as Vela schedules them (`compile_for_npu`), in order.
 
-    Parameters
-    ----------
-    report : of `compile_for_npu`.
-    ax : None for a new figure.
+    Equal passes that follow each other are one bar, and those below half a percent are summed up in the last.
     """
     bars = _list_bars(report)
     ax = new_axes(ax, 7.0, 1.3 + 0.24 * len(bars))

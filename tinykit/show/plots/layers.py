@@ -21,10 +21,7 @@ _WORST = 0.2  # a loss drawn in full colour
 def plot_layers(comparison: LayerComparison, *, ax: Axes | None = None) -> Axes:
     """SQNR of each layer's output in execution order, the worst marked; what is exact reaches the right end.
 
-    Parameters
-    ----------
-    comparison : of `compare_layers`; of more than 40 layers the 40 worst are drawn.
-    ax : None for a new figure.
+    Of more than 40 layers of `compare_layers` the 40 worst are drawn.
     """
     shown = sorted(comparison.worst_first[:_MOST_LAYERS], key=lambda one: one.operator)
     ax = new_axes(ax, 6.6, 1.1 + 0.21 * max(4, len(shown)))
@@ -59,11 +56,7 @@ def plot_sensitivity(
 ) -> Axes:
     """Change of accuracy with its 95 % interval, in points, for each layer (rows) and share removed (columns).
 
-    Parameters
-    ----------
-    scan : of `scan_sensitivity`.
-    max_drop : 0–1; frames what `suggest_sparsity` would choose.
-    ax : None for new.
+    `max_drop` (0–1) frames what `suggest_sparsity` would choose in the scan of `scan_sensitivity`.
 
     Raises
     ------

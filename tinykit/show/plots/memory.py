@@ -18,13 +18,7 @@ _ORDER = (Verdict.DOES_NOT_FIT, Verdict.TIGHT, Verdict.FITS, Verdict.UNKNOWN)
 
 @styled
 def plot_fit(report: FitReport, *, ax: Axes | None = None) -> Axes:
-    """Regions of a board as bars of reserved, used and free, each as a share of the region.
-
-    Parameters
-    ----------
-    report : of `check_fit`.
-    ax : None for a new figure.
-    """
+    """Regions of a board in `check_fit` as bars of reserved, used and free, each as a share of the region."""
     ax = new_axes(ax, 7.0, 1.1 + 0.75 * max(1, len(report.regions)))
     if not report.regions:
         return say_unknown(ax, "regions unknown: " + plain("; ".join(report.reasons), 160))
@@ -70,13 +64,7 @@ def _describe(use: RegionUse) -> str:
 
 @styled
 def plot_fit_all(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes:
-    """How full each board's tightest RAM and flash would be, on a log axis, the fullest at the top.
-
-    Parameters
-    ----------
-    reports : of `check_fit_all`.
-    ax : None for a new figure, a row a board.
-    """
+    """How full each board's tightest RAM and flash would be (`check_fit_all`), on a log axis, fullest at the top."""
     ax = new_axes(ax, 7.2, 1.3 + 0.17 * len(reports))
     if not reports:
         return say_unknown(ax, "no board given")
@@ -128,10 +116,7 @@ def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
 def plot_lineup(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes:
     """Latency on each machine with its interval, and arena, flash and energy beside it; `unknown` where none is known.
 
-    Parameters
-    ----------
-    reports : of `line_up`.
-    ax : None for a new figure, a row a machine.
+    A row a machine of `line_up`.
     """
     ax = new_axes(ax, 7.2, 1.2 + 0.5 * len(reports))
     if not reports:

@@ -26,13 +26,7 @@ from tinykit.show.plots.style import (
 
 @styled
 def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
-    """Supply current over one period, time and current both logarithmic: a long sleep and a short burst on one page.
-
-    Parameters
-    ----------
-    budget : of `budget_power`.
-    ax : None for a new figure.
-    """
+    """Supply current over one period, time and current both logarithmic: a long sleep and a short burst on one page."""
     ax = new_axes(ax, 7.0, 3.2)
     drawn = [(state, state.current_a) for state in budget.states if state.current_a is not None]
     spans = _spans(budget)
@@ -119,13 +113,7 @@ def _mark_point(ax: Axes, period_s: float, life: Estimate) -> None:
 
 @styled
 def plot_energy(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes:
-    """Energy per inference of several boards, gross of idle, the thriftiest at the top.
-
-    Parameters
-    ----------
-    reports : of `check_fit_all`; boards without a figure are counted below.
-    ax : None for a new figure.
-    """
+    """Energy per inference of boards, gross of idle, the thriftiest at the top; those without it are counted below."""
     known = [(report, report.energy_per_inference_j) for report in reports if report.energy_per_inference_j is not None]
     ax = new_axes(ax, 7.0, 1.2 + 0.2 * max(1, len(known)))
     if not known:

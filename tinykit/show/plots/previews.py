@@ -52,13 +52,7 @@ def plot_window(
 
 @styled
 def plot_pruning(preview: PruningPreview, *, ax: Axes | None = None) -> Axes:
-    """Histogram of a float kernel, with what magnitude pruning would set to zero set apart.
-
-    Parameters
-    ----------
-    preview : of `preview_pruning`.
-    ax : None for a new figure.
-    """
+    """Histogram of a float kernel, with what magnitude pruning would set to zero set apart, of `preview_pruning`."""
     ax = new_axes(ax, 6.2, 2.6)
     reach = float(np.abs(preview.weights).max()) or 1.0
     edges = np.linspace(-reach, reach, _BINS + 1)
@@ -74,13 +68,7 @@ def plot_pruning(preview: PruningPreview, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_storage(preview: PruningPreview, *, ax: Axes | None = None) -> Axes:
-    """Bytes of a pruned kernel in int8: as a flatbuffer stores it, compressed for transport, behind a bitmask.
-
-    Parameters
-    ----------
-    preview : of `preview_pruning`.
-    ax : None for a new figure.
-    """
+    """Bytes of a pruned kernel in int8: as a flatbuffer stores it, compressed for transport, behind a bitmask."""
     ax = new_axes(ax, 6.2, 1.7)
     rows = (
         ("flatbuffer today", preview.flatbuffer_bytes, COLOURS["flash"]),
@@ -99,10 +87,7 @@ def plot_storage(preview: PruningPreview, *, ax: Axes | None = None) -> Axes:
 def plot_grid(preview: GridPreview, *, ax: Axes | None = None) -> Axes:
     """Histogram of values with the levels of their grid, and of what the grid makes of them.
 
-    Parameters
-    ----------
-    preview : of `preview_grid`; with several scales the levels are those of the coarsest.
-    ax : None for a new figure.
+    With several scales the levels are those of the coarsest.
     """
     ax = new_axes(ax, 6.2, 2.8)
     values = preview.values.ravel()
@@ -125,11 +110,7 @@ def plot_grid(preview: GridPreview, *, ax: Axes | None = None) -> Axes:
 def plot_channels(previews: Sequence[GridPreview], axis: int, *, ax: Axes | None = None) -> Axes:
     """SQNR of each channel under several grids: one scale serves the widest channel and starves the narrow ones.
 
-    Parameters
-    ----------
-    previews : of the same values, at most three.
-    axis : of the channels.
-    ax : None for a new figure.
+    At most three previews of the same values; `axis` is that of the channels.
     """
     ax = new_axes(ax, 6.2, 2.6)
     colours = (NOTE_COLOUR, COLOURS["flash"], COLOURS["limit"])

@@ -96,11 +96,7 @@ def new_axes(ax: Axes | None, width_in: float = 7.0, height_in: float = 3.2) -> 
 def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axes, ...]:
     """Axes below each other on a figure that is used again and again, with fixed margins: quicker than a layout engine.
 
-    Parameters
-    ----------
-    figure : cleared.
-    heights : relative heights, one axes each.
-    left_in : room for the labels at the left [inch].
+    The figure is cleared; one axes for each relative height, `left_in` [inch] of room for the labels at the left.
     """
     kind = {"axes_class": QuickAxes if is_known() else Axes}
     axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw=kind)[:, 0]

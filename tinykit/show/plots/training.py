@@ -15,13 +15,7 @@ from tinykit.train.datasets.scoring import Accuracy
 
 @styled
 def plot_history(history: History, *, ax: Axes | None = None) -> Axes:
-    """Accuracy by epoch, on the training groups and on groups held out.
-
-    Parameters
-    ----------
-    history : of `train`, `prune` or `quantise_aware`.
-    ax : None for a new figure.
-    """
+    """Accuracy by epoch of `train`, `prune` or `quantise_aware`, on the training groups and on groups held out."""
     ax = new_axes(ax, 6.2, 3.0)
     upper = history.accuracy[-1:] >= history.validation_accuracy[-1:]
     curves = (("training", history.accuracy, upper), ("validation", history.validation_accuracy, not upper))
@@ -50,13 +44,7 @@ def plot_history(history: History, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_confusion(matrix: Any, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """Which class is taken for which, each row as fractions of the true class.
-
-    Parameters
-    ----------
-    matrix : [classes, classes] counts, rows true, columns predicted.
-    classes : their names.
-    ax : None for a new figure.
+    """Which class is taken for which: counts, rows true, columns predicted, each row as fractions of the true class.
 
     Raises
     ------
@@ -84,26 +72,14 @@ def plot_confusion(matrix: Any, classes: Sequence[str], *, ax: Axes | None = Non
 
 @styled
 def plot_per_subject(accuracies: Mapping[str, Accuracy], *, ax: Axes | None = None) -> Axes:
-    """Accuracy of each subject with its interval: the average hides who the model fails.
-
-    Parameters
-    ----------
-    accuracies : by subject, the worst is drawn at the bottom.
-    ax : None for a new figure.
-    """
+    """Accuracy of each subject with its interval, the worst at the bottom: the average hides who the model fails."""
     rows = sorted(accuracies.items(), key=lambda item: item[1].fraction)
     return _draw_accuracies(rows, new_axes(ax, 6.2, 1.2 + 0.3 * len(rows)), "Accuracy by subject", "validation")
 
 
 @styled
 def plot_accuracy(variants: Mapping[str, Accuracy], *, ax: Axes | None = None) -> Axes:
-    """Accuracy of each variant of a model with its interval, in the order given.
-
-    Parameters
-    ----------
-    variants : by name, such as "float", "pruned", "int8".
-    ax : None for a new figure.
-    """
+    """Accuracy of each variant ("float", "pruned", "int8") with its interval, in the order given."""
     rows = list(variants.items())[::-1]
     return _draw_accuracies(rows, new_axes(ax, 6.2, 1.2 + 0.34 * len(rows)), "Accuracy by variant", "validation")
 

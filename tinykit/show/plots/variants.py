@@ -22,13 +22,7 @@ _GZIP = FORMS[-1]
 
 @styled
 def plot_lsb(comparison: CodeComparison, *, ax: Axes | None = None) -> Axes:
-    """How many steps TFLM's outputs lie from the reference's, counted on a log axis.
-
-    Parameters
-    ----------
-    comparison : one of a `Verification`.
-    ax : None for a new figure.
-    """
+    """How many steps TFLM's outputs lie from the reference's in one of a `Verification`, counted on a log axis."""
     ax = new_axes(ax, 6.2, 2.8)
     steps = sorted(comparison.histogram)
     if not steps:
@@ -49,13 +43,7 @@ def plot_lsb(comparison: CodeComparison, *, ax: Axes | None = None) -> Axes:
 
 @styled
 def plot_sizes(variants: Sequence[ModelSizes], *, ax: Axes | None = None) -> Axes:
-    """Flatbuffer, flash with the runtime, and compressed transport of each variant.
-
-    Parameters
-    ----------
-    variants : of `measure_sizes`, in the order to draw.
-    ax : None for a new figure.
-    """
+    """Flatbuffer, flash with the runtime, and compressed transport of each variant (`measure_sizes`), in order."""
     ax = new_axes(ax, 6.8, 1.3 + 0.62 * max(1, len(variants)))
     if not variants:
         return say_unknown(ax, "no variant given")
@@ -84,13 +72,7 @@ def _draw_sizes(ax: Axes, row: int, sizes: ModelSizes) -> None:
 
 @styled
 def plot_ledger(ledger: Ledger, *, ax: Axes | None = None) -> Axes:
-    """Bytes of every form of every variant; a dashed line at the baseline's file as converted.
-
-    Parameters
-    ----------
-    ledger : of `open_ledger`.
-    ax : None for a new figure.
-    """
+    """Bytes of every form of every variant of a ledger; a dashed line at the baseline's file as converted."""
     ax = new_axes(ax, 7.4, 1.5 + 0.95 * len(ledger.rows))
     if not ledger.rows:
         return say_unknown(ax, "no variant given")

@@ -51,7 +51,7 @@ def render_report(outcome: DesignOutcome) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tinykit.show.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["estimate"] = _show
+    environment.filters["estimate"] = lambda one: str(one or "unknown")
     environment.filters["value"] = lambda one: format_quantity(one.value, one.unit)
     environment.filters["interval"] = _show_interval
     environment.filters["bytes"] = lambda value: format_quantity(value, "byte")
@@ -63,10 +63,6 @@ def render_report(outcome: DesignOutcome) -> str:
         estimates=_list_estimates(outcome),
         sources=_list_sources(outcome),
     )
-
-
-def _show(estimate: Estimate | None) -> str:
-    return "unknown" if estimate is None else str(estimate)
 
 
 def _show_interval(estimate: Estimate) -> str:
