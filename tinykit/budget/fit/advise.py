@@ -4,9 +4,8 @@ from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAI
 from tinykit.ground.errors import ModelError
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.arena.offline import plan_offline
-from tinykit.predict.arena.predict import ArenaEstimate
-from tinykit.predict.packing.choosing import foresee_flash
+from tinykit.predict.arena.predict import ArenaEstimate, plan_offline
+from tinykit.predict.packing.decoding import foresee_flash
 
 _TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels whose time is known",)
 

@@ -21,7 +21,7 @@ from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.handover.virtual_board.timing import estimate_cycles, estimate_latency
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import row_of
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards.record import Board
 
 NETWORK = "network"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards.record import Board
 
 COSTS = {

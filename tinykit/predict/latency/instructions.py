@@ -15,6 +15,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.latency.kernels import (
+    BLOCK,
     LANES,
     PARTS,
     count_loop_features,
@@ -23,11 +24,9 @@ from tinykit.predict.latency.kernels import (
     features_of,
     kind_of,
 )
-from tinykit.predict.latency.loops import BLOCK
-from tinykit.predict.latency.shapes import OperatorShape, from_graph
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
 from tinykit.target.runtimes import default_runtime
-from tinykit.target.target import BUILDS, Target
+from tinykit.target.target import BUILDS, Target, fill_in
 
 Model = ModelGraph | Sequence[OperatorShape]
 TO_80 = 1.2816
@@ -138,8 +137,7 @@ def predict_instructions(
         or an operator has no kernel model.
     ParameterError : unknown build, or neither a core nor a target.
     """
-    if target is not None:
-        core, runtime, build = core or target.core, runtime or target.runtime, build or target.build
+    core, runtime, build = fill_in(target, core=core, runtime=runtime, build=build)
     if core is None:
         raise ParameterError("instructions on what core? give core, such as 'cortex-m4', or a target")
     runtime, build = runtime or default_runtime(core), normalise_build(build)

@@ -224,9 +224,7 @@ def _split(graph: ModelGraph, compiled: bytes, log: str) -> tuple[NpuOperator, .
 
 
 class Compiler(Child):
-    """A child process that compiles models, with a memory limit in bytes of address space (where the system can limit
-    it).
-    """
+    """A child process that compiles models, with a limit on its address space [byte] where the system can limit it."""
 
     def __init__(self, *, memory_bytes: int = 4 * 2**30) -> None:
         bounds = Bounds(memory_bytes, file_bytes=_FILE_BYTES, answer_bytes=_FILE_BYTES)

@@ -5,8 +5,8 @@ from typing import Any
 
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.arena.offline import ArenaComparison, compare_plans
 from tinykit.predict.arena.plan import Buffer
+from tinykit.predict.arena.predict import ArenaComparison, compare_plans
 from tinykit.show.panels.shell import Panel, choose
 from tinykit.show.plots import KitFigure, lay_axes, plot_plans
 
