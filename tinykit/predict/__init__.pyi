@@ -81,12 +81,6 @@ from tinykit.predict.runtime.layers import (
     LayerError as LayerError,
     compare_layers as compare_layers,
 )
-from tinykit.predict.runtime.scoring import (
-    dequantise as dequantise,
-    predict_labels as predict_labels,
-    quantise_input as quantise_input,
-    to_input as to_input,
-)
 from tinykit.predict.runtime.session import (
     ENGINES as ENGINES,
     RecordedArena as RecordedArena,
@@ -103,8 +97,12 @@ from tinykit.predict.runtime.verify import (
     Verification as Verification,
     collect_answers as collect_answers,
     compare_answers as compare_answers,
+    dequantise as dequantise,
+    predict_labels as predict_labels,
     prove_same as prove_same,
+    quantise_input as quantise_input,
     sample_inputs as sample_inputs,
+    to_input as to_input,
     verify_model as verify_model,
 )
 from tinykit.predict.validation.compare import (

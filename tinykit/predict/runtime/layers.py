@@ -16,8 +16,8 @@ from tinykit.ground.errors import DataError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.operators.table import row_of
-from tinykit.predict.runtime.scoring import to_input
 from tinykit.predict.runtime.session import Session
+from tinykit.predict.runtime.verify import to_input
 
 Array = NDArray[Any]
 _ODD = re.compile(r"[^A-Za-z0-9_:.-]")
@@ -163,10 +163,8 @@ def _compare(
     norms = math.sqrt(signal) * math.sqrt(float(np.sum(real**2)))
     return LayerError(
         pair[0], pair[1], operator.name, tensor.name, pair[2],
-        sqnr_db=_decibels(signal, noise),
-        cosine=float(np.sum(real * wanted)) / norms if norms else None,
-        clipped=_count_clipped(tensor, wanted),
-        largest_error=float(np.abs(error).max()),
+        sqnr_db=_decibels(signal, noise), cosine=float(np.sum(real * wanted)) / norms if norms else None,
+        clipped=_count_clipped(tensor, wanted), largest_error=float(np.abs(error).max()),
     )  # fmt: skip
 
 

@@ -168,10 +168,8 @@ def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredR
         board=match_board(table["board"]) if table.get("board") else None,
         core=name_core(table["core"]), runtime=runtime, version=version, build=build, clock_hz=clock,
         model_name=Path(given).stem or table["model_name"], model=model,
-        latency_s=_positive(table.get("latency_ms", ""), 1e-3),
-        energy_j=_positive(table.get("energy_uj", ""), 1e-6),
-        supply_v=_positive(table.get("supply_v", "")),
-        arena_bytes=_positive(_arena_text(table)),
+        latency_s=_positive(table.get("latency_ms", ""), 1e-3), energy_j=_positive(table.get("energy_uj", ""), 1e-6),
+        supply_v=_positive(table.get("supply_v", "")), arena_bytes=_positive(_arena_text(table)),
         source=table.get("source_repo", ""),
         arena_region="".join(_OUTSIDE.findall(table.get("notes", ""))[:1]).lower(),
     )  # fmt: skip
