@@ -145,9 +145,13 @@ def predict_arena(
 @remember
 def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     _check_known(runtime, core)
-    if runtime == "esp-nn" and core not in _ESP_NN_KNOWN:
-        return _bound(graph, runtime, core)
-    return _plan(graph, list_scratch_bytes(graph, runtime, core), runtime, core)
+    reference = list_scratch_bytes(graph, runtime, core)
+    least = _plan(graph, reference, runtime, core)
+    if runtime != "esp-nn" or core in _ESP_NN_KNOWN:
+        return least
+    # the scratch of ESP-NN's kernels changes with the version: from none to the most that one asked for
+    most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
+    return replace(most, used=replace(most.used, low=least.low, sources=(_ESP_NN_BOUND,)))
 
 
 def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEstimate:
@@ -166,14 +170,6 @@ def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEs
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
     to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
-
-
-def _bound(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
-    """With ESP-NN kernels whose scratch changes with the version: from none to the most that one asked for."""
-    reference = list_scratch_bytes(graph, runtime, core)
-    least = _plan(graph, reference, runtime, core)
-    most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
-    return replace(most, used=replace(most.used, low=least.low, sources=(_ESP_NN_BOUND,)))
 
 
 def arena_for_any_core(graph: ModelGraph) -> int:

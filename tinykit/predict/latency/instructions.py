@@ -174,10 +174,12 @@ def counted_combinations() -> tuple[str, ...]:
 @remember
 def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
     _refuse_other_precisions(model.shapes)
-    builds = _builds_between(runtime, core, build)
+    counted = _counted_builds(runtime, core)
+    # the build itself where it was counted, else the counted builds it lies between
+    builds = (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
     kernels = [_kernels(runtime, core, name) for name in builds]
     counts = [[_count(index, shape, one) for index, shape in enumerate(model.shapes)] for one in kernels]
-    operators = tuple(_between(counted) for counted in zip(*counts, strict=True))
+    operators = tuple(_between(one) for one in zip(*counts, strict=True))
     ends = [sum(operator.instructions for operator in count) for count in counts]
     spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 and min(ends) > 0 else _OTHER_BUILD_SD
     return _report((core, runtime, build), operators, 0.0 if builds == (build,) else spread)
@@ -225,12 +227,6 @@ def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
         for name in ("outside", "call")
     )
     return replace(first, instructions=middle, outside=outside, call=call)
-
-
-def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:
-    """The build itself where it was counted, else the counted builds it lies between."""
-    counted = _counted_builds(runtime, core)
-    return (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
 
 
 @remember_table

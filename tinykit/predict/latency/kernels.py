@@ -247,8 +247,7 @@ def _any_depthwise_turns(shape: OperatorShape, block: int) -> tuple[int, ...]:
 def _dense_turns(shape: OperatorShape, block: int) -> tuple[int, ...]:
     """Two outputs at a time (three without DSP), for each row of the input."""
     together = 2 if block > 1 else 3
-    depth = shape.weight_shape[-1] if shape.weight_shape else 0
-    count = shape.weight_shape[0] if shape.weight_shape else 0
+    count, depth = (shape.weight_shape[0], shape.weight_shape[-1]) if shape.weight_shape else (0, 0)
     rows = math.prod(shape.output_shape) // max(1, count)
     of = rows * (count // together), rows * (count % together)
     return (*_sums(of, depth, block), rows)

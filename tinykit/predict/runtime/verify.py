@@ -253,7 +253,12 @@ def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *
         with Session(model, engine=engine, timeout_s=timeout_s) as session:
             references[engine] = _answer(session, inputs)
     if against is not None:
-        references["against"] = _other(against, inputs, own.shape, timeout_s)
+        with Session(against, engine="litert-reference", timeout_s=timeout_s) as session:
+            references["against"] = other = _answer(session, inputs)
+        if other.shape != own.shape:
+            raise DataError(
+                f"the reference gives {other.shape} outputs, the model {own.shape}; compare models of one task"
+            )
     return Answers(own, step, references)
 
 
@@ -324,14 +329,6 @@ def _answer(session: Session, inputs: Array) -> Array:
     outputs, info = session.run(given), session.outputs[0]
     flat = outputs.reshape(len(outputs), -1)
     return dequantise(flat, info.scale, info.zero_point) if info.dtype in INTEGERS and info.scale else flat
-
-
-def _other(against: bytes, inputs: Array, shape: tuple[int, ...], timeout_s: float) -> Array:
-    with Session(against, engine="litert-reference", timeout_s=timeout_s) as session:
-        outputs = _answer(session, inputs)
-    if outputs.shape != shape:
-        raise DataError(f"the reference gives {outputs.shape} outputs, the model {shape}; compare models of one task")
-    return outputs
 
 
 def _compare(reference: str, own: Array, other: Array, step: float) -> CodeComparison:
