@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tests.models import OPTIONS, PADDINGS, TYPES, Net, schema
-from tinykit.predict.runtime.process import Engine, check_bytes
+from tinykit.predict.runtime.session import Engine, check_bytes
 
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
 LARGEST_TENSOR = 4000

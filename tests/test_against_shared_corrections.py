@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.bench_virtual_board import FILES, models
 from tinykit.handover.virtual_board import compilers
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tools.board_corrections import BOARDS, COLUMNS, network_row, pairs_of, rows
 
 if FILES.keys() <= models().keys() and shutil.which(compilers.GCC):

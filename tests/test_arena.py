@@ -14,11 +14,9 @@ from tests.models import OPTIONS, Net, autoencoder, hybrid, identity_classifier,
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.predict.arena.plan import Buffer, list_buffers, plan_greedily
+from tinykit.predict.arena.plan import Buffer, list_buffers, list_scratch_bytes, plan_greedily
 from tinykit.predict.arena.predict import arena_for_any_core, predict_arena
-from tinykit.predict.arena.scratch import list_scratch_bytes
-from tinykit.predict.runtime.process import Engine
-from tinykit.predict.runtime.session import measure_arena
+from tinykit.predict.runtime.session import Engine, measure_arena
 
 RANDOM_GRAPHS = 160
 

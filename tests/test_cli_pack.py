@@ -13,8 +13,7 @@ from tinykit.budget.fit.check import check_fit
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
-from tinykit.predict.packing.choosing import foresee_flash, pack
-from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.decoding import code_weights, foresee_flash, pack
 from tinykit.predict.packing.leaning import lean
 from tinykit.show.cli.main import main
 

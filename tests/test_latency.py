@@ -14,8 +14,7 @@ from tinykit.predict.latency.effects import Case, version_step
 from tinykit.predict.latency.instructions import _predict as count_kernels, shapes_of
 from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.prediction import known_runtimes, predict_latency
-from tinykit.predict.latency.shapes import from_rows
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import from_rows, read_table
 from tinykit.target.boards import board as find_board, boards
 from tinykit.target.runtimes import default_runtime
 from tools.latency.calibrating import fit_effects

@@ -12,8 +12,7 @@ from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import row_of
 from tinykit.predict.latency.instructions import counted_combinations, predict_instructions
 from tinykit.predict.latency.kernels import FEATURE_NAMES, LANES, family_of, feature_names, features_of, kind_of
-from tinykit.predict.latency.shapes import OperatorShape, from_graph, from_rows
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import OperatorShape, from_graph, from_rows, read_table
 from tools.latency.fitting import TABLES, fit_coefficients
 from tools.latency.refit import render_all
 
@@ -291,6 +290,6 @@ def test_every_table_names_its_source(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "latency"
     folder.mkdir(parents=True)
     (folder / "bare.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    monkeypatch.setattr("tinykit.predict.latency.tables.shipped_path", tmp_path.joinpath)
+    monkeypatch.setattr("tinykit.predict.latency.shapes.shipped_path", tmp_path.joinpath)
     with pytest.raises(FactError, match="names no source"):
         read_table("bare")

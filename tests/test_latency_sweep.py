@@ -12,9 +12,8 @@ import pytest
 from tests.bench.bench_sweep import STYLES, errors_of
 from tinykit.handover.virtual_board import run, sample_codes
 from tinykit.model.graph.reading import read
-from tinykit.predict.latency.loops import NAMES, count_turns
-from tinykit.predict.latency.shapes import OperatorShape, from_graph
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.kernels import NAMES, count_turns
+from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
 from tools.latency.sweeping import drop_negative, fit_swept, read_sweep
 from tools.sweep.__main__ import BOARDS, CORES, TOGETHER, describe
 from tools.sweep.graphs import join

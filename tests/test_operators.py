@@ -23,11 +23,10 @@ from tinykit.model.graph.reading import read
 from tinykit.model.graph.schema import OPERATOR_NAMES
 from tinykit.model.operators.rules import EARLIER, EXPORTED, MACS, NEWEST, PREPARED, SCRATCH, Call, Kernels
 from tinykit.model.operators.table import COLUMNS, NONE, OperatorRow, list_rows, read_row, row_of
-from tinykit.predict.arena.tail import unknown_operators
+from tinykit.predict.arena.plan import unknown_operators
 from tinykit.predict.flash import predict_flash
 from tinykit.predict.latency.kernels import FEATURE_NAMES, feature_names, kind_of
-from tinykit.predict.latency.shapes import from_graph
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import from_graph, read_table
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tinykit"
 PATH = shipped_path("data", "operators.csv")
@@ -50,7 +49,7 @@ ALLOWED = {
 }
 READERS = (
     "model/graph/reading.py", "model/graph/model.py", "model/lint.py",
-    "predict/arena/scratch.py", "predict/arena/tail.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
+    "predict/arena/plan.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
     "predict/flash.py", "predict/packing/leaning.py", "predict/packing/decoding.py", "predict/runtime/layers.py",
     "budget/fit/timing.py", "handover/codegen/export.py", "handover/codegen/program.py", "handover/codegen/windowed.py",
     "handover/deployment/exports.py", "handover/virtual_board/timing.py", "train/compress/channels/wiring.py",

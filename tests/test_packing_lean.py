@@ -14,8 +14,7 @@ from tests.packing_models import pack, unpack
 from tinykit.ground.errors import ModelError, OutputError
 from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
-from tinykit.predict.arena.offline import plan_offline, with_offline_plan
-from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.arena.predict import plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.packing.leaning import find_idle_biases, lean
 from tinykit.predict.runtime.verify import prove_same, verify_model
 

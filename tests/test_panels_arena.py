@@ -7,8 +7,8 @@ import pytest
 from tests.models import Net, small_cnn
 from tests.test_arena import mobilenet
 from tinykit.model.graph.reading import read
-from tinykit.predict.arena.offline import compare_plans
 from tinykit.predict.arena.plan import ArenaPlan, plan_greedily
+from tinykit.predict.arena.predict import compare_plans
 from tinykit.show.panels import ArenaPanel
 from tinykit.show.plots import plot_arena
 

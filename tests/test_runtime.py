@@ -13,10 +13,10 @@ import pytest
 import tinykit.predict as runtime
 from tests.models import OPTIONS, Net, autoencoder, flip_bits, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
-from tinykit.predict.runtime import process
+from tinykit.predict.runtime import session as sessions
 from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
 
-close_warm = process.WARM.close
+close_warm = sessions.WARM.close
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +278,7 @@ class TestProcess:
         broken = tmp_path / "child.py"
         broken.write_text("raise SystemExit('no numpy here')")
         close_warm()
-        monkeypatch.setattr(process, "_WORKER", broken)
+        monkeypatch.setattr(sessions, "_WORKER", broken)
         with pytest.raises(EngineError, match=r"ended \(status 1\): no numpy here"):
             runtime.measure_arena(cnn)
 
@@ -297,11 +297,11 @@ class TestProcess:
     )
     def test_explanations(self, error, kind, said):
         with pytest.raises(kind, match=said):
-            raise process.explain({"error": error}, "")
+            raise sessions.explain({"error": error}, "")
 
     def test_no_report_of_the_arena(self, cnn, monkeypatch):
         with runtime.Session(cnn) as opened:
-            monkeypatch.setattr(process.Engine, "ask", lambda *_, **__: ({}, [], "nothing"))
+            monkeypatch.setattr(sessions.Engine, "ask", lambda *_, **__: ({}, [], "nothing"))
             with pytest.raises(ModelError, match="did not report its arena"):
                 opened.measure_arena()
 
@@ -325,14 +325,14 @@ class TestArrays:
     def test_an_answer_that_cannot_be_read(self, tmp_path, monkeypatch):
         worker = tmp_path / "child.py"
         worker.write_text("def answer(request, parts):\n    return {'arrays': [['object', [1]]]}, [bytes(8)]\n")
-        monkeypatch.setattr(process, "_WORKER", worker)
-        with process.Engine() as child, pytest.raises(EngineError, match="no answer that can be read: .* 'object'"):
+        monkeypatch.setattr(sessions, "_WORKER", worker)
+        with sessions.Engine() as child, pytest.raises(EngineError, match="no answer that can be read: .* 'object'"):
             child.ask({}, timeout_s=20)
 
 
 def test_memory_limit_holds():
     model = np.frombuffer(Net((1, 8000, 8000, 1)).unary("LOGISTIC").to_bytes(), np.uint8)
-    child = process.Engine(memory_bytes=300 * 2**20)
+    child = sessions.Engine(memory_bytes=300 * 2**20)
     try:
         with pytest.raises(ModelError, match="ran out of memory"):
             child.ask({"do": "load", "engine": "tflm"}, model, timeout_s=20)
@@ -353,7 +353,7 @@ class TestWarmChild:
     def test_one_child_answers_many_models(self, cnn, monkeypatch):
         close_warm()
         started = []
-        monkeypatch.setattr(process.WARM, "_start", lambda: started.append(process.Engine()) or started[-1])
+        monkeypatch.setattr(sessions.WARM, "_start", lambda: started.append(sessions.Engine()) or started[-1])
         first = runtime.measure_arena(cnn, smallest=False)
         assert runtime.measure_arena(autoencoder(), smallest=False) != first
         assert runtime.measure_arena(cnn, smallest=False) == first
@@ -364,7 +364,7 @@ class TestWarmChild:
     def test_a_child_that_failed_is_not_kept(self, cnn, monkeypatch):
         close_warm()
         started = []
-        monkeypatch.setattr(process.WARM, "_start", lambda: started.append(process.Engine()) or started[-1])
+        monkeypatch.setattr(sessions.WARM, "_start", lambda: started.append(sessions.Engine()) or started[-1])
         with pytest.raises(ModelError, match="hybrid"):
             runtime.measure_arena(hybrid(), smallest=False)
         assert runtime.measure_arena(cnn, smallest=False).head_bytes > 0
@@ -372,7 +372,7 @@ class TestWarmChild:
 
     def test_a_used_child_that_died_is_replaced(self, cnn):
         first = runtime.measure_arena(cnn, smallest=False)
-        child = process.WARM._kept[0][0]
+        child = sessions.WARM._kept[0][0]
         asked = []
 
         def question(one):
@@ -381,6 +381,6 @@ class TestWarmChild:
                 child.kill()
             return runtime.Session(cnn, child=one).measure_arena(smallest=False)
 
-        assert process.WARM.ask(question) == first
+        assert sessions.WARM.ask(question) == first
         assert asked[0] is child
         assert asked[1] is not child

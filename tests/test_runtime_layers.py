@@ -15,10 +15,9 @@ from tinykit.ground.errors import DataError, ModelError
 from tinykit.model.graph.reading import read
 from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.leaning import lean
-from tinykit.predict.runtime.layers import LayerError, compare_layers
-from tinykit.predict.runtime.matching import match_operators
-from tinykit.predict.runtime.scoring import dequantise
+from tinykit.predict.runtime.layers import LayerError, compare_layers, match_operators
 from tinykit.predict.runtime.session import Session
+from tinykit.predict.runtime.verify import dequantise
 from tinykit.show.cli.main import main
 
 NUMPY = {0: np.float32, 2: np.int32, 4: np.int64, 7: np.int16, 9: np.int8}
@@ -193,7 +192,7 @@ class TestMatching:
 
     def test_very_many_operators_go_by_name_alone(self, monkeypatch):
         graph = read(small_cnn())
-        monkeypatch.setattr("tinykit.predict.runtime.matching._MOST_PAIRS", 1)
+        monkeypatch.setattr("tinykit.predict.runtime.layers._MOST_PAIRS", 1)
         pairs = match_operators(graph, graph.operators, graph, graph.operators)
         assert len(pairs) == len(graph.operators)
 

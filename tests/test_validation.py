@@ -13,11 +13,10 @@ from tinykit.ground.errors import DataError, FactError, ParameterError, UnknownR
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy
-from tinykit.predict.latency.own import calibration_path, read_own
+from tinykit.predict.latency.measured import calibration_path, read_own
 from tinykit.predict.latency.prediction import predict_latency
-from tinykit.predict.validation.compare import validate
+from tinykit.predict.validation.compare import calibrate, validate
 from tinykit.predict.validation.rows import match_board, name_core, name_runtime, read_rows
-from tinykit.predict.validation.sharpen import calibrate
 from tinykit.show.cli.main import main
 from tinykit.target.boards import board
 

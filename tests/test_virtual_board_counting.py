@@ -12,7 +12,7 @@ from tinykit.ground.errors import EngineError, MissingPackageError
 from tinykit.handover.virtual_board import count, emulating, run, sample_codes
 from tinykit.handover.virtual_board.running import KEYS, hash_inputs, of_run
 from tinykit.model.graph.reading import read
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tinykit.show.plots import plot_cores
 from tools.board_counts import BOARD, KERNELS, course, rows
 

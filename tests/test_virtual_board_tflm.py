@@ -12,7 +12,7 @@ from tinykit.handover.virtual_board import compilers, emulating, run, sample_cod
 from tinykit.handover.virtual_board.result import Classes, OperatorRun
 from tinykit.handover.virtual_board.timing import correct, corrections, count_tflm, estimate_cycles, kind_of
 from tinykit.model.graph.reading import read
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import board
 
 BOARDS = {"cortex-m4": "nucleo-l4r5zi", "cortex-m7": "nucleo-h743zi2", "cortex-m33": "nucleo-u575zi-q"}

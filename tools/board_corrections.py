@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench.bench_virtual_board import FILES, models
 from tinykit.handover.virtual_board import BoardRun, run, sample_codes
 from tinykit.handover.virtual_board.timing import NETWORK
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 
 BOARDS = {"cortex-m4": "nucleo-l4r5zi", "cortex-m7": "nucleo-h743zi2", "cortex-m33": "nucleo-u575zi-q"}
 M0PLUS = ("cortex-m0plus", "raspberry-pi-pico")

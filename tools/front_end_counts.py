@@ -21,9 +21,6 @@ import unicorn
 from unicorn import arm_const
 
 from tinykit.budget.power.frontend import FrontEnd, _load, _tables
-from tinykit.handover.codegen.library import read_library
-from tinykit.budget.power.features import _load, _tables
-from tinykit.budget.power.frontend import FrontEnd
 from tinykit.handover.codegen.export import read_library
 from tinykit.handover.virtual_board.building import Firmware, read_elf
 from tinykit.predict.energy.inputs import load_constants

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tests.test_arena import LINKED, REFERENCE_NETWORKS
 from tinykit.model.graph.reading import read
-from tinykit.predict.arena.offline import plan_offline
-from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.arena.predict import plan_offline, predict_arena
 
 TITLE = "Arena in bytes: predicted, measured, and what an offline plan saves"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from tinykit.ground.facts import shipped_path
 from tinykit.predict.energy.inputs import load_constants
-from tinykit.predict.energy.scaling import activity_factor
+from tinykit.predict.energy.laws import activity_factor
 from tinykit.target.boards import boards
 
 TITLE = "Energy per inference against MLPerf Tiny, given latency and data-sheet current"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinykit.predict.latency.kernels import features_of, kind_of
-from tinykit.predict.latency.shapes import from_rows
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import from_rows, read_table
 from tools.latency.fitting import TABLES, fit_coefficients
 
 TITLE = "Instructions of whole models against exact counts, fitted with and without the model"

@@ -22,7 +22,7 @@ from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.predict.latency.prediction import predict_latency
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import boards
 from tools.latency.published import read_measured
 from tools.latency.scoring import leave_architectures_out

@@ -15,7 +15,7 @@ from tinykit.ground.errors import MissingPackageError
 from tinykit.handover.virtual_board import BoardRun, run, sample_codes
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tools.board_counts import course
 
 TITLE = "The exported program on the virtual board, 10 inputs, beside TFLM (CMSIS-NN, -O3) built and counted under QEMU"

@@ -1,28 +1,29 @@
-from tinykit.predict.arena.offline import (
-    ArenaComparison as ArenaComparison,
-    compare_plans as compare_plans,
-    plan_offline as plan_offline,
-    with_offline_plan as with_offline_plan,
-)
 from tinykit.predict.arena.plan import (
     ArenaPlan as ArenaPlan,
     Buffer as Buffer,
     PlacedBuffer as PlacedBuffer,
     list_buffers as list_buffers,
+    list_scratch_bytes as list_scratch_bytes,
     plan_greedily as plan_greedily,
 )
 from tinykit.predict.arena.predict import (
+    ArenaComparison as ArenaComparison,
     ArenaEstimate as ArenaEstimate,
     arena_for_any_core as arena_for_any_core,
+    compare_plans as compare_plans,
+    plan_offline as plan_offline,
     predict_arena as predict_arena,
+    with_offline_plan as with_offline_plan,
 )
-from tinykit.predict.arena.scratch import list_scratch_bytes as list_scratch_bytes
 from tinykit.predict.energy.inputs import as_estimate as as_estimate, band as band, load_constants as load_constants
 from tinykit.predict.energy.laws import (
+    activity_factor as activity_factor,
     affine_run_current as affine_run_current,
+    clock_ratio as clock_ratio,
     energy_per_inference as energy_per_inference,
     fit_run_current as fit_run_current,
     ldo_input_current as ldo_input_current,
+    scale_supply as scale_supply,
     smps_input_current as smps_input_current,
 )
 from tinykit.predict.energy.predict import (
@@ -31,11 +32,6 @@ from tinykit.predict.energy.predict import (
     predict_energy as predict_energy,
     predict_run_current as predict_run_current,
     supply_voltage as supply_voltage,
-)
-from tinykit.predict.energy.scaling import (
-    activity_factor as activity_factor,
-    clock_ratio as clock_ratio,
-    scale_supply as scale_supply,
 )
 from tinykit.predict.flash import (
     FlashEstimate as FlashEstimate,
@@ -64,7 +60,6 @@ from tinykit.predict.npu.compiling import (
     system_config_for as system_config_for,
 )
 from tinykit.predict.npu.report import NpuLayer as NpuLayer, NpuOperator as NpuOperator, NpuReport as NpuReport
-from tinykit.predict.packing.choosing import PackChoice as PackChoice, foresee_flash as foresee_flash, pack as pack
 from tinykit.predict.packing.cost import (
     DECODE_RUNTIMES as DECODE_RUNTIMES,
     UNVERIFIED as UNVERIFIED,
@@ -74,19 +69,17 @@ from tinykit.predict.packing.cost import (
     predict_packed_latency as predict_packed_latency,
     refuse_decode as refuse_decode,
 )
-from tinykit.predict.packing.decoding import code_weights as code_weights
-from tinykit.predict.packing.leaning import lean as lean
-from tinykit.predict.packing.packed import CodedTensor as CodedTensor, Packed as Packed
+from tinykit.predict.packing.decoding import (
+    PackChoice as PackChoice,
+    code_weights as code_weights,
+    foresee_flash as foresee_flash,
+    pack as pack,
+)
+from tinykit.predict.packing.leaning import CodedTensor as CodedTensor, Packed as Packed, lean as lean
 from tinykit.predict.runtime.layers import (
     LayerComparison as LayerComparison,
     LayerError as LayerError,
     compare_layers as compare_layers,
-)
-from tinykit.predict.runtime.scoring import (
-    dequantise as dequantise,
-    predict_labels as predict_labels,
-    quantise_input as quantise_input,
-    to_input as to_input,
 )
 from tinykit.predict.runtime.session import (
     ENGINES as ENGINES,
@@ -104,14 +97,20 @@ from tinykit.predict.runtime.verify import (
     Verification as Verification,
     collect_answers as collect_answers,
     compare_answers as compare_answers,
+    dequantise as dequantise,
+    predict_labels as predict_labels,
     prove_same as prove_same,
+    quantise_input as quantise_input,
     sample_inputs as sample_inputs,
+    to_input as to_input,
     verify_model as verify_model,
 )
 from tinykit.predict.validation.compare import (
+    Calibration as Calibration,
     ComparedRow as ComparedRow,
     GroupError as GroupError,
     Validation as Validation,
+    calibrate as calibrate,
     validate as validate,
 )
 from tinykit.predict.validation.published import (
@@ -120,4 +119,3 @@ from tinykit.predict.validation.published import (
     read_errors as read_errors,
 )
 from tinykit.predict.validation.rows import MeasuredRow as MeasuredRow, Skipped as Skipped, read_rows as read_rows
-from tinykit.predict.validation.sharpen import Calibration as Calibration, calibrate as calibrate

@@ -19,7 +19,7 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
 from tinykit.model.operators.table import DECODE, row_of
 from tinykit.target.runtimes import default_runtime, list_runtimes
-from tinykit.target.target import Target, check_build
+from tinykit.target.target import Target, check_build, fill_in
 
 _EVERYWHERE = ("everywhere", 1.0)
 _SHARE_DOUBT = 0.4
@@ -68,8 +68,7 @@ def predict_flash(
     UnknownRuntimeError : nothing linked is known for this runtime and core.
     ParameterError : another build, or neither a core nor a target.
     """
-    if target is not None:
-        runtime, core, build = runtime or target.runtime, core or target.core, build or target.build
+    runtime, core, build = fill_in(target, runtime=runtime, core=core, build=build)
     if core is None:
         raise ParameterError("flash on what core? give core, such as 'cortex-m4', or a target")
     graph, runtime = as_graph(graph), runtime or default_runtime(core)

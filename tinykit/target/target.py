@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -151,6 +152,11 @@ def as_target(
     if not isinstance(where, Target):
         return Target(where, **given)
     return Target(**{**_list_given(where), **given}) if given else where
+
+
+def fill_in(target: Target | None, **given: Any) -> Iterator[Any]:
+    """The parameters as they were given; with a target, its own where nothing was."""
+    return (value if target is None else value or getattr(target, name) for name, value in given.items())
 
 
 def _list_given(target: Target) -> dict[str, Any]:

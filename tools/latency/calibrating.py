@@ -12,9 +12,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.predict.latency.cycles import Posterior
-from tinykit.predict.latency.effects import Effect, architecture_effects, effects_of, prior_mean
+from tinykit.predict.latency.effects import (
+    ARCHITECTURE,
+    PRIORS,
+    Case,
+    Effect,
+    Posterior,
+    effects_of,
+    prior_mean,
+    version_step,
+)
 from tinykit.predict.latency.kernels import PARTS
+from tinykit.target.runtimes import find_runtime
 from tools.latency.published import Measured
 
 Array = NDArray[np.float64]
@@ -99,6 +108,17 @@ def _solve(rows: Sequence[Measured], design: Array, priors: tuple[Array, Array],
         if np.abs(step).max() < _SMALL:
             break
     return mean, np.diag(variance) - pull.T @ np.linalg.solve(inner, pull)
+
+
+def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
+    """Effects of a measured network: ten runs of one network do not count as ten networks."""
+    known = find_runtime(case.runtime)
+    everywhere, here = ARCHITECTURE[known.pool]
+    name = f"architecture {architecture}|{known.kernels}"
+    effects = [(name, everywhere), (f"{name}|{case.core}", here)]
+    if case.runtime == "x-cube-ai":
+        effects.append((f"{name}|version {version_step(case.version)}", PRIORS["architecture_version"]))
+    return tuple(effects)
 
 
 def _links(row: Measured, part: str) -> tuple[Effect, ...]:

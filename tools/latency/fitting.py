@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.predict.latency.kernels import features_of, kind_of
-from tinykit.predict.latency.shapes import OperatorShape, from_rows
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import OperatorShape, from_rows, read_table
 from tools.latency.sweeping import Coefficients, as_tflm, fit_swept
 
 TABLES = {

@@ -9,8 +9,7 @@ from tinykit.predict.latency.effects import Case, proxy_of, row_noise
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.kernels import FAMILIES, PARTS
 from tinykit.predict.latency.measured import model_shapes
-from tinykit.predict.latency.shapes import OperatorShape
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import OperatorShape, read_table
 
 _KEPT = {
     "convolutions": ("conv", "conv_1x1"),

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinykit.predict.latency.cycles import Posterior, profile_of
-from tinykit.predict.latency.effects import unseen_spread
+from tinykit.predict.latency.effects import Posterior, profile_of, unseen_spread
 from tinykit.predict.latency.instructions import TO_80
 from tools.latency.calibrating import fit_effects
 from tools.latency.published import Measured

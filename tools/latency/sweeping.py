@@ -11,10 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.predict.latency.kernels import count_loop_features, features_of, kind_of
-from tinykit.predict.latency.loops import NAMES
-from tinykit.predict.latency.shapes import OperatorShape, from_rows
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.kernels import NAMES, count_loop_features, features_of, kind_of
+from tinykit.predict.latency.shapes import OperatorShape, from_rows, read_table
 
 Coefficients = dict[str, tuple[float, ...]]
 HELD_OUT = 3

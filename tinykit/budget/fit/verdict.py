@@ -8,10 +8,9 @@ from tinykit.ground.errors import ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.arena.offline import plan_offline
-from tinykit.predict.arena.predict import ArenaEstimate
+from tinykit.predict.arena.predict import ArenaEstimate, plan_offline
 from tinykit.predict.npu.report import NpuReport
-from tinykit.predict.packing.choosing import foresee_flash
+from tinykit.predict.packing.decoding import foresee_flash
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.target import Reserve, Target
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from tinykit.model.graph.reading import read
 from tinykit.predict.packing.decoding import code_weights
-from tinykit.predict.packing.leaning import lean
-from tinykit.predict.packing.packed import Packed
+from tinykit.predict.packing.leaning import Packed, lean
 from tinykit.train.compress.channels.slimming import prune_channels
 from tinykit.train.compress.clustering import Clustered, cluster
 from tinykit.train.compress.pruning import Pruned, prune

@@ -27,7 +27,7 @@ from tinykit.model.graph.reading import read
 from tinykit.model.record.design import DesignRecord, Stage, open_record, tool_versions
 from tinykit.model.record.store import write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core
-from tinykit.predict.runtime.scoring import quantise_input
+from tinykit.predict.runtime.verify import quantise_input
 from tinykit.target.boards import boards
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target

@@ -10,7 +10,7 @@ from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.results import Result
 from tinykit.model.record.design import DesignRecord, Stage
 from tinykit.model.record.store import hash_bytes
-from tinykit.predict.packing.packed import Packed
+from tinykit.predict.packing.leaning import Packed
 from tinykit.train.compress.recipe import RECIPE, Recipe, Training
 from tinykit.train.compress.staging import keep_conversion, keep_model
 from tinykit.train.conversion.converting import convert_all

@@ -10,8 +10,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.npu.compiling import accelerators_of, compile_for_npu
 from tinykit.predict.packing.decoding import code_weights
-from tinykit.predict.packing.leaning import lean
-from tinykit.predict.packing.packed import Packed
+from tinykit.predict.packing.leaning import Packed, lean
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
 from tinykit.target.target import Target
 

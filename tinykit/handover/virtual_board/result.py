@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 
 Outputs = NDArray[Any] | tuple[NDArray[Any], ...]
 

@@ -23,7 +23,7 @@ from tinykit.handover.virtual_board.result import BoardRun, CoreCount
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
 from tinykit.model.record.store import hash_bytes
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target

@@ -22,7 +22,7 @@ from tinykit.ground.quantity import Estimate, unite
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import row_of
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards.record import Board
 
 COSTS = {

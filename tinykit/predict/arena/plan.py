@@ -1,9 +1,16 @@
-"""Where TFLM's greedy planner puts each buffer of the non-persistent arena (the head).
+"""Where TFLM's greedy planner puts each buffer of the non-persistent arena (the head), and what kernels ask for.
 
 The rules are those of TFLM's `AllocationInfoBuilder` and `GreedyMemoryPlanner`
 (tensorflow/lite/micro/micro_allocation_info.cc and memory_planner/greedy_memory_planner.cc):
 a tensor lives from the operator that makes it to the last that reads it, a scratch buffer during its
 operator; buffers are placed by falling size, each in the lowest gap among those alive with it.
+
+TFLM takes its persistent allocations (the tail) from the end of the arena downward, each with its own alignment
+(tensorflow/lite/micro/micro_allocator.cc): its own objects, one record a tensor and a node, the options and the
+kernel data of each operator, per-channel multipliers, scratch handles, the input and output tensors.
+The order was checked on the x86-64 interpreter; the 32-bit sizes below, members counted with pointers of 4 bytes
+and enumerations of 1, reproduce the linked arenas of four models with reference and CMSIS-NN kernels on Cortex-M4,
+M7, M33 and M55 (GCC 12.2, TFLM mid-2026).
 """
 
 import bisect
@@ -13,6 +20,9 @@ from dataclasses import dataclass
 
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.operators.rules import EARLIER, ESPRESSIF_MOST, NEWEST, Kernels
+from tinykit.model.operators.table import Tail, row_of
+from tinykit.target.boards.record import core_family
 
 ALIGNMENT_BYTES = 16
 """TFLM's MicroArenaBufferAlignment()."""
@@ -144,10 +154,7 @@ def plan_greedily(buffers: Sequence[Buffer], scopes: int, offsets: Sequence[int]
 def place_in_order(
     buffers: Sequence[Buffer], order: Iterable[int], scopes: int, fixed: dict[int, int] | None = None
 ) -> ArenaPlan:
-    """Place the buffers at these positions one by one, each in the lowest gap among those alive with it.
-
-    `fixed` are the offsets of those that have their place already, by position.
-    """
+    """Place buffers, by position, each in the lowest gap among those alive with it; `fixed` have their offset."""
     offsets = dict(fixed or {})
     by_offset = sorted(offsets, key=offsets.__getitem__)
     for index in order:
@@ -167,3 +174,108 @@ def _lowest_gap(buffers: Sequence[Buffer], offsets: dict[int, int], by_offset: S
             break
         candidate = max(candidate, offsets[other] + placed.nbytes)
     return candidate
+
+
+Sizes = tuple[tuple[int, ...], ...]
+"""Bytes of each buffer, operator by operator."""
+
+
+def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str, *, older: bool = False) -> Sizes:
+    """Sizes in bytes of the scratch buffers each operator asks for, in operator order.
+
+    Parameters
+    ----------
+    graph : the model.
+    runtime : "tflm-cmsis-nn" or "tflm-reference".
+    core : lower-case Arm name, such as "cortex-m55".
+    older : as with CMSIS-NN of 2023 (`model.operators.EARLIER`).
+    """
+    kernels = kernels_of(runtime, core, EARLIER if older else NEWEST)
+    rules = ((row_of(one.name).scratch, one) for one in graph.operators)
+    return tuple(rule(graph.call(one), kernels) if rule else () for rule, one in rules)
+
+
+def list_espressif_scratch(graph: ModelGraph, reference: Sizes) -> Sizes:
+    """The most that any version of ESP-NN asks for; operators without a kernel of its own keep the reference's."""
+    rules = ((ESPRESSIF_MOST.get(row_of(one.name).latency or ""), one) for one in graph.operators)
+    asked = (rule(graph.call(one), Kernels("plain")) if rule else () for rule, one in rules)
+    return tuple(own or sizes for own, sizes in zip(asked, reference, strict=True))
+
+
+def kernels_of(runtime: str, core: str, version: str = NEWEST) -> Kernels:
+    """Whose kernels a runtime takes on a core."""
+    return Kernels(core_family(core), version if runtime == "tflm-cmsis-nn" else "")
+
+
+def keep_kernel_sums(graph: ModelGraph, scratch_bytes: Sizes, core: str) -> tuple[Sizes, int]:
+    """Scratch and tail where TFLM keeps the weight sums of fully connected kernels, which Helium's kernels need.
+
+    Built for speed (`KERNELS_OPTIMIZED_FOR_SPEED`, its makefile's default) they lie in the tail; the builds that were
+    linked sum again at each call, into scratch.
+    """
+    if core_family(core) != "mve":
+        return scratch_bytes, 0
+    sums = [row_of(operator.name).lowering == "dense" for operator in graph.operators]
+    kept = sum(sum(sizes) for sizes, own in zip(scratch_bytes, sums, strict=True) if own)
+    return tuple(() if own else sizes for sizes, own in zip(scratch_bytes, sums, strict=True)), kept
+
+
+_OWN_OBJECTS_BYTES = 132
+"""Two allocators (40 and 36), the planner (40), the builder of options (8), one subgraph's two arrays (8)."""
+_EVAL_TENSOR_BYTES = 12
+_NODE_BYTES = 32
+_TENSOR_BYTES, _WIDE_TENSOR_BYTES = 32, 40
+_AFFINE_BYTES = 12
+_POINTER_BYTES = 4
+_UNKNOWN = Tail(32, 32, 96, 96)  # generous, for an operator whose sizes are not tabulated
+
+
+def unknown_operators(graph: ModelGraph) -> tuple[str, ...]:
+    """Operators whose kernel data is not tabulated: the tail assumes a generous size for each."""
+    return tuple(sorted({op.name for op in graph.operators if row_of(op.name).tail is None}))
+
+
+def measure_tail(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str) -> int:
+    """Bytes of the tail on a 32-bit target, given what `list_scratch_bytes` says; Helium's kernels keep more."""
+    used = _OWN_OBJECTS_BYTES
+    for nbytes, alignment in _list_allocations(graph, scratch_bytes, runtime, core):
+        used = -(-(used + nbytes) // alignment) * alignment
+    return used
+
+
+def _list_allocations(
+    graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str
+) -> list[tuple[int, int]]:
+    kernels, operators = kernels_of(runtime, core), graph.operators
+    rows = [row_of(one.name) for one in operators]
+    allocations = [(_EVAL_TENSOR_BYTES * len(graph.tensors), 4), (_NODE_BYTES * len(operators), 4)]
+    tails = [row.tail or _UNKNOWN for row in rows]
+    options = (one.options if _packs_enumerations(core) else one.wide_options for one in tails)
+    allocations += [(size, 1 if size % 4 else 4) for size in options if size]
+    own = (one.cmsis_kernel if kernels.cmsis else one.kernel for one in tails)
+    allocations += [(size, ALIGNMENT_BYTES) for size in own if size]
+    rules = [(row.prepared, one) for row, one in zip(rows, operators, strict=True) if row.prepared]
+    allocations += [(size, ALIGNMENT_BYTES) for rule, one in rules for size in rule(graph.call(one), kernels)]
+    allocations += [(_POINTER_BYTES * sum(len(sizes) for sizes in scratch_bytes), 4)]
+    allocations += [
+        (tensor.nbytes, ALIGNMENT_BYTES) for tensor in graph.tensors if tensor.is_variable and not tensor.is_constant
+    ]
+    return allocations + _list_ends(graph, core)
+
+
+def _packs_enumerations(core: str) -> bool:
+    return core.startswith("cortex")
+
+
+def _list_ends(graph: ModelGraph, core: str) -> list[tuple[int, int]]:
+    """The interpreter's input and output tensors with their quantisation."""
+    allocations = []
+    tensor_bytes = _TENSOR_BYTES if _packs_enumerations(core) else _WIDE_TENSOR_BYTES
+    for indices in (graph.inputs, graph.outputs):
+        allocations.append((_POINTER_BYTES * len(indices), ALIGNMENT_BYTES))
+        for index in indices:
+            allocations.append((tensor_bytes, _POINTER_BYTES))
+            scales = len(graph.tensors[index].scales)
+            if scales:
+                allocations += [(_AFFINE_BYTES, _POINTER_BYTES), (4 + 4 * scales, 4)]
+    return allocations

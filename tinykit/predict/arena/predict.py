@@ -1,19 +1,37 @@
-"""The tensor arena a model needs on a 32-bit microcontroller."""
+"""The tensor arena a model needs on a 32-bit microcontroller, and a plan of it made before the model runs.
+
+TFLM takes offsets from the metadata entry `OfflineMemoryAllocation` as they are. Its own planner places buffers by
+falling size, which leaves gaps where large buffers follow each other in a chain; other orders leave fewer.
+"""
 
 import os
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
+from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.predict.arena.plan import ALIGNMENT_BYTES, ArenaPlan, list_buffers, plan_greedily
-from tinykit.predict.arena.scratch import Sizes, keep_kernel_sums, list_espressif_scratch, list_scratch_bytes
-from tinykit.predict.arena.tail import measure_tail, unknown_operators
+from tinykit.predict.arena.plan import (
+    ALIGNMENT_BYTES,
+    ArenaPlan,
+    Buffer,
+    Sizes,
+    keep_kernel_sums,
+    list_buffers,
+    list_espressif_scratch,
+    list_scratch_bytes,
+    measure_tail,
+    place_in_order,
+    plan_greedily,
+    unknown_operators,
+)
 from tinykit.target.runtimes import default_runtime, list_runtimes
-from tinykit.target.target import Target
+from tinykit.target.target import Target, fill_in
 
 _ESP_NN_KNOWN = ("xtensa-lx6",)
 _SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
@@ -119,18 +137,20 @@ def predict_arena(
     ------
     UnknownRuntimeError : a runtime whose planner is not TFLM's, or ESP-NN on a core that it is not for.
     """
-    if target is not None:
-        runtime, core = runtime or target.runtime, core or target.core
-    runtime = "tflm-cmsis-nn" if runtime is None else runtime
-    return _predict(as_graph(graph), runtime, core or "cortex-m4")
+    runtime, core = fill_in(target, runtime=runtime, core=core)
+    return _predict(as_graph(graph), "tflm-cmsis-nn" if runtime is None else runtime, core or "cortex-m4")
 
 
 @remember
 def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     _check_known(runtime, core)
-    if runtime == "esp-nn" and core not in _ESP_NN_KNOWN:
-        return _bound(graph, runtime, core)
-    return _plan(graph, list_scratch_bytes(graph, runtime, core), runtime, core)
+    reference = list_scratch_bytes(graph, runtime, core)
+    least = _plan(graph, reference, runtime, core)
+    if runtime != "esp-nn" or core in _ESP_NN_KNOWN:
+        return least
+    # the scratch of ESP-NN's kernels changes with the version: from none to the most that one asked for
+    most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
+    return replace(most, used=replace(most.used, low=least.low, sources=(_ESP_NN_BOUND,)))
 
 
 def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEstimate:
@@ -149,14 +169,6 @@ def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEs
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
     to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
-
-
-def _bound(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
-    """With ESP-NN kernels whose scratch changes with the version: from none to the most that one asked for."""
-    reference = list_scratch_bytes(graph, runtime, core)
-    least = _plan(graph, reference, runtime, core)
-    most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
-    return replace(most, used=replace(most.used, low=least.low, sources=(_ESP_NN_BOUND,)))
 
 
 def arena_for_any_core(graph: ModelGraph) -> int:
@@ -190,3 +202,125 @@ def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: ArenaPlan
         return plan_greedily(list_buffers(graph, scratch), plan.scopes, graph.offline_offsets).head_bytes
 
     return max(0, head(older) - plan.head_bytes, head(rest) + kept - plan.head_bytes)
+
+
+_TRIES = 200
+_MOST_BUFFERS = 256
+"""Beyond that many buffers the search does not go on from the ordered plans: a placement takes time squared."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaComparison(Result):
+    """The greedy plan of a model's head and the offline one, buffers in the same order.
+
+    Parameters
+    ----------
+    graph, runtime, core : what was asked.
+    greedy : as TFLM would plan alone.
+    offline : of `plan_offline`.
+    """
+
+    graph: ModelGraph
+    runtime: str
+    core: str
+    greedy: ArenaPlan
+    offline: ArenaPlan
+
+    @property
+    def saved_bytes(self) -> int:
+        """Bytes of head that the offline plan saves, 0 or more."""
+        return self.greedy.head_bytes - self.offline.head_bytes
+
+
+def compare_plans(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaComparison:
+    """The greedy and the offline plan of a model; a plan that the file holds already does not count."""
+    buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
+    greedy = plan_greedily(buffers, len(graph.operators) + 1)
+    return ArenaComparison(graph, runtime, core, greedy, plan_offline(graph, runtime=runtime, core=core))
+
+
+@remember
+def plan_offline(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaPlan:
+    """The best plan of the head that a short search finds; never worse than TFLM's greedy plan.
+
+    Every order in `_orders` is tried, then up to 200 changes of the best one; the search ends at the lower bound,
+    where no plan can be smaller. The result is what TFLM makes of the plan: tensors where the plan says, scratch
+    buffers, which cannot be planned offline, in the gaps that are left.
+
+    Parameters
+    ----------
+    graph : the model.
+    runtime, core : whose scratch buffers to plan for, as in `predict_arena`.
+    """
+    buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
+    scopes = len(graph.operators) + 1
+    best = plan_greedily(buffers, scopes)
+    for plan in _candidates(buffers, scopes):
+        if best.head_bytes == best.lower_bound_bytes:
+            break
+        taken = plan_greedily(buffers, scopes, tensor_offsets(graph, plan))
+        best = min(best, taken, key=lambda one: one.head_bytes)
+    return best
+
+
+def tensor_offsets(graph: ModelGraph, plan: ArenaPlan) -> tuple[int, ...]:
+    """Offset of each tensor of the graph in a plan, -1 for those that are not in the head."""
+    placed = {one.buffer.tensor: one.offset for one in plan.placed if one.buffer.tensor >= 0}
+    return tuple(placed.get(tensor.index, -1) for tensor in graph.tensors)
+
+
+def with_offline_plan(graph: ModelGraph, plan: ArenaPlan) -> bytes:
+    """The model file with a plan of its tensors written into it.
+
+    Prove it before it goes anywhere (`tinykit.predict.prove_same`): an offset that is wrong overwrites a tensor.
+
+    Raises
+    ------
+    ModelError : the file cannot be rewritten.
+    """
+    return write_offline_offsets(graph.data, tensor_offsets(graph, plan))
+
+
+def _candidates(buffers: Sequence[Buffer], scopes: int) -> Iterator[ArenaPlan]:
+    tried = [(place_in_order(buffers, order, scopes), order) for order in _orders(buffers, scopes)]
+    yield from (plan for plan, _ in tried)
+    if len(buffers) > _MOST_BUFFERS:
+        return
+    best, order = min(tried, key=lambda one: one[0].head_bytes)
+    chance = random.Random(0)
+    for _ in range(_TRIES):
+        changed = _move_one_earlier(best, order, chance)
+        plan = place_in_order(buffers, changed, scopes)
+        if plan.head_bytes <= best.head_bytes:
+            best, order = plan, changed
+            yield plan
+
+
+def _orders(buffers: Sequence[Buffer], scopes: int) -> Iterator[list[int]]:
+    """Positions by lifetime, by size, by the fullest scope they live in, and by size × lifetime."""
+    live = [sum(one.nbytes for one in buffers if one.first <= scope <= one.last) for scope in range(scopes)]
+
+    def fullest(one: Buffer) -> int:
+        return max(live[one.first : one.last + 1], default=0)
+
+    keys = (
+        lambda one: (one.first, -one.nbytes),
+        lambda one: (-one.last, -one.nbytes),
+        lambda one: (-fullest(one), -one.nbytes),
+        lambda one: (-fullest(one), one.nbytes),
+        lambda one: (one.first - one.last, -one.nbytes),
+        lambda one: ((one.first - one.last - 1) * one.nbytes,),
+    )
+    for key in keys:
+        yield sorted(range(len(buffers)), key=lambda index: key(buffers[index]))
+
+
+def _move_one_earlier(plan: ArenaPlan, order: list[int], chance: random.Random) -> list[int]:
+    """The order with one of the buffers that end at the head's top placed at some earlier time."""
+    top = [index for index in order if plan.placed[index].end == plan.head_bytes]
+    chosen = chance.choice(top)
+    changed = [index for index in order if index != chosen]
+    changed.insert(chance.randrange(order.index(chosen) + 1), chosen)
+    first, second = (chance.randrange(len(order)) for _ in range(2))
+    changed[first], changed[second] = changed[second], changed[first]
+    return changed

@@ -6,9 +6,8 @@ import statistics
 from tinykit.ground.errors import UnknownFactError, keywords
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy.inputs import as_estimate, load_constants
-from tinykit.predict.energy.laws import energy_per_inference
-from tinykit.predict.energy.scaling import activity_factor, clock_ratio, like_reference, scale_supply
-from tinykit.predict.latency.own import read_own
+from tinykit.predict.energy.laws import activity_factor, clock_ratio, energy_per_inference, like_reference, scale_supply
+from tinykit.predict.latency.measured import read_own
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board, PowerRange, RunPoint
 from tinykit.target.target import Target
@@ -58,8 +57,7 @@ def _own_current(board: Board, clock: float | None, supply: float | None) -> Est
     spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
     source = f"your own measured energy of {len(same)} rows at {at_v:g} V (tinykit calibrate)"
     current = Estimate(value, value * (1 - spread), value * (1 + spread), "A", "measured", sources=source)
-    regulator = board.run_points[0].regulator if board.run_points else None
-    return _scale(board, current, (at_hz, at_v, regulator), (clock, supply))
+    return _scale(board, current, (at_hz, at_v, _regulator_of(board)), (clock, supply))
 
 
 @keywords
@@ -154,10 +152,12 @@ def _measured_current(board: Board, clock: float | None, supply: float | None) -
         return None
     entry = min(entries, key=lambda e: (_distance(e.clock, clock), _distance(e.supply, supply)))
     at_v, at_hz = _value_or(entry.supply, supply) or 1.0, _value_or(entry.clock, board.run_clock_hz)
-    power = _power_band(entry)
-    current = propagate(lambda p: p / at_v, power, unit="A", source=f"measured power at {at_v:g} V")
-    regulator = board.run_points[0].regulator if board.run_points else None
-    return _scale(board, current, (at_hz, at_v, regulator), (clock, supply))
+    current = propagate(lambda p: p / at_v, _power_band(entry), unit="A", source=f"measured power at {at_v:g} V")
+    return _scale(board, current, (at_hz, at_v, _regulator_of(board)), (clock, supply))
+
+
+def _regulator_of(board: Board) -> str | None:
+    return board.run_points[0].regulator if board.run_points else None
 
 
 def _value_or(fact: Fact | None, default: float | None) -> float | None:

@@ -1,14 +1,22 @@
-"""Cycles per modelled instruction: which effects multiply it, and how far each may stray before any row is seen.
+"""Cycles of one inference: modelled instructions times the effects that published measurements settled.
 
-log(cycles per instruction) of a kernel family is a sum of effects: runtime, core, board, version, the
-system that was measured, and their combinations. Each has a normal prior; thin groups so borrow from rich ones.
+log(cycles per instruction) of a kernel family is a sum of effects: runtime, core, board, version, the system that was
+measured, and their combinations. Each has a normal prior, how far it may stray before any row is seen; thin groups so
+borrow from rich ones.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.ground.caches import remember_table
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.predict.latency.instructions import ASSUMED_SD, InstructionReport, counted_combinations
+from tinykit.predict.latency.kernels import PARTS
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.runtimes import find_runtime, list_runtimes
 
 RUNTIMES = tuple(runtime.name for runtime in list_runtimes() if runtime.pool)
@@ -19,28 +27,25 @@ _COUNTED_CORE = "cortex-m4"
 
 Effect = tuple[str, float]
 
-_PRIORS = read_toml(shipped_path("data", "latency", "priors.toml"))
-_SPREADS, _SYSTEM, _ARCHITECTURE = _PRIORS["spread"], _PRIORS["system"], _PRIORS["architecture"]
-_MEANS: dict[str, float] = _PRIORS["mean"] | {
-    name: math.log(math.prod(parts)) for name, parts in _PRIORS["factor"].items()
+PRIORS = read_toml(shipped_path("data", "latency", "priors.toml"))
+_SPREADS, _SYSTEM, ARCHITECTURE = PRIORS["spread"], PRIORS["system"], PRIORS["architecture"]
+_MEANS: dict[str, float] = PRIORS["mean"] | {
+    name: math.log(math.prod(parts)) for name, parts in PRIORS["factor"].items()
 }
 _VERSION_STEPS = ((7, 3), (8, 1), (9, 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a latency is asked for, or was measured on; "" where it is not known.
-
-    `system` is whose measurement it is ("" for a prediction), `arena` "external" where it lies in SDRAM or PSRAM.
-    """
+    """What a latency is asked for, or was measured on; "" where it is not known."""
 
     core: str
     runtime: str
     version: str = ""
     board: str = ""
     build: str = ""
-    system: str = ""
-    arena: str = ""
+    system: str = ""  # whose measurement it is, "" for a prediction
+    arena: str = ""  # "external" where it lies in SDRAM or PSRAM
 
 
 def proxy_of(case: Case) -> tuple[str, str, str]:
@@ -108,32 +113,20 @@ def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
     return effects
 
 
-def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
-    """Effects of a measured network: ten runs of one network do not count as ten networks."""
-    known = find_runtime(case.runtime)
-    everywhere, here = _ARCHITECTURE[known.pool]
-    name = f"architecture {architecture}|{known.kernels}"
-    effects = [(name, everywhere), (f"{name}|{case.core}", here)]
-    if case.runtime == "x-cube-ai":
-        effects.append((f"{name}|version {version_step(case.version)}", _PRIORS["architecture_version"]))
-    return tuple(effects)
-
-
 def unseen_spread(runtime: str, core: str) -> float:
     """Log standard deviation of a network never measured on this core and runtime, on a system never measured."""
-    pool, version = find_runtime(runtime).pool, _PRIORS["architecture_version"] if runtime == "x-cube-ai" else 0.0
-    return math.hypot(*_ARCHITECTURE[pool], _SYSTEM[pool], version, _PRIORS["unseen"].get(f"{runtime}|{core}", 0.0))
+    pool, version = find_runtime(runtime).pool, PRIORS["architecture_version"] if runtime == "x-cube-ai" else 0.0
+    return math.hypot(*ARCHITECTURE[pool], _SYSTEM[pool], version, PRIORS["unseen"].get(f"{runtime}|{core}", 0.0))
 
 
 def row_noise(case: Case, macs: int, report: InstructionReport) -> float:
-    """Log standard deviation of one latency about the model, given what is weak about it.
+    """Log standard deviation of one latency about the model.
 
-    An unknown build, kernels of assumed cost, and models so small that the fixed costs of a closed
-    runtime weigh (below 100,000 MACs) add to it in quadrature.
+    Unknown builds, assumed kernels, and below 100,000 MACs a closed runtime's fixed costs add to it in quadrature.
     """
     closed = find_runtime(case.runtime).pool != "tflm"
     tiny = 0.3 * math.sqrt(1e5 / max(macs, 1e3)) if closed and macs < 1e5 else 0.0
-    return math.hypot(_PRIORS["row"], report.assumed_share * ASSUMED_SD, report.build_spread, tiny)
+    return math.hypot(PRIORS["row"], report.assumed_share * ASSUMED_SD, report.build_spread, tiny)
 
 
 def prior_mean(effect: str) -> float:
@@ -153,3 +146,60 @@ def version_step(version: str) -> str:
     number = (int(parts[0]), int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
     reached = [step for step in _VERSION_STEPS if number >= step]
     return "{}.{}".format(*reached[-1]) if reached else "7.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Effects with mean and covariance, logarithmic; effects that are not listed have their prior."""
+
+    effects: tuple[str, ...]
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a posterior says of one case: log(cycles per instruction) by part, and its covariance."""
+
+    log_cycles: NDArray[np.float64]  # (parts,)
+    covariance: NDArray[np.float64]  # (parts, parts), of what was measured
+    unknown: NDArray[np.float64]  # (parts,), variance of what was not
+
+    def cycles(self, work: Sequence[float]) -> tuple[float, float]:
+        """(Σ instructions × exp(log_cycles) over parts, log standard deviation, each part weighed by its cycles)."""
+        parts = np.asarray(work) * np.exp(self.log_cycles)
+        total = float(parts.sum())
+        if total == 0:
+            return 0.0, 0.0
+        share = parts / total
+        return total, math.sqrt(float(share @ self.covariance @ share + share @ self.unknown))
+
+
+def profile_of(posterior: Posterior, case: Case) -> Profile:
+    """The cycles per instruction of a case by part, with their uncertainty."""
+    index = {name: number for number, name in enumerate(posterior.effects)}
+    design = np.zeros((len(PARTS), len(index)))
+    missing = np.zeros((2, len(PARTS)))
+    for number, part in enumerate(PARTS):
+        for name, spread in effects_of(case, part):
+            if name in index:
+                design[number, index[name]] = 1.0
+            else:
+                missing[:, number] += prior_mean(name), spread**2
+    return Profile(design @ posterior.mean + missing[0], design @ posterior.covariance @ design.T, missing[1])
+
+
+@remember_table
+def shipped_profile(case: Case) -> Profile:
+    """`profile_of` a case under the shipped posterior."""
+    return profile_of(_shipped(), case)
+
+
+@remember_table
+def _shipped() -> Posterior:
+    rows = read_table("cycles").rows
+    covariance = np.zeros((len(rows), len(rows)))
+    for number, row in enumerate(rows):
+        covariance[number, : number + 1] = np.array(row["covariance"].split(), dtype=float)
+    covariance += np.tril(covariance, -1).T
+    return Posterior(tuple(row["effect"] for row in rows), np.array([float(row["mean"]) for row in rows]), covariance)

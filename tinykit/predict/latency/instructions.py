@@ -14,6 +14,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.latency.kernels import (
+    BLOCK,
     LANES,
     PARTS,
     count_loop_features,
@@ -22,11 +23,9 @@ from tinykit.predict.latency.kernels import (
     features_of,
     kind_of,
 )
-from tinykit.predict.latency.loops import BLOCK
-from tinykit.predict.latency.shapes import OperatorShape, from_graph
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
 from tinykit.target.runtimes import default_runtime
-from tinykit.target.target import BUILDS, Target
+from tinykit.target.target import BUILDS, Target, fill_in
 
 Model = ModelGraph | Sequence[OperatorShape]
 TO_80 = 1.2816
@@ -137,8 +136,7 @@ def predict_instructions(
         or an operator has no kernel model.
     ParameterError : unknown build, or neither a core nor a target.
     """
-    if target is not None:
-        core, runtime, build = core or target.core, runtime or target.runtime, build or target.build
+    core, runtime, build = fill_in(target, core=core, runtime=runtime, build=build)
     if core is None:
         raise ParameterError("instructions on what core? give core, such as 'cortex-m4', or a target")
     runtime, build = runtime or default_runtime(core), normalise_build(build)
@@ -175,10 +173,12 @@ def counted_combinations() -> tuple[str, ...]:
 @remember
 def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
     _refuse_other_precisions(model.shapes)
-    builds = _builds_between(runtime, core, build)
+    counted = _counted_builds(runtime, core)
+    # the build itself where it was counted, else the counted builds it lies between
+    builds = (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
     kernels = [_kernels(runtime, core, name) for name in builds]
     counts = [[_count(index, shape, one) for index, shape in enumerate(model.shapes)] for one in kernels]
-    operators = tuple(_between(counted) for counted in zip(*counts, strict=True))
+    operators = tuple(_between(one) for one in zip(*counts, strict=True))
     ends = [sum(operator.instructions for operator in count) for count in counts]
     spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 and min(ends) > 0 else _OTHER_BUILD_SD
     return _report((core, runtime, build), operators, 0.0 if builds == (build,) else spread)
@@ -226,12 +226,6 @@ def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
         for name in ("outside", "call")
     )
     return replace(first, instructions=middle, outside=outside, call=call)
-
-
-def _builds_between(runtime: str, core: str, build: str) -> tuple[str, ...]:
-    """The build itself where it was counted, else the counted builds it lies between."""
-    counted = _counted_builds(runtime, core)
-    return (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
 
 
 @remember_table

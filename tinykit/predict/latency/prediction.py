@@ -10,8 +10,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.predict.latency.cycles import shipped_profile
-from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, unseen_spread
+from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, shipped_profile, unseen_spread
 from tinykit.predict.latency.instructions import (
     TO_80,
     InstructionReport,
@@ -21,13 +20,12 @@ from tinykit.predict.latency.instructions import (
     predict_instructions as count_instructions,
     shapes_of,
 )  # fmt: skip
-from tinykit.predict.latency.measured import find_measured
-from tinykit.predict.latency.own import OwnShift, read_own, shift_of
-from tinykit.predict.latency.tables import read_table
+from tinykit.predict.latency.measured import OwnShift, find_measured, read_own, shift_of
+from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime
-from tinykit.target.target import Target, check_option, check_version, is_external
+from tinykit.target.target import Target, check_option, check_version, fill_in, is_external
 
 _EXTERNAL_DOUBT = 0.15
 """Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
@@ -78,11 +76,10 @@ def predict_latency(
     UnknownBoardError : no such board.
     UnknownRuntimeError : no evidence for this core, runtime or precision.
     """
-    if target is not None:
-        core, clock_hz, board = core or target.core, clock_hz or target.clock_hz, board or target.board
-        runtime, runtime_version = runtime or target.runtime, runtime_version or target.runtime_version
-        runtime_option, build = runtime_option or target.runtime_option, build or target.build
-        arena_region = arena_region or target.arena_region
+    core, clock_hz, board, runtime, runtime_version, runtime_option, build, arena_region = fill_in(
+        target, core=core, clock_hz=clock_hz, board=board, runtime=runtime, runtime_version=runtime_version,
+        runtime_option=runtime_option, build=build, arena_region=arena_region,
+    )  # fmt: skip
     if core is None or clock_hz is None:
         raise ParameterError("latency of what core at what clock? give core and clock_hz, or a target with a clock")
     name = default_runtime(core) if runtime is None else runtime

@@ -1,9 +1,11 @@
-"""What an operator costs depends on its shape alone: `OperatorShape`, from a graph or from table rows."""
+"""What an operator costs depends on its shape alone: `OperatorShape`, from a graph or from rows of tables."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ModelError
+from tinykit.ground.facts import Table, read_csv, shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator as GraphOperator
 from tinykit.model.operators.rules import Shape
@@ -111,3 +113,9 @@ def _of_row(row: Mapping[str, str]) -> OperatorShape:
 
 def _read_shape(text: str) -> Shape:
     return tuple(int(part) for part in text.split("x")) if text else ()
+
+
+@remember_table
+def read_table(name: str) -> Table:
+    """`data/latency/<name>.csv`; errors as `read_csv`."""
+    return read_csv(shipped_path("data", "latency", f"{name}.csv"))

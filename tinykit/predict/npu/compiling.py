@@ -172,24 +172,20 @@ def _compile(
     options += ["--system-config", config, "--memory-mode", memory_mode]
     reply, compiled = compile_warm(graph.data, options, timeout_s=timeout_s)
     summary = reply["summary"]
-    clock = float(summary["core_clock"])
-    cycles = int(float(summary["cycles_total"]))
+    clock, cycles = float(summary["core_clock"]), int(float(summary["cycles_total"]))
     source = _SOURCE.format(config=config, mode=memory_mode)
     off_chip, on_chip = (_bytes_of(summary, f"{place}_flash_memory_used") for place in ("off_chip", "on_chip"))
     area = str(summary["weights_storage_area"])
     return NpuReport(
         graph=graph, accelerator=accelerator, system_config=config, memory_mode=memory_mode, clock_hz=clock,
         cycles=cycles,
-        latency=_latency(cycles, clock, source),
-        sram_bytes=_bytes_of(summary, "sram_memory_used"),
-        dram_bytes=_bytes_of(summary, "dram_memory_used"),
-        constants_bytes=off_chip + on_chip,
+        latency=_latency(cycles, clock, source), sram_bytes=_bytes_of(summary, "sram_memory_used"),
+        dram_bytes=_bytes_of(summary, "dram_memory_used"), constants_bytes=off_chip + on_chip,
         constants_memory="SRAM, or memory on its AXI port" if area == "On-chip Flash" else area,
         weight_bytes=int(float(summary["total_original_weights"])),
         encoded_weight_bytes=int(float(summary["total_npu_encoded_weights"])),
         operators=_split(graph, compiled, str(reply["log"])),
-        layers=tuple(_to_layer(row) for row in reply["layers"]),
-        model=compiled,
+        layers=tuple(_to_layer(row) for row in reply["layers"]), model=compiled,
     )  # fmt: skip
 
 
@@ -224,9 +220,7 @@ def _split(graph: ModelGraph, compiled: bytes, log: str) -> tuple[NpuOperator, .
 
 
 class Compiler(Child):
-    """A child process that compiles models, with a memory limit in bytes of address space (where the system can limit
-    it).
-    """
+    """A child process that compiles models, with a limit on its address space [byte] where the system can limit it."""
 
     def __init__(self, *, memory_bytes: int = 4 * 2**30) -> None:
         bounds = Bounds(memory_bytes, file_bytes=_FILE_BYTES, answer_bytes=_FILE_BYTES)

@@ -38,9 +38,7 @@ class TensorNode:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of an operator: code of the table in the union, and (slot, letter, value) of each field that is
-    present.
-    """
+    """Options of an operator: code of the table in the union, and (slot, letter, value) of each field present."""
 
     code: int
     fields: tuple[tuple[int, str, int | bytes], ...]

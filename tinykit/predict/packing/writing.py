@@ -65,8 +65,7 @@ class _Writer:
         return self._places.setdefault(content, len(self._places))
 
     def _buffer(self, content: bytes) -> int:
-        links = {schema.Buffer.DATA: self._vector(content, 1, _CONSTANT_ALIGNMENT)} if content else {}
-        return self._table(1, links)
+        return self._table(1, {schema.Buffer.DATA: self._vector(content, 1, _CONSTANT_ALIGNMENT)} if content else {})
 
     def _code(self, code: CodeNode) -> int:
         slots = schema.OperatorCode

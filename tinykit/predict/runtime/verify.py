@@ -1,16 +1,111 @@
-"""Does TFLM answer as LiteRT does, and a rewritten model as the model? Differences, and why they are there."""
+"""From real numbers to a model's integers and back, and what an interpreter answers to them.
+
+Does TFLM answer as LiteRT does, and a rewritten model as the model? Differences, and why they are there.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ModelError, ParameterError, name_nearest
 from tinykit.ground.results import Result
-from tinykit.predict.runtime.scoring import INTEGERS, dequantise, to_input
-from tinykit.predict.runtime.session import ENGINES, RecordedArena, Session
+from tinykit.predict.runtime.session import ENGINES, RecordedArena, Session, TensorInfo
+
+INTEGERS = ("int8", "uint8", "int16", "int32")
+
+
+def quantise_input(x: ArrayLike, scale: float, zero_point: int, dtype: str = "int8") -> NDArray[Any]:
+    """q = clip(round(x / scale) + zero_point), rounding halves away from zero.
+
+    That is what TFLM's QUANTIZE kernel computes (`AffineQuantize` and `TfLiteRound`, in float32), so features
+    quantised here and by a QUANTIZE operator agree to the bit; `np.round`, as many examples use it, takes halves
+    to the even neighbour.
+
+    Parameters
+    ----------
+    x : real values, any shape.
+    scale, zero_point : of the tensor; scale > 0.
+    dtype : of the result: "int8", "uint8", "int16" or "int32".
+
+    Raises
+    ------
+    DataError : NaN or infinity among the values.
+    ModelError : scale not positive, or a dtype that is not an integer's.
+    """
+    if dtype not in INTEGERS or not scale > 0:
+        raise ModelError(f"cannot quantise to {dtype} with scale {scale}; the tensor has no valid quantisation")
+    values = np.asarray(x, dtype=np.float32)
+    _check_finite(values)
+    steps = values / np.float32(scale)
+    rounded = np.trunc(steps + np.copysign(np.float32(0.5), steps)).astype(np.float64) + zero_point
+    limits = np.iinfo(dtype)
+    quantised: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(dtype)
+    return quantised
+
+
+def dequantise(q: ArrayLike, scale: float, zero_point: int) -> NDArray[np.float32]:
+    """x = (q - zero_point) * scale, in float32; the inverse of `quantise_input` up to half a step."""
+    values = np.asarray(q, dtype=np.int64) - zero_point
+    return (values * np.float64(np.float32(scale))).astype(np.float32)
+
+
+def to_input(x: ArrayLike, info: TensorInfo) -> NDArray[Any]:
+    """Real samples as a model input takes them.
+
+    Parameters
+    ----------
+    x : [n, *shape]; axes of length 1 may be missing or added.
+    info : the input, from `Session.inputs`.
+
+    Returns
+    -------
+    [n, *shape] in the input's dtype, quantised where that is an integer.
+
+    Raises
+    ------
+    DataError : no sample, another shape, NaN or infinity.
+    """
+    values = np.asarray(x, dtype=np.float32)
+    wanted = info.sample_shape
+    if _squeezed(values.shape[1:]) != _squeezed(wanted) or not values.shape or not len(values):
+        raise DataError(f"samples have shape {values.shape}, the model takes {('n', *wanted)}; reshape or window them")
+    shaped = values.reshape(-1, *wanted)
+    if info.dtype in INTEGERS:
+        return quantise_input(shaped, info.scale, info.zero_point, info.dtype)
+    _check_finite(shaped)
+    return shaped.astype(info.dtype)
+
+
+def predict_labels(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0) -> NDArray[np.int64]:
+    """Class indices [n] that TFLM's kernels give: the largest output, the first where several are equal.
+
+    Parameters
+    ----------
+    model : bytes of a .tflite classifier, int8, int16x8 or float32.
+    x_float : [n, *shape], normalised as the network was trained.
+    timeout_s : limit on the child process [s].
+
+    Raises
+    ------
+    DataError, ModelError, EngineError : as `Session`, `Session.run` and `to_input`.
+    """
+    with Session(model, timeout_s=timeout_s) as session:
+        outputs = session.run(to_input(x_float, session.inputs[0]))
+    classes: NDArray[np.int64] = outputs.reshape(len(outputs), -1).argmax(axis=1).astype(np.int64)
+    return classes
+
+
+def _check_finite(values: NDArray[np.float32]) -> None:
+    if bad := int((~np.isfinite(values)).sum()):
+        raise DataError(f"input holds {bad} values that are NaN or infinite; clean it first")
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
+
 
 Array = NDArray[Any]
 _T = TypeVar("_T")
@@ -158,7 +253,12 @@ def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *
         with Session(model, engine=engine, timeout_s=timeout_s) as session:
             references[engine] = _answer(session, inputs)
     if against is not None:
-        references["against"] = _other(against, inputs, own.shape, timeout_s)
+        with Session(against, engine="litert-reference", timeout_s=timeout_s) as session:
+            references["against"] = other = _answer(session, inputs)
+        if other.shape != own.shape:
+            raise DataError(
+                f"the reference gives {other.shape} outputs, the model {own.shape}; compare models of one task"
+            )
     return Answers(own, step, references)
 
 
@@ -205,11 +305,11 @@ def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Array:
     """Real inputs [n, *shape] made up for a check without data: uniform over an integer input's range, else normal."""
     with Session(model) as session:
         info = session.inputs[0]
-    rng = np.random.default_rng(seed)
+    rng, shape = np.random.default_rng(seed), (n, *info.sample_shape)
     if info.dtype not in INTEGERS or not info.scale:
-        return rng.normal(0, 1, (n, *info.sample_shape)).astype(np.float32)
+        return rng.normal(0, 1, shape).astype(np.float32)
     limits = np.iinfo(info.dtype)
-    return dequantise(rng.integers(limits.min, limits.max + 1, (n, *info.sample_shape)), info.scale, info.zero_point)
+    return dequantise(rng.integers(limits.min, limits.max + 1, shape), info.scale, info.zero_point)
 
 
 def _draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
@@ -221,8 +321,7 @@ def _draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array
 
 def _answer(session: Session, inputs: Array) -> Array:
     """Outputs as real numbers [n, values]."""
-    first = session.inputs[0]
-    given = np.asarray(inputs)
+    first, given = session.inputs[0], np.asarray(inputs)
     if given.dtype.name != first.dtype:
         if not np.issubdtype(given.dtype, np.floating):
             raise DataError(f"inputs are {given.dtype}, which is not the model's dtype; pass real numbers")
@@ -230,14 +329,6 @@ def _answer(session: Session, inputs: Array) -> Array:
     outputs, info = session.run(given), session.outputs[0]
     flat = outputs.reshape(len(outputs), -1)
     return dequantise(flat, info.scale, info.zero_point) if info.dtype in INTEGERS and info.scale else flat
-
-
-def _other(against: bytes, inputs: Array, shape: tuple[int, ...], timeout_s: float) -> Array:
-    with Session(against, engine="litert-reference", timeout_s=timeout_s) as session:
-        outputs = _answer(session, inputs)
-    if outputs.shape != shape:
-        raise DataError(f"the reference gives {outputs.shape} outputs, the model {shape}; compare models of one task")
-    return outputs
 
 
 def _compare(reference: str, own: Array, other: Array, step: float) -> CodeComparison:

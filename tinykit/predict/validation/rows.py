@@ -157,7 +157,7 @@ def _read_csv(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredRow | Skipped:
-    reason, clock = _refuse(table), _positive(table["clock_mhz"])
+    reason, clock = _refuse(table), _positive(table["clock_mhz"], 1e6)
     given = table.get("model_file_path_local", "")
     model = "" if reason else finder.find(given)
     if reason or clock is None or isinstance(model, str):
@@ -166,12 +166,10 @@ def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredR
     return MeasuredRow(
         line=line, board_name=table.get("board", ""),
         board=match_board(table["board"]) if table.get("board") else None,
-        core=name_core(table["core"]), runtime=runtime, version=version, build=build, clock_hz=clock * 1e6,
+        core=name_core(table["core"]), runtime=runtime, version=version, build=build, clock_hz=clock,
         model_name=Path(given).stem or table["model_name"], model=model,
-        latency_s=_scaled(table.get("latency_ms", ""), 1e-3),
-        energy_j=_scaled(table.get("energy_uj", ""), 1e-6),
-        supply_v=_positive(table.get("supply_v", "")),
-        arena_bytes=_positive(_arena_text(table)),
+        latency_s=_positive(table.get("latency_ms", ""), 1e-3), energy_j=_positive(table.get("energy_uj", ""), 1e-6),
+        supply_v=_positive(table.get("supply_v", "")), arena_bytes=_positive(_arena_text(table)),
         source=table.get("source_repo", ""),
         arena_region="".join(_OUTSIDE.findall(table.get("notes", ""))[:1]).lower(),
     )  # fmt: skip
@@ -203,17 +201,12 @@ def _arena_text(table: Mapping[str, str]) -> str:
     return table.get("arena_bytes") or total
 
 
-def _positive(text: str) -> float | None:
+def _positive(text: str, unit: float = 1.0) -> float | None:
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if 0 < value < math.inf else None
-
-
-def _scaled(text: str, factor: float) -> float | None:
-    value = _positive(text)
-    return None if value is None else value * factor
+    return value * unit if 0 < value < math.inf else None
 
 
 class _Finder:

@@ -10,9 +10,9 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import predict_arena
-from tinykit.predict.packing.choosing import PackChoice, pack as choose
 from tinykit.predict.packing.cost import refuse_decode
-from tinykit.predict.packing.packed import Packed
+from tinykit.predict.packing.decoding import PackChoice, pack as choose
+from tinykit.predict.packing.leaning import Packed
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards.record import Board

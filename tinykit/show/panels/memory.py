@@ -7,8 +7,8 @@ from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.arena.offline import ArenaComparison, compare_plans
 from tinykit.predict.arena.plan import Buffer
+from tinykit.predict.arena.predict import ArenaComparison, compare_plans
 from tinykit.predict.latency.prediction import known_runtimes
 from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit, plot_plans

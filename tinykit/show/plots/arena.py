@@ -8,8 +8,8 @@ from matplotlib.collections import PolyCollection
 
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.arena.offline import ArenaComparison
 from tinykit.predict.arena.plan import ArenaPlan, PlacedBuffer
+from tinykit.predict.arena.predict import ArenaComparison
 from tinykit.show.plots.marks import mark_limit
 from tinykit.show.plots.style import COLOURS, KitFigure, caption, lay_axes, new_axes, plain, say_unknown, styled
 
