@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.record.store import write_atomically
+from tinykit.model.record import write_atomically
 from tinykit.predict.packing.cost import DecodeCost
 from tinykit.predict.runtime.verify import SameProof
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tinykit.ground.errors import DataError, UnknownRuntimeError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.record.store import write_atomically
+from tinykit.model.record import write_atomically
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.own import OwnRow, calibration_path, render_own, shift_of
