@@ -12,7 +12,7 @@ from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.facts import shipped_path
 from tinykit.model.graph.model import list_kernels
 from tinykit.model.graph.reading import read
-from tinykit.model.record.design import open_record
+from tinykit.model.record import open_record
 from tinykit.train.compress.preview import preview_grid, preview_pruning
 
 RNG = np.random.default_rng(3)

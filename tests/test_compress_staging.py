@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import RecordError
-from tinykit.model.record.design import open_record, tool_versions
+from tinykit.model.record import open_record, tool_versions
 from tinykit.train.compress.clustering import Clustered, LayerClusters
 from tinykit.train.compress.pruning import LayerSparsity, Pruned
 from tinykit.train.compress.quantising import Quantised

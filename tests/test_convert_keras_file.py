@@ -242,7 +242,7 @@ def test_missing_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_inspection_needs_no_tensorflow(tmp_path: Path) -> None:
     path = write_h5(tmp_path / "m.h5", sequential(DENSE))
     code = (
-        "import sys; from tinykit.train.conversion import inspect_keras_file;"
+        "import sys; from tinykit.train.conversion.keras_file import inspect_keras_file;"
         "inspect_keras_file(sys.argv[1]); print('tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

@@ -12,9 +12,8 @@ import pytest
 import tinykit.train as datasets
 from tinykit.ground.errors import DataError, FactError, MissingPackageError, ParameterError, UnknownTaskError
 from tinykit.train.datasets.card import find_packaged_file, read_verified
-from tinykit.train.datasets.dataset import Dataset, Normalisation, Split
+from tinykit.train.datasets.dataset import Dataset, Normalisation, Split, cut_windows, deal_classes, deal_groups
 from tinykit.train.datasets.shipped import SUBJECTS, parse_utterances
-from tinykit.train.datasets.windows import cut_windows, deal_classes, deal_groups
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +185,7 @@ def test_a_file_of_another_hash_is_not_unpickled(tmp_path) -> None:
 
 def test_datasets_import_no_heavy_package() -> None:
     code = (
-        "import sys, tinykit.train.datasets as d; [d.load_dataset(task) for task in d.tasks()];"
+        "import sys, tinykit.train.datasets.shipped as d; [d.load_dataset(task) for task in d.tasks()];"
         "heavy = 'tensorflow seglearn sklearn scipy matplotlib mlxtend aeon skimage pandas numba'.split();"
         "print(set(heavy) & set(sys.modules))"
     )

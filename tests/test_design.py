@@ -25,7 +25,7 @@ from tinykit.ground.errors import (
 )
 from tinykit.ground.facts import shipped_path
 from tinykit.model.graph.reading import read
-from tinykit.model.record.design import open_record
+from tinykit.model.record import open_record
 from tinykit.show.report.render import write_report
 from tinykit.target.boards import board
 from tinykit.train.compress.quantising import judge_steps

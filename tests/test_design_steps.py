@@ -12,7 +12,7 @@ from tinykit.choose.design.steps import Step, follow, read_steps
 from tinykit.ground.errors import ParameterError, RecordError, UnknownStageError
 from tinykit.model.graph.model import list_kernels
 from tinykit.model.graph.reading import read
-from tinykit.model.record.design import DesignRecord, open_record, tool_versions
+from tinykit.model.record import DesignRecord, open_record, tool_versions
 from tinykit.predict.packing.leaning import lean
 from tinykit.train.datasets.dataset import Dataset
 from tools.rebuild import compare_stages, rebuild

@@ -71,7 +71,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinykit.train.datasets.dataset import Dataset
-from tinykit.train.datasets.windows import assemble, deal_classes
+from tinykit.train.datasets.dataset import assemble, deal_classes
 
 
 def load_my_own() -> Dataset:
@@ -239,6 +239,10 @@ def check_task(project: Path) -> None:
         from tinykit.choose import DesignGoal
         from tinykit.choose.design.steps import chain_steps, recipe_of
         from tinykit.train import load_dataset, read_card, tasks
+        from tinykit.choose.design.outcome import DesignGoal
+        from tinykit.choose.design.chain import chain_steps, recipe_of
+        from tinykit.train.datasets.card import read_card
+        from tinykit.train.datasets.shipped import load_dataset, tasks
         data, goal = load_dataset("my-own"), DesignGoal(task="my-own")
         assert "my-own" in tasks() and len(data.test.x) == 100
         print(chain_steps("my-own", recipe_of("my-own"))[0].choices["network"], *read_card("my-own").classes)

@@ -19,7 +19,7 @@ from tinykit.ground.errors import ModelError, TinykitError
 from tinykit.model.graph.flatbuffer import FlatBuffer
 from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
-from tinykit.model.record.design import Stage, open_record
+from tinykit.model.record import Stage, open_record
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.show.cli.main import main

@@ -11,10 +11,18 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import OutputError, RecordError, UnknownStageError
-from tinykit.model.record.design import DesignRecord, Stage, open_record, resume, tool_versions, workspace
-from tinykit.model.record.store import hash_bytes, write_atomically
+from tinykit.model.record import (
+    DesignRecord,
+    Stage,
+    hash_bytes,
+    open_record,
+    resume,
+    tool_versions,
+    workspace,
+    write_atomically,
+)
 
-DESIGN = importlib.import_module("tinykit.model.record.design")
+DESIGN = importlib.import_module("tinykit.model.record")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 from tinykit.choose.design.steps import Say, Step, follow, read_steps
 from tinykit.ground.errors import RecordError
 from tinykit.ground.results import Result
-from tinykit.model.record.design import DesignRecord, Stage, open_record, tool_versions
+from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions
 from tinykit.train.datasets.dataset import Dataset
 
 

@@ -25,7 +25,7 @@ from tinykit.choose.design.studies import (
     name_point,
     studies,
 )
-from tinykit.model.record.design import DesignRecord, open_record, tool_versions
+from tinykit.model.record import DesignRecord, open_record, tool_versions
 from tinykit.predict.runtime.verify import predict_labels
 from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.datasets.dataset import Dataset, Split

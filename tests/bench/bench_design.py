@@ -7,7 +7,7 @@ from typing import Any
 from tinykit.choose.design.run import VARIANTS
 from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.model.graph.reading import read
-from tinykit.model.record.design import resume
+from tinykit.model.record import resume
 from tinykit.target.boards import board
 from tinykit.train.datasets.scoring import paired_difference
 from tinykit.train.datasets.shipped import load_dataset

@@ -12,12 +12,13 @@ from tinykit.model.graph.model import (
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read
 from tinykit.model.lint import find_stray_operators as find_stray_operators, lint_graph as lint_graph
-from tinykit.model.record.design import (
+from tinykit.model.record import (
     DesignRecord as DesignRecord,
     Stage as Stage,
+    hash_bytes as hash_bytes,
     open_record as open_record,
     resume as resume,
     tool_versions as tool_versions,
     workspace as workspace,
+    write_atomically as write_atomically,
 )
-from tinykit.model.record.store import hash_bytes as hash_bytes, write_atomically as write_atomically

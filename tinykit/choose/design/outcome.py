@@ -12,7 +12,7 @@ from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.results import Result
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun
-from tinykit.model.record.design import DesignRecord
+from tinykit.model.record import DesignRecord
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets.card import DataCard, read_card

@@ -24,8 +24,7 @@ from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun, run as run_on_board
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.model.record.design import DesignRecord, Stage, open_record, tool_versions
-from tinykit.model.record.store import write_atomically
+from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core
 from tinykit.predict.runtime.verify import quantise_input
 from tinykit.target.boards import boards

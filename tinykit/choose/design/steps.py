@@ -8,8 +8,7 @@ from typing import Any
 from tinykit.choose.design.actions import CONVERT, PACKERS, TRAINERS
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.results import Result
-from tinykit.model.record.design import DesignRecord, Stage
-from tinykit.model.record.store import hash_bytes
+from tinykit.model.record import DesignRecord, Stage, hash_bytes
 from tinykit.predict.packing.leaning import Packed
 from tinykit.train.compress.recipe import RECIPE, Recipe, Training
 from tinykit.train.compress.staging import keep_conversion, keep_model

@@ -15,7 +15,7 @@ from tinykit.ground.errors import ParameterError, UnknownTaskError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.graph.reading import read
-from tinykit.model.record.design import DesignRecord, open_record
+from tinykit.model.record import DesignRecord, open_record
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets.dataset import Split

@@ -16,7 +16,7 @@ from tinykit.ground.errors import DataError, OutputError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen.filling import to_comment, to_identifier
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.record.store import hash_bytes
+from tinykit.model.record import hash_bytes
 from tinykit.predict.runtime.session import Session
 from tinykit.predict.runtime.verify import to_input
 from tinykit.train.datasets.scoring import Accuracy

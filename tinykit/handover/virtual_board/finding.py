@@ -16,7 +16,7 @@ from tinykit.handover.virtual_board.timing import class_cycles, count_tflm, esti
 from tinykit.model.graph.flatbuffer import FlatBuffer
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
-from tinykit.model.record.store import hash_bytes
+from tinykit.model.record import hash_bytes
 from tinykit.predict.arena.plan import ArenaPlan
 from tinykit.predict.runtime.session import Session
 

@@ -22,7 +22,7 @@ from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, CoreCount
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.model.record.store import hash_bytes
+from tinykit.model.record import hash_bytes
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board

@@ -7,7 +7,7 @@ from tinykit.budget.assessment.use import Use
 from tinykit.ground.errors import EngineError, OutputError
 from tinykit.ground.facts import shipped_path
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
-from tinykit.model.record.store import write_atomically
+from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime.verify import prove_same
 from tinykit.show.cli.models import Options, open_model

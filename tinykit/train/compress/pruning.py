@@ -198,11 +198,10 @@ def _choose_targets(
 
 
 def _check_target(sparsity: Target) -> None:
-    if isinstance(sparsity, str):
-        if sparsity != _PATTERN:
-            raise ParameterError(f"sparsity {sparsity!r} is unknown; allowed: a share 0–1, or {_PATTERN!r}")
-    else:
+    if not isinstance(sparsity, str):
         check_share("sparsity", sparsity, "weights")
+    elif sparsity != _PATTERN:
+        raise ParameterError(f"sparsity {sparsity!r} is unknown; allowed: a share 0–1, or {_PATTERN!r}")
 
 
 def _find_skipped(model: Any, targets: Mapping[str, Target]) -> dict[str, str]:

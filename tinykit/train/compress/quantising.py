@@ -103,15 +103,10 @@ def judge_steps(steps: int) -> tuple[str, ...]:
 
     After n steps a moving range is 0.999^n of what it started from: under 37 % from 1,000 steps on.
     """
-    notes: list[str] = []
-    if steps < MINIMUM_STEPS:
-        notes.append(f"{steps} steps of QAT are few: the weights have hardly met the rounding; give more epochs")
     kept = _DECAY**steps
-    if kept > 1 / np.e:
-        notes.append(
-            f"after {steps} steps the ranges of activations are {kept:.0%} those of calibration, before training"
-        )
-    return tuple(notes)
+    few = f"{steps} steps of QAT are few: the weights have hardly met the rounding; give more epochs"
+    slow = f"after {steps} steps the ranges of activations are {kept:.0%} those of calibration, before training"
+    return tuple(note for note, said in ((few, steps < MINIMUM_STEPS), (slow, kept > 1 / np.e)) if said)
 
 
 def calibrate_ranges(wrapped: Any, parent: Any, samples: NDArray[np.float32]) -> None:

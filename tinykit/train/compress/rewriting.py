@@ -99,7 +99,7 @@ def _rewrite(wire: Wire) -> tuple[str, Config]:
             f"{wire.kind} {wire.name!r} works on (time, channels) and has no 2-D form here; "
             f"rewritten are {', '.join(sorted(_FORMS))}"
         )
-    return wire.kind.replace("1D", "2D"), _FORMS[wire.kind](wire, config)
+    return wire.kind.replace("1D", "2D"), config | _FORMS[wire.kind](wire, config)
 
 
 def _move_axes(axis: Any) -> Any:
@@ -118,40 +118,34 @@ def _convolve(wire: Wire, config: Config) -> Config:
         changes |= {"padding": "valid", "padded": (reach, 0)}
     if config.get("output_padding") is not None:
         changes["output_padding"] = (_beside_one(config["output_padding"])[0], 0)
-    return config | changes
-
-
-def _pool(wire: Wire, config: Config) -> Config:
-    return config | {name: _beside_one(config[name]) for name in ("pool_size", "strides")}
+    return changes
 
 
 def _pad(wire: Wire, config: Config) -> Config:
     name = "padding" if wire.kind.startswith("Zero") else "cropping"
-    return config | {name: (tuple(config[name]), (0, 0)), "data_format": "channels_last"}
-
-
-def _enlarge(wire: Wire, config: Config) -> Config:
-    return config | {"size": _beside_one(config["size"]), "data_format": "channels_last", "interpolation": "nearest"}
+    return {name: (tuple(config[name]), (0, 0)), "data_format": "channels_last"}
 
 
 def _reshape(wire: Wire, config: Config) -> Config:
     shape = wire.shape[1:]
-    return config | {"target_shape": (shape[0], 1, shape[1]) if len(shape) == 2 else shape}
+    return {"target_shape": (shape[0], 1, shape[1]) if len(shape) == 2 else shape}
 
 
 def _activate(wire: Wire, config: Config) -> Config:
     shared = config["shared_axes"]
-    if not shared:
-        return config
-    return config | {"shared_axes": sorted({2 * one - 1 for one in shared} | ({2} if 1 in shared else set()))}
+    return {"shared_axes": sorted({2 * one - 1 for one in shared} | ({2} if 1 in shared else set()))} if shared else {}
 
 
+_ENLARGED = {"data_format": "channels_last", "interpolation": "nearest"}
 _FORMS: Mapping[str, Callable[[Wire, Config], Config]] = {
     **dict.fromkeys(("Conv1D", "DepthwiseConv1D", "SeparableConv1D", "Conv1DTranspose"), _convolve),
-    **dict.fromkeys(("MaxPooling1D", "AveragePooling1D"), _pool),
-    **dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D", "SpatialDropout1D"), lambda wire, config: config),
+    **dict.fromkeys(
+        ("MaxPooling1D", "AveragePooling1D"),
+        lambda wire, config: {name: _beside_one(config[name]) for name in ("pool_size", "strides")},
+    ),
+    **dict.fromkeys(("GlobalAveragePooling1D", "GlobalMaxPooling1D", "SpatialDropout1D"), lambda wire, config: {}),
     **dict.fromkeys(("ZeroPadding1D", "Cropping1D"), _pad),
-    "UpSampling1D": _enlarge,
+    "UpSampling1D": lambda wire, config: {"size": _beside_one(config["size"]), **_ENLARGED},
     "Reshape": _reshape,
     "PReLU": _activate,
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import RecordError
-from tinykit.model.record.design import DesignRecord, Stage, tool_versions
+from tinykit.model.record import DesignRecord, Stage, tool_versions
 from tinykit.train.compress.clustering import Clustered
 from tinykit.train.compress.pruning import Pruned
 from tinykit.train.compress.quantising import Quantised

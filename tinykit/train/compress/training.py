@@ -140,9 +140,12 @@ def run_fit(
     rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
     reporter = _make_reporter(stage, steps, progress)
     (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
-    metrics = [] if is_autoencoder(model) else ["accuracy"]
+    loss, metrics = keras.losses.MeanSquaredError(), []
+    if not is_autoencoder(model):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
+        metrics = ["accuracy"]
     with quiet():
-        model.compile(keras.optimizers.Adam(rate), _choose_loss(model), metrics=metrics)
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics)
         log = model.fit(
             x, y, validation_data=validation, epochs=fit.epochs, batch_size=fit.batch_size, verbose=0,
             callbacks=[*callbacks, reporter],
@@ -155,17 +158,8 @@ def run_fit(
 
 def _pair(model: Any, split: Split) -> tuple[Any, Any]:
     """What the model is fed, and what it shall give."""
-    if not is_autoencoder(model):
-        return split.x, split.y
     x = to_samples(model, split.x)
-    return x, x
-
-
-def _choose_loss(model: Any) -> Any:
-    losses = load_keras().losses
-    if is_autoencoder(model):
-        return losses.MeanSquaredError()
-    return losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
+    return x, x if is_autoencoder(model) else split.y
 
 
 def _gives_probabilities(model: Any) -> bool:

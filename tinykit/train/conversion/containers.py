@@ -35,7 +35,14 @@ def copy_file(source: Path, folder: Path) -> Path:
     draft = folder / "strange"
     try:
         with source.open("rb") as stream, draft.open("wb") as copy:
-            _copy_bounded(stream, copy, source.name)
+            left = MAX_FILE_BYTES
+            while block := stream.read(2**20):
+                left -= len(block)
+                if left < 0:
+                    raise ModelError(
+                        f"{source.name}: over {MAX_FILE_BYTES} bytes, no model for a microcontroller needs that"
+                    )
+                copy.write(block)
     except OSError as error:
         raise ModelError(f"{source.name}: cannot be copied to be looked at ({error.strerror or error})") from error
     with draft.open("rb") as stream:
@@ -89,15 +96,6 @@ def read_h5(path: Path, name: str) -> dict[str, str | None]:
         raise ModelError(f"{name}: not a readable HDF5 file, or truncated ({reason})")
     described: dict[str, str | None] = json.loads(parts[0])
     return described
-
-
-def _copy_bounded(stream: BinaryIO, copy: BinaryIO, name: str) -> None:
-    left = MAX_FILE_BYTES
-    while block := stream.read(2**20):
-        left -= len(block)
-        if left < 0:
-            raise ModelError(f"{name}: over {MAX_FILE_BYTES} bytes, no model for a microcontroller needs that")
-        copy.write(block)
 
 
 def _kind_of(stream: BinaryIO, name: str) -> str:

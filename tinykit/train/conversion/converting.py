@@ -17,7 +17,7 @@ from tinykit.ground.errors import DataError, EngineError, ModelError, OutputErro
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import Precision
 from tinykit.model.graph.reading import read
-from tinykit.model.record.store import hash_bytes, write_atomically
+from tinykit.model.record import hash_bytes, write_atomically
 from tinykit.train.conversion.keras_file import KerasFile, copy_inspected, save_model
 
 PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
@@ -92,9 +92,8 @@ def convert(
     ModelError : not a tf-keras model, several inputs, an open input size, pruning wrappers left in, hostile file.
     EngineError : the converter refused the model, crashed or ran out of time; or input and output are not integer.
     """
-    return convert_all(
-        model, (precision,), representative=representative, training=training, timeout_s=timeout_s
-    )[precision]  # fmt: skip
+    made = convert_all(model, (precision,), representative=representative, training=training, timeout_s=timeout_s)
+    return made[precision]
 
 
 def convert_all(
@@ -157,8 +156,7 @@ def check_representative(
             f"give about {_RECOMMENDED} real training samples (dataset.representative())"
         )
     array = np.asarray(samples)
-    _check_form(array, input_shape)
-    _check_values(array)
+    _check_samples(array, input_shape)
     if training is not None:
         _check_range(array, np.asarray(training))
     few = f"{len(array)} representative samples; {_RECOMMENDED} or more give steadier ranges"
@@ -222,7 +220,7 @@ def _collect(content: bytes, precision: str, found: KerasFile, used: tuple[int, 
     )  # fmt: skip
 
 
-def _check_form(array: NDArray[Any], input_shape: tuple[int | None, ...]) -> None:
+def _check_samples(array: NDArray[Any], input_shape: tuple[int | None, ...]) -> None:
     fits = array.ndim == len(input_shape) + 1 and all(
         wanted is None or size == wanted for size, wanted in zip(array.shape[1:], input_shape, strict=True)
     )
@@ -233,9 +231,6 @@ def _check_form(array: NDArray[Any], input_shape: tuple[int | None, ...]) -> Non
         raise DataError(f"representative samples are {array.dtype}; give float samples normalised as in training")
     if len(array) < _MINIMUM:
         raise DataError(f"{len(array)} representative samples; {_MINIMUM} are the least, {_RECOMMENDED} a good number")
-
-
-def _check_values(array: NDArray[Any]) -> None:
     if bad := int((~np.isfinite(array)).reshape(len(array), -1).any(axis=1).sum()):
         raise DataError(f"{bad} of {len(array)} representative samples hold NaN or infinity; leave them out")
     if array.min() == array.max():

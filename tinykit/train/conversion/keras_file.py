@@ -157,9 +157,8 @@ def save_model(model: Any, path: str | Path) -> Path:
     target = Path(path)
     if target.suffix.lower() not in _SUFFIXES:
         raise ModelError(f"{target.name}: a Keras file ends in one of {', '.join(_SUFFIXES)}")
-    _refuse_qat_archive(
-        target.name, target.suffix, any(type(layer).__name__ in _QUANTISATION for layer in model.layers)
-    )
+    quantised = any(type(layer).__name__ in _QUANTISATION for layer in model.layers)
+    _refuse_qat_archive(target.name, target.suffix, quantised)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as folder:
             draft = Path(folder) / f"model{target.suffix.lower()}"
@@ -235,20 +234,11 @@ def _describe(path: Path, version: str, found: tuple[dict[str, Any], ...]) -> Ke
         if kind in _LAYERS or kind in _PRUNING or (kind in _QUANTISATION and "name" in config):
             layers.append((kind, name))
         if kind == "InputLayer":
-            shapes.append(_sizes(config.get("batch_input_shape")))
+            shape = config.get("batch_input_shape")
+            sizes = shape[1:] if isinstance(shape, list) else ()
+            shapes.append(tuple(size if isinstance(size, int) else None for size in sizes))
         if config.get("unroll") is True:
             unrolled.append(name)
     kinds = {kind for kind, _ in layers}
-    return KerasFile(
-        path,
-        version,
-        tuple(layers),
-        tuple(shapes),
-        bool(kinds & _QUANTISATION),
-        bool(kinds & _PRUNING),
-        tuple(unrolled),
-    )
-
-
-def _sizes(shape: Any) -> tuple[int | None, ...]:
-    return tuple(size if isinstance(size, int) else None for size in shape[1:]) if isinstance(shape, list) else ()
+    quantised, pruned = bool(kinds & _QUANTISATION), bool(kinds & _PRUNING)
+    return KerasFile(path, version, tuple(layers), tuple(shapes), quantised, pruned, tuple(unrolled))

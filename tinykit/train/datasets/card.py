@@ -73,10 +73,7 @@ def card_names() -> tuple[str, ...]:
 def read_carried(task: str, *files: str) -> tuple[list[bytes], str]:
     """Contents of the files of a task (of the one its card names, if none is given) and their SHA-256, joined.
 
-    Raises
-    ------
-    MissingPackageError : the package that carries them, or a file in it, is not there.
-    DataError : they are not those that the card was written for.
+    `MissingPackageError` without the package or a file in it, `DataError` if they are not those of the card.
     """
     card = read_card(task)
     paths = [find_packaged_file(*file.split("/"), carrier=card.carrier) for file in files or (card.file,)]

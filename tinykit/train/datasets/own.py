@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.quantity import is_number
-from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split
-from tinykit.train.datasets.windows import assemble, deal_groups, stack_windows
+from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assemble, deal_groups, stack_windows
 
 _FRACTIONS = (0.6, 0.15, 0.25)
 _MINIMUM_SAMPLES = 20

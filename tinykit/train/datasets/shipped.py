@@ -18,8 +18,7 @@ import numpy as np
 
 from tinykit.ground.errors import DataError, UnknownTaskError, name_nearest
 from tinykit.train.datasets.card import read_carried
-from tinykit.train.datasets.dataset import Dataset, Floats, Labels
-from tinykit.train.datasets.windows import assemble, deal_classes, stack_windows
+from tinykit.train.datasets.dataset import Dataset, Floats, Labels, assemble, deal_classes, stack_windows
 
 SUBJECTS = {"train": (1, 2, 3, 4, 5, 6), "validation": (7,), "test": (8, 9, 10)}
 _SPLIT_SEED = 20
@@ -54,18 +53,12 @@ def load_watch_exercises() -> Dataset:
     content = np.load(io.BytesIO(packed), allow_pickle=True).item()
     raw, owner = stack_windows(content["X"], 100, 50)
     groups = np.asarray(content["subject"], np.int64)[owner]
+    rows = [np.flatnonzero(np.isin(groups, part)) for part in SUBJECTS.values()]
     return assemble(
-        "watch-exercises",
-        raw,
-        np.asarray(content["y"], np.int64)[owner],
-        [np.flatnonzero(np.isin(groups, part)) for part in SUBJECTS.values()],
-        groups=groups,
-        recordings=owner,
-        classes=tuple(str(name) for name in content["y_labels"]),
-        rate_hz=50.0,
-        sha256=sha256,
+        "watch-exercises", raw, np.asarray(content["y"], np.int64)[owner], rows, groups=groups, recordings=owner,
+        classes=tuple(str(name) for name in content["y_labels"]), rate_hz=50.0, sha256=sha256,
         source="seglearn 1.2.5, data/watch_dataset.npy (Burns et al. 2018, arXiv:1802.01489)",
-    )
+    )  # fmt: skip
 
 
 def load_digits() -> Dataset:
@@ -92,13 +85,15 @@ def load_faces() -> Dataset:
 
 
 def load_vowels() -> Dataset:
-    """Pictures [n, 29, 12, 1] of 29 frames by 12 cepstrum coefficients."""
+    """Pictures [n, 29, 12, 1] of 29 frames by 12 cepstrum coefficients; each speaker's last utterances validate."""
     contents, sha256 = read_carried("vowels", *_FILES)
     parts = [parse_utterances(content.decode()) for content in contents]
     utterances = [one for series, _ in parts for one in series]
     y = np.concatenate([labels for _, labels in parts])
     first = len(parts[0][1])
-    rows = [*_hold_out(y[:first]), np.arange(first, len(y))]
+    last = [np.flatnonzero(y[:first] == speaker)[-_VALIDATION_PER_SPEAKER:] for speaker in np.unique(y[:first])]
+    held = np.sort(np.concatenate(last))
+    rows = [np.setdiff1d(np.arange(first), held), held, np.arange(first, len(y))]
     return assemble(
         "vowels", _draw_pictures(utterances, rows[0]), y, rows, sha256=sha256,
         classes=tuple(f"speaker {number + 1}" for number in range(_SPEAKERS)),
@@ -122,14 +117,6 @@ def parse_utterances(text: str) -> tuple[list[Floats], Labels]:
         series.append(frames)
         labels.append(speaker - 1)
     return series, np.asarray(labels, np.int64)
-
-
-def _hold_out(y: Labels) -> list[Labels]:
-    """Rows for training and for validation: the last utterances of each speaker validate."""
-    held = np.sort(
-        np.concatenate([np.flatnonzero(y == speaker)[-_VALIDATION_PER_SPEAKER:] for speaker in np.unique(y)])
-    )
-    return [np.setdiff1d(np.arange(len(y)), held), held]
 
 
 def _draw_pictures(utterances: list[Floats], training: Labels) -> Floats:

@@ -119,11 +119,13 @@ def prune_channels(
     ratings = rate_channels(wires, channels, importance)
     gone = choose_channels(groups, ratings, spread_fractions(groups, fraction), multiple_of)
     slim = rebuild(model, wires, channels, gone)
+    stays = {wire.name: ~gone[channels.outputs[wire.name]] for wire in wires if wire.kind in (*PRODUCERS, *DEPTHWISE)}
+    kept = tuple(KeptChannels(name, tuple(np.flatnonzero(one).tolist()), len(one)) for name, one in stays.items())
     coupled = tuple(makers for makers in groups if len(makers) > 1)
     names = ", ".join(channels.left_whole)
     note = f"{names}: left whole with all channels they take and give, for how to cut them is not known"
     return Slimmed(
-        slim, tuple(_list_kept(wires, channels, gone)), importance, multiple_of, count_macs(model), count_macs(slim),
+        slim, kept, importance, multiple_of, count_macs(model), count_macs(slim),
         model.count_params(), slim.count_params(), coupled, (note,) if names else (),
     )  # fmt: skip
 
@@ -178,12 +180,6 @@ def _resize(wire: Wire, keep: Keep) -> dict[str, Any]:
     if wire.kind == "Reshape":
         return {"target_shape": (*wire.layer.output_shape[1:-1], count)}
     return {}
-
-
-def _list_kept(wires: tuple[Wire, ...], channels: ChannelMap, gone: Keep) -> Iterator[KeptChannels]:
-    for wire in (wire for wire in wires if wire.kind in (*PRODUCERS, *DEPTHWISE)):
-        stays = ~gone[channels.outputs[wire.name]]
-        yield KeptChannels(wire.name, tuple(np.flatnonzero(stays).tolist()), len(stays))
 
 
 def _masked_axes(

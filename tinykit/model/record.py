@@ -8,7 +8,9 @@ Notebooks leave and find stages in the workspace, with the shipped checkpoints b
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,10 +21,9 @@ from typing import Any
 
 import tomli_w
 
-from tinykit.ground.errors import RecordError, UnknownStageError, name_nearest
+from tinykit.ground.errors import OutputError, RecordError, UnknownStageError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
-from tinykit.model.record.store import hash_bytes, write_atomically
 
 _FILE = "record.toml"
 _FORMAT = 1
@@ -236,3 +237,30 @@ def _to_toml(record: DesignRecord) -> str:
         return text
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RecordError(f"a value cannot be recorded ({error}); use numbers, text, lists and tables") from error
+
+
+def hash_bytes(data: bytes) -> str:
+    """SHA-256 of some bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Raises
+    ------
+    OutputError : the folder cannot be made or written.
+    """
+    name = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        if name:
+            with contextlib.suppress(OSError):
+                Path(name).unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error

@@ -1,1 +1,0 @@
-"""Design records: every stage of a design with its parent, recipe, hashes and results."""
