@@ -215,14 +215,9 @@ def check_runtime(project: Path) -> None:
 def check_operator(project: Path) -> None:
     program = """if 1:
         from tests.models import Net
-        from tinykit.model.graph import read
+        from tinykit.model import read
         from tinykit.model.operators.table import row_of
-        from tinykit.predict.arena import predict_arena
-        from tinykit.predict.latency import predict_latency
-        from tinykit.model.graph.reading import read
-        from tinykit.model.operators.table import row_of
-        from tinykit.predict.arena.predict import predict_arena
-        from tinykit.predict.latency.prediction import predict_latency
+        from tinykit.predict import predict_arena, predict_latency
         graph = read(Net((1, 8)).custom("my-own").to_bytes())
         where = {"runtime": "tflm-cmsis-nn", "core": "cortex-m4"}
         print(row_of("CUSTOM:my-own").latency == row_of("LOGISTIC").latency, predict_arena(graph, **where).used)
@@ -239,10 +234,6 @@ def check_task(project: Path) -> None:
         from tinykit.choose import DesignGoal
         from tinykit.choose.design.steps import chain_steps, recipe_of
         from tinykit.train import load_dataset, read_card, tasks
-        from tinykit.choose.design.outcome import DesignGoal
-        from tinykit.choose.design.chain import chain_steps, recipe_of
-        from tinykit.train.datasets.card import read_card
-        from tinykit.train.datasets.shipped import load_dataset, tasks
         data, goal = load_dataset("my-own"), DesignGoal(task="my-own")
         assert "my-own" in tasks() and len(data.test.x) == 100
         print(chain_steps("my-own", recipe_of("my-own"))[0].choices["network"], *read_card("my-own").classes)
