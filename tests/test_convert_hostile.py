@@ -350,8 +350,14 @@ def test_files_over_the_limit_and_unreadable_ones(
     def fail(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(containers, "_copy_bounded", fail)
-    refuse(tmp_path / "model.h5", good[".h5"], r"cannot be copied to be looked at \(Permission denied\)")
+    class Full(Path):
+        """A folder of a disk that takes nothing more."""
+
+        _flavour = type(tmp_path)._flavour  # type: ignore[attr-defined]
+        open = fail
+
+    with pytest.raises(ModelError, match=r"cannot be copied to be looked at \(Permission denied\)"):
+        containers.copy_file(tmp_path / "model.h5", Full(tmp_path))
 
 
 @pytest.mark.parametrize("kind", [".h5", ".keras"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,3 +61,11 @@ def test_declared_sources_are_used(path):
     raw = read_toml(path)
     used = {node["source"] for _, node in walk(raw, "") if isinstance(node, dict) and "value" in node}
     assert set(raw.get("sources", used)) == used
+
+
+def test_the_code_that_a_file_of_facts_names_is_there():
+    root = shipped_path("data").parent
+    files = [path for ending in ("toml", "csv") for path in shipped_path("data").rglob(f"*.{ending}")]
+    for path in files:
+        for named in re.findall(r"\btinykit/[a-z_/]+(?:\.py)?", path.read_text(encoding="utf-8")):
+            assert (root / named).exists(), f"{path.name} names {named}"

@@ -85,7 +85,7 @@ class Panel(widgets.VBox, Generic[Result]):
             self.result, self.problem = None, str(error)
             self._figure.text(0.5, 0.5, "no result: see the message below", ha="center", color="#555555")
             self.verdict.value = to_table([("not possible", self.problem)])
-        self.picture.value, self.picture.tooltip = to_png_quickly(self._figure), repr(self)
+        self.picture.value = to_png_quickly(self._figure)
 
     def adapt(self, changed: Any) -> None:
         """Fit the ranges of other controls to the one that changed; nothing to do by default."""
