@@ -158,7 +158,7 @@ class Counter:
         self._binding, self._engine = binding, board.engine
         self._library = library = ctypes.CDLL(request["counter"])
         library.tk_total.restype = ctypes.c_uint64
-        start, image = _decoding().image_of(request["segments"])
+        start, image = _disassembly().image_of(request["segments"])
         self._image = (ctypes.c_uint8 * len(image)).from_buffer_copy(image)
         table = [number for row in request["ranges"] for number in row]
         stop = ctypes.cast(binding.uclib.uc_emu_stop, ctypes.c_void_p)
@@ -207,8 +207,8 @@ def answer(request: Request, parts: list[bytes]) -> tuple[Reply, list[bytes]]:
         rows = reply.pop("rows")
     else:
         reply, rows = {}, [[int(number) for number in line.split()] for line in parts[-1].splitlines()]
-    return {**reply, "classes": _decoding().classify(rows, request["segments"])}, results
+    return {**reply, "classes": _disassembly().classify(rows, request["segments"])}, results
 
 
-def _decoding() -> Any:
-    return load_script(Path(__file__).with_name("decoding.py"))
+def _disassembly() -> Any:
+    return load_script(Path(__file__).with_name("disassembly.py"))

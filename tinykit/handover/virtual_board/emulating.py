@@ -28,7 +28,7 @@ from tinykit.handover.virtual_board.compilers import (
     choose_compiler,
     hash_of,
 )
-from tinykit.handover.virtual_board.decoding import image_of
+from tinykit.handover.virtual_board.disassembly import image_of
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 
 QEMU = "qemu-system-arm"
