@@ -17,7 +17,7 @@ from tinykit.ground.errors import EngineError, MissingPackageError, ParameterErr
 from tinykit.handover.codegen.export import CExport, export_c
 from tinykit.handover.virtual_board.building import Overflow, build
 from tinykit.handover.virtual_board.compilers import choose_compiler, engine_of, toolchain_of
-from tinykit.handover.virtual_board.finding import Finding, ask_tflm, describe_unlinked, explain_overflow, interleave
+from tinykit.handover.virtual_board.diagnosis import Finding, ask_tflm, describe_unlinked, explain_overflow, interleave
 from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.result import BoardRun, CoreCount
 from tinykit.model.graph.model import ModelGraph
