@@ -1,25 +1,32 @@
 """The door of a package: the names that its stub lists, each loaded the first time it is asked for.
 
-The stub (`__init__.pyi`) is what type checkers and editors read too, so a name stands in one place.
+The stub (`__init__.pyi`) is what type checkers and editors read too, so a name stands in one place. Whoever imports the
+package waits for this module, so it imports next to nothing.
 """
 
-import ast
+from __future__ import annotations
+
 import importlib
-import pkgutil
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def open_door(
     package: str, file: str, found: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package by its `__name__` and `__file__`.
+    """`__getattr__`, `__dir__` and `__all__` of a package.
 
-    Beside it may lie a stub with lines `from tinykit.wing.room import name as name`; `found` are names that stand in
-    no stub, each with its module.
+    Parameters
+    ----------
+    package : its `__name__`.
+    file : its `__file__`; a stub may lie beside it, with lines `from tinykit.wing.room import name as name`.
+    found : names that stand in no stub, each with its module.
     """
-    homes = list_names(Path(file).with_suffix(".pyi")) | dict(found or {})
+    homes = list_names(f"{os.path.splitext(file)[0]}.pyi") | dict(found or {})
     rooms = list_rooms(file)
 
     def find(name: str) -> Any:
@@ -34,11 +41,20 @@ def open_door(
 
 def list_rooms(file: str) -> set[str]:
     """The modules and packages beside a package's `__file__`."""
-    return {room.name for room in pkgutil.iter_modules([str(Path(file).parent)]) if not room.name.startswith("_")}
+    folder = os.path.dirname(file)
+    rooms = {name.removesuffix(".py") for name in os.listdir(folder) if name.endswith(".py")}
+    rooms |= {name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, "__init__.py"))}
+    return {name for name in rooms if not name.startswith("_")}
 
 
-def list_names(stub: Path) -> dict[str, str]:
+def list_names(stub: str) -> dict[str, str]:
     """The names of a stub, each with its module; none where there is no stub."""
-    tree = ast.parse(stub.read_text(encoding="utf-8") if stub.is_file() else "")
-    lines = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    return {alias.name: line.module or "" for line in lines for alias in line.names}
+    homes: dict[str, str] = {}
+    module = ""
+    if os.path.isfile(stub):
+        with open(stub, encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("from "):
+                    module = line.split()[1]
+                homes |= {part.split()[-3]: module for part in line.split(",") if " as " in part}
+    return homes
