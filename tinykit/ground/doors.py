@@ -42,9 +42,9 @@ def open_door(
 def list_rooms(file: str) -> set[str]:
     """The modules and packages beside a package's `__file__`."""
     folder = os.path.dirname(file)
-    rooms = {name.removesuffix(".py") for name in os.listdir(folder) if name.endswith(".py")}
-    rooms |= {name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name, "__init__.py"))}
-    return {name for name in rooms if not name.startswith("_")}
+    names = [name for name in os.listdir(folder) if not name.startswith("_")]
+    packages = {name for name in names if os.path.isfile(os.path.join(folder, name, "__init__.py"))}
+    return packages | {name.removesuffix(".py") for name in names if name.endswith(".py")}
 
 
 def list_names(stub: str) -> dict[str, str]:
