@@ -16,7 +16,7 @@ from tests.codegen_graphs import OddNet, ask_interpreter, random_model
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import MissingPackageError
 from tinykit.handover.codegen.export import GROUPS, KERNELS, OPERATORS, CExport, export_c, read_library
-from tinykit.handover.codegen.program import (
+from tinykit.handover.codegen.fixed_point import (
     add_multipliers,
     logistic_parameters,
     mean_multiplier,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import ModelError
-from tinykit.train.conversion import containers, keras_file
+from tinykit.train.conversion import keras_containers, keras_file
 from tinykit.train.conversion.converting import convert
 from tinykit.train.conversion.keras_file import inspect_keras_file, load_model, save_model
 from tinykit.train.keras import load_keras
@@ -307,7 +307,7 @@ def test_members_over_their_limit(
     good: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str
 ) -> None:
     limit = len(unzip(good[".keras"])[member]) - 1
-    monkeypatch.setitem(containers._LIMITS_BYTES, member, limit)
+    monkeypatch.setitem(keras_containers._LIMITS_BYTES, member, limit)
     refuse(tmp_path / "model.keras", good[".keras"], f"its {member} is over {limit} bytes, no model needs that")
 
 
@@ -338,13 +338,13 @@ def test_a_description_too_deep_to_write_again(tmp_path: Path) -> None:
     for _ in range(20_000):
         deep = [deep]
     with pytest.raises(ModelError, match=r"m\.keras: its description is nested too deep"):
-        containers.pack_archive(tmp_path, {}, deep, "m.keras")
+        keras_containers.pack_archive(tmp_path, {}, deep, "m.keras")
 
 
 def test_files_over_the_limit_and_unreadable_ones(
     good: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(containers, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(keras_containers, "MAX_FILE_BYTES", 1000)
     refuse(tmp_path / "model.h5", good[".h5"], "over 1000 bytes, no model for a microcontroller needs that")
 
     def fail(*_: Any) -> None:
@@ -357,7 +357,7 @@ def test_files_over_the_limit_and_unreadable_ones(
         open = fail
 
     with pytest.raises(ModelError, match=r"cannot be copied to be looked at \(Permission denied\)"):
-        containers.copy_file(tmp_path / "model.h5", Full(tmp_path))
+        keras_containers.copy_file(tmp_path / "model.h5", Full(tmp_path))
 
 
 @pytest.mark.parametrize("kind", [".h5", ".keras"])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, OutputError
-from tinykit.train.conversion import containers
+from tinykit.train.conversion import keras_containers
 from tinykit.train.conversion.keras_file import inspect_keras_file, load_model, save_model
 from tinykit.train.keras import load_keras, load_tfmot, quiet
 
@@ -172,7 +172,7 @@ def test_flipped_bytes_never_escape_as_another_error(
     model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some make the HDF5 library loop for ever: it reads in a child process that is ended."""
-    monkeypatch.setattr(containers, "_TIMEOUT_S", 5.0)
+    monkeypatch.setattr(keras_containers, "_TIMEOUT_S", 5.0)
     whole = bytearray(save_model(model, tmp_path / "whole.h5").read_bytes())
     rng = np.random.default_rng(1)
     path = tmp_path / "bad.h5"
@@ -226,8 +226,8 @@ def test_a_reader_that_hangs_or_crashes(
 ) -> None:
     path, child = save_model(model, tmp_path / "model.h5"), tmp_path / "child.py"
     child.write_text(code)
-    monkeypatch.setattr(containers, "_WORKER", child)
-    monkeypatch.setattr(containers, "_TIMEOUT_S", 0.5 if "sleep" in code else 60.0)
+    monkeypatch.setattr(keras_containers, "_WORKER", child)
+    monkeypatch.setattr(keras_containers, "_TIMEOUT_S", 0.5 if "sleep" in code else 60.0)
     with pytest.raises(ModelError, match=message):
         inspect_keras_file(path)
 

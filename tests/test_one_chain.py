@@ -18,7 +18,7 @@ from tests.packing_models import thin_out, wide_cnn
 from tinykit.budget import Use, assess, check_fit, check_fit_all, line_up, list_placements, name_machine, sweep_periods
 from tinykit.budget.offload import weigh_design
 from tinykit.choose.design.outcome import DesignGoal, DesignOutcome
-from tinykit.choose.ledger.rows import store_as
+from tinykit.choose.ledger.ledger_row import store_as
 from tinykit.choose.ledger.table import open_ledger
 from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.model.graph.model import ModelGraph

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from tflite_micro.tensorflow.lite.micro.compression import lut, model_editor, spec
 
 from tinykit.model.graph.model import Tensor
-from tinykit.predict.packing.cost import LOOKUP, PRUNING, decode_coding, list_codings
+from tinykit.predict.packing.coding import LOOKUP, PRUNING, decode_coding, list_codings
 
 
 def tensor_of(values, channels=1, axis=0, zero_point=0, dtype="int8"):

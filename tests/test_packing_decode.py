@@ -21,7 +21,8 @@ from tinykit.model.lint import lint_graph
 from tinykit.predict.arena.predict import plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.flash import decoder_code, predict_flash
 from tinykit.predict.latency.prediction import predict_latency
-from tinykit.predict.packing.cost import cost_of_decode, list_codings, predict_packed_latency, refuse_decode
+from tinykit.predict.packing.coding import list_codings
+from tinykit.predict.packing.cost import cost_of_decode, predict_packed_latency, refuse_decode
 from tinykit.predict.packing.decoding import code_weights, find_codings, foresee_flash, insert_decode
 from tinykit.predict.packing.leaning import lean, lean_tree
 from tinykit.predict.packing.writing import write_tree

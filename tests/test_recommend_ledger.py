@@ -15,10 +15,10 @@ from tests.packing_models import thin_out, wide_cnn
 from tinykit.budget.fit.check import check_fit
 from tinykit.choose.ledger.choosing import Budgets, recommend
 from tinykit.choose.ledger.forms import list_runnable
-from tinykit.choose.ledger.rows import count_weights
 from tinykit.choose.ledger.table import Ledger, open_ledger
 from tinykit.choose.ledger.variants import Variant, weigh_variant
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, UnknownRuntimeError
+from tinykit.model.graph.model import count_weights
 from tinykit.model.graph.reading import read
 from tinykit.predict.npu.compiling import compile_for_npu
 from tinykit.predict.packing.decoding import code_weights

@@ -16,7 +16,7 @@ from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.latency.measured import calibration_path, read_own
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.validation.compare import calibrate, validate
-from tinykit.predict.validation.rows import match_board, name_core, name_runtime, read_rows
+from tinykit.predict.validation.measured_rows import match_board, name_core, name_runtime, read_rows
 from tinykit.show.cli.main import main
 from tinykit.target.boards import board
 
@@ -232,9 +232,9 @@ def test_a_csv_that_says_nothing_is_bad_input(tmp_path, content, message, capsys
 
 
 def test_a_csv_too_large_is_refused(tmp_path, monkeypatch):
-    from tinykit.predict.validation import rows
+    from tinykit.predict.validation import measured_rows
 
-    monkeypatch.setattr(rows, "_MOST_BYTES", 3)
+    monkeypatch.setattr(measured_rows, "_MOST_BYTES", 3)
     path = tmp_path / "big.csv"
     path.write_text("core,stack\n")
     with pytest.raises(DataError, match="more than 3 bytes; give a CSV of measured rows"):

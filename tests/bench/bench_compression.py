@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinykit.choose.design.studies import find_study
-from tinykit.choose.ledger.rows import LedgerRow
+from tinykit.choose.ledger.ledger_row import LedgerRow
 from tinykit.choose.ledger.table import open_ledger
 from tinykit.target.boards import board
 from tinykit.train.datasets.shipped import load_dataset

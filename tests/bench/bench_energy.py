@@ -71,7 +71,7 @@ def one_point(rows: Sequence[Row]) -> list[tuple[Band, float]]:
 
     A system is a submitter's folder of a round: one build of one runtime on one board, at one supply.
     """
-    spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
+    spread = load_constants("power", "run_current.toml")["measured_power"]["spread"].value
     pairs = [(one, row) for row in rows for one in rows if one is not row and system_of(one) == system_of(row)]
     ratios = [(ratio_of(one), ratio_of(row)) for one, row in pairs]
     return [((known, known * (1 - spread), known * (1 + spread)), ratio) for known, ratio in ratios]

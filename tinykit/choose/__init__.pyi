@@ -24,12 +24,7 @@ from tinykit.choose.ledger.forms import (
     list_forms as list_forms,
     list_runnable as list_runnable,
 )
-from tinykit.choose.ledger.rows import (
-    LedgerRow as LedgerRow,
-    WeightCount as WeightCount,
-    count_weights as count_weights,
-    weigh_row as weigh_row,
-)
+from tinykit.choose.ledger.ledger_row import LedgerRow as LedgerRow, weigh_row as weigh_row
 from tinykit.choose.ledger.table import Ledger as Ledger, fill_ledger as fill_ledger, open_ledger as open_ledger
 from tinykit.choose.ledger.variants import (
     ModelSizes as ModelSizes,

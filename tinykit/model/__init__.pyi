@@ -8,6 +8,8 @@ from tinykit.model.graph.model import (
     Operator as Operator,
     Precision as Precision,
     Tensor as Tensor,
+    WeightCount as WeightCount,
+    count_weights as count_weights,
     list_kernels as list_kernels,
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read

@@ -60,9 +60,9 @@ from tinykit.predict.npu.compiling import (
     system_config_for as system_config_for,
 )
 from tinykit.predict.npu.report import NpuLayer as NpuLayer, NpuOperator as NpuOperator, NpuReport as NpuReport
+from tinykit.predict.packing.coding import UNVERIFIED as UNVERIFIED
 from tinykit.predict.packing.cost import (
     DECODE_RUNTIMES as DECODE_RUNTIMES,
-    UNVERIFIED as UNVERIFIED,
     DecodeCost as DecodeCost,
     cost_of_decode as cost_of_decode,
     has_decode as has_decode,
@@ -113,9 +113,13 @@ from tinykit.predict.validation.compare import (
     calibrate as calibrate,
     validate as validate,
 )
+from tinykit.predict.validation.measured_rows import (
+    MeasuredRow as MeasuredRow,
+    Skipped as Skipped,
+    read_rows as read_rows,
+)
 from tinykit.predict.validation.published import (
     PublishedError as PublishedError,
     quote_error as quote_error,
     read_errors as read_errors,
 )
-from tinykit.predict.validation.rows import MeasuredRow as MeasuredRow, Skipped as Skipped, read_rows as read_rows

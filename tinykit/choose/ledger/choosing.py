@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinykit.choose.ledger.forms import list_runnable
-from tinykit.choose.ledger.rows import LedgerRow, store_as
+from tinykit.choose.ledger.ledger_row import LedgerRow, store_as
 from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP
-from tinykit.choose.ledger.rows import LedgerRow, choose_form, weigh_row
+from tinykit.choose.ledger.ledger_row import LedgerRow, choose_form, weigh_row
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, format_quantity

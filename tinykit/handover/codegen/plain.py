@@ -4,20 +4,22 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 
+from tinykit.handover.codegen.fixed_point import (
+    add_multipliers,
+    logistic_parameters,
+    mean_multiplier,
+    quantise_multiplier,
+    softmax_parameters,
+)
 from tinykit.handover.codegen.program import (
     Lowered,
     Program,
-    add_multipliers,
     call_kernel,
     expect,
     fused_range,
-    logistic_parameters,
     lowering_of,
-    mean_multiplier,
-    quantise_multiplier,
     refuse,
     settle,
-    softmax_parameters,
 )
 from tinykit.model.graph.model import Operator, Tensor
 

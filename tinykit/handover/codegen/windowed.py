@@ -8,19 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinykit.handover.codegen.fixed_point import Multiplier, channel_multipliers, dense_multiplier
 from tinykit.handover.codegen.plain import LOWERINGS as PLAIN
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Multiplier,
-    Program,
-    call_kernel,
-    channel_multipliers,
-    dense_multiplier,
-    expect,
-    fused_range,
-    lowering_of,
-    settle,
-)
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, lowering_of, settle
 from tinykit.model.graph.model import Operator, Tensor
 from tinykit.model.operators.rules import EXPORTED, Kernels
 from tinykit.model.operators.table import row_of

@@ -96,7 +96,7 @@ def smps_input_current(load_a: Any, output_v: Any, input_v: Any, efficiency: Any
     return load_a * output_v / (efficiency * input_v)
 
 
-_CONSTANTS = ("power", "energy.toml")
+_CONSTANTS = ("power", "run_current.toml")
 _ACTIVITIES = {
     "reduced code": "reduced_code",
     "coremark": "coremark",
@@ -111,7 +111,7 @@ def activity_factor(workload: str) -> Estimate:
 
     1.30 [1.0, 1.6] for "reduced code", 1.1 [0.85, 1.6] for "coremark", 1.73 [1.3, 2.2] for "while(1)",
     "fibonacci" and "prime numbers", and 1.3 [1.0, 2.0] for anything else, such as a headline figure
-    (`data/power/energy.toml`, where the fits and their sources are). Most of each interval is firmware: on one
+    (`data/power/run_current.toml`, where the fits and their sources are). Most of each interval is firmware: on one
     board at one clock it took 1.26 to 1.78 (11 systems, MLPerf Tiny), which only a measured point settles.
 
     >>> activity_factor("reduced code")

@@ -54,7 +54,7 @@ def _own_current(board: Board, clock: float | None, supply: float | None) -> Est
     same = [row for row in points if abs(math.log((clock or row.clock_hz) / row.clock_hz)) <= near + 1e-9]
     at_hz, at_v = same[0].clock_hz, same[0].supply_v
     value = statistics.median(row.energy_j / row.latency_s / row.supply_v for row in same if row.supply_v == at_v)
-    spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
+    spread = load_constants("power", "run_current.toml")["measured_power"]["spread"].value
     source = f"your own measured energy of {len(same)} rows at {at_v:g} V (tinykit calibrate)"
     current = Estimate(value, value * (1 - spread), value * (1 + spread), "A", "measured", sources=source)
     return _scale(board, current, (at_hz, at_v, _regulator_of(board)), (clock, supply))
@@ -166,7 +166,7 @@ def _value_or(fact: Fact | None, default: float | None) -> float | None:
 
 def _power_band(entry: PowerRange) -> Estimate:
     """The range of the models measured, at least ±8 %, which holds four of five further models."""
-    spread = load_constants("power", "energy.toml")["measured_power"]["spread"].value
+    spread = load_constants("power", "run_current.toml")["measured_power"]["spread"].value
     low, high = entry.low.value, entry.high.value
     value = math.sqrt(low * high)
     low, high = min(low, value * (1 - spread)), max(high, value * (1 + spread))

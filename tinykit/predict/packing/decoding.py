@@ -18,7 +18,8 @@ from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import DECODE, row_of
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import decoder_code
-from tinykit.predict.packing.cost import Coding, cost_of_decode, decode_coding, has_decode, list_codings, refuse_decode
+from tinykit.predict.packing.coding import Coding, decode_coding, list_codings
+from tinykit.predict.packing.cost import cost_of_decode, has_decode, refuse_decode
 from tinykit.predict.packing.leaning import CodedTensor, Packed, check_equal, lean, lean_tree
 from tinykit.predict.packing.tree import CodeNode, ModelTree, OperatorNode, TensorNode
 from tinykit.predict.packing.writing import write_tree

@@ -20,7 +20,7 @@ from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.measured import OwnRow, calibration_path, read_own, render_own, shift_of
 from tinykit.predict.latency.prediction import known_runtimes, predict_latency
 from tinykit.predict.latency.shapes import read_table
-from tinykit.predict.validation.rows import MeasuredRow, Skipped, is_exact, read_rows
+from tinykit.predict.validation.measured_rows import MeasuredRow, Skipped, is_exact, read_rows
 from tinykit.target.boards.record import Board
 
 QUANTITIES = ("latency", "energy", "arena")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from tinykit.choose.ledger.forms import FORMS, Form
-from tinykit.choose.ledger.rows import LedgerRow
+from tinykit.choose.ledger.ledger_row import LedgerRow
 from tinykit.choose.ledger.table import Ledger
 from tinykit.choose.ledger.variants import ModelSizes
 from tinykit.ground.quantity import format_quantity

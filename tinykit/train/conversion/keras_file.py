@@ -17,7 +17,7 @@ from typing import Any
 
 from tinykit.ground.errors import KerasVersionError, ModelError, OutputError
 from tinykit.ground.results import Result
-from tinykit.train.conversion.containers import copy_file, pack_archive, read_archive, read_h5
+from tinykit.train.conversion.keras_containers import copy_file, pack_archive, read_archive, read_h5
 from tinykit.train.keras import load_keras, load_tfmot, quiet, require_model
 
 _SUFFIXES = (".h5", ".hdf5", ".keras")

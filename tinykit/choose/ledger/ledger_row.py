@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.choose.ledger.forms import Form, list_forms, list_runnable
@@ -11,26 +9,11 @@ from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ModelError, TinykitError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph.model import ModelGraph, list_kernels
+from tinykit.model.graph.model import ModelGraph, WeightCount, count_weights
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.target.target import Target
 from tinykit.train.datasets.scoring import Difference
-
-
-@dataclass(frozen=True, slots=True)
-class WeightCount(Result):
-    """The weights of a model's kernels (constant tensors of the operators that multiply), counted in the file itself.
-
-    Parameters
-    ----------
-    parameters, non_zero : weights in all, and those that are not 0.
-    distinct : most different values among weights that share one scale: 16 where 16 clusters survived.
-    """
-
-    parameters: int
-    non_zero: int
-    distinct: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +142,6 @@ def store_as(row: LedgerRow, name: str) -> LedgerRow:
 def _check_form(graph: ModelGraph, form: Form | None, target: Target) -> FitReport:
     """The fit check of a model as it is stored; an Ethos-U compiles the model as converted itself."""
     return check_fit(form.packed.graph if form and form.packed else graph, target)
-
-
-def count_weights(graph: ModelGraph) -> WeightCount:
-    """Weights, non-zeros and distinct values of a model's kernels."""
-    kernels = list_kernels(graph)
-    distinct = 0
-    for kernel in kernels:
-        channels = np.moveaxis(kernel.values, kernel.axis, 0) if len(kernel.scales) > 1 else [kernel.values]
-        distinct = max(distinct, *(len(np.unique(channel)) for channel in channels))
-    total = sum(kernel.values.size for kernel in kernels)
-    return WeightCount(total, total - sum(kernel.zeros for kernel in kernels), distinct)
 
 
 def choose_form(forms: dict[str, Form], target: Target, *, heed_arena: bool = True) -> Form | None:
