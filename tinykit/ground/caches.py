@@ -15,6 +15,9 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 MOST_BYTES = 192 * 1024 * 1024
 """What all remembered answers may take together, the shipped tables apart."""
 _MOST_ROWS = 4096
+_TEXTS = frozenset({str, bytes})
+_NUMBERS = frozenset({int, float, bool, type(None)})
+_NUMBER_BYTES = 28
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -59,6 +62,7 @@ class _Store:
 
 _store = _Store()
 _tables: list[Any] = []
+_models_bytes: dict[str, int] = {}
 
 
 class Remembered(Protocol[_P, _T_co]):
@@ -121,7 +125,17 @@ def held_bytes() -> int:
 
 
 def weigh(answer: Any) -> int:
-    """Bytes of a value with all it holds."""
+    """Bytes of a value with all it holds; a model, known by its hash, is looked through once for all answers."""
+    if not hasattr(answer, "sha256") or isinstance(answer, type):
+        return _weigh_parts(answer)
+    if answer.sha256 not in _models_bytes:
+        if len(_models_bytes) >= _MOST_ROWS:
+            _models_bytes.clear()
+        _models_bytes[answer.sha256] = _weigh_parts(answer)
+    return _models_bytes[answer.sha256]
+
+
+def _weigh_parts(answer: Any) -> int:
     seen: set[int] = set()
     pending, total = [answer], 0
     while pending:
@@ -129,11 +143,32 @@ def weigh(answer: Any) -> int:
         if id(one) in seen or isinstance(one, type):
             continue
         seen.add(id(one))
-        total += sys.getsizeof(one) + (one.nbytes if hasattr(one, "__array_interface__") else 0)
-        if isinstance(one, Mapping):
-            pending += [*one.keys(), *one.values()]
-        elif isinstance(one, tuple | list | set | frozenset):
-            pending += one
-        elif is_dataclass(one):
-            pending += [getattr(one, field.name) for field in fields(one)]
+        total += sys.getsizeof(one)
+        kind = type(one)
+        if kind in _TEXTS:
+            continue
+        names, hashed = _names_of(kind)
+        if hashed and one is not answer:
+            total += weigh(one)
+            continue
+        inside, nbytes = ([getattr(one, name) for name in names], 0) if names else _look_into(one)
+        parts = [part for part in inside if type(part) not in _NUMBERS]
+        pending += parts
+        total += nbytes + _NUMBER_BYTES * (len(inside) - len(parts))
     return total
+
+
+def _look_into(one: Any) -> tuple[list[Any], int]:
+    """What a container holds, and the bytes of an array's elements."""
+    if isinstance(one, Mapping):
+        return [*one.keys(), *one.values()], 0
+    if isinstance(one, tuple | list | set | frozenset):
+        return list(one), 0
+    return [], one.nbytes if hasattr(one, "__array_interface__") else 0
+
+
+@functools.cache
+def _names_of(kind: Any) -> tuple[tuple[str, ...], bool]:
+    """The fields of a dataclass, none for another type, and whether it carries a hash as models do."""
+    names = tuple([field.name for field in fields(kind)]) if is_dataclass(kind) else ()
+    return names, bool(names) and hasattr(kind, "sha256")

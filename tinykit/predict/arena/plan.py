@@ -18,6 +18,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tinykit.ground.caches import remember
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.operators.rules import EARLIER, ESPRESSIF_MOST, NEWEST, Kernels
@@ -26,6 +27,8 @@ from tinykit.target.boards.record import core_family
 
 ALIGNMENT_BYTES = 16
 """TFLM's MicroArenaBufferAlignment()."""
+
+Sizes = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,12 @@ def plan_greedily(buffers: Sequence[Buffer], scopes: int, offsets: Sequence[int]
     return place_in_order(buffers, order, scopes, fixed)
 
 
+@remember
+def plan_head(graph: ModelGraph, scratch_bytes: Sizes) -> ArenaPlan:
+    """The greedy plan of a model's head, its own offline plan heeded, given what `list_scratch_bytes` says."""
+    return plan_greedily(list_buffers(graph, scratch_bytes), len(graph.operators) + 1, graph.offline_offsets)
+
+
 def place_in_order(
     buffers: Sequence[Buffer], order: Iterable[int], scopes: int, fixed: dict[int, int] | None = None
 ) -> ArenaPlan:
@@ -176,7 +185,6 @@ def _lowest_gap(buffers: Sequence[Buffer], offsets: dict[int, int], by_offset: S
     return candidate
 
 
-Sizes = tuple[tuple[int, ...], ...]
 """Bytes of each buffer, operator by operator."""
 
 
@@ -190,7 +198,11 @@ def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str, *, older: boo
     core : lower-case Arm name, such as "cortex-m55".
     older : as with CMSIS-NN of 2023 (`model.operators.EARLIER`).
     """
-    kernels = kernels_of(runtime, core, EARLIER if older else NEWEST)
+    return _ask_kernels(graph, kernels_of(runtime, core, EARLIER if older else NEWEST))
+
+
+@remember
+def _ask_kernels(graph: ModelGraph, kernels: Kernels) -> Sizes:
     rules = ((row_of(one.name).scratch, one) for one in graph.operators)
     return tuple(rule(graph.call(one), kernels) if rule else () for rule, one in rules)
 

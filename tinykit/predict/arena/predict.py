@@ -28,6 +28,7 @@ from tinykit.predict.arena.plan import (
     measure_tail,
     place_in_order,
     plan_greedily,
+    plan_head,
     unknown_operators,
 )
 from tinykit.target.runtimes import default_runtime, list_runtimes
@@ -155,15 +156,14 @@ def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
 
 def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEstimate:
     """Head and tail for given scratch buffers."""
-    buffers = list_buffers(graph, scratch)
-    plan = plan_greedily(buffers, len(graph.operators) + 1, graph.offline_offsets)
+    plan = plan_head(graph, scratch)
     tail = measure_tail(graph, scratch, runtime, core)
     used = plan.head_bytes + tail
     untabulated = unknown_operators(graph)
     unknown = sum(operator.name in untabulated for operator in graph.operators)
     slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
     planning = _ALLOCATION_INFO_BYTES * (len(graph.tensors) + sum(map(len, scratch)))
-    planning += _PLANNER_BUFFER_BYTES * len(buffers)
+    planning += _PLANNER_BUFFER_BYTES * len(plan.placed)
     high = used + slack + _OTHER_VERSIONS_FACTOR * tail + _of_other_builds(graph, runtime, core, plan)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
@@ -197,11 +197,8 @@ def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: ArenaPlan
         return 0
     older = list_scratch_bytes(graph, runtime, core, older=True)
     rest, kept = keep_kernel_sums(graph, list_scratch_bytes(graph, runtime, core), core)
-
-    def head(scratch: Sizes) -> int:
-        return plan_greedily(list_buffers(graph, scratch), plan.scopes, graph.offline_offsets).head_bytes
-
-    return max(0, head(older) - plan.head_bytes, head(rest) + kept - plan.head_bytes)
+    of_older, of_rest = (plan_head(graph, scratch).head_bytes for scratch in (older, rest))
+    return max(0, of_older - plan.head_bytes, of_rest + kept - plan.head_bytes)
 
 
 _TRIES = 200

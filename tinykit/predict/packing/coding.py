@@ -13,6 +13,7 @@ silently give every other channel wrong weights.
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,8 @@ def _code_table(values: Values, axis: int, channels: int, *, per_channel: bool) 
     keys = values.view(f"u{values.itemsize}")
     moved = np.moveaxis(keys, axis, 0)
     rows = moved.reshape(channels, -1) if per_channel else keys.reshape(1, -1)
+    if _has_too_many(rows):
+        return None
     ordered = np.sort(rows, axis=1)
     first = np.ones(rows.shape, bool)  # of a run of equal values
     first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
@@ -110,6 +113,14 @@ def _code_table(values: Values, axis: int, channels: int, *, per_channel: bool) 
     shown_axis, step = (axis, longest) if per_channel else (_ONE_TABLE_AXIS, 0 if channels > 1 else longest)
     header = _HEADER.pack(LOOKUP, 1, 0, 1, shown_axis << 4 | width, step)
     return Coding(_pack(indices.ravel(), width), header + padded.tobytes(), width, len(rows))
+
+
+def _has_too_many(rows: NDArray[Any]) -> bool:
+    """Whether some row of bytes has more values than an index can tell apart: counted, which is quicker than sorted."""
+    most = 1 << _WIDEST_INDEX
+    if rows.itemsize > 1 or rows.shape[1] <= most:
+        return False
+    return any(np.count_nonzero(np.bincount(row)) > most for row in rows)
 
 
 def _code_pruned(tensor: Tensor, values: Values) -> Coding | None:
