@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import re
+from collections.abc import Callable
+from dataclasses import is_dataclass
+from pathlib import Path
 
 import pytest
 
 import tinykit as tk
 from tests.models import small_cnn
 from tinykit.ground.errors import ParameterError, keywords
-from tinykit.predict import predict_flash, predict_instructions, predict_packed_latency
+from tinykit.predict import predict_flash, predict_instructions
+from tinykit.predict.packing.cost import predict_packed_latency
 
 GRAPH = tk.read(small_cnn())
 CHECKED = (
@@ -107,3 +113,37 @@ class TestNamedPlaces:
             target = tk.Target("stm32f746g-disco", code_region=name)
             assert tk.check_fit(GRAPH, target, use_engine=False).regions[-1].name == name
         assert len(names) > 1
+
+
+def _find_takers() -> list[tuple[str, Callable[..., object]]]:
+    """Functions and panels at the doors of the wings that take a graph; results, which hold one, are made by others."""
+    found = {}
+    for door in sorted(Path(tk.__file__).parent.glob("*/__init__.pyi")):
+        wing = importlib.import_module(f"tinykit.{door.parent.name}")
+        for name in dir(wing):
+            one = getattr(wing, name)
+            if callable(one) and not is_dataclass(one) and "graph" in _read_annotations(one):
+                found[f"{door.parent.name}.{name}"] = one
+    return sorted(found.items())
+
+
+def _read_annotations(one: Callable[..., object]) -> dict[str, str]:
+    try:
+        return {name: str(given.annotation) for name, given in inspect.signature(one).parameters.items()}
+    except (TypeError, ValueError):
+        return {}
+
+
+TAKERS = _find_takers()
+
+
+def test_takers_are_found_at_every_floor():
+    wings = {name.partition(".")[0] for name, _ in TAKERS}
+    assert wings >= {"model", "predict", "budget", "handover", "choose", "show"}
+
+
+@pytest.mark.parametrize(("name", "one"), TAKERS, ids=[name for name, _ in TAKERS])
+def test_a_path_is_taken_wherever_a_graph_is(name: str, one: Callable[..., object]):
+    assert "str | os.PathLike[str]" in _read_annotations(one)["graph"]
+    source = inspect.getsource(one.__init__ if inspect.isclass(one) else inspect.unwrap(one))
+    assert re.search(r"\b(as_graph|predict_arena|list_kernels)\(", source) or "super().__init__(graph" in source

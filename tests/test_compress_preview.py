@@ -10,7 +10,7 @@ import pytest
 
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph.model import list_kernels
+from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.reading import read
 from tinykit.model.record import open_record
 from tinykit.train.compress.preview import preview_grid, preview_pruning

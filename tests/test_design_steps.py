@@ -10,7 +10,7 @@ import pytest
 from tests.test_design import tiny_task
 from tinykit.choose.design.steps import Step, follow, read_steps
 from tinykit.ground.errors import ParameterError, RecordError, UnknownStageError
-from tinykit.model.graph.model import list_kernels
+from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.reading import read
 from tinykit.model.record import DesignRecord, open_record, tool_versions
 from tinykit.predict.packing.leaning import lean

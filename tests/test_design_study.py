@@ -14,7 +14,7 @@ from tinykit.choose.ledger.choosing import Budgets, recommend
 from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.ground.errors import ParameterError, RecordError, UnknownBoardError, UnknownTaskError
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph.model import list_kernels
+from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.reading import read
 from tinykit.show.cli.main import main
 from tinykit.show.panels import VariantPanel

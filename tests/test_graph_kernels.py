@@ -6,7 +6,7 @@ import pytest
 
 from tests.models import Net, autoencoder, small_cnn
 from tinykit.ground.facts import shipped_path
-from tinykit.model.graph.model import list_kernels
+from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.reading import read
 
 

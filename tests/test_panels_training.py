@@ -7,7 +7,8 @@ import pytest
 
 from tests.models import small_cnn
 from tests.panels import ANSWERS, CLASSES, PREDICTED, SPLIT
-from tinykit.model.graph.model import ModelGraph, list_kernels
+from tinykit.model.graph.kernels import list_kernels
+from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.verify import compare_answers
 from tinykit.show.panels import GridPanel, LsbPanel, SparsityPanel, SubjectPanel

@@ -18,7 +18,7 @@ from tinykit.choose.ledger.forms import list_runnable
 from tinykit.choose.ledger.table import Ledger, open_ledger
 from tinykit.choose.ledger.variants import Variant, weigh_variant
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, UnknownRuntimeError
-from tinykit.model.graph.model import count_weights
+from tinykit.model.graph.kernels import count_weights
 from tinykit.model.graph.reading import read
 from tinykit.predict.npu.compiling import compile_for_npu
 from tinykit.predict.packing.decoding import code_weights

@@ -18,18 +18,7 @@ from tinykit.choose.ledger.choosing import (
     Recommendation as Recommendation,
     recommend as recommend,
 )
-from tinykit.choose.ledger.forms import (
-    FORMS as FORMS,
-    Form as Form,
-    list_forms as list_forms,
-    list_runnable as list_runnable,
-)
+from tinykit.choose.ledger.forms import FORMS as FORMS, Form as Form, list_runnable as list_runnable
 from tinykit.choose.ledger.ledger_row import LedgerRow as LedgerRow, weigh_row as weigh_row
 from tinykit.choose.ledger.table import Ledger as Ledger, fill_ledger as fill_ledger, open_ledger as open_ledger
-from tinykit.choose.ledger.variants import (
-    ModelSizes as ModelSizes,
-    Variant as Variant,
-    count_zero_weights as count_zero_weights,
-    measure_sizes as measure_sizes,
-    weigh_variant as weigh_variant,
-)
+from tinykit.choose.ledger.variants import ModelSizes as ModelSizes, Variant as Variant, weigh_variant as weigh_variant

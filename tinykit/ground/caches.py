@@ -144,7 +144,7 @@ def _weigh_parts(answer: Any) -> int:
             continue
         seen.add(id(one))
         total += sys.getsizeof(one)
-        kind = type(one)
+        kind: Any = type(one)
         if kind in _TEXTS:
             continue
         names, hashed = _names_of(kind)

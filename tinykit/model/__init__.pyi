@@ -2,15 +2,17 @@ from tinykit.model.graph.flatbuffer import (
     write_metadata as write_metadata,
     write_offline_offsets as write_offline_offsets,
 )
-from tinykit.model.graph.model import (
+from tinykit.model.graph.kernels import (
     Kernel as Kernel,
+    WeightCount as WeightCount,
+    count_weights as count_weights,
+    list_kernels as list_kernels,
+)
+from tinykit.model.graph.model import (
     ModelGraph as ModelGraph,
     Operator as Operator,
     Precision as Precision,
     Tensor as Tensor,
-    WeightCount as WeightCount,
-    count_weights as count_weights,
-    list_kernels as list_kernels,
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read
 from tinykit.model.lint import find_stray_operators as find_stray_operators, lint_graph as lint_graph

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from tinykit.model.graph.model import ModelGraph, Operator
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import DECODE, row_of
 
 _FLOAT_TYPES = ("float32", "float16", "bfloat16", "float64")
 _INTEGER_PRECISIONS = ("int8", "int16x8")
 
 
-def lint_graph(graph: ModelGraph) -> tuple[str, ...]:
+def lint_graph(graph: GraphOrFile) -> tuple[str, ...]:
     """Findings about a graph, each with what to do; empty where there is nothing to say."""
-    return tuple(finding for rule in _RULES for finding in rule(graph))
+    model = as_graph(graph)
+    return tuple(finding for rule in _RULES for finding in rule(model))
 
 
 def _precision(graph: ModelGraph) -> Iterator[str]:
@@ -112,7 +114,7 @@ def _batch(graph: ModelGraph) -> Iterator[str]:
 _RULES = (_precision, _floats, _half_weights, _stray, _dynamic_shapes, _custom, _subgraphs, _batch)
 
 
-def find_stray_operators(graph: ModelGraph) -> tuple[Operator, ...]:
+def find_stray_operators(graph: GraphOrFile) -> tuple[Operator, ...]:
     """Operators that multiply or add constants to the output of a layer with weights: what unfolded batch
     normalisation leaves.
 
@@ -120,7 +122,7 @@ def find_stray_operators(graph: ModelGraph) -> tuple[Operator, ...]:
     fully connected operator without activation that nothing else reads, or of another such operator; its constant must
     be one number or one a channel (the last axis), as a scale or an offset that could be folded is.
     """
-    readers: dict[int, int] = {}
+    graph, readers = as_graph(graph), dict[int, int]()
     for operator in graph.operators:
         for index in operator.inputs:
             readers[index] = readers.get(index, 0) + 1

@@ -2,8 +2,6 @@ from tinykit.predict.arena.plan import (
     ArenaPlan as ArenaPlan,
     Buffer as Buffer,
     PlacedBuffer as PlacedBuffer,
-    list_buffers as list_buffers,
-    list_scratch_bytes as list_scratch_bytes,
     plan_greedily as plan_greedily,
 )
 from tinykit.predict.arena.predict import (
@@ -46,11 +44,7 @@ from tinykit.predict.latency.instructions import (
     predict_instructions as predict_instructions,
 )
 from tinykit.predict.latency.prediction import known_runtimes as known_runtimes, predict_latency as predict_latency
-from tinykit.predict.latency.shapes import (
-    OperatorShape as OperatorShape,
-    from_graph as from_graph,
-    from_rows as from_rows,
-)
+from tinykit.predict.latency.shapes import OperatorShape as OperatorShape, from_rows as from_rows
 from tinykit.predict.npu.compiling import (
     ACCELERATORS as ACCELERATORS,
     MEMORY_MODES as MEMORY_MODES,
@@ -64,17 +58,9 @@ from tinykit.predict.packing.coding import UNVERIFIED as UNVERIFIED
 from tinykit.predict.packing.cost import (
     DECODE_RUNTIMES as DECODE_RUNTIMES,
     DecodeCost as DecodeCost,
-    cost_of_decode as cost_of_decode,
-    has_decode as has_decode,
-    predict_packed_latency as predict_packed_latency,
     refuse_decode as refuse_decode,
 )
-from tinykit.predict.packing.decoding import (
-    PackChoice as PackChoice,
-    code_weights as code_weights,
-    foresee_flash as foresee_flash,
-    pack as pack,
-)
+from tinykit.predict.packing.decoding import PackChoice as PackChoice, code_weights as code_weights, pack as pack
 from tinykit.predict.packing.leaning import CodedTensor as CodedTensor, Packed as Packed, lean as lean
 from tinykit.predict.runtime.layers import (
     LayerComparison as LayerComparison,

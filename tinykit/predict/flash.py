@@ -6,7 +6,6 @@ are divided over kernels by assumed shares, and the interval says so.
 """
 
 import math
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, relabel
 from tinykit.ground.results import Result
-from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import DECODE, row_of
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, check_build, fill_in
@@ -46,7 +44,7 @@ class FlashEstimate(Result):
 
 @keywords
 def predict_flash(
-    graph: ModelGraph | str | os.PathLike[str],
+    graph: GraphOrFile,
     *,
     target: Target | None = None,
     runtime: str | None = None,
@@ -87,7 +85,7 @@ def decoder_code() -> Estimate:
     return Estimate(value, low, high, "byte", "compiled", runtime="tflm", sources=_table()["decoder_source"])
 
 
-def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: str | None = None) -> Estimate:
+def predict_runtime_ram(graph: GraphOrFile, *, runtime: str, core: str, build: str | None = None) -> Estimate:
     """RAM in bytes that TFLM takes beside the arena: its stack at the deepest point, and its static data.
 
     Stack high-water marks of the networks linked: that of the network with the same operators, else the deepest of
@@ -101,7 +99,7 @@ def predict_runtime_ram(graph: ModelGraph, *, runtime: str, core: str, build: st
     ------
     UnknownRuntimeError, ParameterError : as `predict_flash`.
     """
-    sizes, borrowed = _rows_of(runtime, core, build)
+    graph, (sizes, borrowed) = as_graph(graph), _rows_of(runtime, core, build)
     table, names = _table(), frozenset(operator.name for operator in graph.operators)
     static = table["data_bytes"] + table["bss_bytes"]
     alike = [network for network, operators in table["networks"].items() if names == frozenset(operators)]

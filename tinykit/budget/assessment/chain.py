@@ -17,8 +17,7 @@ from tinykit.ground.caches import remember
 from tinykit.ground.errors import UnknownFactError, keywords
 from tinykit.ground.quantity import Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Target, as_target
@@ -146,7 +145,7 @@ def _or_unknown(estimate: Estimate | None, reasons: Iterable[str] = ()) -> str:
 
 @keywords
 def assess(
-    graph: ModelGraph | str | os.PathLike[str],
+    graph: GraphOrFile,
     target: Target | Board | str | os.PathLike[str],
     use: Use | None = None,
     *,

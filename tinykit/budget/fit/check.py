@@ -16,7 +16,7 @@ from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, 
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
@@ -35,7 +35,7 @@ _CODE = {"model", "runtime"}
 
 @keywords
 def check_fit(
-    graph: ModelGraph | str | os.PathLike[str],
+    graph: GraphOrFile,
     board: Target | Board | str | os.PathLike[str],
     *,
     runtime: str | None = None,
@@ -71,7 +71,7 @@ def check_fit(
 
 @keywords
 def check_fit_all(
-    graph: ModelGraph | str | os.PathLike[str],
+    graph: GraphOrFile,
     boards: Iterable[Target | Board | str | os.PathLike[str]] | None = None,
     *,
     runtime: str | None = None,
@@ -137,7 +137,7 @@ def check_target(
 
 @keywords
 def line_up(
-    graph: ModelGraph | str | os.PathLike[str],
+    graph: GraphOrFile,
     boards: Iterable[Board | str | os.PathLike[str]] = MACHINES,
     *,
     runtime: str | None = None,

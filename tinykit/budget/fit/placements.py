@@ -12,7 +12,7 @@ from tinykit.ground.errors import keywords
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result, Rows
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
@@ -59,7 +59,7 @@ class Placement(Result):
 
 @keywords
 def list_placements(
-    graph: ModelGraph | str | os.PathLike[str],
+    graph: GraphOrFile,
     board: Target | Board | str | os.PathLike[str],
     *,
     runtime: str | None = None,

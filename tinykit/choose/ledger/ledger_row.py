@@ -9,7 +9,8 @@ from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ModelError, TinykitError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph.model import ModelGraph, WeightCount, count_weights
+from tinykit.model.graph.kernels import WeightCount, count_weights
+from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.target.target import Target

@@ -12,7 +12,9 @@ from tinykit.ground.caches import remember
 from tinykit.ground.errors import DataError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.model.graph.model import ModelGraph, list_kernels
+from tinykit.model.graph.kernels import list_kernels
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.flash import predict_flash
 from tinykit.predict.runtime.verify import predict_labels
 from tinykit.target.boards.record import Board
@@ -107,7 +109,7 @@ class Variant(Result):
 
 
 def weigh_variant(
-    graph: ModelGraph, test: Split, board: Target | Board | str | os.PathLike[str], *, name: str, note: str
+    graph: GraphOrFile, test: Split, board: Target | Board | str | os.PathLike[str], *, name: str, note: str
 ) -> Variant:
     """Score a model in TFLM and weigh it for a board.
 
@@ -123,6 +125,7 @@ def weigh_variant(
     ModelError, EngineError : the interpreter refuses the model.
     DataError : a label beyond the outputs.
     """
+    graph = as_graph(graph)
     classes = sum(graph.tensors[index].elements for index in graph.outputs[:1])
     if test.y.max() >= classes:
         raise DataError(

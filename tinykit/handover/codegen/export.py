@@ -22,6 +22,7 @@ from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
 from tinykit.handover.codegen.program import Lowered, Program, lowering_of, refuse
 from tinykit.handover.codegen.windowed import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
 from tinykit.model.graph.model import ModelGraph, Operator
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import list_rows
 from tinykit.predict.arena.plan import ArenaPlan, list_buffers, plan_greedily
 from tinykit.predict.packing.cost import has_decode, refuse_decode
@@ -140,7 +141,7 @@ class _Part:
     code: Lowered
 
 
-def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model") -> CExport:
+def export_c(graph: GraphOrFile, *, kernels: str = "portable", name: str = "model") -> CExport:
     """A model as C11: constants, a static arena laid out by the kit's own plan, one function an operator.
 
     Parameters
@@ -157,6 +158,7 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
     """
     if kernels not in KERNELS:
         raise ParameterError(f"kernels {kernels!r} are unknown; allowed: {', '.join(KERNELS)}")
+    graph = as_graph(graph)
     _check(graph)
     program = Program(graph, to_identifier(name))
     table = LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS

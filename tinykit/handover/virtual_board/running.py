@@ -21,7 +21,7 @@ from tinykit.handover.virtual_board.diagnosis import Finding, ask_tflm, describe
 from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.result import BoardRun, CoreCount
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.record import hash_bytes
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
@@ -38,7 +38,7 @@ _LEAST_STACK_BYTES = 64
 
 @keywords
 def run(
-    graph: ModelGraph | str | os.PathLike[str], board: Target | Board | str | os.PathLike[str], inputs: Inputs,
+    graph: GraphOrFile, board: Target | Board | str | os.PathLike[str], inputs: Inputs,
     kernels: str = "cmsis-nn", *, compiler: str | None = None, engine: str | None = None,
     clock_hz: float | None = None, ram_bytes: int | None = None, stack_bytes: int = STACK_BYTES,
     limits: Limits | None = None
@@ -97,7 +97,7 @@ def _map(board: Board, engine: str, export: CExport, stack_bytes: int) -> Memory
     return map_machine(memory, machine) if engine == "qemu" and machine else memory
 
 
-def sample_codes(graph: ModelGraph, n: int = 10, *, seed: int = 0) -> Inputs:
+def sample_codes(graph: GraphOrFile, n: int = 10, *, seed: int = 0) -> Inputs:
     """Inputs made up for a check without data: int8 [n, *shape], uniform over the range; a tuple for several inputs.
 
     Raises
@@ -106,7 +106,7 @@ def sample_codes(graph: ModelGraph, n: int = 10, *, seed: int = 0) -> Inputs:
     """
     if n < 1:
         raise ParameterError(f"n {n}; give at least one sample")
-    rng = np.random.default_rng(seed)
+    graph, rng = as_graph(graph), np.random.default_rng(seed)
     shapes = [graph.tensors[index].shape for index in graph.inputs]
     parts = [rng.integers(-128, 128, (n, *(s[1:] if s[:1] == (1,) else s))).astype(np.int8) for s in shapes]
     return parts[0] if len(parts) == 1 else tuple(parts)

@@ -24,8 +24,11 @@ _PRECISION_BY_TYPES = {
     ("int8", "int8"): "int8", ("int8", "int4"): "int8", ("int16", "int8"): "int16x8",
 }  # fmt: skip
 
+GraphOrFile = ModelGraph | str | os.PathLike[str]
+"""A model, or the path of its .tflite file."""
 
-def as_graph(model: ModelGraph | str | os.PathLike[str]) -> ModelGraph:
+
+def as_graph(model: GraphOrFile) -> ModelGraph:
     """The graph itself, or that of a .tflite file: what every function that takes a graph accepts.
 
     Raises

@@ -4,7 +4,6 @@ TFLM takes offsets from the metadata entry `OfflineMemoryAllocation` as they are
 falling size, which leaves gaps where large buffers follow each other in a chain; other orders leave fewer.
 """
 
-import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.plan import (
     ALIGNMENT_BYTES,
     ArenaPlan,
@@ -114,11 +113,7 @@ class ArenaEstimate(Result):
 
 @keywords
 def predict_arena(
-    graph: ModelGraph | str | os.PathLike[str],
-    *,
-    target: Target | None = None,
-    runtime: str | None = None,
-    core: str | None = None,
+    graph: GraphOrFile, *, target: Target | None = None, runtime: str | None = None, core: str | None = None
 ) -> ArenaEstimate:
     """The tensor arena on a 32-bit target, from the graph alone.
 
@@ -171,11 +166,12 @@ def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEs
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
 
 
-def arena_for_any_core(graph: ModelGraph) -> int:
+def arena_for_any_core(graph: GraphOrFile) -> int:
     """The array that firmware for a core not yet chosen should give TFLM with CMSIS-NN, in bytes.
 
     The larger need of cores with the DSP extension (pooling sums) and with Helium (patches, bias sums).
     """
+    graph = as_graph(graph)
     return max(predict_arena(graph, runtime="tflm-cmsis-nn", core=core).to_deploy for core in _SCRATCH_EXTREMES)
 
 
@@ -229,15 +225,15 @@ class ArenaComparison(Result):
         return self.greedy.head_bytes - self.offline.head_bytes
 
 
-def compare_plans(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaComparison:
+def compare_plans(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaComparison:
     """The greedy and the offline plan of a model; a plan that the file holds already does not count."""
+    graph = as_graph(graph)
     buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
     greedy = plan_greedily(buffers, len(graph.operators) + 1)
     return ArenaComparison(graph, runtime, core, greedy, plan_offline(graph, runtime=runtime, core=core))
 
 
-@remember
-def plan_offline(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaPlan:
+def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaPlan:
     """The best plan of the head that a short search finds; never worse than TFLM's greedy plan.
 
     Every order in `_orders` is tried, then up to 200 changes of the best one; the search ends at the lower bound,
@@ -249,6 +245,11 @@ def plan_offline(graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str
     graph : the model.
     runtime, core : whose scratch buffers to plan for, as in `predict_arena`.
     """
+    return _search_plan(as_graph(graph), runtime, core)
+
+
+@remember
+def _search_plan(graph: ModelGraph, runtime: str, core: str) -> ArenaPlan:
     buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
     scopes = len(graph.operators) + 1
     best = plan_greedily(buffers, scopes)
@@ -266,7 +267,7 @@ def tensor_offsets(graph: ModelGraph, plan: ArenaPlan) -> tuple[int, ...]:
     return tuple(placed.get(tensor.index, -1) for tensor in graph.tensors)
 
 
-def with_offline_plan(graph: ModelGraph, plan: ArenaPlan) -> bytes:
+def with_offline_plan(graph: GraphOrFile, plan: ArenaPlan) -> bytes:
     """The model file with a plan of its tensors written into it.
 
     Prove it before it goes anywhere (`tinykit.predict.prove_same`): an offset that is wrong overwrites a tensor.
@@ -275,6 +276,7 @@ def with_offline_plan(graph: ModelGraph, plan: ArenaPlan) -> bytes:
     ------
     ModelError : the file cannot be rewritten.
     """
+    graph = as_graph(graph)
     return write_offline_offsets(graph.data, tensor_offsets(graph, plan))
 
 

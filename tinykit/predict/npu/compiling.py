@@ -20,7 +20,7 @@ from tinykit.ground.errors import (
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import read
+from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.operators.table import DECODE, NPU
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 from tinykit.target.boards.record import Board
@@ -80,7 +80,7 @@ def system_config_for(board: Board) -> str:
 
 
 def compile_for_npu(
-    graph: ModelGraph,
+    graph: GraphOrFile,
     *,
     accelerator: str = "ethos-u55-128",
     system_config: str | None = None,
@@ -113,6 +113,7 @@ def compile_for_npu(
         _check_choice("system configuration", system_config, SYSTEM_CONFIGS)
     if clock_hz is not None and not 0 < clock_hz < math.inf:
         raise ParameterError(f"NPU clock {clock_hz} Hz; give hertz above 0, such as 400e6")
+    graph = as_graph(graph)
     _check_model(graph)
     config = system_config or _default_config(accelerator, memory_mode)
     path = str(_find_config(config, config_file))

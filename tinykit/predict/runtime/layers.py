@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import row_of
 from tinykit.predict.runtime.session import Session
 from tinykit.predict.runtime.verify import to_input
@@ -95,7 +96,7 @@ class LayerComparison(Result):
 
 
 def compare_layers(
-    float_graph: ModelGraph, graph: ModelGraph, inputs: Array | tuple[Array, ...], *, timeout_s: float = 120.0
+    float_graph: GraphOrFile, graph: GraphOrFile, inputs: Array | tuple[Array, ...], *, timeout_s: float = 120.0
 ) -> LayerComparison:
     """SQNR and cosine of each operator's output between a float model and its integer version, from the real tensors.
 
@@ -114,6 +115,7 @@ def compare_layers(
     ModelError : no operator of the two models matches, or an interpreter refuses one of them.
     DataError : samples of another shape, NaN, or another number of inputs. EngineError : as `Session`.
     """
+    graph, float_graph = as_graph(graph), as_graph(float_graph)
     steps = [_list_steps(one) for one in (graph, float_graph)]
     pairs = match_operators(graph, steps[0], float_graph, steps[1])
     if not pairs:

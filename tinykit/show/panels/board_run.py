@@ -7,7 +7,7 @@ from typing import Any
 from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen.export import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
 from tinykit.show.plots import plot_instructions
 from tinykit.target.boards import boards
@@ -39,7 +39,7 @@ class BoardRunPanel(Panel[BoardRun]):
 
     def __init__(
         self,
-        graph: ModelGraph,
+        graph: GraphOrFile,
         *,
         board: str = "nucleo-wl55jc",
         kernels: str = "cmsis-nn",
@@ -47,7 +47,7 @@ class BoardRunPanel(Panel[BoardRun]):
         inputs: Any = None,
         compiler: str | None = None,
     ) -> None:
-        self.graph, self.compiler = graph, compiler
+        self.graph, self.compiler = as_graph(graph), compiler
         self.inputs = sample_codes(graph, _SAMPLES) if inputs is None else inputs
         self._runs: dict[tuple[Any, ...], BoardRun] = {}
         most = math.floor(largest_kib(board))
@@ -57,7 +57,7 @@ class BoardRunPanel(Panel[BoardRun]):
             "ram_kib": slide("SRAM that is there [KiB]", most if ram_kib is None else ram_kib, 1, most, 1),
         }
         controls["ram_kib"].continuous_update = False
-        super().__init__("Virtual board", graph.path, controls)
+        super().__init__("Virtual board", self.graph.path, controls)
 
     def adapt(self, changed: Any) -> None:
         """Another board has another size of memory."""

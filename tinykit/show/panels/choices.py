@@ -12,7 +12,7 @@ from tinykit.choose.design.studies import CLUSTERS, GRID, PRECISIONS, SPARSITIES
 from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
 from tinykit.show.plots import plot_clocks, plot_ledger, plot_offload
 
@@ -31,10 +31,10 @@ class ClockPanel(Panel[ClockSweep]):
     board: Any
     period_s: Any
 
-    def __init__(self, graph: ModelGraph, *, board: str = "stm32f407g-disc1", period_s: float = 0.1) -> None:
-        self.graph = graph
+    def __init__(self, graph: GraphOrFile, *, board: str = "stm32f407g-disc1", period_s: float = 0.1) -> None:
+        self.graph = as_graph(graph)
         controls = {"board": choose_board(board), "period_s": slide_log("period [s]", period_s, -2, 4)}
-        super().__init__("Slow clock or race to sleep", graph.path, controls)
+        super().__init__("Slow clock or race to sleep", self.graph.path, controls)
 
     def compute(self) -> ClockSweep:
         """The sweep for the controls."""
@@ -81,14 +81,14 @@ class CloudPanel(Panel[Offload]):
 
     def __init__(
         self,
-        graph: ModelGraph,
+        graph: GraphOrFile,
         *,
         board: str = "nucleo-l4r5zi",
         sensor: str = "motion",
         radio: str = "ble",
         period_s: float = 10.0,
     ) -> None:
-        self.graph = graph
+        self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),
             "sensor": choose("sensor", [(one.name, name) for name, one in SENSORS.items()], sensor),
@@ -96,7 +96,7 @@ class CloudPanel(Panel[Offload]):
             "period_s": slide_log("period [s]", period_s, -1, 5),
             "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
         }
-        super().__init__("Edge or cloud", graph.path, controls)
+        super().__init__("Edge or cloud", self.graph.path, controls)
 
     def compute(self) -> Offload:
         """Energy on the edge and over the radio, for the controls as they stand."""

@@ -12,7 +12,7 @@ from tinykit.budget.thermal.check import PAINTS, ThermalReport, solar_load
 from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 
@@ -41,14 +41,14 @@ class HeatPanel(Panel[ThermalReport]):
 
     def __init__(
         self,
-        graph: ModelGraph,
+        graph: GraphOrFile,
         *,
         board: str = "nucleo-l4r5zi",
         ambient_c: float = 25.0,
         duty_cycle: float = 1.0,
         box_cm2: float = 88.0,
     ) -> None:
-        self.graph = graph
+        self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),
             "ambient_c": slide("ambient [°C]", ambient_c, -40, 125, 1),
@@ -56,7 +56,7 @@ class HeatPanel(Panel[ThermalReport]):
             "box_cm2": slide("surface of the box [cm²]", box_cm2, 20, 1000, 1),
             "boxed": widgets.Checkbox(value=False, description="in a closed box"),
         }
-        super().__init__("Heat", graph.path, controls)
+        super().__init__("Heat", self.graph.path, controls)
 
     def compute(self) -> ThermalReport:
         """The heat check for the controls."""
@@ -104,7 +104,7 @@ class BurstPanel(Panel[Warming]):
 
     def __init__(
         self,
-        graph: ModelGraph,
+        graph: GraphOrFile,
         *,
         board: str = "nucleo-h743zi2",
         burst_s: float = 10.0,
@@ -112,7 +112,7 @@ class BurstPanel(Panel[Warming]):
         air_c: float = 25.0,
         box_cm2: float = 0.0,
     ) -> None:
-        self.graph = graph
+        self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),
             "air_c": slide("ambient [°C]", air_c, -40, 125, 1),
@@ -121,7 +121,7 @@ class BurstPanel(Panel[Warming]):
             "box_cm2": slide("closed box [cm²]", box_cm2, 0, 1000, 1),
             "sun": choose("sun on the box", ["none", *PAINTS], "none"),
         }
-        super().__init__("Bursts and pauses", graph.path, controls)
+        super().__init__("Bursts and pauses", self.graph.path, controls)
 
     def compute(self) -> Warming:
         """The junction in time for the controls; the sun shines on a box only."""

@@ -7,6 +7,7 @@ from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.plan import Buffer
 from tinykit.predict.arena.predict import ArenaComparison, compare_plans
 from tinykit.predict.latency.prediction import known_runtimes
@@ -35,15 +36,15 @@ class FitPanel(Panel[FitReport]):
     runtime: Any
     reserve_kib: Any
 
-    def __init__(self, graph: ModelGraph, *, board: str = "nucleo-l4r5zi", reserve_kib: float = 16.0) -> None:
-        self.graph = graph
+    def __init__(self, graph: GraphOrFile, *, board: str = "nucleo-l4r5zi", reserve_kib: float = 16.0) -> None:
+        self.graph = as_graph(graph)
         runtimes = _runtimes(board)
         controls = {
             "board": choose_board(board),
             "runtime": choose("runtime", runtimes, default_runtime(find_board(board).core)),
             "reserve_kib": slide("SRAM reserve [KiB]", reserve_kib, 0, largest_kib(board), 1),
         }
-        super().__init__("Fit", graph.path, controls)
+        super().__init__("Fit", self.graph.path, controls)
 
     def adapt(self, changed: Any) -> None:
         """Another board has other runtimes and another size of memory."""
@@ -99,15 +100,15 @@ class ArenaPanel(Panel[ArenaComparison]):
     runtime: Any
     block: Any
 
-    def __init__(self, graph: ModelGraph, *, core: str = "cortex-m4", runtime: str = "tflm-cmsis-nn") -> None:
-        self.graph = graph
+    def __init__(self, graph: GraphOrFile, *, core: str = "cortex-m4", runtime: str = "tflm-cmsis-nn") -> None:
+        self.graph = as_graph(graph)
         blocks = _list_blocks(compare_plans(graph, runtime=runtime, core=core))
         controls = {
             "core": choose("core", _CORES, core),
             "runtime": choose("runtime", _RUNTIMES, runtime),
             "block": choose("block", blocks, blocks[0][1] if blocks else None),
         }
-        super().__init__("Arena", graph.path, controls)
+        super().__init__("Arena", self.graph.path, controls)
 
     def adapt(self, changed: Any) -> None:
         """Another core or runtime has other scratch buffers."""

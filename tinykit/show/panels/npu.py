@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.ground.quantity import format_quantity
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.npu.compiling import ACCELERATORS, MEMORY_MODES, compile_for_npu
 from tinykit.predict.npu.report import NpuReport
 from tinykit.show.panels.shell import Panel, choose, slide
@@ -28,19 +28,19 @@ class NpuPanel(Panel[NpuReport]):
 
     def __init__(
         self,
-        graph: ModelGraph,
+        graph: GraphOrFile,
         *,
         accelerator: str = "ethos-u55-128",
         memory_mode: str = "Shared_Sram",
         clock_mhz: float = 400.0,
     ) -> None:
-        self.graph = graph
+        self.graph = as_graph(graph)
         controls = {
             "accelerator": choose("accelerator", ACCELERATORS, accelerator),
             "memory_mode": choose("memory mode", MEMORY_MODES, memory_mode),
             "clock_mhz": slide("NPU clock [MHz]", clock_mhz, 25, 1000, 25),
         }
-        super().__init__("Ethos-U", graph.path, controls)
+        super().__init__("Ethos-U", self.graph.path, controls)
 
     def compute(self) -> NpuReport:
         """The compiled model for the controls."""

@@ -8,7 +8,7 @@ from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.radio import RADIOS
 from tinykit.ground.results import tell
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.shell import Panel, choose, choose_battery, choose_board, slide, slide_log
 from tinykit.show.plots import (
     KitFigure,
@@ -44,9 +44,9 @@ class PowerPanel(Panel[Assessment]):
     clock_mhz: Any
 
     def __init__(
-        self, graph: ModelGraph, *, board: str = "nucleo-l4r5zi", battery: str = "cr2032", period_s: float = 10.0
+        self, graph: GraphOrFile, *, board: str = "nucleo-l4r5zi", battery: str = "cr2032", period_s: float = 10.0
     ) -> None:
-        self.graph = graph
+        self.graph = as_graph(graph)
         top = _top_clock_mhz(board)
         controls = {
             "board": choose_board(board),
@@ -54,7 +54,7 @@ class PowerPanel(Panel[Assessment]):
             "period_s": slide_log("period [s]", period_s, -2, 5),
             "clock_mhz": slide("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
         }
-        super().__init__("Power", graph.path, controls)
+        super().__init__("Power", self.graph.path, controls)
 
     def adapt(self, changed: Any) -> None:
         """Another board has another range of clocks: start at its highest."""
@@ -107,15 +107,15 @@ class DesignPanel(Panel[Assessment]):
     battery: Any
 
     def __init__(
-        self, graph: ModelGraph, *, board: str = "nucleo-l4r5zi", battery: str = "cr2032", period_s: float = 10.0
+        self, graph: GraphOrFile, *, board: str = "nucleo-l4r5zi", battery: str = "cr2032", period_s: float = 10.0
     ) -> None:
-        self.graph = graph
+        self.graph = as_graph(graph)
         controls = {
             "period_s": slide_log("period [s]", period_s, -2, 5),
             "board": choose_board(board),
             "battery": choose_battery(battery),
         }
-        super().__init__("Design", graph.path, controls)
+        super().__init__("Design", self.graph.path, controls)
 
     def compute(self) -> Assessment:
         """Fit, power and heat for the controls."""
@@ -162,7 +162,7 @@ class TimelinePanel(Panel[PowerBudget]):
 
     def __init__(
         self,
-        graph: ModelGraph,
+        graph: GraphOrFile,
         *,
         board: str = "nucleo-l4r5zi",
         battery: str = "cr2032",
@@ -170,7 +170,7 @@ class TimelinePanel(Panel[PowerBudget]):
         payload_bytes: float = 10.0,
         sensor: str = "accelerometer",
     ) -> None:
-        self.graph, self.battery, self.payload_bytes, self.sensor = graph, battery, payload_bytes, sensor
+        self.graph, self.battery, self.payload_bytes, self.sensor = as_graph(graph), battery, payload_bytes, sensor
         controls = {
             "board": choose_board(board),
             "period_s": slide_log("period [s]", period_s, -1, 5),
@@ -179,7 +179,7 @@ class TimelinePanel(Panel[PowerBudget]):
             "radio": choose("radio", ["none", *RADIOS], "none"),
             "also": choose("always on beside it", ["none", *_BESIDE], "none"),
         }
-        super().__init__("Timeline", graph.path, controls)
+        super().__init__("Timeline", self.graph.path, controls)
 
     def compute(self) -> PowerBudget:
         """The budget for the controls."""

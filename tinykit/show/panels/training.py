@@ -5,7 +5,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from tinykit.model.graph.model import ModelGraph, list_kernels
+from tinykit.model.graph.kernels import list_kernels
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.runtime.verify import Answers, CodeComparison, compare_answers
 from tinykit.show.panels.shell import Panel, choose, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_confusion, plot_grid, plot_lsb, plot_pruning, plot_storage
@@ -28,7 +29,8 @@ class SparsityPanel(Panel[PruningPreview]):
     sparsity: Any
     kernel: Any
 
-    def __init__(self, graph: ModelGraph, *, sparsity: float = 0.75) -> None:
+    def __init__(self, graph: GraphOrFile, *, sparsity: float = 0.75) -> None:
+        graph = as_graph(graph)
         self.kernels = {kernel.name: kernel for kernel in list_kernels(graph)}
         largest = max(self.kernels.values(), key=lambda kernel: kernel.values.size)
         controls = {
@@ -72,7 +74,10 @@ class GridPanel(Panel[GridPreview]):
     scales: Any
     tensor: Any
 
-    def __init__(self, graph: ModelGraph, activations: Mapping[str, ArrayLike] | None = None, *, bits: int = 8) -> None:
+    def __init__(
+        self, graph: GraphOrFile, activations: Mapping[str, ArrayLike] | None = None, *, bits: int = 8
+    ) -> None:
+        graph = as_graph(graph)
         self.kernels = {kernel.name: kernel for kernel in list_kernels(graph)}
         self.activations = dict(activations or {})
         names = [*self.kernels, *self.activations]

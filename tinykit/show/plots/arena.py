@@ -8,6 +8,7 @@ from matplotlib.collections import PolyCollection
 
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.plan import ArenaPlan, PlacedBuffer
 from tinykit.predict.arena.predict import ArenaComparison
 from tinykit.show.plots.marks import mark_limit
@@ -19,7 +20,7 @@ _KIB = 1024
 @styled
 def plot_arena(
     plan: ArenaPlan,
-    graph: ModelGraph,
+    graph: GraphOrFile,
     *,
     ax: Axes | None = None,
     picked: int | None = None,
@@ -37,7 +38,7 @@ def plot_arena(
     top_bytes : head the scale reaches at least, so that two plans compare.
     title : of axes among others, which are lower: numbers stand for operators, and upright labels go.
     """
-    ax = new_axes(ax, 7.2, 3.8)
+    graph, ax = as_graph(graph), new_axes(ax, 7.2, 3.8)
     if not plan.placed or not plan.head_bytes:
         return say_unknown(ax, "the plan holds no buffer")
     _draw_buffers(ax, plan, picked)
