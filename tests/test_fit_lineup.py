@@ -89,6 +89,7 @@ def test_the_plot_says_every_figure(reports):
     assert sum("tflm-cmsis-nn, modelled" in text for text in said) == 4
     assert sum(text.startswith("arena ") and "energy unknown" in text for text in said) >= 1
     assert ax.get_xlabel().endswith("[s]")
+    assert ax.get_title(loc="right") == "80 % interval"
     assert to_png(ax.figure).startswith(b"\x89PNG")
     assert words(plot_lineup([])) == ["no machine given"]
 

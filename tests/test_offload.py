@@ -88,7 +88,7 @@ def test_sensing_is_in_both_the_front_end_in_one():
     work = plan_workload(U575, 0.0289, sense_s=1.0, loads=[make_load("pdm-microphone", during=["sense"])])
     found = compare_offload(U575, work, SENSORS["keyword"], "ble", period_s=60.0, setting=GIVEN)
     assert found.edge.states[0].name == "sense"
-    assert [line.name for line in found.cloud.lines] == ["microcontroller", "pdm-microphone"]
+    assert [line.name for line in found.cloud.lines] == ["microcontroller", "radio", "pdm-microphone"]
     assert found.edge.states[-2].name == found.cloud.states[-2].name == "transmit"
 
 

@@ -25,6 +25,25 @@ def test_a_window_has_a_line_and_a_name_for_each_channel(shape):
     assert {text.get_text() for text in ax.texts} == {"ax", "ay", "az"}
 
 
+def test_a_window_s_names_stand_where_its_lines_end():
+    apart = np.linspace(0, [0.5, -0.9, 2.0], 50)
+    ax = plot_window(apart, ("ax", "ay", "az"), rate_hz=25)
+    beside = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert beside == pytest.approx({"ax": 0.5, "ay": -0.9, "az": 2.0})
+    colours = {text.get_text(): text.get_color() for text in ax.texts}
+    assert list(colours.values()) == [ax.lines[place].get_color() for place in (2, 0, 1)]
+
+
+def test_names_of_lines_that_end_together_are_moved_apart_in_their_order():
+    names = tuple("abcdef")
+    ax = plot_window(np.linspace(0, [-0.02, 0.01, 0.0, np.nan, -0.01, 1.0], 50), names, rate_hz=25)
+    low, high = ax.get_ylim()
+    heights = [text.get_position()[1] for text in ax.texts]
+    assert [text.get_text() for text in ax.texts] == list("fbcead")
+    assert (-np.diff(heights) >= 0.12 * (high - low)).all()
+    assert heights[-1] == pytest.approx(low)
+
+
 def test_a_window_needs_a_name_for_each_channel():
     with pytest.raises(ParameterError, match="2 names for 3 channels; give one each"):
         plot_window(np.zeros((50, 3)), ("ax", "ay"), rate_hz=25)

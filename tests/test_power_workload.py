@@ -66,7 +66,7 @@ def test_states_come_in_order_and_share_their_charge_among_lines():
     assert sum(state.charge_c.value for state in budget.states) == pytest.approx(total, rel=1e-12)
     assert sum(line.charge_c for line in budget.lines) == pytest.approx(total, rel=1e-12)
     assert sum(line.share for line in budget.lines) == pytest.approx(1.0, rel=1e-12)
-    assert [line.name for line in budget.lines] == ["microcontroller", "pdm-microphone", "led"]
+    assert [line.name for line in budget.lines] == ["microcontroller", "radio", "pdm-microphone", "led"]
     assert sum(state.duration_s.value for state in budget.states) == pytest.approx(1.0, rel=1e-12)
 
 
@@ -106,6 +106,16 @@ def test_an_evaluation_board_s_extras_own_the_budget():
     assert budget.average_current_a.value > 2 * bare.average_current_a.value
     shares = {line.name: line.share for line in budget.lines}
     assert shares["debugger"] > shares["board-regulator"] > shares["led"] > shares["microcontroller"]
+
+
+def test_what_a_radio_takes_is_its_own_line_and_not_the_microcontroller_s():
+    budget = budget_power(U575, plan_workload(U575, 0.0289, send=("ble", 20)), **GIVEN)
+    sent = next(state for state in budget.states if state.name == "transmit")
+    microcontroller, radio = budget.lines[:2]
+    assert radio.charge_c == pytest.approx(sent.charge_c.value, rel=1e-12)
+    assert [bool(amperes) for amperes in radio.currents_a] == [state is sent for state in budget.states]
+    assert microcontroller.currents_a[budget.states.index(sent)] == 0.0
+    assert "radio" not in [line.name for line in budget_power(U575, 0.0289, **GIVEN).lines]
 
 
 def test_a_regulator_is_a_line():

@@ -298,6 +298,8 @@ def test_the_picture_tells_every_form_and_the_verdict(ledger):
     ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
     sizes = {form.flash_bytes / 1024 for row in ledger.rows for form in row.forms.values() if form.flash_bytes}
     assert all(min(abs(end - size) for end in ends) < 1e-9 for size in sizes)
+    hatched = [(bar.get_hatch(), bar.get_edgecolor()) for bar in ax.patches if bar.get_hatch()]
+    assert (len(hatched) > 1, len(set(hatched))) == (True, 1)
     labels = " ".join(label.get_text() for label in ax.get_yticklabels())
     assert ledger.row("sparse").verdict in labels
     assert "saves nothing" in labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -103,3 +104,9 @@ def test_the_plot_has_one_bar_a_core_and_says_how_it_was_counted(network, withou
     assert "kept from a run by qemu" in said
     assert "run by unicorn" in said
     assert ax.get_xlabel() == "instructions per inference [1]"
+    colours = [bar.get_facecolor() for bar in ax.patches]
+    first, second = colours[: len(m55.operators)], colours[len(m55.operators) :]
+    assert first == second
+    assert all(one != after for one, after in pairwise(first))
+    longest = max(m55.operators)
+    assert f"{m55.operators.index(longest)}" in [text.get_text() for text in ax.texts]

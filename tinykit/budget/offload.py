@@ -9,7 +9,7 @@ from typing import Any
 from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
-from tinykit.budget.power.workload import Activity, Workload, as_workload
+from tinykit.budget.power.workload import TRANSMIT, Activity, Workload, as_workload
 from tinykit.ground.errors import ParameterError, keywords, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, propagate
 from tinykit.ground.results import Result
@@ -238,7 +238,7 @@ def break_even_bytes(
     period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
     empty = _raw_only(work, transmission(radio, 0))
     edge, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in (stages, empty))
-    local, sent, sending = _above_sleep(edge), _above_sleep(cloud), _above_sleep(cloud, only="transmit")
+    local, sent, sending = _above_sleep(edge), _above_sleep(cloud), _above_sleep(cloud, only=TRANSMIT)
     if local is None or sent is None or sending is None:
         return None
     if sent >= local:
@@ -269,7 +269,7 @@ def _most_bytes(radio: str, seconds: float) -> float:
 
 
 def _with_message(work: Workload, message: Transmission, rate: float) -> Workload:
-    stage = Activity("transmit", message.duration_s, message.current_a, times=rate)
+    stage = Activity(TRANSMIT, message.duration_s, message.current_a, times=rate)
     return Workload(work.latency, work.before, (*work.after, stage), work.rate, work.loads)
 
 
@@ -278,4 +278,4 @@ def _raw_only(work: Workload, raw: Transmission) -> Workload:
     sensing = tuple(stage for stage in work.before if stage.name == "sense")
     kept = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
     none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
-    return Workload(none, sensing, (Activity("transmit", raw.duration_s, raw.current_a),), 1.0, kept)
+    return Workload(none, sensing, (Activity(TRANSMIT, raw.duration_s, raw.current_a),), 1.0, kept)

@@ -37,7 +37,7 @@ class PowerBudget(Result):
     duty_cycle : time awake, 0–1.
     findings : what the design cannot do.
     unknown : why a figure is None.
-    lines : the same charge by consumer: MCU, loads, regulator.
+    lines : the same charge by consumer: MCU, radio, loads, regulator.
     derate : as it was asked for.
     """
 

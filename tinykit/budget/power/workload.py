@@ -15,6 +15,8 @@ from tinykit.target.boards.record import Board
 AT = ("run", "sleep", "stop")
 """What the MCU does in a stage: runs, halts with clocks on (a DMA fills a buffer), or keeps its RAM alone."""
 MCU = "microcontroller"
+RADIO = "radio"
+TRANSMIT = "transmit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def plan_workload(
     after = [_stage("decide", decide_s)] if decide_s is not None else []
     if send is not None:
         event = transmission(*send)
-        after.append(Activity("transmit", event.duration_s, event.current_a))
+        after.append(Activity(TRANSMIT, event.duration_s, event.current_a))
     network = as_estimate(latency, "s", "latency", high=LONGEST_S)
     return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
 
@@ -223,10 +225,17 @@ def _burden(state: State, loads: Sequence[Load]) -> State:
 
 
 def break_down(bare: Timeline, average_a: Estimate | None, loads: Sequence[Load]) -> tuple[LoadShare, ...]:
-    """Who takes the charge: the MCU by its states alone, and each load; the lines sum to the average current [A]."""
+    """Who takes the charge: the MCU, a radio, and each load; the lines sum to the average current [A].
+
+    The current of a radio is on record for the whole board, so that the MCU's own meanwhile is in the radio's line.
+    """
     whole = None if average_a is None else average_a.value * bare.period_s
-    rows = [(MCU, [state.current_a for state in bare.states])]
     nothing = Estimate.exact(0.0, "A", "measured", "off")
+    owners = [(RADIO if state.name == TRANSMIT else MCU, state.current_a) for state in bare.states]
+    rows = [
+        (name, [current if owner == name else nothing for owner, current in owners])
+        for name in dict.fromkeys((MCU, *(owner for owner, _ in owners)))
+    ]
     rows += [(one.name, [one.current_a if one.overlaps(state) else nothing for state in bare.states]) for one in loads]
     shares = []
     for name, currents in rows:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.ticker import MaxNLocator
 
 from tinykit.handover.virtual_board import BoardRun, CoreCount, OperatorRun
@@ -12,6 +13,8 @@ from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, say_unkn
 
 _HEIGHT = 0.4
 _LEAST_SHARE = 0.005
+_LEAST_NUMBERED = 0.02
+_SHADES = (1.0, 0.45, 0.7)
 _MOST_BARS = 32
 
 
@@ -53,14 +56,17 @@ def _describe(one: OperatorRun) -> str:
 def plot_cores(counts: Sequence[CoreCount], *, ax: Axes | None = None) -> Axes:
     """Instructions of one inference on several cores, the parts of each bar its operators, with how they were counted.
 
-    The counts are of `virtual_board.count`, of one model.
+    The counts are of `virtual_board.count`, of one model. Operators are numbered in order where there is room.
     """
     ax = new_axes(ax, 7.2, 1.0 + 0.5 * len(counts))
     longest = max([1, *(one.instructions for one in counts)])
     for place, one in enumerate(counts):
         start = 0
-        for executed in one.operators:
-            ax.barh(place, executed, left=start, height=0.6, color=COLOURS["inference"], edgecolor="white")
+        for number, executed in enumerate(one.operators):
+            shade = to_rgba(COLOURS["inference"], _SHADES[number % len(_SHADES)])
+            ax.barh(place, executed, left=start, height=0.6, color=shade, edgecolor="white")
+            if executed > _LEAST_NUMBERED * longest:
+                ax.text(start + executed / 2, place, f"{number}", ha="center", va="center", fontsize=7)
             start += executed
         per_mac = f", {one.instructions / one.macs:.1f} per MAC" if one.macs else ""
         ax.text(one.instructions, place, f"  {one.instructions:,}{per_mac}\n  {one.how}", va="center", fontsize=7)
@@ -68,7 +74,7 @@ def plot_cores(counts: Sequence[CoreCount], *, ax: Axes | None = None) -> Axes:
     ax.set(ylim=(len(counts) - 0.5, -0.5), xlim=(0, longest * 1.4), xlabel="instructions per inference [1]")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    return caption(ax, "the same C on each core, by operator", "counted in an emulator")
+    return caption(ax, "the same C on each core, by operator", "counted in an emulator; operators by number")
 
 
 @styled

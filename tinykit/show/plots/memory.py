@@ -129,7 +129,7 @@ def plot_lineup(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes
         _draw_machine(ax, row, report)
     ax.set_yticks(range(len(reports)), [_name(report) for report in reports], fontsize=8)
     ax.set(ylim=(len(reports) - 0.5, -0.6), xlabel="latency of one inference [s]")
-    return caption(ax, "One model, side by side", name_basis(*known))
+    return caption(ax, "One model, side by side", "80 % interval" if known else "unknown")
 
 
 def _name(report: FitReport) -> str:

@@ -39,15 +39,23 @@ def plot_window(
         raise ParameterError(f"{len(names)} names for {values.shape[1]} channels; give one each")
     ax = new_axes(ax, 6.6, 2.4)
     times = np.arange(len(values)) / rate_hz
-    ends = np.linspace(0.88, 0.12, len(names))
-    for column, place in zip(np.argsort(-values[-1]), ends, strict=True):
-        colour = _LINES[column % len(_LINES)]
+    colours = [_LINES[column % len(_LINES)] for column in range(len(names))]
+    for column, colour in enumerate(colours):
         ax.plot(times, values[:, column], color=colour, linewidth=1.3)
-        beside = ax.get_xaxis_transform()
-        ax.text(times[-1] * 1.015, place, plain(names[column], 12), va="center", color=colour, transform=beside)
+    order = np.argsort(-values[-1])
+    for column, place in zip(order, _move_apart(values[-1, order], *ax.get_ylim()), strict=True):
+        ax.text(times[-1] * 1.015, place, plain(names[column], 12), va="center", color=colours[column])
     ax.set(xlabel="time [s]", ylabel=f"[{unit}]", xlim=(0, times[-1] * 1.09))
     ax.set_title(plain(title, 60))
     return ax
+
+
+def _move_apart(ends: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Where falling ends are labelled between two limits: beside each, below the one before by a line of text."""
+    steps = np.arange(len(ends)) * (high - low) * min(0.13, 1 / len(ends))
+    falling = np.minimum.accumulate(ends + steps) - steps
+    apart: np.ndarray = np.fmax(falling, low + steps[-1] - steps)
+    return apart
 
 
 @styled

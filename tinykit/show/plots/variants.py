@@ -13,11 +13,22 @@ from tinykit.choose.ledger.variants import ModelSizes
 from tinykit.ground.quantity import format_quantity
 from tinykit.predict.runtime.verify import CodeComparison
 from tinykit.show.plots.marks import ends, scale_log
-from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, note, plain, say_unknown, styled
+from tinykit.show.plots.style import (
+    COLOURS,
+    NOTE_COLOUR,
+    caption,
+    name_basis,
+    new_axes,
+    note,
+    plain,
+    say_unknown,
+    styled,
+)
 
 _KIB = 1024
 _HEIGHT = 0.15
 _GZIP = FORMS[-1]
+_CODE: Any = {"facecolor": "white", "edgecolor": NOTE_COLOUR, "hatch": "////", "linewidth": 0.8}
 
 
 @styled
@@ -102,10 +113,10 @@ def _draw_row(ax: Axes, position: int, row: LedgerRow) -> None:
         alpha = 1.0 if reaches or form.name == _GZIP else 0.45
         _draw_bar(ax, y, 0.0, width, color=colour, alpha=alpha)
         if code:
-            _draw_bar(ax, y, width, code, facecolor="white", edgecolor=colour, hatch="////", linewidth=0.8)
+            _draw_bar(ax, y, width, code, **_CODE)
         weight = "bold" if reaches else "normal"
         text = ax.text(width + code, y, f" {_tell(form)}", va="center", fontsize=6.8, fontweight=weight)
-        text.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.4})
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.4})
 
 
 def _draw_bar(ax: Axes, y: float, start: float, width: float, **style: Any) -> None:
@@ -129,11 +140,10 @@ def _label(row: LedgerRow) -> str:
 
 def _draw_legend(ax: Axes, y: float) -> None:
     """What the colours mean, on one line below the bars; `ax.legend` takes a tenth of a panel's move to lay out."""
-    reserved, free = COLOURS["reserved"], {"facecolor": "white", "edgecolor": COLOURS["flash"], "hatch": "////"}
     entries: tuple[tuple[float, str, dict[str, Any]], ...] = (
         (0.01, "reaches flash here", {"color": COLOURS["flash"]}),
-        (0.30, "does not", {"color": reserved, "alpha": 0.45}),
-        (0.48, "decoder code", free),
+        (0.30, "does not", {"color": COLOURS["reserved"], "alpha": 0.45}),
+        (0.48, "decoder code", _CODE),
         (0.72, "transport only", {"color": COLOURS["transport"]}),
     )
     across = ax.get_yaxis_transform()
