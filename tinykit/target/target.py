@@ -109,6 +109,10 @@ class Target(Result):
         }
         return tuple((name, said) for name, said in told.items() if name in self._left_out or name == "as_sold")
 
+    def is_assumed(self, name: str) -> bool:
+        """Whether a parameter was left out, and filled in with what the field uses."""
+        return name in self._left_out
+
     @property
     def core(self) -> str:
         """Name of the core that runs the model."""
