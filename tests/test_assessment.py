@@ -74,7 +74,7 @@ def test_one_line_and_one_document(found):
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert document["latency_s"] == found.fit.latency_s.to_json()
     assert document["assumed"]["runtime"] == "tflm-cmsis-nn, the default on cortex-m33"
-    assert document["assumed"]["as_sold"].startswith("the bare chip")
+    assert document["assumed"]["as_sold"].startswith("currents of the chip alone")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,31 @@ class TestRam:
         assert found.to_start > found.value + 16
         assert check(ram("SRAM", int(found.value) + 16), graph=dense).verdict == "does_not_fit"
 
+    def test_the_reserve_is_named_and_what_is_left_beside_it(self):
+        report = check(ram("SRAM", 64 * KIB), reserve=Reserve(16 * KIB, 0))
+        assert report.reasons[0].endswith(" left in SRAM beside 16.0 KiB kept for the stack and application")
+
+    def test_a_reserve_that_nobody_stated_makes_nothing_impossible(self):
+        small = Board("small", "Small", "", "", (Core("cortex-m4", 1),), (ram("SRAM", NEED + 7 * KIB), ROOM))
+        report = check_fit(CNN, small, use_engine=False)
+        assert report.verdict == "tight"
+        assert report.reasons[0].endswith(
+            "7.0 KiB left in SRAM for stack and application, for which 16.0 KiB were assumed"
+        )
+        stated = check_fit(CNN, small, reserve=Reserve(16 * KIB, 0), use_engine=False)
+        assert stated.verdict == "does_not_fit"
+        assert stated.reasons[0].endswith("7.0 KiB left in SRAM for stack and application, which take 16.0 KiB")
+        without = Board("none", "None", "", "", (Core("cortex-m4", 1),), (ram("SRAM", NEED - 1), ROOM))
+        assert check_fit(CNN, without, use_engine=False).verdict == "does_not_fit"
+
+    def test_the_same_of_flash(self):
+        small = Board(
+            "small", "Small", "", "", (Core("cortex-m4", 1),), (ram("SRAM", 256 * KIB), code(FLASH + 18 * KIB))
+        )
+        report = check_fit(CNN, small, use_engine=False)
+        assert report.verdict == "tight"
+        assert "18.0 KiB left in flash for stack and application, for which 32.0 KiB were assumed" in report.reasons[1]
+
     def test_tight_below_a_tenth(self):
         total = 100 * KIB
         at = Reserve(total - NEED - total // 10, 0)

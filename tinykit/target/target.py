@@ -41,6 +41,12 @@ class Reserve(Result):
         return f"{sram} of SRAM and {flash} of flash for stack and application"
 
 
+_SCOPES = {
+    "mcu": "currents of the chip alone, without the regulator, LED, sensors, debugger and USB of the board as sold",
+    "board": "currents of the whole board",
+}
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class Target(Result):
     """Where and how a network runs. What is left out is filled in, and `assumed` says with what.
@@ -56,7 +62,7 @@ class Target(Result):
     reserve : what stack and application take; None for `Reserve()`.
     arena_region, code_region : name of the region, window or kind of memory for the arena, and of the region for model
         and code; None where the kit may choose.
-    as_sold : the board with all that is soldered on it; so far figures are the bare chip's either way.
+    as_sold : the board with all that is soldered on it; so far figures are those of `assumed` either way.
 
     Raises
     ------
@@ -105,9 +111,13 @@ class Target(Result):
             "runtime": f"{self.runtime}, the default on {self.core}",
             "clock_hz": clock,
             "reserve": str(self.reserve),
-            "as_sold": "the bare chip" + ("; what else is on the board is not yet counted" if self.as_sold else ""),
+            "as_sold": _SCOPES[self.board.current_scope],
         }
         return tuple((name, said) for name, said in told.items() if name in self._left_out or name == "as_sold")
+
+    def is_assumed(self, name: str) -> bool:
+        """Whether a parameter was left out, and filled in with what the field uses."""
+        return name in self._left_out
 
     @property
     def core(self) -> str:

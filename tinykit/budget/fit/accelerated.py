@@ -45,7 +45,7 @@ def _judge(compiled: NpuReport, target: Target) -> FitReport:
     flash = relabel(flash, runtime=RUNTIME, sources=(*flash.sources, driver))
     ram = place_in_ram(target, arena)
     code = place_in_flash(target, int(flash.value))
-    verdict, reasons = judge(arena, ram, flash, code)
+    verdict, reasons = judge(arena, ram, flash, code, target=target)
     stay = (f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
     return FitReport(
         graph=compiled.graph, target=target, verdict=verdict, arena_bytes=arena.used, flash_bytes=flash,

@@ -121,7 +121,7 @@ def check_target(
     energy, dear = None, ""
     if latency is not None:
         energy, dear = attempt(partial(predict_energy, latency, target, run_current_a=run_current_a))
-    verdict, reasons = judge(arena, ram, flash, code, slowdown)
+    verdict, reasons = judge(arena, ram, flash, code, slowdown, target=target)
     memory = zip(("arena", "flash"), reasons, (arena, flash), strict=True)
     untold = tuple((what, why) for what, why, found in memory if found is None)
     unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear.partition("\n")[0])) if why)

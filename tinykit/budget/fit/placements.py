@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
 from tinykit.budget.fit.timing import bank_delay, fetch_delay, move_outside, outside_factor, predict_time
-from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, RegionUse, Verdict, judge
+from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, CODE, RegionUse, Verdict, judge
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.errors import keywords
 from tinykit.ground.quantity import Estimate, propagate
@@ -144,13 +144,15 @@ class _Lister:
             if region.kind != "flash" and region.xip is not False:
                 yield (
                     use_region(region, self.flash.flatbuffer_bytes, 0, ("model",)),
-                    use_region(code, held, self.target.reserve.flash_bytes, ("runtime", "application")),
+                    use_region(code, held, self.target.reserve.flash_bytes, ("runtime", CODE)),
                 )
 
     def _place(self, ram: Layout, code: Layout) -> Placement:
         latency, slowdown, why = self._time(ram[0], code)
         outside = slowdown if ram[0].kind in EXTERNAL_RAM_KINDS else None
-        verdict, reasons = judge(self.arena, ram, self.flash.total if self.flash else None, code, outside)
+        verdict, reasons = judge(
+            self.arena, ram, self.flash.total if self.flash else None, code, outside, target=self.target
+        )
         notes = [_APART] if len(ram) > 1 and ARENA_HEAD in ram[0].holds else []
         apart = len(code) > 1
         if apart and any(one.name == code[0].name and one.xip is None for one in self.target.board.flash_regions):

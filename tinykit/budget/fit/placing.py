@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
-from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, TIGHT_MARGIN, RegionUse
+from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, CODE, TIGHT_MARGIN, RegionUse
 from tinykit.predict.arena.predict import ArenaEstimate
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board, Region, Window
 from tinykit.target.target import Reserve, Target
@@ -93,7 +93,7 @@ def place_in_flash(target: Target, flash_bytes: int) -> Layout:
     wanted, reserve = target.code_region, target.reserve
     regions = [region for region in target.board.flash_regions if region.kind == "flash" or region.xip]
     regions = [region for region in target.board.flash_regions if region.name == wanted] if wanted else regions
-    holds = ("model", "runtime", "application")
+    holds = ("model", "runtime", CODE)
     uses = [use_region(region, flash_bytes, reserve.flash_bytes, holds) for region in regions]
     fitting = [use for use in uses if use.margin >= TIGHT_MARGIN] or [use for use in uses if use.margin_bytes >= 0]
     best = fitting or sorted(uses, key=lambda use: -use.margin_bytes)

@@ -34,6 +34,8 @@ TIGHT_MARGIN = 0.10
 
 ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION = "arena", "arena head", "arena tail", "stack and application"
 """What a RAM region may hold; head and tail where TFLM is given two arrays."""
+CODE = "application"
+"""What the last region of the flash holds beside model and runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +140,21 @@ def judge(
     flash: Estimate | None,
     code: tuple[RegionUse, ...],
     slowdown: Estimate | None = None,
+    *,
+    target: Target,
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """The worse of the verdicts on RAM and flash, with the reasons of both; what is None or empty is unknown."""
-    on_ram, on_flash = _judge_ram(arena, ram, slowdown), _judge_flash(flash, code)
+    """The worse of the verdicts on RAM and flash, with the reasons of both; what is None or empty is unknown.
+
+    A reserve that nobody stated makes nothing impossible: what leaves less than was assumed for stack and application
+    is tight, and the reason says how much is left for them.
+    """
+    on_ram, on_flash = _judge_ram(arena, ram, slowdown, target), _judge_flash(flash, code, target)
     order = (Verdict.FITS, Verdict.TIGHT, Verdict.UNKNOWN, Verdict.DOES_NOT_FIT)
     return max(on_ram[0], on_flash[0], key=order.index), (on_ram[1], on_flash[1])
 
 
 def _judge_ram(
-    arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], slowdown: Estimate | None
+    arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], slowdown: Estimate | None, target: Target
 ) -> tuple[Verdict, str]:
     if arena is None:
         return Verdict.UNKNOWN, "arena unknown: this runtime's planner is not TFLM's and no figure was published"
@@ -155,8 +163,7 @@ def _judge_ram(
         return Verdict.UNKNOWN, f"arena of {need}, but no contiguous memory of this board is known"
     use, worst = ram[0], min(ram, key=lambda use: use.margin)
     if worst.margin_bytes < 0:
-        short = format_quantity(-worst.margin_bytes, "byte")
-        return Verdict.DOES_NOT_FIT, f"arena of {need}: {worst.name} is {short} too small"
+        return _judge_short(f"arena of {need}", worst, target, target.reserve.sram_bytes)
     if use.kind in EXTERNAL_RAM_KINDS:
         times = f"{slowdown} times the time" if slowdown else "by how much is not known for this board"
         return Verdict.TIGHT, f"arena of {need} only in external {use.name}: slower, {times}"
@@ -164,21 +171,40 @@ def _judge_ram(
         head, tail = (format_quantity(one.used_bytes, "byte") for one in ram[:2])
         text = f"head of {head} in {use.name}, tail of {tail} in {ram[1].name} (MicroAllocator::Create, two arrays)"
         return Verdict.TIGHT, f"no bank holds an arena of {need} as one array: {text}"
-    return _judge_whole(arena, ram)
+    return _judge_whole(arena, ram, target)
 
 
-def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...]) -> tuple[Verdict, str]:
+def _judge_short(what: str, use: RegionUse, target: Target, reserve_bytes: int) -> tuple[Verdict, str]:
+    """Where a region is too small: for what is put there, or only with what is kept for the application."""
+    kept = format_quantity(reserve_bytes, "byte")
+    alone = use.margin_bytes + reserve_bytes
+    if not {APPLICATION, CODE} & {*use.holds} or alone < 0 or not reserve_bytes:
+        return Verdict.DOES_NOT_FIT, f"{what}: {use.name} is {format_quantity(-use.margin_bytes, 'byte')} too small"
+    left = f"{format_quantity(alone, 'byte')} left in {use.name} for stack and application"
+    if not target.is_assumed("reserve"):
+        return Verdict.DOES_NOT_FIT, f"{what}: {left}, which take {kept}"
+    return Verdict.TIGHT, f"{what}: {left}, for which {kept} were assumed"
+
+
+def _tell_left(use: RegionUse, reserve_bytes: int, where: str = "") -> str:
+    """What a region has left, and beside what."""
+    left = f"{format_quantity(use.margin_bytes, 'byte')} left{where}"
+    kept = reserve_bytes if {APPLICATION, CODE} & {*use.holds} else 0
+    return left + (f" beside {format_quantity(kept, 'byte')} kept for the {use.holds[-1]}" if kept else "")
+
+
+def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...], target: Target) -> tuple[Verdict, str]:
     use, worst = ram[0], min(ram, key=lambda use: use.margin)
-    need, left = format_quantity(arena.to_start, "byte"), format_quantity(worst.margin_bytes, "byte")
+    need = format_quantity(arena.to_start, "byte")
     tight = worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes
-    text = f"{'only ' if tight else ''}{left} left in {use.name}"
+    text = f"{'only ' if tight else ''}{_tell_left(use, target.reserve.sram_bytes, f' in {use.name}')}"
     if len(ram) > 1:
         beside = f"{format_quantity(use.margin_bytes, 'byte')} left; stack and application in {ram[1].name}"
         text = f"{beside}, {format_quantity(ram[1].margin_bytes, 'byte')} left"
     return (Verdict.TIGHT if tight else Verdict.FITS), f"arena of {need} in {use.name}: {text}"
 
 
-def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[Verdict, str]:
+def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...], target: Target) -> tuple[Verdict, str]:
     if flash is None:
         return Verdict.UNKNOWN, "flash of this runtime unknown: nothing linked was published for this core"
     need = format_quantity(flash.value, "byte")
@@ -186,14 +212,14 @@ def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...]) -> tuple[V
         return Verdict.UNKNOWN, f"model and runtime take {need}, but where this board keeps its code is not known"
     use = min(code, key=lambda use: use.margin)
     if use.margin_bytes < 0:
-        short = format_quantity(-use.margin_bytes, "byte")
-        return Verdict.DOES_NOT_FIT, f"model and runtime take {need} of flash: {use.name} is {short} too small"
+        return _judge_short(f"model and runtime take {need} of flash", use, target, target.reserve.flash_bytes)
     tight = use.margin < TIGHT_MARGIN or flash.high - flash.value > code[-1].margin_bytes
-    verdict, left = (Verdict.TIGHT if tight else Verdict.FITS), format_quantity(code[-1].margin_bytes, "byte")
+    there = " there" if len(code) > 1 else ""
+    verdict, left = (Verdict.TIGHT if tight else Verdict.FITS), _tell_left(code[-1], target.reserve.flash_bytes, there)
     if len(code) > 1:
         model = format_quantity(code[0].used_bytes, "byte")
-        return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left} left there"
-    return verdict, f"model and runtime take {need} of {use.name}: {left} left"
+        return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left}"
+    return verdict, f"model and runtime take {need} of {use.name}: {left}"
 
 
 _TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels whose time is known",)

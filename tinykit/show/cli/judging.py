@@ -160,9 +160,9 @@ def _say_report(report: FitReport) -> None:
 
 
 def _say_assumed(target: Target) -> None:
-    words = {"clock_hz": "clock", "as_sold": "board"}
+    words = {"clock_hz": "clock", "as_sold": ""}
     if target.assumed:
-        say("- assumed: " + "; ".join(f"{words.get(name, name)} {what}" for name, what in target.assumed))
+        say("- assumed: " + "; ".join(f"{words.get(name, name)} {what}".lstrip() for name, what in target.assumed))
 
 
 def compare(options: Options) -> int:
