@@ -153,7 +153,7 @@ def _parse(text: str, layout: TraceLayout) -> Floats | None:
 
 
 def _read_stamps(cells: NDArray[np.str_], layout: TraceLayout) -> Floats:
-    """Rows of a stamp and a current as numbers, in s from the day of the first; ValueError or a warning for another zone."""
+    """Rows of a stamp and a current as numbers, the time in s from the day of the first; ValueError for no stamp."""
     stamps, currents = np.char.strip(cells).T
     if layout.zone:
         stamps = np.char.replace(stamps, layout.zone, "")
