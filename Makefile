@@ -16,7 +16,7 @@ CARRIERS := $(shell sed -n 's/^carrier = "\(.*\)"/\1/p' $(CARDS))
 LOWEST := build/lowest
 UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
-SLOW   := against browser bench codegen compat compress convert datasets deploy design latency_sweep layers legacy lint \
+SLOW   := against browser bench codegen compat compress convert datasets deploy design elsewhere latency_sweep layers legacy lint \
           notebook packaging packing recommend_ledger runtime_scoring trace_jls virtual_board zoo
 
 .PHONY: help design test test-all test-lowest lab bench readme sweep checkpoints studies lint lock clean

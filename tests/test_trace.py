@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from tinykit.budget import budget_power, calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
+from tinykit.budget import Trace, budget_power, calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError
 from tinykit.predict.energy.predict import predict_energy
 from tinykit.target.boards import board
@@ -194,10 +195,13 @@ GOOD = "time (s),current (A)\n"
         (GOOD + "0,1\n1,2,3\n2\n", "row 3 is not 2 numbers"),
         ("time (s);current (A)\n0.0;1.234,5\n", "row 2 is not 2 numbers"),
         (GOOD + "0,1\n1,1_0\n2,1\n", "no plain numbers; write digits alone"),
-        (GOOD + "0,1\n\n2,1\n", "row 3 is not 2 numbers: ''"),
-        (GOOD + "0,1\n1,2\n2,3\n30,1\n31,1\n", "gap of 28 s after 2 s"),
-        (GOOD + "0,1\n1,2\n1,3\n", "time does not rise after 1 s"),
-        (GOOD + "0,1\n1,nan\n2,1\n", "NaN or infinity"),
+        (
+            GOOD + "0,1\n1,2\n2,3\n30,1\n31,1\n",
+            "87.1% of the time is missing: 1 gap, the longest 27 s after 2 s\nallowed: 5%",
+        ),
+        (GOOD + "1,1\n1,2\n1,3\n", "time does not rise after 1 s"),
+        (GOOD + "".join(f"{t},1\n" for t in range(9)) + "1,1\n", "time goes back by 7 s after 8 s\nsort the rows"),
+        (GOOD + "0,1\n1,nan\n2,1\n", "50.0% of the time is missing: 1 row without a number"),
         (GOOD + "0,1\n", "1 samples"),
         (GOOD + "0,1\n1,9600\n2,1\n", "a current of 9.6e\\+03 A; the unit is wrong"),
         (GOOD + "0,-1\n1,-2\n2,-1\n", "it flows backwards; swap the leads"),
@@ -219,3 +223,113 @@ def test_noise_around_zero_is_no_fault(tmp_path):
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_trace(tmp_path / "none.csv")
+
+
+def look(path: Path, times: np.ndarray, currents: np.ndarray) -> Trace:
+    return read_trace(write(path / "seen.csv", "plain", times, currents))
+
+
+def holds(found: Trace, rel: float) -> None:
+    """The figures of `waves`, which has 9.6 mA for 15 % of the time and 10 µA between."""
+    assert found.charge_c == pytest.approx(4.0 * (0.15 * 9.6e-3 + 0.85 * 1e-5), rel=rel)
+    assert found.active_share == pytest.approx(0.15, rel=rel)
+    assert found.active_a == pytest.approx(9.6e-3, rel=rel)
+    assert found.burst_s == pytest.approx(0.030, rel=rel)
+
+
+SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@SETTINGS
+@given(st.integers(1, 25), st.integers(1, 5))
+def test_a_logger_that_slows_down_sees_the_same_charge(tmp_path, asleep, awake):
+    times, currents = waves()
+    phase = np.arange(times.size) % 200
+    busy = (phase >= 50) & (phase < 80)
+    edge = np.isin(phase, (49, 50, 79, 80))
+    seen = edge | (busy & (phase % awake == 0)) | (~busy & (phase % asleep == 0))
+    found = look(tmp_path, times[seen], currents[seen])
+    holds(found, 0.02)
+    assert not found.notes
+
+
+@SETTINGS
+@given(st.integers(0, 3999), st.integers(1, 5))
+def test_a_row_that_comes_again_changes_nothing(tmp_path, place, again):
+    times, currents = waves()
+    order = np.sort(np.concatenate([np.arange(times.size), [place] * again]))
+    found, clean = look(tmp_path, times[order], currents[order]), look(tmp_path, times, currents)
+    for name in ("duration_s", "average_a", "charge_c", "active_share", "sleep_a", "burst_s", "period_s"):
+        assert getattr(found, name) == pytest.approx(getattr(clean, name), rel=1e-9), name
+    assert found.bridged_share == 0.0
+    assert found.notes[0].startswith(f"{again} of {times.size + again} rows repeat a time")
+
+
+@SETTINGS
+@given(st.integers(1, 3800), st.integers(6, 150))
+def test_a_gap_is_bridged_and_said_in_its_share_of_the_time(tmp_path, place, length):
+    times, currents = waves()
+    seen = np.r_[:place, min(place + length, times.size - 2) : times.size]
+    found = look(tmp_path, times[seen], currents[seen])
+    lost = times.size - seen.size
+    assert found.bridged_share == pytest.approx(lost / times.size, rel=1e-2)
+    assert f"{found.bridged_share:.2%} of the time" in found.notes[0]
+    assert found.duration_s == pytest.approx(4.0, rel=1e-6)
+    whole = look(tmp_path, times, currents)
+    assert abs(found.charge_c - whole.charge_c) <= found.bridged_share * 4.0 * whole.peak_a * 1.02
+
+
+@SETTINGS
+@given(st.sets(st.integers(1, 3998), min_size=1, max_size=150), st.sampled_from(["nan", "", "NULL", "inf", "-", "OL"]))
+def test_cells_without_a_number_are_bridged_and_counted(tmp_path, places, cell):
+    times, currents = waves()
+    path = write(tmp_path / "seen.csv", "plain", times, currents)
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for place in places:
+        lines[1 + place] = lines[1 + place].partition(";")[0] + ";" + cell
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found = read_trace(path)
+    assert found.samples == times.size - len(places)
+    assert found.bridged_share == pytest.approx(len(places) / times.size, rel=1e-2)
+    assert f"{len(places)} row" in found.notes[0]
+    assert found.duration_s == pytest.approx(4.0, rel=1e-6)
+    holds(found, 0.1)
+
+
+def test_a_logger_that_is_silent_asleep_is_refused_and_one_that_is_slow_is_not(tmp_path):
+    bursts = np.concatenate([second + 0.001 * np.arange(500, 530) for second in range(20)])
+    with pytest.raises(DataError, match=r"9\d.\d% of the time is missing: 19 gaps, the longest 0.97 s after"):
+        look(tmp_path, bursts, np.full(bursts.size, 9.6e-3))
+    times = np.unique(np.concatenate([bursts, np.arange(0, 20, 0.05)]).round(6))
+    awake = np.isin(times, bursts.round(6))
+    found = look(tmp_path, times, np.where(awake, 9.6e-3, 1e-5))
+    assert found.average_a == pytest.approx(0.0645 * 9.6e-3 + 0.9355 * 1e-5, rel=0.05)
+    assert np.where(awake, 9.6e-3, 1e-5).mean() > 9 * found.average_a
+
+
+def test_stamps_coarser_than_the_samples_share_their_time(tmp_path):
+    times, currents = waves()
+    found = look(tmp_path, np.floor(times * 100) / 100, currents)
+    assert found.average_a == pytest.approx(currents.mean(), rel=0.05)
+    assert found.bridged_share == 0.0
+    assert "3600 of 4000 rows repeat a time" in found.notes[0]
+
+
+def test_what_was_bridged_stays_beside_the_figures(tmp_path):
+    times, currents = waves()
+    seen = np.r_[:1000, 1012:4000]
+    found = look(tmp_path, times[seen], currents[seen])
+    assert repr(found).endswith("bridged=0.30%)")
+    assert found.to_json()["bridged_share"] == pytest.approx(0.003, rel=1e-3)
+    assert "0.30% of the time bridged" in calibrate_board(U575, found, supply_v=3.0).stop_current.source
+
+
+def test_rows_step_back_a_little_and_a_last_row_breaks_off(tmp_path):
+    times, currents = waves()
+    times[2000] -= 2.5e-3
+    path = write(tmp_path / "seen.csv", "plain", times, currents)
+    path.write_text(path.read_text(encoding="utf-8") + "4000", encoding="utf-8")
+    found = read_trace(path)
+    assert found.notes[-1].startswith("1 of 4000 rows step back in time")
+    assert "1 row without a number" in found.notes[0] or found.bridged_share == 0.0
+    holds(found, 0.02)

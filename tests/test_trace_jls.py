@@ -64,10 +64,14 @@ def test_reading_leaves_the_file_as_it_was(tmp_path):
     assert cut.read_bytes() == path.read_bytes()[:-100]
 
 
-def test_lost_samples_are_a_gap(tmp_path):
+def test_lost_samples_are_bridged_and_said(tmp_path):
     currents = waves()[1]
     currents[1500:1510] = np.nan
-    with pytest.raises(DataError, match=r"gap, 10 samples missing from 1.5 s"):
+    found = read_trace(record(tmp_path / "lost.jls", currents))
+    assert found.bridged_share == pytest.approx(10 / 4000, rel=1e-2)
+    assert "10 rows without a number" in found.notes[0]
+    currents[1500:1800] = np.nan
+    with pytest.raises(DataError, match=r"7.5% of the time is missing: 300 rows without a number"):
         read_trace(record(tmp_path / "lost.jls", currents))
 
 

@@ -141,10 +141,6 @@ from tinykit.budget.trace.compare import (
     compare_trace as compare_trace,
     rehearse_trace as rehearse_trace,
 )
+from tinykit.budget.trace.header import FORMATS as FORMATS, TraceLayout as TraceLayout
 from tinykit.budget.trace.plateaus import Trace as Trace, read_trace as read_trace
-from tinykit.budget.trace.reading import (
-    FORMATS as FORMATS,
-    TraceLayout as TraceLayout,
-    find_layout as find_layout,
-    read_chunks as read_chunks,
-)
+from tinykit.budget.trace.reading import find_layout as find_layout, read_chunks as read_chunks

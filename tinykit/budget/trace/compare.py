@@ -109,7 +109,8 @@ def calibrate_board(board: Board, trace: Trace, *, supply_v: float, clock_hz: fl
         raise DataError(f"{Path(trace.path).name}: one plateau only, nothing tells active from sleep; record both")
     supply = check_supply(supply_v)
     clock = clock_hz if clock_hz is not None else board.clock_hz
-    source = f"user's trace {Path(trace.path).name} ({trace.kind}, {trace.samples} samples)"
+    bridged = f", {trace.bridged} of the time bridged" if trace.bridged else ""
+    source = f"user's trace {Path(trace.path).name} ({trace.kind}, {trace.samples} samples{bridged})"
     place = f"mean of {trace.bursts} bursts above {trace.threshold_a:.3g} A"
 
     def fact(value: float, unit: str) -> Fact:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.budget.trace.reading import Chunk, TraceLayout, find_layout, read_chunks
+from tinykit.budget.trace.header import TraceLayout
+from tinykit.budget.trace.reading import find_layout, read_chunks
+from tinykit.budget.trace.weighing import Piece, TimeLine
 from tinykit.ground.errors import DataError
 from tinykit.ground.results import Result
 
@@ -18,16 +20,17 @@ _BINS = int((_DECADES[1] - _DECADES[0]) * _BINS_A_DECADE)
 _APART = 2.0
 _HYSTERESIS = 1.25
 _MOST_A = 1000.0
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Trace(Result):
-    """What a trace holds.
+    """What a trace holds: means, shares and charge weigh the time that a sample stands for, not the samples.
 
     Parameters
     ----------
     path, kind : of the file.
-    samples, duration_s, step_s : counted; [s].
+    samples, duration_s, step_s : rows with a current; [s]; mean step between them [s].
     average_a, peak_a : [A].
     threshold_a : between the plateaus [A]; None where the trace has one only.
     sleep_a, active_a : mean current of the two plateaus [A]; without a threshold both are the average.
@@ -35,14 +38,16 @@ class Trace(Result):
     bursts : whole stretches above it.
     burst_s, period_s : mean length of a burst and from one to the next [s]; None with too few of them.
     histogram : samples in 50 bins a decade from 1 nA.
+    bridged_share : part of the time that is missing and was bridged, 0–1.
+    notes : what is amiss with the recording and how it was taken, in sentences; empty for a clean one.
     """
 
     JSON = (
         *("path=name", "kind", "samples", "duration_s", "step_s", "average_a", "peak_a", "threshold_a", "sleep_a"),
-        *("active_a", "active_share", "bursts", "burst_s", "period_s"),
+        *("active_a", "active_share", "bursts", "burst_s", "period_s", "bridged_share", "notes"),
     )
 
-    LINE = ("kind", "samples", "duration_s", "average_a", "peak_a", "bursts")
+    LINE = ("kind", "samples", "duration_s", "average_a", "peak_a", "bursts", "bridged")
 
     path: str
     kind: str
@@ -59,6 +64,13 @@ class Trace(Result):
     burst_s: float | None
     period_s: float | None
     histogram: tuple[int, ...] = field(repr=False)
+    bridged_share: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def bridged(self) -> str:
+        """How much of the time was bridged, in per cent; empty where nothing was."""
+        return f"{self.bridged_share:.2%}" if self.bridged_share else ""
 
     @property
     def name(self) -> str:
@@ -74,36 +86,35 @@ class Trace(Result):
 def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: str | None = None) -> Trace:
     """Read a trace twice in chunks: a histogram of the current for the threshold, then the bursts.
 
-    The threshold parts the histogram on a logarithmic axis where the variance between the two sides is largest
+    The threshold parts the time on a logarithmic axis of current where the variance between the two sides is largest
     (Otsu, IEEE Trans. SMC 9, 1979); sides less than twice apart count as one plateau. Crossings within a
-    quarter of it do not end a burst.
+    quarter of it do not end a burst. Gaps and rows without a number are bridged up to 5 % of the time, and said.
 
     Parameters
     ----------
-    path : CSV or JLS.
+    path : a table (CSV, of a spreadsheet, a serial logger), a .ppk2 or a JLS.
     time_unit, current_unit : as in `find_layout`.
 
     Raises
     ------
-    DataError : not a trace, a gap, mixed units, fewer than two samples, or currents that no board has.
+    DataError : not a trace, too much of it missing, mixed units, fewer than two samples, or currents that no board has.
     """
-    layout = find_layout(path, time_unit=time_unit, current_unit=current_unit)
-    counted = _count(path, layout)
-    if counted.samples < 2:
-        raise DataError(f"{Path(path).name}: {counted.samples} samples; a trace needs two at least")
-    _check_plausible(Path(path).name, counted)
-    threshold = _part(counted.histogram)
+    layout, name = find_layout(path, time_unit=time_unit, current_unit=current_unit), Path(path).name
+    line, counted = TimeLine(name), _Counted()
+    for piece in line.weigh(read_chunks(path, layout)):
+        counted.add(piece, line.samples)
+    _check_plausible(name, counted)
+    threshold = _part(counted.lasting)
     bursts = _Bursts(threshold) if threshold is not None else None
     if bursts is not None:
-        for chunk in read_chunks(path, layout):
-            bursts.add(chunk)
-    step = (counted.end_s - counted.start_s) / (counted.samples - 1)
-    return _trace(str(path), layout, counted, step, bursts)
+        for piece in TimeLine(name).weigh(read_chunks(path, layout)):
+            bursts.add(piece)
+    return _trace(str(path), layout, line, counted, bursts)
 
 
 def _check_plausible(name: str, counted: _Counted) -> None:
     """Refuse what only a wrong unit or swapped leads can give; noise around 0 is let through."""
-    mean, largest = counted.total / counted.samples, max(counted.peak, -counted.lowest)
+    mean, largest = counted.charge_c / counted.duration_s, max(counted.peak, -counted.lowest)
     if largest > _MOST_A:
         raise DataError(f"{name}: a current of {largest:.3g} A; the unit is wrong, give it yourself (mA, uA)")
     if mean < 0 and counted.peak < -counted.lowest:
@@ -111,40 +122,37 @@ def _check_plausible(name: str, counted: _Counted) -> None:
 
 
 class _Counted:
-    """The running sums of the first pass."""
+    """The running sums of the first pass: `lasting` and `histogram` hold seconds and samples by their current."""
 
     def __init__(self) -> None:
-        self.histogram = np.zeros(_BINS, dtype=np.int64)
+        self.histogram, self.lasting = np.zeros(_BINS, dtype=np.int64), np.zeros(_BINS)
         self.samples = 0
-        self.total, self.peak, self.lowest = 0.0, -np.inf, np.inf
-        self.start_s = self.end_s = 0.0
+        self.charge_c = self.duration_s = 0.0
+        self.peak, self.lowest = -np.inf, np.inf
 
-
-def _count(path: str | Path, layout: TraceLayout) -> _Counted:
-    found = _Counted()
-    for times, currents in read_chunks(path, layout):
-        if not found.samples:
-            found.start_s = float(times[0])
-        found.samples += times.size
-        found.total += float(currents.sum())
-        found.peak, found.lowest = max(found.peak, float(currents.max())), min(found.lowest, float(currents.min()))
-        found.end_s = float(times[-1])
+    def add(self, piece: Piece, samples: int) -> None:
+        """One piece, and how many samples there are with it."""
+        _, currents, weights = piece
+        self.charge_c += float(currents @ weights)
+        self.duration_s += float(weights.sum())
+        self.peak, self.lowest = max(self.peak, float(currents.max())), min(self.lowest, float(currents.min()))
         logs = np.log10(np.clip(currents, 10.0 ** _DECADES[0], 10.0 ** _DECADES[1]))
-        places = ((logs - _DECADES[0]) * _BINS_A_DECADE).astype(np.int64)
-        found.histogram += np.bincount(np.minimum(places, _BINS - 1), minlength=_BINS)
-    return found
+        places = np.minimum(((logs - _DECADES[0]) * _BINS_A_DECADE).astype(np.int64), _BINS - 1)
+        self.lasting += np.bincount(places, weights=weights, minlength=_BINS)
+        self.histogram += np.bincount(places[places.size - (samples - self.samples) :], minlength=_BINS)
+        self.samples = samples
 
 
-def _part(histogram: NDArray[np.int64]) -> float | None:
+def _part(lasting: NDArray[np.float64]) -> float | None:
     """The current between the plateaus [A], amid the widest empty stretch of equal variance; None with one plateau."""
     logs = _DECADES[0] + (np.arange(_BINS) + 0.5) / _BINS_A_DECADE
-    below, moment = np.cumsum(histogram), np.cumsum(histogram * logs)
+    below, moment = np.cumsum(lasting), np.cumsum(lasting * logs)
     above = below[-1] - below
-    valid = (below > 0) & (above > 0)
+    valid = (below > 0) & (above > below[-1] * _ROUNDING)
     if not valid.any():
         return None
-    low = moment / np.maximum(below, 1)
-    high = (moment[-1] - moment) / np.maximum(above, 1)
+    low = moment / np.where(valid, below, 1.0)
+    high = (moment[-1] - moment) / np.where(valid, above, 1.0)
     between = np.where(valid, below * (above / below[-1]) * (high - low) ** 2, -1.0)
     best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
     place = int(best[len(best) // 2])
@@ -154,26 +162,26 @@ def _part(histogram: NDArray[np.int64]) -> float | None:
 
 
 class _Bursts:
-    """The running sums of the second pass: what lies above and below a threshold, chunk by chunk."""
+    """The running sums of the second pass: what lies above and below a threshold, piece by piece."""
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
         self.up: bool | None = None
-        self.high_n = self.low_n = self.starts = self.whole = 0
-        self.high_sum = self.low_sum = 0.0
+        self.high_s = self.low_s = self.high_c = self.low_c = 0.0
+        self.starts = self.whole = 0
         self.first_start_s = self.last_start_s = self.whole_s = 0.0
 
-    def add(self, chunk: Chunk) -> None:
-        """One chunk of times [s] and currents [A]."""
-        times, currents = chunk
+    def add(self, piece: Piece) -> None:
+        """One piece; a burst begins and ends amid the step over the threshold."""
+        times, currents, weights = piece
         high = self._states(currents)
-        self.high_n += int(high.sum())
-        self.high_sum += float(currents[high].sum())
-        self.low_n += int((~high).sum())
-        self.low_sum += float(currents[~high].sum())
-        before = np.concatenate([[high[0] if self.up is None else self.up], high[:-1]])
-        for place in np.flatnonzero(high != before):
-            self._cross(float(times[place]), bool(high[place]))
+        self.high_s, self.low_s = self.high_s + float(weights[high].sum()), self.low_s + float(weights[~high].sum())
+        self.high_c += float(currents[high] @ weights[high])
+        self.low_c += float(currents[~high] @ weights[~high])
+        places = np.flatnonzero(high[1:] != high[:-1])
+        amid = (times[places] + times[places + 1]) / 2
+        orphan = int(high[0]) if self.starts == self.whole else 0
+        self._cross(amid[high[places + 1]], amid[high[places]][orphan:])
         self.up = bool(high[-1])
 
     def _states(self, currents: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -186,26 +194,30 @@ class _Bursts:
         states: NDArray[np.bool_] = marks[places] == 1
         return states
 
-    def _cross(self, at_s: float, up: bool) -> None:
-        if up:
-            self.first_start_s = self.first_start_s if self.starts else at_s
-            self.starts, self.last_start_s = self.starts + 1, at_s
-        elif self.starts:
-            self.whole, self.whole_s = self.whole + 1, self.whole_s + at_s - self.last_start_s
+    def _cross(self, ups: NDArray[np.float64], downs: NDArray[np.float64]) -> None:
+        """Add bursts by the times at which they begin and end, one after the other."""
+        if not self.starts and ups.size:
+            self.first_start_s = float(ups[0])
+        begun = np.concatenate([[self.last_start_s] * (self.starts - self.whole), ups])
+        self.whole, self.whole_s = self.whole + downs.size, self.whole_s + float((downs - begun[: downs.size]).sum())
+        self.starts += ups.size
+        self.last_start_s = float(ups[-1]) if ups.size else self.last_start_s
 
 
-def _trace(path: str, layout: TraceLayout, counted: _Counted, step_s: float, bursts: _Bursts | None) -> Trace:
-    mean = counted.total / counted.samples
-    found = bursts if bursts is not None and bursts.high_n > 0 and bursts.low_n > 0 else None
+def _trace(path: str, layout: TraceLayout, line: TimeLine, counted: _Counted, bursts: _Bursts | None) -> Trace:
+    mean = counted.charge_c / counted.duration_s
+    found = bursts if bursts is not None and bursts.high_s > 0 and bursts.low_s > 0 else None
     repeats = found.starts - 1 if found else 0
     return Trace(
-        path=path, kind=layout.kind, samples=counted.samples, duration_s=counted.samples * step_s, step_s=step_s,
+        path=path, kind=layout.kind, samples=line.samples, duration_s=counted.duration_s,
+        step_s=(line.end_s - line.start_s) / (line.samples - 1),
         average_a=mean, peak_a=counted.peak, histogram=tuple(counted.histogram.tolist()),
         threshold_a=found.threshold if found else None,
-        sleep_a=found.low_sum / found.low_n if found else mean,
-        active_a=found.high_sum / found.high_n if found else mean,
-        active_share=found.high_n / counted.samples if found else 0.0,
+        sleep_a=found.low_c / found.low_s if found else mean,
+        active_a=found.high_c / found.high_s if found else mean,
+        active_share=found.high_s / counted.duration_s if found else 0.0,
         bursts=found.whole if found else 0,
         burst_s=found.whole_s / found.whole if found and found.whole else None,
         period_s=(found.last_start_s - found.first_start_s) / repeats if found and repeats > 0 else None,
+        bridged_share=line.share if line.bridged_s else 0.0, notes=line.notes,
     )  # fmt: skip

@@ -90,7 +90,7 @@ def _pack(graph: ModelGraph, name: str) -> Form:
     packed = lean(graph) if name == LEAN else code_weights(graph)
     if name == DECODE and not packed.coded:
         return Form(name, None, note="no tensor shrinks by it")
-    note = "outputs byte-equal in TFLM on this host"
+    note = f"outputs byte-equal in {packed.judge} on this host"
     if packed.cost is not None:
         note += f"; {packed.cost.device}"
     return Form(name, packed.flatbuffer_bytes, packed.flash_bytes - packed.flatbuffer_bytes, packed, note)

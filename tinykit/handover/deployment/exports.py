@@ -28,6 +28,7 @@ from tinykit.handover.deployment.writing import (
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import list_rows, row_of
+from tinykit.predict.runtime.reference import reference_engine
 from tinykit.train.datasets.dataset import Normalisation
 from tinykit.train.datasets.scoring import Accuracy
 
@@ -69,7 +70,7 @@ def deploy_tflm(
     _check(graph, margin)
     needed = _needed(arena)
     methods = tuple(sorted({add_method(operator.name) for operator in graph.operators}))
-    inputs, outputs = make_golden_vectors(graph.data, samples)
+    judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)
     said, label = describe_accuracy(accuracy), label_model(graph, name)
     about = describe_model(graph, label, said)
     declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
@@ -78,12 +79,13 @@ def deploy_tflm(
         about="\n".join(f"// {line}" for line in about), precision=to_comment(graph.precision), methods=methods,
         model_bytes=len(graph.data), model_array=_bytes(np.frombuffer(graph.data, np.uint8)), arena_bytes=declared,
         needed_bytes=needed, vectors=len(inputs), input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
-        inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats,
+        inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats, reference=judge,
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
-    facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared}
+    facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared,
+             "golden_engine": judge.engine}  # fmt: skip
     where = write_folder(folder, files, facts)
     listed = tuple(sorted([*files, MANIFEST]))
-    return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256)
+    return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256, judge.engine)
 
 
 def add_method(operator: str) -> str:
@@ -160,7 +162,7 @@ def deploy_c(
     graph = model if isinstance(model, ModelGraph) else read(model)
     label = label_model(graph, name)
     export = export_c(graph, kernels=kernels, name=label)
-    inputs, outputs = make_golden_vectors(graph.data, samples)
+    judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)
     said = describe_accuracy(accuracy)
     about = describe_model(graph, label, said)
     files = {f"src/{path}": data.decode() for path, data in export.files.items()}
@@ -170,15 +172,16 @@ def deploy_c(
         vectors=len(inputs), inputs=_c_rows(inputs), outputs=_c_rows(outputs), flags=_list_flags(export),
         arenas=[(_CORES[family], max(plan.head_bytes, 16)) for family, plan in export.plans.items()],
         host_defines=[f"-D{one}" for one in HOST_DEFINES], to_comment=to_comment,
-        code=lambda texts: [f"`{text}`" for text in texts],
+        code=lambda texts: [f"`{text}`" for text in texts], reference=judge,
+        long_name=judge.kernels.replace("TFLM", "TensorFlow Lite Micro"),
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
-             "kernels": kernels}  # fmt: skip
+             "kernels": kernels, "golden_engine": judge.engine}  # fmt: skip
     where = write_folder(folder, files, facts)
     symbols = tuple(operator.symbol for operator in export.operators)
     return Deployment(
         where, "c", label, tuple(sorted([*files, MANIFEST])), symbols, export.arena_bytes, export.arena_bytes,
-        len(inputs), graph.sha256,
+        len(inputs), graph.sha256, judge.engine,
     )  # fmt: skip
 
 

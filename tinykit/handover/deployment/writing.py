@@ -17,6 +17,7 @@ from tinykit.ground.results import Result
 from tinykit.handover.codegen.filling import to_comment, to_identifier
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.record import hash_bytes
+from tinykit.predict.runtime.reference import TFLM, find_reference, reference_engine
 from tinykit.predict.runtime.session import Session
 from tinykit.predict.runtime.verify import to_input
 from tinykit.train.datasets.scoring import Accuracy
@@ -39,6 +40,7 @@ class Deployment(Result):
         the largest of any core, twice.
     golden_vectors : number of inputs with their expected outputs.
     sha256 : of the model.
+    golden_engine : that made the expected outputs: "tflm", or "litert-reference" where TFLM is not installed.
     """
 
     folder: Path
@@ -50,11 +52,13 @@ class Deployment(Result):
     needed_bytes: int
     golden_vectors: int
     sha256: str
+    golden_engine: str = TFLM.engine
 
     def __str__(self) -> str:
         return (
             f"{self.folder}: {len(self.files)} files for {self.target}, {len(self.methods)} operators, "
             f"arena {self.arena_bytes:,} bytes, {self.golden_vectors} golden vectors"
+            + (f" from {find_reference(self.golden_engine).kernels}" if self.golden_engine != TFLM.engine else "")
         )
 
 
@@ -76,14 +80,14 @@ def describe_model(graph: ModelGraph, label: str, accuracy: str) -> tuple[str, .
 
 
 def make_golden_vectors(model: bytes, samples: ArrayLike | None = None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Inputs and TFLM's outputs as raw bytes [n, bytes], the tensors of a sample one after the other.
+    """Inputs and the outputs of `reference_engine` as raw bytes [n, bytes], a sample's tensors one after the other.
 
     Raises
     ------
     DataError : samples for a model of several inputs, of another shape, or NaN.
-    ModelError, EngineError : TFLM does not run the model.
+    ModelError, EngineError : the engine does not run the model.
     """
-    with Session(model) as session:
+    with Session(model, engine=reference_engine().engine) as session:
         if samples is None:
             rng = np.random.default_rng(0)
             given = tuple(_random(rng, info.dtype, (3, *info.sample_shape)) for info in session.inputs)

@@ -18,6 +18,7 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
 from tinykit.model.record import hash_bytes
 from tinykit.predict.arena.plan import ArenaPlan
+from tinykit.predict.runtime.reference import reference_engine
 from tinykit.predict.runtime.session import Session
 
 _STACK_REACH_BYTES = 64 * 1024
@@ -33,8 +34,8 @@ def interleave(arrays: Tensors) -> bytes:
 
 
 def ask_tflm(model: bytes, inputs: Tensors) -> Tensors:
-    """What the interpreter makes of the samples."""
-    with Session(model, timeout_s=300.0) as session:
+    """What the interpreter makes of the samples: TFLM's, or LiteRT's in its place."""
+    with Session(model, engine=reference_engine().engine, timeout_s=300.0) as session:
         return session.run_all(inputs)
 
 
@@ -88,6 +89,7 @@ class Finding:
             ),
             notes=memory.notes,
             tflm=count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz),
+            reference=reference_engine().engine,
         )  # fmt: skip
 
     def _fault(self, seen: Emulation) -> Fault | None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
 from tinykit.predict.latency.shapes import read_table
+from tinykit.predict.runtime.reference import TFLM, find_reference
 
 Outputs = NDArray[Any] | tuple[NDArray[Any], ...]
 
@@ -149,13 +150,14 @@ class BoardRun(Result):
     fault : None where all samples came to their end.
     hashes : of model, firmware, inputs and outputs.
     notes : what about the memory map is not from the board's record.
+    reference : engine that said what is right: "tflm", or "litert-reference" where its interpreter is not installed.
     """
 
     JSON = (
         *("board", "core", "clock_hz", "kernels", "compiler", "engine", "equal"),
         *("first_difference=first_difference.index", "text_bytes=sizes.text_bytes", "data_bytes=sizes.data"),
         *("bss_bytes=sizes.bss", "sizes", "arena_bytes", "stack_bytes", "instructions", "operators", "cycles"),
-        *("latency_s", "tflm", "fault", "hashes", "notes"),
+        *("latency_s", "tflm", "fault", "hashes", "notes", "reference"),
     )
 
     board: str
@@ -178,14 +180,20 @@ class BoardRun(Result):
     hashes: Hashes = field(repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     tflm: TflmCount | None = field(default=None, repr=False)
+    reference: str = field(default=TFLM.engine, repr=False)
 
     def __str__(self) -> str:
         head = f"{self.board} ({self.core}, {self.kernels}, {self.compiler})"
         if self.fault:
             return f"{head}: fault: {self.fault.text}"
-        verdict = "equal to TFLM" if self.equal else "NOT equal to TFLM"
+        verdict = f"{'' if self.equal else 'NOT '}equal to {self.judge}"
         arena = format_quantity(self.arena_bytes, "byte")
         return f"{head}: {verdict}, {self.instructions:,} instructions, arena {arena}, stack {self.stack_bytes} B"
+
+    @property
+    def judge(self) -> str:
+        """Whose outputs were taken for right: "TFLM" or "LiteRT"."""
+        return find_reference(self.reference).name
 
     @property
     def timing_validated(self) -> bool:
@@ -198,7 +206,7 @@ class BoardRun(Result):
         return {
             **{f"{name}_sha256": value for name, value in asdict(self.hashes).items()},
             "board": self.board, "core": self.core, "kernels": self.kernels, "compiler": self.compiler,
-            "engine": self.engine, "equal": self.equal,
+            "engine": self.engine, "equal": self.equal, "reference": self.reference,
         }  # fmt: skip
 
 

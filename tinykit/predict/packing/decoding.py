@@ -23,6 +23,7 @@ from tinykit.predict.packing.cost import cost_of_decode, has_decode, refuse_deco
 from tinykit.predict.packing.leaning import CodedTensor, Packed, check_equal, lean, lean_tree
 from tinykit.predict.packing.tree import CodeNode, ModelTree, OperatorNode, TensorNode
 from tinykit.predict.packing.writing import write_tree
+from tinykit.predict.runtime.reference import TFLM, reference_engine, require_tflm
 from tinykit.predict.runtime.session import Session
 
 _WEIGHT_POSITION = 1
@@ -54,8 +55,9 @@ def code_weights(
     Raises
     ------
     ModelError : as `lean`, several subgraphs, DECODE in it already, or an outcome that is not byte-equal.
-    EngineError : the interpreter is not installed, or took too long: without the proof no file is handed out.
+    EngineError : TFLM's interpreter is not installed, or took too long: without the proof no file is handed out.
     """
+    require_tflm("a model with DECODE")
     graph = model if isinstance(model, ModelGraph) else read(model)
     _check(graph)
     tree = lean_tree(graph)
@@ -286,7 +288,9 @@ def _why_not(graph: ModelGraph, runtime: str) -> str:
         return refuse_decode(runtime)
     if graph.subgraphs != 1:
         return "the model has several subgraphs"
-    return "the model has DECODE operators already" if has_decode(graph) else ""
+    if has_decode(graph):
+        return "the model has DECODE operators already"
+    return "" if reference_engine() is TFLM else "not proven: TFLM alone runs it, which is not installed here"
 
 
 def _compare(graph: ModelGraph, runtime: str, plain: Packed, coded: Packed) -> PackChoice:

@@ -14,6 +14,7 @@ from tinykit.model.record import write_atomically
 from tinykit.predict.packing.cost import DecodeCost
 from tinykit.predict.packing.tree import GraphNode, ModelTree, read_tree
 from tinykit.predict.packing.writing import write_tree
+from tinykit.predict.runtime.reference import find_reference
 from tinykit.predict.runtime.verify import SameProof, prove_same
 
 
@@ -56,7 +57,7 @@ class Packed(Result):
     ----------
     before, graph : the model as it came, and as it is now; `graph.data` are its bytes.
     recipe : what was done: ("lean",) or ("lean", "decode").
-    proof : both run in TFLM on the same inputs; None where that was not asked for.
+    proof : both run on the same inputs, in TFLM or in what stands in for it; None where that was not asked for.
     coded : the tensors that are decoded on the device, empty without DECODE.
     cost : what decoding costs on the device; None without DECODE.
     """
@@ -64,6 +65,7 @@ class Packed(Result):
     JSON = (
         *("recipe", "sha256_before=before.sha256", "sha256=graph.sha256"),
         *("flatbuffer_bytes_before=before.flatbuffer_bytes", "flatbuffer_bytes", "flash_bytes", "equal", "inputs"),
+        "engine=proof.engine",
         *("arena_head_bytes_before=proof.before.head_bytes", "arena_head_bytes=proof.after.head_bytes"),
         *("coded", "cost"),
     )
@@ -97,8 +99,13 @@ class Packed(Result):
 
     @property
     def equal(self) -> bool | None:
-        """Outputs byte-equal in TFLM on this host; None where that was not tried."""
+        """Outputs byte-equal in the proof's engine on this host; None where that was not tried."""
         return self.proof.equal if self.proof else None
+
+    @property
+    def judge(self) -> str:
+        """What the proof was made in: "TFLM", or "LiteRT's reference kernels"; empty without one."""
+        return find_reference(self.proof.engine).name if self.proof else ""
 
     @property
     def inputs(self) -> int:
@@ -113,7 +120,7 @@ class Packed(Result):
 
     def __str__(self) -> str:
         share = self.saved_bytes / self.before.flatbuffer_bytes
-        proof = "not run" if self.proof is None else "outputs equal in TFLM" if self.proof.equal else "outputs DIFFER"
+        proof = f"outputs {'equal' if self.equal else 'DIFFER'} in {self.judge}" if self.proof else "not run"
         code = f" + {self.cost.code.value:,.0f} of decoder code" if self.cost else ""
         return (
             f"{' + '.join(self.recipe)}: {self.before.flatbuffer_bytes:,} -> {self.flatbuffer_bytes:,} bytes "
@@ -135,13 +142,14 @@ def lean(model: ModelGraph | bytes | str | Path, *, prove: bool = True, inputs: 
     Parameters
     ----------
     model : a .tflite file, its bytes or its graph.
-    prove : run both files in TFLM and refuse a result whose outputs differ in any byte.
+    prove : run both files in TFLM, or in LiteRT's reference kernels where TFLM's interpreter is not installed, and
+        refuse a result whose outputs differ in any byte.
     inputs : made-up inputs for the proof, over the whole range of their type.
 
     Raises
     ------
-    ModelError : no .tflite, damaged, with parts TFLM cannot run; or, proving, TFLM refuses it or the outputs differ.
-    EngineError : the interpreter is not installed, or took too long.
+    ModelError : no .tflite, damaged, with parts TFLM cannot run; or, proving, the engine refuses it or outputs differ.
+    EngineError : no interpreter is installed, or it took too long.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     packed = read(write_tree(lean_tree(graph)), f"{graph.path} (lean)")

@@ -19,6 +19,7 @@ from tinykit.ground.child.process import Bounds, Child, ChildError, WarmChild
 from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
+from tinykit.predict.runtime.reference import explain_absence, require_tflm
 
 _WORKER = Path(__file__).with_name("child.py")
 _SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -88,7 +89,7 @@ def explain(reply: dict[str, Any], reasons: str, interpreter: str = "TFLM") -> M
             "or without optimizations to keep float32"
         )
     if error.startswith(("ModuleNotFoundError", "ImportError")):
-        return EngineError(f"{interpreter} is not installed: {error}; reinstall tinykit with its dependencies")
+        return EngineError(explain_absence(interpreter))
     if error.startswith("MemoryError"):
         return ModelError(f"{interpreter} ran out of memory on this model; the file is probably damaged")
     if not error.startswith("RuntimeError"):
@@ -282,6 +283,7 @@ def measure_arena(model: bytes, *, smallest: bool = True, timeout_s: float = 30.
     `smallest=True` adds up to 0.1 s.
     """
     check_bytes(model)
+    require_tflm()
     return WARM.ask(lambda child: Session(model, timeout_s=timeout_s, child=child).measure_arena(smallest=smallest))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ModelError, ParameterError, name_nearest
 from tinykit.ground.results import Result
+from tinykit.predict.runtime.reference import find_reference, reference_engine
 from tinykit.predict.runtime.session import ENGINES, RecordedArena, Session, TensorInfo
 
 INTEGERS = ("int8", "uint8", "int16", "int32")
@@ -189,30 +190,32 @@ class Answers(Result):
 
 @dataclass(frozen=True, slots=True)
 class SameProof(Result):
-    """A model and a rewritten one, side by side in TFLM on this 64-bit host.
+    """A model and a rewritten one, side by side in one engine on this 64-bit host.
 
     Parameters
     ----------
     n : inputs both were run on.
     equal : every output byte is the same.
-    before, after : the arenas TFLM recorded for the model and for the rewritten one.
+    before, after : the arenas TFLM recorded for the model and for the rewritten one; None where LiteRT ran them.
+    engine : that ran both: "tflm", or "litert-reference" where TFLM's interpreter is not installed.
     """
 
     n: int
     equal: bool
-    before: RecordedArena
-    after: RecordedArena
+    before: RecordedArena | None
+    after: RecordedArena | None
+    engine: str = "tflm"
 
     @property
-    def saved_bytes(self) -> int:
-        """Head of the arena won, in bytes: the same on a 32-bit target; negative where it grew."""
-        return self.before.head_bytes - self.after.head_bytes
+    def saved_bytes(self) -> int | None:
+        """Head of the arena won, in bytes: the same on a 32-bit target; negative where it grew, None without arenas."""
+        return self.before.head_bytes - self.after.head_bytes if self.before and self.after else None
 
     def __str__(self) -> str:
-        return (
-            f"outputs of {self.n} inputs {'equal' if self.equal else 'DIFFER'}; "
-            f"arena head {self.before.head_bytes:,} -> {self.after.head_bytes:,} bytes, recorded by TFLM"
-        )
+        equal = f"outputs of {self.n} inputs {'equal' if self.equal else 'DIFFER'}"
+        if not (self.before and self.after):
+            return f"{equal} in {find_reference(self.engine).kernels}, not tried in TFLM"
+        return f"{equal}; arena head {self.before.head_bytes:,} -> {self.after.head_bytes:,} bytes, recorded by TFLM"
 
 
 def verify_model(
@@ -288,9 +291,13 @@ def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, tim
 
     Raises
     ------
-    ModelError : TFLM refuses one of them, or their inputs differ. EngineError : as `Session`.
+    ModelError : the engine refuses one of them, or their inputs differ. EngineError : as `Session`.
     """
-    with Session(model, timeout_s=timeout_s) as first, Session(rewritten, timeout_s=timeout_s) as second:
+    engine, limit = reference_engine().engine, timeout_s
+    with (
+        Session(model, engine=engine, timeout_s=limit) as first,
+        Session(rewritten, engine=engine, timeout_s=limit) as second,
+    ):
         shapes = [[(one.shape, one.dtype) for one in session.inputs] for session in (first, second)]
         if shapes[0] != shapes[1]:
             raise ModelError(f"inputs {shapes[1]} of the rewritten model are not those of the model, {shapes[0]}")
@@ -298,6 +305,8 @@ def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, tim
         inputs = tuple(_draw(rng, (n, *one.sample_shape), one.dtype) for one in first.inputs)
         answers = zip(first.run_all(inputs), second.run_all(inputs), strict=True)
         equal = all(one.tobytes() == other.tobytes() for one, other in answers)
+        if engine != "tflm":
+            return SameProof(n, equal, None, None, engine)
         return SameProof(n, equal, first.measure_arena(smallest=False), second.measure_arena(smallest=False))
 
 

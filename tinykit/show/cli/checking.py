@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
+from tinykit.predict.runtime.reference import find_reference
 from tinykit.predict.validation.compare import GroupError, calibrate as keep_rows, validate as compare
 from tinykit.predict.validation.published import from_groups, to_markdown
 from tinykit.show.cli.judging import one_board
@@ -114,4 +115,4 @@ def _say_run(found: BoardRun) -> None:
         table = [(str(one.index), one.name, f"{one.instructions:,}", f"{one.macs:,}") for one in found.operators]
         say("")
         say_table(("index", "operator", "instructions", "MACs"), table)
-    say(*(f"- {note}" for note in found.notes))
+    say(*(f"- {note}" for note in (*found.notes, find_reference(found.reference).note) if note))

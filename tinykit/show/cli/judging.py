@@ -23,6 +23,7 @@ from tinykit.target.boards.record import Board
 from tinykit.target.target import Reserve, Target
 
 _YOUR_FIGURE = "given on the command line"
+_TRACE_UNITS = ("time_unit", "current_unit")
 
 
 def fit(options: Options) -> int:
@@ -100,7 +101,7 @@ class _Measured:
 
 
 def _measure(found: Assessment, options: Options) -> _Measured:
-    trace, (plan, _) = read_trace(options.trace), found.complete()
+    trace, (plan, _) = read_trace(options.trace, **_read_units(options.trace_units)), found.complete()
     sharper = None
     if trace.threshold_a is not None and plan.supply_v is not None:
         learned = calibrate_board(found.target.board, trace, supply_v=plan.supply_v, clock_hz=options.clock)
@@ -112,7 +113,16 @@ def _measure(found: Assessment, options: Options) -> _Measured:
     return _Measured(trace, compare_trace(trace, plan), sharper)
 
 
+def _read_units(given: str | None) -> dict[str, str]:
+    """The units of a trace as its reader takes them; the file's own where none are given."""
+    units = [unit.strip() for unit in (given or "").split(",")]
+    if given and len(units) != len(_TRACE_UNITS):
+        raise ParameterError(f"--trace-units {given!r}; give the unit of time and of current, such as ms,mA")
+    return dict(zip(_TRACE_UNITS, units, strict=True)) if given else {}
+
+
 def _say_measured(measured: _Measured) -> None:
+    say(*(f"{measured.trace.name}: {note}" for note in measured.trace.notes))
     say_table(("measured", "budget", "trace", "verdict"), [_compared(row) for row in measured.rows])
     if measured.sharper:
         energy, life = measured.sharper.energy_per_inference_j, measured.sharper.battery_life_s

@@ -92,7 +92,8 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _flag("--ambient", "C", "ambient in °C (default 25)", type=float, default=25.0),
         _flag("--latency", "S", "your own measured latency, instead of a prediction", type=float),
         _flag("--run-current", "A", "your own measured run current", type=float),
-        _flag("--trace", "FILE", "a measured current trace (CSV, JLS) against the budget"))),
+        _flag("--trace", "FILE", "a measured current trace (CSV, .ppk2, JLS) against the budget"),
+        _flag("--trace-units", "TIME,CURRENT", "of a trace whose header has none, such as ms,mA"))),
     ("validate", checking.validate, "predictions against measured rows, by core and runtime", (
         _JSON, _switch("--markdown", "the table as Markdown, and nothing else"), *_MEASURED)),
     ("calibrate", checking.calibrate, "let your own measured rows shift a board's latency", (

@@ -9,6 +9,7 @@ from tinykit.ground.facts import shipped_path
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.runtime.reference import find_reference, require_tflm
 from tinykit.predict.runtime.verify import prove_same
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
@@ -22,7 +23,8 @@ def deploy(options: Options) -> int:
     graph = open_model(options.model, options.representative)
     arena = arena_for_any_core(graph) if "arena" in exporter.options else None
     done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
-    say(str(done), *(f"  {name}" for name in done.files))
+    note = find_reference(done.golden_engine).note
+    say(str(done), *(f"  {name}" for name in done.files), *([f"- {note}"] if note else []))
     return 0
 
 
@@ -35,6 +37,7 @@ def plan(options: Options) -> int:
     if planned.head_bytes >= today.head_bytes:
         say(f"no offline plan found that is smaller than TFLM's own ({today.head_bytes:,} bytes); nothing written")
         return 0
+    require_tflm("an offline plan, which LiteRT does not read,")
     rewritten = with_offline_plan(graph, planned)
     proof = prove_same(graph.data, rewritten)
     if not proof.equal:

@@ -13,6 +13,7 @@ from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.packing.cost import refuse_decode
 from tinykit.predict.packing.decoding import PackChoice, pack as choose
 from tinykit.predict.packing.leaning import Packed
+from tinykit.predict.runtime.reference import find_reference
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards.record import Board
@@ -91,7 +92,8 @@ def _tell(choice: PackChoice, core: str, board: Board | None) -> None:
     chosen = choice.chosen
     say(f"chosen: {' + '.join(chosen.recipe)}; {choice.reason}")
     if chosen.proof:
-        say(f"outputs equal in TFLM to the byte on {chosen.proof.n} inputs")
+        say(f"outputs equal in {chosen.judge} to the byte on {chosen.proof.n} inputs")
+        say(*[f"- {note}" for note in [find_reference(chosen.proof.engine).note] if note])
     if chosen.cost:
         say(f"decoding at each inference: {show(_decode_time(chosen, core, board))}; {chosen.cost.device}")
     say(*(f"  {one}" for one in chosen.coded))

@@ -83,7 +83,10 @@ class BoardRunPanel(Panel[BoardRun]):
             yield "operator", self._operator(result.fault)
             yield "in words", result.fault.text
         else:
-            yield "outputs", "equal to TFLM's, byte for byte" if result.equal else "NOT equal to TFLM's"
+            yield (
+                "outputs",
+                f"equal to {result.judge}'s, byte for byte" if result.equal else f"NOT equal to {result.judge}'s",
+            )
             yield "instructions", f"{result.instructions:,}, counted in the emulator"
             yield "latency", str(result.latency_s or "unknown")
             yield "TFLM's latency", str(result.tflm.latency_s or "unknown") if result.tflm else "unknown"

@@ -1,4 +1,7 @@
-/* Inputs with the outputs of TensorFlow Lite Micro's reference kernels, the tensors of a sample one after the other. */
+/* Inputs with the outputs of {{ long_name }}, the tensors of a sample one after the other. */
+{% if reference.note %}
+/* {{ reference.note }} */
+{% endif %}
 {{ about }}
 #ifndef {{ guard }}_GOLDEN_VECTORS_H_
 #define {{ guard }}_GOLDEN_VECTORS_H_

@@ -1,4 +1,7 @@
-// Inputs with the outputs of TFLM's reference kernels, as raw little-endian bytes of the tensors one after the other.
+// Inputs with the outputs of {{ reference.kernels }}, as raw little-endian bytes of the tensors one after the other.
+{% if reference.note %}
+// {{ reference.note }}
+{% endif %}
 {{ about }}
 #ifndef {{ guard }}_GOLDEN_VECTORS_H_
 #define {{ guard }}_GOLDEN_VECTORS_H_
