@@ -343,7 +343,7 @@ class TestErrors:
     def test_files(self, tmp_path):
         with pytest.raises(ModelError, match=r"no\.tflite: cannot be read \(No such file or directory\); give the pa"):
             read(tmp_path / "no.tflite")
-        with pytest.raises(ModelError, match=r"cannot be read \(Is a directory\)"):
+        with pytest.raises(ModelError, match="not a .tflite file but a folder"):
             read(tmp_path)
         with pytest.raises(ModelError, match=r"cannot be read \(embedded null byte\)"):
             read("a\0b")
@@ -360,9 +360,9 @@ class TestErrors:
             read("/dev/zero")
 
     def test_no_model_at_all(self):
-        with pytest.raises(ModelError, match=r"not a \.tflite file: 3 bytes are too few"):
+        with pytest.raises(ModelError, match="not a .tflite file but 3 bytes that begin with 'abc'"):
             read(b"abc")
-        with pytest.raises(ModelError, match=r"not a \.tflite file: bytes 4–7 are b'4567', a model has b'TFL3'"):
+        with pytest.raises(ModelError, match="not a .tflite file but 11 bytes that begin with '01234567890'"):
             read(b"01234567890")
 
     def test_nothing_inside(self):

@@ -9,6 +9,7 @@ from typing import Any
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
+from tinykit.model.graph.given import name_folder, take_model
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
@@ -42,7 +43,7 @@ def as_graph(model: ModelGraph | str | os.PathLike[str]) -> ModelGraph:
 
 
 def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
-    """Read a .tflite model without running it.
+    """Read a .tflite model without running it; as it is, as an array of C (`xxd -i`), or packed by gzip.
 
     Parameters
     ----------
@@ -51,18 +52,26 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
 
     Raises
     ------
-    ModelError : missing, empty, truncated, damaged, not a .tflite file, or one without operators.
+    ModelError : missing, empty, truncated, damaged, not a .tflite file (it says what instead, and the way on), or one
+        without operators; the path stands in front.
     """
-    data = source if isinstance(source, bytes) else _load(Path(source))
     path = name or ("<bytes>" if isinstance(source, bytes) else str(source))
+    data = take_model(source if isinstance(source, bytes) else load(Path(source)), path)
+    try:
+        return _read_graph(data, path)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _read_graph(data: bytes, path: str) -> ModelGraph:
     model = FlatBuffer(data).root(schema.IDENTIFIER)
     subgraphs = model.tables(schema.Model.SUBGRAPHS)
     if not subgraphs:
-        raise ModelError(f"{path}: the model has no subgraph; convert it again")
+        raise ModelError("the model has no subgraph; convert it again")
     tensors = _read_tensors(model, subgraphs[0])
     operators = _read_operators(model, subgraphs[0], tensors)
     if not operators:
-        raise ModelError(f"{path}: the model has no operators; convert it again")
+        raise ModelError("the model has no operators; convert it again")
     return ModelGraph(
         path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
         operators=operators, tensors=tensors,
@@ -75,7 +84,10 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
     )  # fmt: skip
 
 
-def _load(path: Path) -> bytes:
+def load(path: Path) -> bytes:
+    """Content of a file that should be a model; ModelError where it cannot be read, is a folder or far too large."""
+    if path.is_dir():
+        raise ModelError(f"{path}: not a .tflite file but {name_folder(path)}")
     try:
         with path.open("rb") as stream:
             data = stream.read(_LARGEST_FILE_BYTES + 1)
