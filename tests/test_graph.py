@@ -207,6 +207,10 @@ class TestPrecision:
             (Net((1, 9), dtype="float32").unary("LOGISTIC").to_bytes(), "float32"),
             (Net((1, 9), dtype="float32").dense(4).quantise().dense(3).to_bytes(), "mixed"),
             (Net((1, 9), dtype="int16").unary("LOGISTIC").to_bytes(), "int16"),
+            (MODELS["transpose_conv"], "int8"),
+            (MODELS["svdf"], "int8"),
+            (MODELS["lstm int8"], "int8"),
+            (MODELS["lstm int16"], "int16x8"),
         ],
     )
     def test_by_the_weights_else_by_the_activations(self, model, precision):

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -246,13 +247,22 @@ def _name_of(names: tuple[str, ...], code: int | None) -> str:
     return names[code] if code is not None and 0 <= code < len(names) else ""
 
 
+def types_of(operator: Operator, tensors: Sequence[Tensor]) -> tuple[str, str] | None:
+    """Types of activations and weights of an operator that holds weights, wherever they stand among its inputs."""
+    row = row_of(operator.name)
+    if not row.weights or row.data is None:
+        return None
+    weights = [index for index in operator.inputs[1:5] if index >= 0][:1]
+    present = [tensors[index].dtype for index in (*operator.inputs[row.data : row.data + 1], *weights) if index >= 0]
+    return (present[0], present[1]) if len(present) == 2 else None
+
+
 def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> Precision:
     """One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are."""
     kinds = set()
     for operator in operators:
-        present = [tensors[index].dtype for index in operator.inputs[:2] if index >= 0]
-        if row_of(operator.name).weights and len(present) == 2:
-            kinds.add(_PRECISION_BY_TYPES.get((present[0], present[1]), "mixed"))
+        if pair := types_of(operator, tensors):
+            kinds.add(_PRECISION_BY_TYPES.get(pair, "mixed"))
     if "hybrid" in kinds:
         return Precision.HYBRID
     if not kinds:
