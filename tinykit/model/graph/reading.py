@@ -151,7 +151,7 @@ def _read_tensor(index: int, table: Table, buffers: list[tuple[int, int]]) -> Te
         is_constant=count > 0 or (place > 0 and nbytes == 0),
         is_variable=bool(table.number(slots.IS_VARIABLE, "<b")),
         scales=scales, zero_points=zero_points, quantised_dimension=dimension,
-        has_dynamic_shape=bool((table.array(slots.SHAPE_SIGNATURE, "<i4") < 0).any()),
+        signature=tuple(int(size) for size in table.array(slots.SHAPE_SIGNATURE, "<i4")),
         data_start=start, data_bytes=count,
     )  # fmt: skip
 
