@@ -10,12 +10,12 @@ import pytest
 
 import tinykit as tk
 from tests.models import small_cnn
-from tinykit.budget.fit import check
 from tinykit.choose.ledger import forms
 from tinykit.ground import caches
 from tinykit.ground.caches import clear_caches, held_bytes, remember, weigh
 from tinykit.ground.errors import EngineError
 from tinykit.model import ModelGraph, read
+from tinykit.predict.runtime import refusal
 from tinykit.target.boards import board
 
 KIB = 1024
@@ -131,7 +131,7 @@ def test_an_engine_that_failed_once_is_asked_again(monkeypatch):
         calls.append(1)
         raise EngineError("the interpreter took too long")
 
-    monkeypatch.setattr(check, "measure_arena", fail)
+    monkeypatch.setattr(refusal, "measure_arena", fail)
     monkeypatch.setattr(forms, "lean", fail)
     for _ in range(2):
         tk.check_fit(graph, "nucleo-l4r5zi")

@@ -440,7 +440,7 @@ class TestUsage:
     @pytest.mark.parametrize("verb", ["inspect", "fit", "verify"])
     def test_no_such_model(self, refused, verb):
         assert "/no/such.tflite: cannot be read (No such file" in refused(verb, "/no/such.tflite")
-        assert "cannot be read (Is a directory)" in refused(verb, "/")
+        assert "/: not a .tflite file but a folder" in refused(verb, "/")
 
     def test_interrupted(self, tell, monkeypatch):
         def interrupt():

@@ -16,6 +16,7 @@ import pytest
 
 import tinykit.predict as runtime
 from tests.models import Net, hybrid, residual, schema, small_cnn
+from tests.test_shapes import dilated
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.ground.quantity import Estimate
 from tinykit.handover.codegen.filling import to_comment, to_identifier
@@ -289,6 +290,15 @@ class TestRefusals:
     def test_tflm_without_an_arena(self, tmp_path):
         with pytest.raises(ParameterError, match="target 'tflm' needs an arena; pass what predict_arena says"):
             deploy(self.MODEL, tmp_path / "out")
+
+    @pytest.mark.parametrize("target", ["tflm", "c"])
+    def test_shapes_that_contradict_their_operators(self, target, tmp_path):
+        needed = {"arena": 2600} if target == "tflm" else {}
+        with pytest.raises(
+            ModelError, match="TFLM computes something else: operator 0 (.*)\n.*batch 1.*\n`tinykit lint`"
+        ):
+            deploy(dilated(), tmp_path / "out", target=target, **needed)
+        assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize("model", [Net((1, 8)).unary("GELU").to_bytes(), hybrid(), b"nothing", b""])
     def test_models_that_cannot_run_leave_nothing_behind(self, model, tmp_path):

@@ -10,17 +10,20 @@ import pytest
 
 from tests.models import Net, autoencoder, hybrid, small_cnn
 from tests.test_arena import random_graph
+from tests.test_shapes import dilated
 from tinykit.budget.fit.check import check_fit, check_fit_all
 from tinykit.ground.errors import EngineError, ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.ground.quantity import Fact
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
+from tinykit.predict.runtime.refusal import Diagnosis
 from tinykit.target import Reserve
 from tinykit.target.boards import board, boards
 from tinykit.target.boards.record import Board, Core, Region
 
 CHECK = importlib.import_module("tinykit.budget.fit.check")
+REFUSAL = importlib.import_module("tinykit.predict.runtime.refusal")
 KIB = 1024
 CNN = read(small_cnn())
 LARGE = read(Net((1, 96, 96, 3)).conv(8).conv(8, (1, 1)).to_bytes())
@@ -305,10 +308,26 @@ class TestInterpreter:
         assert report.verdict == "does_not_fit"
         assert "TFLM has no operator GELU" in report.reasons[0]
 
-    def test_refusal_does_not_hide_the_figures(self):
-        report = check(ram("SRAM", 64 * KIB), graph=read(hybrid()), engine=True)
-        assert report.arena_bytes.value > 0
-        assert [text.partition(" ")[0] for text in report.reasons] == ["the", "arena", "model", "the", "latency"]
+    @pytest.mark.parametrize("engine", [True, False])
+    def test_a_refused_model_has_no_figures(self, engine):
+        """They would read as if it ran; what it is and how to cure it stands in their place."""
+        report = check(ram("SRAM", 64 * KIB), graph=read(hybrid()), engine=engine)
+        figures = (report.arena_bytes, report.flash_bytes, report.latency_s, report.energy_per_inference_j)
+        assert (figures, report.regions) == ((None,) * 4, ())
+        assert dict(report.unknown).keys() == {"arena", "flash", "latency", "energy"}
+        assert "float activations and integer weights" in " ".join(report.reasons)
+        assert "converter.representative_dataset = " in report.advice[0]
+        assert report.refusal == report.reasons[0]
+
+    def test_what_it_computes_wrong_is_a_refusal_too(self):
+        report = check(ram("SRAM", 64 * KIB), graph=read(dilated()), engine=True)
+        assert (report.verdict, report.arena_bytes) == ("does_not_fit", None)
+        assert report.reasons[0].startswith("TFLM computes something else: operator 0 (SPACE_TO_BATCH_ND): the file")
+        assert "get_concrete_function(tf.TensorSpec([1, 12, 3], tf.float32))" in report.advice[0]
+
+    def test_another_runtime_is_not_tflm(self):
+        report = check_fit(read(hybrid()), "nucleo-l4r5zi", runtime="x-cube-ai")
+        assert (report.refusal, report.verdict) == ("", "unknown")
 
     def test_agreement_is_told(self):
         report = check(ram("SRAM", 64 * KIB), engine=True)
@@ -321,14 +340,14 @@ class TestInterpreter:
         def fail(*_, **__):
             raise EngineError("TFLM is not installed")
 
-        monkeypatch.setattr(CHECK, "measure_arena", fail)
+        monkeypatch.setattr(REFUSAL, "measure_arena", fail)
         report = check(ram("SRAM", 64 * KIB), graph=read(small_cnn(seed=77)), engine=True)
         assert report.verdict == "fits"
         assert report.arena_bytes.source.endswith("the interpreter was not asked")
 
     def recording(self, monkeypatch, extra: int, graph):
         head = predict_arena(graph, runtime="tflm-reference").head_bytes
-        monkeypatch.setattr(CHECK, "_run_engine", lambda model: ("", head + extra))
+        monkeypatch.setattr(CHECK, "diagnose", lambda *_, **__: Diagnosis((), "", head + extra))
 
     def test_more_head_than_planned_decides(self, monkeypatch):
         self.recording(monkeypatch, 4 * KIB, CNN)
@@ -346,8 +365,8 @@ class TestInterpreter:
 
     def test_asked_once_for_all_boards(self, monkeypatch):
         calls = []
-        measure = CHECK.measure_arena
-        monkeypatch.setattr(CHECK, "measure_arena", lambda *a, **k: (calls.append(a), measure(*a, **k))[1])
+        measure = REFUSAL.measure_arena
+        monkeypatch.setattr(REFUSAL, "measure_arena", lambda *a, **k: (calls.append(a), measure(*a, **k))[1])
         reports = check_fit_all(read(small_cnn(seed=78)))
         assert len(reports) == len(boards())
         assert len(calls) == 1

@@ -207,6 +207,10 @@ class TestPrecision:
             (Net((1, 9), dtype="float32").unary("LOGISTIC").to_bytes(), "float32"),
             (Net((1, 9), dtype="float32").dense(4).quantise().dense(3).to_bytes(), "mixed"),
             (Net((1, 9), dtype="int16").unary("LOGISTIC").to_bytes(), "int16"),
+            (MODELS["transpose_conv"], "int8"),
+            (MODELS["svdf"], "int8"),
+            (MODELS["lstm int8"], "int8"),
+            (MODELS["lstm int16"], "int16x8"),
         ],
     )
     def test_by_the_weights_else_by_the_activations(self, model, precision):
@@ -222,7 +226,11 @@ class TestPrecision:
     def test_dynamic_range_leaves_small_layers_in_float(self):
         """The converter quantises only large weights: one hybrid operator is enough for TFLM to refuse."""
         assert read(half_hybrid()).precision == "hybrid"
-        assert lint_graph(read(half_hybrid()))[0].startswith("hybrid model: FULLY_CONNECTED has float activations")
+        assert findings(half_hybrid())[0].startswith("hybrid model: FULLY_CONNECTED has float activations")
+
+
+def findings(model: bytes) -> tuple[str, ...]:
+    return tuple(str(one) for one in lint_graph(read(model)))
 
 
 def half_hybrid() -> bytes:
@@ -235,8 +243,8 @@ def half_hybrid() -> bytes:
 
 class TestLint:
     def test_nothing_to_say(self):
-        assert lint_graph(read(small_cnn())) == ()
-        assert lint_graph(read(Net((10,)).unary("LOGISTIC").to_bytes())) == (), "a vector has no batch"
+        assert findings(small_cnn()) == ()
+        assert findings(Net((10,)).unary("LOGISTIC").to_bytes()) == (), "a vector has no batch"
 
     @pytest.mark.parametrize(
         ("model", "said"),
@@ -244,26 +252,25 @@ class TestLint:
             (hybrid(), "hybrid model: FULLY_CONNECTED has float activations and integer weights"),
             (small_cnn("float32"), "float32 model: four times the flash and SRAM of int8"),
             (MODELS["quantise"], "2 float input or output tensors: the firmware then links QUANTIZE and DEQUANTIZE"),
-            (Net((1, 8), batch=-1).dense(2).to_bytes(), "1 tensors have a dynamic dimension"),
             (Net((1, 8)).custom("<script>").to_bytes(), "custom or unknown operators: CUSTOM:<script>; the firmware"),
             (Net((4, 8)).dense(2).to_bytes(), "batch 4: a microcontroller runs one sample at a time"),
         ],
     )
     def test_each_finding_alone(self, model, said):
-        (finding,) = lint_graph(read(model))
+        (finding,) = findings(model)
         assert finding.startswith(said)
 
     def test_what_to_set_in_the_converter_is_named(self):
-        assert "(operators 0)" in lint_graph(read(half_hybrid()))[0]
-        assert "converter.representative_dataset" in lint_graph(read(half_hybrid()))[0]
-        assert lint_graph(read(MODELS["quantise"]))[0].endswith(
+        assert "(operators 0)" in findings(half_hybrid())[0]
+        assert "converter.representative_dataset" in findings(half_hybrid())[0]
+        assert findings(MODELS["quantise"])[0].endswith(
             "inference_input_type = inference_output_type = tf.int8"
         )
 
     def test_float_operators_inside_an_integer_model(self):
         net = Net((1, 8)).dense(4).dequantise()
         net.unary("ELU").quantise().dense(2)
-        (finding,) = lint_graph(read(net.to_bytes()))
+        (finding,) = findings(net.to_bytes())
         assert finding.startswith("1 operators compute in float inside an integer model: ELU (operators 2)")
 
     def test_half_precision_weights(self):
@@ -275,7 +282,7 @@ class TestLint:
         options = schema.FullyConnectedOptionsT()
         net.use("FULLY_CONNECTED", [0, weights, -1], [net.tensor((1, 4))], OPTIONS.FullyConnectedOptions, options)
         assert any(
-            one.startswith("1 float16 weight tensors behind DEQUANTIZE") for one in lint_graph(read(net.to_bytes()))
+            one.startswith("1 float16 weight tensors behind DEQUANTIZE") for one in findings(net.to_bytes())
         )
 
 
@@ -300,7 +307,7 @@ class TestStrayOperators:
     def test_left_behind_a_layer(self, make, per_channel):
         graph = read(normalised(make(), per_channel=per_channel).to_bytes())
         assert [op.name for op in find_stray_operators(graph)] == ["MUL", "ADD"]
-        (finding,) = lint_graph(graph)
+        (finding,) = findings(graph.data)
         assert finding.startswith("2 operators that multiply or add constants behind a layer (ADD, MUL: 1, 2)")
 
     @pytest.mark.parametrize("net", [
@@ -326,8 +333,8 @@ class TestStrayOperators:
     def test_more_subgraphs(self):
         model = tree(small_cnn())
         model.subgraphs.append(model.subgraphs[0])
-        assert lint_graph(read(pack(model))) == (
-            "2 subgraphs, only the first is analysed: what control flow runs is not counted",
+        assert findings(pack(model)) == (
+            "2 subgraphs, only the first is analysed; what control flow runs is not counted",
         )
 
 
@@ -343,7 +350,7 @@ class TestErrors:
     def test_files(self, tmp_path):
         with pytest.raises(ModelError, match=r"no\.tflite: cannot be read \(No such file or directory\); give the pa"):
             read(tmp_path / "no.tflite")
-        with pytest.raises(ModelError, match=r"cannot be read \(Is a directory\)"):
+        with pytest.raises(ModelError, match="not a .tflite file but a folder"):
             read(tmp_path)
         with pytest.raises(ModelError, match=r"cannot be read \(embedded null byte\)"):
             read("a\0b")
@@ -360,9 +367,9 @@ class TestErrors:
             read("/dev/zero")
 
     def test_no_model_at_all(self):
-        with pytest.raises(ModelError, match=r"not a \.tflite file: 3 bytes are too few"):
+        with pytest.raises(ModelError, match="not a .tflite file but 3 bytes that begin with 'abc'"):
             read(b"abc")
-        with pytest.raises(ModelError, match=r"not a \.tflite file: bytes 4–7 are b'4567', a model has b'TFL3'"):
+        with pytest.raises(ModelError, match="not a .tflite file but 11 bytes that begin with '01234567890'"):
             read(b"01234567890")
 
     def test_nothing_inside(self):

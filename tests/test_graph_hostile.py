@@ -75,8 +75,7 @@ class TestDamagedFiles:
         model = Net((1, 8)).dense(2).to_bytes()
         said = [use(model[:length]) for length in range(len(model))]
         assert all(said[:64])
-        kinds = {text.split(":")[0].split(" (")[0] for text in said if text}
-        assert any("truncated" in kind for kind in kinds)
+        assert any("truncated" in text for text in said)
 
     def test_every_byte_at_its_extremes(self):
         model = Net((1, 8)).dense(2).to_bytes()

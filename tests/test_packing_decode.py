@@ -232,8 +232,8 @@ class TestOnTheDevice:
         assert packed.graph.macs == packed.before.macs
 
     def test_lint_says_what_it_needs(self):
-        (finding,) = [one for one in lint_graph(code_weights(PRUNED).graph) if "DECODE" in one]
-        assert "X-CUBE-AI" in finding
+        (finding,) = [one for one in lint_graph(code_weights(PRUNED).graph) if one.id == "decode"]
+        assert "X-CUBE-AI" in finding.cure
 
     def test_cost(self):
         packed = code_weights(PRUNED)

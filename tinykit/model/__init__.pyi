@@ -15,7 +15,12 @@ from tinykit.model.graph.model import (
     Tensor as Tensor,
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read
-from tinykit.model.lint import find_stray_operators as find_stray_operators, lint_graph as lint_graph
+from tinykit.model.lint import (
+    Finding as Finding,
+    Severity as Severity,
+    find_stray_operators as find_stray_operators,
+    lint_graph as lint_graph,
+)
 from tinykit.model.record import (
     DesignRecord as DesignRecord,
     Stage as Stage,

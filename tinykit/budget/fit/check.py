@@ -12,7 +12,7 @@ from tinykit.budget.fit.timing import move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import FitReport, Verdict, advise, judge
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.caches import remember
-from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, keywords
+from tinykit.ground.errors import MissingPackageError, keywords
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
 from tinykit.model.graph.model import ModelGraph
@@ -22,10 +22,10 @@ from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
 from tinykit.predict.npu.compiling import accelerators_of
 from tinykit.predict.packing.cost import has_decode, refuse_decode
-from tinykit.predict.runtime.session import measure_arena
+from tinykit.predict.runtime.refusal import Diagnosis, diagnose
 from tinykit.target.boards import boards as all_boards, find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
-from tinykit.target.runtimes import NPU_RUNTIME
+from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
 from tinykit.target.target import Reserve, Target, as_target
 
 MACHINES = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "alif-ensemble-e7-devkit")
@@ -112,10 +112,12 @@ def check_target(
     if target.runtime == NPU_RUNTIME:
         found = check_on_npu(graph, target)
         return found if latency_s is None else replace(found, latency_s=latency_s)
-    arena, refusal = _predict_arena(graph, target, use_engine)
+    told = _diagnose(graph, target, use_engine)
+    if told.refusal:
+        return replace(_refuse_all(graph, target, told), latency_s=latency_s)
+    arena = _predict_arena(graph, target, told.head_bytes)
     flash, _ = attempt(lambda: predict_flash(graph, target=target).total)
-    ram = place_in_ram(target, arena) if arena else ()
-    code = place_in_flash(target, int(flash.value)) if flash else ()
+    ram, code = _place(target, arena, flash)
     latency, slowdown, slow = _latency(graph, target, ram, arena)
     latency, slow = (latency, slow) if latency_s is None else (latency_s, "")
     energy, dear = None, ""
@@ -127,11 +129,10 @@ def check_target(
     unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear.partition("\n")[0])) if why)
     reasons += (*_further_reasons(graph, target, (*ram, *code)), *(f"{what} unknown: {why}" for what, why in unknown))
     return FitReport(
-        graph=graph, target=target, verdict=Verdict.DOES_NOT_FIT if refusal else verdict,
+        graph=graph, target=target, verdict=verdict,
         arena_bytes=arena.used if arena else None, flash_bytes=flash, latency_s=latency,
         energy_per_inference_j=energy, regions=(*ram, *code),
-        reasons=(refusal, *reasons) if refusal else reasons,
-        advice=advise(graph, arena, (*ram, *code), target.runtime), unknown=(*untold, *unknown),
+        reasons=reasons, advice=advise(graph, arena, (*ram, *code), target.runtime), unknown=(*untold, *unknown),
     )  # fmt: skip
 
 
@@ -185,11 +186,15 @@ def _on_npu(graph: ModelGraph, board: Board, setting: dict[str, Any]) -> FitRepo
         return refuse(graph, target, (Verdict.UNKNOWN, str(error).partition("\n")[0]))
 
 
-def _predict_arena(graph: ModelGraph, target: Target, use_engine: bool) -> tuple[ArenaEstimate | None, str]:
-    """The arena, with what the interpreter says of it, and why the runtime refuses the model, "" where it does not."""
+def _place(target: Target, arena: ArenaEstimate | None, flash: Estimate | None) -> tuple[Layout, Layout]:
+    return place_in_ram(target, arena) if arena else (), place_in_flash(target, int(flash.value)) if flash else ()
+
+
+def _predict_arena(graph: ModelGraph, target: Target, recorded_head: int | None) -> ArenaEstimate | None:
+    """The arena, with what the interpreter says of it."""
     arena, _ = attempt(lambda: predict_arena(graph, target=target))
-    refusal, recorded_head = _ask_engine(graph, target.runtime, use_engine)
-    return (_with_evidence(arena, recorded_head, _reference_head(graph)) if arena else None), refusal
+    own = recorded_head if target.runtime.startswith("tflm-") else None
+    return _with_evidence(arena, own, _reference_head(graph)) if arena else None
 
 
 def _latency(
@@ -223,25 +228,21 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
     return tuple(told)
 
 
-def _ask_engine(graph: ModelGraph, runtime: str, wanted: bool) -> tuple[str, int | None]:
-    """Why TFLM refuses the model ("" if it does not), and the head it recorded (None if not asked)."""
-    undecoded = refuse_decode(runtime) if has_decode(graph) else ""
+def _diagnose(graph: ModelGraph, target: Target, use_engine: bool) -> Diagnosis:
+    """Why the runtime does not run the model, where it has TFLM's operators or would have to decode weights."""
+    undecoded = refuse_decode(target.runtime) if has_decode(graph) else ""
     if undecoded:
-        return f"{runtime} cannot run DECODE operators: {undecoded}", None
-    if not wanted or not runtime.startswith("tflm-"):
-        return "", None
-    try:
-        return _run_engine(graph)
-    except EngineError:
-        return "", None
+        return Diagnosis((), f"{target.runtime} cannot run DECODE operators: {undecoded}")
+    if find_runtime(target.runtime).planner != "tflm":
+        return Diagnosis((), "")
+    return diagnose(graph, use_engine=use_engine)
 
 
-@remember
-def _run_engine(graph: ModelGraph) -> tuple[str, int | None]:
-    try:
-        return "", measure_arena(graph.data, smallest=False).head_bytes
-    except ModelError as error:
-        return f"the TFLM interpreter refuses this model: {error}", None
+def _refuse_all(graph: ModelGraph, target: Target, found: Diagnosis) -> FitReport:
+    """No figure of a model that does not run: it would read as if it did."""
+    report = refuse(graph, target, (Verdict.DOES_NOT_FIT, found.refusal))
+    unknown = tuple((what, found.refusal) for what in ("arena", "flash", "latency", "energy"))
+    return replace(report, reasons=found.reasons, advice=found.cures, unknown=unknown, refusal=found.refusal)
 
 
 @remember

@@ -75,6 +75,7 @@ class FitReport(Result):
     reasons, advice : why, and what would help.
     npu : what Arm's compiler reported, for runtime "ethos-u".
     unknown : (figure, why) of each figure that is None.
+    refusal : why the runtime does not run the model at all, on any board; "" where it does.
     """
 
     LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")
@@ -95,6 +96,7 @@ class FitReport(Result):
     advice: tuple[str, ...]
     npu: NpuReport | None = field(default=None, repr=False)
     unknown: tuple[tuple[str, str], ...] = ()
+    refusal: str = ""
 
     @property
     def board(self) -> Board:

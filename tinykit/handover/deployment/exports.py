@@ -29,6 +29,7 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import list_rows, row_of
 from tinykit.predict.runtime.reference import reference_engine
+from tinykit.predict.runtime.refusal import diagnose
 from tinykit.train.datasets.dataset import Normalisation
 from tinykit.train.datasets.scoring import Accuracy
 
@@ -61,13 +62,14 @@ def deploy_tflm(
 
     Raises
     ------
-    ModelError : no .tflite, an operator TFLM lacks, several subgraphs, or none that runs.
+    ModelError : no .tflite, several subgraphs, or one that TFLM refuses or, by its shapes, computes wrong.
     ParameterError : arena not positive, margin outside 0–1.
     DataError : samples of another shape, or NaN.
     OutputError : the folder cannot be written, or holds other files.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     _check(graph, margin)
+    _refuse(graph)
     needed = _needed(arena)
     methods = tuple(sorted({add_method(operator.name) for operator in graph.operators}))
     judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)
@@ -136,6 +138,14 @@ def _check(graph: ModelGraph, margin: float) -> None:
         )
 
 
+def _refuse(graph: ModelGraph) -> None:
+    """No firmware, and no golden vectors, of a model that TFLM refuses or computes wrong."""
+    found = diagnose(graph)
+    if found.refusal:
+        cure = found.cures[0].partition("\n")[0] if found.cures else "convert it again"
+        raise ModelError(f"{found.refusal}\n{cure}\n`tinykit lint` prints the lines to paste")
+
+
 def deploy_c(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, kernels: str = "portable",
     accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None
@@ -153,13 +163,14 @@ def deploy_c(
 
     Raises
     ------
-    ModelError : no .tflite, or an operator, type or shape the exporter or TFLM cannot take.
+    ModelError : no .tflite, an operator, type or shape the exporter or TFLM cannot take, or shapes that contradict.
     ParameterError : no such kernel set.
     MissingPackageError : the package with CMSIS-NN is missing, or not the one that was checked.
     DataError : samples of another shape, or NaN.
     OutputError : the folder cannot be written, or holds other files.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
+    _refuse(graph)
     label = label_model(graph, name)
     export = export_c(graph, kernels=kernels, name=label)
     judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)

@@ -24,7 +24,7 @@ class Tensor(Result):
     nbytes : bytes of its elements (`shape` × element size), 0 where the type has no fixed size.
     is_constant, is_variable : held by the file; kept between invocations.
     scales, zero_points, quantised_dimension : quantisation, empty where there is none.
-    has_dynamic_shape : a dimension of the signature is -1.
+    signature : sizes with -1 for those that the converter left open; empty where there are none.
     data_start : where its constant begins in the file.
     data_bytes : how long that is; 0 without.
     """
@@ -39,9 +39,14 @@ class Tensor(Result):
     scales: tuple[float, ...] = ()
     zero_points: tuple[int, ...] = ()
     quantised_dimension: int = 0
-    has_dynamic_shape: bool = False
+    signature: tuple[int, ...] = ()
     data_start: int = 0
     data_bytes: int = 0
+
+    @property
+    def has_dynamic_shape(self) -> bool:
+        """Whether a size was left open."""
+        return any(size < 0 for size in self.signature)
 
     @property
     def elements(self) -> int:

@@ -3,12 +3,14 @@
 import hashlib
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
+from tinykit.model.graph.given import name_folder, take_model
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
@@ -45,7 +47,7 @@ def as_graph(model: GraphOrFile) -> ModelGraph:
 
 
 def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
-    """Read a .tflite model without running it.
+    """Read a .tflite model without running it; as it is, as an array of C (`xxd -i`), or packed by gzip.
 
     Parameters
     ----------
@@ -54,18 +56,26 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
 
     Raises
     ------
-    ModelError : missing, empty, truncated, damaged, not a .tflite file, or one without operators.
+    ModelError : missing, empty, truncated, damaged, not a .tflite file (it says what instead, and the way on), or one
+        without operators; the path stands in front.
     """
-    data = source if isinstance(source, bytes) else _load(Path(source))
     path = name or ("<bytes>" if isinstance(source, bytes) else str(source))
+    data = take_model(source if isinstance(source, bytes) else load(Path(source)), path)
+    try:
+        return _read_graph(data, path)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _read_graph(data: bytes, path: str) -> ModelGraph:
     model = FlatBuffer(data).root(schema.IDENTIFIER)
     subgraphs = model.tables(schema.Model.SUBGRAPHS)
     if not subgraphs:
-        raise ModelError(f"{path}: the model has no subgraph; convert it again")
+        raise ModelError("the model has no subgraph; convert it again")
     tensors = _read_tensors(model, subgraphs[0])
     operators = _read_operators(model, subgraphs[0], tensors)
     if not operators:
-        raise ModelError(f"{path}: the model has no operators; convert it again")
+        raise ModelError("the model has no operators; convert it again")
     return ModelGraph(
         path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
         operators=operators, tensors=tensors,
@@ -78,7 +88,10 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
     )  # fmt: skip
 
 
-def _load(path: Path) -> bytes:
+def load(path: Path) -> bytes:
+    """Content of a file that should be a model; ModelError where it cannot be read, is a folder or far too large."""
+    if path.is_dir():
+        raise ModelError(f"{path}: not a .tflite file but {name_folder(path)}")
     try:
         with path.open("rb") as stream:
             data = stream.read(_LARGEST_FILE_BYTES + 1)
@@ -141,7 +154,7 @@ def _read_tensor(index: int, table: Table, buffers: list[tuple[int, int]]) -> Te
         is_constant=count > 0 or (place > 0 and nbytes == 0),
         is_variable=bool(table.number(slots.IS_VARIABLE, "<b")),
         scales=scales, zero_points=zero_points, quantised_dimension=dimension,
-        has_dynamic_shape=bool((table.array(slots.SHAPE_SIGNATURE, "<i4") < 0).any()),
+        signature=tuple(int(size) for size in table.array(slots.SHAPE_SIGNATURE, "<i4")),
         data_start=start, data_bytes=count,
     )  # fmt: skip
 
@@ -237,13 +250,22 @@ def _name_of(names: tuple[str, ...], code: int | None) -> str:
     return names[code] if code is not None and 0 <= code < len(names) else ""
 
 
+def types_of(operator: Operator, tensors: Sequence[Tensor]) -> tuple[str, str] | None:
+    """Types of activations and weights of an operator that holds weights, wherever they stand among its inputs."""
+    row = row_of(operator.name)
+    if not row.weights or row.data is None:
+        return None
+    weights = [index for index in operator.inputs[1:5] if index >= 0][:1]
+    present = [tensors[index].dtype for index in (*operator.inputs[row.data : row.data + 1], *weights) if index >= 0]
+    return (present[0], present[1]) if len(present) == 2 else None
+
+
 def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, ...]) -> Precision:
     """One hybrid operator makes the model hybrid: TFLM refuses it whatever the others are."""
     kinds = set()
     for operator in operators:
-        present = [tensors[index].dtype for index in operator.inputs[:2] if index >= 0]
-        if row_of(operator.name).weights and len(present) == 2:
-            kinds.add(_PRECISION_BY_TYPES.get((present[0], present[1]), "mixed"))
+        if pair := types_of(operator, tensors):
+            kinds.add(_PRECISION_BY_TYPES.get(pair, "mixed"))
     if "hybrid" in kinds:
         return Precision.HYBRID
     if not kinds:

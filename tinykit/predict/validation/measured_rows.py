@@ -14,7 +14,7 @@ from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import read
+from tinykit.model.graph.reading import load, read
 from tinykit.predict.latency.effects import RUNTIMES
 from tinykit.predict.latency.shapes import OperatorShape, from_rows
 from tinykit.target.boards import boards
@@ -233,8 +233,8 @@ class _Finder:
         try:
             for path in candidates:
                 if not Path(given).is_absolute() and ".." not in Path(given).parts and path.is_file():
-                    return read(path)
+                    return read(load(path), name)
             rows = self._operators.get(name)
             return from_rows(rows) if rows else f"model {name} not at hand, and not in model_operators.csv"
         except (ModelError, OSError, ValueError) as error:
-            return f"model {name}: {str(error).splitlines()[0][:120]}"
+            return f"model {str(error).splitlines()[0][:120]}"

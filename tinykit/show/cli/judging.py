@@ -1,5 +1,6 @@
 """Commands that judge: `fit`, `compare` and `budget`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,31 @@ def fit(options: Options) -> int:
         results = [report.to_json() for report in reports]
         for one in results[: len(placements) and 1]:
             one["placements"] = [placement.to_json() for placement in placements]
-        say_json({"model": describe_model(graph), "results": results})
+        say_json({"model": describe_model(graph, runs=_runs(reports)), "results": results})
     elif len(reports) == 1:
         _say_report(reports[0])
         _say_placements(placements)
     else:
         say_table(("board", "verdict", "arena", "flash", "latency", "energy"), [_row(report) for report in reports])
+        say(*_refusals(reports))
         say("", "Each figure is an estimate: `tinykit fit MODEL --board ID` shows its interval, basis and source.")
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
+
+
+def _runs(reports: Sequence[FitReport]) -> bool:
+    """Not where a runtime refuses the model and none has a figure for it."""
+    known = any(one.arena_bytes or one.flash_bytes or one.latency_s for one in reports)
+    return known or not any(one.refusal for one in reports)
+
+
+def _refusals(reports: Sequence[FitReport]) -> list[str]:
+    """Why a model runs nowhere, and what would cure it, once for all boards."""
+    told = unite(*((*one.reasons, *one.advice) for one in reports if one.refusal))
+    return ["", *(f"- {_indent(line)}" for line in told)] if told else []
+
+
+def _indent(text: str) -> str:
+    return text.replace("\n", "\n    ")
 
 
 def aim(options: Options, board: Board) -> Target:
@@ -164,7 +182,7 @@ def _say_report(report: FitReport) -> None:
         "energy": report.energy_per_inference_j,
     }
     say_figures(figures)
-    say(*(f"- {line}" for line in (*report.reasons, *report.advice)))
+    say(*(f"- {_indent(line)}" for line in (*report.reasons, *report.advice)))
     _say_assumed(report.target)
     say(*(f"  {name}: {figure.source}" for name, figure in figures.items() if figure))
 
@@ -182,13 +200,14 @@ def compare(options: Options) -> int:
     reports = line_up(graph, chosen, reserve=read_reserve(options))
     if options.json:
         results = [{"machine": name_machine(report), **report.to_json()} for report in reports]
-        say_json({"model": describe_model(graph), "results": results})
+        say_json({"model": describe_model(graph, runs=_runs(reports)), "results": results})
     else:
         say_table(
             ("machine", "board", "runtime", "clock", "verdict", "latency", "arena", "flash", "energy"),
             [_machine_row(report) for report in reports],
         )
-        for report in reports:
+        say(*_refusals(reports))
+        for report in (one for one in reports if not one.refusal):
             whys = [""] if report.arena_bytes is None else [why for _, why in report.unknown]
             told = [text for text in report.reasons if any(why in text for why in whys)]
             say(*(f"- {name_machine(report)}, {report.board.id}: {text}" for text in told))

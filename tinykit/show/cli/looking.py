@@ -1,17 +1,27 @@
-"""Commands that look: `boards`, `inspect`, `verify`."""
+"""Commands that look: `boards`, `inspect`, `lint`, `verify`."""
 
 from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.lint import lint_graph
+from tinykit.model.lint import Finding, Severity
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
 from tinykit.predict.runtime.layers import LayerComparison, compare_layers
+from tinykit.predict.runtime.refusal import Diagnosis, diagnose
 from tinykit.predict.runtime.verify import sample_inputs, verify_model as compare
 from tinykit.show.cli.models import Options, open_model, read_bytes
-from tinykit.show.cli.text import describe_board, describe_graph, describe_verification, say, say_json, say_table, show
+from tinykit.show.cli.text import (
+    describe_board,
+    describe_graph,
+    describe_model,
+    describe_verification,
+    say,
+    say_json,
+    say_table,
+    show,
+)
 from tinykit.target.boards import boards
 
 
@@ -39,30 +49,61 @@ def list_boards(options: Options) -> int:
 def inspect(options: Options) -> int:
     """`tinykit inspect`."""
     graph = open_model(options.model, options.representative)
-    planned = predict_arena(graph, runtime="tflm-cmsis-nn", core="cortex-m4")
-    findings = lint_graph(graph)
+    found = diagnose(graph)
+    planned = None if found.refusal else predict_arena(graph, runtime="tflm-cmsis-nn", core="cortex-m4")
+    findings = [one for one in found.findings if one.severity is not Severity.NOTE]
     if options.json:
         say_json(describe_graph(graph, planned, findings))
         return 0
-    say(str(graph), f"sha256 {graph.sha256}", f"weights {graph.weight_bytes:,} bytes")
-    say(f"arena {show(planned.used)} on a Cortex-M4 with CMSIS-NN; starts with {planned.to_start:,} bytes", "")
-    say_table(("#", "operator", "output", "MACs", "live bytes"), _operator_rows(graph, planned))
+    say(_headline(graph, found), f"sha256 {graph.sha256}", f"weights {graph.weight_bytes:,} bytes")
+    if planned:
+        say(f"arena {show(planned.used)} on a Cortex-M4 with CMSIS-NN; starts with {planned.to_start:,} bytes", "")
+    else:
+        say(*found.reasons[:1], "no arena and no MACs are told of a model that does not run", "")
+    say_table(("#", "operator", "output", *(("MACs", "live bytes") if planned else ())), _operator_rows(graph, planned))
     if has_decode(graph):
         cost = cost_of_decode(graph)
         say(f"DECODE: {cost.weights:,} weights decoded at each inference by {cost.code} of code; {cost.device}")
-    say(*(f"- {finding}" for finding in findings))
+    say(*(line for one in findings for line in _tell_finding(one)))
     return 0
 
 
-def _operator_rows(graph: ModelGraph, planned: ArenaEstimate) -> list[tuple[str, ...]]:
-    live = planned.plan.live_bytes()
+def _headline(graph: ModelGraph, found: Diagnosis) -> str:
+    """The model in a line, without the MACs of one that does not run."""
+    size = f"{graph.flatbuffer_bytes:,} flatbuffer bytes, {graph.precision}"
+    why = found.refusal.partition(":")[0]
+    return f"{graph.path}: {len(graph.operators)} operators, {size}; {why}" if why else str(graph)
+
+
+def _tell_finding(finding: Finding) -> list[str]:
+    """A finding in a line; of an error the lines to paste too."""
+    lines = finding.cure.splitlines()[1:] if finding.severity is Severity.ERROR else []
+    return [f"- {finding}", *(f"    {line}" for line in lines)]
+
+
+def lint(options: Options) -> int:
+    """`tinykit lint`: 1 where TFLM does not run the model, or computes something else than it was made for."""
+    graph = open_model(options.model, options.representative)
+    found = diagnose(graph)
+    if options.json:
+        say_json({"model": describe_model(graph, runs=not found.refusal), "refusal": found.refusal or None,
+                  "findings": [one.to_json() for one in found.findings]})  # fmt: skip
+        return int(bool(found.refusal))
+    say(_headline(graph, found))
+    for one in found.findings:
+        say("", f"{one.severity} {one.id}, {one.where}{' (--fix)' if one.fixable else ''}", f"  {one.meaning}")
+        say(*(f"    {line}" for line in one.cure.splitlines()))
+    return int(bool(found.refusal))
+
+
+def _operator_rows(graph: ModelGraph, planned: ArenaEstimate | None) -> list[tuple[str, ...]]:
+    live = planned.plan.live_bytes() if planned else ()
     return [
         (
             str(operator.index),
             operator.name,
             "×".join(map(str, graph.tensors[operator.outputs[0]].shape)) if operator.outputs else "",
-            f"{operator.macs:,}",
-            f"{live[operator.index + 1]:,}",
+            *((f"{operator.macs:,}", f"{live[operator.index + 1]:,}") if live else ()),
         )
         for operator in graph.operators
     ]

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.errors import DataError
+from tinykit.model.graph.given import take_model
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import read
+from tinykit.model.graph.reading import load, read
 
 Options = argparse.Namespace
 Command = Callable[[Options], int]
@@ -35,16 +36,13 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
 
 
 def read_bytes(path: str) -> bytes:
-    """Content of a file named on the command line.
+    """The .tflite in a file named on the command line.
 
     Raises
     ------
-    ModelError : it cannot be read.
+    ModelError : it cannot be read, or holds no model.
     """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from error
+    return take_model(load(Path(path)), path)
 
 
 def _read_samples(path: str) -> Any:

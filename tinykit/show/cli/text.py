@@ -6,6 +6,7 @@ from typing import Any
 
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.lint import Finding
 from tinykit.predict.arena.predict import ArenaEstimate
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
 from tinykit.predict.runtime.verify import Verification
@@ -64,30 +65,36 @@ def describe_board(board: Board) -> dict[str, Any]:
     return {**known, "regions": regions, "sources": list(board.sources())}
 
 
-def describe_model(graph: ModelGraph) -> dict[str, Any]:
-    """A model, in short."""
-    return {**_pick(graph, "path sha256 macs flatbuffer_bytes"), "operators": graph.operator_counts()}
+def describe_model(graph: ModelGraph, *, runs: bool = True) -> dict[str, Any]:
+    """A model, in short; one that does not run has no MACs."""
+    told = {**_pick(graph, "path sha256 macs flatbuffer_bytes"), "operators": graph.operator_counts()}
+    return told if runs else {**told, "macs": None}
 
 
-def describe_graph(graph: ModelGraph, planned: ArenaEstimate, findings: tuple[str, ...]) -> dict[str, Any]:
-    """A model in full: operators, tensors, arena with its timeline, findings."""
+def describe_graph(graph: ModelGraph, planned: ArenaEstimate | None, findings: Sequence[Finding]) -> dict[str, Any]:
+    """A model in full: operators, tensors, arena with its timeline, findings; one that does not run has no arena."""
+    operators = "index name macs inputs outputs" if planned else "index name inputs outputs"
+    return {
+        "model": {**describe_model(graph, runs=planned is not None), **_pick(graph, "precision weight_bytes")},
+        "operators": [_pick(one, operators) for one in graph.operators],
+        "tensors": [_pick(one, "index name shape dtype bytes=nbytes constant=is_constant") for one in graph.tensors],
+        "arena": _describe_arena(planned) if planned else None,
+        "findings": [str(one) for one in findings],
+        **({"decode": cost_of_decode(graph).to_json()} if has_decode(graph) else {}),
+    }
+
+
+def _describe_arena(planned: ArenaEstimate) -> dict[str, Any]:
     buffers = [
         _pick(placed.buffer, "tensor") | _pick(placed, "offset") | _pick(placed.buffer, "bytes=nbytes first last")
         for placed in planned.plan.placed
     ]
     return {
-        "model": {**describe_model(graph), **_pick(graph, "precision weight_bytes")},
-        "operators": [_pick(one, "index name macs inputs outputs") for one in graph.operators],
-        "tensors": [_pick(one, "index name shape dtype bytes=nbytes constant=is_constant") for one in graph.tensors],
-        "arena": {
-            "used_bytes": planned.used.to_json(),
-            **_pick(planned, "to_start_bytes=to_start head_bytes tail_bytes"),
-            "live_bytes": planned.plan.live_bytes(),
-            "lower_bound_bytes": planned.plan.lower_bound_bytes,
-            "buffers": buffers,
-        },
-        "findings": findings,
-        **({"decode": cost_of_decode(graph).to_json()} if has_decode(graph) else {}),
+        "used_bytes": planned.used.to_json(),
+        **_pick(planned, "to_start_bytes=to_start head_bytes tail_bytes"),
+        "live_bytes": planned.plan.live_bytes(),
+        "lower_bound_bytes": planned.plan.lower_bound_bytes,
+        "buffers": buffers,
     }
 
 

@@ -43,6 +43,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddCos() { return Register("Cos"); }
   TfLiteStatus AddCumSum() { return Register("CumSum"); }
   TfLiteStatus AddDecode() { return Register("Decode"); }
+  TfLiteStatus AddDelay() { return Register("Delay"); }
   TfLiteStatus AddDepthToSpace() { return Register("DepthToSpace"); }
   TfLiteStatus AddDepthwiseConv2D() { return Register("DepthwiseConv2D"); }
   TfLiteStatus AddDequantize() { return Register("Dequantize"); }
@@ -51,14 +52,21 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddDynamicUpdateSlice() { return Register("DynamicUpdateSlice"); }
   TfLiteStatus AddElu() { return Register("Elu"); }
   TfLiteStatus AddEmbeddingLookup() { return Register("EmbeddingLookup"); }
+  TfLiteStatus AddEnergy() { return Register("Energy"); }
   TfLiteStatus AddEqual() { return Register("Equal"); }
   TfLiteStatus AddEthosU() { return Register("EthosU"); }
   TfLiteStatus AddExp() { return Register("Exp"); }
   TfLiteStatus AddExpandDims() { return Register("ExpandDims"); }
+  TfLiteStatus AddFftAutoScale() { return Register("FftAutoScale"); }
   TfLiteStatus AddFill() { return Register("Fill"); }
+  TfLiteStatus AddFilterBank() { return Register("FilterBank"); }
+  TfLiteStatus AddFilterBankLog() { return Register("FilterBankLog"); }
+  TfLiteStatus AddFilterBankSpectralSubtraction() { return Register("FilterBankSpectralSubtraction"); }
+  TfLiteStatus AddFilterBankSquareRoot() { return Register("FilterBankSquareRoot"); }
   TfLiteStatus AddFloor() { return Register("Floor"); }
   TfLiteStatus AddFloorDiv() { return Register("FloorDiv"); }
   TfLiteStatus AddFloorMod() { return Register("FloorMod"); }
+  TfLiteStatus AddFramer() { return Register("Framer"); }
   TfLiteStatus AddFullyConnected() { return Register("FullyConnected"); }
   TfLiteStatus AddGather() { return Register("Gather"); }
   TfLiteStatus AddGatherNd() { return Register("GatherNd"); }
@@ -66,6 +74,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddGreaterEqual() { return Register("GreaterEqual"); }
   TfLiteStatus AddHardSwish() { return Register("HardSwish"); }
   TfLiteStatus AddIf() { return Register("If"); }
+  TfLiteStatus AddIrfft() { return Register("Irfft"); }
   TfLiteStatus AddL2Normalization() { return Register("L2Normalization"); }
   TfLiteStatus AddL2Pool2D() { return Register("L2Pool2D"); }
   TfLiteStatus AddLeakyRelu() { return Register("LeakyRelu"); }
@@ -85,9 +94,11 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddMul() { return Register("Mul"); }
   TfLiteStatus AddNeg() { return Register("Neg"); }
   TfLiteStatus AddNotEqual() { return Register("NotEqual"); }
+  TfLiteStatus AddOverlapAdd() { return Register("OverlapAdd"); }
   TfLiteStatus AddPack() { return Register("Pack"); }
   TfLiteStatus AddPad() { return Register("Pad"); }
   TfLiteStatus AddPadV2() { return Register("PadV2"); }
+  TfLiteStatus AddPCAN() { return Register("PCAN"); }
   TfLiteStatus AddPrelu() { return Register("Prelu"); }
   TfLiteStatus AddQuantize() { return Register("Quantize"); }
   TfLiteStatus AddReadVariable() { return Register("ReadVariable"); }
@@ -100,6 +111,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddResizeBilinear() { return Register("ResizeBilinear"); }
   TfLiteStatus AddResizeNearestNeighbor() { return Register("ResizeNearestNeighbor"); }
   TfLiteStatus AddReverseV2() { return Register("ReverseV2"); }
+  TfLiteStatus AddRfft() { return Register("Rfft"); }
   TfLiteStatus AddRound() { return Register("Round"); }
   TfLiteStatus AddRsqrt() { return Register("Rsqrt"); }
   TfLiteStatus AddSelectV2() { return Register("SelectV2"); }
@@ -115,6 +127,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddSquare() { return Register("Square"); }
   TfLiteStatus AddSquaredDifference() { return Register("SquaredDifference"); }
   TfLiteStatus AddSqueeze() { return Register("Squeeze"); }
+  TfLiteStatus AddStacker() { return Register("Stacker"); }
   TfLiteStatus AddStridedSlice() { return Register("StridedSlice"); }
   TfLiteStatus AddSub() { return Register("Sub"); }
   TfLiteStatus AddSum() { return Register("Sum"); }
@@ -126,6 +139,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus AddUnpack() { return Register("Unpack"); }
   TfLiteStatus AddVarHandle() { return Register("VarHandle"); }
   TfLiteStatus AddWhile() { return Register("While"); }
+  TfLiteStatus AddWindow() { return Register("Window"); }
   TfLiteStatus AddZerosLike() { return Register("ZerosLike"); }
 
  private:

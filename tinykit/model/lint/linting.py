@@ -1,0 +1,42 @@
+"""The lint of a graph: every rule asked, errors first."""
+
+from tinykit.ground.caches import remember
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.lint.checks import CHECKS
+from tinykit.model.lint.deeper import DEEPER
+from tinykit.model.lint.finding import Finding, Severity, find_named, list_rules
+
+_FIRMWARE = "resolver"
+"""Of no use where the model does not run."""
+_SPECIFIED = ("float32", "int32", "int64", "bool")
+
+
+def lint_graph(graph: ModelGraph, *, notes: bool = False) -> tuple[Finding, ...]:
+    """Findings about a graph, each with what to do, errors first; empty where there is nothing to say.
+
+    Parameters
+    ----------
+    graph : the model.
+    notes : also what is no fault: what a firmware must bring, what a runtime of old does not have.
+    """
+    found = _lint(graph)
+    return found if notes else tuple(one for one in found if one.severity is not Severity.NOTE)
+
+
+@remember
+def _lint(graph: ModelGraph) -> tuple[Finding, ...]:
+    order, common, checks = list(Severity), {"specs": _specify(graph)}, CHECKS | DEEPER
+    asked = ((rule, checks.get(rule.id, find_named)(graph, rule)) for rule in list_rules().values())
+    found = [rule.fill(common | words) for rule, words in asked if words is not None]
+    if any(one.severity is Severity.ERROR for one in found):
+        found = [one for one in found if one.id != _FIRMWARE]
+    return tuple(sorted(found, key=lambda one: order.index(one.severity)))
+
+
+def _specify(graph: ModelGraph) -> str:
+    """The inputs with batch 1, as `get_concrete_function` takes them; integers that stand for numbers are float."""
+    tensors = [graph.tensors[index] for index in graph.inputs]
+    kinds = [tensor.dtype if tensor.dtype in _SPECIFIED else "float32" for tensor in tensors]
+    shapes = [[1, *tensor.shape[1:]] for tensor in tensors]
+    specs = [f"tf.TensorSpec({shape}, tf.{kind})" for shape, kind in zip(shapes, kinds, strict=True)]
+    return specs[0] if len(specs) == 1 else f"[{', '.join(specs)}]"

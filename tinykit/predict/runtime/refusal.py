@@ -1,0 +1,111 @@
+"""Why TFLM does not run a model: the interpreter's own words, and behind them the cause that the file gives away."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinykit.ground.caches import remember
+from tinykit.ground.errors import EngineError, ModelError
+from tinykit.ground.results import Result
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.lint import Finding, Severity, lint_graph, list_rules
+from tinykit.predict.runtime.session import WARM, Session, measure_arena
+
+_PLACE = re.compile(r"operator (\d+)")
+_WIDE = "int16"
+_QUICK_MACS = 20_000_000
+"""What the interpreter's reference kernels compute within about a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis(Result):
+    """What a model gives away, and what TFLM says of it.
+
+    Parameters
+    ----------
+    findings : of the lint, with the refusal itself where no rule tells its cause; errors first.
+    refusal : why TFLM does not run the model, or computes something else than it was made for, in one line; "" where
+        nothing stands against it.
+    head_bytes : head of the arena as the interpreter records it [byte]; None where it was not asked, or refuses.
+    """
+
+    findings: tuple[Finding, ...]
+    refusal: str
+    head_bytes: int | None = None
+
+    @property
+    def causes(self) -> tuple[Finding, ...]:
+        """The findings that keep the model from running."""
+        return tuple(one for one in self.findings if one.severity is Severity.ERROR)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The refusal, and what each cause means on a device; none where nothing stands against the model."""
+        told = [one.meaning for one in self.causes if one.meaning not in self.refusal]
+        return (self.refusal, *told) if self.refusal else ()
+
+    @property
+    def cures(self) -> tuple[str, ...]:
+        """What to do about each cause, with lines to paste."""
+        return tuple(one.cure for one in self.causes)
+
+
+def diagnose(graph: ModelGraph, *, use_engine: bool = True) -> Diagnosis:
+    """The lint of a model, and whether TFLM runs it.
+
+    Parameters
+    ----------
+    graph : the model.
+    use_engine : ask the interpreter (a child process); where it is not installed, or not to be asked, the file alone
+        answers.
+    """
+    found, rules = lint_graph(graph, notes=True), list_rules()
+    said, head = _ask_if(graph, use_engine)
+    if said is None:  # nobody was asked, or nobody is there
+        causes = [one for one in found if one.severity is Severity.ERROR]
+        return Diagnosis(found, f"TFLM does not run this model: {causes[0].meaning}" if causes else "")
+    if not said:  # it runs: only what it computes wrong stands against it
+        kept = tuple(one for one in found if one.severity is not Severity.ERROR or rules[one.id].runs)
+        wrong = [one.meaning for one in kept if one.severity is Severity.ERROR]
+        return Diagnosis(kept, f"TFLM computes something else: {wrong[0]}" if wrong else "", head)
+    refusal = f"the TFLM interpreter refuses this model: {said.partition(chr(10))[0]}"
+    caused = any(one.severity is Severity.ERROR and not rules[one.id].runs for one in found)
+    return Diagnosis(found if caused else (_tell(graph, said), *found), refusal)
+
+
+def _ask_if(graph: ModelGraph, wanted: bool) -> tuple[str | None, int | None]:
+    try:
+        return _ask(graph) if wanted else (None, None)
+    except EngineError:
+        return None, None
+
+
+@remember
+def _ask(graph: ModelGraph) -> tuple[str, int | None]:
+    """Why TFLM refuses the model, "" if it does not, and the head it recorded; an EngineError is not remembered."""
+    try:
+        head = measure_arena(graph.data, smallest=False).head_bytes
+        if graph.macs <= _QUICK_MACS:
+            WARM.ask(lambda child: _run_once(Session(graph.data, child=child)))
+        return "", head
+    except ModelError as error:
+        return str(error), None
+
+
+def _run_once(session: Session) -> None:
+    """One inference on zeros: some kernels look at their types only then."""
+    session.run_all(tuple(np.zeros((1, *one.shape), one.dtype) for one in session.inputs))
+
+
+def _tell(graph: ModelGraph, said: str) -> Finding:
+    """The interpreter's words as a finding, by another rule where the operator that it names is one of int16."""
+    reason, _, advice = said.partition("\n")
+    named = _PLACE.search(reason)
+    index = int(named[1]) if named else len(graph.operators)
+    operator = graph.operators[index] if index < len(graph.operators) else None
+    types = {graph.tensors[one].dtype for one in operator.inputs[:1] if one >= 0} if operator else set()
+    rule = list_rules()["int16-kernel" if _WIDE in types else "refused"]
+    words = {"where": f"operators {index}", "operators": operator.name} if operator else {}
+    default = rule.advice if rule.id == "int16-kernel" else "convert the model again, or replace that layer"
+    return rule.fill({**words, "reason": reason, "otherwise": advice.replace("\n", " ") or default})
