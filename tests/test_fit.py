@@ -283,7 +283,7 @@ class TestInterpreter:
     def test_refusal_does_not_hide_the_figures(self):
         report = check(ram("SRAM", 64 * KIB), graph=read(hybrid()), engine=True)
         assert report.arena_bytes.value > 0
-        assert [text.partition(" ")[0] for text in report.reasons] == ["the", "arena", "model", "the", "latency"]
+        assert [text.partition(" ")[0] for text in report.reasons] == ["the", "arena", "model", "the", "energy"]
 
     def test_agreement_is_told(self):
         report = check(ram("SRAM", 64 * KIB), engine=True)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
-from tinykit.ground.quantity import Estimate, relabel
+from tinykit.ground.quantity import Estimate, format_quantity, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.predict.latency.bounds import arithmetic_of, core_factor
+from tinykit.predict.latency.bounds import arithmetic_of, core_factor, most_fetching_s
 from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, shipped_profile, unseen_spread
 from tinykit.predict.latency.instructions import (
     TO_80,
@@ -98,8 +98,8 @@ def predict_latency(
     case = replace(place, runtime=name, version=runtime_version or "", build=normalise_build(build))
     clock = _check_clock(clock_hz)
     opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
-    known = None if modelled else find_measured(shapes_of(opened), case, clock)
-    found = known if known and not read_own(case.board) else _model_case(opened, case, clock, has_fpu(record, core))
+    known = None if modelled or read_own(case.board) else find_measured(shapes_of(opened), case, clock)
+    found = known or _doubt_flash(_model_case(opened, case, clock, has_fpu(record, core)), opened, record, core)
     if runtime_option is None:
         return found
     return relabel(found, sources=(*found.sources, f"option {runtime_option}: recorded, its effect is not yet used"))
@@ -123,9 +123,19 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     )
     assumed = sum(one.cycles for one in report.operators if one.basis == "assumed")
     share = assumed / sum(one.cycles for one in report.operators) * bounded[0] * per_cycle / value
-    sources = (*_cite(case, report, own), *_cite_bounded(report, case, bounded[0] * per_cycle / value))
+    cited = _cite(case, report, own) if cycles else ()
+    sources = (*cited, *_cite_bounded(report, case, bounded[0] * per_cycle / value))
     basis = "assumed" if share > 0.5 else "modelled"
     return Estimate(value, low, high, "s", basis, runtime=case.runtime, sources=sources)
+
+
+def _doubt_flash(found: Estimate, model: Model, board: Board | None, core: str) -> Estimate:
+    """The latency [s] with what fetching weights from external flash may add."""
+    more = most_fetching_s(shapes_of(model).shapes, board, core)
+    if not more:
+        return found
+    told = f"weights read in place from external flash may add up to {format_quantity(more, 's')}: nobody measured it"
+    return replace(found, high=found.high + more, sources=(*found.sources, f"{told} (priors.toml)"))
 
 
 def _bound_cycles(report: InstructionReport, case: Case, doubt: float) -> tuple[float, float, float] | None:
