@@ -19,7 +19,10 @@ OPERATOR = schema.BuiltinOperator
 OPTIONS = schema.BuiltinOptions
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU6": 3}
 PADDINGS = {"SAME": 0, "VALID": 1}
-TYPES = {"float32": 0, "int32": 2, "int16": 7, "int8": 9, "int64": 4, "resource": 13}
+TYPES = {
+    "float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int16": 7, "int8": 9, "uint64": 12,
+    "resource": 13, "uint32": 15,
+}  # fmt: skip
 
 
 class Net:

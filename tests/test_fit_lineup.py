@@ -56,12 +56,12 @@ def test_a_setting_holds_for_all():
 
 def test_a_float_model_is_refused_with_the_way_out():
     reports = line_up(read(small_cnn("float32")))
-    assert all(report.latency_s is None for report in reports)
+    assert [report.latency_s is None for report in reports] == [False] * 4 + [True]
     assert all(report.arena_bytes is not None for report in reports[:4])
     assert reports[-1].verdict == "does_not_fit"
     assert "convert to int8 with a representative dataset" in reports[-1].reasons[0]
     said = words(plot_lineup(reports))
-    assert sum(text.startswith("latency unknown: ") for text in said) == 5
+    assert sum(text.startswith("latency unknown: ") for text in said) == 1
 
 
 def test_without_the_compiler_the_npu_is_unknown(monkeypatch):

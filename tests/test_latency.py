@@ -11,7 +11,7 @@ from tests.models import Net, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.model.graph.reading import read
 from tinykit.predict.latency.effects import Case, version_step
-from tinykit.predict.latency.instructions import _predict as count_kernels, shapes_of
+from tinykit.predict.latency.instructions import count_operators as count_kernels, shapes_of
 from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.prediction import known_runtimes, predict_latency
 from tinykit.predict.latency.shapes import from_rows, read_table
@@ -177,8 +177,6 @@ def test_no_evidence_is_unknown():
         predict_latency(MODELS["kws"], core="cortex-m4", clock_hz=1e8, runtime="esp-nn")
     with pytest.raises(UnknownRuntimeError, match="no latency evidence for runtime 'tvm'"):
         predict_latency(MODELS["kws"], core="cortex-m4", clock_hz=1e8, runtime="tvm")
-    with pytest.raises(UnknownRuntimeError, match="computes in float32"):
-        predict_latency(read(Net(dtype="float32").conv(4).to_bytes()), core="cortex-m4", clock_hz=1e8)
     with pytest.raises(UnknownBoardError, match="nucleo-l4r5zi"):
         predict_latency(MODELS["kws"], **L4R5, board="nucleo-l4r5z")
 

@@ -3,14 +3,16 @@
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from tinykit.budget.assessment.beside import Beside, budget_beside
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.check import check_target
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.dvfs import ClockSweep, sweep_clocks
-from tinykit.budget.power.inverse import Answer, shortest_period as bisect_period
+from tinykit.budget.power.inverse import Answer, longest_latency as bisect_latency, shortest_period as bisect_period
 from tinykit.budget.power.workload import Workload
 from tinykit.budget.thermal.check import ThermalReport, check_heat
 from tinykit.ground.caches import remember
@@ -38,12 +40,14 @@ class Assessment(Result):
     budget : power, None where the latency is unknown.
     heat : None where there is no budget.
     use : what was asked; `target` is the fit's.
+    beside : where the latency is unknown, what all but the network draws, and which latency would be too long.
     """
 
     fit: FitReport
     budget: PowerBudget | None
     heat: ThermalReport | None
     use: Use = field(default_factory=Use)
+    beside: Beside | None = None
 
     @property
     def target(self) -> Target:
@@ -59,6 +63,11 @@ class Assessment(Result):
     def t_junction_c(self) -> Estimate | None:
         """Junction temperature on average [degC]; None where unknown."""
         return self.heat.t_junction_c if self.heat else None
+
+    @property
+    def power(self) -> PowerBudget:
+        """The budget, of all but the network where its latency is unknown (its `unknown` says so)."""
+        return self.beside.budget if self.budget is None and self.beside else self.complete()[0]
 
     def complete(self) -> tuple[PowerBudget, ThermalReport]:
         """Power and heat, for whoever cannot go on without.
@@ -101,9 +110,21 @@ class Assessment(Result):
         work = self.use.plan(self.target, budget.latency)
         return bisect_period(budget.board, work, life_s, **self.use.list_power(self.target))
 
+    def longest_latency(self, life_s: float) -> Answer:
+        """The longest inference with which the battery lasts as long as wished [s], all else as in `use`.
+
+        Raises
+        ------
+        UnknownFactError : the life is unknown. ParameterError : the wished life is out of range.
+        """
+        setting = self.use.list_power(self.target)
+        around = partial(self.use.plan, self.target)
+        return bisect_latency(self.target.board, life_s, self.use.period_s, around=around, **setting)
+
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""
         fit, budget, heat = self.fit, self.budget, self.heat
+        told = budget.findings if budget else self.beside.lines() if self.beside else ()
         period = f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
         life = _or_unknown(self.battery_life_s, budget.unknown if budget else ())
         if budget is not None and budget.pack is None:
@@ -117,7 +138,7 @@ class Assessment(Result):
             ("average power", _or_unknown(budget.average_power_w if budget else None)),
             ("battery life", life),
             ("junction", f"{heat.verdict}: {heat.reasons[0]}" if heat else "unknown"),
-            *(("look out", finding) for finding in (budget.findings if budget else ())),
+            *(("look out", finding) for finding in told),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -127,6 +148,7 @@ class Assessment(Result):
             "fit_verdict": self.fit.verdict,
             "latency_s": latency.to_json() if latency else None,
             **(self.budget.to_json() if self.budget else {}),
+            **({"without_network": self.beside.to_json()} if self.beside else {}),
             **(self.heat.to_json() if self.heat else {}),
             "assumed": dict(self.target.assumed),
         }
@@ -154,7 +176,8 @@ def assess(
     """Memory, latency, energy, battery life and heat of a network on a target in a use, in this order.
 
     The one place that orders them: each figure rests on the one before, with its interval. What has no evidence is
-    None, with the reason in `fit.reasons` or `budget.unknown`.
+    None, with the reason in `fit.reasons` or `budget.unknown`; without a latency there is still what all but the
+    network draws (`beside`).
 
     Parameters
     ----------
@@ -173,7 +196,8 @@ def assess(
         as_graph(graph), place, use_engine=use_engine, latency_s=wish.own_latency_s, run_current_a=wish.run_current_a
     )
     if fit.latency_s is None:
-        return Assessment(fit, None, None, wish)
+        why = dict(fit.unknown).get("latency", "no evidence")
+        return Assessment(fit, None, None, wish, budget_beside(fit.target, wish, why))
     budget = _budget(fit.target, fit.latency_s, wish)
     heat = check_heat(budget.board, budget, enclosure_area_m2=wish.enclosure_area_m2, sun_w=wish.sun_w)
     return Assessment(_with_energy(fit, budget.energy_per_inference_j), budget, heat, wish)

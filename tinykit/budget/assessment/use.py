@@ -102,7 +102,7 @@ class Use(Result):
         own = {name: getattr(self, name) for name in (*names, "extra_states", "derate")}
         return {**own, "clock_hz": target.clock_hz}
 
-    def plan(self, target: Target, latency: Estimate) -> Workload:
+    def plan(self, target: Target, latency: Estimate | float) -> Workload:
         """What one period holds, for a network of a latency [s]."""
         sensing = ["sense"] if self.sense_s else []
         named = self.sensor or (_SENSOR if self.sense_s else None)

@@ -224,7 +224,7 @@ def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...], target: Ta
     return verdict, f"model and runtime take {need} of {use.name}: {left}"
 
 
-_TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels whose time is known",)
+_TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels several times as fast",)
 
 _IN_RAM = {ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION}
 

@@ -63,7 +63,13 @@ def shortest_period(
 
 
 def longest_latency(
-    board: Board, life_s: float, period_s: float, *, battery: Any, **setting: Unpack[PowerSetting]
+    board: Board,
+    life_s: float,
+    period_s: float,
+    *,
+    battery: Any,
+    around: Callable[[float], Workload] = as_workload,
+    **setting: Unpack[PowerSetting],
 ) -> Answer:
     """The longest inference once a period with which a battery lasts as long as wished [s].
 
@@ -72,6 +78,7 @@ def longest_latency(
     board : what it runs on.
     life_s : wished [s].
     period_s : from one inference to the next [s].
+    around : the workload of a latency [s], with what comes before, after and beside it.
     battery, setting : as in `budget_power`.
 
     Raises
@@ -80,8 +87,11 @@ def longest_latency(
     """
     wished = _wish(life_s)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
+    beside = sum(stage.duration_s.value * stage.times for stage in around(0.0).stages())
     budget = partial(budget_power, board, battery=battery, period_s=period, **setting)
-    return _answer(budget, wished, (1e-9, period * (1 - 1e-9)), rising=False)
+    return _answer(
+        lambda seconds: budget(around(seconds)), wished, (1e-9, (period - beside) * (1 - 1e-9)), rising=False
+    )
 
 
 def largest_model(

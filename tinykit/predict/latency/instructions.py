@@ -13,6 +13,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.latency.bounds import Arithmetic, arithmetic_of, count_bounded, find_loop, is_moved
 from tinykit.predict.latency.kernels import (
     BLOCK,
     LANES,
@@ -24,6 +25,7 @@ from tinykit.predict.latency.kernels import (
     kind_of,
 )
 from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
+from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import BUILDS, Target, fill_in
 
@@ -56,6 +58,9 @@ class OperatorInstructions(Result):
     basis : "modelled" where counted tables fix the kernel, "assumed" where none does.
     outside : of the instructions of a convolution, those outside its multiply-accumulate loop; 0 elsewhere.
     call : of the instructions, those that run once a call.
+    cycles, call_cycles : on a Cortex-M4 without waits, of an operator that is bounded by its loop, and of these those
+        of the call; 0 elsewhere.
+    factor : of such an operator, how far its cost may stray either way (80 %).
     """
 
     index: int
@@ -67,6 +72,9 @@ class OperatorInstructions(Result):
     basis: str
     outside: float = 0.0
     call: float = 0.0
+    cycles: float = 0.0
+    call_cycles: float = 0.0
+    factor: float = 1.0
 
 
 Operators = tuple[OperatorInstructions, ...]
@@ -81,8 +89,8 @@ class InstructionReport(Result):
     core, runtime, build : what it holds for; build "" means it is not known.
     total : instructions of one inference, 80 % interval.
     operators : one entry per operator, in execution order.
-    parts : instructions by part, in the order of `PARTS`.
-    assumed_share : fraction of the total, 0–1, that rests on assumed kernel costs.
+    parts : instructions by part, in the order of `PARTS`, of operators that are not bounded by their loop.
+    assumed_share : fraction of these, 0–1, that rests on assumed kernel costs.
     build_spread : standard deviation of the log total for not knowing the build, 0 where it is known.
     """
 
@@ -119,32 +127,39 @@ def predict_instructions(
     core: str | None = None,
     runtime: str | None = None,
     build: str | None = None,
+    fpu: bool | None = None,
 ) -> InstructionReport:
     """Instructions that one inference executes.
 
+    Of operators in int8 as counted tables fix them (`operator_counts.csv`, `sweep.csv`); of others as their loops were
+    counted or bounded (`bounds.py`), with a wider interval.
+
     Parameters
     ----------
-    model : a graph, or operator shapes where no file is at hand; int8.
-    target : whose core, runtime and build are meant, instead of them; what is given besides wins.
+    model : a graph, or operator shapes where no file is at hand.
+    target : whose core, runtime, build and FPU are meant, instead of them; what is given besides wins.
     core : "cortex-m4", …
     runtime : "tflm-reference" or "tflm-cmsis-nn".
     build : "-Os", "-O2" or "-O3"; None where unknown: the middle of -Os and -O3, with an interval over both.
+    fpu : whether the core computes float32 itself; None: as the target's record says, else as such cores usually do.
 
     Raises
     ------
-    UnknownRuntimeError : nothing was counted for this core, runtime and build, the model is not int8,
-        or an operator has no kernel model.
+    UnknownRuntimeError : nothing was counted for this core, runtime and build, or nobody can bound an operator.
     ParameterError : unknown build, or neither a core nor a target.
     """
     core, runtime, build = fill_in(target, core=core, runtime=runtime, build=build)
     if core is None:
         raise ParameterError("instructions on what core? give core, such as 'cortex-m4', or a target")
     runtime, build = runtime or default_runtime(core), normalise_build(build)
-    if not _counted_builds(runtime, core):
-        raise UnknownRuntimeError(
-            f"no instruction counts for {runtime} on {core}\nknown: {', '.join(counted_combinations())}"
-        )
-    return _predict(shapes_of(model), core, runtime, build)
+    if fpu is None and target is not None:
+        fpu = has_fpu(target.board, core)
+    return count_operators(shapes_of(model), (core, runtime, build), arithmetic_of(core, runtime, fpu))
+
+
+def has_fpu(board: Board | None, core: str) -> bool | None:
+    """Whether a board's record gives the core an FPU, None where it does not say."""
+    return next((one.fpu for one in board.cores if one.name == core), None) if board else None
 
 
 def shapes_of(model: Model) -> Shapes:
@@ -171,42 +186,59 @@ def counted_combinations() -> tuple[str, ...]:
 
 
 @remember
-def _predict(model: Shapes, core: str, runtime: str, build: str) -> InstructionReport:
-    _refuse_other_precisions(model.shapes)
+def count_operators(model: Shapes, name: tuple[str, str, str], arithmetic: Arithmetic) -> InstructionReport:
+    """`predict_instructions` by (core, runtime, build), with the arithmetic of what is bounded; its errors."""
+    core, runtime, build = name
     counted = _counted_builds(runtime, core)
+    if not counted:
+        raise UnknownRuntimeError(
+            f"no instruction counts for {runtime} on {core}\nknown: {', '.join(counted_combinations())}"
+        )
     # the build itself where it was counted, else the counted builds it lies between
     builds = (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
-    kernels = [_kernels(runtime, core, name) for name in builds]
-    counts = [[_count(index, shape, one) for index, shape in enumerate(model.shapes)] for one in kernels]
+    kernels = [_kernels(runtime, core, one) for one in builds]
+    counts = [
+        [
+            _count(index, shape, one) or _bound(index, shape, arithmetic, built)
+            for index, shape in enumerate(model.shapes)
+        ]
+        for one, built in zip(kernels, builds, strict=True)
+    ]
     operators = tuple(_between(one) for one in zip(*counts, strict=True))
     ends = [sum(operator.instructions for operator in count) for count in counts]
     spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 and min(ends) > 0 else _OTHER_BUILD_SD
-    return _report((core, runtime, build), operators, 0.0 if builds == (build,) else spread)
+    return _report(name, operators, 0.0 if builds == (build,) else spread)
 
 
 def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> InstructionReport:
-    total = sum(operator.instructions for operator in operators)
-    assumed = sum(operator.instructions for operator in operators if operator.basis == "assumed")
     parts = dict.fromkeys(PARTS, 0.0)
-    for operator in operators:
+    known = [operator for operator in operators if not operator.cycles]
+    for operator in known:
         parts[operator.family] += operator.instructions - operator.outside - operator.call
         parts["calls"] += operator.call
         if operator.outside:
             parts[f"{operator.family} outside"] += operator.outside
-    share = assumed / total if total else 0.0
+    total, share = sum(operator.instructions for operator in known), 0.0
+    if total:
+        share = sum(operator.instructions for operator in known if operator.basis == "assumed") / total
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
+    bounded = [(one.instructions, one.factor) for one in operators if one.cycles]
+    value, low, high = (
+        total * width**power + sum(count * factor**power for count, factor in bounded) for power in (0, -1, 1)
+    )
     source = f"kernel model fitted to: {read_table('operator_counts').source}"
-    estimate = Estimate(total, total / width, total * width, "instruction", "modelled", runtime=name[1], sources=source)
+    sources = (source, read_table("loops").source) if bounded else source
+    estimate = Estimate(value, low, high, "instruction", "modelled", runtime=name[1], sources=sources)
     return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
 
 
-def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions:
+def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions | None:
+    """An operator by the instruction model; None where it has none in this precision."""
     kind = kind_of(shape)
-    if kind not in kernels.coefficients:
-        raise UnknownRuntimeError(
-            f"operator {index} {shape.name} has no instruction model\n"
-            "its latency is unknown; measure it on the board and give the figure (--latency)"
-        )
+    # Nothing is computed where there is no output, or a handle alone.
+    other = shape.dtype not in ("int8", "", "resource") and kind not in _MOVES_ONLY
+    if other or kind not in kernels.coefficients or is_moved(shape):
+        return None
     features = features_of(shape, kind, kernels.style)
     costs = [feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
     *body, call = costs
@@ -215,17 +247,33 @@ def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstr
     return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call)
 
 
+def _bound(index: int, shape: OperatorShape, arithmetic: Arithmetic, build: str) -> OperatorInstructions:
+    """An operator by the loop that bounds it."""
+    loop = find_loop(shape, arithmetic, build)
+    if loop is None:
+        raise UnknownRuntimeError(
+            f"operator {index} {shape.name} has no instruction model\n"
+            "its latency is unknown; measure it on the board and give the figure (--latency)"
+        )
+    cost, basis = count_bounded(shape, loop), "modelled" if loop.counted else "assumed"
+    return OperatorInstructions(
+        index, shape.name, cost.instructions, shape.macs, "bounded", "other", basis,
+        call=cost.call, cycles=cost.cycles, call_cycles=cost.call_cycles, factor=cost.factor,
+    )  # fmt: skip
+
+
 def _between(counted: Sequence[OperatorInstructions]) -> OperatorInstructions:
     first = counted[0]
     if len(counted) == 1:
         return first
     middle = math.sqrt(math.prod(count.instructions for count in counted))
     scales = [middle / max(count.instructions, 1e-30) / len(counted) for count in counted]
-    outside, call = (
-        sum(scale * getattr(count, name) for scale, count in zip(scales, counted, strict=True))
-        for name in ("outside", "call")
-    )
-    return replace(first, instructions=middle, outside=outside, call=call)
+    parts = {
+        name: sum(scale * getattr(count, name) for scale, count in zip(scales, counted, strict=True))
+        for name in ("outside", "call", "cycles", "call_cycles")
+    }
+    factor = max(count.factor for count in counted)
+    return replace(first, instructions=middle, factor=factor, **parts)
 
 
 @remember_table
@@ -269,13 +317,3 @@ def _numbers(text: str) -> tuple[float, ...]:
 @remember
 def _read_shapes(graph: ModelGraph) -> Shapes:
     return Shapes(graph.sha256, from_graph(graph))
-
-
-def _refuse_other_precisions(shapes: tuple[OperatorShape, ...]) -> None:
-    for index, shape in enumerate(shapes):
-        # Nothing is computed where there is no output, or a handle alone.
-        if shape.dtype not in ("int8", "", "resource") and kind_of(shape) not in _MOVES_ONLY:
-            raise UnknownRuntimeError(
-                f"operator {index} {shape.name} computes in {shape.dtype}; instructions are known for int8 alone\n"
-                "quantise the model to int8, or give a measured latency (--latency)"
-            )

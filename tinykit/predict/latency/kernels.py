@@ -132,6 +132,14 @@ def _taps_inside(shape: OperatorShape) -> int:
     return batch * taps_along(shape, 1) * taps_along(shape, 2)
 
 
+def count_inside(shape: OperatorShape) -> int:
+    """Pairs of output position and filter tap inside the input, of a convolution or pool; 0 of other operators."""
+    kind = row_of(shape.name).latency
+    if kind in ("pool", "max_pool"):
+        return math.prod(window_of(shape)) * math.prod(shape.output_shape[:-1])
+    return _taps_inside(shape) if kind in ("conv", "depthwise") and _is_regular(shape) else 0
+
+
 def _is_regular(shape: OperatorShape) -> bool:
     """Whether a convolution has the shapes and strides one can compute with: a damaged file may not."""
     ranks = {len(shape.input_shape), len(shape.weight_shape), len(shape.output_shape)}

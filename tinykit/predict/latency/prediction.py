@@ -7,24 +7,27 @@ from dataclasses import replace
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
-from tinykit.ground.quantity import Estimate, relabel
+from tinykit.ground.quantity import Estimate, format_quantity, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
+from tinykit.predict.latency.bounds import arithmetic_of, core_factor, most_fetching_s
 from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, shipped_profile, unseen_spread
 from tinykit.predict.latency.instructions import (
     TO_80,
     InstructionReport,
     Model,
+    count_operators,
     counted_combinations,
+    has_fpu,
     normalise_build,
-    predict_instructions as count_instructions,
     shapes_of,
 )  # fmt: skip
+from tinykit.predict.latency.kernels import PARTS
 from tinykit.predict.latency.measured import OwnShift, find_measured, read_own, shift_of
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
-from tinykit.target.runtimes import default_runtime
+from tinykit.target.runtimes import default_runtime, find_runtime
 from tinykit.target.target import Target, check_option, check_version, fill_in, is_external
 
 _EXTERNAL_DOUBT = 0.15
@@ -48,6 +51,10 @@ def predict_latency(
 ) -> Estimate:
     """Latency of one inference [s], 80 % interval: "measured" where this very case was published, else "modelled".
 
+    Operators of other precisions than int8, and those whose kernel nobody counted, are bounded by their loops: they
+    widen the interval by their share, the sources name them, and the basis is "assumed" where more than half of the
+    time is assumed.
+
     Measured: the same operators on the same board, core, runtime (with its version, or its build) and clock, arena in
     on-chip RAM. Modelled: latency = Σ over parts of the kernels of instructions × cycles per instruction / clock.
     Instructions follow from the operator shapes (`predict_instructions`); cycles per instruction from published
@@ -56,7 +63,7 @@ def predict_latency(
 
     Parameters
     ----------
-    model : an int8 graph, its file, or operator shapes.
+    model : a graph, its file, or operator shapes.
     target : a board with all that follows, instead of them; what is given besides wins.
     core : "cortex-m4", …
     clock_hz : clock of the core [Hz].
@@ -74,7 +81,7 @@ def predict_latency(
     ParameterError : clock not a finite number above 0, unknown build, a version that is no number, a board without
         such a core or region, or neither a target nor a core with its clock.
     UnknownBoardError : no such board.
-    UnknownRuntimeError : no evidence for this core, runtime or precision.
+    UnknownRuntimeError : no evidence for this core and runtime, or an operator that nobody can bound.
     """
     core, clock_hz, board, runtime, runtime_version, runtime_option, build, arena_region = fill_in(
         target, core=core, clock_hz=clock_hz, board=board, runtime=runtime, runtime_version=runtime_version,
@@ -86,27 +93,71 @@ def predict_latency(
     _check_known(name, core)
     check_version(runtime_version)
     check_option(runtime_option, name)
-    place = _read_place(core, None if board is None else find_board(board), arena_region)
+    record = None if board is None else find_board(board)
+    place = _read_place(core, record, arena_region)
     case = replace(place, runtime=name, version=runtime_version or "", build=normalise_build(build))
     clock = _check_clock(clock_hz)
     opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
-    known = None if modelled else find_measured(shapes_of(opened), case, clock)
-    found = known if known and not read_own(case.board) else _model_case(opened, case, clock)
+    known = None if modelled or read_own(case.board) else find_measured(shapes_of(opened), case, clock)
+    found = known or _doubt_flash(_model_case(opened, case, clock, has_fpu(record, core)), opened, record, core)
     if runtime_option is None:
         return found
     return relabel(found, sources=(*found.sources, f"option {runtime_option}: recorded, its effect is not yet used"))
 
 
-def _model_case(model: Model, case: Case, clock: float) -> Estimate:
+def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
     runtime, core, build = proxy_of(case)
-    report = count_instructions(model, core=core, runtime=runtime, build=build or None)
+    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic_of(case.core, case.runtime, fpu))
     cycles, spread = shipped_profile(case).cycles(report.parts)
     macs = sum(operator.macs for operator in report.operators)
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
     value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
-    sources = tuple(_cite(case, report, own))
-    return Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime, sources=sources)
+    found = Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime)
+    bounded = _bound_cycles(report, case, doubt)
+    if bounded is None:
+        return relabel(found, sources=tuple(_cite(case, report, own)))
+    per_cycle = math.exp(own.log_factor) / clock
+    value, low, high = (
+        one + more * per_cycle for one, more in zip((value, found.low, found.high), bounded, strict=True)
+    )
+    assumed = sum(one.cycles for one in report.operators if one.basis == "assumed")
+    share = assumed / sum(one.cycles for one in report.operators) * bounded[0] * per_cycle / value
+    cited = _cite(case, report, own) if cycles else ()
+    sources = (*cited, *_cite_bounded(report, case, bounded[0] * per_cycle / value))
+    basis = "assumed" if share > 0.5 else "modelled"
+    return Estimate(value, low, high, "s", basis, runtime=case.runtime, sources=sources)
+
+
+def _doubt_flash(found: Estimate, model: Model, board: Board | None, core: str) -> Estimate:
+    """The latency [s] with what fetching weights from external flash may add."""
+    more = most_fetching_s(shapes_of(model).shapes, board, core)
+    if not more:
+        return found
+    told = f"weights read in place from external flash may add up to {format_quantity(more, 's')}: nobody measured it"
+    return replace(found, high=found.high + more, sources=(*found.sources, f"{told} (priors.toml)"))
+
+
+def _bound_cycles(report: InstructionReport, case: Case, doubt: float) -> tuple[float, float, float] | None:
+    """Cycles of the operators that are bounded by their loops: value, low, high (80 %); None without any.
+
+    What a memory outside and a runtime's calls add to counted kernels, they add to these.
+    """
+    operators = [one for one in report.operators if one.cycles]
+    if not operators:
+        return None
+    logs, inside = shipped_profile(case).log_cycles, shipped_profile(replace(case, arena="")).log_cycles
+    plain = shipped_profile(replace(case, runtime=find_runtime(case.runtime).kernels)).log_cycles
+    slow, calls = math.exp((logs - inside)[PARTS.index("other")]), math.exp((logs - plain)[PARTS.index("calls")])
+    cycles = [(one.cycles + one.call_cycles * (calls - 1), one.factor) for one in operators]
+    value, low, high = (slow * sum(count * factor**power for count, factor in cycles) for power in (0, -1, 1))
+    least, core, most = core_factor(case.core, case.board, case.runtime)
+    common = TO_80 * math.hypot(report.build_spread, doubt)
+    down, up = (
+        math.exp(math.hypot(math.log(a / b), math.log(c / d), common))
+        for a, b, c, d in ((value, low, core, least), (high, value, most, core))
+    )
+    return value * core, value * core / down, value * core * up
 
 
 def _read_place(core: str, board: Board | None, arena_region: str | None) -> Case:
@@ -179,3 +230,17 @@ def _cite(case: Case, report: InstructionReport, own: OwnShift) -> Iterator[str]
         yield f"{report.assumed_share:.0%} of the instructions assumed"
     if own.models:
         yield f"times {math.exp(own.log_factor):.3f} by your own rows of {own.models} models (tinykit calibrate)"
+
+
+def _cite_bounded(report: InstructionReport, case: Case, share: float) -> Iterator[str]:
+    """What was bounded by its loop, the operators that nobody counted by name."""
+    counted, assumed = (
+        [one for one in report.operators if one.cycles and one.basis == b] for b in ("modelled", "assumed")
+    )
+    if counted:
+        names = ", ".join(dict.fromkeys(one.name for one in counted))
+        yield f"{share:.0%} of the time bounded by loops: {names} in the form of TFLM's reference kernels (loops.csv)"
+    if assumed:
+        names = ", ".join(dict.fromkeys(f"{one.name} by {one.factor:g} either way" for one in assumed))
+        yield f"nobody counted, bounded by bytes moved and arithmetic done (bounds.csv): {names}"
+    yield f"cycles of {case.core} over a Cortex-M4's as boards measured, or assumed (board_factors.csv, priors.toml)"

@@ -28,6 +28,8 @@ class OperatorShape(Result):
     depth_multiplier : of a depthwise convolution, 0 elsewhere.
     dtype : of the output: "int8", "int16", "float32", …
     macs : multiply-accumulates of one invocation.
+    elements : of all activations read or of all results, whichever are more, where there is not one result of the
+        shape named; 0 elsewhere.
     """
 
     name: str
@@ -40,6 +42,7 @@ class OperatorShape(Result):
     depth_multiplier: int = 0
     dtype: str = "int8"
     macs: int = 0
+    elements: int = 0
 
 
 def from_graph(graph: ModelGraph) -> tuple[OperatorShape, ...]:
@@ -93,8 +96,13 @@ def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:
         operator.name, shape(row_of(operator.name).data or 0),
         operator.filter if any(operator.filter) else shape(1), output.shape if output else (),
         operator.stride, operator.padding, operator.dilation, operator.depth_multiplier,
-        output.dtype if output else "", operator.macs,
+        output.dtype if output else "", operator.macs, 0 if len(operator.outputs) == 1 else _elements(graph, operator),
     )  # fmt: skip
+
+
+def _elements(graph: ModelGraph, operator: GraphOperator) -> int:
+    sides = (operator.inputs, operator.outputs)
+    return max(sum(graph.tensors[index].elements for index in side if index >= 0) for side in sides)
 
 
 def _of_row(row: Mapping[str, str]) -> OperatorShape:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tinykit.budget.assessment.beside import Beside
 from tinykit.budget.assessment.chain import Assessment, assess
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.check import MACHINES, check_fit_all, line_up, name_machine
@@ -80,6 +81,9 @@ def budget(options: Options) -> int:
     """`tinykit budget`."""
     target, use = aim(options, one_board(options)), _read_use(options)
     found = assess(open_model(options.model, options.representative), target, use)
+    if found.beside and not options.trace:
+        say_json(found.to_json()) if options.json else _say_beside(found, found.beside)
+        return int(found.fit.verdict == "does_not_fit")
     plan, heat = found.complete()
     measured = _measure(found, options) if options.trace else None
     if options.json:
@@ -170,6 +174,21 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
     }
     say_figures(figures)
     say(*(f"- {line}" for line in (*plan.findings, *plan.unknown, *heat.reasons)))
+    _say_assumed(found.target)
+
+
+def _say_beside(found: Assessment, beside: Beside) -> None:
+    plan = beside.budget
+    say(f"{plan.board.id}, one inference every {format_quantity(plan.period_s, 's')}, {plan.ambient_c:g} °C")
+    say(f"memory: {found.fit.verdict.words}; all but the network, whose latency is unknown:")
+    say_figures({
+        "duty cycle": plan.duty_cycle,
+        "average power": plan.average_power_w,
+        "energy per day": plan.energy_per_day_j,
+        "battery life": plan.battery_life_s,
+    })  # fmt: skip
+    say(*(f"- {line}" for line in (*beside.lines(), *plan.findings, *plan.unknown)))
+    say("- give the latency once it is measured: --latency S")
     _say_assumed(found.target)
 
 

@@ -193,7 +193,7 @@ class TimelinePanel(Panel[PowerBudget]):
             sensor=self.sensor if self.sense_s.value else None,
             beside=() if self.also.value == "none" else (self.also.value,),
         )
-        return assess(self.graph, self.board.value, use).complete()[0]
+        return assess(self.graph, self.board.value, use).power
 
     def tell(self, result: PowerBudget) -> Iterable[tuple[str, str]]:
         """Average, life, findings."""
