@@ -219,23 +219,33 @@ def random_model(seed: int) -> bytes:
     return net.to_bytes()
 
 
-def random_inputs(model_input, count=3, seed=0):
-    """int8 samples; the first is all extremes."""
-    samples = np.random.default_rng(seed).integers(-128, 128, (count, *model_input)).astype(np.int8)
-    samples[0] = np.where(samples[0] < 0, -128, 127)
+def random_inputs(shape, count=3, seed=0, dtype=np.int8):
+    """Samples of a type; the first is all extremes, or of floats a hundred times as large as the others."""
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind == "f":
+        samples = rng.normal(0, 2, (count, *shape)).astype(dtype)
+        samples[0] *= 100
+        return samples
+    limits = np.iinfo(dtype)
+    samples = rng.integers(limits.min, limits.max, (count, *shape), endpoint=True).astype(dtype)
+    samples[0] = np.where(samples[0] < (limits.min + limits.max + 1) // 2, limits.min, limits.max)
     return samples
 
 
+def as_bytes(tensors):
+    """Tensors [n, ...] of any types as int8 [n, bytes], one after the other."""
+    return np.concatenate([np.ascontiguousarray(one).reshape(len(one), -1).view(np.int8) for one in tensors], 1)
+
+
 def ask_interpreter(models):
-    """For each model its inputs [n, …] and TFLM's outputs as int8 [n, bytes], all from one child process."""
+    """For each model its inputs and TFLM's outputs as int8 [n, bytes], all from one child process."""
     engine, answers = Engine(), []
     try:
         for seed, model in enumerate(models):
             details = engine.ask({"do": "load", "engine": "tflm"}, check_bytes(model), timeout_s=60)[0]
-            inputs = [random_inputs(row["shape"], seed=seed) for row in details["inputs"]]
+            inputs = [random_inputs(row["shape"], seed=seed, dtype=row["dtype"]) for row in details["inputs"]]
             outputs = engine.ask({"do": "run"}, *inputs, timeout_s=60)[1]
-            flat = [np.concatenate([one.reshape(len(one), -1) for one in side], 1) for side in (inputs, outputs)]
-            answers.append((flat[0], flat[1].astype(np.int8)))
+            answers.append((as_bytes(inputs), as_bytes(outputs)))
     finally:
         engine.close()
     return answers

@@ -15,7 +15,7 @@ from tests.codegen_builds import WARNINGS, build, build_many, run_tool, tool, wr
 from tests.codegen_graphs import OddNet, ask_interpreter, random_model
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import MissingPackageError
-from tinykit.handover.codegen.export import GROUPS, KERNELS, OPERATORS, CExport, export_c, read_library
+from tinykit.handover.codegen.export import GROUPS, KERNELS, CExport, export_c, read_library
 from tinykit.handover.codegen.fixed_point import (
     add_multipliers,
     logistic_parameters,
@@ -23,6 +23,7 @@ from tinykit.handover.codegen.fixed_point import (
     quantise_multiplier,
     softmax_parameters,
 )
+from tinykit.handover.codegen.lowerings import OPERATORS
 from tinykit.model.graph.model import Tensor
 from tinykit.model.graph.reading import read
 from tinykit.target.boards.record import core_family

@@ -13,6 +13,7 @@ from tinykit.handover.codegen.fixed_point import (
 )
 from tinykit.handover.codegen.program import (
     Lowered,
+    Lowering,
     Program,
     call_kernel,
     expect,
@@ -192,9 +193,9 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
     return call_kernel(program, operator, "mean", "mean_axes", fields, scratch=scratch, unit="shapes")
 
 
-LOWERINGS = {
-    "sum": lower_pair, "product": lower_pair, "rescale": lower_quantise, "softmax": lower_softmax,
-    "logistic": lower_logistic, "copy": lower_reshape, "concatenation": lower_concatenation, "padding": lower_pad,
-    "mean": lower_mean,
+LOWERINGS: dict[tuple[str, str], Lowering] = {
+    ("sum", "int8"): lower_pair, ("product", "int8"): lower_pair, ("rescale", "int8"): lower_quantise,
+    ("softmax", "int8"): lower_softmax, ("logistic", "int8"): lower_logistic, ("copy", "int8"): lower_reshape,
+    ("concatenation", "int8"): lower_concatenation, ("padding", "int8"): lower_pad, ("mean", "int8"): lower_mean,
 }  # fmt: skip
-"""How each kind of operator becomes C."""
+"""How each kind of operator becomes C, by the type of its data."""

@@ -10,10 +10,22 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.fixed_point import activation_range
+from tinykit.handover.codegen.state import list_states
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.operators.table import row_of
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
+C_TYPES = {
+    "int8": "int8_t", "uint8": "uint8_t", "bool": "uint8_t", "int16": "int16_t", "int32": "int32_t",
+    "int64": "int64_t", "float32": "float",
+}  # fmt: skip
+"""How a tensor's type is called in C: these can be inputs, outputs, constants and state."""
+
+_STORED = {"bool": "|u1", "float32": "<f4"}
+_STORED_AS = {ctype: _STORED.get(dtype, np.dtype(dtype).str) for dtype, ctype in C_TYPES.items()}
+_RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
+"""Zero points of quantised activations."""
+
 Found = TypeVar("Found")
 
 
@@ -25,7 +37,7 @@ class Lowered:
     ----------
     body : statements of its function; they return 0, or another number on failure.
     constants : definitions ahead of the function.
-    kernels : the kit's kernel files it needs, "windows", "dense", "pairs", "shapes", "curves".
+    kernels : the kit's kernel files it needs: "windows" for `kernels_windows.c` and, if there is one, its header.
     library : groups of the vendored library it needs.
     scratch : bytes of scratch by core family, in the order of `CORE_FAMILIES`.
     scratch_call : C expression of the size the library itself asks for, "" where there is none.
@@ -39,36 +51,45 @@ class Lowered:
     scratch_call: str = ""
 
 
+Lowering = Callable[["Program", Operator], Lowered]
+"""Makes C of one operator."""
+
+
 class Program:
     """A graph on its way to C; `arrays` collects the constants in the order of their first use."""
 
     def __init__(self, graph: ModelGraph, name: str) -> None:
-        self.graph, self.name = graph, name
+        self.graph, self.name, self.states = graph, name, list_states(graph)
         self.arrays: dict[str, tuple[str, NDArray[np.generic]]] = {}
         self._known: dict[tuple[str, bytes], str] = {}
 
-    def array(self, ctype: str, values: Sequence[int] | NDArray[np.generic]) -> str:
-        """C name of a constant array; equal arrays are written once."""
-        data = np.ascontiguousarray(values, np.int8 if ctype == "int8_t" else np.int32).reshape(-1)
+    def array(self, ctype: str, values: Sequence[int] | Sequence[float] | NDArray[np.generic]) -> str:
+        """C name of a constant array of one of the types of `C_TYPES`; equal arrays are written once."""
+        data = np.ascontiguousarray(values, _STORED_AS[ctype]).reshape(-1)
         key = (ctype, data.tobytes())
         if key not in self._known:
             self._known[key] = f"{self.name}_data_{len(self._known)}"
             self.arrays[self._known[key]] = (ctype, data)
         return self._known[key]
 
-    def activation(self, operator: Operator, tensor: int) -> Tensor:
-        """An int8 tensor of one scale and one zero point; ModelError where it is another, or left out."""
+    def tensor(self, operator: Operator, tensor: int, dtypes: Sequence[str]) -> Tensor:
+        """A tensor of one of the types, with elements; ModelError where it is another, or left out."""
         found = self.graph.tensors[tensor] if tensor >= 0 else None
-        if found is None or found.dtype != "int8":
+        if found is None or found.dtype not in dtypes:
             kind = "left out" if found is None else found.dtype
-            raise refuse(operator, f"tensor {tensor} is {kind}", "quantise the whole model to int8")
-        scales, zeros = found.scales, found.zero_points
-        sound = len(scales) == len(zeros) == 1 and 0 < scales[0] < math.inf and -128 <= zeros[0] <= 127
-        if not sound or not found.elements:
+            raise refuse(operator, f"tensor {tensor} is {kind}", f"allowed: {', '.join(dtypes)}")
+        expect(found.elements > 0, operator, f"tensor {tensor} of shape {found.shape} is empty")
+        return found
+
+    def activation(self, operator: Operator, tensor: int, dtypes: Sequence[str] = ("int8",)) -> Tensor:
+        """A quantised tensor of one scale and one zero point; ModelError where it is another, or left out."""
+        found = self.tensor(operator, tensor, dtypes)
+        scales, zeros, (low, high) = found.scales, found.zero_points, _RANGES[found.dtype]
+        if not (len(scales) == len(zeros) == 1 and 0 < scales[0] < math.inf and low <= zeros[0] <= high):
             raise refuse(
                 operator,
                 f"tensor {tensor} of shape {found.shape} has scales {scales[:3]}, zero points {zeros[:3]}",
-                "one positive scale and one zero point from -128 to 127 are needed",
+                f"one positive scale and one zero point from {low} to {high} are needed",
             )
         return found
 
@@ -97,9 +118,32 @@ class Program:
         return self.array("int32_t", values)
 
     def place(self, tensor: int) -> str:
-        """C expression for the start of a tensor."""
-        constant = self.graph.tensors[tensor].is_constant
-        return self.array("int8_t", self.graph.constant(tensor)) if constant else f"TENSOR_{tensor}"
+        """C expression for the start of a tensor, a pointer to its type: constant, in the arena, or kept state."""
+        found = self.graph.tensors[tensor]
+        ctype = C_TYPES[found.dtype]
+        if found.is_constant:
+            return self.array(ctype, self.graph.constant(tensor))
+        return self.start(tensor) if ctype == "int8_t" else f"(({ctype} *)(void *){self.start(tensor)})"
+
+    def start(self, tensor: int) -> str:
+        """As `place`, a pointer to bytes; of a handle, the state it stands for."""
+        found = self.graph.tensors[tensor]
+        if found.is_constant:
+            return self.place(tensor) if found.dtype == "int8" else f"((const void *){self.place(tensor)})"
+        return f"STATE_{tensor}" if any(state.tensor == tensor for state in self.states) else f"TENSOR_{tensor}"
+
+
+def literal(value: object) -> str:
+    """A number as C, exactly: floats in hexadecimal, of single precision."""
+    if isinstance(value, int | np.integer):
+        return "INT64_MIN" if value == -(1 << 63) else str(value)
+    if isinstance(value, float | np.floating):
+        number = float(np.float32(value))
+        if math.isfinite(number):
+            return f"{number.hex()}f"
+        sign = "-" if number < 0 else ""
+        return '__builtin_nanf("")' if math.isnan(number) else f"{sign}__builtin_inff()"
+    return str(value)
 
 
 def lowering_of(operator: Operator) -> str:
@@ -138,7 +182,7 @@ def call_kernel(
     *, unit: str, inputs: int = 1, scratch: tuple[int, ...] = (0, 0, 0),
 ) -> Lowered:  # fmt: skip
     """One call of a kernel of the unit's file: its struct, the first `inputs`, scratch as int32 if any, the output."""
-    values = {key: f"{{{', '.join(map(str, value))}}}" if isinstance(value, tuple) else value
+    values = {key: f"{{{', '.join(map(literal, value))}}}" if isinstance(value, tuple) else literal(value)
               for key, value in fields.items()}  # fmt: skip
     rows = [f"        .{key} = {value}," for key, value in values.items()]
     struct = "\n".join([f"    static const {program.name}_{kind} arguments = {{", *rows, "    };"])

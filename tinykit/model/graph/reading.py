@@ -227,6 +227,7 @@ def _read_options(row: OperatorRow, table: Table | None) -> dict[str, Any]:
         "depth_multiplier": options.get("depth_multiplier", 0),
         "axis": options.get("axis", 0),
         "beta": options.get("beta", 0.0),
+        "options": tuple(options.items()),
     }
 
 
