@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tinykit.handover.codegen import plain, windowed
+from tinykit.handover.codegen import floats, plain, recurrent, sixteen, transposed, windowed
 from tinykit.handover.codegen.program import Lowering, lowering_of, refuse
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import list_rows, row_of
@@ -10,7 +10,10 @@ from tinykit.model.operators.table import list_rows, row_of
 ANY = "any"
 """In the place of a type: the function takes every type that nothing else is named for."""
 
-PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = plain.LOWERINGS | windowed.LOWERINGS
+PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = (
+    plain.LOWERINGS | windowed.LOWERINGS | floats.LOWERINGS | sixteen.LOWERINGS
+    | transposed.LOWERINGS | recurrent.LOWERINGS
+)  # fmt: skip
 """(kind, type of the data) -> how it becomes C on the kit's own kernels."""
 
 LIBRARY_LOWERINGS: dict[tuple[str, str], Lowering] = PORTABLE_LOWERINGS | windowed.LIBRARY_LOWERINGS
