@@ -19,7 +19,7 @@ OPERATOR = schema.BuiltinOperator
 OPTIONS = schema.BuiltinOptions
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU6": 3}
 PADDINGS = {"SAME": 0, "VALID": 1}
-TYPES = {"float32": 0, "int32": 2, "int16": 7, "int8": 9, "int64": 4, "resource": 13}
+TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "bool": 6, "int16": 7, "int8": 9, "resource": 13}
 
 
 class Net:
@@ -49,7 +49,7 @@ class Net:
         if data is not None:
             tensor.buffer = len(self.buffers)
             self.buffers.append(schema.BufferT(data=np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)))
-        if dtype in ("int8", "int16") or (dtype == "int32" and np.ndim(scale)):
+        if dtype in ("int8", "int16", "uint8") or (dtype == "int32" and np.ndim(scale)):
             scales = np.atleast_1d(np.asarray(scale, np.float32))
             zeros = np.full(len(scales), zero_point, np.int64)
             tensor.quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=zeros, quantizedDimension=axis)

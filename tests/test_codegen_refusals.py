@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.models import OPTIONS, Net, residual, schema, small_cnn
+from tests.models import OPTIONS, Net, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.handover.codegen.export import KERNELS, export_c
 from tinykit.model.graph.reading import read
@@ -65,7 +65,7 @@ REFUSED = {
     "types": (dense(input=lambda one: setattr(one, "type", 2)),
               r"operator 0 \(FULLY_CONNECTED\): no kernel for this operator on int32, int8, int32 to int8; allowed: "),
     "operator": (Net((1, 8)).unary("GELU").to_bytes(), r"operator 0 \(GELU\): no kernel for this operator on int8"),
-    "float inside": (Net((1, 8)).dequantise().quantise().to_bytes(), r"operator 0 \(DEQUANTIZE\): no kernel"),
+    "hybrid": (hybrid(), r"operator 0 \(.*\): input 1 is int8; it has to be a constant of float32"),
     "no scale": (dense(output=lambda one: setattr(one, "quantization", None)), r"shape \(1, 2\) has scales \(\)"),
     "scale 0": (dense(input=quantise(0.0)), r"tensor 0 .* one positive scale and one zero point from -128 to 127"),
     "zero point": (dense(input=quantise(0.1, 128)), r"zero points \(128,\)"),

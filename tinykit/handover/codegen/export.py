@@ -15,7 +15,9 @@ from types import MappingProxyType
 from tinykit.ground.errors import MissingPackageError, ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen.filling import to_identifier
+from tinykit.handover.codegen.folding import fold
 from tinykit.handover.codegen.lowerings import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS, find_lowering
+from tinykit.handover.codegen.moves import NOTHING
 from tinykit.handover.codegen.program import C_TYPES, Lowered, Program, refuse
 from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph.model import ModelGraph, Operator
@@ -138,10 +140,14 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
     """
     if kernels not in KERNELS:
         raise ParameterError(f"kernels {kernels!r} are unknown; allowed: {', '.join(KERNELS)}")
-    _check(graph)
+    graph, folded = fold(graph)
+    _check(graph, folded)
     program = Program(graph, to_identifier(name))
     table = LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS
-    lowered = [find_lowering(table, graph, operator)(program, operator) for operator in graph.operators]
+    lowered = [
+        NOTHING if operator.index in folded else find_lowering(table, graph, operator)(program, operator)
+        for operator in graph.operators
+    ]
     plans = {family: _plan(graph, lowered, position) for position, family in enumerate(CORE_FAMILIES)}
     operators = tuple(
         ExportedOperator(one.index, one.name, f"{program.name}_op_{one.index:02d}_{one.name.lower()}")
@@ -158,7 +164,7 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
     )  # fmt: skip
 
 
-def _check(graph: ModelGraph) -> None:
+def _check(graph: ModelGraph, folded: frozenset[int]) -> None:
     """What no operator can check: inputs and outputs, and that tensors are made before they are read."""
     for index in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[index]
@@ -176,6 +182,8 @@ def _check(graph: ModelGraph) -> None:
             "export the model it was packed from"
         )
     for operator in graph.operators:
+        if operator.index in folded:
+            continue
         find_lowering(PORTABLE_LOWERINGS, graph, operator)
         _check_order(graph, operator, made)
     missing = [index for index in graph.outputs if index not in made and not graph.tensors[index].is_constant]

@@ -67,7 +67,7 @@ def activation_range(activation: str, result: Tensor) -> tuple[float, float]:
     low, high = (
         end
         if limit is None
-        else result.zero_points[0] + _round(float(np.float32(limit) / np.float32(result.scales[0])))
+        else result.zero_points[0] + round_half_away(float(np.float32(limit) / np.float32(result.scales[0])))
         for limit, end in zip(limits, ends, strict=True)
     )
     return max(ends[0], low), min(ends[1], high)
@@ -103,7 +103,7 @@ def logistic_parameters(source: Tensor) -> tuple[Multiplier, int]:
 
 def _frexp31(factor: float) -> Multiplier:
     mantissa, shift = math.frexp(factor)
-    multiplier = _round(mantissa * 2.0**31)
+    multiplier = round_half_away(mantissa * 2.0**31)
     return Multiplier(multiplier // 2, shift + 1) if multiplier == 1 << 31 else Multiplier(multiplier, shift)
 
 
@@ -118,6 +118,6 @@ def mean_multiplier(source: Tensor, result: Tensor, count: int) -> Multiplier:
     return Multiplier((whole.multiplier << shift) // count, whole.shift - shift)
 
 
-def _round(value: float) -> int:
+def round_half_away(value: float) -> int:
     """Nearest integer, halves away from zero."""
     return math.floor(value + 0.5) if value >= 0 else math.ceil(value - 0.5)

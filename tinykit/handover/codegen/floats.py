@@ -8,7 +8,7 @@ fully_connected.h, pooling.h, softmax.h, logistic.h, reduce.h, hard_swish.h; ker
 
 import math
 
-from tinykit.handover.codegen.axes import broadcast, reduce_axes
+from tinykit.handover.codegen.plain import broadcast, reduce_axes
 from tinykit.handover.codegen.program import Lowered, Lowering, Program, call_kernel, expect, fused_range, lowering_of
 from tinykit.handover.codegen.windowed import check_filters, place_window
 from tinykit.model.graph.model import Operator, Tensor

@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
-from tinykit.handover.codegen import floats, plain, recurrent, sixteen, transposed, windowed
+from tinykit.handover.codegen import (
+    elements,
+    ends,
+    floats,
+    lookups,
+    moves,
+    plain,
+    recurrent,
+    sixteen,
+    transposed,
+    windowed,
+)
 from tinykit.handover.codegen.program import Lowering, lowering_of, refuse
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import list_rows, row_of
@@ -10,13 +21,13 @@ from tinykit.model.operators.table import list_rows, row_of
 ANY = "any"
 """In the place of a type: the function takes every type that nothing else is named for."""
 
-PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = (
-    plain.LOWERINGS | windowed.LOWERINGS | floats.LOWERINGS | sixteen.LOWERINGS
-    | transposed.LOWERINGS | recurrent.LOWERINGS
-)  # fmt: skip
+PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = {
+    **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS, **ends.LOWERINGS,
+    **moves.LOWERINGS, **floats.LOWERINGS, **sixteen.LOWERINGS, **transposed.LOWERINGS, **recurrent.LOWERINGS,
+}  # fmt: skip
 """(kind, type of the data) -> how it becomes C on the kit's own kernels."""
 
-LIBRARY_LOWERINGS: dict[tuple[str, str], Lowering] = PORTABLE_LOWERINGS | windowed.LIBRARY_LOWERINGS
+LIBRARY_LOWERINGS: dict[tuple[str, str], Lowering] = {**PORTABLE_LOWERINGS, **windowed.LIBRARY_LOWERINGS}
 """The same on CMSIS-NN's kernels, where the library has one."""
 
 OPERATORS = tuple(sorted(row.name for row in list_rows().values() if row.lowering))

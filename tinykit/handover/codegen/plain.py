@@ -1,9 +1,11 @@
 """Operators without weights, on the portable kernels: pairs, curves, copies, padding, means."""
 
 import math
+from collections.abc import Callable, Sequence
+from itertools import groupby
 
-from tinykit.handover.codegen.axes import AXES, broadcast, extend, reduce_axes
 from tinykit.handover.codegen.fixed_point import (
+    Multiplier,
     add_multipliers,
     logistic_parameters,
     mean_multiplier,
@@ -23,7 +25,11 @@ from tinykit.handover.codegen.program import (
 )
 from tinykit.model.graph.model import Operator, Tensor
 
+AXES = 6
 _CURVE_SCALE, _CURVE_ZERO = 1 / 256, -128
+
+Factor = Callable[[Tensor, Tensor, int], Multiplier]
+"""How a sum of some elements is rescaled."""
 
 
 def lower_pair(program: Program, operator: Operator) -> Lowered:
@@ -49,6 +55,36 @@ def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> d
         "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
         "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
     }  # fmt: skip
+
+
+def broadcast(
+    operator: Operator, a: tuple[int, ...], b: tuple[int, ...], result: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Shape and steps of both operands over the output, neighbouring axes of one kind made one."""
+    rank = max(len(a), len(b))
+    wide_a, wide_b = ((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b)
+    both = tuple(max(x, y) for x, y in zip(wide_a, wide_b, strict=True))
+    fits = all(x in (1, z) and y in (1, z) for x, y, z in zip(wide_a, wide_b, both, strict=True))
+    expect(fits and both == result, operator, f"shapes {a} and {b} to {result}")
+    axes = [(x == 1, y == 1, size) for x, y, size in zip(wide_a, wide_b, both, strict=True) if size > 1]
+    groups = [(held, math.prod(size for *_, size in same)) for held, same in groupby(axes, key=lambda axis: axis[:2])]
+    expect(len(groups) <= AXES, operator, f"shapes {a} and {b} alternate more than {AXES} times")
+    shape = extend([size for _, size in groups])
+    return shape, steps_of(shape, [held[0] for held, _ in groups]), steps_of(shape, [held[1] for held, _ in groups])
+
+
+def extend(sizes: Sequence[int], filler: int = 1) -> tuple[int, ...]:
+    """As many numbers as the kernels have axes, fillers first."""
+    return (filler,) * (AXES - len(sizes)) + tuple(int(size) for size in sizes)
+
+
+def steps_of(shape: tuple[int, ...], held: Sequence[int]) -> tuple[int, ...]:
+    """Elements from one entry to the next along each axis; 0 along the axes held still."""
+    still, steps, step = extend(held, 0), [0] * AXES, 1
+    for axis in reversed(range(AXES)):
+        if not still[axis] and shape[axis] > 1:
+            steps[axis], step = step, step * shape[axis]
+    return tuple(steps)
 
 
 def lower_quantise(program: Program, operator: Operator) -> Lowered:
@@ -142,17 +178,37 @@ def lower_pad(program: Program, operator: Operator) -> Lowered:
 
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes: sums, then one rescaling that holds the division."""
+    return lower_sums(program, operator, mean_multiplier)
+
+
+def lower_sums(program: Program, operator: Operator, factor: Factor) -> Lowered:
+    """Sums over some axes, rescaled by a factor that knows how many are summed."""
     (source,), result = program.operands(operator)
-    fields, scratch = mean_fields(program, operator, source, result), (4 * result.elements,) * 3
+    fields = sum_fields(program, operator, source, result, factor)
+    scratch = (4 * result.elements,) * 3
     return call_kernel(program, operator, "mean", "mean_axes", fields, scratch=scratch, unit="shapes")
 
 
-def mean_fields(program: Program, operator: Operator, source: Tensor, result: Tensor) -> dict[str, object]:
-    """Members of the struct of a mean, of int8 and of int16."""
+def reduce_axes(
+    program: Program, operator: Operator, source: Tensor, result: Tensor
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shape and steps of a reduction's output over its input; its axes are a constant."""
+    axes, rank = program.axes(operator, source), len(source.shape)
+    expect(rank <= AXES, operator, f"shape {source.shape}")
+    kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
+    expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
+    shape = extend(source.shape)
+    return shape, steps_of(shape, [axis in axes for axis in range(rank)])
+
+
+def sum_fields(
+    program: Program, operator: Operator, source: Tensor, result: Tensor, factor: Factor
+) -> dict[str, object]:
+    """Members of the struct of sums over some axes, on int8 and int16."""
     shape, step = reduce_axes(program, operator, source, result)
     count = source.elements // result.elements
     expect(count < 1 << 23, operator, f"a mean over {count} values")
-    one = settle(operator, mean_multiplier, source, result, count)
+    one = settle(operator, factor, source, result, count)
     return {
         "shape": shape, "step": step, "outputs": result.elements,
         "zero_sum": source.zero_points[0] * count, "out_offset": result.zero_points[0],

@@ -23,8 +23,8 @@ C_TYPES = {
 
 _STORED = {"bool": "|u1", "float32": "<f4"}
 _STORED_AS = {ctype: _STORED.get(dtype, np.dtype(dtype).str) for dtype, ctype in C_TYPES.items()}
-_RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}
-"""Zero points of quantised activations."""
+RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int32": (-(1 << 31), (1 << 31) - 1)}
+"""Lowest and highest codes of quantised activations."""
 
 Found = TypeVar("Found")
 
@@ -84,7 +84,7 @@ class Program:
     def activation(self, operator: Operator, tensor: int, dtypes: Sequence[str] = ("int8",)) -> Tensor:
         """A quantised tensor of one scale and one zero point; ModelError where it is another, or left out."""
         found = self.tensor(operator, tensor, dtypes)
-        scales, zeros, (low, high) = found.scales, found.zero_points, _RANGES[found.dtype]
+        scales, zeros, (low, high) = found.scales, found.zero_points, RANGES[found.dtype]
         if not (len(scales) == len(zeros) == 1 and 0 < scales[0] < math.inf and low <= zeros[0] <= high):
             raise refuse(
                 operator,
@@ -111,6 +111,12 @@ class Program:
             raise refuse(operator, f"input {position} {state}", f"it has to be a constant of {' or '.join(dtypes)}")
         return np.asarray(self.graph.constant(index))
 
+    def axes(self, operator: Operator, source: Tensor) -> set[int]:
+        """The axes in an operator's second input; ModelError where the tensor does not have them."""
+        given, rank = self.constant(operator, 1, ("int32",)).reshape(-1), len(source.shape)
+        expect(all(-rank <= axis < rank for axis in given), operator, f"axes {given}")
+        return {int(axis) % rank for axis in given}
+
     def bias(self, operator: Operator, channels: int, *, position: int = 2, dtype: str = "int32") -> str:
         """C name of the bias, zeros where the model has none: the library reads it in any case."""
         given = len(operator.inputs) > position and operator.inputs[position] >= 0
@@ -131,7 +137,7 @@ class Program:
         found = self.graph.tensors[tensor]
         if found.is_constant:
             return self.place(tensor) if found.dtype == "int8" else f"((const void *){self.place(tensor)})"
-        return f"STATE_{tensor}" if any(state.tensor == tensor for state in self.states) else f"TENSOR_{tensor}"
+        return f"STATE_{tensor}" if any(tensor in state.tensors for state in self.states) else f"TENSOR_{tensor}"
 
 
 def literal(value: object) -> str:

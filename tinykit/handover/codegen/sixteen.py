@@ -12,16 +12,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.handover.codegen.axes import broadcast
 from tinykit.handover.codegen.fixed_point import (
     LIMITS,
     Multiplier,
     add_multipliers,
     channel_multipliers,
     dense_multiplier,
+    mean_multiplier,
     quantise_multiplier,
 )
-from tinykit.handover.codegen.plain import mean_fields
+from tinykit.handover.codegen.plain import broadcast, sum_fields
 from tinykit.handover.codegen.program import (
     Lowered,
     Lowering,
@@ -165,7 +165,7 @@ def lower_leaky(program: Program, operator: Operator) -> Lowered:
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes, as on int8."""
     (source,), result = program.operands(operator, dtype=DTYPE)
-    fields, scratch = mean_fields(program, operator, source, result), (4 * result.elements,) * 3
+    fields, scratch = sum_fields(program, operator, source, result, mean_multiplier), (4 * result.elements,) * 3
     return call_kernel(program, operator, "wide_mean", "mean_axes", fields, scratch=scratch, unit="sixteen")
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
 from tinykit.handover.codegen.program import Lowered, Program, literal
+from tinykit.handover.codegen.state import State
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.arena.plan import ArenaPlan
+from tinykit.predict.arena.plan import ArenaPlan, align
 from tinykit.target.boards.record import CORE_FAMILIES
 
 _SOURCES = Path(__file__).with_name("kernels")
@@ -46,6 +47,7 @@ def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, A
     units = sorted({unit for part in parts for unit in part.code.kernels})
     inputs, outputs = (_lay_out(program, side) for side in (graph.inputs, graph.outputs))
     plain = {graph.tensors[index].dtype for index in (*graph.inputs, *graph.outputs)} == {"int8"}
+    resets = [_reset(program, state) for state in states]
     texts = fill_all(
         _TEMPLATES, name=program.name, guard=program.name.upper(), about=_about(program),
         places=_by_family(plans, _places), parts=parts,
@@ -55,7 +57,7 @@ def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, A
         checks=[(index, part.code) for index, part in enumerate(parts) if part.code.scratch_call],
         inputs=inputs, outputs=outputs, end="int8_t" if plain else "void", arrays=program.arrays, numbers=_numbers,
         named=not plain or len(inputs) + len(outputs) > 2,
-        states=states, state_bytes=max((state.end for state in states), default=0),
+        states=states, state_bytes=sum(align(state.nbytes) for state in states), resets=resets,
         headers=[f"kernels_{unit}.h" for unit in units if (_SOURCES / f"kernels_{unit}.h").exists()],
     )  # fmt: skip
     texts |= _read_kernels(units)
@@ -125,6 +127,14 @@ def _lay_out(program: Program, tensors: Sequence[int]) -> list[End]:
         about = f"{tensor.dtype} {to_comment(str(list(tensor.shape)))}"
         ends.append(End(name, program.start(tensor.index), start, tensor.nbytes, about))
     return ends
+
+
+def _reset(program: Program, state: State) -> str:
+    place = f"STATE_{state.tensors[0]}"
+    if len(set(state.initial)) == 1:
+        return f"(void)__builtin_memset({place}, {state.initial[0]}, {state.nbytes});"
+    initial = program.array("uint8_t", np.frombuffer(state.initial, np.uint8))
+    return f"(void)__builtin_memcpy({place}, {initial}, {state.nbytes});"
 
 
 def _numbers(data: NDArray[np.generic]) -> str:

@@ -41,13 +41,14 @@ def as_graph(model: ModelGraph | str | os.PathLike[str]) -> ModelGraph:
     )
 
 
-def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
+def read(source: str | Path | bytes, name: str = "", *, subgraph: int = 0) -> ModelGraph:
     """Read a .tflite model without running it.
 
     Parameters
     ----------
     source : path of the file, or its content.
     name : shown instead of a path where `source` is content.
+    subgraph : the main one, or one that it calls.
 
     Raises
     ------
@@ -57,21 +58,22 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
     path = name or ("<bytes>" if isinstance(source, bytes) else str(source))
     model = FlatBuffer(data).root(schema.IDENTIFIER)
     subgraphs = model.tables(schema.Model.SUBGRAPHS)
-    if not subgraphs:
-        raise ModelError(f"{path}: the model has no subgraph; convert it again")
-    tensors = _read_tensors(model, subgraphs[0])
-    operators = _read_operators(model, subgraphs[0], tensors)
+    if not 0 <= subgraph < len(subgraphs):
+        raise ModelError(f"{path}: the model has no subgraph{f' {subgraph}' if subgraph else ''}; convert it again")
+    main = subgraphs[subgraph]
+    tensors = _read_tensors(model, main)
+    operators = _read_operators(model, main, tensors)
     if not operators:
         raise ModelError(f"{path}: the model has no operators; convert it again")
     return ModelGraph(
         path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
         operators=operators, tensors=tensors,
-        inputs=_read_indices(subgraphs[0], schema.SubGraph.INPUTS, len(tensors), lowest=0),
-        outputs=_read_indices(subgraphs[0], schema.SubGraph.OUTPUTS, len(tensors), lowest=0),
+        inputs=_read_indices(main, schema.SubGraph.INPUTS, len(tensors), lowest=0),
+        outputs=_read_indices(main, schema.SubGraph.OUTPUTS, len(tensors), lowest=0),
         precision=_classify_precision(operators, tensors),
         subgraphs=len(subgraphs),
         metadata=tuple(table.text(schema.Metadata.NAME) for table in model.tables(schema.Model.METADATA)),
-        offline_offsets=read_offline_offsets(model, len(tensors)),
+        offline_offsets=() if subgraph else read_offline_offsets(model, len(tensors)),
     )  # fmt: skip
 
 

@@ -36,13 +36,15 @@ extern const {{ kind }} {{ key }}[{{ data.size }}];
 static _Alignas(16) int8_t tk_state[{{ state_bytes }}];
 static int tk_state_is_set;
 {% for state in states %}
-#define STATE_{{ state.tensor }} (tk_state + {{ state.offset }})
+{% for tensor in state.tensors %}
+#define STATE_{{ tensor }} (tk_state + {{ state.offset }})
+{% endfor %}
 {% endfor %}
 
 void tk_reset(void)
 {
-{% for state in states %}
-    (void)__builtin_memset(STATE_{{ state.tensor }}, {{ state.fill }}, {{ state.nbytes }});
+{% for line in resets %}
+    {{ line }}
 {% endfor %}
     tk_state_is_set = 1;
 }
