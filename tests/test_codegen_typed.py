@@ -17,8 +17,8 @@ from tinykit.handover.codegen.export import export_c
 from tinykit.handover.codegen.writing import _SOURCES as SOURCES
 from tinykit.model.graph.reading import read
 
-CURVES = ["LOGISTIC", "TANH", "softmax", "EXP"]
-LARGEST_DISTANCE = {"LOGISTIC": 4, "TANH": 4, "SOFTMAX": 6, "EXP": 2}
+CURVES = ["LOGISTIC", "TANH", "softmax", "EXP", "LOG"]
+LARGEST_DISTANCE = {"LOGISTIC": 4, "TANH": 4, "SOFTMAX": 6, "EXP": 2, "LOG": 2}
 """Units in the last place between the kit's curves and those of the interpreter's C library."""
 
 ACCURACY = """
@@ -29,8 +29,8 @@ int main(void)
 {
     float x;
     while (fread(&x, 4, 1, stdin) == 1) {
-        const float found[4] = {tk_exp_of(x), tk_tanh_of(x), tk_sigmoid_of(x), tk_root_of(x)};
-        (void)fwrite(found, 4, 4, stdout);
+        const float found[5] = {tk_exp_of(x), tk_tanh_of(x), tk_sigmoid_of(x), tk_log_of(x), tk_root_of(x)};
+        (void)fwrite(found, 4, 5, stdout);
     }
     return 0;
 }
@@ -106,12 +106,13 @@ class TestFloat:
         samples = samples[np.isfinite(samples)]
         (tmp_path / "in").write_bytes(samples.tobytes())
         run_tool(["sh", "-c", f"{tmp_path}/main < {tmp_path}/in > {tmp_path}/out"])
-        found = np.fromfile(tmp_path / "out", np.float32).reshape(-1, 4).astype(np.float64)
+        found = np.fromfile(tmp_path / "out", np.float32).reshape(-1, 5).astype(np.float64)
         with np.errstate(all="ignore"):
             x = samples.astype(np.float64)
             tail = np.where(x < -9, np.exp(x), 1 / (1 + np.exp(-x)))
-            wanted = [np.exp(x), np.tanh(x), np.where(x > 16.6190472, 1, tail), np.sqrt(samples)]
-            for column, (true, bound) in enumerate(zip(wanted, (1.1, 1.4, 2.1, 0), strict=True)):
+            wanted = [np.exp(x), np.tanh(x), np.where(x > 16.6190472, 1, tail), np.log(x)]
+            wanted.append(np.sqrt(samples))
+            for column, (true, bound) in enumerate(zip(wanted, (1.1, 1.4, 2.1, 1.0, 0), strict=True)):
                 nearest = true.astype(np.float32)
                 finite = np.isfinite(nearest)
                 error = np.abs(found[finite, column] - (true if bound else nearest)[finite])
@@ -124,6 +125,17 @@ class TestFloat:
         (ours, theirs), exact = compare([gesture.to_bytes(), sine.to_bytes()], tmp_path)
         assert distance(ours, theirs) <= LARGEST_DISTANCE["SOFTMAX"]
         assert (exact[0] == exact[1]).all()
+
+    @pytest.mark.parametrize("code", ["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"])
+    def test_comparisons(self, code, tmp_path):
+        nets = [TypedNet((1, 3, 4, 2), dtype="float32", seed=seed) for seed in range(4)]
+        for ours, theirs in compare([net.compare(code).to_bytes() for net in nets], tmp_path):
+            assert (ours == theirs).all()
+
+    def test_bilinear_resizing(self, tmp_path):
+        nets = [random_net(seed, dtype="float32", steps=1, image=["bilinear"], anywhere=[]) for seed in range(24)]
+        for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
+            assert (ours == theirs).all()
 
     def test_products_and_sums_are_never_fused(self):
         text = (SOURCES / "floats.h").read_text()
@@ -157,6 +169,12 @@ class TestInt16:
 
 
 class TestTransposed:
+    @pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
+    def test_one_compiles_by_itself(self, dtype, tmp_path):
+        build(
+            export_all([random_net(3, dtype=dtype, steps=1, image=["transposed"], anywhere=[]).to_bytes()])[0], tmp_path
+        )
+
     @pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
     def test_random_shapes_are_equal(self, dtype, tmp_path):
         nets = [random_net(seed, dtype=dtype, steps=1, image=["transposed"], anywhere=[]) for seed in range(12)]

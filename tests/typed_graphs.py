@@ -111,6 +111,24 @@ class TypedNet(Transposed):
         out = self.result(self.shape, 1 / 32768)
         return self.use(code, [self.last], [out])
 
+    def odd_prelu(self):
+        return self.use("PRELU", [self.last, self.tensor(self.shape[-1:], data=self.values(self.shape[-1:]))],
+                        [self.result(self.shape)])  # fmt: skip
+
+    def odd_bilinear(self):
+        batch, _, _, depth = self.shape
+        size = [int(one) for one in self.rng.integers(1, 15, 2)]
+        wanted, out = self.tensor((2,), dtype="int32", data=np.asarray(size, np.int32)), self.result((batch, *size, depth))
+        corners, half = self.pick((False, False), (True, False), (False, True))
+        options = schema.ResizeBilinearOptionsT(alignCorners=corners, halfPixelCenters=half)
+        return self.use("RESIZE_BILINEAR", [self.last, wanted], [out], OPTIONS.ResizeBilinearOptions, options, version=3)
+
+    def compare(self, code):
+        """A comparison as the last operator: its output is bool."""
+        make = getattr(schema, code.title().replace("_", "") + "OptionsT")
+        out = self.tensor(self.shape, dtype="bool")
+        return self.use(code, [self.last, self.other()], [out], getattr(OPTIONS, make.__name__[:-1]), make())
+
     def odd_leaky(self):
         out, options = self.result(self.shape), schema.LeakyReluOptionsT(alpha=self.pick(0.1, 0.3, -0.5))
         return self.use("LEAKY_RELU", [self.last], [out], OPTIONS.LeakyReluOptions, options)
@@ -123,7 +141,7 @@ class TypedNet(Transposed):
 EXACT_IMAGE = "conv conv depthwise pool reduction".split()
 EXACT_ANY = "dense ADD SUB MUL MINIMUM MAXIMUM leaky".split()
 INT16_ANY = ["LOGISTIC", "TANH", "softmax"]
-FLOAT_ANY = ["DIV", "SQUARED_DIFFERENCE", "RELU", "RELU6", "HARD_SWISH", "NEG", "ABS", "SQUARE", "SQRT", "RSQRT"]
+FLOAT_ANY = ["DIV", "SQUARED_DIFFERENCE", "RELU", "RELU6", "HARD_SWISH", "NEG", "ABS", "SQUARE", "SQRT", "RSQRT", "FLOOR", "CEIL", "prelu"]
 
 
 def random_net(seed, *, dtype, steps=None, image=EXACT_IMAGE, anywhere=EXACT_ANY, more=()):

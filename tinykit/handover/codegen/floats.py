@@ -7,20 +7,36 @@ fully_connected.h, pooling.h, softmax.h, logistic.h, reduce.h, hard_swish.h; ker
 """
 
 import math
+from dataclasses import replace
+
+import numpy as np
 
 from tinykit.handover.codegen.plain import broadcast, reduce_axes
-from tinykit.handover.codegen.program import Lowered, Lowering, Program, call_kernel, expect, fused_range, lowering_of
+from tinykit.handover.codegen.program import (
+    Lowered,
+    Lowering,
+    Program,
+    call_kernel,
+    expect,
+    fused_range,
+    literal,
+    lowering_of,
+)
 from tinykit.handover.codegen.windowed import check_filters, place_window
 from tinykit.model.graph.model import Operator, Tensor
 
 DTYPE = "float32"
 _PAIRS = {
     "sum": "'+'", "difference": "'-'", "product": "'*'", "quotient": "'/'", "minimum": "'<'", "maximum": "'>'",
-    "squared_difference": "'2'",
+    "squared_difference": "'2'", "prelu": "'p'",
+}  # fmt: skip
+_COMPARISONS = {
+    "equal": "'='", "not_equal": "'!'", "less": "'<'", "greater": "'>'", "less_equal": "'l'", "greater_equal": "'g'",
 }  # fmt: skip
 _RAMPS = {"relu": (0.0, math.inf), "relu6": (0.0, 6.0), "leaky": (-math.inf, math.inf)}
 _CURVES = (
     "logistic", "tanh", "hard_swish", "negate", "absolute", "square", "root", "reciprocal_root", "exponential",
+    "logarithm", "floor", "ceiling",
 )  # fmt: skip
 _REDUCTIONS = {"mean": "'+'", "reduce_sum": "'+'", "reduce_min": "'<'", "reduce_max": "'>'"}
 
@@ -71,12 +87,21 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
 
 
 def lower_pair(program: Program, operator: Operator) -> Lowered:
-    """ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM, SQUARED_DIFFERENCE, an operand repeated along axes of size 1."""
+    """ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM, SQUARED_DIFFERENCE, PRELU, an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2, dtype=DTYPE)
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
     limits = float_limits(operator, result) if operator.activation else {"low": -math.inf, "high": math.inf}
     fields = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _PAIRS[lowering_of(operator)]} | limits
     return call_kernel(program, operator, "float_pairs", "float_pair", fields, inputs=2, unit="float")
+
+
+def lower_comparison(program: Program, operator: Operator) -> Lowered:
+    """EQUAL, LESS and the like: 1 where they hold."""
+    a, b = (program.tensor(operator, index, (DTYPE,)) for index in operator.inputs[:2])
+    result = program.tensor(operator, operator.outputs[0], ("bool",))
+    shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
+    fields = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _COMPARISONS[lowering_of(operator)]}
+    return call_kernel(program, operator, "float_compare", "float_pair", fields, inputs=2, unit="float")
 
 
 def lower_ramp(program: Program, operator: Operator) -> Lowered:
@@ -100,7 +125,7 @@ def lower_softmax(program: Program, operator: Operator) -> Lowered:
 
 
 def lower_curve(program: Program, operator: Operator) -> Lowered:
-    """LOGISTIC, TANH, HARD_SWISH, NEG, ABS, SQUARE, SQRT, RSQRT and EXP, element by element."""
+    """LOGISTIC, TANH, HARD_SWISH, NEG, ABS, SQUARE, SQRT, RSQRT, EXP, LOG, FLOOR and CEIL, element by element."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
     places = f"{program.place(operator.inputs[0])}, {program.place(operator.outputs[0])}"
@@ -120,11 +145,48 @@ def lower_reduction(program: Program, operator: Operator) -> Lowered:
     return call_kernel(program, operator, "float_reduce", "float_reduction", fields, unit="float")
 
 
+def lower_bilinear(program: Program, operator: Operator) -> Lowered:
+    """RESIZE_BILINEAR: for each row and column of the output the two it lies between, and how far."""
+    (source,), result = program.operands(operator, dtype=DTYPE)
+    alike = len(source.shape) == len(result.shape) == 4 and source.shape[::3] == result.shape[::3]
+    expect(alike, operator, f"shapes {source.shape} to {result.shape}")
+    tables, names = [], []
+    for axis, side in ((1, "rows"), (2, "columns")):
+        places = ", ".join(map(_write_place, _between(operator, source.shape[axis], result.shape[axis])))
+        names.append(f"op_{operator.index}_{side}")
+        tables.append(f"static const {program.name}_float_place {names[-1]}[] = {{{places}}};")
+    fields = {
+        "batches": source.shape[0], "in_rows": source.shape[1], "in_columns": source.shape[2],
+        "out_rows": result.shape[1], "out_columns": result.shape[2], "channels": source.shape[3],
+        "rows": names[0], "columns": names[1],
+    }  # fmt: skip
+    code = call_kernel(program, operator, "float_resize_bilinear", "float_resizing", fields, unit="float")
+    return replace(code, constants="\n".join(tables))
+
+
+def _between(operator: Operator, size: int, wanted: int) -> list[tuple[int, int, np.float32]]:
+    """The lower and the upper neighbour of each place, and its distance from the lower, in single precision."""
+    spread = operator.option("align_corners") and wanted > 1
+    scale = np.float32(size - 1) / np.float32(wanted - 1) if spread else np.float32(size) / np.float32(wanted)
+    shift = np.float32(0.5 if operator.option("half_pixel_centers") else 0)
+    found = []
+    for place in range(wanted):
+        at = (np.float32(place) + shift) * scale - shift
+        lower, upper = max(math.floor(at), 0), min(math.ceil(at), size - 1)
+        found.append((lower, upper, at - np.float32(lower)))
+    return found
+
+
+def _write_place(place: tuple[int, int, np.float32]) -> str:
+    return f"{{{', '.join(map(literal, place))}}}"
+
+
 LOWERINGS: dict[tuple[str, str], Lowering] = {
     (kind, DTYPE): lower
     for lower, kinds in {
         lower_convolution: ("convolution", "depthwise"), lower_pool: ("average_pool", "max_pool"),
         lower_dense: ("dense",), lower_pair: tuple(_PAIRS), lower_ramp: tuple(_RAMPS), lower_softmax: ("softmax",),
+        lower_comparison: tuple(_COMPARISONS), lower_bilinear: ("resize_bilinear",),
         lower_curve: _CURVES, lower_reduction: tuple(_REDUCTIONS),
     }.items()
     for kind in kinds

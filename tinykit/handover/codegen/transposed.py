@@ -13,7 +13,7 @@ from tinykit.handover.codegen.windowed import Window, check_scales
 from tinykit.model.graph.model import Operator, Tensor
 
 _BIAS = 3
-_PREFIX = {"int8": "", "int16": "wide_", "float32": "float_"}
+_KERNELS = {"int8": ("narrow", "window"), "int16": ("wide", "wide_window"), "float32": ("float", "float_window")}
 
 
 def lower_transposed(program: Program, operator: Operator) -> Lowered:
@@ -39,9 +39,9 @@ def lower_transposed(program: Program, operator: Operator) -> Lowered:
         fields |= {"in_offset": -source.zero_points[0], "out_offset": result.zero_points[0]}
     if dtype == "int16":
         expect_symmetric(operator, source, result)
-    prefix, places = _PREFIX[dtype], (operator.inputs[2],)
-    return call_kernel(program, operator, f"{prefix}transpose_conv", f"{prefix}window", fields, unit="transposed",
-                       inputs=0, states=places)  # fmt: skip
+    kernel, struct = _KERNELS[dtype]
+    return call_kernel(program, operator, f"{kernel}_transpose_conv", struct, fields, unit="transposed",
+                       inputs=0, states=(operator.inputs[2],))  # fmt: skip
 
 
 def _place(operator: Operator, source: Tensor, result: Tensor, filters: tuple[int, ...]) -> tuple[Window, int]:
@@ -71,5 +71,5 @@ def _bias(program: Program, operator: Operator, dtype: str, channels: int) -> di
     return {"bias": program.bias(operator, channels, position=_BIAS, dtype=stored)}
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {("transpose_conv", dtype): lower_transposed for dtype in _PREFIX}
+LOWERINGS: dict[tuple[str, str], Lowering] = {("transpose_conv", dtype): lower_transposed for dtype in _KERNELS}
 """How a transposed convolution becomes C."""

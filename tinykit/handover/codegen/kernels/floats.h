@@ -71,6 +71,42 @@ static inline float tk_exp_of(float x)
     return (1.0f + (r + r * r * tail)) * tk_power_of_two(n / 2) * tk_power_of_two(n - n / 2);
 }
 
+/* log(x), within 1 unit in the last place: n ln 2 + log(m), m from sqrt(1/2) to sqrt(2), by a series of
+ * (m - 1) / (m + 1). */
+static inline float tk_log_of(float x)
+{
+    union {
+        float value;
+        uint32_t bits;
+    } number = {x};
+    int32_t n = 0;
+    if (!(x > 0.0f) || number.bits >= UINT32_C(0x7F800000)) {
+        return x == 0.0f ? -1.0f / (x * x) : (x < 0.0f ? (x - x) / 0.0f : x);
+    }
+    if (number.bits < UINT32_C(0x800000)) {
+        number.value *= 8388608.0f;
+        n = -23;
+    }
+    const uint32_t offset = number.bits - UINT32_C(0x3F3504F3);
+    n += (int32_t)offset >> 23;
+    number.bits = (offset & UINT32_C(0x7FFFFF)) + UINT32_C(0x3F3504F3);
+    const float f = number.value - 1.0f;
+    const float s = f / (2.0f + f);
+    const float z = s * s;
+    const float tail = z * (0.666666667f + z * (0.4f + z * (0.285714286f + z * 0.222222222f)));
+    const float half = 0.5f * f * f;
+    return (float)n * 0.693145752f - ((half - (s * (half + tail) + (float)n * 1.42860677e-6f)) - f);
+}
+
+static inline float tk_floor_of(float x)
+{
+    if (!(__builtin_fabsf(x) < 8388608.0f)) {
+        return x;
+    }
+    const float whole = (float)(int32_t)x;
+    return __builtin_copysignf(whole > x ? whole - 1.0f : whole, x);
+}
+
 /* tanh(x), within 1.4 units in the last place. */
 static inline float tk_tanh_of(float x)
 {

@@ -12,7 +12,8 @@ typedef struct {
 } tk_float_dense;
 
 /* Two operands over one output shape; a step of 0 repeats an operand along an axis. Kind is '+', '-', '*', '/',
- * '<' (the lesser), '>' (the greater) or '2' (the squared difference). */
+ * '<' (the lesser), '>' (the greater), '2' (the squared difference) or 'p' (a, times b where a is negative);
+ * of a comparison '=', '!', '<', '>', 'l' (at most) or 'g' (at least). */
 typedef struct {
     int32_t shape[TK_AXES], step_a[TK_AXES], step_b[TK_AXES];
     int32_t kind;
@@ -37,11 +38,24 @@ typedef struct {
     float beta;
 } tk_float_softmax_rows;
 
+/* Of a row or column of the output: the two of the input it lies between, and how far behind the lower. */
+typedef struct {
+    int32_t lower, upper;
+    float part;
+} tk_float_place;
+
+typedef struct {
+    int32_t batches, in_rows, in_columns, out_rows, out_columns, channels;
+    const tk_float_place *rows, *columns;
+} tk_float_resizing;
+
 void tk_float_fully_connected(const tk_float_dense *dense, const float *input, float *output);
 void tk_float_pairs(const tk_float_pair *pair, const float *a, const float *b, float *output);
+void tk_float_compare(const tk_float_pair *pair, const float *a, const float *b, uint8_t *output);
 void tk_float_ramps(const tk_float_ramp *ramp, const float *input, float *output);
 void tk_float_softmax(const tk_float_softmax_rows *softmax, const float *input, float *output);
 void tk_float_reduce(const tk_float_reduction *reduction, const float *input, float *output);
+void tk_float_resize_bilinear(const tk_float_resizing *resizing, const float *input, float *output);
 
 /* Element by element. */
 void tk_float_logistic(const float *input, float *output, int32_t count);
@@ -53,5 +67,8 @@ void tk_float_square(const float *input, float *output, int32_t count);
 void tk_float_root(const float *input, float *output, int32_t count);
 void tk_float_reciprocal_root(const float *input, float *output, int32_t count);
 void tk_float_exponential(const float *input, float *output, int32_t count);
+void tk_float_logarithm(const float *input, float *output, int32_t count);
+void tk_float_floor(const float *input, float *output, int32_t count);
+void tk_float_ceiling(const float *input, float *output, int32_t count);
 
 #endif

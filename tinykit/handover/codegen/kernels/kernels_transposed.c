@@ -8,7 +8,7 @@
 #define WEIGHT int8_t
 #define SUM int32_t
 #define WINDOW tk_window
-#define KERNEL(name) tk_##name
+#define KERNEL(name) tk_narrow_##name
 #define INPUT(w, value) ((value) + (w)->in_offset)
 #define FINISH(w, sum, c) \
     tk_clamp(tk_requantize((sum) + (w)->bias[c], (w)->multiplier[c], (w)->shift[c]) + (w)->out_offset, \

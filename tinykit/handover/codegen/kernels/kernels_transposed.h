@@ -5,7 +5,7 @@
 #include "kernels_float_windows.h"
 #include "kernels_sixteen_windows.h"
 
-void tk_transpose_conv(const tk_window *window, const int8_t *input, int8_t *output);
+void tk_narrow_transpose_conv(const tk_window *window, const int8_t *input, int8_t *output);
 void tk_float_transpose_conv(const tk_float_window *window, const float *input, float *output);
 void tk_wide_transpose_conv(const tk_wide_window *window, const int16_t *input, int16_t *output);
 
