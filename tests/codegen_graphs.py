@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tests.models import OPTIONS, PADDINGS, TYPES, Net, schema
+from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.session import Engine, check_bytes
 
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
@@ -251,4 +252,21 @@ def ask_interpreter(models):
     return answers
 
 
-__all__ = ["ACTIVATIONS", "TYPES", "OddNet", "ask_interpreter", "random_inputs", "random_model"]
+def ask_in_order(model, count=4):
+    """Inputs and outputs of one interpreter that is never reset, as int8 [n, bytes]."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    graph, one = read(model), runtime.Interpreter.from_bytes(model, arena_size=1 << 20)
+    kinds = [graph.tensors[index] for index in graph.inputs]
+    inputs = [random_inputs(kind.shape, count, dtype=kind.dtype) for kind in kinds]
+    outputs = [[] for _ in graph.outputs]
+    for sample in range(count):
+        for index, rows in enumerate(inputs):
+            one.set_input(rows[sample], index)
+        one.invoke()
+        for index, rows in enumerate(outputs):
+            rows.append(np.array(one.get_output(index)))
+    return as_bytes(inputs), as_bytes([np.stack(rows) for rows in outputs])
+
+
+__all__ = ["ACTIVATIONS", "TYPES", "OddNet", "ask_in_order", "ask_interpreter", "random_inputs", "random_model"]

@@ -284,6 +284,53 @@ class WideNet(OddNet):
         inputs = [self.last, self.numbers(size)]
         return self.use("RESIZE_BILINEAR", inputs, [out], OPTIONS.ResizeBilinearOptions, options, version=2)
 
+    # what is kept
+
+    def stream(self, name="ring", *, fill=None, apart=False):
+        """A sliding window over time, as streaming networks keep it: the last rows in front of the new ones.
+
+        `fill`: what a subgraph assigns before the first run; `apart`: a handle of its own for what is written.
+        """
+        batch, rows, *rest = self.shape
+        new, kept = self.last, [batch, 2, *rest]
+        handle, before, joined = self.handle(name), self.like(kept), self.like([batch, rows + 2, *rest])
+        if fill is not None:
+            self.call_once(name, np.full(kept, fill, np.int8))
+        self.use("READ_VARIABLE", [handle], [before], OPTIONS.ReadVariableOptions, schema.ReadVariableOptionsT())
+        options = schema.ConcatenationOptionsT(axis=1)
+        self.use("CONCATENATION", [before, new], [joined], OPTIONS.ConcatenationOptions, options, version=2)
+        last, rank = self.like(kept), len(self.shape)
+        inputs = [
+            joined,
+            self.numbers([0, rows] + [0] * (rank - 2)),
+            self.numbers([0] * rank),
+            self.numbers([1] * rank),
+        ]
+        options = schema.StridedSliceOptionsT(beginMask=~2 & 15, endMask=15)
+        self.use("STRIDED_SLICE", inputs, [last], OPTIONS.StridedSliceOptions, options)
+        target = self.handle(name) if apart else handle
+        self.use("ASSIGN_VARIABLE", [target, last], [], OPTIONS.AssignVariableOptions, schema.AssignVariableOptionsT())
+        self.last = joined
+        return self
+
+    def handle(self, name):
+        handle, last = self.tensor([1], dtype="resource"), self.last
+        options = schema.VarHandleOptionsT(container="", sharedName=name)
+        self.use("VAR_HANDLE", [], [handle], OPTIONS.VarHandleOptions, options)
+        self.last = last
+        return handle
+
+    def call_once(self, name, data):
+        """A subgraph that assigns a constant to a variable, and CALL_ONCE as the next operator."""
+        outer, self.tensors = self.tensors, []
+        operators, self.operators = self.operators, []
+        handle, value = self.handle(name), self.tensor(data.shape, data=data, scale=0.02, zero_point=3)
+        self.use("ASSIGN_VARIABLE", [handle, value], [], OPTIONS.AssignVariableOptions, schema.AssignVariableOptionsT())
+        self.called.append(schema.SubGraphT(tensors=self.tensors, inputs=[], outputs=[], operators=self.operators))
+        self.tensors, self.operators = outer, operators
+        options = schema.CallOnceOptionsT(initSubgraphIndex=len(self.called))
+        return self.use("CALL_ONCE", [], [], OPTIONS.CallOnceOptions, options)
+
     # ends
 
     def end_arg(self):

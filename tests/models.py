@@ -39,6 +39,7 @@ class Net:
             self.tensors[0].shapeSignature = [batch, *shape[1:]]
         self.last = self.inputs[0]
         self.outputs: list[int] = []
+        self.called: list[Any] = []
 
     # tensors
 
@@ -205,7 +206,8 @@ class Net:
         """The model as aligned .tflite bytes; the outputs are `self.outputs`, or else the last tensor."""
         graph = schema.SubGraphT(tensors=self.tensors, inputs=self.inputs, outputs=self.outputs or [self.last])
         graph.operators, graph.name = self.operators, "main"
-        model = schema.ModelT(version=3, operatorCodes=self.codes, subgraphs=[graph], description=description)
+        graphs = [graph, *self.called]
+        model = schema.ModelT(version=3, operatorCodes=self.codes, subgraphs=graphs, description=description)
         model.buffers = self.buffers
         builder = flatbuffers.Builder(4096)
         builder.Finish(model.Pack(builder), b"TFL3")

@@ -21,7 +21,7 @@ from tinykit.handover.codegen.moves import NOTHING
 from tinykit.handover.codegen.program import C_TYPES, Lowered, Program, refuse
 from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph.model import ModelGraph, Operator
-from tinykit.predict.arena.plan import ArenaPlan, list_buffers, plan_greedily
+from tinykit.predict.arena.plan import ArenaPlan, align, list_buffers, plan_greedily
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.target.boards.record import CORE_FAMILIES, core_family
 
@@ -78,6 +78,7 @@ class CExport(Result):
     plans : by core family ("plain", "dsp", "mve"), where in the arena each tensor and scratch buffer lies.
     input_bytes, output_bytes : of all inputs, and all outputs, one after the other.
     model_sha256 : of the .tflite file.
+    state_bytes : of what is kept from one run to the next; where there is any, `<name>_reset()` puts it back.
     """
 
     files: Mapping[str, bytes] = field(repr=False)
@@ -89,6 +90,7 @@ class CExport(Result):
     input_bytes: int
     output_bytes: int
     model_sha256: str
+    state_bytes: int = 0
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -161,6 +163,7 @@ def export_c(graph: ModelGraph, *, kernels: str = "portable", name: str = "model
         MappingProxyType(files), program.name, kernels, arena, operators, MappingProxyType(plans),
         sum(graph.tensors[one].nbytes for one in graph.inputs),
         sum(graph.tensors[one].nbytes for one in graph.outputs), graph.sha256,
+        sum(align(state.nbytes) for state in program.states),
     )  # fmt: skip
 
 
