@@ -12,30 +12,30 @@ import numpy as np
 import pytest
 
 from tinykit.handover.codegen.export import HOST_DEFINES
+from tinykit.handover.codegen.writing import _SOURCES as SOURCES
 
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 CHECKS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-KERNEL_NAMES = """
-window dense pair rescale softmax_rows softmax logistic_curve logistic padding mean_axes mean conv_2d depthwise_conv_2d
-average_pool_2d max_pool_2d fully_connected add mul quantize copy copy_rows pad
-high_multiply divide_by_power requantize clamp
-""".split()
+_KERNELS = "\n".join(path.read_text() for path in SOURCES.glob("*.[ch]"))
+KERNEL_NAMES = sorted(set(re.findall(r"\btk_(\w+)", _KERNELS)))
+KERNEL_MACROS = sorted(set(re.findall(r"\bTK_(\w+)", _KERNELS)))
 
 MAIN = """
 #include <stdint.h>
 #include <stdio.h>
 %s
-static const struct { int (*run)(const int8_t *, int8_t *); int (*check)(void); unsigned input, output; } models[] = {
+static int8_t input[1 << 20], output[1 << 20];
+%s
+static const struct { int (*run)(void); int (*check)(void); unsigned input, output; } models[] = {
 %s
 };
-static int8_t input[1 << 20], output[1 << 20];
 int main(void)
 {
     uint32_t index;
     while (fread(&index, sizeof index, 1, stdin) == 1) {
         if (fread(input, 1, models[index].input, stdin) != models[index].input) return 2;
         if (models[index].check() != 0) return 3;
-        if (models[index].run(input, output) != 0) return 4;
+        if (models[index].run() != 0) return 4;
         if (fwrite(output, 1, models[index].output, stdout) != models[index].output) return 5;
     }
     return 0;
@@ -85,13 +85,14 @@ class Built:
 
 
 def _main(exports, header):
-    includes = "\n".join(f'#include "{header.format(export.name)}"' for export in exports)
+    includes = [f'#include "{header.format(export.name)}"' for export in exports]
+    calls = [f"static int run_{one.name}(void) {{ return {one.name}_run(input, output); }}" for one in exports]
     rows = [
-        f"    {{{one.name}_run, {one.name}_scratch_check, {one.name.upper()}_INPUT_BYTES, "
+        f"    {{run_{one.name}, {one.name}_scratch_check, {one.name.upper()}_INPUT_BYTES, "
         f"{one.name.upper()}_OUTPUT_BYTES}},"
         for one in exports
     ]
-    return MAIN % (includes, "\n".join(rows))
+    return MAIN % ("\n".join(includes), "\n".join(calls), "\n".join(rows))
 
 
 def build(export, folder, *, checks=True):
@@ -129,7 +130,7 @@ def build_many(exports, folder):
 def _share(export, text):
     name = re.escape(export.name)
     text = re.sub(rf"\b{name}_(?=({'|'.join(KERNEL_NAMES)})\b)", "tk_", text)
-    return re.sub(rf"\b{name.upper()}_(AXES|KERNELS_H_|FIXED_POINT_H_)\b", r"TK_\1", text)
+    return re.sub(rf"\b{name.upper()}_({'|'.join(KERNEL_MACROS)})\b", r"TK_\1", text)
 
 
 def _compile(command, sources, folder):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tests.models import OPTIONS, PADDINGS, TYPES, Net, schema
+from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.session import Engine, check_bytes
 
 ACTIVATIONS = {"NONE": 0, "RELU": 1, "RELU_N1_TO_1": 2, "RELU6": 3}
@@ -219,26 +220,53 @@ def random_model(seed: int) -> bytes:
     return net.to_bytes()
 
 
-def random_inputs(model_input, count=3, seed=0):
-    """int8 samples; the first is all extremes."""
-    samples = np.random.default_rng(seed).integers(-128, 128, (count, *model_input)).astype(np.int8)
-    samples[0] = np.where(samples[0] < 0, -128, 127)
+def random_inputs(shape, count=3, seed=0, dtype=np.int8):
+    """Samples of a type; the first is all extremes, or of floats a hundred times as large as the others."""
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind == "f":
+        samples = rng.normal(0, 2, (count, *shape)).astype(dtype)
+        samples[0] *= 100
+        return samples
+    limits = np.iinfo(dtype)
+    samples = rng.integers(limits.min, limits.max, (count, *shape), endpoint=True).astype(dtype)
+    samples[0] = np.where(samples[0] < (limits.min + limits.max + 1) // 2, limits.min, limits.max)
     return samples
 
 
+def as_bytes(tensors):
+    """Tensors [n, ...] of any types as int8 [n, bytes], one after the other."""
+    return np.concatenate([np.ascontiguousarray(one).reshape(len(one), -1).view(np.int8) for one in tensors], 1)
+
+
 def ask_interpreter(models):
-    """For each model its inputs [n, …] and TFLM's outputs as int8 [n, bytes], all from one child process."""
+    """For each model its inputs and TFLM's outputs as int8 [n, bytes], all from one child process."""
     engine, answers = Engine(), []
     try:
         for seed, model in enumerate(models):
             details = engine.ask({"do": "load", "engine": "tflm"}, check_bytes(model), timeout_s=60)[0]
-            inputs = [random_inputs(row["shape"], seed=seed) for row in details["inputs"]]
+            inputs = [random_inputs(row["shape"], seed=seed, dtype=row["dtype"]) for row in details["inputs"]]
             outputs = engine.ask({"do": "run"}, *inputs, timeout_s=60)[1]
-            flat = [np.concatenate([one.reshape(len(one), -1) for one in side], 1) for side in (inputs, outputs)]
-            answers.append((flat[0], flat[1].astype(np.int8)))
+            answers.append((as_bytes(inputs), as_bytes(outputs)))
     finally:
         engine.close()
     return answers
 
 
-__all__ = ["ACTIVATIONS", "TYPES", "OddNet", "ask_interpreter", "random_inputs", "random_model"]
+def ask_in_order(model, count=4):
+    """Inputs and outputs of one interpreter that is never reset, as int8 [n, bytes]."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    graph, one = read(model), runtime.Interpreter.from_bytes(model, arena_size=1 << 20)
+    kinds = [graph.tensors[index] for index in graph.inputs]
+    inputs = [random_inputs(kind.shape, count, dtype=kind.dtype) for kind in kinds]
+    outputs = [[] for _ in graph.outputs]
+    for sample in range(count):
+        for index, rows in enumerate(inputs):
+            one.set_input(rows[sample], index)
+        one.invoke()
+        for index, rows in enumerate(outputs):
+            rows.append(np.array(one.get_output(index)))
+    return as_bytes(inputs), as_bytes([np.stack(rows) for rows in outputs])
+
+
+__all__ = ["ACTIVATIONS", "TYPES", "OddNet", "ask_in_order", "ask_interpreter", "random_inputs", "random_model"]

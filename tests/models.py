@@ -42,6 +42,7 @@ class Net:
             self.tensors[0].shapeSignature = [batch, *shape[1:]]
         self.last = self.inputs[0]
         self.outputs: list[int] = []
+        self.called: list[Any] = []
 
     # tensors
 
@@ -52,7 +53,7 @@ class Net:
         if data is not None:
             tensor.buffer = len(self.buffers)
             self.buffers.append(schema.BufferT(data=np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)))
-        if dtype in ("int8", "int16") or (dtype == "int32" and np.ndim(scale)):
+        if dtype in ("int8", "int16", "uint8") or (dtype == "int32" and np.ndim(scale)):
             scales = np.atleast_1d(np.asarray(scale, np.float32))
             zeros = np.full(len(scales), zero_point, np.int64)
             tensor.quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=zeros, quantizedDimension=axis)
@@ -208,7 +209,8 @@ class Net:
         """The model as aligned .tflite bytes; the outputs are `self.outputs`, or else the last tensor."""
         graph = schema.SubGraphT(tensors=self.tensors, inputs=self.inputs, outputs=self.outputs or [self.last])
         graph.operators, graph.name = self.operators, "main"
-        model = schema.ModelT(version=3, operatorCodes=self.codes, subgraphs=[graph], description=description)
+        graphs = [graph, *self.called]
+        model = schema.ModelT(version=3, operatorCodes=self.codes, subgraphs=graphs, description=description)
         model.buffers = self.buffers
         builder = flatbuffers.Builder(4096)
         builder.Finish(model.Pack(builder), b"TFL3")

@@ -1,11 +1,11 @@
 from tinykit.handover.codegen.export import (
     HOST_DEFINES as HOST_DEFINES,
     KERNELS as KERNELS,
-    OPERATORS as OPERATORS,
     CExport as CExport,
     ExportedOperator as ExportedOperator,
     export_c as export_c,
 )
+from tinykit.handover.codegen.lowerings import OPERATORS as OPERATORS
 from tinykit.handover.deployment.exports import (
     MARGIN as MARGIN,
     add_method as add_method,

@@ -7,32 +7,27 @@ goes along.
 
 import hashlib
 import importlib.util
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tinykit.ground.errors import MissingPackageError, ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
-from tinykit.handover.codegen.program import Lowered, Program, lowering_of, refuse
-from tinykit.handover.codegen.windowed import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
+from tinykit.handover.codegen.filling import to_identifier
+from tinykit.handover.codegen.folding import fold
+from tinykit.handover.codegen.lowerings import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS, find_lowering
+from tinykit.handover.codegen.moves import NOTHING
+from tinykit.handover.codegen.program import C_TYPES, Lowered, Program, refuse
+from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.model.operators.table import list_rows
-from tinykit.predict.arena.plan import ArenaPlan, list_buffers, plan_greedily
+from tinykit.predict.arena.plan import ArenaPlan, align, list_buffers, plan_greedily
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.target.boards.record import CORE_FAMILIES, core_family
 
 KERNELS = ("portable", "cmsis-nn")
 """The kernel sets an export can be built on."""
-
-OPERATORS = tuple(sorted(row.name for row in list_rows().values() if row.lowering))
-"""The operators that can be exported, int8 only."""
 
 PACKAGE, PACKAGE_VERSION = "bakenn", "1.0.0"
 INCLUDE_FOLDERS = ("cmsis_nn/freestanding", "cmsis_nn/Include", "cmsis_core/Include")
@@ -58,10 +53,6 @@ two outputs.
 """
 
 _LARGEST_ARENA_BYTES = 1 << 30
-_SOURCES = Path(__file__).with_name("kernels")
-_TEMPLATES = Path(__file__).with_name("templates")
-_PER_LINE = 24
-_CONDITIONS = {"mve": "#if TK_MVE", "dsp": "#elif TK_DSP", "plain": "#else"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +79,7 @@ class CExport(Result):
     plans : by core family ("plain", "dsp", "mve"), where in the arena each tensor and scratch buffer lies.
     input_bytes, output_bytes : of all inputs, and all outputs, one after the other.
     model_sha256 : of the .tflite file.
+    state_bytes : of what is kept from one run to the next; where there is any, `<name>_reset()` puts it back.
     """
 
     files: Mapping[str, bytes] = field(repr=False)
@@ -99,6 +91,7 @@ class CExport(Result):
     input_bytes: int
     output_bytes: int
     model_sha256: str
+    state_bytes: int = 0
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -133,20 +126,12 @@ class CExport(Result):
         return max(self.plan_for(core).head_bytes, 16)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One operator: the symbol of its function and its C."""
-
-    symbol: str
-    code: Lowered
-
-
 def export_c(graph: GraphOrFile, *, kernels: str = "portable", name: str = "model") -> CExport:
     """A model as C11: constants, a static arena laid out by the kit's own plan, one function an operator.
 
     Parameters
     ----------
-    graph : an int8 model of the operators in `OPERATORS`.
+    graph : a model of the operators in `lowerings.OPERATORS`, on the types they are written for.
     kernels : "portable" (the kit's own) or "cmsis-nn" (from the installed package; what it lacks stays portable).
     name : prefix of every symbol, made a C identifier.
 
@@ -158,37 +143,39 @@ def export_c(graph: GraphOrFile, *, kernels: str = "portable", name: str = "mode
     """
     if kernels not in KERNELS:
         raise ParameterError(f"kernels {kernels!r} are unknown; allowed: {', '.join(KERNELS)}")
-    graph = as_graph(graph)
-    _check(graph)
+    graph, folded = fold(as_graph(graph))
+    _check(graph, folded)
     program = Program(graph, to_identifier(name))
     table = LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS
-    lowered = [table[lowering_of(operator)](program, operator) for operator in graph.operators]
+    lowered = [
+        NOTHING if operator.index in folded else find_lowering(table, graph, operator)(program, operator)
+        for operator in graph.operators
+    ]
     plans = {family: _plan(graph, lowered, position) for position, family in enumerate(CORE_FAMILIES)}
     operators = tuple(
         ExportedOperator(one.index, one.name, f"{program.name}_op_{one.index:02d}_{one.name.lower()}")
         for one in graph.operators
     )
-    parts = [_Part(one.symbol, code) for one, code in zip(operators, lowered, strict=True)]
-    files = _write_program(program, parts, plans)
+    parts = [Part(one.symbol, code) for one, code in zip(operators, lowered, strict=True)]
+    files = write_program(program, parts, plans)
     files |= read_library(group for code in lowered for group in code.library)
     arena = max(16, *(plan.head_bytes for plan in plans.values()))
     return CExport(
         MappingProxyType(files), program.name, kernels, arena, operators, MappingProxyType(plans),
         sum(graph.tensors[one].nbytes for one in graph.inputs),
         sum(graph.tensors[one].nbytes for one in graph.outputs), graph.sha256,
+        sum(align(state.nbytes) for state in program.states),
     )  # fmt: skip
 
 
-def _check(graph: ModelGraph) -> None:
-    """What no operator can check: subgraphs, inputs and outputs, and that tensors are made before they are read."""
-    if graph.subgraphs != 1:
-        raise ModelError(f"the model has {graph.subgraphs} subgraphs (IF or WHILE); models of one can be exported")
+def _check(graph: ModelGraph, folded: frozenset[int]) -> None:
+    """What no operator can check: inputs and outputs, and that tensors are made before they are read."""
     for index in (*graph.inputs, *graph.outputs):
         tensor = graph.tensors[index]
-        if tensor.dtype != "int8" or not tensor.nbytes:
+        if tensor.dtype not in C_TYPES or not tensor.nbytes:
             raise ModelError(
                 f"tensor {index}, an input or output of the model, is {tensor.dtype} of shape {tensor.shape}; "
-                "allowed: int8\nconvert with int8 inputs and outputs"
+                f"allowed: {', '.join(C_TYPES)}, with elements"
             )
     made = set(graph.inputs)
     if any(graph.tensors[index].is_constant for index in made) or len(made) != len(graph.inputs):
@@ -199,9 +186,9 @@ def _check(graph: ModelGraph) -> None:
             "export the model it was packed from"
         )
     for operator in graph.operators:
-        if not lowering_of(operator):
-            dtype = graph.tensors[operator.inputs[0]].dtype if operator.inputs and operator.inputs[0] >= 0 else "none"
-            raise refuse(operator, f"no kernel for this operator on {dtype}", f"allowed, int8: {', '.join(OPERATORS)}")
+        if operator.index in folded:
+            continue
+        find_lowering(PORTABLE_LOWERINGS, graph, operator)
         _check_order(graph, operator, made)
     missing = [index for index in graph.outputs if index not in made and not graph.tensors[index].is_constant]
     if missing:
@@ -210,7 +197,8 @@ def _check(graph: ModelGraph) -> None:
 
 def _check_order(graph: ModelGraph, operator: Operator, made: set[int]) -> None:
     for index in operator.inputs:
-        if index >= 0 and index not in made and not graph.tensors[index].is_constant:
+        found = graph.tensors[index]
+        if index >= 0 and index not in made and not found.is_constant and not found.is_variable:
             raise refuse(operator, f"tensor {index} is read before it is made", "the file is damaged")
     for index in operator.outputs:
         if index in made or graph.tensors[index].is_constant or graph.tensors[index].is_variable:
@@ -224,79 +212,6 @@ def _plan(graph: ModelGraph, lowered: list[Lowered], family: int) -> ArenaPlan:
     if plan.head_bytes > _LARGEST_ARENA_BYTES:
         raise ModelError(f"the model needs an arena of {plan.head_bytes:,} bytes; no microcontroller has that")
     return plan
-
-
-def _write_program(program: Program, parts: Sequence[_Part], plans: Mapping[str, ArenaPlan]) -> dict[str, bytes]:
-    """Relative path -> content of every file of the kit's own."""
-    graph = program.graph
-    texts = fill_all(
-        _TEMPLATES, name=program.name, guard=program.name.upper(), about=_about(program),
-        places=_by_family(plans, _places), parts=parts,
-        arena=_by_family(plans, lambda plan: f"#define TK_ARENA_BYTES {max(plan.head_bytes, 16)}"),
-        library=any(part.code.library for part in parts),
-        functions="\n\n".join(_function(index, part) for index, part in enumerate(parts)),
-        checks=[(index, part.code) for index, part in enumerate(parts) if part.code.scratch_call],
-        inputs=_lay_out(program, graph.inputs), outputs=_lay_out(program, graph.outputs),
-        arrays=program.arrays, numbers=_numbers,
-    )  # fmt: skip
-    units = sorted({unit for part in parts for unit in part.code.kernels})
-    kernels = ("kernels.h", "fixed_point.h", *(f"kernels_{unit}.c" for unit in units))
-    texts |= {name: (_SOURCES / name).read_text() for name in kernels}
-    return {name: _rename(text, program.name).encode() for name, text in sorted(texts.items())}
-
-
-def _rename(text: str, name: str) -> str:
-    """Kernels under the program's own prefix, so that two exports can be linked into one firmware."""
-    return re.sub(r"\bTK_(?=\w)", f"{name.upper()}_", re.sub(r"\btk_(?=\w)", f"{name}_", text))
-
-
-def _about(program: Program) -> str:
-    graph: ModelGraph = program.graph
-    size = f"{len(graph.operators)} operators, {graph.macs} MACs, {to_comment(graph.precision)}"
-    return f"/* Model {program.name}: {size}.\n * sha256 {graph.sha256}\n * Written by tinykit. */"
-
-
-def _by_family(plans: Mapping[str, ArenaPlan], write: Callable[[ArenaPlan], str]) -> str:
-    """What differs between cores under conditions; without them where nothing does."""
-    texts = {family: write(plans[family]) for family in CORE_FAMILIES}
-    if len(set(texts.values())) == 1:
-        return texts["plain"]
-    rows = [f"{_CONDITIONS[family]}\n{texts[family]}" for family in ("mve", "dsp", "plain")]
-    return "\n".join([*rows, "#endif"])
-
-
-def _places(plan: ArenaPlan) -> str:
-    rows = []
-    for placed in plan.placed:
-        tensor, operator = placed.buffer.tensor, placed.buffer.first - 1
-        name = f"TENSOR_{tensor}" if tensor >= 0 else f"SCRATCH_{operator}"
-        rows.append(f"#define {name} (tk_arena + {placed.offset})")
-        if tensor < 0:
-            rows.append(f"#define SCRATCH_BYTES_{operator} {placed.buffer.nbytes}")
-    return "\n".join(rows)
-
-
-def _function(index: int, part: _Part) -> str:
-    scratch = any(part.code.scratch)
-    body = re.sub(r"\bSCRATCH_BYTES\b", f"SCRATCH_BYTES_{index}" if scratch else "0", part.code.body)
-    body = re.sub(r"\bSCRATCH\b", f"SCRATCH_{index}" if scratch else "NULL", body)
-    guard = ""
-    if scratch and not all(part.code.scratch):
-        guard = f"#ifndef SCRATCH_{index}\n#define SCRATCH_{index} NULL\n#define SCRATCH_BYTES_{index} 0\n#endif\n"
-    constants = f"{part.code.constants}\n\n" if part.code.constants else ""
-    return f"{guard}{constants}TK_OPERATOR int {part.symbol}(void)\n{{\n{body}\n}}"
-
-
-def _lay_out(program: Program, tensors: Sequence[int]) -> list[tuple[str, int, int]]:
-    """(place, start, bytes) of each tensor, the tensors one after the other."""
-    sizes = [program.graph.tensors[index].nbytes for index in tensors]
-    return [(program.place(index), sum(sizes[:at]), sizes[at]) for at, index in enumerate(tensors)]
-
-
-def _numbers(data: NDArray[np.generic]) -> str:
-    texts = [str(value) for value in data.tolist()]
-    lines = (",".join(texts[start : start + _PER_LINE]) for start in range(0, len(texts), _PER_LINE))
-    return ",\n".join(lines)
 
 
 def read_library(groups: Iterable[str]) -> dict[str, bytes]:

@@ -1,10 +1,11 @@
 """Operators without weights, on the portable kernels: pairs, curves, copies, padding, means."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from tinykit.handover.codegen.fixed_point import (
+    Multiplier,
     add_multipliers,
     logistic_parameters,
     mean_multiplier,
@@ -13,6 +14,7 @@ from tinykit.handover.codegen.fixed_point import (
 )
 from tinykit.handover.codegen.program import (
     Lowered,
+    Lowering,
     Program,
     call_kernel,
     expect,
@@ -26,11 +28,14 @@ from tinykit.model.graph.model import Operator, Tensor
 AXES = 6
 _CURVE_SCALE, _CURVE_ZERO = 1 / 256, -128
 
+Factor = Callable[[Tensor, Tensor, int], Multiplier]
+"""How a sum of some elements is rescaled."""
+
 
 def lower_pair(program: Program, operator: Operator) -> Lowered:
     """ADD and MUL, with an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2)
-    shape, step_a, step_b = _broadcast(operator, a.shape, b.shape, result.shape)
+    shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
     low, high = fused_range(operator, result)
     fields: dict[str, object] = {
         "shape": shape, "step_a": step_a, "step_b": step_b, "offset_a": -a.zero_points[0],
@@ -52,7 +57,7 @@ def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> d
     }  # fmt: skip
 
 
-def _broadcast(
+def broadcast(
     operator: Operator, a: tuple[int, ...], b: tuple[int, ...], result: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Shape and steps of both operands over the output, neighbouring axes of one kind made one."""
@@ -64,17 +69,18 @@ def _broadcast(
     axes = [(x == 1, y == 1, size) for x, y, size in zip(wide_a, wide_b, both, strict=True) if size > 1]
     groups = [(held, math.prod(size for *_, size in same)) for held, same in groupby(axes, key=lambda axis: axis[:2])]
     expect(len(groups) <= AXES, operator, f"shapes {a} and {b} alternate more than {AXES} times")
-    shape = _extend([size for _, size in groups])
-    return shape, _steps(shape, [held[0] for held, _ in groups]), _steps(shape, [held[1] for held, _ in groups])
+    shape = extend([size for _, size in groups])
+    return shape, steps_of(shape, [held[0] for held, _ in groups]), steps_of(shape, [held[1] for held, _ in groups])
 
 
-def _extend(sizes: Sequence[int], filler: int = 1) -> tuple[int, ...]:
+def extend(sizes: Sequence[int], filler: int = 1) -> tuple[int, ...]:
+    """As many numbers as the kernels have axes, fillers first."""
     return (filler,) * (AXES - len(sizes)) + tuple(int(size) for size in sizes)
 
 
-def _steps(shape: tuple[int, ...], held: Sequence[int]) -> tuple[int, ...]:
+def steps_of(shape: tuple[int, ...], held: Sequence[int]) -> tuple[int, ...]:
     """Elements from one entry to the next along each axis; 0 along the axes held still."""
-    still, steps, step = _extend(held, 0), [0] * AXES, 1
+    still, steps, step = extend(held, 0), [0] * AXES, 1
     for axis in reversed(range(AXES)):
         if not still[axis] and shape[axis] > 1:
             steps[axis], step = step, step * shape[axis]
@@ -165,36 +171,54 @@ def lower_pad(program: Program, operator: Operator) -> Lowered:
         given = program.constant(operator, 2, ("int8",))
         expect(given.size == 1, operator, f"{given.size} padding values")
         value = int(given.reshape(-1)[0])
-    fields = {"in_shape": _extend(source.shape), "out_shape": _extend(result.shape),
-              "before": _extend(widths[:, 0].tolist(), 0), "value": value}  # fmt: skip
+    fields = {"in_shape": extend(source.shape), "out_shape": extend(result.shape),
+              "before": extend(widths[:, 0].tolist(), 0), "value": value}  # fmt: skip
     return call_kernel(program, operator, "pad", "padding", fields, unit="shapes")
 
 
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes: sums, then one rescaling that holds the division."""
+    return lower_sums(program, operator, mean_multiplier)
+
+
+def lower_sums(program: Program, operator: Operator, factor: Factor) -> Lowered:
+    """Sums over some axes, rescaled by a factor that knows how many are summed."""
     (source,), result = program.operands(operator)
-    given = program.constant(operator, 1, ("int32",))
-    rank = len(source.shape)
-    expect(rank <= AXES and all(-rank <= axis < rank for axis in given.reshape(-1)), operator, f"axes {given}")
-    axes = {int(axis) % rank for axis in given.reshape(-1)}
-    kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
-    expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
-    count, shape = source.elements // result.elements, _extend(source.shape)
-    expect(count < 1 << 23, operator, f"a mean over {count} values")
-    one = settle(operator, mean_multiplier, source, result, count)
-    held = [axis in axes for axis in range(rank)]
-    fields = {
-        "shape": shape, "step": _steps(shape, held), "outputs": result.elements,
-        "zero_sum": source.zero_points[0] * count, "out_offset": result.zero_points[0],
-        "multiplier": one.multiplier, "shift": one.shift,
-    }  # fmt: skip
+    fields = sum_fields(program, operator, source, result, factor)
     scratch = (4 * result.elements,) * 3
     return call_kernel(program, operator, "mean", "mean_axes", fields, scratch=scratch, unit="shapes")
 
 
-LOWERINGS = {
-    "sum": lower_pair, "product": lower_pair, "rescale": lower_quantise, "softmax": lower_softmax,
-    "logistic": lower_logistic, "copy": lower_reshape, "concatenation": lower_concatenation, "padding": lower_pad,
-    "mean": lower_mean,
+def reduce_axes(
+    program: Program, operator: Operator, source: Tensor, result: Tensor
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shape and steps of a reduction's output over its input; its axes are a constant."""
+    axes, rank = program.axes(operator, source), len(source.shape)
+    expect(rank <= AXES, operator, f"shape {source.shape}")
+    kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
+    expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
+    shape = extend(source.shape)
+    return shape, steps_of(shape, [axis in axes for axis in range(rank)])
+
+
+def sum_fields(
+    program: Program, operator: Operator, source: Tensor, result: Tensor, factor: Factor
+) -> dict[str, object]:
+    """Members of the struct of sums over some axes, on int8 and int16."""
+    shape, step = reduce_axes(program, operator, source, result)
+    count = source.elements // result.elements
+    expect(count < 1 << 23, operator, f"a mean over {count} values")
+    one = settle(operator, factor, source, result, count)
+    return {
+        "shape": shape, "step": step, "outputs": result.elements,
+        "zero_sum": source.zero_points[0] * count, "out_offset": result.zero_points[0],
+        "multiplier": one.multiplier, "shift": one.shift,
+    }  # fmt: skip
+
+
+LOWERINGS: dict[tuple[str, str], Lowering] = {
+    ("sum", "int8"): lower_pair, ("product", "int8"): lower_pair, ("rescale", "int8"): lower_quantise,
+    ("softmax", "int8"): lower_softmax, ("logistic", "int8"): lower_logistic, ("copy", "int8"): lower_reshape,
+    ("concatenation", "int8"): lower_concatenation, ("padding", "int8"): lower_pad, ("mean", "int8"): lower_mean,
 }  # fmt: skip
-"""How each kind of operator becomes C."""
+"""How each kind of operator becomes C, by the type of its data."""

@@ -10,10 +10,22 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.fixed_point import activation_range
+from tinykit.handover.codegen.state import list_states
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.operators.table import row_of
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
+C_TYPES = {
+    "int8": "int8_t", "uint8": "uint8_t", "bool": "uint8_t", "int16": "int16_t", "int32": "int32_t",
+    "int64": "int64_t", "float32": "float",
+}  # fmt: skip
+"""How a tensor's type is called in C: these can be inputs, outputs, constants and state."""
+
+_STORED = {"bool": "|u1", "float32": "<f4"}
+_STORED_AS = {ctype: _STORED.get(dtype, np.dtype(dtype).str) for dtype, ctype in C_TYPES.items()}
+RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int32": (-(1 << 31), (1 << 31) - 1)}
+"""Lowest and highest codes of quantised activations."""
+
 Found = TypeVar("Found")
 
 
@@ -25,7 +37,7 @@ class Lowered:
     ----------
     body : statements of its function; they return 0, or another number on failure.
     constants : definitions ahead of the function.
-    kernels : the kit's kernel files it needs, "windows", "dense", "pairs", "shapes", "curves".
+    kernels : the kit's kernel files it needs: "windows" for `kernels_windows.c` and, if there is one, its header.
     library : groups of the vendored library it needs.
     scratch : bytes of scratch by core family, in the order of `CORE_FAMILIES`.
     scratch_call : C expression of the size the library itself asks for, "" where there is none.
@@ -39,46 +51,56 @@ class Lowered:
     scratch_call: str = ""
 
 
+Lowering = Callable[["Program", Operator], Lowered]
+"""Makes C of one operator."""
+
+
 class Program:
     """A graph on its way to C; `arrays` collects the constants in the order of their first use."""
 
     def __init__(self, graph: ModelGraph, name: str) -> None:
-        self.graph, self.name = graph, name
+        self.graph, self.name, self.states = graph, name, list_states(graph)
         self.arrays: dict[str, tuple[str, NDArray[np.generic]]] = {}
         self._known: dict[tuple[str, bytes], str] = {}
 
-    def array(self, ctype: str, values: Sequence[int] | NDArray[np.generic]) -> str:
-        """C name of a constant array; equal arrays are written once."""
-        data = np.ascontiguousarray(values, np.int8 if ctype == "int8_t" else np.int32).reshape(-1)
+    def array(self, ctype: str, values: Sequence[int] | Sequence[float] | NDArray[np.generic]) -> str:
+        """C name of a constant array of one of the types of `C_TYPES`; equal arrays are written once."""
+        data = np.ascontiguousarray(values, _STORED_AS[ctype]).reshape(-1)
         key = (ctype, data.tobytes())
         if key not in self._known:
             self._known[key] = f"{self.name}_data_{len(self._known)}"
             self.arrays[self._known[key]] = (ctype, data)
         return self._known[key]
 
-    def activation(self, operator: Operator, tensor: int) -> Tensor:
-        """An int8 tensor of one scale and one zero point; ModelError where it is another, or left out."""
+    def tensor(self, operator: Operator, tensor: int, dtypes: Sequence[str]) -> Tensor:
+        """A tensor of one of the types, with elements; ModelError where it is another, or left out."""
         found = self.graph.tensors[tensor] if tensor >= 0 else None
-        if found is None or found.dtype != "int8":
+        if found is None or found.dtype not in dtypes:
             kind = "left out" if found is None else found.dtype
-            raise refuse(operator, f"tensor {tensor} is {kind}", "quantise the whole model to int8")
-        scales, zeros = found.scales, found.zero_points
-        sound = len(scales) == len(zeros) == 1 and 0 < scales[0] < math.inf and -128 <= zeros[0] <= 127
-        if not sound or not found.elements:
+            raise refuse(operator, f"tensor {tensor} is {kind}", f"allowed: {', '.join(dtypes)}")
+        expect(found.elements > 0, operator, f"tensor {tensor} of shape {found.shape} is empty")
+        return found
+
+    def activation(self, operator: Operator, tensor: int, dtypes: Sequence[str] = ("int8",)) -> Tensor:
+        """A quantised tensor of one scale and one zero point; ModelError where it is another, or left out."""
+        found = self.tensor(operator, tensor, dtypes)
+        scales, zeros, (low, high) = found.scales, found.zero_points, RANGES[found.dtype]
+        if not (len(scales) == len(zeros) == 1 and 0 < scales[0] < math.inf and low <= zeros[0] <= high):
             raise refuse(
                 operator,
                 f"tensor {tensor} of shape {found.shape} has scales {scales[:3]}, zero points {zeros[:3]}",
-                "one positive scale and one zero point from -128 to 127 are needed",
+                f"one positive scale and one zero point from {low} to {high} are needed",
             )
         return found
 
-    def operands(self, operator: Operator, *, at_least: int = 1) -> tuple[list[Tensor], Tensor]:
-        """The int8 inputs (the first `at_least`) and the only output of an operator; errors as `activation`."""
+    def operands(self, operator: Operator, *, at_least: int = 1, dtype: str = "int8") -> tuple[list[Tensor], Tensor]:
+        """The inputs (the first `at_least`) and the only output of an operator, of one type; errors as `activation`."""
+        take = self.tensor if dtype == "float32" else self.activation
         if len(operator.inputs) < at_least or len(operator.outputs) != 1:
             count = f"{len(operator.inputs)} inputs and {len(operator.outputs)} outputs"
             raise refuse(operator, count, f"{at_least} or more and 1 are needed")
-        sources = [self.activation(operator, tensor) for tensor in operator.inputs[:at_least]]
-        return sources, self.activation(operator, operator.outputs[0])
+        sources = [take(operator, tensor, (dtype,)) for tensor in operator.inputs[:at_least]]
+        return sources, take(operator, operator.outputs[0], (dtype,))
 
     def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.signedinteger]:
         """A constant input, by its position; ModelError where it is none, of another type, or cut off."""
@@ -89,17 +111,46 @@ class Program:
             raise refuse(operator, f"input {position} {state}", f"it has to be a constant of {' or '.join(dtypes)}")
         return np.asarray(self.graph.constant(index))
 
-    def bias(self, operator: Operator, channels: int) -> str:
+    def axes(self, operator: Operator, source: Tensor) -> set[int]:
+        """The axes in an operator's second input; ModelError where the tensor does not have them."""
+        given, rank = self.constant(operator, 1, ("int32",)).reshape(-1), len(source.shape)
+        expect(all(-rank <= axis < rank for axis in given), operator, f"axes {given}")
+        return {int(axis) % rank for axis in given}
+
+    def bias(self, operator: Operator, channels: int, *, position: int = 2, dtype: str = "int32") -> str:
         """C name of the bias, zeros where the model has none: the library reads it in any case."""
-        given = len(operator.inputs) > 2 and operator.inputs[2] >= 0
-        values = self.constant(operator, 2, ("int32",)) if given else np.zeros(channels, np.int32)
+        given = len(operator.inputs) > position and operator.inputs[position] >= 0
+        values = self.constant(operator, position, (dtype,)) if given else np.zeros(channels, np.int32)
         expect(values.size == channels, operator, f"bias has {values.size} values, {channels} are needed")
-        return self.array("int32_t", values)
+        return self.array(C_TYPES[dtype], values)
 
     def place(self, tensor: int) -> str:
-        """C expression for the start of a tensor."""
-        constant = self.graph.tensors[tensor].is_constant
-        return self.array("int8_t", self.graph.constant(tensor)) if constant else f"TENSOR_{tensor}"
+        """C expression for the start of a tensor, a pointer to its type: constant, in the arena, or kept state."""
+        found = self.graph.tensors[tensor]
+        ctype = C_TYPES[found.dtype]
+        if found.is_constant:
+            return self.array(ctype, self.graph.constant(tensor))
+        return self.start(tensor) if ctype == "int8_t" else f"(({ctype} *)(void *){self.start(tensor)})"
+
+    def start(self, tensor: int) -> str:
+        """As `place`, a pointer to bytes; of a handle, the state it stands for."""
+        found = self.graph.tensors[tensor]
+        if found.is_constant:
+            return self.place(tensor) if found.dtype == "int8" else f"((const void *){self.place(tensor)})"
+        return f"STATE_{tensor}" if any(tensor in state.tensors for state in self.states) else f"TENSOR_{tensor}"
+
+
+def literal(value: object) -> str:
+    """A number as C, exactly: floats in hexadecimal, of single precision."""
+    if isinstance(value, int | np.integer):
+        return "INT64_MIN" if value == -(1 << 63) else str(value)
+    if isinstance(value, float | np.floating):
+        number = float(np.float32(value))
+        if math.isfinite(number):
+            return f"{number.hex()}f"
+        sign = "-" if number < 0 else ""
+        return '__builtin_nanf("")' if math.isnan(number) else f"{sign}__builtin_inff()"
+    return str(value)
 
 
 def lowering_of(operator: Operator) -> str:
@@ -118,7 +169,7 @@ def expect(condition: bool, operator: Operator, found: str) -> None:
         raise refuse(operator, found, "the file is damaged or the operator is of a kind the exporter cannot take")
 
 
-def fused_range(operator: Operator, result: Tensor) -> tuple[int, int]:
+def fused_range(operator: Operator, result: Tensor) -> tuple[float, float]:
     """Output range of the fused activation, one of `ACTIVATIONS`."""
     if operator.activation not in ACTIVATIONS:
         raise refuse(operator, f"fused activation {operator.activation!r}", f"allowed: {', '.join(ACTIVATIONS)}")
@@ -135,14 +186,14 @@ def settle(operator: Operator, find: Callable[..., Found], *values: object) -> F
 
 def call_kernel(
     program: Program, operator: Operator, kernel: str, kind: str, fields: Mapping[str, object],
-    *, unit: str, inputs: int = 1, scratch: tuple[int, ...] = (0, 0, 0),
+    *, unit: str, inputs: int = 1, states: Sequence[int] = (), scratch: tuple[int, ...] = (0, 0, 0),
 ) -> Lowered:  # fmt: skip
-    """One call of a kernel of the unit's file: its struct, the first `inputs`, scratch as int32 if any, the output."""
-    values = {key: f"{{{', '.join(map(str, value))}}}" if isinstance(value, tuple) else value
+    """One call of a kernel of the unit's file: struct, the first `inputs`, states, scratch as int32 if any, output."""
+    values = {key: f"{{{', '.join(map(literal, value))}}}" if isinstance(value, tuple) else literal(value)
               for key, value in fields.items()}  # fmt: skip
     rows = [f"        .{key} = {value}," for key, value in values.items()]
     struct = "\n".join([f"    static const {program.name}_{kind} arguments = {{", *rows, "    };"])
-    places = [program.place(tensor) for tensor in operator.inputs[:inputs]]
+    places = [program.place(tensor) for tensor in (*operator.inputs[:inputs], *states)]
     places += ["(int32_t *)(void *)SCRATCH"] * any(scratch) + [program.place(operator.outputs[0])]
     call = f"{program.name}_{kernel}(&arguments, {', '.join(places)});"
     return Lowered(f"{struct}\n    {call}\n    return 0;", kernels=(unit,), scratch=scratch)

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinykit.handover.codegen.fixed_point import Multiplier, channel_multipliers, dense_multiplier
-from tinykit.handover.codegen.plain import LOWERINGS as PLAIN
-from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, lowering_of, settle
+from tinykit.handover.codegen.program import (
+    Lowered,
+    Lowering,
+    Program,
+    call_kernel,
+    expect,
+    fused_range,
+    lowering_of,
+    settle,
+)
 from tinykit.model.graph.model import Operator, Tensor
 from tinykit.model.operators.rules import EXPORTED, Kernels
 from tinykit.model.operators.table import row_of
@@ -42,10 +50,10 @@ class Window:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     pad: tuple[int, int]
-    limits: tuple[int, int]
+    limits: tuple[float, float]
 
-    def fields(self) -> dict[str, object]:
-        """Members of the portable kernel's struct."""
+    def geometry(self) -> dict[str, object]:
+        """Members that the structs of all types have."""
         (batches, in_rows, in_columns, in_channels), result = self.source.shape, self.result.shape
         return {
             "batches": batches, "in_rows": in_rows, "in_columns": in_columns, "in_channels": in_channels,
@@ -54,6 +62,11 @@ class Window:
             "stride_rows": self.stride[0], "stride_columns": self.stride[1],
             "dilation_rows": self.dilation[0], "dilation_columns": self.dilation[1],
             "pad_rows": self.pad[0], "pad_columns": self.pad[1],
+        }  # fmt: skip
+
+    def fields(self) -> dict[str, object]:
+        """Members of the portable int8 kernel's struct."""
+        return self.geometry() | {
             "in_offset": -self.source.zero_points[0], "out_offset": self.result.zero_points[0],
             "low": self.limits[0], "high": self.limits[1],
         }  # fmt: skip
@@ -93,15 +106,9 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
     sources, result = program.operands(operator)
     values = program.constant(operator, 1, ("int8",))
-    weights, depthwise = program.graph.tensors[operator.inputs[1]], lowering_of(operator) == "depthwise"
+    weights = program.graph.tensors[operator.inputs[1]]
     window = place_window(operator, sources[0], result, (values.shape[1], values.shape[2]))
-    channels, inside = result.shape[3], sources[0].shape[3]
-    if depthwise:
-        sound = values.shape[0] == 1 and values.shape[3] == channels == inside * operator.depth_multiplier
-    else:
-        groups = inside // values.shape[3] if values.shape[3] and inside % values.shape[3] == 0 else 0
-        sound = values.shape[0] == channels and groups > 0 and channels % groups == 0
-    expect(sound, operator, f"weights {values.shape} for {inside} input and {channels} output channels")
+    channels = check_filters(operator, window, values.shape)
     check_scales(operator, weights, channels)
     found = settle(operator, channel_multipliers, sources[0], weights, result, channels)
     return window, Weights(
@@ -109,6 +116,18 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
         program.array("int32_t", [one.multiplier for one in found]),
         program.array("int32_t", [one.shift for one in found]), values.shape[3],
     )  # fmt: skip
+
+
+def check_filters(operator: Operator, window: Window, shape: tuple[int, ...]) -> int:
+    """Output channels; ModelError where filters of a shape, depthwise or of groups, do not go with the window."""
+    channels, inside = window.result.shape[3], window.source.shape[3]
+    if lowering_of(operator) == "depthwise":
+        sound = shape[0] == 1 and shape[3] == channels == inside * operator.depth_multiplier
+    else:
+        groups = inside // shape[3] if shape[3] and inside % shape[3] == 0 else 0
+        sound = shape[0] == channels and groups > 0 and channels % groups == 0
+    expect(sound, operator, f"weights {shape} for {inside} input and {channels} output channels")
+    return channels
 
 
 def check_scales(operator: Operator, weights: Tensor, channels: int, *, symmetric: bool = True) -> None:
@@ -154,8 +173,8 @@ class Dense:
     in_offset: int
     weight_offset: int
     out_offset: int
-    low: int
-    high: int
+    low: float
+    high: float
     weights: str
     bias: str
     multiplier: str
@@ -293,14 +312,15 @@ def lower_library_dense(program: Program, operator: Operator) -> Lowered:
     return Lowered(body, "\n".join(constants), library=("dense",), scratch_call=size)
 
 
-PORTABLE_LOWERINGS = PLAIN | {
-    "convolution": lower_convolution, "depthwise": lower_convolution, "dense": lower_dense,
-    "average_pool": lower_pool, "max_pool": lower_pool,
+LOWERINGS: dict[tuple[str, str], Lowering] = {
+    ("convolution", "int8"): lower_convolution, ("depthwise", "int8"): lower_convolution,
+    ("dense", "int8"): lower_dense, ("average_pool", "int8"): lower_pool, ("max_pool", "int8"): lower_pool,
 }  # fmt: skip
-"""How each kind of operator becomes C on the kit's own kernels."""
+"""How each kind of operator becomes C on the kit's own kernels, by the type of its data."""
 
-LIBRARY_LOWERINGS = PORTABLE_LOWERINGS | {
-    "convolution": lower_library_convolution, "depthwise": lower_library_convolution, "dense": lower_library_dense,
-    "average_pool": lower_library_pool, "max_pool": lower_library_pool,
+LIBRARY_LOWERINGS: dict[tuple[str, str], Lowering] = {
+    ("convolution", "int8"): lower_library_convolution, ("depthwise", "int8"): lower_library_convolution,
+    ("dense", "int8"): lower_library_dense, ("average_pool", "int8"): lower_library_pool,
+    ("max_pool", "int8"): lower_library_pool,
 }  # fmt: skip
-"""How each kind of operator becomes C on CMSIS-NN's kernels, where the library has one."""
+"""The same on CMSIS-NN's kernels, where the library has one."""

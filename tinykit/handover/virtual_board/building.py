@@ -130,7 +130,7 @@ def _units(plan: BoardPlan, mailbox: bool) -> list[_Unit]:
     about: tuple[str, ...] = (
         f"-DTK_MODEL(what)={export.name}_##what", f"-DTK_NEEDS_DSP={int(target.dsp)}",
         f"-DTK_NEEDS_MVE={int(target.mve)}", f"-DTK_INPUTS={export.name.upper()}_INPUTS",
-        f"-DTK_OUTPUTS={export.name.upper()}_OUTPUTS",
+        f"-DTK_OUTPUTS={export.name.upper()}_OUTPUTS", f"-DTK_KEEPS_STATE={int(export.state_bytes > 0)}",
     )  # fmt: skip
     machine = target.machine
     if mailbox and machine:

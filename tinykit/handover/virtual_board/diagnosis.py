@@ -24,13 +24,26 @@ from tinykit.predict.runtime.session import Session
 _STACK_REACH_BYTES = 64 * 1024
 _ACCESS = {"read": "read", "write": "write", "fetch": "execution"}
 
+FLOAT_BOUND = 1e-5
+"""Exponentials and roots are the compiler's for the interpreter, the kit's own on the device: some units in the last
+of 24 bits, which sums of a layer carry on."""
+
 Tensors = tuple[NDArray[Any], ...]
 
 
 def interleave(arrays: Tensors) -> bytes:
-    """The samples one after the other, each with all its tensors."""
+    """The samples one after the other, each with all its tensors, as bytes."""
     count = len(arrays[0])
-    return np.concatenate([np.ascontiguousarray(one).reshape(count, -1) for one in arrays], axis=1).tobytes()
+    rows = [np.ascontiguousarray(one).reshape(count, -1).view(np.uint8) for one in arrays]
+    return np.concatenate(rows, axis=1).tobytes()
+
+
+def is_alike(given: NDArray[Any], wanted: NDArray[Any]) -> bool:
+    """Whether integers are equal, and floats no further off than `FLOAT_BOUND` of the largest of them."""
+    if wanted.dtype.kind != "f":
+        return given.tobytes() == wanted.tobytes()
+    largest = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
+    return bool(np.allclose(given, wanted, rtol=0, atol=FLOAT_BOUND * largest, equal_nan=True))
 
 
 def ask_tflm(model: bytes, inputs: Tensors) -> Tensors:
@@ -70,14 +83,15 @@ class Finding:
         seen = emulate(plan, self.firmware, memory, data)
         fault, wanted = self._fault(seen), interleave(self.golden)
         counted = fault is None
-        equal = counted and seen.outputs == wanted
+        outputs = self._outputs(seen.outputs) if counted else ()
+        equal = counted and all(map(is_alike, outputs, self.golden))
         operators = self._operators(seen.classes) if counted else ()
         # the model's own function and all that it calls, without the harness
         inside = [counts for slot, counts in seen.classes.items() if slot != OUTSIDE]
         cycles = estimate_cycles(sum(map(class_cycles, inside)), plan.board) if counted else None
-        different = None if equal or fault else self._difference(seen.outputs, wanted, operators)
+        different = None if equal or fault else self._difference(outputs, operators)
         return BoardRun(
-            *_head(plan), outputs=None if fault else self._outputs(seen.outputs), equal=equal,
+            *_head(plan), outputs=_single(outputs) if counted else None, equal=equal,
             first_difference=different, sizes=_measure(self.firmware), arena_bytes=self.firmware.size_of(".arena"),
             stack_bytes=seen.stack_bytes if counted else None,
             instructions=sum(counts["instructions"] for counts in inside) if counted else None,
@@ -101,11 +115,13 @@ class Finding:
         failed = next((status for status in seen.statuses if status), 0)
         return _explain_status(failed, plan.graph) if failed else None
 
-    def _outputs(self, data: bytes) -> Outputs:
-        rows = np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1)
-        split = np.split(rows, np.cumsum([one[0].size for one in self.golden])[:-1], axis=1)
-        parts = [part.reshape(one.shape).copy() for part, one in zip(split, self.golden, strict=True)]
-        return parts[0] if len(parts) == 1 else tuple(parts)
+    def _outputs(self, data: bytes) -> Tensors:
+        rows = np.frombuffer(data, np.uint8).reshape(len(self.inputs[0]), -1)
+        split = np.split(rows, np.cumsum([one[0].nbytes for one in self.golden])[:-1], axis=1)
+        return tuple(
+            np.frombuffer(part.tobytes(), one.dtype).reshape(one.shape)
+            for part, one in zip(split, self.golden, strict=True)
+        )
 
     def _operators(self, classes: Mapping[int, Mapping[str, int]]) -> tuple[OperatorRun, ...]:
         rows = []
@@ -116,22 +132,30 @@ class Finding:
             rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs, kind))
         return tuple(rows)
 
-    def _difference(self, seen: bytes, wanted: bytes, operators: tuple[OperatorRun, ...]) -> OperatorRun | None:
+    def _difference(self, outputs: Tensors, operators: tuple[OperatorRun, ...]) -> OperatorRun | None:
         """The first operator whose output is not TFLM's, in the first sample that came out wrong."""
-        plan = self.plan
+        plan, tensors = self.plan, self.plan.graph.tensors
         if plan.engine != "unicorn" or not plan.graph.operators:
             return None
-        given, right = (np.frombuffer(data, np.int8).reshape(len(self.inputs[0]), -1) for data in (seen, wanted))
-        wrong = int((given != right).any(axis=1).argmax())
+        pairs = list(zip(outputs, self.golden, strict=True))
+        samples = range(len(self.inputs[0]))
+        wrong = next(one for one in samples if not all(is_alike(own[one], right[one]) for own, right in pairs))
         sample = tuple(one[wrong : wrong + 1] for one in self.inputs)
         arena = self.firmware.address_of(f"{plan.export.name}_arena")
         places = {one.buffer.tensor: arena + one.offset for one in plan.export.plan_for(plan.toolchain.core).placed}
-        made = [plan.graph.tensors[operator.outputs[0]] for operator in plan.graph.operators]
-        spans = [(places.get(tensor.index, arena), tensor.nbytes * (tensor.index in places)) for tensor in made]
+        made = [next((index for index in one.outputs if index in places), None) for one in plan.graph.operators]
+        spans = [(arena, 0) if index is None else (places[index], tensors[index].nbytes) for index in made]
         traced = emulate(plan, self.firmware, plan.memory, interleave(sample), spans)
-        asked = ask_tflm(_give_out(plan.graph.data, [tensor.index for tensor in made]), sample)
-        rows = zip(operators, traced.trace, asked, strict=True)
-        return next((operator for operator, own, other in rows if own and own != other.tobytes()), None)
+        asked = ask_tflm(_give_out(plan.graph.data, [index for index in made if index is not None]), sample)
+        rows = ((run, own) for run, own in zip(operators, traced.trace, strict=True) if own)
+        return next(
+            (run for (run, own), other in zip(rows, asked, strict=True)
+             if not is_alike(np.frombuffer(own, other.dtype), other.reshape(-1))), None,
+        )  # fmt: skip
+
+
+def _single(outputs: Tensors) -> Outputs:
+    return outputs[0] if len(outputs) == 1 else outputs
 
 
 def _merge(counts: Mapping[str, int]) -> Classes:

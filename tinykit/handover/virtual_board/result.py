@@ -136,8 +136,8 @@ class BoardRun(Result):
     Parameters
     ----------
     board, core, clock_hz, kernels, compiler, engine : what was built, and what ran it.
-    outputs : [n, *shape] int8, or a tuple of them for several outputs; None where there was a fault.
-    equal : the outputs of all samples equal the TFLM interpreter's, byte for byte.
+    outputs : [n, *shape] of the output's type, or a tuple of them for several; None where there was a fault.
+    equal : the outputs of all samples equal the TFLM interpreter's, byte for byte; floats within 1e-5 of the largest.
     first_difference : the first operator whose output differs from TFLM's, where the outputs differ.
     sizes : bytes of the program, None where it did not link.
     arena_bytes : the exported program's own static arena; TFLM's is another (`predict_arena`).

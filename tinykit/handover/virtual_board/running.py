@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, keywords
 from tinykit.handover.codegen.export import CExport, export_c
+from tinykit.handover.codegen.program import RANGES
 from tinykit.handover.virtual_board.building import Overflow, build
 from tinykit.handover.virtual_board.compilers import choose_compiler, engine_of, toolchain_of
 from tinykit.handover.virtual_board.diagnosis import Finding, ask_tflm, describe_unlinked, explain_overflow, interleave
 from tinykit.handover.virtual_board.planning import BoardPlan, Limits, MemoryMap, map_machine, map_memory, shrink
 from tinykit.handover.virtual_board.result import BoardRun, CoreCount
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.model import ModelGraph, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.record import hash_bytes
 from tinykit.predict.latency.shapes import read_table
@@ -49,9 +50,10 @@ def run(
 
     Parameters
     ----------
-    graph : an int8 model of the operators `tinykit.handover.codegen` can export, or its file.
+    graph : a model of the operators and types `tinykit.handover.codegen` can export, or its file.
     board : a target, of which board and clock are taken, or a board as it takes it.
-    inputs : int8 [n, *shape], or a tuple of such arrays for a model of several inputs.
+    inputs : [n, *shape] of the input's type, or a tuple of such arrays for a model of several inputs. What the model
+        keeps between runs is as at power-up before each sample.
     kernels : "cmsis-nn" or "portable".
     compiler : "gcc", "zig", or None for GCC where it is installed.
     engine : "unicorn", "qemu", or None for unicorn where it has the core.
@@ -92,13 +94,15 @@ def run(
 
 
 def _map(board: Board, engine: str, export: CExport, stack_bytes: int) -> MemoryMap:
-    memory = map_memory(board, export.arena_for(board.core), stack_bytes + _VARIABLES_BYTES)
+    memory = map_memory(board, export.arena_for(board.core), stack_bytes + _VARIABLES_BYTES + export.state_bytes)
     machine = toolchain_of(board).machine
     return map_machine(memory, machine) if engine == "qemu" and machine else memory
 
 
 def sample_codes(graph: GraphOrFile, n: int = 10, *, seed: int = 0) -> Inputs:
-    """Inputs made up for a check without data: int8 [n, *shape], uniform over the range; a tuple for several inputs.
+    """Inputs made up for a check without data: [n, *shape], uniform over the range; a tuple for several inputs.
+
+    The range is the type's; of floats that the model quantises the range of the codes, of others -1 to 1.
 
     Raises
     ------
@@ -107,9 +111,21 @@ def sample_codes(graph: GraphOrFile, n: int = 10, *, seed: int = 0) -> Inputs:
     if n < 1:
         raise ParameterError(f"n {n}; give at least one sample")
     graph, rng = as_graph(graph), np.random.default_rng(seed)
-    shapes = [graph.tensors[index].shape for index in graph.inputs]
-    parts = [rng.integers(-128, 128, (n, *(s[1:] if s[:1] == (1,) else s))).astype(np.int8) for s in shapes]
+    parts = [_draw(graph, graph.tensors[index], n, rng) for index in graph.inputs]
     return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def _draw(graph: ModelGraph, tensor: Tensor, n: int, rng: np.random.Generator) -> NDArray[Any]:
+    shape = (n, *(tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape))
+    if tensor.dtype != "float32":
+        lowest, highest = RANGES.get(tensor.dtype, (0, 1))
+        return rng.integers(lowest, highest + 1, shape).astype(tensor.dtype)
+    readers = (one.outputs[0] for one in graph.operators if one.inputs[:1] == (tensor.index,) and one.outputs)
+    codes = next((graph.tensors[index] for index in readers if graph.tensors[index].dtype in RANGES), None)
+    low, high = -1.0, 1.0
+    if codes is not None and codes.scales:
+        low, high = ((end - codes.zero_points[0]) * codes.scales[0] for end in RANGES[codes.dtype])
+    return rng.uniform(low, high, shape).astype(np.float32)
 
 
 def count(

@@ -11,7 +11,9 @@ from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
 from tinykit.model.operators.rules import Call, Operand
 
-_NUMPY_TYPES = {"float32": "<f4", "int8": "<i1", "uint8": "<u1", "int16": "<i2", "int32": "<i4", "int64": "<i8"}
+_NUMPY_TYPES = {
+    "float32": "<f4", "int8": "<i1", "uint8": "<u1", "bool": "|b1", "int16": "<i2", "int32": "<i4", "int64": "<i8",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Operator(Result):
     macs : multiply-accumulates of one invocation (1 MAC = 2 ops).
     stride, dilation, filter : (height, width); filter of pools only.
     padding, activation, depth_multiplier, axis, beta : options, "" or 0 where the operator has none.
+    options : all the options that its row names, (name, number) each; `option` finds one.
     """
 
     index: int
@@ -86,6 +89,11 @@ class Operator(Result):
     depth_multiplier: int = 0
     axis: int = 0
     beta: float = 0.0
+    options: tuple[tuple[str, float], ...] = ()
+
+    def option(self, name: str) -> float:
+        """One of its options as a number, 0 where it has none of that name."""
+        return dict(self.options).get(name, 0)
 
 
 class Precision(StrEnum):

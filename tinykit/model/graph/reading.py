@@ -46,13 +46,14 @@ def as_graph(model: GraphOrFile) -> ModelGraph:
     )
 
 
-def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
+def read(source: str | Path | bytes, name: str = "", *, subgraph: int = 0) -> ModelGraph:
     """Read a .tflite model without running it; as it is, as an array of C (`xxd -i`), or packed by gzip.
 
     Parameters
     ----------
     source : path of the file, or its content.
     name : shown instead of a path where `source` is content.
+    subgraph : the main one, or one that it calls.
 
     Raises
     ------
@@ -62,29 +63,30 @@ def read(source: str | Path | bytes, name: str = "") -> ModelGraph:
     path = name or ("<bytes>" if isinstance(source, bytes) else str(source))
     data = take_model(source if isinstance(source, bytes) else load(Path(source)), path)
     try:
-        return _read_graph(data, path)
+        return _read_graph(data, path, subgraph)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _read_graph(data: bytes, path: str) -> ModelGraph:
+def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
     model = FlatBuffer(data).root(schema.IDENTIFIER)
     subgraphs = model.tables(schema.Model.SUBGRAPHS)
-    if not subgraphs:
-        raise ModelError("the model has no subgraph; convert it again")
-    tensors = _read_tensors(model, subgraphs[0])
-    operators = _read_operators(model, subgraphs[0], tensors)
+    if not 0 <= subgraph < len(subgraphs):
+        raise ModelError(f"the model has no subgraph{f' {subgraph}' if subgraph else ''}; convert it again")
+    main = subgraphs[subgraph]
+    tensors = _read_tensors(model, main)
+    operators = _read_operators(model, main, tensors)
     if not operators:
         raise ModelError("the model has no operators; convert it again")
     return ModelGraph(
         path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
         operators=operators, tensors=tensors,
-        inputs=_read_indices(subgraphs[0], schema.SubGraph.INPUTS, len(tensors), lowest=0),
-        outputs=_read_indices(subgraphs[0], schema.SubGraph.OUTPUTS, len(tensors), lowest=0),
+        inputs=_read_indices(main, schema.SubGraph.INPUTS, len(tensors), lowest=0),
+        outputs=_read_indices(main, schema.SubGraph.OUTPUTS, len(tensors), lowest=0),
         precision=_classify_precision(operators, tensors),
         subgraphs=len(subgraphs),
         metadata=tuple(table.text(schema.Metadata.NAME) for table in model.tables(schema.Model.METADATA)),
-        offline_offsets=read_offline_offsets(model, len(tensors)),
+        offline_offsets=() if subgraph else read_offline_offsets(model, len(tensors)),
     )  # fmt: skip
 
 
@@ -243,6 +245,7 @@ def _read_options(row: OperatorRow, table: Table | None) -> dict[str, Any]:
         "depth_multiplier": options.get("depth_multiplier", 0),
         "axis": options.get("axis", 0),
         "beta": options.get("beta", 0.0),
+        "options": tuple(options.items()),
     }
 
 

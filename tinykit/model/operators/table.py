@@ -139,6 +139,9 @@ COLUMNS = tuple(field.name for field in fields(OperatorRow))
 _RANKS = {"*": ANY_RANK, "?": LEFT_OUT}
 _OPTIONS = {
     "padding": ("<b", 0), "activation": ("<b", 0), "beta": ("<f", 0), "dilation_h": ("<i", 1), "dilation_w": ("<i", 1),
+    "align_corners": ("<b", 0), "half_pixel_centers": ("<b", 0), "offset": ("<b", 0), "time_major": ("<b", 0),
+    "adj_x": ("<b", 0), "adj_y": ("<b", 0), "mode": ("<b", 0), "alpha": ("<f", 0), "cell_clip": ("<f", 0),
+    "proj_clip": ("<f", 0),
 }  # fmt: skip
 """Layout and default of the options that are no 32-bit integers of 0."""
 _WEIGHT_WORDS = ("folds", "decodes", "idle", "compared")

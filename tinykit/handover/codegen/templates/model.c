@@ -4,6 +4,9 @@
 #include <stddef.h>
 
 #include "kernels.h"
+{% for header in headers %}
+#include "{{ header }}"
+{% endfor %}
 {% if library %}
 #include "arm_nnfunctions.h"
 #include "arm_nnsupportfunctions.h"
@@ -27,6 +30,25 @@ extern const {{ kind }} {{ key }}[{{ data.size }}];
 
 /* Where each tensor and each operator's scratch lies. */
 {{ places }}
+{% if states %}
+
+/* What is kept from one run to the next. */
+static _Alignas(16) int8_t tk_state[{{ state_bytes }}];
+static int tk_state_is_set;
+{% for state in states %}
+{% for tensor in state.tensors %}
+#define STATE_{{ tensor }} (tk_state + {{ state.offset }})
+{% endfor %}
+{% endfor %}
+
+void tk_reset(void)
+{
+{% for line in resets %}
+    {{ line }}
+{% endfor %}
+    tk_state_is_set = 1;
+}
+{% endif %}
 
 /* The operators, in the order in which they run. */
 {% for part in parts %}
@@ -37,6 +59,11 @@ int {{ part.symbol }}(void);
 
 int tk_invoke(void)
 {
+{% if states %}
+    if (!tk_state_is_set) {
+        tk_reset();
+    }
+{% endif %}
 {% for part in parts %}
     if ({{ part.symbol }}() != 0) {
         return {{ loop.index }};
@@ -45,30 +72,30 @@ int tk_invoke(void)
     return 0;
 }
 
-int tk_run(const int8_t *input, int8_t *output)
+int tk_run(const {{ end }} *input, {{ end }} *output)
 {
-{% for place, start, count in inputs %}
-    (void)__builtin_memcpy({{ place }}, input + {{ start }}, {{ count }});
+{% for one in inputs %}
+    (void)__builtin_memcpy({{ one.place }}, {{ "(const int8_t *)" if end == "void" }}input + {{ one.start }}, {{ one.nbytes }});
 {% endfor %}
     const int failed = tk_invoke();
     if (failed != 0) {
         return failed;
     }
-{% for place, start, count in outputs %}
-    (void)__builtin_memcpy(output + {{ start }}, {{ place }}, {{ count }});
+{% for one in outputs %}
+    (void)__builtin_memcpy({{ "(int8_t *)" if end == "void" }}output + {{ one.start }}, {{ one.place }}, {{ one.nbytes }});
 {% endfor %}
     return 0;
 }
 
-int8_t *tk_input(int index)
+{{ end }} *tk_input(int index)
 {
-    static int8_t *const places[TK_INPUTS] = { {{- inputs | map("first") | join(", ") -}} };
+    static {{ end }} *const places[TK_INPUTS] = { {{- inputs | map(attribute="place") | join(", ") -}} };
     return index >= 0 && index < TK_INPUTS ? places[index] : NULL;
 }
 
-const int8_t *tk_output(int index)
+const {{ end }} *tk_output(int index)
 {
-    static const int8_t *const places[TK_OUTPUTS] = { {{- outputs | map("first") | join(", ") -}} };
+    static const {{ end }} *const places[TK_OUTPUTS] = { {{- outputs | map(attribute="place") | join(", ") -}} };
     return index >= 0 && index < TK_OUTPUTS ? places[index] : NULL;
 }
 

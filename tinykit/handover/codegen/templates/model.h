@@ -18,10 +18,22 @@
 
 #define TK_INPUTS {{ inputs | length }}
 #define TK_OUTPUTS {{ outputs | length }}
-#define TK_INPUT_BYTES {{ inputs | map("last") | sum }}
-#define TK_OUTPUT_BYTES {{ outputs | map("last") | sum }}
+#define TK_INPUT_BYTES {{ inputs | map(attribute="nbytes") | sum }}
+#define TK_OUTPUT_BYTES {{ outputs | map(attribute="nbytes") | sum }}
 #define TK_OPERATORS {{ parts | length }}
 {{ arena }}
+{% if named %}
+
+/* Each input and output: its position, where it begins in the bytes of tk_run, and how many it has. */
+{% for kind, ends in (("INPUT", inputs), ("OUTPUT", outputs)) %}
+{% for one in ends %}
+/* {{ one.about }} */
+#define TK_{{ kind }}_{{ one.name }}_INDEX {{ loop.index0 }}
+#define TK_{{ kind }}_{{ one.name }}_START {{ one.start }}
+#define TK_{{ kind }}_{{ one.name }}_BYTES {{ one.nbytes }}
+{% endfor %}
+{% endfor %}
+{% endif %}
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,12 +41,17 @@ extern "C" {
 
 /* Runs the model: TK_INPUT_BYTES in, TK_OUTPUT_BYTES out, the tensors one after the other.
  * Returns 0, or 1 + the position of the operator that failed. Not reentrant: there is one arena. */
-int tk_run(const int8_t *input, int8_t *output);
+int tk_run(const {{ end }} *input, {{ end }} *output);
 
 /* The same without copies: write tk_input(i) before every call, read tk_output(i) after it. */
 int tk_invoke(void);
-int8_t *tk_input(int index);
-const int8_t *tk_output(int index);
+{{ end }} *tk_input(int index);
+const {{ end }} *tk_output(int index);
+{% if states %}
+
+/* Puts what is kept between two runs back to where it was before the first. */
+void tk_reset(void);
+{% endif %}
 
 /* Asks the kernels how much scratch they want; 0, or 1 + the position of an operator that was given too little. */
 int tk_scratch_check(void);

@@ -124,6 +124,9 @@ __attribute__((noinline)) void tk_main(void)
     }
     for (;;) {
         tk_ready();
+#if TK_KEEPS_STATE
+        TK_MODEL(reset)();
+#endif
         tk_status = TK_MODEL(invoke)();
         tk_done();
     }

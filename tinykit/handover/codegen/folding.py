@@ -1,0 +1,70 @@
+"""What depends on the file alone is worked out at export: the shape arithmetic of a Keras Reshape, copied weights.
+
+A folded operator's outputs become constants, and its function has nothing left to do.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinykit.handover.codegen.layouts import PLANS
+from tinykit.handover.codegen.moves import evaluate
+from tinykit.handover.codegen.program import C_TYPES, Program, lowering_of
+from tinykit.model.graph.model import ModelGraph, Operator
+
+_SHAPE, _DEQUANTISE, _GATHER = "shape", "dequantise", "gather"
+_ARITHMETIC: dict[str, Callable[[NDArray[np.generic], NDArray[np.generic]], NDArray[np.generic]]] = {
+    "sum": np.add, "difference": np.subtract, "product": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
+}  # fmt: skip
+"""On whole numbers that are no codes: sizes and positions."""
+
+
+def fold(graph: ModelGraph) -> tuple[ModelGraph, frozenset[int]]:
+    """The graph with what is constant as constants, and the positions of the operators that made it."""
+    folded = set()
+    for operator in graph.operators:
+        values = _work_out(graph, operator)
+        if values is not None:
+            folded.add(operator.index)
+            for index, value in zip(operator.outputs, values, strict=True):
+                graph = _add_constant(graph, index, value)
+    return graph, frozenset(folded)
+
+
+def _work_out(graph: ModelGraph, operator: Operator) -> list[NDArray[np.generic]] | None:
+    """The outputs of an operator that reads constants only, None of another."""
+    kind, tensors = lowering_of(operator), graph.tensors
+    if len(operator.outputs) == 0 or any(tensors[index].is_variable for index in operator.outputs):
+        return None
+    result = tensors[operator.outputs[0]]
+    if kind == _SHAPE and result.dtype in ("int32", "int64"):
+        return [np.asarray(tensors[operator.inputs[0]].shape, result.dtype)]
+    given = [tensors[index] for index in operator.inputs if index >= 0]
+    sound = all(one.is_constant and one.data_bytes == one.nbytes and one.dtype in C_TYPES for one in given)
+    if not given or not sound or result.dtype not in C_TYPES:
+        return None
+    values = [graph.constant(one.index) for one in given]
+    if kind in PLANS:
+        return evaluate(Program(graph, ""), operator)
+    if kind in _ARITHMETIC and given[0].dtype in ("int32", "int64") and len(values) == 2:
+        return [_ARITHMETIC[kind](*values)]
+    if kind == _GATHER and len(values) == 2 and not operator.option("batch_dims"):
+        return [np.take(values[0], values[1], int(operator.option("axis")))]
+    if kind == _DEQUANTISE and len(given[0].scales) == 1 and result.dtype == "float32":
+        centred = values[0].astype(np.int32) - np.int32(given[0].zero_points[0])
+        return [(np.float64(given[0].scales[0]) * centred).astype(np.float32)]
+    return None
+
+
+def _add_constant(graph: ModelGraph, index: int, value: NDArray[np.generic]) -> ModelGraph:
+    """A tensor made constant; its bytes go behind the file's."""
+    content = np.ascontiguousarray(value).tobytes()
+    data = graph.data + b"\0" * (-len(graph.data) % 16)
+    tensor = replace(
+        graph.tensors[index], shape=value.shape, nbytes=len(content), is_constant=True,
+        data_start=len(data), data_bytes=len(content),
+    )  # fmt: skip
+    tensors = (*graph.tensors[:index], tensor, *graph.tensors[index + 1 :])
+    return replace(graph, tensors=tensors, data=data + content)

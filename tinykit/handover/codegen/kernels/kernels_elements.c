@@ -1,0 +1,152 @@
+/* More int8 kernels: pairs, reductions, positions, resizing. */
+#include "kernels_elements.h"
+
+#include "fixed_point.h"
+
+#define LEFT_SHIFT 20
+
+typedef int8_t pair_of(const tk_pair *p, int32_t a, int32_t b);
+
+static int8_t subtract_one(const tk_pair *p, int32_t a, int32_t b)
+{
+    const int32_t wide_a = (a + p->offset_a) * (1 << LEFT_SHIFT);
+    const int32_t wide_b = (b + p->offset_b) * (1 << LEFT_SHIFT);
+    const int32_t scaled_a = tk_divide_by_power(tk_high_multiply(wide_a, p->multiplier_a), p->shift_a);
+    const int32_t scaled_b = tk_divide_by_power(tk_high_multiply(wide_b, p->multiplier_b), p->shift_b);
+    const int32_t rest = tk_divide_by_power(tk_high_multiply(scaled_a - scaled_b, p->multiplier), p->shift);
+    return tk_clamp(rest + p->out_offset, p->low, p->high);
+}
+
+static int8_t larger(const tk_pair *p, int32_t a, int32_t b)
+{
+    (void)p;
+    return (int8_t)(a > b ? a : b);
+}
+
+static int8_t smaller(const tk_pair *p, int32_t a, int32_t b)
+{
+    (void)p;
+    return (int8_t)(a < b ? a : b);
+}
+
+/* Every element of the output; both operands move along by their steps, the last axis innermost. */
+static void each_pair(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output, pair_of *make)
+{
+    const int last = TK_AXES - 1;
+    int32_t index[TK_AXES] = {0};
+    int axis = last;
+    while (axis >= 0) {
+        for (int32_t i = 0; i < p->shape[last]; ++i) {
+            *output++ = make(p, a[i * p->step_a[last]], b[i * p->step_b[last]]);
+        }
+        for (axis = last - 1; axis >= 0; --axis) {
+            a += p->step_a[axis];
+            b += p->step_b[axis];
+            if (++index[axis] < p->shape[axis]) {
+                break;
+            }
+            index[axis] = 0;
+            a -= p->step_a[axis] * p->shape[axis];
+            b -= p->step_b[axis] * p->shape[axis];
+        }
+    }
+}
+
+void tk_sub(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output)
+{
+    each_pair(p, a, b, output, subtract_one);
+}
+
+void tk_maximum(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output)
+{
+    each_pair(p, a, b, output, larger);
+}
+
+void tk_minimum(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output)
+{
+    each_pair(p, a, b, output, smaller);
+}
+
+/* The largest over the axes whose step is 0; of the codes turned over (sign -1), the smallest. */
+static void reduce(const tk_mean_axes *m, const int8_t *input, int8_t *output, int32_t sign)
+{
+    const int last = TK_AXES - 1;
+    int32_t index[TK_AXES] = {0};
+    int axis = last;
+    for (int32_t i = 0; i < m->outputs; ++i) {
+        output[i] = (int8_t)(sign > 0 ? INT8_MIN : INT8_MAX);
+    }
+    while (axis >= 0) {
+        int8_t *best = output;
+        for (axis = 0; axis < last; ++axis) {
+            best += index[axis] * m->step[axis];
+        }
+        for (int32_t i = 0; i < m->shape[last]; ++i, best += m->step[last], ++input) {
+            *best = sign * *input > sign * *best ? *input : *best;
+        }
+        for (axis = last - 1; axis >= 0 && ++index[axis] == m->shape[axis]; --axis) {
+            index[axis] = 0;
+        }
+    }
+}
+
+void tk_reduce_max(const tk_mean_axes *m, const int8_t *input, int8_t *output)
+{
+    reduce(m, input, output, 1);
+}
+
+void tk_reduce_min(const tk_mean_axes *m, const int8_t *input, int8_t *output)
+{
+    reduce(m, input, output, -1);
+}
+
+static void search(const tk_search *s, const int8_t *input, int32_t *output, int32_t sign)
+{
+    for (int32_t outer = 0; outer < s->outer; ++outer, input += s->count * s->inner) {
+        for (int32_t inner = 0; inner < s->inner; ++inner) {
+            int32_t best = 0;
+            for (int32_t i = 1; i < s->count; ++i) {
+                best = sign * input[i * s->inner + inner] > sign * input[best * s->inner + inner] ? i : best;
+            }
+            *output++ = best;
+        }
+    }
+}
+
+void tk_arg_max(const tk_search *s, const int8_t *input, int32_t *output)
+{
+    search(s, input, output, 1);
+}
+
+void tk_arg_min(const tk_search *s, const int8_t *input, int32_t *output)
+{
+    search(s, input, output, -1);
+}
+
+/* The four neighbours of a place, each by its share; halves away from zero. */
+static int8_t mix(const tk_resizing *r, const int8_t *image, int32_t row, int32_t column, int32_t channel)
+{
+    const int32_t one = 1 << 10;
+    const int8_t *top = image + r->row[row] * r->in_columns * r->channels + channel;
+    const int8_t *bottom = image + r->next_row[row] * r->in_columns * r->channels + channel;
+    const int32_t left = r->column[column] * r->channels;
+    const int32_t right = r->next_column[column] * r->channels;
+    const int32_t down = r->row_part[row];
+    const int32_t along = r->column_part[column];
+    const int64_t sum = (int64_t)top[left] * (one - down) * (one - along) + (int64_t)bottom[left] * down * (one - along)
+                        + (int64_t)top[right] * (one - down) * along + (int64_t)bottom[right] * down * along;
+    return (int8_t)((sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20));
+}
+
+void tk_resize_bilinear(const tk_resizing *r, const int8_t *input, int8_t *output)
+{
+    for (int32_t batch = 0; batch < r->batches; ++batch, input += r->in_rows * r->in_columns * r->channels) {
+        for (int32_t row = 0; row < r->out_rows; ++row) {
+            for (int32_t column = 0; column < r->out_columns; ++column) {
+                for (int32_t channel = 0; channel < r->channels; ++channel) {
+                    *output++ = mix(r, input, row, column, channel);
+                }
+            }
+        }
+    }
+}
