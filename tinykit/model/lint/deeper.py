@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 
 from tinykit.ground.errors import ModelError
-from tinykit.model.graph.model import ModelGraph, Operator, Precision, list_kernels
+from tinykit.model.graph.kernels import list_kernels
+from tinykit.model.graph.model import ModelGraph, Operator, Precision
 from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.finding import Check, Rule, Words, tell
 from tinykit.model.operators.table import row_of
