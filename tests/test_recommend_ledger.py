@@ -177,8 +177,8 @@ def test_a_form_that_cannot_be_made_says_why():
     row = open_ledger([weigh_variant(graph, split, board(BOARD), name="float", note="")], split, BOARD).baseline
     assert row.forms["Vela-encoded"].model_bytes is None
     assert row.forms["Vela-encoded"].note
-    assert row.latency is None
-    assert row.instructions is None
+    assert row.latency.high / row.latency.low < 8
+    assert row.instructions.value > 0
 
 
 def test_the_ledger_is_plain_json(ledger):

@@ -315,6 +315,14 @@ def test_a_runtime_without_evidence_is_left_out(folder):
     assert calibrate(path, board("nucleo-l4r5zi")).skipped[0].reason == "no latency evidence for esp-nn on cortex-m4"
 
 
+def test_a_model_that_was_bounded_alone_calibrates_nothing(folder):
+    (folder / "models" / "other.tflite").write_bytes(small_cnn("float32"))
+    other = {"latency_ms": "20", "precision": "", "model_file_path_local": "models/other.tflite"}
+    result = calibrate(write(folder, {"latency_ms": "20"}, other), board("nucleo-l4r5zi"))
+    assert [one.reason for one in result.skipped] == ["operator 0 CONV_2D was not counted, only bounded"]
+    assert len(result.rows) == 1
+
+
 def test_the_calibrate_command(folder, network, capsys):
     path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "stack": "TinyMaix"})
     assert main(["calibrate", str(path), "--board", "nucleo-l4r5zi"]) == 0

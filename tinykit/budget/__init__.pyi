@@ -1,3 +1,4 @@
+from tinykit.budget.assessment.beside import Beside as Beside
 from tinykit.budget.assessment.chain import (
     PERIODS_S as PERIODS_S,
     Assessment as Assessment,

@@ -90,6 +90,11 @@ def find_loop(shape: OperatorShape, arithmetic: Arithmetic, build: str) -> Loop 
     return next((known[one] for one in wanted if one in known), None)
 
 
+def is_float(shape: OperatorShape) -> bool:
+    """Whether an operator's result is of real numbers."""
+    return shape.dtype in _FLOATS
+
+
 def is_moved(shape: OperatorShape) -> bool:
     """Whether an operator of which the instruction model knows the call alone moves a whole tensor."""
     moves = row_of(shape.name).latency == "reshape" and _loop_names().get(shape.name) == "move"
@@ -105,7 +110,7 @@ def count_bounded(shape: OperatorShape, loop: Loop) -> Bounded:
     work = (macs, taps, elements, 1)
     count, cycles = (sum(c * n for c, n in zip(one, work, strict=True)) for one in (loop.instructions, loop.cycles))
     call = loop.cycles[-1]
-    factor = ((cycles - call) * loop.factor + call * _CALL_FACTOR) / cycles
+    factor = 1 + math.hypot((cycles - call) * (loop.factor - 1), call * (_CALL_FACTOR - 1)) / cycles
     return Bounded(count, cycles, loop.instructions[-1], call, factor)
 
 
@@ -136,7 +141,7 @@ def most_fetching_s(shapes: Sequence[OperatorShape], board: Board | None, core: 
     fetched = 0.0
     for shape in shapes:
         if row_of(shape.name).weights is not None:
-            size = 4 if shape.dtype in _FLOATS else 1
+            size = 4 if is_float(shape) else 1
             fetched += size * math.prod(shape.weight_shape) * max(1.0, math.prod(shape.output_shape[:-1]) / 2)
     return fetched / float(_PRIORS["xip"]["slowest_bytes_per_s"])
 

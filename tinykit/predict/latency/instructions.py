@@ -13,7 +13,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.latency.bounds import Arithmetic, arithmetic_of, count_bounded, find_loop, is_moved
+from tinykit.predict.latency.bounds import Arithmetic, arithmetic_of, count_bounded, find_loop, is_float, is_moved
 from tinykit.predict.latency.kernels import (
     BLOCK,
     LANES,
@@ -197,13 +197,7 @@ def count_operators(model: Shapes, name: tuple[str, str, str], arithmetic: Arith
     # the build itself where it was counted, else the counted builds it lies between
     builds = (build,) if build in counted else tuple(name for name in ("-Os", "-O3") if name in counted)
     kernels = [_kernels(runtime, core, one) for one in builds]
-    counts = [
-        [
-            _count(index, shape, one) or _bound(index, shape, arithmetic, built)
-            for index, shape in enumerate(model.shapes)
-        ]
-        for one, built in zip(kernels, builds, strict=True)
-    ]
+    counts = [_count_all(model.shapes, one, arithmetic, built) for one, built in zip(kernels, builds, strict=True)]
     operators = tuple(_between(one) for one in zip(*counts, strict=True))
     ends = [sum(operator.instructions for operator in count) for count in counts]
     spread = _UNIFORM_SD * math.log(max(ends) / min(ends)) if len(ends) > 1 and min(ends) > 0 else _OTHER_BUILD_SD
@@ -230,6 +224,18 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     sources = (source, read_table("loops").source) if bounded else source
     estimate = Estimate(value, low, high, "instruction", "modelled", runtime=name[1], sources=sources)
     return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
+
+
+def _count_all(
+    shapes: Sequence[OperatorShape], kernels: _Kernels, arithmetic: Arithmetic, build: str
+) -> list[OperatorInstructions]:
+    """Every operator by the instruction model, or by its loop; beside operators so bounded, what moves floats too."""
+    counts = [_count(index, shape, kernels) for index, shape in enumerate(shapes)]
+    mixed = None in counts
+    return [
+        count if count and not (mixed and is_float(shape)) else _bound(index, shape, arithmetic, build)
+        for index, (shape, count) in enumerate(zip(shapes, counts, strict=True))
+    ]
 
 
 def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions | None:

@@ -135,7 +135,8 @@ def _doubt_flash(found: Estimate, model: Model, board: Board | None, core: str) 
     if not more:
         return found
     told = f"weights read in place from external flash may add up to {format_quantity(more, 's')}: nobody measured it"
-    return replace(found, high=found.high + more, sources=(*found.sources, f"{told} (priors.toml)"))
+    high = found.value + math.hypot(found.high - found.value, more)
+    return replace(found, high=high, sources=(*found.sources, f"{told} (priors.toml)"))
 
 
 def _bound_cycles(report: InstructionReport, case: Case, doubt: float) -> tuple[float, float, float] | None:

@@ -263,6 +263,8 @@ def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
         report = predict_instructions(row.model, core=core, runtime=runtime, build=build or None)
     except UnknownRuntimeError as error:
         return Skipped(row.line, str(error).splitlines()[0])
+    if bounded := [operator for operator in report.operators if operator.cycles]:
+        return Skipped(row.line, f"operator {bounded[0].index} {bounded[0].name} was not counted, only bounded")
     macs = row.model.macs if isinstance(row.model, ModelGraph) else sum(shape.macs for shape in row.model)
     return OwnRow(
         board=board.id, core=row.core, runtime=row.runtime, version=row.version, build=row.build,
