@@ -17,8 +17,8 @@ from tinykit.handover.codegen.export import export_c
 from tinykit.handover.codegen.writing import _SOURCES as SOURCES
 from tinykit.model.graph.reading import read
 
-CURVES = ["LOGISTIC", "TANH", "softmax", "EXP", "LOG"]
-LARGEST_DISTANCE = {"LOGISTIC": 4, "TANH": 4, "SOFTMAX": 6, "EXP": 2, "LOG": 2}
+CURVES = ["LOGISTIC", "TANH", "softmax", "EXP", "LOG", "ELU"]
+LARGEST_DISTANCE = {"LOGISTIC": 4, "TANH": 4, "SOFTMAX": 6, "EXP": 2, "LOG": 2, "ELU": 4}
 """Units in the last place between the kit's curves and those of the interpreter's C library."""
 
 ACCURACY = """
@@ -131,6 +131,15 @@ class TestFloat:
         nets = [TypedNet((1, 3, 4, 2), dtype="float32", seed=seed) for seed in range(4)]
         for ours, theirs in compare([net.compare(code).to_bytes() for net in nets], tmp_path):
             assert (ours == theirs).all()
+
+    @pytest.mark.parametrize("shape", [(1, 3, 4, 2), (1, 1, 1, 2), (1, 1, 4, 1)])
+    def test_choices(self, shape, tmp_path):
+        net = TypedNet((1, 3, 4, 2), dtype="float32")
+        start = net.last
+        holds = net.compare("LESS").last
+        net.use("SELECT_V2", [holds, net.tensor(shape, data=net.values(shape)), start], [net.tensor((1, 3, 4, 2))])
+        ((ours, theirs),) = compare([net.to_bytes()], tmp_path)
+        assert (ours == theirs).all()
 
     def test_bilinear_resizing(self, tmp_path):
         nets = [random_net(seed, dtype="float32", steps=1, image=["bilinear"], anywhere=[]) for seed in range(24)]

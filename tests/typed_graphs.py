@@ -140,7 +140,7 @@ class TypedNet(Transposed):
 
 EXACT_IMAGE = "conv conv depthwise pool reduction".split()
 EXACT_ANY = "dense ADD SUB MUL MINIMUM MAXIMUM leaky".split()
-INT16_ANY = ["LOGISTIC", "TANH", "softmax"]
+INT16_ANY = ["LOGISTIC", "TANH", "softmax", "RELU", "RELU6"]
 FLOAT_ANY = ["DIV", "SQUARED_DIFFERENCE", "RELU", "RELU6", "HARD_SWISH", "NEG", "ABS", "SQUARE", "SQRT", "RSQRT", "FLOOR", "CEIL", "prelu"]
 
 

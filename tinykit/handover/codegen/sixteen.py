@@ -20,6 +20,7 @@ from tinykit.handover.codegen.fixed_point import (
     dense_multiplier,
     mean_multiplier,
     quantise_multiplier,
+    round_half_away,
 )
 from tinykit.handover.codegen.plain import broadcast, sum_fields
 from tinykit.handover.codegen.program import (
@@ -162,6 +163,23 @@ def lower_leaky(program: Program, operator: Operator) -> Lowered:
     return call_kernel(program, operator, "wide_ramps", "wide_ramp", fields, unit="sixteen")
 
 
+def lower_relu(program: Program, operator: Operator) -> Lowered:
+    """RELU, which rescales, and RELU6, which only cuts off."""
+    (source,), result = program.operands(operator, dtype=DTYPE)
+    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    zero, low, high = source.zero_points[0], result.zero_points[0], LIMITS[DTYPE][1]
+    factor = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
+    if lowering_of(operator) == "relu6":
+        factor, low = Multiplier(1 << 30, 1), zero
+        high = min(high, zero + round_half_away(float(np.float32(6) / np.float32(source.scales[0]))))
+    fields = {
+        "count": source.elements, "in_offset": -zero, "out_offset": low, "low": low, "high": high,
+        "multiplier": factor.multiplier, "shift": factor.shift,
+        "slope_multiplier": factor.multiplier, "slope_shift": factor.shift,
+    }  # fmt: skip
+    return call_kernel(program, operator, "wide_ramps", "wide_ramp", fields, unit="sixteen")
+
+
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes, as on int8."""
     (source,), result = program.operands(operator, dtype=DTYPE)
@@ -234,11 +252,11 @@ def _round(values: Floats) -> Floats:
 
 LOWERINGS: dict[tuple[str, str], Lowering] = {
     (kind, DTYPE): lower
-    for lower, kinds in {
-        lower_convolution: ("convolution", "depthwise"), lower_pool: ("average_pool", "max_pool"),
-        lower_dense: ("dense",), lower_pair: tuple(_PAIRS), lower_leaky: ("leaky",), lower_mean: ("mean",),
-        lower_curve: ("logistic", "tanh"), lower_softmax: ("softmax",),
+    for kind, lower in {
+        "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,
+        "max_pool": lower_pool, "dense": lower_dense, **dict.fromkeys(_PAIRS, lower_pair), "leaky": lower_leaky,
+        "relu": lower_relu, "relu6": lower_relu, "mean": lower_mean, "logistic": lower_curve, "tanh": lower_curve,
+        "softmax": lower_softmax,
     }.items()
-    for kind in kinds
 }  # fmt: skip
 """How each kind of operator becomes C on int16."""
