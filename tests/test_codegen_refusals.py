@@ -76,7 +76,7 @@ def unary(code, out=(1, 8), options=None, kind=0, scale=1 / 64, **quantisation):
 REFUSED = {
     "end": (dense(input=lambda one: setattr(one, "type", 10)), r"an input or output of the model, is float64"),
     "types": (dense(input=lambda one: setattr(one, "type", 2)),
-              r"operator 0 \(FULLY_CONNECTED\): no kernel for this operator on int32, int8, int32 to int8; allowed: "),
+              r"operator 0 \(FULLY_CONNECTED\): no kernel for this operator on int32, int8 to int8; allowed: "),
     "operator": (Net((1, 8)).unary("GELU").to_bytes(), r"operator 0 \(GELU\): no kernel for this operator on int8"),
     "quantise types": (WideNet((1, 8), dtype="uint8", zero_point=5).end_as("int16").to_bytes(),
                        "from uint8 to int16; TFLM has no kernel for it either"),
