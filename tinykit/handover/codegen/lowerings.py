@@ -42,7 +42,7 @@ def find_lowering(table: Mapping[tuple[str, str], Lowering], graph: ModelGraph, 
         return found
     types = ", ".join(sorted(dtype for other, dtype in table if other == kind))
     on = " to ".join(
-        ", ".join(graph.tensors[index].dtype if index >= 0 else "none" for index in side) or "none"
+        ", ".join(dict.fromkeys(graph.tensors[index].dtype if index >= 0 else "none" for index in side)) or "none"
         for side in (operator.inputs, operator.outputs)
     )
     raise refuse(operator, f"no kernel for this operator on {on}", f"allowed: {types or ', '.join(OPERATORS)}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.handover.codegen.export import FLOAT_BOUND
 from tinykit.handover.virtual_board.building import Firmware, Overflow
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, emulate
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
@@ -22,10 +23,6 @@ from tinykit.predict.runtime.session import Session
 
 _STACK_REACH_BYTES = 64 * 1024
 _ACCESS = {"read": "read", "write": "write", "fetch": "execution"}
-
-FLOAT_BOUND = 1e-5
-"""Exponentials and roots are the compiler's for the interpreter, the kit's own on the device: some units in the last
-of 24 bits, which sums of a layer carry on."""
 
 Tensors = tuple[NDArray[Any], ...]
 
