@@ -241,6 +241,12 @@ class TestRefusals:
         with pytest.raises(ModelError, match=r"zero points \[3, 0\]"):
             export_c(read(net.odd_conv().to_bytes()))
 
+    def test_a_depthwise_bias_that_tflm_would_misread(self):
+        net = TypedNet((1, 4, 4, 2), dtype="int16")
+        net.bias = "int32"
+        with pytest.raises(ModelError, match="input 2 is int32; it has to be a constant of int64"):
+            export_c(read(net.odd_depthwise().to_bytes()))
+
     def test_a_curve_onto_another_scale(self):
         net = TypedNet((1, 4), dtype="int16")
         net.use("TANH", [net.last], [net.result((1, 4), 1 / 1000)])
