@@ -166,7 +166,7 @@ def count_tflm(
 def _add(each: Sequence[Estimate], assumed: tuple[str, ...]) -> Estimate:
     sources = [f"the export's counts corrected by kind of operator: {read_table('export_corrections').source}"]
     if assumed:
-        sources.append(f"not counted in TFLM, in wide intervals (0.4 to 1.5 times): {', '.join(assumed)}")
+        sources.append(f"not counted in TFLM, in wide intervals: {', '.join(assumed)}")
     value, low, high = (sum(getattr(one, name) for one in each) for name in ("value", "low", "high"))
     return Estimate(value, low, high, "instruction", "simulated", sources=sources)
 
