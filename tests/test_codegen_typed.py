@@ -11,7 +11,7 @@ from tflite_micro.python.tflite_micro import runtime
 from tests.codegen_builds import WARNINGS, build, build_many, run_tool, tool
 from tests.codegen_graphs import ask_interpreter
 from tests.models import Net
-from tests.typed_graphs import FLOAT_ANY, INT16_ANY, TypedNet, lstm_net, random_net, svdf
+from tests.typed_graphs import FLOAT_ANY, INT16_ANY, TypedNet, lstm_net, matrices_net, random_net, svdf
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.export import export_c
 from tinykit.handover.codegen.writing import _SOURCES as SOURCES
@@ -187,6 +187,22 @@ class TestTransposed:
     @pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
     def test_random_shapes_are_equal(self, dtype, tmp_path):
         nets = [random_net(seed, dtype=dtype, steps=1, image=["transposed"], anywhere=[]) for seed in range(12)]
+        for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
+            assert (ours == theirs).all()
+
+
+MATRICES = [
+    ((3, 4), (4, 5), (False, False)), ((2, 3, 4), (2, 4, 5), (False, False)), ((2, 4, 3), (2, 4, 5), (True, False)),
+    ((1, 2, 3, 4), (1, 2, 5, 4), (False, True)), ((2, 1, 3, 4), (1, 3, 4, 5), (False, False)),
+    ((3, 4), (2, 4, 2), (False, False)),
+]  # fmt: skip
+
+
+class TestMatrices:
+    @pytest.mark.parametrize("dtype", ["int8", "float32"])
+    @pytest.mark.parametrize("constant", [False, True])
+    def test_products_are_equal(self, dtype, constant, tmp_path):
+        nets = [matrices_net(dtype, a, b, adjoint=adjoint, constant=constant) for a, b, adjoint in MATRICES]
         for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
             assert (ours == theirs).all()
 

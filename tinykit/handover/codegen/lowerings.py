@@ -7,6 +7,7 @@ from tinykit.handover.codegen import (
     ends,
     floats,
     lookups,
+    matrices,
     moves,
     plain,
     recurrent,
@@ -24,6 +25,7 @@ ANY = "any"
 PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = {
     **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS, **ends.LOWERINGS,
     **moves.LOWERINGS, **floats.LOWERINGS, **sixteen.LOWERINGS, **transposed.LOWERINGS, **recurrent.LOWERINGS,
+    **matrices.LOWERINGS,
 }  # fmt: skip
 """(kind, type of the data) -> how it becomes C on the kit's own kernels."""
 
