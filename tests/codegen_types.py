@@ -213,6 +213,41 @@ class WideNet(OddNet):
         out = self.like((batch, 1, count))
         return self.use("RESHAPE", [source, packed], [out], OPTIONS.ReshapeOptions, schema.ReshapeOptionsT())
 
+    def move_to_depth(self):
+        self.use("PAD", [self.last, self.numbers([[0, 0], *([0, -size % 2] for size in self.shape[1:3]), [0, 0]])],
+                 [self.like([self.shape[0], *(size + size % 2 for size in self.shape[1:3]), self.shape[3]])],
+                 OPTIONS.PadOptions, schema.PadOptionsT(), version=2)  # fmt: skip
+        batch, rows, columns, depth = self.shape
+        out = self.like((batch, rows // 2, columns // 2, 4 * depth))
+        options = schema.SpaceToDepthOptionsT(blockSize=2)
+        return self.use("SPACE_TO_DEPTH", [self.last], [out], OPTIONS.SpaceToDepthOptions, options)
+
+    def move_from_depth(self):
+        batch, rows, columns, depth = self.move_to_depth().shape
+        out = self.like((batch, 2 * rows, 2 * columns, depth // 4))
+        options = schema.DepthToSpaceOptionsT(blockSize=2)
+        return self.use("DEPTH_TO_SPACE", [self.last], [out], OPTIONS.DepthToSpaceOptions, options)
+
+    def move_mirror(self):
+        mode = self.pick(0, 1)
+        limits = [min(2, size - 1 + mode) for size in self.shape]
+        widths = np.array([self.rng.integers(0, limit + 1, 2) for limit in limits], np.int32)
+        shape = [int(size + sides.sum()) for size, sides in zip(self.shape, widths, strict=True)]
+        inputs, options = [self.last, self.numbers(widths)], schema.MirrorPadOptionsT(mode=mode)
+        return self.use("MIRROR_PAD", inputs, [self.like(shape)], OPTIONS.MirrorPadOptions, options)
+
+    def move_spread(self):
+        shape = [2, *(3 if size == 1 else size for size in self.shape)]
+        inputs = [self.last, self.numbers(shape)]
+        return self.use("BROADCAST_TO", inputs, [self.like(shape)], OPTIONS.BroadcastToOptions,
+                        schema.BroadcastToOptionsT(), version=2)  # fmt: skip
+
+    def move_reverse(self):
+        axis = [int(self.rng.integers(0, len(self.shape)))]
+        inputs = [self.last, self.numbers(axis)]
+        return self.use("REVERSE_V2", inputs, [self.like(self.shape)], OPTIONS.ReverseV2Options,
+                        schema.ReverseV2OptionsT())  # fmt: skip
+
     def random_moves(self, count):
         """Some moves of whatever type the newest tensor has."""
         for _ in range(count):
@@ -244,6 +279,9 @@ class WideNet(OddNet):
 
     def odd_absolute(self):
         return self.odd_unary("ABS", same=self.pick(True, False))
+
+    def odd_elu(self):
+        return self.odd_unary("ELU")
 
     def odd_tanh(self):
         return self.odd_unary("TANH", scale=1 / 128, zero_point=0)
@@ -359,11 +397,12 @@ ANY_MOVES = (
     "strided_slice slice split split_v pack unpack concatenation pad gather transpose expand open_reshape".split()
 )
 IMAGE_MOVES = ["nearest", "to_batches", "from_batches"]
+RARE_MOVES = ["to_depth", "from_depth", "mirror", "spread", "reverse"]
 NOT_IN_TFLM = {
     "int32": {"transpose", "expand", "gather", *IMAGE_MOVES},
     "int16": {"gather", "to_batches", "from_batches"},
 }
-MORE_STEPS = "relu relu6 leaky absolute tanh hard_swish subtract choice reduce".split()
+MORE_STEPS = "elu relu relu6 leaky absolute tanh hard_swish subtract choice reduce".split()
 """int8 operators beyond those of `codegen_graphs`."""
 
 ENDS = [

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.codegen_types import WideNet
 from tests.models import OPTIONS, Net, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.handover.codegen.export import KERNELS, export_c
@@ -48,6 +49,18 @@ def with_constant(code, data, out, *, dtype="int32", options=None, kind=0):
     return one.use(code, inputs, [one.tensor(out, zero_point=-3)], kind, options).to_bytes()
 
 
+def sliced(**masks):
+    one = WideNet((3,), scale=0.1)
+    inputs = [one.last, one.numbers([0]), one.numbers([2]), one.numbers([1])]
+    options = schema.StridedSliceOptionsT(**masks)
+    return one.use("STRIDED_SLICE", inputs, [one.like((2,))], OPTIONS.StridedSliceOptions, options).to_bytes()
+
+
+def reduced():
+    one = WideNet((1, 4, 2))
+    return one.use("REDUCE_MAX", [one.last, one.numbers([1])], [one.tensor((1, 2), scale=0.5)]).to_bytes()
+
+
 def pair(a, b, out, code="ADD", **quantisation):
     one = Net(a)
     second = one.tensor(b, data=np.zeros(b, np.int8))
@@ -63,9 +76,14 @@ def unary(code, out=(1, 8), options=None, kind=0, scale=1 / 64, **quantisation):
 REFUSED = {
     "end": (dense(input=lambda one: setattr(one, "type", 10)), r"an input or output of the model, is float64"),
     "types": (dense(input=lambda one: setattr(one, "type", 2)),
-              r"operator 0 \(FULLY_CONNECTED\): no kernel for this operator on int32, int8, int32 to int8; allowed: "),
+              r"operator 0 \(FULLY_CONNECTED\): no kernel for this operator on int32, int8 to int8; allowed: "),
     "operator": (Net((1, 8)).unary("GELU").to_bytes(), r"operator 0 \(GELU\): no kernel for this operator on int8"),
     "hybrid": (hybrid(), r"operator 0 \(.*\): input 1 is int8; it has to be a constant of float32"),
+    "quantise types": (WideNet((1, 8), dtype="uint8", zero_point=5).end_as("int16").to_bytes(),
+                       "from uint8 to int16; TFLM has no kernel for it either"),
+    "ellipsis": (sliced(ellipsisMask=1), "a slice with an ellipsis or a new axis; TFLM has neither"),
+    "slice": (sliced(endMask=1), r"\(3,\) of \(3,\) to \(2,\)"),
+    "reduce scale": (reduced(), "another scale or zero point than"),
     "no scale": (dense(output=lambda one: setattr(one, "quantization", None)), r"shape \(1, 2\) has scales \(\)"),
     "scale 0": (dense(input=quantise(0.0)), r"tensor 0 .* one positive scale and one zero point from -128 to 127"),
     "zero point": (dense(input=quantise(0.1, 128)), r"zero points \(128,\)"),

@@ -11,14 +11,14 @@ from tflite_micro.python.tflite_micro import runtime
 from tests.codegen_builds import WARNINGS, build, build_many, run_tool, tool
 from tests.codegen_graphs import ask_interpreter
 from tests.models import Net
-from tests.typed_graphs import FLOAT_ANY, INT16_ANY, TypedNet, lstm_net, random_net, svdf
+from tests.typed_graphs import FLOAT_ANY, INT16_ANY, TypedNet, lstm_net, matrices_net, random_net, svdf
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.export import export_c
 from tinykit.handover.codegen.writing import _SOURCES as SOURCES
 from tinykit.model.graph.reading import read
 
-CURVES = ["LOGISTIC", "TANH", "softmax", "EXP", "LOG"]
-LARGEST_DISTANCE = {"LOGISTIC": 4, "TANH": 4, "SOFTMAX": 6, "EXP": 2, "LOG": 2}
+CURVES = ["LOGISTIC", "TANH", "softmax", "EXP", "LOG", "ELU"]
+LARGEST_DISTANCE = {"LOGISTIC": 4, "TANH": 4, "SOFTMAX": 6, "EXP": 2, "LOG": 2, "ELU": 4}
 """Units in the last place between the kit's curves and those of the interpreter's C library."""
 
 ACCURACY = """
@@ -132,6 +132,15 @@ class TestFloat:
         for ours, theirs in compare([net.compare(code).to_bytes() for net in nets], tmp_path):
             assert (ours == theirs).all()
 
+    @pytest.mark.parametrize("shape", [(1, 3, 4, 2), (1, 1, 1, 2), (1, 1, 4, 1)])
+    def test_choices(self, shape, tmp_path):
+        net = TypedNet((1, 3, 4, 2), dtype="float32")
+        start = net.last
+        holds = net.compare("LESS").last
+        net.use("SELECT_V2", [holds, net.tensor(shape, data=net.values(shape)), start], [net.tensor((1, 3, 4, 2))])
+        ((ours, theirs),) = compare([net.to_bytes()], tmp_path)
+        assert (ours == theirs).all()
+
     def test_bilinear_resizing(self, tmp_path):
         nets = [random_net(seed, dtype="float32", steps=1, image=["bilinear"], anywhere=[]) for seed in range(24)]
         for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
@@ -178,6 +187,22 @@ class TestTransposed:
     @pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
     def test_random_shapes_are_equal(self, dtype, tmp_path):
         nets = [random_net(seed, dtype=dtype, steps=1, image=["transposed"], anywhere=[]) for seed in range(12)]
+        for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
+            assert (ours == theirs).all()
+
+
+MATRICES = [
+    ((3, 4), (4, 5), (False, False)), ((2, 3, 4), (2, 4, 5), (False, False)), ((2, 4, 3), (2, 4, 5), (True, False)),
+    ((1, 2, 3, 4), (1, 2, 5, 4), (False, True)), ((2, 1, 3, 4), (1, 3, 4, 5), (False, False)),
+    ((3, 4), (2, 4, 2), (False, False)),
+]  # fmt: skip
+
+
+class TestMatrices:
+    @pytest.mark.parametrize("dtype", ["int8", "float32"])
+    @pytest.mark.parametrize("constant", [False, True])
+    def test_products_are_equal(self, dtype, constant, tmp_path):
+        nets = [matrices_net(dtype, a, b, adjoint=adjoint, constant=constant) for a, b, adjoint in MATRICES]
         for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
             assert (ours == theirs).all()
 
@@ -231,6 +256,12 @@ class TestRefusals:
         net.tensors[net.last].quantization.zeroPoint = np.array([3])
         with pytest.raises(ModelError, match=r"zero points \[3, 0\]"):
             export_c(read(net.odd_conv().to_bytes()))
+
+    def test_a_depthwise_bias_that_tflm_would_misread(self):
+        net = TypedNet((1, 4, 4, 2), dtype="int16")
+        net.bias = "int32"
+        with pytest.raises(ModelError, match="input 2 is int32; it has to be a constant of int64"):
+            export_c(read(net.odd_depthwise().to_bytes()))
 
     def test_a_curve_onto_another_scale(self):
         net = TypedNet((1, 4), dtype="int16")

@@ -10,7 +10,16 @@ import pytest
 
 from tests.codegen_builds import build, run_tool, tool, write
 from tests.codegen_graphs import ask_in_order, ask_interpreter
-from tests.codegen_types import ANY_MOVES, ENDS, IMAGE_MOVES, MORE_STEPS, WideNet, moved_types, random_wide_model
+from tests.codegen_types import (
+    ANY_MOVES,
+    ENDS,
+    IMAGE_MOVES,
+    MORE_STEPS,
+    RARE_MOVES,
+    WideNet,
+    moved_types,
+    random_wide_model,
+)
 from tests.models import OPTIONS, schema
 from tests.test_codegen import compare, operators_of
 from tinykit.ground.errors import ModelError
@@ -30,6 +39,9 @@ def moves():
         for dtype in moved_types(step):
             for seed, shape in enumerate([(1, 4, 5, 3), (2, 3, 4, 2), (1, 6, 5, 1)]):
                 yield getattr(net(seed, shape, dtype), f"move_{step}")()
+    for step in RARE_MOVES:
+        for seed, dtype in enumerate(("int8", "float32", "int8")):
+            yield getattr(net(seed, (1, 4, 5, 3), dtype), f"move_{step}")()
     yield net(0, (2, 7, 3)).move_to_batches()
     yield net(1, (2, 7, 3)).move_from_batches()
     yield net(1, (1, 4, 1, 3)).move_squeeze()

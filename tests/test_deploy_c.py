@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from tests.codegen_builds import WARNINGS, run_tool, tool
+from tests.codegen_types import WideNet
 from tests.models import Net, small_cnn
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError, UnknownFactError
 from tinykit.handover.deployment.exports import deploy_c
 from tinykit.handover.deployment.self_test import read_self_test_log
 from tinykit.handover.deployment.targets import deploy
+from tinykit.model.graph.reading import read
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ class TestFolder:
 
     def test_what_cannot_be_exported_leaves_nothing(self, tmp_path):
         with pytest.raises(ModelError, match="no kernel for this operator"):
-            deploy_c(Net((1, 8)).unary("TANH").to_bytes(), tmp_path / "out")
+            deploy_c(Net((1, 8)).unary("GELU").to_bytes(), tmp_path / "out")
         with pytest.raises(ParameterError, match="kernels 'fast' are unknown"):
             deploy(small_cnn(), tmp_path / "out", target="c", kernels="fast")
         with pytest.raises(DataError, match="input has shape|samples"):
@@ -108,6 +110,41 @@ class TestFolder:
         (tmp_path / "out" / "notes.txt").write_text("mine")
         with pytest.raises(OutputError, match="not of an earlier export"):
             deploy_c(small_cnn(), tmp_path / "out")
+
+
+def mixed():
+    """An int8 and a float output of a float input."""
+    net = WideNet((1, 2, 3), dtype="float32").end_as("int8")
+    codes = net.last
+    net.end_as("float32")
+    net.outputs = [codes, net.last]
+    return net
+
+
+class TestEnds:
+    @pytest.mark.parametrize("make", [mixed, lambda: WideNet((1, 3, 4), scale=0.02).stream(fill=9)])
+    def test_self_test_of_ends_and_state(self, make, tmp_path):
+        model = make().to_bytes()
+        shape = read(model).tensors[read(model).inputs[0]].shape
+        samples = np.random.default_rng(1).normal(0, 1, shape).astype(np.float32)
+        done = deploy_c(model, tmp_path / "out", samples=samples)
+        said = build(done, tmp_path / "main")
+        assert (said.returncode, said.stdout.splitlines()[-1]) == (0, "PASS: golden vectors are equal")
+        readme = (done.folder / "README.md").read_text()
+        assert ("_reset()` puts them back" in readme) == (make is not mixed)
+        assert ("no floating point" in readme) == (make is not mixed)
+
+    @pytest.mark.parametrize(("byte", "equal"), [(8, True), (9, False)])
+    def test_floats_may_differ_a_little(self, byte, equal, tmp_path):
+        """The least significant bits of one float, and then more of them than rounding explains."""
+        done = deploy_c(mixed().to_bytes(), tmp_path / "out", samples=np.full((1, 2, 3), 0.7, np.float32))
+        golden = done.folder / "src/golden_vectors.h"
+        head, tail = golden.read_text().rsplit("_golden_outputs", 1)
+        values = re.search(r"\{(-?\d+(?:,-?\d+)*)\}", tail)
+        changed = values[1].split(",")
+        changed[byte - 2] = str(int(changed[byte - 2]) ^ 1)
+        golden.write_text(head + "_golden_outputs" + tail.replace(values[1], ",".join(changed)))
+        assert ("PASS" in build(done, tmp_path / "main").stdout) == equal
 
 
 HEAD = "TINYKIT selftest v1 model=0123456789ab"

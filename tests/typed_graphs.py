@@ -118,10 +118,11 @@ class TypedNet(Transposed):
     def odd_bilinear(self):
         batch, _, _, depth = self.shape
         size = [int(one) for one in self.rng.integers(1, 15, 2)]
-        wanted, out = self.tensor((2,), dtype="int32", data=np.asarray(size, np.int32)), self.result((batch, *size, depth))
+        wanted = self.tensor((2,), dtype="int32", data=np.asarray(size, np.int32))
+        out = self.result((batch, *size, depth))
         corners, half = self.pick((False, False), (True, False), (False, True))
         options = schema.ResizeBilinearOptionsT(alignCorners=corners, halfPixelCenters=half)
-        return self.use("RESIZE_BILINEAR", [self.last, wanted], [out], OPTIONS.ResizeBilinearOptions, options, version=3)
+        return self.use("RESIZE_BILINEAR", [self.last, wanted], [out], OPTIONS.ResizeBilinearOptions, options)
 
     def compare(self, code):
         """A comparison as the last operator: its output is bool."""
@@ -140,8 +141,8 @@ class TypedNet(Transposed):
 
 EXACT_IMAGE = "conv conv depthwise pool reduction".split()
 EXACT_ANY = "dense ADD SUB MUL MINIMUM MAXIMUM leaky".split()
-INT16_ANY = ["LOGISTIC", "TANH", "softmax"]
-FLOAT_ANY = ["DIV", "SQUARED_DIFFERENCE", "RELU", "RELU6", "HARD_SWISH", "NEG", "ABS", "SQUARE", "SQRT", "RSQRT", "FLOOR", "CEIL", "prelu"]
+INT16_ANY = ["LOGISTIC", "TANH", "softmax", "RELU", "RELU6"]
+FLOAT_ANY = "DIV SQUARED_DIFFERENCE RELU RELU6 HARD_SWISH NEG ABS SQUARE SQRT RSQRT FLOOR CEIL prelu".split()
 
 
 def random_net(seed, *, dtype, steps=None, image=EXACT_IMAGE, anywhere=EXACT_ANY, more=()):
@@ -210,3 +211,15 @@ def svdf(net, *, units=4, rank=2, memory=5, activation="NONE"):
     out = net.tensor((batches, units), scale=1 / 20, zero_point=-7)
     options = schema.SVDFOptionsT(rank=rank, fusedActivationFunction=ACTIVATIONS[activation])
     return net.use("SVDF", [net.last, features, times, offset, state], [out], OPTIONS.SVDFOptions, options, version=3)
+
+
+def matrices_net(dtype, a, b, *, adjoint=(False, False), seed=0, constant=False):
+    """BATCH_MATMUL of an input and of a second input, or a constant."""
+    net = Net(a, dtype=dtype, seed=seed, scale=1 / 50, zero_point=4)
+    data = net.rng.integers(-128, 128, b).astype(dtype) if constant else None
+    second = net.tensor(b, data=data, scale=1 / 40, zero_point=-9)
+    net.inputs += [] if constant else [second]
+    rows, columns = a[-1 if adjoint[0] else -2], b[-2 if adjoint[1] else -1]
+    out = net.tensor((*np.broadcast_shapes(a[:-2], b[:-2]), rows, columns), scale=0.3, zero_point=-3)
+    options = schema.BatchMatMulOptionsT(adjX=adjoint[0], adjY=adjoint[1])
+    return net.use("BATCH_MATMUL", [net.last, second], [out], OPTIONS.BatchMatMulOptions, options, version=4)

@@ -29,6 +29,10 @@ from tinykit.target.boards.record import CORE_FAMILIES, core_family
 KERNELS = ("portable", "cmsis-nn")
 """The kernel sets an export can be built on."""
 
+FLOAT_BOUND = 1e-5
+"""How far a float may be from TFLM's, as a share of the largest in its tensor: exponentials are the compiler's for the
+interpreter and the kit's own on the device, some units in the last of 24 bits, which sums carry on."""
+
 PACKAGE, PACKAGE_VERSION = "bakenn", "1.0.0"
 INCLUDE_FOLDERS = ("cmsis_nn/freestanding", "cmsis_nn/Include", "cmsis_core/Include")
 DEFINES = ("BAKENN_CMSIS_NN_BUILTIN_MEMORY",)

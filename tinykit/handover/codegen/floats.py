@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinykit.handover.codegen.plain import broadcast, reduce_axes
+from tinykit.handover.codegen.plain import AXES, broadcast, extend, reduce_axes, steps_of
 from tinykit.handover.codegen.program import (
     Lowered,
     Lowering,
@@ -36,7 +36,7 @@ _COMPARISONS = {
 _RAMPS = {"relu": (0.0, math.inf), "relu6": (0.0, 6.0), "leaky": (-math.inf, math.inf)}
 _CURVES = (
     "logistic", "tanh", "hard_swish", "negate", "absolute", "square", "root", "reciprocal_root", "exponential",
-    "logarithm", "floor", "ceiling",
+    "logarithm", "elu", "floor", "ceiling",
 )  # fmt: skip
 _REDUCTIONS = {"mean": "'+'", "reduce_sum": "'+'", "reduce_min": "'<'", "reduce_max": "'>'"}
 
@@ -125,7 +125,7 @@ def lower_softmax(program: Program, operator: Operator) -> Lowered:
 
 
 def lower_curve(program: Program, operator: Operator) -> Lowered:
-    """LOGISTIC, TANH, HARD_SWISH, NEG, ABS, SQUARE, SQRT, RSQRT, EXP, LOG, FLOOR and CEIL, element by element."""
+    """LOGISTIC, TANH, HARD_SWISH, NEG, ABS, SQUARE, SQRT, RSQRT, EXP, LOG, ELU, FLOOR, CEIL, element by element."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
     places = f"{program.place(operator.inputs[0])}, {program.place(operator.outputs[0])}"
@@ -181,14 +181,29 @@ def _write_place(place: tuple[int, int, np.float32]) -> str:
     return f"{{{', '.join(map(literal, place))}}}"
 
 
+def lower_select(program: Program, operator: Operator) -> Lowered:
+    """SELECT_V2: of two tensors, elements of the first where the condition holds."""
+    condition = program.tensor(operator, operator.inputs[0], ("bool",))
+    sources = [condition, *(program.tensor(operator, index, (DTYPE,)) for index in operator.inputs[1:3])]
+    result = program.tensor(operator, operator.outputs[0], (DTYPE,))
+    shapes = [(1,) * (len(result.shape) - len(one.shape)) + one.shape for one in sources]
+    fits = all(size in (1, wide) for shape in shapes for size, wide in zip(shape, result.shape, strict=False))
+    sound = fits and {len(shape) for shape in shapes} == {len(result.shape)} <= set(range(AXES + 1))
+    expect(sound, operator, f"shapes {shapes} to {result.shape}")
+    shape = extend(result.shape)
+    steps = [steps_of(shape, [size == 1 for size in one]) for one in shapes]
+    fields = {"shape": shape, "step_condition": steps[0], "step_a": steps[1], "step_b": steps[2]}
+    return call_kernel(program, operator, "float_select", "float_choice", fields, inputs=3, unit="float")
+
+
 LOWERINGS: dict[tuple[str, str], Lowering] = {
-    (kind, DTYPE): lower
-    for lower, kinds in {
-        lower_convolution: ("convolution", "depthwise"), lower_pool: ("average_pool", "max_pool"),
-        lower_dense: ("dense",), lower_pair: tuple(_PAIRS), lower_ramp: tuple(_RAMPS), lower_softmax: ("softmax",),
-        lower_comparison: tuple(_COMPARISONS), lower_bilinear: ("resize_bilinear",),
-        lower_curve: _CURVES, lower_reduction: tuple(_REDUCTIONS),
+    (kind, "bool" if kind == "select" else DTYPE): lower
+    for kind, lower in {
+        "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,
+        "max_pool": lower_pool, "dense": lower_dense, "softmax": lower_softmax, "resize_bilinear": lower_bilinear,
+        **dict.fromkeys(_PAIRS, lower_pair), **dict.fromkeys(_COMPARISONS, lower_comparison),
+        **dict.fromkeys(_RAMPS, lower_ramp), **dict.fromkeys(_CURVES, lower_curve),
+        **dict.fromkeys(_REDUCTIONS, lower_reduction), "select": lower_select,
     }.items()
-    for kind in kinds
 }  # fmt: skip
-"""How each kind of operator becomes C on float32."""
+"""How each kind of operator becomes C on float32; the data of a choice is its condition."""

@@ -220,9 +220,81 @@ def _interleave(program: Program, operator: Operator, many: Tensor, whole: Tenso
         yield Move(operator.inputs[0], operator.outputs[0], grid, start, from_steps, to_start, to_steps)
 
 
+def plan_to_depth(program: Program, operator: Operator) -> Moves:
+    """SPACE_TO_DEPTH: the rows and columns of a block become channels."""
+    source, result = _ends(program, operator)
+    return Moves((_blocks(operator, source, result, whole=source, deep=result),))
+
+
+def plan_from_depth(program: Program, operator: Operator) -> Moves:
+    """DEPTH_TO_SPACE: channels become the rows and columns of a block."""
+    source, result = _ends(program, operator)
+    return Moves((_blocks(operator, source, result, whole=result, deep=source),))
+
+
+def _blocks(operator: Operator, source: Tensor, result: Tensor, *, whole: Tensor, deep: Tensor) -> Move:
+    """Batch, block row, block column, row and column in the block, channel: dense in the deep tensor."""
+    size = int(operator.option("block_size"))
+    sound = len(whole.shape) == len(deep.shape) == 4 and size > 0
+    wanted = (*deep.shape[:1], *(axis * size for axis in deep.shape[1:3])) if sound else ()
+    expect(sound and whole.shape[:3] == wanted and whole.elements == deep.elements, operator,
+           f"shapes {source.shape} to {result.shape} by blocks of {size}")  # fmt: skip
+    batch, row, column, one = dense(whole.shape)
+    shape = (*deep.shape[:3], size, size, whole.shape[3])
+    steps, flat = (batch, size * row, size * column, row, column, one), dense(shape)
+    ways = (steps, flat) if whole is source else (flat, steps)
+    return Move(source.index, result.index, shape, 0, ways[0], 0, ways[1])
+
+
+def plan_mirror(program: Program, operator: Operator) -> Moves:
+    """MIRROR_PAD: along each axis the part before, read backwards, the input, and the part after, read backwards."""
+    source, result = _ends(program, operator)
+    widths = np.asarray(_numbers(program, operator, 1)).reshape(-1, 2)
+    inner = 0 if operator.option("mode") else 1
+    sound = len(widths) == len(source.shape) and not (widths < 0).any()
+    wanted = tuple(int(size + sides.sum()) for size, sides in zip(source.shape, widths, strict=False))
+    narrow = all(sides.max() <= size - inner for size, sides in zip(source.shape, widths, strict=False))
+    expect(sound and narrow and wanted == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    parts = [
+        ((0, int(before), int(before) + inner - 1, -1), (int(before), size, 0, 1),
+         (int(before) + size, int(after), size - 1 - inner, -1))
+        for size, (before, after) in zip(source.shape, widths, strict=True)
+    ]  # fmt: skip
+    moves = []
+    for grid in product(*parts):
+        start, to_start = (sum(part[place] * step for part, step in zip(grid, dense(tensor.shape), strict=True))
+                           for place, tensor in ((2, source), (0, result)))  # fmt: skip
+        steps = tuple(part[3] * step for part, step in zip(grid, dense(source.shape), strict=True))
+        shape = tuple(part[1] for part in grid)
+        moves.append(Move(source.index, result.index, shape, start, steps, to_start, dense(result.shape)))
+    return Moves(tuple(moves))
+
+
+def plan_spread(program: Program, operator: Operator) -> Moves:
+    """BROADCAST_TO: axes of one entry repeated."""
+    source, result = _ends(program, operator)
+    shape = (1,) * (len(result.shape) - len(source.shape)) + source.shape
+    fits = len(shape) == len(result.shape)
+    fits = fits and all(size in (1, wanted) for size, wanted in zip(shape, result.shape, strict=True))
+    expect(fits, operator, f"shapes {source.shape} to {result.shape}")
+    steps = tuple(0 if size == 1 else step for size, step in zip(shape, dense(shape), strict=True))
+    return Moves((Move(source.index, result.index, result.shape, 0, steps, 0, dense(result.shape)),))
+
+
+def plan_reverse(program: Program, operator: Operator) -> Moves:
+    """REVERSE_V2: some axes backwards."""
+    source, result = _ends(program, operator)
+    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    turned, ways = program.axes(operator, source), dense(source.shape)
+    start = sum((source.shape[axis] - 1) * ways[axis] for axis in turned)
+    steps = tuple(-step if axis in turned else step for axis, step in enumerate(ways))
+    return Moves((Move(source.index, result.index, source.shape, start, steps, 0, ways),))
+
+
 PLANS: dict[str, Callable[[Program, Operator], Moves]] = {
     "copy": plan_copy, "concatenation": plan_join, "padding": plan_pad, "stack": plan_stack, "unstack": plan_unstack,
     "split": plan_split, "transpose": plan_transpose, "slice": plan_slice, "strided_slice": plan_strided_slice,
-    "to_batches": plan_to_batches, "from_batches": plan_from_batches,
+    "to_batches": plan_to_batches, "from_batches": plan_from_batches, "to_depth": plan_to_depth,
+    "from_depth": plan_from_depth, "mirror": plan_mirror, "spread": plan_spread, "reverse": plan_reverse,
 }  # fmt: skip
 """The copies of each kind of operator."""

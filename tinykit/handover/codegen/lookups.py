@@ -1,7 +1,7 @@
 """Operators that change each code of 8 bits by itself: what becomes of all 256 is worked out here, the device looks up.
 
 The rules are those of TFLM's reference kernels, down to each rounding: tensorflow/lite/micro/kernels/
-activations_common.cc, leaky_relu_common.cc, hard_swish_common.cc, elementwise.cc (Abs), tanh.cc, and
+activations_common.cc, leaky_relu_common.cc, hard_swish_common.cc, elementwise.cc (Abs), tanh.cc, elu.cc, and
 tensorflow/lite/kernels/internal/reference/ (leaky_relu.h, hard_swish.h, requantize.h, integer_ops/tanh.h) on gemmlowp's
 fixed point (https://github.com/google/gemmlowp, fixedpoint/fixedpoint.h).
 """
@@ -124,9 +124,22 @@ def lower_hard_swish(program: Program, operator: Operator) -> Lowered:
     return lower_lookup(program, operator, curve)
 
 
+def lower_elu(program: Program, operator: Operator) -> Lowered:
+    """ELU, in single precision from code to code: TFLM fills the same table."""
+    source, result = _codes(program, operator)
+    scale, inverse = np.float32(source.scales[0]), np.float32(1) / np.float32(result.scales[0])
+
+    def curve(value: int) -> int:
+        x = scale * np.float32(value)
+        y = np.exp(x, dtype=np.float32) - np.float32(1) if x < 0 else x
+        return round_half_away(float(np.float32(y * inverse))) + result.zero_points[0]
+
+    return lower_lookup(program, operator, curve)
+
+
 LOWERINGS: dict[tuple[str, str], Lowering] = {
     ("relu", "int8"): lower_relu, ("relu6", "int8"): lower_relu6, ("leaky", "int8"): lower_leaky,
     ("absolute", "int8"): lower_absolute, ("tanh", "int8"): lower_tanh, ("hard_swish", "int8"): lower_hard_swish,
-    ("rescale", "uint8"): lower_rescale,
+    ("elu", "int8"): lower_elu,
 }  # fmt: skip
 """How each kind of operator becomes C, by the type of its data."""

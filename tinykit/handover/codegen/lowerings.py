@@ -7,6 +7,7 @@ from tinykit.handover.codegen import (
     ends,
     floats,
     lookups,
+    matrices,
     moves,
     plain,
     recurrent,
@@ -24,6 +25,7 @@ ANY = "any"
 PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = {
     **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS, **ends.LOWERINGS,
     **moves.LOWERINGS, **floats.LOWERINGS, **sixteen.LOWERINGS, **transposed.LOWERINGS, **recurrent.LOWERINGS,
+    **matrices.LOWERINGS,
 }  # fmt: skip
 """(kind, type of the data) -> how it becomes C on the kit's own kernels."""
 
@@ -42,7 +44,7 @@ def find_lowering(table: Mapping[tuple[str, str], Lowering], graph: ModelGraph, 
         return found
     types = ", ".join(sorted(dtype for other, dtype in table if other == kind))
     on = " to ".join(
-        ", ".join(graph.tensors[index].dtype if index >= 0 else "none" for index in side) or "none"
+        ", ".join(dict.fromkeys(graph.tensors[index].dtype if index >= 0 else "none" for index in side)) or "none"
         for side in (operator.inputs, operator.outputs)
     )
     raise refuse(operator, f"no kernel for this operator on {on}", f"allowed: {types or ', '.join(OPERATORS)}")

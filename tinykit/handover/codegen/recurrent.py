@@ -43,6 +43,7 @@ def _read_sequence(program: Program, operator: Operator, dtype: str, cell_dtype:
     if len(given) != _INPUTS or any(given[index] >= 0 for index in _LEFT_OUT) or operator.activation != "TANH":
         raise refuse(operator, f"{sum(one >= 0 for one in given)} inputs, activation {operator.activation!r}",
                      "TFLM computes an LSTM without peepholes, projection or normalisation, with tanh")  # fmt: skip
+    expect(operator.option("cell_clip") >= 0, operator, f"a cell clip of {operator.option('cell_clip')}")
     take = program.tensor if dtype == "float32" else program.activation
     source, hidden = (take(operator, given[index], (dtype,)) for index in (0, _HIDDEN))
     cell, result = take(operator, given[_CELL], (cell_dtype,)), take(operator, operator.outputs[0], (dtype,))
@@ -94,8 +95,8 @@ def _int8_gate(program: Program, operator: Operator, sequence: _Sequence, gate: 
     for first, source in ((_IN_WEIGHTS, sequence.source), (_STATE_WEIGHTS, sequence.hidden)):
         weights = program.graph.tensors[operator.inputs[first + gate]]
         check_scales(operator, weights, 1)
-        product = float(np.float32(source.scales[0]) * np.float32(weights.scales[0]))
-        found = settle(operator, quantise_multiplier, product / _GATE_SCALE)
+        factor = _in_singles(source.scales[0], weights.scales[0]) / _GATE_SCALE
+        found = settle(operator, quantise_multiplier, factor)
         factors += [found.multiplier, found.shift]
     return (*names, program.bias(operator, sequence.units, position=_BIAS + gate), *factors)
 
@@ -169,14 +170,20 @@ def _svdf_integers(
     tensors = [program.graph.tensors[index] for index in operator.inputs[1:3]]
     for one in tensors:
         check_scales(operator, one, 1)
-    single = [np.float32(one.scales[0]) for one in (source, tensors[0], state, tensors[1], result)]
-    first = settle(operator, quantise_multiplier, float(single[0] * single[1] / single[2]))
-    second = settle(operator, quantise_multiplier, float(single[2] * single[3] / single[4]))
+    scales = [one.scales[0] for one in (source, tensors[0], state, tensors[1], result)]
+    first = settle(operator, quantise_multiplier, _in_singles(*scales[:3]))
+    second = settle(operator, quantise_multiplier, _in_singles(*scales[2:]))
     return {
         "in_offset": -source.zero_points[0], "state_zero": state.zero_points[0], "out_offset": result.zero_points[0],
         "feature_multiplier": first.multiplier, "feature_shift": first.shift,
         "multiplier": second.multiplier, "shift": second.shift,
     }  # fmt: skip
+
+
+def _in_singles(a: float, b: float, by: float = 1.0) -> float:
+    """a * b / by in single precision; infinite where it overflows."""
+    with np.errstate(all="ignore"):
+        return float(np.float32(a) * np.float32(b) / np.float32(by))
 
 
 LOWERINGS: dict[tuple[str, str], Lowering] = {

@@ -20,6 +20,7 @@ from tinykit.handover.codegen.fixed_point import (
     dense_multiplier,
     mean_multiplier,
     quantise_multiplier,
+    round_half_away,
 )
 from tinykit.handover.codegen.plain import broadcast, sum_fields
 from tinykit.handover.codegen.program import (
@@ -42,16 +43,16 @@ _TABLE_STEPS = 512
 Floats = NDArray[np.float32]
 
 
-def read_bias(program: Program, operator: Operator, position: int, channels: int) -> dict[str, object]:
-    """The bias as `wide_bias` where it is int64 or left out, as `bias` where it is int32, the other NULL."""
-    given = len(operator.inputs) > position and operator.inputs[position] >= 0
-    values = program.constant(operator, position, ("int32", "int64")) if given else np.zeros(channels, np.int64)
-    expect(values.size == channels, operator, f"bias has {values.size} values, {channels} are needed")
-    wide = values.dtype.itemsize == 8
-    return {
-        "wide_bias": program.array("int64_t", values) if wide else "NULL",
-        "bias": "NULL" if wide else program.array("int32_t", values),
-    }
+def read_bias(program: Program, operator: Operator, channels: int) -> dict[str, object]:
+    """The bias as `wide_bias` where it is int64 or left out, as `bias` where it is int32, the other NULL.
+
+    Of a depthwise convolution TFLM reads int64 in any case.
+    """
+    given = operator.inputs[2] if len(operator.inputs) > 2 else -1
+    narrow = given >= 0 and program.graph.tensors[given].dtype == "int32"
+    dtype = "int32" if narrow and lowering_of(operator) == "convolution" else "int64"
+    name = program.bias(operator, channels, dtype=dtype)
+    return {"wide_bias": "NULL", "bias": name} if dtype == "int32" else {"wide_bias": name, "bias": "NULL"}
 
 
 def expect_symmetric(operator: Operator, *tensors: Tensor) -> None:
@@ -83,7 +84,7 @@ def lower_convolution(program: Program, operator: Operator) -> Lowered:
         "tap_channels": values.shape[3], "low": window.limits[0], "high": window.limits[1],
         "weights": program.array("int8_t", values),
     }  # fmt: skip
-    fields |= read_bias(program, operator, 2, channels) | write_multipliers(program, found)
+    fields |= read_bias(program, operator, channels) | write_multipliers(program, found)
     kernel = f"wide_{operator.name.lower()}"
     return call_kernel(program, operator, kernel, "wide_window", fields, unit="sixteen_windows")
 
@@ -113,12 +114,9 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
         settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
     low, high = fused_range(operator, result)
-    given = len(operator.inputs) > 2 and operator.inputs[2] >= 0
-    bias = program.constant(operator, 2, ("int64",)) if given else np.zeros(units, np.int64)
-    expect(bias.size == units, operator, f"bias has {bias.size} values, {units} are needed")
     fields: dict[str, object] = {
         "rows": source.elements // depth, "depth": depth, "units": units, "step": int(many), "low": low, "high": high,
-        "weights": program.array("int8_t", values), "bias": program.array("int64_t", bias),
+        "weights": program.array("int8_t", values), "bias": program.bias(operator, units, dtype="int64"),
     }  # fmt: skip
     fields |= write_multipliers(program, found)
     return call_kernel(program, operator, "wide_fully_connected", "wide_dense", fields, unit="sixteen")
@@ -158,6 +156,23 @@ def lower_leaky(program: Program, operator: Operator) -> Lowered:
         "count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
         "low": LIMITS[DTYPE][0], "high": LIMITS[DTYPE][1], "multiplier": same.multiplier, "shift": same.shift,
         "slope_multiplier": sign * slope.multiplier, "slope_shift": slope.shift,
+    }  # fmt: skip
+    return call_kernel(program, operator, "wide_ramps", "wide_ramp", fields, unit="sixteen")
+
+
+def lower_relu(program: Program, operator: Operator) -> Lowered:
+    """RELU, which rescales, and RELU6, which only cuts off."""
+    (source,), result = program.operands(operator, dtype=DTYPE)
+    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    zero, low, high = source.zero_points[0], result.zero_points[0], LIMITS[DTYPE][1]
+    factor = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
+    if lowering_of(operator) == "relu6":
+        factor, low = Multiplier(1 << 30, 1), zero
+        high = min(high, zero + round_half_away(float(np.float32(6) / np.float32(source.scales[0]))))
+    fields = {
+        "count": source.elements, "in_offset": -zero, "out_offset": low, "low": low, "high": high,
+        "multiplier": factor.multiplier, "shift": factor.shift,
+        "slope_multiplier": factor.multiplier, "slope_shift": factor.shift,
     }  # fmt: skip
     return call_kernel(program, operator, "wide_ramps", "wide_ramp", fields, unit="sixteen")
 
@@ -234,11 +249,11 @@ def _round(values: Floats) -> Floats:
 
 LOWERINGS: dict[tuple[str, str], Lowering] = {
     (kind, DTYPE): lower
-    for lower, kinds in {
-        lower_convolution: ("convolution", "depthwise"), lower_pool: ("average_pool", "max_pool"),
-        lower_dense: ("dense",), lower_pair: tuple(_PAIRS), lower_leaky: ("leaky",), lower_mean: ("mean",),
-        lower_curve: ("logistic", "tanh"), lower_softmax: ("softmax",),
+    for kind, lower in {
+        "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,
+        "max_pool": lower_pool, "dense": lower_dense, **dict.fromkeys(_PAIRS, lower_pair), "leaky": lower_leaky,
+        "relu": lower_relu, "relu6": lower_relu, "mean": lower_mean, "logistic": lower_curve, "tanh": lower_curve,
+        "softmax": lower_softmax,
     }.items()
-    for kind in kinds
 }  # fmt: skip
 """How each kind of operator becomes C on int16."""

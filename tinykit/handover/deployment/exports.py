@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate
-from tinykit.handover.codegen.export import HOST_DEFINES, CExport, export_c
+from tinykit.handover.codegen.export import FLOAT_BOUND, HOST_DEFINES, CExport, export_c
 from tinykit.handover.codegen.filling import fill_all, to_comment
 from tinykit.handover.deployment.writing import (
     MANIFEST,
@@ -150,7 +150,7 @@ def deploy_c(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, kernels: str = "portable",
     accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None
 ) -> Deployment:  # fmt: skip
-    """Write an int8 model as C11 with its golden vectors and a self-test; the whole folder or nothing.
+    """Write a model as C11 with its golden vectors and a self-test; the whole folder or nothing.
 
     Parameters
     ----------
@@ -184,7 +184,8 @@ def deploy_c(
         arenas=[(_CORES[family], max(plan.head_bytes, 16)) for family, plan in export.plans.items()],
         host_defines=[f"-D{one}" for one in HOST_DEFINES], to_comment=to_comment,
         code=lambda texts: [f"`{text}`" for text in texts], reference=judge,
-        long_name=judge.kernels.replace("TFLM", "TensorFlow Lite Micro"),
+        long_name=judge.kernels.replace("TFLM", "TensorFlow Lite Micro"), outputs_at=_lay_out(graph), bound=FLOAT_BOUND,
+        floats=any(tensor.dtype == "float32" for tensor in graph.tensors),
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
              "kernels": kernels, "golden_engine": judge.engine}  # fmt: skip
@@ -199,6 +200,15 @@ def deploy_c(
 def _c_rows(table: NDArray[np.uint8]) -> str:
     rows = (",".join(str(value) for value in row) for row in table.view(np.int8).tolist())
     return "\n".join(f"    {{{row}}}," for row in rows)
+
+
+def _lay_out(graph: ModelGraph) -> list[tuple[int, int, bool]]:
+    """Start, bytes and whether it is of floats, of each output in the bytes of a golden vector."""
+    rows, start = [], 0
+    for tensor in (graph.tensors[index] for index in graph.outputs):
+        rows.append((start, tensor.nbytes, tensor.dtype == "float32"))
+        start += tensor.nbytes
+    return rows
 
 
 def _list_flags(export: CExport) -> list[str]:

@@ -8,11 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.handover.codegen.export import FLOAT_BOUND
 from tinykit.handover.virtual_board.building import Firmware, Overflow
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, emulate
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
-from tinykit.handover.virtual_board.timing import class_cycles, count_tflm, estimate_cycles, estimate_latency, kind_of
+from tinykit.handover.virtual_board.timing import (
+    FOLDED,
+    FOLDED_INSTRUCTIONS,
+    class_cycles,
+    count_tflm,
+    estimate_cycles,
+    estimate_latency,
+    kind_of,
+)
 from tinykit.model.graph.flatbuffer import FlatBuffer
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
@@ -23,10 +32,6 @@ from tinykit.predict.runtime.session import Session
 
 _STACK_REACH_BYTES = 64 * 1024
 _ACCESS = {"read": "read", "write": "write", "fetch": "execution"}
-
-FLOAT_BOUND = 1e-5
-"""Exponentials and roots are the compiler's for the interpreter, the kit's own on the device: some units in the last
-of 24 bits, which sums of a layer carry on."""
 
 Tensors = tuple[NDArray[Any], ...]
 
@@ -128,7 +133,7 @@ class Finding:
         for position, operator in enumerate(self.plan.graph.operators):
             counts = classes.get(FIRST_OPERATOR + position, {})
             total, cycles = counts.get("instructions", 0), class_cycles(counts)
-            kind = kind_of(operator, self.plan.graph)
+            kind = kind_of(operator, self.plan.graph) if total > FOLDED_INSTRUCTIONS else FOLDED
             rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs, kind))
         return tuple(rows)
 

@@ -56,6 +56,12 @@ static inline float tk_root_of(float x)
     return number.value;
 }
 
+/* (exp(r) - 1 - r) / r^2 for r from -ln 2 / 2 to ln 2 / 2. */
+static inline float tk_exp_tail(float r)
+{
+    return 0.5f + r * (0.166665763f + r * (0.0416664630f + r * (0.00836319290f + r * 0.00139336695f)));
+}
+
 /* exp(x), within 1.1 units in the last place: 2^n exp(r), r in [-ln 2 / 2, ln 2 / 2], exp(r) by a polynomial. */
 static inline float tk_exp_of(float x)
 {
@@ -67,8 +73,13 @@ static inline float tk_exp_of(float x)
     }
     const int32_t n = (int32_t)(x * 1.44269504f + (x < 0.0f ? -0.5f : 0.5f));
     const float r = x - (float)n * 0.693145752f - (float)n * 1.42860677e-6f;
-    const float tail = 0.5f + r * (0.166665763f + r * (0.0416664630f + r * (0.00836319290f + r * 0.00139336695f)));
-    return (1.0f + (r + r * r * tail)) * tk_power_of_two(n / 2) * tk_power_of_two(n - n / 2);
+    return (1.0f + (r + r * r * tk_exp_tail(r))) * tk_power_of_two(n / 2) * tk_power_of_two(n - n / 2);
+}
+
+/* exp(x) - 1 for x <= 0, within 3 units in the last place. */
+static inline float tk_exp_less_one_of(float x)
+{
+    return x < -0.34f ? tk_exp_of(x) - 1.0f : x + x * x * tk_exp_tail(x);
 }
 
 /* log(x), within 1 unit in the last place: n ln 2 + log(m), m from sqrt(1/2) to sqrt(2), by a series of

@@ -91,6 +91,23 @@ void tk_float_compare(const tk_float_pair *p, const float *a, const float *b, ui
     } while (next_pair(p, index, &a, &b));
 }
 
+void tk_float_select(const tk_float_choice *c, const uint8_t *condition, const float *a, const float *b, float *output)
+{
+    int32_t index[TK_AXES] = {0};
+    for (int axis = 0; axis >= 0;) {
+        int32_t places[3] = {0, 0, 0};
+        for (axis = 0; axis < TK_AXES; ++axis) {
+            places[0] += index[axis] * c->step_condition[axis];
+            places[1] += index[axis] * c->step_a[axis];
+            places[2] += index[axis] * c->step_b[axis];
+        }
+        *output++ = condition[places[0]] ? a[places[1]] : b[places[2]];
+        for (axis = TK_AXES - 1; axis >= 0 && ++index[axis] == c->shape[axis]; --axis) {
+            index[axis] = 0;
+        }
+    }
+}
+
 static float reduce(int32_t kind, float a, float b)
 {
     return kind == '+' ? a + b : (kind == '<' ? (b < a ? b : a) : (b > a ? b : a));
@@ -162,6 +179,7 @@ EACH(root, tk_root_of(x))
 EACH(reciprocal_root, 1.0f / tk_root_of(x))
 EACH(exponential, tk_exp_of(x))
 EACH(logarithm, tk_log_of(x))
+EACH(elu, x < 0.0f ? tk_exp_less_one_of(x) : x)
 EACH(floor, tk_floor_of(x))
 EACH(ceiling, -tk_floor_of(-x))
 

@@ -38,6 +38,11 @@ typedef struct {
     float beta;
 } tk_float_softmax_rows;
 
+/* Steps over one output shape of a condition and of two operands, as above. */
+typedef struct {
+    int32_t shape[TK_AXES], step_condition[TK_AXES], step_a[TK_AXES], step_b[TK_AXES];
+} tk_float_choice;
+
 /* Of a row or column of the output: the two of the input it lies between, and how far behind the lower. */
 typedef struct {
     int32_t lower, upper;
@@ -52,6 +57,8 @@ typedef struct {
 void tk_float_fully_connected(const tk_float_dense *dense, const float *input, float *output);
 void tk_float_pairs(const tk_float_pair *pair, const float *a, const float *b, float *output);
 void tk_float_compare(const tk_float_pair *pair, const float *a, const float *b, uint8_t *output);
+void tk_float_select(const tk_float_choice *choice, const uint8_t *condition, const float *a, const float *b,
+                     float *output);
 void tk_float_ramps(const tk_float_ramp *ramp, const float *input, float *output);
 void tk_float_softmax(const tk_float_softmax_rows *softmax, const float *input, float *output);
 void tk_float_reduce(const tk_float_reduction *reduction, const float *input, float *output);
@@ -68,6 +75,7 @@ void tk_float_root(const float *input, float *output, int32_t count);
 void tk_float_reciprocal_root(const float *input, float *output, int32_t count);
 void tk_float_exponential(const float *input, float *output, int32_t count);
 void tk_float_logarithm(const float *input, float *output, int32_t count);
+void tk_float_elu(const float *input, float *output, int32_t count);
 void tk_float_floor(const float *input, float *output, int32_t count);
 void tk_float_ceiling(const float *input, float *output, int32_t count);
 
