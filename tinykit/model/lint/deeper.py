@@ -7,6 +7,7 @@ import numpy as np
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, list_kernels
 from tinykit.model.graph.shapes import find_contradictions, infer
+from tinykit.model.lint.checks import FOREIGN, list_missing
 from tinykit.model.lint.finding import Check, Rule, Words, tell
 from tinykit.model.operators.table import row_of
 
@@ -33,6 +34,23 @@ def find_known(graph: ModelGraph) -> list[Operator]:
     """Operators whose results are known before the model runs, as those of shapes are."""
     known = infer(graph).known
     return [one for one in graph.operators if one.outputs and all(index in known for index in one.outputs)]
+
+
+def _no_kernel(graph: ModelGraph, rule: Rule) -> Words | None:
+    found = _missing(graph, known=False)
+    return tell(found) if found else None
+
+
+def _shape_kernel(graph: ModelGraph, rule: Rule) -> Words | None:
+    found = _missing(graph, known=True)
+    return tell(found) if found else None
+
+
+def _missing(graph: ModelGraph, *, known: bool) -> list[Operator]:
+    """Operators without a kernel whose results are, or are not, known before the model runs."""
+    missing = list_missing([one for one in graph.operators if not one.name.startswith(FOREIGN)])
+    folded = {one.index for one in find_known(graph)} if missing else set()
+    return [one for one in missing if (one.index in folded) == known]
 
 
 def find_unused(graph: ModelGraph) -> list[Operator]:
@@ -81,11 +99,6 @@ def _narrow(graph: ModelGraph, rule: Rule) -> Words | None:
     return {"where": "input", "span": f"{np.float32(narrow):.2g}"} if narrow < _NARROWEST_SPAN else None
 
 
-def _state(graph: ModelGraph, rule: Rule) -> Words | None:
-    found = [one for one in graph.operators if rule.names(one.name)]
-    return tell(found) if found else None
-
-
 def _signal(graph: ModelGraph, rule: Rule) -> Words | None:
     found = [one for one in graph.operators if rule.names(one.name)]
     return {**tell(found), "calls": _register(found)} if found else None
@@ -105,13 +118,14 @@ def _register(operators: list[Operator] | tuple[Operator, ...]) -> str:
 
 DEEPER: dict[str, Check] = {
     "stored-shape": _contradiction,
+    "no-kernel": _no_kernel,
+    "shape-kernel": _shape_kernel,
     "shape-arithmetic": _constants_made,
     "unused-operator": _unused,
     "zeros-stored": _zeros,
     "unrolled-recurrence": _unrolled,
     "slow-kernel": _slow,
     "one-point-calibration": _narrow,
-    "state": _state,
     "signal-library": _signal,
     "resolver": _resolver,
 }

@@ -10,6 +10,9 @@ from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint import Finding, Severity, lint_graph, list_rules
+from tinykit.model.lint.deeper import find_known
+from tinykit.model.lint.finding import tell
+from tinykit.model.lint.linting import words_of
 from tinykit.predict.runtime.session import WARM, Session, measure_arena
 
 _PLACE = re.compile(r"operator (\d+)")
@@ -104,6 +107,8 @@ def _tell(graph: ModelGraph, said: str) -> Finding:
     named = _PLACE.search(reason)
     index = int(named[1]) if named else len(graph.operators)
     operator = graph.operators[index] if index < len(graph.operators) else None
+    if operator and {index for one in find_known(graph) for index in one.outputs} & set(operator.inputs):
+        return list_rules()["shape-kernel"].fill({**words_of(graph), **tell([operator])})
     types = {graph.tensors[one].dtype for one in operator.inputs[:1] if one >= 0} if operator else set()
     rule = list_rules()["int16-kernel" if _WIDE in types else "refused"]
     words = {"where": f"operators {index}", "operators": operator.name} if operator else {}
