@@ -215,6 +215,23 @@ class TestDiagnosis:
         monkeypatch.setattr("tinykit.predict.runtime.refusal._ask", lambda graph: ("", 64))
         assert diagnose(read(hybrid())).causes == ()
 
+    def test_a_quantisation_aware_model_converted_without_optimisations(self):
+        """As the converter writes it: uint8, which TFLM's QUANTIZE does not make of floats, and shapes left out."""
+        net = Net((1, 8), dtype="float32")
+        weights = net.tensor((4, 8), data=np.ones((4, 8), np.float32))
+        rounded, again = net.tensor((), dtype="int8", scale=0.1), net.tensor(())
+        net.tensors[rounded].type = CODE.UINT8
+        net.use("QUANTIZE", [weights], [rounded], OPTIONS.QuantizeOptions, schema.QuantizeOptionsT())
+        net.use("DEQUANTIZE", [rounded], [again], OPTIONS.DequantizeOptions, schema.DequantizeOptionsT())
+        out = net.tensor((1, 4))
+        options = schema.FullyConnectedOptionsT()
+        net.use("FULLY_CONNECTED", [0, again, -1], [out], OPTIONS.FullyConnectedOptions, options)
+        graph = read(net.to_bytes())
+        assert (graph.tensors[again].shape, graph.macs) == ((4, 8), 32)
+        found = diagnose(graph)
+        assert [one.id for one in found.causes] == ["fake-quantised"]
+        assert "converter.optimizations = [tf.lite.Optimize.DEFAULT]" in found.cures[0]
+
 
 class TestCommand:
     @pytest.fixture

@@ -6,7 +6,7 @@ from tinykit.model.lint.checks import CHECKS
 from tinykit.model.lint.deeper import DEEPER
 from tinykit.model.lint.finding import Finding, Severity, Words, find_named, list_rules
 
-_FIRMWARE = "resolver"
+FIRMWARE = "resolver"
 """Of no use where the model does not run."""
 _SPECIFIED = ("float32", "int32", "int64", "bool")
 
@@ -29,7 +29,7 @@ def _lint(graph: ModelGraph) -> tuple[Finding, ...]:
     asked = ((rule, checks.get(rule.id, find_named)(graph, rule)) for rule in list_rules().values())
     found = [rule.fill(common | words) for rule, words in asked if words is not None]
     if any(one.severity is Severity.ERROR for one in found):
-        found = [one for one in found if one.id != _FIRMWARE]
+        found = [one for one in found if one.id != FIRMWARE]
     return tuple(sorted(found, key=lambda one: order.index(one.severity)))
 
 
