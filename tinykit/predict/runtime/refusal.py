@@ -55,6 +55,11 @@ class Diagnosis(Result):
         """What to do about each cause, with lines to paste."""
         return tuple(one.cure for one in self.causes)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What costs time or memory, in a line each."""
+        return tuple(str(one) for one in self.findings if one.severity is Severity.WARNING)
+
 
 def diagnose(graph: ModelGraph, *, use_engine: bool = True) -> Diagnosis:
     """The lint of a model, and whether TFLM runs it.
