@@ -52,9 +52,11 @@ def unsigned(model: bytes) -> bytes:
     return changed(model, act)
 
 
-def unsigned_ends() -> bytes:
-    net = Net((1, 9))
-    net.quantise().dense(3, per_channel=False).quantise()
+def unsigned_ends(scale: float = 1 / 50) -> bytes:
+    """uint8 at both ends, as a converter makes them of int8: the same scale, 128 more of a zero point."""
+    net = Net((1, 9), scale=scale, zero_point=131)
+    net.quantise(1 / 50, 3).dense(3, per_channel=False)
+    net.quantise(net.scale, net.zero_point + 128)
     for index in (net.inputs[0], net.last):
         net.tensors[index].type = CODE.UINT8
     return net.to_bytes()
@@ -86,6 +88,17 @@ def shared_weights(steps: int) -> bytes:
     return net.to_bytes()
 
 
+def prod_of_shape() -> bytes:
+    net = Net((1, 12), batch=-1)
+    values, sizes, all_of_it = net.last, net.tensor((2,), dtype="int32"), net.tensor((1,), dtype="int32")
+    net.use("SHAPE", [values], [sizes], OPTIONS.ShapeOptions, schema.ShapeOptionsT(outType=2))
+    axis = net.tensor((1,), dtype="int32", data=np.int32([0]))
+    options = schema.ReducerOptionsT(keepDims=True)
+    net.use("REDUCE_PROD", [sizes, axis], [all_of_it], OPTIONS.ReducerOptions, options)
+    out = net.tensor((12,))
+    return net.use("RESHAPE", [values, all_of_it], [out], OPTIONS.ReshapeOptions, schema.ReshapeOptionsT()).to_bytes()
+
+
 CASES = {
     "stored-shape": (dilated(1), dilated(2)),
     "open-batch-loop": (custom("FlexTensorListReserve"), custom("FlexErf")),
@@ -102,6 +115,7 @@ CASES = {
                        Net((1, 9), dtype="float32").quantise().dense(3).dequantise().to_bytes()),
     "dequantised-weights": (behind_dequantise(CODE.INT8, np.ones((4, 8), np.int8)), small_cnn("float32")),
     "no-kernel": (Net((1, 8)).unary("GELU").to_bytes(), PLAIN),
+    "shape-kernel": (prod_of_shape(), PLAIN),
     "custom-operator": (custom("<script>"), custom("SignalWindow")),
     "subgraphs": (doubled(PLAIN), doubled(Net((1, 4)).accumulate().to_bytes())),
     "open-size": (opened(-1, -1, 8, 1), opened(-1, 8, 8, 1)),
@@ -200,6 +214,23 @@ class TestDiagnosis:
     def test_where_it_runs_the_interpreter_knows_better(self, monkeypatch):
         monkeypatch.setattr("tinykit.predict.runtime.refusal._ask", lambda graph: ("", 64))
         assert diagnose(read(hybrid())).causes == ()
+
+    def test_a_quantisation_aware_model_converted_without_optimisations(self):
+        """As the converter writes it: uint8, which TFLM's QUANTIZE does not make of floats, and shapes left out."""
+        net = Net((1, 8), dtype="float32")
+        weights = net.tensor((4, 8), data=np.ones((4, 8), np.float32))
+        rounded, again = net.tensor((), dtype="int8", scale=0.1), net.tensor(())
+        net.tensors[rounded].type = CODE.UINT8
+        net.use("QUANTIZE", [weights], [rounded], OPTIONS.QuantizeOptions, schema.QuantizeOptionsT())
+        net.use("DEQUANTIZE", [rounded], [again], OPTIONS.DequantizeOptions, schema.DequantizeOptionsT())
+        out = net.tensor((1, 4))
+        options = schema.FullyConnectedOptionsT()
+        net.use("FULLY_CONNECTED", [0, again, -1], [out], OPTIONS.FullyConnectedOptions, options)
+        graph = read(net.to_bytes())
+        assert (graph.tensors[again].shape, graph.macs) == ((4, 8), 32)
+        found = diagnose(graph)
+        assert [one.id for one in found.causes] == ["fake-quantised"]
+        assert "converter.optimizations = [tf.lite.Optimize.DEFAULT]" in found.cures[0]
 
 
 class TestCommand:

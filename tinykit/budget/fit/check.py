@@ -131,8 +131,8 @@ def check_target(
     return FitReport(
         graph=graph, target=target, verdict=verdict,
         arena_bytes=arena.used if arena else None, flash_bytes=flash, latency_s=latency,
-        energy_per_inference_j=energy, regions=(*ram, *code),
-        reasons=reasons, advice=advise(graph, arena, (*ram, *code), target.runtime), unknown=(*untold, *unknown),
+        energy_per_inference_j=energy, regions=(*ram, *code), reasons=reasons, unknown=(*untold, *unknown),
+        advice=(*advise(graph, arena, (*ram, *code), target.runtime), *told.warnings),
     )  # fmt: skip
 
 

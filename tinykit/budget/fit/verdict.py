@@ -224,8 +224,6 @@ def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...], target: Ta
     return verdict, f"model and runtime take {need} of {use.name}: {left}"
 
 
-_TO_INT8 = ("convert to int8: a quarter of the weight bytes, and kernels several times as fast",)
-
 _IN_RAM = {ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION}
 
 
@@ -236,7 +234,7 @@ def advise(
     scarce = {held for use in uses if use.margin < TIGHT_MARGIN for held in use.holds}
     on_arena = advise_on_arena(graph, arena) if arena and scarce & _IN_RAM else ()
     on_flash = advise_on_flash(graph, runtime) if "model" in scarce else ()
-    return on_arena + on_flash + (_TO_INT8 if graph.precision == "float32" else ())
+    return on_arena + on_flash
 
 
 def advise_on_arena(graph: ModelGraph, arena: ArenaEstimate) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import hashlib
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
     if not 0 <= subgraph < len(subgraphs):
         raise ModelError(f"the model has no subgraph{f' {subgraph}' if subgraph else ''}; convert it again")
     main = subgraphs[subgraph]
-    tensors = _read_tensors(model, main)
+    tensors = _complete_shapes(model, main, _read_tensors(model, main))
     operators = _read_operators(model, main, tensors)
     if not operators:
         raise ModelError("the model has no operators; convert it again")
@@ -187,6 +188,23 @@ def _read_operators(model: Table, subgraph: Table, tensors: tuple[Tensor, ...]) 
     codes = [_name_code(table) for table in take_tables(model, schema.Model.OPERATOR_CODES, "codes")]
     tables = take_tables(subgraph, schema.SubGraph.OPERATORS, "operators")
     return tuple(_read_operator(index, table, codes, tensors) for index, table in enumerate(tables))
+
+
+def _complete_shapes(model: Table, subgraph: Table, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Where a converter left a shape out behind an operator that only changes the form of numbers: its input's."""
+    codes = [_name_code(table) for table in take_tables(model, schema.Model.OPERATOR_CODES, "codes")]
+    forms = [row_of(name).changes_form for name, _ in codes]
+    whole = list(tensors)
+    for table in take_tables(subgraph, schema.SubGraph.OPERATORS, "operators"):
+        place = table.number(schema.Operator.CODE_INDEX, "<I")
+        if place < len(forms) and forms[place]:
+            inputs = _read_indices(table, schema.Operator.INPUTS, len(tensors), lowest=-1)
+            outputs = _read_indices(table, schema.Operator.OUTPUTS, len(tensors), lowest=0)
+            for given, made in zip(inputs[:1], outputs[:1], strict=False):
+                if given >= 0 and not whole[made].shape and not whole[made].is_constant:
+                    shape = whole[given].shape
+                    whole[made] = replace(whole[made], shape=shape, nbytes=_count_bytes(made, shape, whole[made].dtype))
+    return tuple(whole)
 
 
 def _name_code(table: Table) -> tuple[str, int]:

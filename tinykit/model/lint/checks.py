@@ -1,14 +1,16 @@
 """Checks that look at types, ends and names of operators."""
 
+from collections.abc import Sequence
+
 from tinykit.model.graph.model import ModelGraph, Operator, Precision
 from tinykit.model.graph.reading import types_of
-from tinykit.model.lint.finding import Check, Rule, Words, rule_of, tell
+from tinykit.model.lint.finding import Check, Rule, Words, list_rules, rule_of, tell
 from tinykit.model.operators.table import row_of
 
 _FLOAT_TYPES = ("float32", "float16", "bfloat16", "float64")
 _INTEGER_PRECISIONS = (Precision.INT8, Precision.INT16X8)
 _INTEGERS = ("int8", "int16")
-_FOREIGN = ("CUSTOM:", "UNKNOWN:")
+FOREIGN = ("CUSTOM:", "UNKNOWN:")
 
 
 def _hybrid(graph: ModelGraph, rule: Rule) -> Words | None:
@@ -66,8 +68,13 @@ def _stored_weights(graph: ModelGraph, kinds: tuple[str, ...]) -> list[Operator]
     return [op for op, tensor in stored if tensor.is_constant and tensor.dtype in kinds]
 
 
+def find_half_weights(graph: ModelGraph) -> list[Operator]:
+    """Operators that make float16 weights float32."""
+    return _stored_weights(graph, ("float16", "bfloat16"))
+
+
 def _half_weights(graph: ModelGraph, rule: Rule) -> Words | None:
-    return _of(graph, _stored_weights(graph, ("float16", "bfloat16")))
+    return _of(graph, find_half_weights(graph))
 
 
 def _dequantised(graph: ModelGraph, rule: Rule) -> Words | None:
@@ -88,21 +95,22 @@ def _fake(graph: ModelGraph, rule: Rule) -> Words | None:
     return _of(graph, found)
 
 
-def _no_kernel(graph: ModelGraph, rule: Rule) -> Words | None:
-    own = [one for one in graph.operators if not one.name.startswith(_FOREIGN)]
-    return _of(graph, [one for one in own if row_of(one.name).method is None and not rule_of(one.name)])
+def list_missing(operators: Sequence[Operator]) -> list[Operator]:
+    """Operators that TFLM has no kernel for, and that no rule of their own tells of."""
+    return [one for one in operators if row_of(one.name).method is None and not rule_of(one.name)]
 
 
 def _custom(graph: ModelGraph, rule: Rule) -> Words | None:
-    foreign = [one for one in graph.operators if one.name.startswith(_FOREIGN)]
-    found = [one for one in foreign if row_of(one.name).method is None and not rule_of(one.name)]
+    foreign = [one for one in graph.operators if one.name.startswith(FOREIGN)]
+    found = list_missing(foreign)
     return {**tell(found), "custom": found[0].name.partition(":")[2]} if found else None
 
 
 def _subgraphs(graph: ModelGraph, rule: Rule) -> Words | None:
     """Not where a loop is told already, nor for the subgraph that gives variables their first values."""
-    told = {rule_of(one.name) for one in graph.operators} & {"open-batch-loop", "state"}
-    return {"count": str(graph.subgraphs)} if graph.subgraphs != 1 and not told else None
+    told = (list_rules()["open-batch-loop"], list_rules()["state"])
+    known = any(one.names(operator.name) for one in told for operator in graph.operators)
+    return {"count": str(graph.subgraphs)} if graph.subgraphs != 1 and not known else None
 
 
 def _batch(graph: ModelGraph, rule: Rule) -> Words | None:
@@ -141,7 +149,6 @@ CHECKS: dict[str, Check] = {
     "legacy-uint8": _legacy,
     "fake-quantised": _fake,
     "dequantised-weights": _dequantised,
-    "no-kernel": _no_kernel,
     "custom-operator": _custom,
     "subgraphs": _subgraphs,
     "open-size": _open_size,

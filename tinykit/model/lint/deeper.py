@@ -8,13 +8,15 @@ from tinykit.ground.errors import ModelError
 from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.model import ModelGraph, Operator, Precision
 from tinykit.model.graph.shapes import find_contradictions, infer
+from tinykit.model.lint.checks import FOREIGN, list_missing
 from tinykit.model.lint.finding import Check, Rule, Words, tell
 from tinykit.model.operators.table import row_of
 
 _MANY_ZEROS = 0.5
 _FEW_WEIGHTS = 256
 _STEPS_IN_A_ROW = 3
-_NARROWEST_SPAN = 1e-6
+_NARROWEST_SPAN = 2.5e-6
+"""The converter's own least is 2e-6, which it takes where all samples are zero."""
 _CODES = {"int8": 255, "uint8": 255, "int16": 65_535}
 
 
@@ -34,6 +36,23 @@ def find_known(graph: ModelGraph) -> list[Operator]:
     """Operators whose results are known before the model runs, as those of shapes are."""
     known = infer(graph).known
     return [one for one in graph.operators if one.outputs and all(index in known for index in one.outputs)]
+
+
+def _no_kernel(graph: ModelGraph, rule: Rule) -> Words | None:
+    found = _missing(graph, known=False)
+    return tell(found) if found else None
+
+
+def _shape_kernel(graph: ModelGraph, rule: Rule) -> Words | None:
+    found = _missing(graph, known=True)
+    return tell(found) if found else None
+
+
+def _missing(graph: ModelGraph, *, known: bool) -> list[Operator]:
+    """Operators without a kernel whose results are, or are not, known before the model runs."""
+    missing = list_missing([one for one in graph.operators if not one.name.startswith(FOREIGN)])
+    folded = {one.index for one in find_known(graph)} if missing else set()
+    return [one for one in missing if (one.index in folded) == known]
 
 
 def find_unused(graph: ModelGraph) -> list[Operator]:
@@ -82,11 +101,6 @@ def _narrow(graph: ModelGraph, rule: Rule) -> Words | None:
     return {"where": "input", "span": f"{np.float32(narrow):.2g}"} if narrow < _NARROWEST_SPAN else None
 
 
-def _state(graph: ModelGraph, rule: Rule) -> Words | None:
-    found = [one for one in graph.operators if rule.names(one.name)]
-    return tell(found) if found else None
-
-
 def _signal(graph: ModelGraph, rule: Rule) -> Words | None:
     found = [one for one in graph.operators if rule.names(one.name)]
     return {**tell(found), "calls": _register(found)} if found else None
@@ -106,13 +120,14 @@ def _register(operators: list[Operator] | tuple[Operator, ...]) -> str:
 
 DEEPER: dict[str, Check] = {
     "stored-shape": _contradiction,
+    "no-kernel": _no_kernel,
+    "shape-kernel": _shape_kernel,
     "shape-arithmetic": _constants_made,
     "unused-operator": _unused,
     "zeros-stored": _zeros,
     "unrolled-recurrence": _unrolled,
     "slow-kernel": _slow,
     "one-point-calibration": _narrow,
-    "state": _state,
     "signal-library": _signal,
     "resolver": _resolver,
 }

@@ -97,14 +97,16 @@ def list_rules() -> Mapping[str, Rule]:
 
 @remember_table
 def rule_of(operator: str) -> str:
-    """Id of the first rule that has an operator on its list, "" where none has."""
-    return next((rule.id for rule in list_rules().values() if rule.names(operator)), "")
+    """Id of the first rule above a note that has an operator on its list, "" where none has."""
+    told = (rule for rule in list_rules().values() if rule.severity is not Severity.NOTE)
+    return next((rule.id for rule in told if rule.names(operator)), "")
 
 
 def find_named(graph: ModelGraph, rule: Rule) -> Words | None:
-    """The check of a rule that only has a list of operators."""
-    found = [operator for operator in graph.operators if rule_of(operator.name) == rule.id]
-    return tell(found) if found else None
+    """The check of a rule that only has a list of operators: each belongs to the first that lists it."""
+    told = rule.severity is not Severity.NOTE
+    mine = [one for one in graph.operators if (rule_of(one.name) == rule.id if told else rule.names(one.name))]
+    return tell(mine) if mine else None
 
 
 def tell(operators: Sequence[Operator]) -> Words:

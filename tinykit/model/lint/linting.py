@@ -4,9 +4,9 @@ from tinykit.ground.caches import remember
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint.checks import CHECKS
 from tinykit.model.lint.deeper import DEEPER
-from tinykit.model.lint.finding import Finding, Severity, find_named, list_rules
+from tinykit.model.lint.finding import Finding, Severity, Words, find_named, list_rules
 
-_FIRMWARE = "resolver"
+FIRMWARE = "resolver"
 """Of no use where the model does not run."""
 _SPECIFIED = ("float32", "int32", "int64", "bool")
 
@@ -25,18 +25,21 @@ def lint_graph(graph: ModelGraph, *, notes: bool = False) -> tuple[Finding, ...]
 
 @remember
 def _lint(graph: ModelGraph) -> tuple[Finding, ...]:
-    order, common, checks = list(Severity), {"specs": _specify(graph)}, CHECKS | DEEPER
+    order, common, checks = list(Severity), words_of(graph), CHECKS | DEEPER
     asked = ((rule, checks.get(rule.id, find_named)(graph, rule)) for rule in list_rules().values())
     found = [rule.fill(common | words) for rule, words in asked if words is not None]
     if any(one.severity is Severity.ERROR for one in found):
-        found = [one for one in found if one.id != _FIRMWARE]
+        found = [one for one in found if one.id != FIRMWARE]
     return tuple(sorted(found, key=lambda one: order.index(one.severity)))
 
 
-def _specify(graph: ModelGraph) -> str:
-    """The inputs with batch 1, as `get_concrete_function` takes them; integers that stand for numbers are float."""
+def words_of(graph: ModelGraph) -> Words:
+    """What any rule may name: the inputs with batch 1 as `get_concrete_function` takes them.
+
+    Integers that stand for numbers are float there.
+    """
     tensors = [graph.tensors[index] for index in graph.inputs]
     kinds = [tensor.dtype if tensor.dtype in _SPECIFIED else "float32" for tensor in tensors]
     shapes = [[1, *tensor.shape[1:]] for tensor in tensors]
     specs = [f"tf.TensorSpec({shape}, tf.{kind})" for shape, kind in zip(shapes, kinds, strict=True)]
-    return specs[0] if len(specs) == 1 else f"[{', '.join(specs)}]"
+    return {"specs": specs[0] if len(specs) == 1 else f"[{', '.join(specs)}]"}

@@ -1,7 +1,7 @@
 """Why TFLM does not run a model: the interpreter's own words, and behind them the cause that the file gives away."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,10 +10,15 @@ from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint import Finding, Severity, lint_graph, list_rules
+from tinykit.model.lint.deeper import find_known
+from tinykit.model.lint.finding import tell
+from tinykit.model.lint.linting import FIRMWARE, words_of
 from tinykit.predict.runtime.session import WARM, Session, measure_arena
 
 _PLACE = re.compile(r"operator (\d+)")
 _WIDE = "int16"
+_LIKELY = ("fake-quantised", "dequantised-weights")
+"""Findings that TFLM may run, and that are the cause where it does not."""
 _QUICK_MACS = 20_000_000
 """What the interpreter's reference kernels compute within about a second."""
 
@@ -50,6 +55,11 @@ class Diagnosis(Result):
         """What to do about each cause, with lines to paste."""
         return tuple(one.cure for one in self.causes)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What costs time or memory, in a line each."""
+        return tuple(str(one) for one in self.findings if one.severity is Severity.WARNING)
+
 
 def diagnose(graph: ModelGraph, *, use_engine: bool = True) -> Diagnosis:
     """The lint of a model, and whether TFLM runs it.
@@ -71,7 +81,16 @@ def diagnose(graph: ModelGraph, *, use_engine: bool = True) -> Diagnosis:
         return Diagnosis(kept, f"TFLM computes something else: {wrong[0]}" if wrong else "", head)
     refusal = f"the TFLM interpreter refuses this model: {said.partition(chr(10))[0]}"
     caused = any(one.severity is Severity.ERROR and not rules[one.id].runs for one in found)
-    return Diagnosis(found if caused else (_tell(graph, said), *found), refusal)
+    told = found if caused else _explain(graph, found, said)
+    return Diagnosis(tuple(one for one in told if one.id != FIRMWARE), refusal)
+
+
+def _explain(graph: ModelGraph, found: tuple[Finding, ...], said: str) -> tuple[Finding, ...]:
+    """The findings with the cause in front: one that is likely to have been it, or the interpreter's words."""
+    likely = next((one for one in found if one.id in _LIKELY), None)
+    if likely is None:
+        return (_tell(graph, said), *found)
+    return (replace(likely, severity=Severity.ERROR), *(one for one in found if one is not likely))
 
 
 def _ask_if(graph: ModelGraph, wanted: bool) -> tuple[str | None, int | None]:
@@ -104,6 +123,8 @@ def _tell(graph: ModelGraph, said: str) -> Finding:
     named = _PLACE.search(reason)
     index = int(named[1]) if named else len(graph.operators)
     operator = graph.operators[index] if index < len(graph.operators) else None
+    if operator and {index for one in find_known(graph) for index in one.outputs} & set(operator.inputs):
+        return list_rules()["shape-kernel"].fill({**words_of(graph), **tell([operator])})
     types = {graph.tensors[one].dtype for one in operator.inputs[:1] if one >= 0} if operator else set()
     rule = list_rules()["int16-kernel" if _WIDE in types else "refused"]
     words = {"where": f"operators {index}", "operators": operator.name} if operator else {}

@@ -1,11 +1,14 @@
 """Commands that look: `boards`, `inspect`, `lint`, `verify`."""
 
+from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
+from tinykit.handover.fix import Mended, mend
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint import Finding, Severity
+from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
 from tinykit.predict.runtime.layers import LayerComparison, compare_layers
@@ -84,16 +87,34 @@ def _tell_finding(finding: Finding) -> list[str]:
 def lint(options: Options) -> int:
     """`tinykit lint`: 1 where TFLM does not run the model, or computes something else than it was made for."""
     graph = open_model(options.model, options.representative)
+    mended = _mend(graph, options)
+    graph = mended.graph if mended else graph
     found = diagnose(graph)
     if options.json:
-        say_json({"model": describe_model(graph, runs=not found.refusal), "refusal": found.refusal or None,
-                  "findings": [one.to_json() for one in found.findings]})  # fmt: skip
+        told = {"model": describe_model(graph, runs=not found.refusal), "refusal": found.refusal or None}
+        more = {"fixed": mended.to_json()} if mended else {}
+        say_json({**told, "findings": [one.to_json() for one in found.findings], **more})
         return int(bool(found.refusal))
+    if mended:
+        say(*(f"mended: {step}" for step in mended.steps), mended.proof)
+        say(f"{options.out}: written; what is left:" if mended.steps else "nothing written", "")
     say(_headline(graph, found))
     for one in found.findings:
         say("", f"{one.severity} {one.id}, {one.where}{' (--fix)' if one.fixable else ''}", f"  {one.meaning}")
         say(*(f"    {line}" for line in one.cure.splitlines()))
     return int(bool(found.refusal))
+
+
+def _mend(graph: ModelGraph, options: Options) -> Mended | None:
+    """The better model, written where one came of it."""
+    if options.fix != (options.out is not None):
+        raise ParameterError("--fix and --out go together; name the file for the better model: --fix --out FILE")
+    if not options.fix:
+        return None
+    mended = mend(graph)
+    if mended.steps:
+        write_atomically(Path(options.out), mended.graph.data)
+    return mended
 
 
 def _operator_rows(graph: ModelGraph, planned: ArenaEstimate | None) -> list[tuple[str, ...]]:

@@ -63,7 +63,10 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
     ("boards", looking.list_boards, "the catalogue of boards", (_JSON,)),
     ("inspect", looking.inspect, "operators, tensors, MACs, sizes, arena, findings", (*_MODEL, _JSON)),
     ("lint", looking.lint, "what keeps the model from a device or costs it, each with the cure as lines to paste", (
-        *_MODEL, _JSON)),
+        *_MODEL,
+        _switch("--fix", "mend what can be mended in the file, proven in TFLM"),
+        _flag("--out", "FILE", "with --fix: the better model"),
+        _JSON)),
     ("verify", looking.verify, "TFLM's output against LiteRT's, as a histogram of LSB", (*_MODEL,
         _flag("--against", "REFERENCE", "another .tflite to compare with"),
         _switch("--layers", "layer by layer against the float REFERENCE, worst first"),
