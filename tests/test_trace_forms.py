@@ -23,7 +23,7 @@ START_S, ASLEEP_A = 0.2, 1e-5
 """What the first row of each form shows."""
 TIME = re.compile(r"200000|200|0[.,]2")
 CURRENT = re.compile(r"0[.,]00001|0[.,]01|10")
-STAMP = re.compile(r"\d{4}-\d\d-\d\d[ T][\d:.]+")
+STAMP = re.compile(r"(?:\d{4}-\d\d-\d\d[ T])?\d\d:[\d:.]+")
 
 
 def make(form: str) -> str:
@@ -47,7 +47,8 @@ def make(form: str) -> str:
 def _tell_time(cell: str, row: str, seconds: float) -> str:
     if stamp := STAMP.match(cell):
         moment = datetime(2026, 3, 1, 10) + timedelta(seconds=round(seconds, 6))
-        return moment.isoformat("T" if "T" in stamp[0] else " ", "milliseconds") + cell[stamp.end() :]
+        told = moment.isoformat("T" if "T" in stamp[0] else " ", "milliseconds") + cell[stamp.end() :]
+        return told if "-" in stamp[0] else told.partition(" ")[2]
     first = next(csv.reader([row], delimiter=next(mark for mark in ";\t, " if mark in row)))
     scale = float(next(one for one in first if TIME.fullmatch(one)).replace(",", ".")) / START_S
     return f"{seconds * scale:.9g}"
@@ -77,7 +78,7 @@ def test_a_micro_sign_in_another_encoding_and_other_line_ends(tmp_path, content)
 
 
 def test_there_are_two_dozen_forms():
-    assert len(LISTED) == 24
+    assert len(LISTED) == 25
 
 
 HEADLESS = "0,1\n1,2.5\n2,1\n"
@@ -101,15 +102,17 @@ def test_units_that_a_header_lacks_are_given(tmp_path, capsys):
         ("timestamp,time_s,v,current_ma", (1, 3)),
         ("time_s,i_min_ma,i_max_ma,i_avg_ma", (0, 3)),
         ("n,elapsed (ms),Ibat [mA],charge (mAh)", (1, 2)),
-        ("t_ms,a,port,shunt_mA", None),
+        ("t_ms,a,port,shunt_mA", r"mixed units \['a', 'ma'\] of current"),
+        ("time (ms),USB (mA),Aux (mA),V", r"2 columns of current: \['usb \(ma\)', 'aux \(ma\)'\]; keep one"),
+        ("time (ms),USB (mA),Main (mA),V", (0, 2)),
         ("time (s),voltage (V),Supply current [mA],power (mW)", (0, 2)),
     ],
 )
 def test_the_right_columns_are_taken(tmp_path, head, at):
     path = tmp_path / "run.csv"
     path.write_text(head + "\n0,1,2,3\n1,2,3,4\n", encoding="utf-8")
-    if at is None:
-        with pytest.raises(DataError, match=r"mixed units \['a', 'ma'\] of current"):
+    if isinstance(at, str):
+        with pytest.raises(DataError, match=at):
             find_layout(path)
     else:
         layout = find_layout(path)
