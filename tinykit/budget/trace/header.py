@@ -216,15 +216,15 @@ def _list_names(header: list[str], delimiter: str, width: int) -> list[str]:
 
 
 def _read_name(cell: str) -> _Column:
-    """Name, words and unit of a column; a unit stands in brackets, at the end, or is the whole name."""
+    """Name, words and unit of a column; a unit stands in brackets, at the end, or is a word of two letters or more."""
     cell = cell.strip()
     bracketed = [unit.lower() for unit in _BRACKET.findall(cell)]
     words = [word for word in _APART.split(_BRACKET.sub(" ", cell.lower())) if word]
     unit = next((one for one in reversed(bracketed) if one in _KNOWN), "".join(bracketed[:1]))
     if not unit and (cased := _CASED.search(cell)):
         unit = cased[0].lower()
-    if not unit and words and words[-1] in _KNOWN:
-        unit = words[-1]
+    if not unit:
+        unit = next((word for word in reversed(words) if word in _KNOWN and (len(word) > 1 or word == words[-1])), "")
     return _Column(cell.lower(), frozenset(words), unit)
 
 
