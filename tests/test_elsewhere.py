@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.codegen_graphs import random_model
 from tests.models import small_cnn
 from tests.packing_models import thin_out, wide_cnn
 from tinykit.ground.errors import EngineError
@@ -120,6 +121,17 @@ def test_the_virtual_board_is_held_against_litert(bare, tmp_path, model):
     assert "equal to LiteRT, " in said
     assert f"- {LITERT.note}" in said
     assert json.loads(say(bare, tmp_path, *asked, "--json"))["reference"] == "litert-reference"
+
+
+def test_a_model_that_litert_alone_refuses_is_told_so(bare, tmp_path):
+    path = tmp_path / "unbiased.tflite"
+    path.write_bytes(random_model(11))
+    assert "3 golden vectors" in say(Path(sys.executable), ROOT, "deploy", path, "--out", tmp_path / "here")
+    refused = ask(bare, tmp_path, "-m", "tinykit", "deploy", path, "--out", tmp_path / "there")
+    assert refused.returncode == 2
+    assert "LiteRT refused" in refused.stderr
+    assert "TFLM may run it all the same: its interpreter answers on Linux on x86-64" in refused.stderr
+    assert not (tmp_path / "there").exists()
 
 
 def test_fit_gives_the_same_figures(bare, tmp_path, model):

@@ -333,3 +333,18 @@ def test_rows_step_back_a_little_and_a_last_row_breaks_off(tmp_path):
     assert found.notes[-1].startswith("1 of 4000 rows step back in time")
     assert "1 row without a number" in found.notes[0] or found.bridged_share == 0.0
     holds(found, 0.02)
+
+
+def test_rows_weigh_what_they_last(tmp_path):
+    """Every 8 ms asleep, every 2 ms awake: the mean of the rows is 3 times the mean in time."""
+    bursts = np.concatenate([at + 2e-3 * np.arange(27) for at in (5.0, 15.0)])
+    asleep = np.arange(0, 20, 8e-3)
+    times = np.unique(np.concatenate([asleep[(asleep < 4.996) | (asleep > 5.058)], bursts]).round(6))
+    times = times[(times < 14.996) | (times > 15.058) | np.isin(times, bursts.round(6))]
+    currents = np.where(np.isin(times, bursts.round(6)), 20e-3, 5e-6)
+    found = look(tmp_path, times, currents)
+    held = float(np.sum(np.diff(times) * (currents[:-1] + currents[1:]) / 2)) / (times[-1] - times[0])
+    assert found.average_a == pytest.approx(held, rel=1e-3)
+    assert currents.mean() > 3 * found.average_a
+    assert found.active_share == pytest.approx(2 * 0.062 / 20, rel=0.02)
+    assert not found.notes

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.test_trace import waves
 from tinykit.budget import find_layout, read_trace
@@ -23,7 +24,7 @@ START_S, ASLEEP_A = 0.2, 1e-5
 """What the first row of each form shows."""
 TIME = re.compile(r"200000|200|0[.,]2")
 CURRENT = re.compile(r"0[.,]00001|0[.,]01|10")
-STAMP = re.compile(r"\d{4}-\d\d-\d\d[ T][\d:.]+")
+STAMP = re.compile(r"(?:\d{4}-\d\d-\d\d[ T])?\d\d:[\d:.]+")
 
 
 def make(form: str) -> str:
@@ -47,7 +48,8 @@ def make(form: str) -> str:
 def _tell_time(cell: str, row: str, seconds: float) -> str:
     if stamp := STAMP.match(cell):
         moment = datetime(2026, 3, 1, 10) + timedelta(seconds=round(seconds, 6))
-        return moment.isoformat("T" if "T" in stamp[0] else " ", "milliseconds") + cell[stamp.end() :]
+        told = moment.isoformat("T" if "T" in stamp[0] else " ", "milliseconds") + cell[stamp.end() :]
+        return told if "-" in stamp[0] else told.partition(" ")[2]
     first = next(csv.reader([row], delimiter=next(mark for mark in ";\t, " if mark in row)))
     scale = float(next(one for one in first if TIME.fullmatch(one)).replace(",", ".")) / START_S
     return f"{seconds * scale:.9g}"
@@ -77,7 +79,7 @@ def test_a_micro_sign_in_another_encoding_and_other_line_ends(tmp_path, content)
 
 
 def test_there_are_two_dozen_forms():
-    assert len(LISTED) == 24
+    assert len(LISTED) == 25
 
 
 HEADLESS = "0,1\n1,2.5\n2,1\n"
@@ -101,15 +103,18 @@ def test_units_that_a_header_lacks_are_given(tmp_path, capsys):
         ("timestamp,time_s,v,current_ma", (1, 3)),
         ("time_s,i_min_ma,i_max_ma,i_avg_ma", (0, 3)),
         ("n,elapsed (ms),Ibat [mA],charge (mAh)", (1, 2)),
-        ("t_ms,a,port,shunt_mA", None),
+        ("ms since start,port,voltage_V,I_mA_avg", (0, 3)),
+        ("t_ms,a,port,shunt_mA", r"mixed units \['a', 'ma'\] of current"),
+        ("time (ms),USB (mA),Aux (mA),V", r"2 columns of current: \['usb \(ma\)', 'aux \(ma\)'\]; keep one"),
+        ("time (ms),USB (mA),Main (mA),V", (0, 2)),
         ("time (s),voltage (V),Supply current [mA],power (mW)", (0, 2)),
     ],
 )
 def test_the_right_columns_are_taken(tmp_path, head, at):
     path = tmp_path / "run.csv"
     path.write_text(head + "\n0,1,2,3\n1,2,3,4\n", encoding="utf-8")
-    if at is None:
-        with pytest.raises(DataError, match=r"mixed units \['a', 'ma'\] of current"):
+    if isinstance(at, str):
+        with pytest.raises(DataError, match=at):
             find_layout(path)
     else:
         layout = find_layout(path)
@@ -189,7 +194,7 @@ def test_zips_and_old_saves_are_named_with_the_way_on(tmp_path, monkeypatch):
     other = tmp_path / "sheet.xlsx"
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("workbook.xml", b"")
-    with pytest.raises(DataError, match=r"a zip without session.raw and metadata.json"):
+    with pytest.raises(DataError, match=r"a zip without session.raw and metadata.json.*\n.*a table saved as CSV"):
         read_trace(other)
     whole = session(tmp_path / "run.ppk2", waves()[1]).read_bytes()
     for place in range(60, len(whole) - 100, len(whole) // 40):
@@ -217,3 +222,40 @@ def test_the_command_line_takes_units_and_says_what_was_bridged(tmp_path, capsys
     assert json.loads(capsys.readouterr().out)["trace"]["bridged_share"] == pytest.approx(0.003, rel=1e-2)
     assert main([*asked, "--trace-units", "ms"]) == 2
     assert "--trace-units 'ms'; give the unit of time and of current" in capsys.readouterr().err
+
+
+PIECES = [
+    b"nan",
+    b"\n",
+    b",",
+    b";",
+    b"\t",
+    b'"',
+    b"\0",
+    b"\xff\xfe",
+    b"e999",
+    b"(",
+    b"[mA]",
+    b"\r",
+    b"1" * 70,
+    b"9999-99-99 99:99:99",
+]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(LISTED), st.randoms(use_true_random=False))
+def test_a_damaged_table_is_read_or_refused_in_three_lines(tmp_path, listed, dice):
+    content = bytearray(make(listed[1])[:1500].encode())
+    for _ in range(dice.choice([1, 2, 5, 20])):
+        place = dice.randrange(dice.choice([60, len(content)]))
+        content[place : place + dice.randrange(6)] = dice.choice(
+            [dice.choice(PIECES), b"", bytes([dice.randrange(256)])]
+        )
+    path = tmp_path / "broken.csv"
+    path.write_bytes(content)
+    told = ""
+    try:
+        read_trace(path)
+    except DataError as error:
+        told = str(error)
+    assert told.count("\n") < 3

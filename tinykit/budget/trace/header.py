@@ -60,15 +60,18 @@ CURRENT = Quantity(
 )  # fmt: skip
 _KNOWN = TIME.units | CURRENT.units
 _EXTREMES = frozenset("min max std minimum maximum peak limit".split())
+_MEANS = frozenset("main avg average mean".split())
 _BRACKET = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]")
 _CASED = re.compile(r"(?:([mnuµμ]A)|(?<=[a-z])([MUN][sSaA]))$")
 _APART = re.compile(r"[\s_.,:/\-]+")
-_CLOCK = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?$")
+_CLOCK = re.compile(r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?$")
+DAY = "1970-01-01"
+"""The day of stamps that are a time of day alone."""
 _LATIN_MICRO = "\ufffd"
 _LINE_CHARACTERS = 1 << 16
 _HEADER_LINES = 50
 _MARKS = (";", "\t", ",", " ")
-EMPTY = re.compile(r" *+(?:(?:-+|null|none|n/?a|#n/a|ol|overload) *+)?", re.IGNORECASE)
+EMPTY = re.compile(r" *+(?:(?:-+|null|none|n/?a|#n/a|ol|ovf|overflow|overload) *+)?", re.IGNORECASE)
 """A cell without a number, as meters, databases and spreadsheets leave it beside `nan`."""
 
 
@@ -137,7 +140,7 @@ def find_table_layout(path: Path, time_unit: str | None, current_unit: str | Non
     current_at, amperes = _choose(columns, CURRENT, current_unit or own[1], path)
     return TraceLayout(
         kind, delimiter, count, len(cells), time_at, current_at, to_seconds, to_factor(amperes, CURRENT, path),
-        decimal, encoding, "" if zone is None else cells[time_at].strip()[: len("2000-01-01")], zone or "",
+        decimal, encoding, "" if zone is None else _find_day(cells[time_at]), zone or "",
     )  # fmt: skip
 
 
@@ -157,6 +160,12 @@ def find_zone(cell: str) -> str | None:
     """The time zone of a wall-clock stamp of ISO 8601, "" for a stamp without one; None of what is no stamp."""
     stamp = _CLOCK.match(cell.strip())
     return (stamp[1] or "") if stamp else None
+
+
+def _find_day(stamp: str) -> str:
+    """The date of a wall-clock stamp, some day for a time of day alone."""
+    day = stamp.strip()[: len(DAY)]
+    return day if "-" in day else DAY
 
 
 def _read_head(path: Path) -> tuple[str, list[str], str, int]:
@@ -207,15 +216,15 @@ def _list_names(header: list[str], delimiter: str, width: int) -> list[str]:
 
 
 def _read_name(cell: str) -> _Column:
-    """Name, words and unit of a column; a unit stands in brackets, at the end, or is the whole name."""
+    """Name, words and unit of a column; a unit stands in brackets, at the end, or is a word of two letters or more."""
     cell = cell.strip()
     bracketed = [unit.lower() for unit in _BRACKET.findall(cell)]
     words = [word for word in _APART.split(_BRACKET.sub(" ", cell.lower())) if word]
     unit = next((one for one in reversed(bracketed) if one in _KNOWN), "".join(bracketed[:1]))
     if not unit and (cased := _CASED.search(cell)):
         unit = cased[0].lower()
-    if not unit and words and words[-1] in _KNOWN:
-        unit = words[-1]
+    if not unit:
+        unit = next((word for word in reversed(words) if word in _KNOWN and (len(word) > 1 or word == words[-1])), "")
     return _Column(cell.lower(), frozenset(words), unit)
 
 
@@ -225,12 +234,17 @@ def _choose(columns: tuple[_Column, ...], wanted: Quantity, given: str | None, p
     known = [at for at, one in enumerate(columns) if one.unit in wanted.units]
     places = [at for at in called if at in known] or called or known
     places = [at for at in places if not columns[at].words & _EXTREMES] or places
+    names = [one.name for one in columns]
     if not places:
-        names = [one.name for one in columns]
         raise DataError(f"{path.name}: no {wanted.name} column among {names}; name one with its unit")
     found = {columns[at].unit for at in places} - {""}
     if len(found) > 1 and given is None:
         raise DataError(f"{path.name}: mixed units {sorted(found)} of {wanted.name}; keep one column")
+    places = [at for at in places if columns[at].words & _MEANS] or places
+    if len(places) > 1 and wanted is CURRENT:
+        raise DataError(
+            f"{path.name}: {len(places)} columns of current: {[names[at] for at in places]}; keep one of them"
+        )
     return places[0], (given or next(iter(found), "")).lower()
 
 

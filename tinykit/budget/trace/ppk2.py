@@ -86,7 +86,10 @@ _UNREADABLE = (
 
 def _check_sizes(name: str, entries: dict[str, zipfile.ZipInfo]) -> None:
     if not {SESSION, METADATA} <= entries.keys():
-        raise DataError(f"{name}: a zip without {SESSION} and {METADATA}, no session of the Power Profiler; {_WAY_ON}")
+        raise DataError(
+            f"{name}: a zip without {SESSION} and {METADATA}, so no session of the Power Profiler\n"
+            "give a .ppk2 that it saved, or a table saved as CSV"
+        )
     session, about = entries[SESSION], entries[METADATA]
     ratio = session.file_size / max(session.compress_size, 1)
     bomb = session.file_size > _FREE_BYTES and ratio > _MOST_RATIO

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tinykit.budget.trace.header import (
     CURRENT,
+    DAY,
     EMPTY,
     TraceLayout,
     find_table_layout,
@@ -157,6 +158,8 @@ def _read_stamps(cells: NDArray[np.str_], layout: TraceLayout) -> Floats:
     stamps, currents = np.char.strip(cells).T
     if layout.zone:
         stamps = np.char.replace(stamps, layout.zone, "")
+    if "-" not in stamps[0]:
+        stamps = np.char.add(f"{DAY}T", stamps)
     if np.char.str_len(cells).max() == _CELL:
         raise ValueError("a cell is too long")
     with warnings.catch_warnings():

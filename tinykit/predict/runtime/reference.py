@@ -65,6 +65,13 @@ def require_tflm(purpose: str = "") -> None:
         raise EngineError((f"{purpose} is proven in TFLM alone; " if purpose else "") + explain_absence("TFLM"))
 
 
+def hint_elsewhere(interpreter: str) -> str:
+    """A line to end a refusal by LiteRT with where it stands in for TFLM; empty elsewhere."""
+    if interpreter != "LiteRT" or reference_engine() is TFLM:
+        return ""
+    return "\nTFLM may run it all the same: its interpreter answers on Linux on x86-64"
+
+
 def explain_absence(interpreter: str) -> str:
     """That an interpreter ("TFLM" or "LiteRT") is not installed, and what helps on this computer.
 

@@ -19,7 +19,7 @@ from tinykit.ground.child.process import Bounds, Child, ChildError, WarmChild
 from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
-from tinykit.predict.runtime.reference import explain_absence, require_tflm
+from tinykit.predict.runtime.reference import explain_absence, hint_elsewhere, require_tflm
 
 _WORKER = Path(__file__).with_name("child.py")
 _SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -95,7 +95,7 @@ def explain(reply: dict[str, Any], reasons: str, interpreter: str = "TFLM") -> M
     if not error.startswith("RuntimeError"):
         return ModelError(f"not a readable .tflite file ({error[:200]}); it is truncated or damaged, convert it again")
     said = error.removeprefix("RuntimeError: ")[:300] if interpreter == "LiteRT" else _last_line(reasons)
-    return ModelError(f"{interpreter} refused {where}: {said}")
+    return ModelError(f"{interpreter} refused {where}: {said}{hint_elsewhere(interpreter)}")
 
 
 def check_bytes(model: bytes) -> NDArray[np.uint8]:

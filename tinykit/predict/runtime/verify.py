@@ -194,8 +194,7 @@ class SameProof(Result):
 
     Parameters
     ----------
-    n : inputs both were run on.
-    equal : every output byte is the same.
+    n, equal : inputs both were run on; whether every output byte is the same.
     before, after : the arenas TFLM recorded for the model and for the rewritten one; None where LiteRT ran them.
     engine : that ran both: "tflm", or "litert-reference" where TFLM's interpreter is not installed.
     """
@@ -285,29 +284,24 @@ def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, tim
     Parameters
     ----------
     model, rewritten : bytes of .tflite files with the same inputs.
-    n : how many random inputs.
-    seed : of all that is drawn.
+    n, seed : how many random inputs, and of what they are drawn.
     timeout_s : limit on the child process [s].
 
     Raises
     ------
     ModelError : the engine refuses one of them, or their inputs differ. EngineError : as `Session`.
     """
-    engine, limit = reference_engine().engine, timeout_s
-    with (
-        Session(model, engine=engine, timeout_s=limit) as first,
-        Session(rewritten, engine=engine, timeout_s=limit) as second,
-    ):
-        shapes = [[(one.shape, one.dtype) for one in session.inputs] for session in (first, second)]
+    use, limit = reference_engine().engine, timeout_s
+    with Session(model, engine=use, timeout_s=limit) as old, Session(rewritten, engine=use, timeout_s=limit) as new:
+        shapes = [[(one.shape, one.dtype) for one in session.inputs] for session in (old, new)]
         if shapes[0] != shapes[1]:
             raise ModelError(f"inputs {shapes[1]} of the rewritten model are not those of the model, {shapes[0]}")
         rng = np.random.default_rng(seed)
-        inputs = tuple(_draw(rng, (n, *one.sample_shape), one.dtype) for one in first.inputs)
-        answers = zip(first.run_all(inputs), second.run_all(inputs), strict=True)
+        inputs = tuple(_draw(rng, (n, *one.sample_shape), one.dtype) for one in old.inputs)
+        answers = zip(old.run_all(inputs), new.run_all(inputs), strict=True)
         equal = all(one.tobytes() == other.tobytes() for one, other in answers)
-        if engine != "tflm":
-            return SameProof(n, equal, None, None, engine)
-        return SameProof(n, equal, first.measure_arena(smallest=False), second.measure_arena(smallest=False))
+        arenas = [one.measure_arena(smallest=False) if use == "tflm" else None for one in (old, new)]
+        return SameProof(n, equal, arenas[0], arenas[1], use)
 
 
 def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Array:
