@@ -80,7 +80,7 @@ def test_one_line_and_one_document(found):
 @pytest.mark.parametrize(
     ("board", "subject", "said"),
     [
-        ("raspberry-pi-pico", "battery life", "unknown: board 'raspberry-pi-pico' has no run current"),
+        ("raspberry-pi-pico-w", "battery life", "unknown: board 'raspberry-pi-pico-w' has no run current"),
         ("launchxl-f28p55x", "latency", "unknown"),
         ("launchxl-f28p55x", "junction", "unknown"),
     ],
@@ -109,8 +109,8 @@ class TestOwnFigures:
         assert not any(reason.startswith("latency unknown") for reason in found.fit.reasons)
 
     def test_a_run_current_of_ones_own_makes_energy_known(self, graph):
-        assert "energy unknown" in " ".join(assess(graph, "raspberry-pi-pico").fit.reasons)
-        found = assess(graph, "raspberry-pi-pico", Use(run_current_a=0.025))
+        assert "energy unknown" in " ".join(assess(graph, "ek-ra8m1").fit.reasons)
+        found = assess(graph, "ek-ra8m1", Use(run_current_a=0.025))
         assert found.fit.energy_per_inference_j is not None
         assert "energy unknown" not in " ".join(found.fit.reasons)
 

@@ -34,15 +34,20 @@ LARGEST_WINDOW = {
     "apollo510-evb": 3145728, "xg24-dk2601b": 262144, "cy8ckit-062-wifi-bt": 294912, "kit-pse84-eval": 5242880,
     "mimxrt1060-evk": 524288, "teensy41": 524288, "frdm-mcxn947": 425984, "ek-ra6m4": 262144, "ek-ra8m1": 917504,
     "alif-ensemble-e7-devkit": 4194304, "corstone-300": 2097152, "max78000fthr": 131072, "sony-spresense": 1572864,
-    "adafruit-edgebadge": 196608,
+    "adafruit-edgebadge": 196608, "bluepill-stm32f103c8": 20480, "nucleo-l432kc": 65536, "nucleo-g474re": 98304,
+    "nucleo-h723zg": 327680, "nucleo-u385rg-q": 262144, "nucleo-l4r5zi-p": 655360, "nrf54lm20dk": 524288,
+    "xiao-nrf54l15-sense": 262144, "nrf9160dk": 262144, "thingy91": 262144, "arduino-uno-r4-wifi": 32768,
+    "ek-ra8d1": 917504, "efr32xg26-dk": 524288, "alif-ensemble-e8-devkit": 4194304, "alif-ensemble-e3": 4194304,
+    "raspberry-pi-pico-w": 270336, "raspberry-pi-pico-2-w": 532480, "arduino-giga-r1": 524288,
 }  # fmt: skip
 
 # No document states a run current for these: the answer is "unknown", never a default.
 NO_RUN_CURRENT = {
-    "stm32n6570-dk", "nrf54h20dk", "raspberry-pi-pico", "raspberry-pi-pico-2", "ek-ra8m1", "kit-pse84-eval",
+    "stm32n6570-dk", "nrf54h20dk", "raspberry-pi-pico-w", "esp32-c6-devkitc-1", "ek-ra8m1", "kit-pse84-eval",
     "himax-we-i-plus", "grove-vision-ai-v2", "alif-ensemble-e3", "alif-ensemble-e7-devkit", "corstone-300",
     "corstone-310", "sony-spresense", "launchxl-f28p55x", "gap9-evk", "syntiant-ndp9120", "apollo510-evb",
-    "apollo4p-evb",
+    "apollo4p-evb", "nucleo-l4r5zi-p", "nrf54lm20dk", "arduino-uno-r4-wifi", "ek-ra8d1", "efr32xg26-dk",
+    "alif-ensemble-e8-devkit", "esp32-p4-function-ev",
 }  # fmt: skip
 NO_KNOWN_WINDOW = {
     "nrf54h20dk",
@@ -54,7 +59,7 @@ NO_KNOWN_WINDOW = {
 }
 COPIED = {*LARGEST_WINDOW, *NO_RUN_CURRENT, *NO_KNOWN_WINDOW}
 """The boards whose figures stand here: nothing is said of how many others there are."""
-ARM_CORES = {f"cortex-{name}" for name in ("m0", "m0plus", "m4", "m7", "m33", "m55", "m85", "a32")}
+ARM_CORES = {f"cortex-{name}" for name in ("m0", "m0plus", "m3", "m4", "m7", "m33", "m55", "m85", "a32")}
 OTHER_CORES = {"xtensa-lx6", "xtensa-lx7", "arc-em9d", "c28x", "c28x-cla", "hifi3"}
 
 
@@ -99,11 +104,14 @@ def test_largest_contiguous_ram(name, size):
     assert internal(board(name))[0].total_bytes == size
 
 
-def test_espressif_boards_offer_what_the_linker_allows():
-    # PlatformIO maximum_ram_size of esp32-s3-devkitc-1 and seeed_xiao_esp32s3: 327,680 byte.
-    for name in ("esp32-s3-devkitc-1", "xiao-esp32s3-sense"):
-        assert internal(board(name))[0].available_bytes == 327_680
-    assert internal(board("esp32-s3-devkitc-1"))[0].total_bytes == (416 + 64) * 1024
+def test_espressif_boards_offer_the_pools_of_the_heap():
+    """memory_layout.c of ESP-IDF: bytes below what the ROM keeps; a second pool of the S3 follows, never joined."""
+    pools = {"esp32-c3-devkitm-1": (378_640,), "xiao-esp32c3": (378_640,), "esp32-c6-devkitc-1": (509_456,),
+             "esp32-h2-devkitm-1": (316_288,), "esp32-s3-devkitc-1": (399_120, 32_768),
+             "xiao-esp32s3-sense": (399_120, 32_768), "arduino-nano-esp32": (399_120, 32_768),
+             "esp32-devkitc-v4": (180_736, 113_840), "esp32-p4-function-ev": (413_760, 241_600, 8192)}  # fmt: skip
+    for name, sizes in pools.items():
+        assert tuple(window.available_bytes for window in internal(board(name))) == sizes, name
 
 
 def test_the_two_windows_of_an_esp32_are_never_joined():
@@ -154,7 +162,7 @@ def test_internal_ram_adds_up():
 
 def test_unknown_run_current_is_unknown():
     assert {name for name in COPIED if board(name).run_current is None} == NO_RUN_CURRENT
-    pico = board("raspberry-pi-pico")
+    pico = board("raspberry-pi-pico-w")
     assert (pico.run_current, pico.run_clock_hz, pico.run_series()) == (None, None, ())
     assert pico.theta_ja is None
 
@@ -177,7 +185,7 @@ def test_current_grows_with_clock_inside_a_series():
 
 def test_whole_board_currents_say_so():
     whole = {name for name in COPIED if board(name).current_scope == "board"}
-    assert whole == {"raspberry-pi-pico", "teensy41", "mimxrt1060-evk"}
+    assert whole == {"raspberry-pi-pico", "teensy41", "mimxrt1060-evk", "stm32n6570-dk", "grove-vision-ai-v2"}
     assert board("teensy41").run_supply_v == 5.0
 
 

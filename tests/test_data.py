@@ -14,6 +14,7 @@ from tinykit.target.boards import boards
 FILES = sorted(shipped_path("data").rglob("*.toml"))
 # Numbers that name or count a thing and measure nothing: an address, a number of like cores.
 NAMING_KEYS = {"boards": {"start", "count"}}
+FIGURE_KEYS = {"value", "low", "high"}
 
 
 def walk(node: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -46,7 +47,7 @@ def test_every_figure_is_a_fact(path):
 def test_no_bare_figure_in_a_board_file(path):
     for where, node in walk(read_toml(path), path.name):
         if isinstance(node, int | float) and not isinstance(node, bool):
-            assert where.rsplit(".", 1)[1] in NAMING_KEYS["boards"] | {"value"}, f"{where}: bare figure {node}"
+            assert where.rsplit(".", 1)[1] in NAMING_KEYS["boards"] | FIGURE_KEYS, f"{where}: bare figure {node}"
 
 
 def test_an_assumed_figure_of_a_board_states_its_doubt():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.bench import bench_energy
+from tinykit.budget.power.timeline import sleep_current
 from tinykit.ground.errors import FactError, ParameterError, UnknownFactError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate, Fact
@@ -110,6 +111,24 @@ def test_one_measured_point_predicts_the_other_networks_of_its_system():
     assert len(pairs) == 19 * 4 * 3
     assert statistics.mean(errors) <= 0.05
     assert statistics.mean(low <= ratio <= high for (_, low, high), ratio in pairs) >= 0.80
+
+
+def test_a_current_is_as_wide_as_the_kind_of_its_source(plain):
+    def spread(kind, **ends):
+        point = replace(plain.run_points[0], current=Fact(0.01, "A", kind, SOURCE, **ends))
+        found = predict_run_current(replace(plain, run_points=(point,)))
+        return found.high / found.low
+
+    kinds = ("datasheet", "measured_by_others", "vendor", "assumed")
+    found = {kind: spread(kind) for kind in kinds}
+    assert list(found.values()) == sorted(found.values())
+    assert found["datasheet"] == pytest.approx(1.6)
+    assert found["assumed"] > 1.5 * found["measured_by_others"]
+    assert spread("vendor", low=0.008, high=0.012) == spread("assumed", low=0.008, high=0.012) < found["vendor"]
+    stops = [replace(plain, stop_current=Fact(1e-6, "A", kind, SOURCE)) for kind in kinds]
+    asleep = [sleep_current(one, "stop", 25.0).high for one in stops]
+    assert asleep[0] == pytest.approx(1.7e-6)
+    assert asleep == sorted(asleep)
 
 
 def test_one_stated_current_gives_the_factor_and_its_interval(plain):

@@ -197,7 +197,7 @@ def test_states_show_the_charge_that_the_budget_holds(budget):
 
 
 def test_a_state_without_a_current_is_named_and_no_share_is_claimed():
-    shown = words(plot_states(budget_power(board("raspberry-pi-pico"), 0.01)))
+    shown = words(plot_states(budget_power(board("esp32-c6-devkitc-1"), 0.01)))
     assert "inference\nno current on record" in shown
     assert "%" not in shown.replace("80 %", "")
 
@@ -217,7 +217,7 @@ def test_life_is_drawn_as_the_budgets_have_it(assessed):
         (lambda: plot_energy([]), "energy unknown"),
         (lambda: plot_fit_all([]), "no board given"),
         (lambda: plot_junction([]), "unknown"),
-        (lambda: plot_transient(check_heat(board("raspberry-pi-pico"), budget_power(board("raspberry-pi-pico"), 0.01))),
+        (lambda: plot_transient(check_heat(board("ek-ra8m1"), budget_power(board("ek-ra8m1"), 0.01))),
          "transient unknown"),
         (lambda: plot_sizes([]), "no variant"),
         (lambda: plot_accuracy({}), "no accuracy"),

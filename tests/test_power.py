@@ -199,7 +199,7 @@ def test_what_is_unknown_stays_unknown_with_its_reason(u575):
     assert no_sleep.battery_life_s is no_sleep.average_power_w is no_sleep.energy_per_day_j is None
     assert no_sleep.energy_per_inference_j is not None
     assert any("modes on record: standby, sleep" in reason for reason in no_sleep.unknown)
-    no_run = budget_power(board("raspberry-pi-pico"), 0.03, battery="lipo-500")
+    no_run = budget_power(board("raspberry-pi-pico-w"), 0.03, battery="lipo-500")
     assert no_run.average_power_w is None
     assert any("no run current" in reason for reason in no_run.unknown)
     always_on = budget_power(replace(u575, stop_current=None), 0.03, period_s=0.03)
@@ -220,7 +220,7 @@ def test_json_has_the_keys_of_the_contract(keyword):
     assert {"name", "duration_s", "current_a", "charge_c"} <= set(document["states"][0])
     total = sum(state["charge_c"] for state in document["states"])
     assert total == pytest.approx(document["average_current_a"]["value"] * document["period_s"], rel=1e-12)
-    unknown = budget_power(board("raspberry-pi-pico"), 0.03).to_json()
+    unknown = budget_power(board("raspberry-pi-pico-w"), 0.03).to_json()
     assert unknown["battery_life_s"] is None
     assert unknown["states"][0]["charge_c"] is None
     json.dumps(unknown)

@@ -52,6 +52,20 @@ def test_a_fact_cannot_exist_without_source_kind_and_figure(value, kind, source,
         Fact(value, "A", kind, source)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        (2.0, None, "has the range 2.0 to 1.0; give low <= value <= high"),
+        (math.nan, 2.0, "has the range nan to 2.0"),
+        (None, math.inf, "has the range 1.0 to inf"),
+        (True, 2.0, "is not a finite number"),
+    ],
+)
+def test_the_range_of_a_fact_holds_its_figure(low, high, message):
+    with pytest.raises(FactError, match=message):
+        Fact(1.0, "A", "datasheet", "DS1", low=low, high=high)
+
+
 def test_values_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Estimate.exact(1.0, "s", "measured", "clock").value = 2.0  # type: ignore[misc]
@@ -80,6 +94,12 @@ def test_a_fact_becomes_an_estimate_of_its_kind_and_source():
     assert (from_fact.low, from_fact.high) == pytest.approx((1.6, 2.5))
 
 
+def test_a_fact_keeps_the_range_that_its_document_gives():
+    ranged = Fact(0.049, "A", "datasheet", "DS1", low=0.030, high=0.068)
+    assert (ranged.estimate().low, ranged.estimate().high) == (0.030, 0.068)
+    assert Fact(0.049, "A", "datasheet", "DS1", high=0.068).ends == (0.049, 0.068)
+
+
 def test_a_negative_fact_keeps_its_interval_in_order():
     from_fact = Fact(-40.0, "degC", "datasheet", "DS1").estimate(0.9, 1.1)
     assert (from_fact.low, from_fact.high) == pytest.approx((-44.0, -36.0))
@@ -88,6 +108,9 @@ def test_a_negative_fact_keeps_its_interval_in_order():
 def test_bases_are_ordered_weakest_first():
     assert weakest(*BASES) == "assumed"
     assert weakest("measured", "compiled", "datasheet") == "datasheet"
+    assert weakest("datasheet", "measured_by_others") == "measured_by_others"
+    assert weakest("measured_by_others", "vendor") == "vendor"
+    assert weakest("vendor", "modelled") == "modelled"
 
 
 def test_propagation_of_a_product_by_hand():

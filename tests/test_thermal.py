@@ -162,7 +162,7 @@ def test_an_unknown_average_is_judged_as_if_inference_never_paused(h743):
     assert report.t_junction_continuous_c is not None
     assert report.verdict == "ok"
     assert any("never paused" in reason for reason in report.reasons)
-    nothing = check_heat(board("raspberry-pi-pico"), budget_power(board("raspberry-pi-pico"), 0.01))
+    nothing = check_heat(board("raspberry-pi-pico-w"), budget_power(board("raspberry-pi-pico-w"), 0.01))
     assert (nothing.verdict, nothing.t_junction_c) == ("unknown", None)
 
 

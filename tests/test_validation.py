@@ -88,7 +88,7 @@ def test_stacks_mean_what_the_contract_says(stack, runtime):
 def test_names_of_cores_and_boards():
     assert name_core("RISC-V RV32IMC") == "riscv-rv32imc"
     assert name_core("RISC-V HP core (PIE SIMD)") == "riscv-esp32-p4"
-    assert match_board("Nucleo-L4R5ZI").id == match_board("NUCLEO-L4R5ZI-P").id == "nucleo-l4r5zi"
+    assert match_board("Nucleo-L4R5ZI").id == match_board("NUCLEO-L4R5ZI-X").id == "nucleo-l4r5zi"
     assert match_board("apollo510_evb").id == "apollo510-evb"
     assert match_board("RX65N") is None
 
@@ -150,7 +150,7 @@ def test_what_is_left_out_says_why(folder):
         {"latency_ms": "20", "model_file_path_local": ""},
         {"latency_ms": "20", "model_file_path_local": "models/none.tflite"},
         {"latency_ms": "20", "core": "RXv2"},
-        {"latency_ms": "20", "energy_uj": "3", "board": "NUCLEO-L4R5ZI-P"},
+        {"latency_ms": "20", "energy_uj": "3", "board": "NUCLEO-L4R5ZI-X"},
     )
     result = validate(path)
     assert [one.reason for one in result.skipped] == [
@@ -160,7 +160,7 @@ def test_what_is_left_out_says_why(folder):
     ]  # fmt: skip
     assert [one.reason for one in result.unknown] == [
         "latency: no latency evidence for tflm-cmsis-nn on core 'rxv2'",
-        "energy: NUCLEO-L4R5ZI-P is not in the catalogue",
+        "energy: NUCLEO-L4R5ZI-X is not in the catalogue",
     ]
     assert len(result.reasons()) == 9
 

@@ -10,7 +10,7 @@ from tinykit.ground.errors import FactError
 from tinykit.ground.quantity import Fact
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_FACT_KEYS = {"value", "unit", "kind", "source", "locator", "conditions"}
+_FACT_KEYS = {"value", "unit", "kind", "source", "locator", "conditions", "low", "high"}
 
 
 def shipped_path(*parts: str) -> Path:
@@ -58,7 +58,7 @@ def read_csv(path: Path) -> Table:
 
 
 def to_fact(table: Any, where: str) -> Fact:
-    """One inline table `{value, unit, kind, source, locator, conditions}` as a `Fact`.
+    """One inline table `{value, unit, kind, source, locator, conditions, low, high}` as a `Fact`.
 
     Parameters
     ----------
@@ -74,8 +74,9 @@ def to_fact(table: Any, where: str) -> Fact:
     unknown, missing = set(table) - _FACT_KEYS, {"value", "unit", "kind", "source"} - set(table)
     if unknown or missing:
         raise FactError(f"{where}: missing {sorted(missing)}, unknown {sorted(unknown)}; allowed: {sorted(_FACT_KEYS)}")
-    if not isinstance(table["value"], int | float):
-        raise FactError(f"{where}: value {table['value']!r} is not a number; leave the fact out if it is unknown")
+    for key in ("value", "low", "high"):
+        if not isinstance(table.get(key, 0), int | float):
+            raise FactError(f"{where}: {key} {table[key]!r} is not a number; leave it out if it is unknown")
     try:
         return Fact(**table)
     except FactError as error:

@@ -17,11 +17,17 @@ from tinykit.ground.errors import FactError, ParameterError
 
 
 class Basis(StrEnum):
-    """How a number was obtained, weakest first: a result is never of a stronger basis than its inputs."""
+    """How a number was obtained, weakest first: a result is never of a stronger basis than its inputs.
+
+    `VENDOR` (a headline, no table behind it) and `MEASURED_BY_OTHERS` (someone's meter, whose, the source says) are
+    kinds of facts: what is computed from them is modelled at best.
+    """
 
     ASSUMED = "assumed"
     MODELLED = "modelled"
     SIMULATED = "simulated"
+    VENDOR = "vendor"
+    MEASURED_BY_OTHERS = "measured_by_others"
     DATASHEET = "datasheet"
     COMPILED = "compiled"
     MEASURED = "measured"
@@ -135,6 +141,7 @@ class Fact:
     unit : as in `Estimate`.
     kind : one of `BASES`; "datasheet" or "measured" where the document itself was read.
     source, locator, conditions : document, place inside it, and what the figure holds for.
+    low, high : the range that the document gives around it, in `unit`; None where it gives one figure.
     """
 
     value: float
@@ -143,18 +150,28 @@ class Fact:
     source: str
     locator: str = ""
     conditions: str = ""
+    low: float | None = None
+    high: float | None = None
 
     def __post_init__(self) -> None:
         if not self.source.strip():
             raise FactError(f"fact {self.value} {self.unit} has no source; a figure without a source is not a fact")
         if self.kind not in BASES:
             raise FactError(f"fact of kind {self.kind!r}; allowed: {', '.join(BASES)}")
-        if isinstance(self.value, bool) or not math.isfinite(self.value):
+        low, high = self.ends
+        if any(isinstance(one, bool) for one in (self.value, low, high)) or not math.isfinite(self.value):
             raise FactError(f"fact value {self.value!r} from {self.source!r} is not a finite number")
+        if not -math.inf < low <= self.value <= high < math.inf:
+            raise FactError(f"fact {self.value} {self.unit} has the range {low} to {high}; give low <= value <= high")
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the range that the document gives, each the value itself where it gives none."""
+        return self.value if self.low is None else self.low, self.value if self.high is None else self.high
 
     def estimate(self, low_factor: float = 1.0, high_factor: float = 1.0) -> Estimate:
-        """The fact as an `Estimate`, its interval widened by the two factors (<= 1 and >= 1)."""
-        ends = sorted((self.value * low_factor, self.value * high_factor))
+        """The fact as an `Estimate`, its range widened by the two factors (<= 1 and >= 1)."""
+        ends = sorted((self.ends[0] * low_factor, self.ends[1] * high_factor))
         return Estimate(self.value, ends[0], ends[1], self.unit, self.kind, sources=self.source)
 
 

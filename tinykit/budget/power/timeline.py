@@ -11,6 +11,7 @@ from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.predict.energy.laws import retention_current
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants, stated
 from tinykit.target.boards.record import Board
 
 SLEEP_MODES = ("stop", "standby", "sleep")
@@ -164,7 +165,7 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
             "Give the one you measured (sleep_current_a in A), or take a mode on record."
         )
     spread = load_constants(*_CONSTANTS)["retention"]
-    typical = fact.estimate(spread["low"].value, spread["high"].value)
+    typical = stated(fact, spread["low"].value, spread["high"].value)
     if mode == "sleep" or ambient_c == 25.0:
         return typical
     inputs, source = (typical, leakage_doubling()), f"from 25 to {ambient_c:g} °C"
@@ -188,7 +189,7 @@ def _wakeup_state(board: Board, run: Estimate | None) -> State | None:
     """
     if board.wakeup_time is None:
         return None
-    duration = board.wakeup_time.estimate()
+    duration = stated(board.wakeup_time)
     if run is None:
         return State("wake-up", duration, None)
     share = band(load_constants(*_CONSTANTS)["wakeup"], "share", "share_low", "share_high")

@@ -75,3 +75,19 @@ def band(group: dict[str, Fact], point: str, low: str, high: str) -> Estimate:
     """
     fact = group[point]
     return Estimate(fact.value, group[low].value, group[high].value, fact.unit, fact.kind, sources=fact.source)
+
+
+def stated(fact: Fact, low: float = 1.0, high: float = 1.0) -> Estimate:
+    """A figure of a document as an `Estimate`: over the range given with it, else as wide as its kind is in doubt.
+
+    Parameters
+    ----------
+    fact : of a kind of `data/power/kinds.toml`, or one that is taken as it stands.
+    low : a further factor down, of parts among each other; independent, so that the logarithms add in quadrature.
+    high : the same upward.
+    """
+    doubt = load_constants("power", "kinds.toml").get(fact.kind)
+    if doubt is None or fact.ends != (fact.value, fact.value):
+        return fact.estimate(low, high)
+    down, up = (math.hypot(math.log(f), math.log(doubt[end].value)) for f, end in ((low, "low"), (high, "high")))
+    return fact.estimate(math.exp(-down), math.exp(up))

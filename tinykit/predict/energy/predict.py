@@ -8,6 +8,8 @@ from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy.inputs import as_estimate, load_constants
 from tinykit.predict.energy.laws import activity_factor, clock_ratio, energy_per_inference
 from tinykit.predict.energy.regulators import like_reference, scale_supply
+from tinykit.predict.energy.inputs import as_estimate, load_constants, stated
+from tinykit.predict.energy.laws import activity_factor, clock_ratio, energy_per_inference, like_reference, scale_supply
 from tinykit.predict.latency.measured import read_own
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board, PowerRange, RunPoint
@@ -168,9 +170,9 @@ def _value_or(fact: Fact | None, default: float | None) -> float | None:
 def _power_band(entry: PowerRange) -> Estimate:
     """The range of the models measured, at least ±8 %, which holds four of five further models."""
     spread = load_constants("power", "run_current.toml")["measured_power"]["spread"].value
-    low, high = entry.low.value, entry.high.value
-    value = math.sqrt(low * high)
-    low, high = min(low, value * (1 - spread)), max(high, value * (1 + spread))
+    value = math.sqrt(entry.low.value * entry.high.value)
+    low = min(stated(entry.low).low, value * (1 - spread))
+    high = max(stated(entry.high).high, value * (1 + spread))
     return Estimate(value, low, high, "W", entry.low.kind, sources=entry.low.source)
 
 
@@ -183,7 +185,7 @@ def _stated_current(board: Board, clock: float | None, supply: float | None) -> 
     point = _nearest_point(board, supply)
     at_v = _value_or(point.supply, _supply_of(board))
     have, want = (point.clock.value, at_v, point.regulator), (clock, supply)
-    current = _scale(board, point.current.estimate(), have, want)
+    current = _scale(board, stated(point.current), have, want)
     factor = activity_factor(point.workload)
     source = f"times {factor.value:g} for ML kernels"
     return propagate(lambda i, k: i * k, current, factor, unit="A", source=source)

@@ -24,6 +24,8 @@ from tinykit.show.plots import (
 _KINDS = (
     ("measured", "read off a device, by the source named"),
     ("datasheet", "typical figure of the maker's document"),
+    ("measured_by_others", "read off a device by someone else, named as the source"),
+    ("vendor", "a headline of the maker, no table behind it"),
     ("compiled", "counted in linked code"),
     ("simulated", "counted on an instruction-set simulator"),
     ("modelled", "computed by a model calibrated on published measurements"),
@@ -87,10 +89,11 @@ def _list_estimates(outcome: DesignOutcome) -> tuple[tuple[str, Estimate | None]
 
 
 def _list_sources(outcome: DesignOutcome) -> tuple[str, ...]:
-    """Every distinct source behind the figures shown."""
+    """Every distinct source behind the figures shown; what no document was read for is not one."""
     stated = [text for _, estimate in _list_estimates(outcome) if estimate for text in estimate.sources]
     cell = outcome.budget.pack.cell.sources() if outcome.budget.pack else ()
-    return tuple(dict.fromkeys(text for text in (*stated, *outcome.fit.board.sources(), *cell) if text))
+    every = dict.fromkeys((*stated, *outcome.fit.board.sources(), *cell))
+    return tuple(text for text in every if text and "no document read" not in text)
 
 
 def _draw_all(outcome: DesignOutcome) -> dict[str, str]:

@@ -30,8 +30,9 @@ A board is one TOML file, `data/boards/<id>.toml`. A user's file has the same fo
     current = {value = 10e-3, unit = "A", kind = "measured", source = "ds", conditions = "my network"}
     clock = {value = 80e6, unit = "Hz", kind = "datasheet", source = "ds"}
 
-Every figure is an inline table `{value, unit, kind, source, locator, conditions}`, the last two optional. Without
-a [sources] table `source` is the document's full text. Further keys are the fields of `Board`, `Core`, `Region`,
+Every figure is an inline table `{value, unit, kind, source, locator, conditions, low, high}`, the last four optional;
+`low` and `high` are the range that the document gives. `kind` is one of `tinykit.ground.quantity.BASES`. Without a
+[sources] table `source` is the document's full text. Further keys are the fields of `Board`, `Core`, `Region`,
 `RunPoint` and `PowerRange` in `tinykit.target.boards.record`.
 """
 

@@ -123,15 +123,16 @@ def _resolve(key: Any, sources: dict[str, str], where: str) -> str:
 
 
 def _check_range(table: Any, unit: str, where: str) -> None:
-    value = table.get("value") if isinstance(table, dict) else None
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return  # to_fact says what is wrong with it
     least, most = _RANGES[unit]
-    if not least <= value <= most:
-        shown = f"{value:g}" if isinstance(value, float) or abs(value) < 10**15 else "a huge number"
-        raise FactError(f"{where}: value {shown} {unit} is absurd\nallowed: {least:g} to {most:g} {unit}")
-    if unit == "byte" and value != int(value):
-        raise FactError(f"{where}: value {value} byte is not a whole number")
+    for key in ("value", "low", "high"):
+        value = table.get(key) if isinstance(table, dict) else None
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue  # to_fact says what is wrong with it
+        if not least <= value <= most:
+            shown = f"{value:g}" if isinstance(value, float) or abs(value) < 10**15 else "a huge number"
+            raise FactError(f"{where}: {key} {shown} {unit} is absurd\nallowed: {least:g} to {most:g} {unit}")
+        if unit == "byte" and value != int(value):
+            raise FactError(f"{where}: {key} {value} byte is not a whole number")
 
 
 def _read_sources(table: Any, where: str) -> dict[str, str] | None:
