@@ -91,7 +91,7 @@ def test_a_budget_without_a_latency_keeps_what_is_known():
     assert {"sense", "transmit", "sleep"} <= set(names)
     assert "inference" not in names
     assert found.power.average_power_w.value > 0
-    assert "CUSTOM:ethos-u" in found.power.unknown[0]
+    assert "Ethos-U" in found.power.unknown[0]
     assert found.beside.longest_s == pytest.approx(9.0, rel=0.01)
     half = assess(model, "arduino-nano-33-ble-sense", replace(use, latency_s=found.beside.halving_s), use_engine=False)
     assert half.battery_life_s.value == pytest.approx(found.power.battery_life_s.value / 2, rel=1e-3)

@@ -47,6 +47,7 @@ ALLOWED = {
     "train/conversion/keras_file.py": ("ELU|RNN|LSTM", "Keras layers"),
     "train/compress/support.py": ("ELU", "the Keras layer"),
     "train/conversion/converting.py": ("LSTM", "the Keras layer"),
+    "predict/runtime/reference.py": ("LOGISTIC|SOFTMAX", "words of a sentence on rounding"),
     "show/plots/arena.py": ("DEPTHWISE_CONV_2D|FULLY_CONNECTED", "words that are shortened in a picture"),
 }
 READERS = (

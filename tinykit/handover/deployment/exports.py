@@ -190,10 +190,9 @@ def deploy_c(
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
              "kernels": kernels, "golden_engine": judge.engine}  # fmt: skip
     where = write_folder(folder, files, facts)
-    symbols = tuple(operator.symbol for operator in export.operators)
     return Deployment(
-        where, "c", label, tuple(sorted([*files, MANIFEST])), symbols, export.arena_bytes, export.arena_bytes,
-        len(inputs), graph.sha256, judge.engine,
+        where, "c", label, tuple(sorted([*files, MANIFEST])), tuple(one.symbol for one in export.operators),
+        export.arena_bytes, export.arena_bytes, len(inputs), graph.sha256, judge.engine,
     )  # fmt: skip
 
 

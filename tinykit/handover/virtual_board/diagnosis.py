@@ -87,8 +87,7 @@ class Finding:
         plan, data = self.plan, interleave(self.inputs)
         seen = emulate(plan, self.firmware, memory, data)
         fault, wanted = self._fault(seen), interleave(self.golden)
-        counted = fault is None
-        outputs = self._outputs(seen.outputs) if counted else ()
+        outputs = self._outputs(seen.outputs) if (counted := fault is None) else ()
         equal = counted and all(map(is_alike, outputs, self.golden))
         operators = self._operators(seen.classes) if counted else ()
         # the model's own function and all that it calls, without the harness

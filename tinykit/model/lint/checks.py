@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tinykit.model.graph.model import ModelGraph, Operator, Precision
-from tinykit.model.graph.reading import types_of
+from tinykit.model.graph.reading import GraphOrFile, as_graph, types_of
 from tinykit.model.lint.finding import Check, Rule, Words, list_rules, rule_of, tell
 from tinykit.model.operators.table import row_of
 
@@ -163,7 +163,7 @@ CHECKS: dict[str, Check] = {
 """By rule; a rule that stands neither here nor in `deeper.py` only has a list of operators."""
 
 
-def find_stray_operators(graph: ModelGraph) -> tuple[Operator, ...]:
+def find_stray_operators(graph: GraphOrFile) -> tuple[Operator, ...]:
     """Operators that multiply or add constants to the output of a layer with weights: what unfolded batch
     normalisation leaves.
 
@@ -171,7 +171,7 @@ def find_stray_operators(graph: ModelGraph) -> tuple[Operator, ...]:
     fully connected operator without activation that nothing else reads, or of another such operator; its constant must
     be one number or one a channel (the last axis), as a scale or an offset that could be folded is.
     """
-    readers: dict[int, int] = {}
+    graph, readers = as_graph(graph), dict[int, int]()
     for operator in graph.operators:
         for index in operator.inputs:
             readers[index] = readers.get(index, 0) + 1

@@ -2,6 +2,7 @@
 
 from tinykit.ground.caches import remember
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.lint.checks import CHECKS
 from tinykit.model.lint.deeper import DEEPER
 from tinykit.model.lint.finding import Finding, Severity, Words, find_named, list_rules
@@ -11,15 +12,15 @@ FIRMWARE = "resolver"
 _SPECIFIED = ("float32", "int32", "int64", "bool")
 
 
-def lint_graph(graph: ModelGraph, *, notes: bool = False) -> tuple[Finding, ...]:
+def lint_graph(graph: GraphOrFile, *, notes: bool = False) -> tuple[Finding, ...]:
     """Findings about a graph, each with what to do, errors first; empty where there is nothing to say.
 
     Parameters
     ----------
-    graph : the model.
+    graph : the model, or its file.
     notes : also what is no fault: what a firmware must bring, what a runtime of old does not have.
     """
-    found = _lint(graph)
+    found = _lint(as_graph(graph))
     return found if notes else tuple(one for one in found if one.severity is not Severity.NOTE)
 
 
