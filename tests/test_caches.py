@@ -13,6 +13,7 @@ from tests.models import small_cnn
 from tinykit.choose.ledger import forms
 from tinykit.ground import caches
 from tinykit.ground.caches import clear_caches, held_bytes, remember, weigh
+from tinykit.ground.child.process import WarmChild
 from tinykit.ground.errors import EngineError
 from tinykit.model import ModelGraph, read
 from tinykit.predict.runtime import refusal
@@ -138,3 +139,19 @@ def test_an_engine_that_failed_once_is_asked_again(monkeypatch):
         found = forms.list_forms(graph, tk.Target("nucleo-l4r5zi"))
         assert found["lean"].note == "the interpreter took too long"
     assert len(calls) == 4
+
+
+def test_clearing_ends_the_processes_that_are_kept():
+    class Kept:
+        alive, late, closed = True, False, False
+
+        def close(self):
+            self.closed = True
+
+    warm = WarmChild(Kept)
+    kept = warm.ask(lambda child: child)
+    assert warm.ask(lambda child: child) is kept
+    clear_caches()
+    assert kept.closed
+    assert warm.ask(lambda child: child) is not kept
+    warm.close()

@@ -63,6 +63,7 @@ class _Store:
 _store = _Store()
 _tables: list[Any] = []
 _models_bytes: dict[str, int] = {}
+_endings: list[Callable[[], None]] = []
 
 
 class Remembered(Protocol[_P, _T_co]):
@@ -112,8 +113,18 @@ def remember_table(function: Callable[_P, _T]) -> Callable[_P, _T]:
     return cast("Callable[_P, _T]", kept)
 
 
+def on_clear(end: Callable[[], None]) -> None:
+    """Have `clear_caches` call `end` too, as what is kept for the next question besides its answers needs it."""
+    _endings.append(end)
+
+
 def clear_caches() -> None:
-    """Forget every remembered answer: the next question is computed anew, from the files as they are now."""
+    """Forget every remembered answer: the next question is computed anew, from the files as they are now.
+
+    Processes that are kept for the next question (interpreter, compiler, converter) end.
+    """
+    for end in _endings:
+        end()
     _store.drop(lambda _: True)
     for table in _tables:
         table.cache_clear()

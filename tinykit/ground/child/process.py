@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Generic, Self, TypeVar
 
+from tinykit.ground.caches import on_clear
 from tinykit.ground.child import inside
 from tinykit.ground.errors import EngineError, TinykitError
 
@@ -264,10 +265,10 @@ class WarmChild(Generic[_C]):
     """At most one idle child, which answers one question at a time, and so many that what it leaves behind is small."""
 
     def __init__(self, start: Callable[[], _C], *, uses: int = 200) -> None:
-        self._start, self._uses = start, uses
+        self._start, self._uses, self._turn = start, uses, threading.Lock()
         self._kept: list[tuple[_C, int]] = []
-        self._turn = threading.Lock()
         atexit.register(self.close)
+        on_clear(self.close)
 
     def ask(self, question: Callable[[_C], _T]) -> _T:
         """The answer of the child that is kept, or of a new one.

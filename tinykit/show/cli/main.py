@@ -35,8 +35,8 @@ _JSON = _switch("--json", "one JSON document on stdout")
 _RUNTIME = _flag("--runtime", "NAME", "default: tflm-cmsis-nn where the core has it")
 _BOARD = _flag("--board", "ID", "catalogue id")
 _MODEL = (
-    _flag("model", "MODEL", ".tflite, or a tf-keras .h5 or .keras"),
-    _flag("--representative", "NPZ", "for a Keras model: samples (array x) to quantise it to int8 with"),
+    _flag("model", "MODEL", ".tflite; a Keras .h5, .hdf5 or .keras; a SavedModel folder"),
+    _flag("--representative", "NPZ", "for a Keras model: samples (array x, or one by input) to make it int8 with"),
 )
 _SETTING = (
     _flag("--board-file", "TOML", "a board of your own"),

@@ -13,20 +13,20 @@ from tinykit.model.graph.reading import load, read
 Options = argparse.Namespace
 Command = Callable[[Options], int]
 
-_KERAS_SUFFIXES = (".h5", ".keras")
+_KERAS_SUFFIXES = (".h5", ".hdf5", ".keras")
 
 
 def open_model(path: str, representative: str | None = None) -> ModelGraph:
-    """The model of a command, a .tflite, or a tf-keras .h5 or .keras file, as a graph.
+    """The model of a command as a graph: a .tflite, a Keras .h5, .hdf5 or .keras file, or a SavedModel folder.
 
-    A Keras file is converted: to int8 with the samples in `representative`, an .npz whose array `x` is float32
-    [n, ...], else to float32, since calibration data is never invented.
+    What is no .tflite is converted: to int8 with the samples in `representative`, an .npz whose array `x` is float32
+    [n, ...], or which has one array for each input by its name, else to float32: calibration data is never invented.
 
     Raises
     ------
     ModelError : not a model tinykit can read. DataError : unusable samples.
     """
-    if Path(path).suffix.lower() not in _KERAS_SUFFIXES:
+    if Path(path).suffix.lower() not in _KERAS_SUFFIXES and not Path(path, "saved_model.pb").is_file():
         return read(path)
     from tinykit.train.conversion.converting import convert
 
@@ -53,6 +53,6 @@ def _read_samples(path: str) -> Any:
 
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return np.asarray(arrays["x"], dtype=np.float32)
+            return {name: np.asarray(arrays[name], dtype=np.float32) for name in arrays}
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: no samples in it ({error}); give an .npz whose array x is float32") from error
+        raise DataError(f"{path}: no samples in it ({error}); give an .npz of float32 arrays") from error

@@ -1,31 +1,32 @@
-"""From a tf-keras model to a `.tflite`: batch 1, integer in and out, converted where a crash does no harm.
+"""From a Keras model to a `.tflite`: batch 1, integer in and out, converted where a crash does no harm.
 
 The representative dataset is checked against what the network was trained on, never invented.
 """
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.child.process import Bounds, Child, ChildError
+from tinykit.ground.child.process import ChildError
 from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import Precision
 from tinykit.model.graph.reading import read
 from tinykit.model.record import hash_bytes, write_atomically
+from tinykit.train.conversion.converter import TIMEOUT_S, ask_converter
 from tinykit.train.conversion.keras_file import KerasFile, copy_inspected, save_model
+from tinykit.train.conversion.saved_model import copy_saved_model
 
 PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
-_TIMEOUT_S = 300.0
-_WORKER = Path(__file__).with_name("child.py")
-_BOUNDS = Bounds(32 * 2**30, file_bytes=2**31)
-_REFUSED = "the converter refused the model: {}"
 _CRASHERS = ("GRU", "SimpleRNN", "LSTM")
+Representative = NDArray[np.float32] | Sequence[NDArray[np.float32]] | Mapping[str, NDArray[np.float32]]
+"""Samples of the one input, or of each: in order, or by its name (as an `.npz` holds them)."""
+
 _MINIMUM, _RECOMMENDED = 10, 100
 _SPREAD_LIMIT = 3.0
 
@@ -71,17 +72,18 @@ def convert(
     model: Any,
     *,
     precision: str = "int8",
-    representative: NDArray[np.float32] | None = None,
-    training: NDArray[np.float32] | None = None,
-    timeout_s: float = _TIMEOUT_S,
+    representative: Representative | None = None,
+    training: Representative | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Conversion:
-    """Convert a tf-keras model, or a `.h5`/`.keras` file, in a child process.
+    """Convert a tf-keras model, a `.h5`/`.keras` file of tf-keras or Keras 3, or a SavedModel, in a child process.
 
     Parameters
     ----------
-    model : built model, or path.
+    model : built model, or path of a file or folder.
     precision : "int8" (default), "int16x8" or "float32".
     representative : float32 [n, *input_shape], normalised real samples; needed for PTQ, not for float32 or a QAT model.
+        Of several inputs one array each, as a list in their order or as a dict by their names.
     training : training samples to hold the range of `representative` against.
     timeout_s : limit on the child process [s].
 
@@ -89,7 +91,8 @@ def convert(
     ------
     ParameterError : unknown precision, or one a QAT model cannot have.
     DataError : representative samples missing or unfit (see `check_representative`).
-    ModelError : not a tf-keras model, several inputs, an open input size, pruning wrappers left in, hostile file.
+    ModelError : not a Keras model, an open input size, pruning wrappers left in, a hostile file, or layers of Keras 3
+        that cannot be carried, by name.
     EngineError : the converter refused the model, crashed or ran out of time; or input and output are not integer.
     """
     made = convert_all(model, (precision,), representative=representative, training=training, timeout_s=timeout_s)
@@ -100,9 +103,9 @@ def convert_all(
     model: Any,
     precisions: Sequence[str] = PRECISIONS,
     *,
-    representative: NDArray[np.float32] | None = None,
-    training: NDArray[np.float32] | None = None,
-    timeout_s: float = _TIMEOUT_S,
+    representative: Representative | None = None,
+    training: Representative | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> dict[str, Conversion]:
     """Several precisions of one model by one child process (starting TensorFlow is most of the time); as `convert`.
 
@@ -114,23 +117,18 @@ def convert_all(
     if unknown := [name for name in precisions if name not in PRECISIONS]:
         raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
     with tempfile.TemporaryDirectory(prefix="tinykit-convert-") as name:
-        folder = Path(name)
-        source = model if isinstance(model, str | Path) else save_model(model, folder / "model.h5")
-        found, copy = copy_inspected(source, folder)
-        shape = _check_model(found, precisions)
+        found, copy = _open_model(model, Path(name), timeout_s)
+        _check_model(found, precisions)
         samples, notes = list[NDArray[np.float32]](), tuple[str, ...]()
         if not found.quantised and any(precision != "float32" for precision in precisions):
-            checked, notes = check_representative(representative, shape, training)
-            samples = [checked]
-        job = {
-            "name": found.path.name, "quantised": found.quantised, "pruned": found.pruned,
-            "precisions": list(precisions), "shapes": [one.shape for one in samples],
-        }  # fmt: skip
+            samples, notes = _check_inputs(representative, found, training)
+        job = _job(found, copy) | {"precisions": list(precisions), "shapes": [one.shape for one in samples]}
         try:
-            version, made = _run_child(copy, job, samples, timeout_s)
+            reply, made = ask_converter(job, samples, timeout_s)
         except ChildError as error:
             raise EngineError(_describe_crash(str(error.signal), found)) from error
-        about = (sum(map(len, samples)), version, notes)
+        notes = (*notes, *_list_remarks(reply, found))
+        about = (len(samples[0]) if samples else 0, str(reply["tensorflow"]), notes)
         return {one: _collect(content, one, found, about) for one, content in zip(precisions, made, strict=True)}
 
 
@@ -163,35 +161,76 @@ def check_representative(
     return np.ascontiguousarray(array, np.float32), (few,) if len(array) < _RECOMMENDED else ()
 
 
-def _check_model(found: KerasFile, precisions: Sequence[str]) -> tuple[int | None, ...]:
+def _open_model(model: Any, folder: Path, timeout_s: float) -> tuple[KerasFile, Path]:
+    """What is known of a model, and the inspected copy of it."""
+    if not isinstance(model, str | Path):
+        return copy_inspected(save_model(model, folder / "model.h5"), folder)
+    path = Path(model)
+    if not path.is_dir():
+        return copy_inspected(path, folder)
+    copy = copy_saved_model(path, folder)
+    found = KerasFile(path, "", (), (), (), False, False, ())
+    inputs = ask_converter(_job(found, copy), (), timeout_s)[0]["inputs"]
+    return replace(found, input_shapes=tuple(map(tuple, inputs.values())), input_names=tuple(inputs)), copy
+
+
+def _list_remarks(reply: dict[str, Any], found: KerasFile) -> list[str]:
+    proof, unrolled = reply.get("proof"), reply.get("unrolled")
+    told = [f"rebuilt from Keras {found.keras_version} in tf-keras: {proof}"] if proof else []
+    return told + ([f"recurrent layers without a kernel are unrolled: {', '.join(unrolled)}"] if unrolled else [])
+
+
+def _job(found: KerasFile, copy: Path) -> dict[str, Any]:
+    asked = {"model": str(copy), "name": found.path.name, "precisions": [], "shapes": []}
+    return asked | {"quantised": found.quantised, "pruned": found.pruned}
+
+
+def _check_model(found: KerasFile, precisions: Sequence[str]) -> None:
     if found.pruned:
         raise ModelError("the model still has its pruning wrappers; take the one that prune() returns")
-    if len(found.input_shapes) != 1:
-        raise ModelError(f"the model has {len(found.input_shapes)} inputs; one is what this kit converts")
-    shape = found.input_shapes[0]
-    if not shape or None in shape:
-        raise ModelError(f"the model's input {shape} has an open size; a microcontroller needs every size fixed")
+    if not found.input_shapes:
+        raise ModelError(f"{found.path.name}: does not say what its inputs are; build it with an Input layer")
+    for shape in found.input_shapes:
+        if not shape or None in shape:
+            raise ModelError(f"the model's input {shape} has an open size; a microcontroller needs every size fixed")
     if found.quantised and set(precisions) != {"int8"}:
         raise ParameterError(f"a QAT model is int8 by training, not {', '.join(precisions)}; convert its float parent")
-    return shape
 
 
-def _run_child(copy: Path, job: dict[str, Any], samples: list[Any], timeout_s: float) -> tuple[str, list[bytes]]:
-    """TensorFlow's version and the flatbuffers; a `ChildError` where the converter crashed."""
-    try:
-        with Child("the converter", _WORKER, bounds=_BOUNDS, folder=copy.parent, adopt=True) as child:
-            reply, made = child.exchange({**job, "model": str(copy)}, *samples, timeout_s=timeout_s)
-    except ChildError as error:
-        if error.late:
-            raise EngineError(f"the converter did not end within {timeout_s:g} s; is the model too large?") from error
-        if error.signal:
-            raise
-        raise EngineError(_REFUSED.format(" ".join(error.said[-300:].split())[:400])) from error
-    if refused := reply.get("refused"):
-        raise ModelError(str(refused))
-    if kind := reply.get("error"):
-        raise EngineError(_REFUSED.format(" ".join(str(reply.get("text") or kind).split())[:400]))
-    return str(reply["tensorflow"]), made
+def _check_inputs(samples: Any, found: KerasFile, training: Any) -> tuple[list[NDArray[np.float32]], tuple[str, ...]]:
+    """Checked samples of each input in order, one row of all of them an inference, and remarks."""
+    names = found.input_names
+    if samples is None or (len(names) == 1 and not isinstance(samples, Mapping)):
+        checked, notes = check_representative(samples, found.input_shapes[0], training)
+        return [checked], notes
+    made, remarks = [], list[str]()
+    given, known = (_by_name(one, names) for one in (samples, training))
+    for name, shape in zip(names, found.input_shapes, strict=True):
+        try:
+            checked, notes = check_representative(given[name], shape, known.get(name))
+        except DataError as error:
+            raise DataError(f"input {name!r}: {error}") from error
+        made.append(checked)
+        remarks += notes
+    if len({len(one) for one in made}) != 1:
+        raise DataError(f"representative samples of {', '.join(names)} differ in number: {[len(one) for one in made]}")
+    return made, tuple(dict.fromkeys(remarks))
+
+
+def _by_name(samples: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    if samples is None:
+        return {}
+    if isinstance(samples, Mapping):
+        if set(names) <= set(samples):
+            return samples
+        if len(samples) == 1 or all(str(key).startswith("arr_") for key in samples):  # an .npz without names
+            samples = [samples[key] for key in sorted(samples)]
+    if isinstance(samples, list | tuple) and len(samples) == len(names):
+        return dict(zip(names, samples, strict=True))
+    raise DataError(
+        f"representative samples: the network has {len(names)} inputs; give one array for each of them,\n"
+        f"as a list in this order or by name: {', '.join(names)}"
+    )
 
 
 def _describe_crash(known: str, found: KerasFile) -> str:
@@ -211,6 +250,8 @@ def _collect(content: bytes, precision: str, found: KerasFile, used: tuple[int, 
         if (kind := graph.tensors[index].dtype) != precision.removesuffix("x8"):
             raise EngineError(f"asked for {precision}, but an input or output is {kind}: the converter ignored it")
     samples, version, notes = used
+    if len(graph.inputs) > 1:
+        notes = (*notes, f"order of inputs: {', '.join(graph.tensors[index].name for index in graph.inputs)}")
     if graph.precision != precision:
         notes = (*notes, f"operators of other precision are left in the graph ({graph.precision}): see its lint")
     quantisation = "none" if precision == "float32" else "qat" if found.quantised else "ptq"
