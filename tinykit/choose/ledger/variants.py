@@ -14,7 +14,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, list_kernels
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.runtime.verify import predict_labels
+from tinykit.predict.runtime.codes import predict_labels
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets.dataset import Split
