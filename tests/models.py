@@ -174,7 +174,8 @@ class Net:
 
     def unary(self, code):
         """Any operator of one input and one output of its shape: LOGISTIC, TANH, GELU …"""
-        scale, zero = (1 / 256, -128) if code == "LOGISTIC" else (self.scale, self.zero_point)
+        fixed = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}  # the int8 specification's: TFLM takes no other
+        scale, zero = fixed.get(code, (self.scale, self.zero_point))
         return self.use(code, [self.last], [self.tensor(self.shape, scale=scale, zero_point=zero)])
 
     def custom(self, name):

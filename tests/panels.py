@@ -23,7 +23,10 @@ SPLIT = Split(
 )
 PREDICTED = np.where(np.arange(N) % 5 == 0, 1, SPLIT.y)
 OUTPUTS = RNG.integers(-128, 128, (40, 3)).astype(np.float64)
-ANSWERS = Answers(OUTPUTS, 1.0, {"litert-reference": OUTPUTS, "litert-xnnpack": OUTPUTS + (RNG.random((40, 3)) < 0.1)})
+ANSWERS = Answers(
+    (OUTPUTS,), (1.0,), ("LSB",),
+    {"litert-reference": (OUTPUTS,), "litert-xnnpack": (OUTPUTS + (RNG.random((40, 3)) < 0.1),)},
+)  # fmt: skip
 MODEL = (Net((1, 16, 16, 3)).conv(8, (3, 3), (2, 2)).depthwise((3, 3)).conv(16, (1, 1))).flatten().dense(4).softmax()
 GRAPH = read(MODEL.to_bytes(), name="<script>alert(1)<script>.tflite")
 GIVEN: dict[str, Any] = {

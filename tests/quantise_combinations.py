@@ -10,8 +10,8 @@ import numpy as np
 
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.codes import dequantise, to_input
 from tinykit.predict.runtime.session import Session
-from tinykit.predict.runtime.verify import dequantise, to_input
 from tinykit.train.compress.clustering import cluster
 from tinykit.train.compress.pruning import prune
 from tinykit.train.compress.quantising import quantise_aware

@@ -317,7 +317,12 @@ class TestVerify:
         assert status == 0
         assert "LSB histogram {0:" in out
         document = json.loads(tell("verify", model, "--json")[1])
-        assert set(document) == {"n", "step", "comparisons"}
+        told = {"same", "verdict", "against", "outputs", "first_difference", "notes"}
+        assert set(document) == {"n", "step", "comparisons"} | told
+        assert (document["same"], document["against"], document["first_difference"]) == (True, "litert-reference", None)
+        assert document["outputs"] == [
+            {"state": None, "index": 0, "equal": 1.0, "max_steps": 0.0, "step": 1 / 256, "unit": "LSB"}
+        ]
         for one in document["comparisons"]:
             assert sum(one["histogram"].values()) == 4 * document["n"]
 

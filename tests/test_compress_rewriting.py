@@ -13,7 +13,7 @@ import tinykit.train as datasets
 from tests.compress_graphs import draw_weights
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.reading import read
-from tinykit.predict.runtime.verify import predict_labels
+from tinykit.predict.runtime.codes import predict_labels
 from tinykit.train.compress.pruning import prune
 from tinykit.train.compress.quantising import quantise_aware
 from tinykit.train.compress.recipe import Training

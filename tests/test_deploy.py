@@ -313,7 +313,7 @@ class TestRefusals:
             deploy(bytes(builder.Output()), tmp_path / "out", arena=900)
 
     def test_samples_for_two_inputs(self, tmp_path):
-        with pytest.raises(DataError, match="a model of 2 inputs"):
+        with pytest.raises(DataError, match="the model has 2 inputs, got 1"):
             deploy(Net((1, 8)).second_input().to_bytes(), tmp_path / "out", arena=900, samples=np.zeros((1, 8)))
 
 

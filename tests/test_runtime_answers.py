@@ -7,11 +7,14 @@ import pytest
 
 from tests.models import small_cnn
 from tinykit.ground.errors import ParameterError
+from tinykit.predict.runtime.samples import sample_inputs
 from tinykit.predict.runtime.session import ENGINES
-from tinykit.predict.runtime.verify import Answers, collect_answers, compare_answers, sample_inputs, verify_model
+from tinykit.predict.runtime.verify import Answers, collect_answers, compare_answers, verify_model
 
 OWN = np.array([[3.0, 1.0], [5.0, 5.0], [0.0, 2.0]])
-ANSWERS = Answers(OWN, 0.5, {"litert-reference": OWN + np.array([[0, 0], [0, 0.5], [1, 0]])})
+ANSWERS = Answers(
+    (OWN,), (0.5,), ("LSB",), {"litert-reference": (OWN + np.array([[0, 0], [0, 0.5], [1, 0]]),)}
+)  # fmt: skip
 
 
 def test_a_comparison_by_hand():
@@ -44,5 +47,5 @@ def test_collecting_and_comparing_is_verifying():
     answers = collect_answers(model, inputs)
     assert tuple(answers.references) == ENGINES[1:]
     expected = verify_model(model, inputs)
-    assert (expected.n, expected.step) == (8, answers.step)
+    assert (expected.n, expected.step) == (8, answers.steps[0])
     assert tuple(compare_answers(answers, name) for name in answers.references) == expected.comparisons

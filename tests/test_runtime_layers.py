@@ -15,9 +15,9 @@ from tinykit.ground.errors import DataError, ModelError
 from tinykit.model.graph.reading import read
 from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.leaning import lean
+from tinykit.predict.runtime.codes import dequantise
 from tinykit.predict.runtime.layers import LayerError, compare_layers, match_operators
 from tinykit.predict.runtime.session import Session
-from tinykit.predict.runtime.verify import dequantise
 from tinykit.show.cli.main import main
 
 NUMPY = {0: np.float32, 2: np.int32, 4: np.int64, 7: np.int16, 9: np.int8}

@@ -12,7 +12,7 @@ from tinykit.handover.virtual_board import run
 from tinykit.handover.virtual_board.running import KEYS
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.predict.runtime.verify import quantise_input
+from tinykit.predict.runtime.codes import quantise_input
 from tinykit.train.datasets.shipped import load_dataset
 
 BOARD, COMPILER, KERNELS = "stm32n6570-dk", "zig", ("cmsis-nn", "portable")

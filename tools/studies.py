@@ -26,7 +26,7 @@ from tinykit.choose.design.studies import (
     studies,
 )
 from tinykit.model.record import DesignRecord, open_record, tool_versions
-from tinykit.predict.runtime.verify import predict_labels
+from tinykit.predict.runtime.codes import predict_labels
 from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.datasets.dataset import Dataset, Split
 from tinykit.train.datasets.scoring import Difference, paired_difference, score_predictions

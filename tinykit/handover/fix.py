@@ -20,9 +20,9 @@ from tinykit.model.lint.deeper import find_known, find_unused
 from tinykit.model.operators.table import row_of
 from tinykit.predict.packing.tree import GraphNode, ModelTree, OperatorNode, TensorNode, read_tree
 from tinykit.predict.packing.writing import write_tree
+from tinykit.predict.runtime.codes import dequantise, quantise_input
 from tinykit.predict.runtime.refusal import diagnose
 from tinykit.predict.runtime.session import Session
-from tinykit.predict.runtime.verify import dequantise, quantise_input
 
 Array = NDArray[np.generic]
 _UNSIGNED = 128

@@ -65,11 +65,19 @@ from tinykit.predict.packing.cost import (
 )
 from tinykit.predict.packing.decoding import PackChoice as PackChoice, code_weights as code_weights, pack as pack
 from tinykit.predict.packing.leaning import CodedTensor as CodedTensor, Packed as Packed, lean as lean
+from tinykit.predict.runtime.codes import (
+    dequantise as dequantise,
+    predict_labels as predict_labels,
+    quantise_input as quantise_input,
+    to_input as to_input,
+)
 from tinykit.predict.runtime.layers import (
     LayerComparison as LayerComparison,
     LayerError as LayerError,
     compare_layers as compare_layers,
 )
+from tinykit.predict.runtime.locating import OperatorDifference as OperatorDifference
+from tinykit.predict.runtime.samples import read_inputs as read_inputs, sample_inputs as sample_inputs
 from tinykit.predict.runtime.session import (
     ENGINES as ENGINES,
     RecordedArena as RecordedArena,
@@ -79,19 +87,18 @@ from tinykit.predict.runtime.session import (
     missing_operators as missing_operators,
     run_model as run_model,
 )
+from tinykit.predict.runtime.verdict import (
+    CodeComparison as CodeComparison,
+    OutputComparison as OutputComparison,
+    Verdict as Verdict,
+    Verification as Verification,
+)
 from tinykit.predict.runtime.verify import (
     Answers as Answers,
-    CodeComparison as CodeComparison,
     SameProof as SameProof,
-    Verification as Verification,
     collect_answers as collect_answers,
     compare_answers as compare_answers,
-    dequantise as dequantise,
-    predict_labels as predict_labels,
     prove_same as prove_same,
-    quantise_input as quantise_input,
-    sample_inputs as sample_inputs,
-    to_input as to_input,
     verify_model as verify_model,
 )
 from tinykit.predict.validation.compare import (

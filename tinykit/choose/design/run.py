@@ -26,7 +26,7 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core
-from tinykit.predict.runtime.verify import quantise_input
+from tinykit.predict.runtime.codes import quantise_input
 from tinykit.target.boards import boards
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target

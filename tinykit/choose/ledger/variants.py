@@ -16,7 +16,7 @@ from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.flash import predict_flash
-from tinykit.predict.runtime.verify import predict_labels
+from tinykit.predict.runtime.codes import predict_labels
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets.dataset import Split

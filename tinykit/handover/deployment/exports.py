@@ -56,13 +56,14 @@ def deploy_tflm(
     arena : bytes needed on the target to allocate; of an Estimate its high end.
     accuracy : as scored in TFLM, for the header comments.
     name : namespace, made a C++ identifier; default the file's name.
-    samples : [n, *shape] real inputs for the golden vectors of a model of one input; three random ones if None.
+    samples : [n, *shape] real inputs for the golden vectors, a tuple for several inputs; three random ones if None.
     normalisation : what the device must do to a raw sample first; its constants go into the header.
     margin : 0–1, added to the arena.
 
     Raises
     ------
-    ModelError : no .tflite, several subgraphs, or one that TFLM refuses or, by its shapes, computes wrong.
+    ModelError : no .tflite, several subgraphs, one that TFLM refuses or, by its shapes, computes wrong, or one whose
+        answers in TFLM are not LiteRT's.
     ParameterError : arena not positive, margin outside 0–1.
     DataError : samples of another shape, or NaN.
     OutputError : the folder cannot be written, or holds other files.
@@ -159,11 +160,12 @@ def deploy_c(
     kernels : "portable" or "cmsis-nn".
     accuracy : as scored in TFLM, for the header comments.
     name : prefix of every symbol, made a C identifier; default the file's name.
-    samples : [n, *shape] real inputs for the golden vectors of a model of one input; three random ones if None.
+    samples : [n, *shape] real inputs for the golden vectors, a tuple for several inputs; three random ones if None.
 
     Raises
     ------
-    ModelError : no .tflite, an operator, type or shape the exporter or TFLM cannot take, or shapes that contradict.
+    ModelError : no .tflite, an operator, type or shape the exporter or TFLM cannot take, shapes that contradict, or
+        answers in TFLM that are not LiteRT's.
     ParameterError : no such kernel set.
     MissingPackageError : the package with CMSIS-NN is missing, or not the one that was checked.
     DataError : samples of another shape, or NaN.

@@ -12,17 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.ground.errors import DataError, OutputError
+from tinykit.ground.errors import EngineError, ModelError, OutputError
 from tinykit.ground.results import Result
 from tinykit.handover.codegen.filling import to_comment, to_identifier
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.record import hash_bytes
+from tinykit.predict.runtime.codes import to_codes
 from tinykit.predict.runtime.reference import TFLM, find_reference, reference_engine
+from tinykit.predict.runtime.samples import sample_inputs
 from tinykit.predict.runtime.session import Session
-from tinykit.predict.runtime.verify import to_input
+from tinykit.predict.runtime.verify import verify_model
 from tinykit.train.datasets.scoring import Accuracy
 
 MANIFEST = "deployment.json"
+_VERIFIED = 8
+"""Samples on which LiteRT is asked too."""
 TEMPLATES = Path(__file__).with_name("templates")
 """A folder of files for each target, and `both` for what every target has."""
 
@@ -79,33 +83,46 @@ def describe_model(graph: ModelGraph, label: str, accuracy: str) -> tuple[str, .
     return (f"Model {label}: {size}.", f"sha256 {graph.sha256}", f"Accuracy: {accuracy}.", "Written by tinykit.")
 
 
-def make_golden_vectors(model: bytes, samples: ArrayLike | None = None) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def make_golden_vectors(
+    model: bytes, samples: ArrayLike | tuple[ArrayLike, ...] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Inputs and the outputs of `reference_engine` as raw bytes [n, bytes], a sample's tensors one after the other.
+
+    State that the model keeps passes from one to the next, as on a device that runs them in order after power-up.
 
     Raises
     ------
-    DataError : samples for a model of several inputs, of another shape, or NaN.
-    ModelError, EngineError : the engine does not run the model.
+    DataError : samples of another shape or number of inputs, or NaN.
+    ModelError : the engine does not run the model, or TFLM does not compute what LiteRT's reference kernels compute.
+    EngineError : as `Session`.
     """
     with Session(model, engine=reference_engine().engine) as session:
-        if samples is None:
-            rng = np.random.default_rng(0)
-            given = tuple(_random(rng, info.dtype, (3, *info.sample_shape)) for info in session.inputs)
-        elif len(session.inputs) == 1:
-            given = (to_input(samples, session.inputs[0]),)
-        else:
-            raise DataError(f"samples for a model of {len(session.inputs)} inputs; leave them out to draw random ones")
-        outputs = session.run_all(given)
+        given = to_codes(session, sample_inputs(model, 3) if samples is None else _as_arrays(samples))
+        outputs = session.run_all(given, keep_state=True)
+    refuse_unverified(model, given)
     return _raw(given), _raw(outputs)
 
 
-def _random(rng: np.random.Generator, dtype: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
-    if dtype.startswith("float"):
-        return rng.normal(0, 1, shape).astype(dtype)
-    if dtype == "bool":
-        return rng.integers(0, 2, shape).astype(bool)
-    limits = np.iinfo(dtype)
-    return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+def refuse_unverified(model: bytes, given: tuple[NDArray[np.generic], ...]) -> None:
+    """ModelError where TFLM does not compute what LiteRT's reference kernels compute: no golden vectors from there.
+
+    A model that LiteRT cannot run, such as a packed one, is not held against it.
+    """
+    few = tuple(one[:_VERIFIED] for one in given)
+    try:
+        found = verify_model(model, few, references=("litert-reference",))
+    except (ModelError, EngineError):
+        return
+    if not found.same:
+        raise ModelError(
+            f"no golden vectors from this model: {found.verdict}\nmend the model; `tinykit verify` says more"
+        )
+
+
+def _as_arrays(samples: ArrayLike | tuple[ArrayLike, ...]) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+    if isinstance(samples, tuple):
+        return tuple(np.asarray(one, float) for one in samples)
+    return np.asarray(samples, float)
 
 
 def _raw(tensors: tuple[NDArray[np.generic], ...]) -> NDArray[np.uint8]:

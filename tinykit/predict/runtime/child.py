@@ -6,13 +6,19 @@ It runs inside a `Child`, and imports nothing of tinykit. The parent imports onl
 import functools
 import math
 import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground.child.inside import load_script
+
 Arrays = list[NDArray[Any]]
+
+isolating = load_script(Path(__file__).with_name("isolating.py"))
 
 DTYPES = ("int8", "uint8", "int16", "int32", "int64", "float32", "float64", "bool")
 ARENA_SIZES_BYTES = (4 * 2**20, 32 * 2**20, 256 * 2**20)
@@ -49,10 +55,13 @@ class _Tflm:
 
     def __init__(self, model: bytes) -> None:
         from tflite_micro.python.tflite_micro import runtime
+        from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
-        self.model = model
+        self.model, self.schema = model, schema
         self._runtime = runtime
-        self._inputs, self._outputs, self._stateful = _look_at(model)
+        tree = isolating.parse(schema, model)
+        self._inputs, self._outputs = len(tree.subgraphs[0].inputs), len(tree.subgraphs[0].outputs)
+        self.state = isolating.name_state(schema, tree)
         self._preserving: Any = None
         self._interpreter = self._allocate(runtime.InterpreterConfig.kAllocationRecording)
 
@@ -73,24 +82,30 @@ class _Tflm:
             "outputs": [_detail(one.get_output_details(index)) for index in range(self._outputs)],
         }
 
-    def run(self, inputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        if self._stateful:
+    def renew(self) -> None:
+        """As at power-up. `reset` alone would leave a variable at its zero point, not at what CALL_ONCE put there."""
+        self._preserving = None
+        if self.state == "variables":
+            self._interpreter = self._allocate(self._runtime.InterpreterConfig.kAllocationRecording)
+        elif self.state:
             self._interpreter.reset()
-        for index, array in enumerate(inputs):
-            self._interpreter.set_input(array, index)
-        self._interpreter.invoke()
+
+    def run(self, inputs: Arrays) -> Arrays:
+        self._invoke(self._interpreter, inputs)
         return [np.array(self._interpreter.get_output(index)) for index in range(self._outputs)]
 
-    def tensors(self, inputs: list[NDArray[Any]], indices: list[int]) -> list[NDArray[Any]]:
+    def tensors(self, inputs: Arrays, indices: list[int]) -> Arrays:
         """Tensors of the main subgraph after one inference that overwrites none of them."""
         if self._preserving is None:
             self._preserving = self._allocate(self._runtime.InterpreterConfig.kPreserveAllTensors)
-        one = self._preserving
-        for index, array in enumerate(inputs):
-            one.set_input(array, index)
-        one.invoke()
-        wrapper = one._interpreter
+        self._invoke(self._preserving, inputs)
+        wrapper = self._preserving._interpreter
         return [np.array(wrapper.GetTensor(index, 0)["tensor_data"]) for index in indices]
+
+    def _invoke(self, interpreter: Any, inputs: Arrays) -> None:
+        for index, array in enumerate(inputs):
+            interpreter.set_input(array, index)
+        interpreter.invoke()
 
     def print_allocations(self) -> None:
         self._interpreter.print_allocations()
@@ -99,7 +114,7 @@ class _Tflm:
         """Try one arena in a fork: a tiny arena segfaults where a small one is refused."""
         wrapper = self._runtime._runtime.InterpreterWrapper
         recording = self._runtime._runtime.PythonInterpreterConfig.kAllocationRecording
-        variables = self._runtime.count_resource_variables(self.model) if self._stateful else 0
+        variables = self._runtime.count_resource_variables(self.model) if self.state else 0
         build = functools.partial(wrapper, self.model, [], arena_size, variables, recording, 0)
         return _fork(build)[0] == 0
 
@@ -108,16 +123,29 @@ class _LiteRt:
     """LiteRT's interpreter on one model, with one of its three kernel sets."""
 
     def __init__(self, model: bytes, engine: str) -> None:
+        from ai_edge_litert import schema_py_generated as schema
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        resolver = OpResolverType[LITERT_RESOLVERS[engine]]
-        self._build = functools.partial(
-            Interpreter, model_content=model, num_threads=1, experimental_op_resolver_type=resolver
-        )
+        settings = {"num_threads": 1, "experimental_op_resolver_type": OpResolverType[LITERT_RESOLVERS[engine]]}
+        self._build = functools.partial(Interpreter, model_content=model, **settings)
+        self.schema = schema
         self._preserving: Any = None
-        self._interpreter = one = self._build()
+        try:
+            self._interpreter = self._allocate()
+        except ValueError as error:
+            if "quantized_dimension" not in str(error):
+                raise
+            model = isolating.mend(schema, model)
+            self._build = functools.partial(Interpreter, model_content=model, **settings)
+            self._interpreter = self._allocate()
+        self.model = model
+        self._inputs, self._outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self.state = isolating.name_state(schema, isolating.parse(schema, model))
+
+    def _allocate(self, **settings: Any) -> Any:
+        one = self._build(**settings)
         one.allocate_tensors()
-        self._inputs, self._outputs = one.get_input_details(), one.get_output_details()
+        return one
 
     def details(self) -> dict[str, Any]:
         return {
@@ -125,34 +153,29 @@ class _LiteRt:
             "outputs": [_detail(detail) for detail in self._outputs],
         }
 
-    def tensors(self, inputs: list[NDArray[Any]], indices: list[int]) -> list[NDArray[Any]]:
+    def renew(self) -> None:
+        """As at power-up. `reset_all_variables` resets tensors marked variable, and no variable of the container."""
+        self._preserving = None
+        if self.state == "variables":
+            self._interpreter = self._allocate()
+        else:
+            self._interpreter.reset_all_variables()
+
+    def tensors(self, inputs: Arrays, indices: list[int]) -> Arrays:
         """Tensors of the main subgraph after one inference that overwrites none of them."""
         if self._preserving is None:
-            self._preserving = self._build(experimental_preserve_all_tensors=True)
-            self._preserving.allocate_tensors()
-        one = self._preserving
-        for detail, array in zip(self._inputs, inputs, strict=True):
-            one.set_tensor(detail["index"], array)
-        one.invoke()
-        return [np.array(one.get_tensor(index)) for index in indices]
+            self._preserving = self._allocate(experimental_preserve_all_tensors=True)
+        self._invoke(self._preserving, inputs)
+        return [np.array(self._preserving.get_tensor(index)) for index in indices]
 
-    def run(self, inputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        self._interpreter.reset_all_variables()
-        for detail, array in zip(self._inputs, inputs, strict=True):
-            self._interpreter.set_tensor(detail["index"], array)
-        self._interpreter.invoke()
+    def run(self, inputs: Arrays) -> Arrays:
+        self._invoke(self._interpreter, inputs)
         return [np.array(self._interpreter.get_tensor(detail["index"])) for detail in self._outputs]
 
-
-def _look_at(model: bytes) -> tuple[int, int, bool]:
-    """Number of inputs, of outputs, and whether a state outlives an inference."""
-    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
-
-    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
-    main = tree.subgraphs[0]
-    codes = {max(code.builtinCode, code.deprecatedBuiltinCode) for code in tree.operatorCodes}
-    stateful = schema.BuiltinOperator.VAR_HANDLE in codes or any(tensor.isVariable for tensor in main.tensors)
-    return len(main.inputs), len(main.outputs), stateful
+    def _invoke(self, interpreter: Any, inputs: Arrays) -> None:
+        for detail, array in zip(self._inputs, inputs, strict=True):
+            interpreter.set_tensor(detail["index"], array)
+        interpreter.invoke()
 
 
 def _detail(detail: dict[str, Any]) -> dict[str, Any]:
@@ -228,9 +251,16 @@ def _probe(schema: Any, code: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def _run_all(run: Callable[[Arrays], Arrays], arrays: Arrays) -> Arrays:
-    """Each input is [n, *shape]; each output comes back as [n, *shape]."""
-    rows = [run([array[index] for array in arrays]) for index in range(len(arrays[0]))]
+def _run_all(run: Callable[[Arrays], Arrays], arrays: Arrays, request: dict[str, Any]) -> Arrays:
+    """Each input is [n, *shape]; each output comes back as [n, *shape], or fewer where the time is up."""
+    engine, rows = _loaded[0], []
+    late = time.monotonic() + (request.get("within_s") or math.inf)
+    for index in range(len(arrays[0])):
+        if engine.state and not (index and request.get("keep_state")):
+            engine.renew()
+        rows.append(run([array[index] for array in arrays]))
+        if time.monotonic() > late:
+            break
     return [np.stack(column) for column in zip(*rows, strict=True)]
 
 
@@ -239,7 +269,7 @@ _loaded: list[Any] = []
 
 
 def answer(request: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], Arrays]:
-    """Answer a request (load, missing, run, tensors, record, smallest); where TFLM lacks operators, say which."""
+    """Answer a request (load, missing, run, tensors, isolate, record, smallest), or say which operators TFLM lacks."""
     arrays = unpack_arrays(request["arrays"], parts)
     try:
         reply, results = _do(request, arrays)
@@ -256,14 +286,18 @@ def _do(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays
     if request["do"] == "load":
         model, tflm = arrays[0].tobytes(), request["engine"] == "tflm"
         _loaded[:] = [_Tflm(model) if tflm else _LiteRt(model, request["engine"])]
-        return _loaded[0].details(), []
+        return {**_loaded[0].details(), "state": _loaded[0].state}, []
     if request["do"] == "missing":
         return {"missing": _missing(arrays[0].tobytes())}, []
     if request["do"] == "run":
-        return {}, _run_all(_loaded[0].run, arrays)
+        return {}, _run_all(_loaded[0].run, arrays, request)
     if request["do"] == "tensors":
         wanted = [int(index) for index in request["indices"]]
-        return {}, _run_all(functools.partial(_loaded[0].tensors, indices=wanted), arrays)
+        return {}, _run_all(functools.partial(_loaded[0].tensors, indices=wanted), arrays, request)
+    if request["do"] == "isolate":
+        one = _loaded[0]
+        made, fed = isolating.isolate(one.schema, one.model, request["index"], real=request["real"])
+        return {"fed": fed}, [np.frombuffer(made, np.uint8)]
     if request["do"] == "record":
         _loaded[0].print_allocations()
         return {}, []

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import row_of
+from tinykit.predict.runtime.codes import to_codes
 from tinykit.predict.runtime.session import Session
-from tinykit.predict.runtime.verify import to_input
 
 Array = NDArray[Any]
 _ODD = re.compile(r"[^A-Za-z0-9_:.-]")
@@ -127,9 +127,9 @@ def compare_layers(
     mine = [graph.operators[one].outputs[0] for one, _, _ in pairs]
     theirs = [float_graph.operators[other].outputs[0] for _, other, _ in pairs]
     with Session(float_graph.data, engine="litert-reference", timeout_s=timeout_s) as session:
-        references = session.run_tensors(_prepare(session, given), theirs)
+        references = session.run_tensors(to_codes(session, given), theirs)
     with Session(graph.data, timeout_s=timeout_s) as session:
-        values = session.run_tensors(_prepare(session, given), mine)
+        values = session.run_tensors(to_codes(session, given), mine)
     rows = [
         _compare(graph, float_graph, pair, reference, value)
         for pair, reference, value in zip(pairs, references, values, strict=True)
@@ -145,12 +145,6 @@ def _list_steps(graph: ModelGraph) -> list[Operator]:
         one for one in graph.operators
         if not row_of(one.name).changes_form and one.outputs and graph.tensors[one.outputs[0]].dtype in plain
     ]  # fmt: skip
-
-
-def _prepare(session: Session, given: Sequence[Array]) -> tuple[Array, ...]:
-    if len(given) != len(session.inputs):
-        raise DataError(f"the model has {len(session.inputs)} inputs, got {len(given)}; pass a tuple of arrays")
-    return tuple(to_input(array, info) for array, info in zip(given, session.inputs, strict=True))
 
 
 def _compare(

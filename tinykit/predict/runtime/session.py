@@ -166,7 +166,7 @@ class Session:
     Parameters
     ----------
     model : bytes of a .tflite file; nothing of it is parsed in this process.
-    engine : one of `ENGINES`.
+    engine : one of `ENGINES`; once loaded, `inputs`, `outputs` and `keeps_state` say what it takes, gives and keeps.
     timeout_s : limit for each request.
     child : a process to ask, that is not ended with the session; None starts one of its own.
 
@@ -191,6 +191,7 @@ class Session:
             details = self._child.ask({"do": "load", "engine": engine}, data, timeout_s=timeout_s)[0]
             self.inputs = tuple(_to_info(row) for row in details["inputs"])
             self.outputs = tuple(_to_info(row) for row in details["outputs"])
+            self.keeps_state = bool(details["state"])
         except BaseException:
             self.close()
             raise
@@ -210,29 +211,49 @@ class Session:
         """Output for n samples of a model of one output, [n, *shape] in the output's dtype.
 
         `inputs` are [n, *shape] in the model's input dtype, with shape as the model's without its batch of 1, or a
-        tuple of such arrays for a model of several inputs. DataError : wrong number of inputs, shape or dtype, no
-        sample at all, or several outputs.
+        tuple of such arrays for a model of several inputs. State that a model keeps is as at power-up before each
+        sample. DataError : wrong number of inputs, shape or dtype, no sample at all, or several outputs.
         """
         if len(self.outputs) != 1:
             raise DataError(f"the model has {len(self.outputs)} outputs; call run_all, which returns a tuple")
         return self.run_all(inputs)[0]
 
-    def run_all(self, inputs: Inputs) -> tuple[Array, ...]:
-        """As `run`, with one array for each output of the model."""
-        arrays = self._check(inputs if isinstance(inputs, tuple) else (inputs,))
-        results = self._child.ask({"do": "run"}, *arrays, timeout_s=self._timeout_s)[1]
-        return tuple(one.reshape(-1, *info.sample_shape) for one, info in zip(results, self.outputs, strict=True))
+    def run_all(self, inputs: Inputs, *, keep_state: bool = False, within_s: float | None = None) -> tuple[Array, ...]:
+        """As `run`, with one array for each output of the model.
 
-    def run_tensors(self, inputs: Inputs, indices: Sequence[int]) -> tuple[Array, ...]:
+        `keep_state` lets state pass from each sample to the next, as on a device that is never reset. After `within_s`
+        seconds no further sample is begun, so that fewer come back, but at least one.
+        """
+        wanted = {"do": "run", "keep_state": keep_state, "within_s": within_s}
+        results = self._child.ask(wanted, *self._check(inputs), timeout_s=self._timeout_s)[1]
+        return tuple(_as_samples(one, info) for one, info in zip(results, self.outputs, strict=True))
+
+    def run_tensors(self, inputs: Inputs, indices: Sequence[int], *, keep_state: bool = False) -> tuple[Array, ...]:
         """What tensors of the main subgraph hold after each of n inferences, in an arena that keeps all of them.
 
-        `inputs` as for `run`; `indices` are those of tensors that operators write, as `tinykit.model.graph` numbers
-        them. Each comes back as [n, *shape] in its dtype. ModelError : the interpreter has no such tensor. DataError :
-        as `run`.
+        `inputs` and `keep_state` as for `run_all`; `indices` are those of tensors that operators write, as
+        `tinykit.model.graph` numbers them. Each comes back as [n, *shape] in its dtype. ModelError : the interpreter
+        has no such tensor. DataError : as `run`.
         """
-        arrays = self._check(inputs if isinstance(inputs, tuple) else (inputs,))
-        wanted = {"do": "tensors", "indices": [int(index) for index in indices]}
-        return tuple(self._child.ask(wanted, *arrays, timeout_s=self._timeout_s)[1])
+        listed = [int(index) for index in indices]
+        wanted = {"do": "tensors", "indices": listed, "keep_state": keep_state}
+        return tuple(self._child.ask(wanted, *self._check(inputs), timeout_s=self._timeout_s)[1])
+
+    def isolate(self, operator: int, *, real: bool = False) -> tuple[bytes, tuple[int, ...]]:
+        """One operator as a model of its own, and the tensors of the whole model that are its inputs.
+
+        Parameters
+        ----------
+        operator : its index in the main subgraph.
+        real : float32 in place of quantised numbers, the operator's exact arithmetic.
+
+        Raises
+        ------
+        ModelError : no such operator, or one that reads or writes a variable.
+        """
+        wanted = {"do": "isolate", "index": int(operator), "real": real}
+        reply, results, _ = self._child.ask(wanted, timeout_s=self._timeout_s)
+        return results[0].tobytes(), tuple(reply["fed"])
 
     def measure_arena(self, *, smallest: bool = True) -> RecordedArena:
         """The arena as recorded (see `RecordedArena`); `smallest=True` adds about 15 forks of a few ms.
@@ -253,7 +274,8 @@ class Session:
         columns = [{row[0]: int(row[column]) for row in rows} for column in (1, 2, 3)]
         return RecordedArena(sizes["head"], sizes["tail"], sizes["total"], least, *columns)
 
-    def _check(self, inputs: tuple[Array, ...]) -> list[Array]:
+    def _check(self, given_inputs: Inputs) -> list[Array]:
+        inputs = given_inputs if isinstance(given_inputs, tuple) else (given_inputs,)
         if len(inputs) != len(self.inputs):
             raise DataError(f"the model has {len(self.inputs)} inputs, got {len(inputs)}; pass a tuple of arrays")
         arrays = []
@@ -270,10 +292,14 @@ class Session:
         return arrays
 
 
-def run_model(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Array:
-    """Outputs of TFLM's reference kernels for n samples; arguments and errors as `Session` and `Session.run`."""
+def run_model(model: bytes, inputs: Inputs, *, timeout_s: float = 300.0) -> Any:
+    """Output [n, *shape] of TFLM's reference kernels for n samples, a tuple of them for a model of several outputs.
+
+    Arguments and errors as `Session` and `Session.run`.
+    """
     with Session(model, timeout_s=timeout_s) as session:
-        return session.run(inputs)
+        outputs = session.run_all(inputs)
+    return outputs[0] if len(outputs) == 1 else outputs
 
 
 def measure_arena(model: bytes, *, smallest: bool = True, timeout_s: float = 30.0) -> RecordedArena:
@@ -291,6 +317,12 @@ def missing_operators(model: bytes, *, timeout_s: float = 30.0) -> tuple[str, ..
     """Names of the operators of a model that this TFLM does not register, sorted; errors as `Session`."""
     data = check_bytes(model)
     return WARM.ask(lambda child: tuple(child.ask({"do": "missing"}, data, timeout_s=timeout_s)[0]["missing"]))
+
+
+def _as_samples(values: Array, info: TensorInfo) -> Array:
+    """[n, *shape]; as the interpreter gives it where it found another size than the file says."""
+    same = values[0].size == math.prod(info.shape)
+    return values.reshape(len(values), *info.sample_shape) if same else values
 
 
 def _to_info(row: dict[str, Any]) -> TensorInfo:

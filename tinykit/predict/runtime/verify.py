@@ -1,175 +1,40 @@
-"""From real numbers to a model's integers and back, and what an interpreter answers to them.
+"""Does TFLM answer as LiteRT does, another model as the model, a rewritten one to the byte? What differs, and where."""
 
-Does TFLM answer as LiteRT does, and a rewritten model as the model? Differences, and why they are there.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from tinykit.ground.errors import DataError, ModelError, ParameterError, name_nearest
+from tinykit.ground.errors import DataError, ModelError, ParameterError
 from tinykit.ground.results import Result
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.codes import to_codes, to_reals
+from tinykit.predict.runtime.locating import Bench, Third
 from tinykit.predict.runtime.reference import find_reference, reference_engine
-from tinykit.predict.runtime.session import ENGINES, RecordedArena, Session, TensorInfo
+from tinykit.predict.runtime.rounding import EPSILON, find_step
+from tinykit.predict.runtime.samples import draw_codes
+from tinykit.predict.runtime.session import ENGINES, Array, Inputs, RecordedArena, Session, check_bytes
+from tinykit.predict.runtime.verdict import (
+    EQUAL,
+    REASONS,
+    SUMS,
+    UNKNOWN,
+    CodeComparison,
+    OutputComparison,
+    Verdict,
+    Verification,
+    find,
+    judge,
+    judge_network,
+)
 
-INTEGERS = ("int8", "uint8", "int16", "int32")
-
-
-def quantise_input(x: ArrayLike, scale: float, zero_point: int, dtype: str = "int8") -> NDArray[Any]:
-    """q = clip(round(x / scale) + zero_point), rounding halves away from zero.
-
-    That is what TFLM's QUANTIZE kernel computes (`AffineQuantize` and `TfLiteRound`, in float32), so features
-    quantised here and by a QUANTIZE operator agree to the bit; `np.round`, as many examples use it, takes halves
-    to the even neighbour.
-
-    Parameters
-    ----------
-    x : real values, any shape.
-    scale, zero_point : of the tensor; scale > 0.
-    dtype : of the result: "int8", "uint8", "int16" or "int32".
-
-    Raises
-    ------
-    DataError : NaN or infinity among the values.
-    ModelError : scale not positive, or a dtype that is not an integer's.
-    """
-    if dtype not in INTEGERS or not scale > 0:
-        raise ModelError(f"cannot quantise to {dtype} with scale {scale}; the tensor has no valid quantisation")
-    values = np.asarray(x, dtype=np.float32)
-    _check_finite(values)
-    steps = values / np.float32(scale)
-    rounded = np.trunc(steps + np.copysign(np.float32(0.5), steps)).astype(np.float64) + zero_point
-    limits = np.iinfo(dtype)
-    quantised: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(dtype)
-    return quantised
-
-
-def dequantise(q: ArrayLike, scale: float, zero_point: int) -> NDArray[np.float32]:
-    """x = (q - zero_point) * scale, in float32; the inverse of `quantise_input` up to half a step."""
-    values = np.asarray(q, dtype=np.int64) - zero_point
-    return (values * np.float64(np.float32(scale))).astype(np.float32)
-
-
-def to_input(x: ArrayLike, info: TensorInfo) -> NDArray[Any]:
-    """Real samples as a model input takes them.
-
-    Parameters
-    ----------
-    x : [n, *shape]; axes of length 1 may be missing or added.
-    info : the input, from `Session.inputs`.
-
-    Returns
-    -------
-    [n, *shape] in the input's dtype, quantised where that is an integer.
-
-    Raises
-    ------
-    DataError : no sample, another shape, NaN or infinity.
-    """
-    values = np.asarray(x, dtype=np.float32)
-    wanted = info.sample_shape
-    if _squeezed(values.shape[1:]) != _squeezed(wanted) or not values.shape or not len(values):
-        raise DataError(f"samples have shape {values.shape}, the model takes {('n', *wanted)}; reshape or window them")
-    shaped = values.reshape(-1, *wanted)
-    if info.dtype in INTEGERS:
-        return quantise_input(shaped, info.scale, info.zero_point, info.dtype)
-    _check_finite(shaped)
-    return shaped.astype(info.dtype)
-
-
-def predict_labels(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0) -> NDArray[np.int64]:
-    """Class indices [n] that TFLM's kernels give: the largest output, the first where several are equal.
-
-    Parameters
-    ----------
-    model : bytes of a .tflite classifier, int8, int16x8 or float32.
-    x_float : [n, *shape], normalised as the network was trained.
-    timeout_s : limit on the child process [s].
-
-    Raises
-    ------
-    DataError, ModelError, EngineError : as `Session`, `Session.run` and `to_input`.
-    """
-    with Session(model, timeout_s=timeout_s) as session:
-        outputs = session.run(to_input(x_float, session.inputs[0]))
-    classes: NDArray[np.int64] = outputs.reshape(len(outputs), -1).argmax(axis=1).astype(np.int64)
-    return classes
-
-
-def _check_finite(values: NDArray[np.float32]) -> None:
-    if bad := int((~np.isfinite(values)).sum()):
-        raise DataError(f"input holds {bad} values that are NaN or infinite; clean it first")
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(size for size in shape if size != 1)
-
-
-Array = NDArray[Any]
-_T = TypeVar("_T")
-
-EXPLANATIONS = {
-    "litert-reference": "LiteRT's reference kernels round a fully connected accumulator once, TFLM and CMSIS-NN twice "
-    "(multiply, then shift), and softmax and mean differ in their tables: a few LSB, no fault of the model.",
-    "litert-optimised": "LiteRT's optimised kernels accumulate in another order and round in their own way; "
-    "a few LSB, no fault of the model.",
-    "litert-xnnpack": "LiteRT's default delegate XNNPACK requantises in float32 where TFLM uses fixed-point "
-    "multipliers: layers differ by an LSB and the differences add up. Golden vectors come from TFLM, not from here.",
-    "against": "another model: these are differences of the networks (quantisation above all), not of the kernels.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class CodeComparison(Result):
-    """TFLM's outputs minus those of one reference, in steps of the output.
-
-    Parameters
-    ----------
-    reference : one of LiteRT's kernel sets, or "against" for another model.
-    histogram : difference in steps -> number of output values.
-    fraction_equal : 0–1, of output values.
-    max_difference : largest absolute difference, in steps.
-    top1_agreement : 0–1, of samples whose largest output is the same; None where an output is no vector.
-    explanation : where such differences come from.
-    """
-
-    reference: str
-    histogram: dict[int, int] = field(hash=False)
-    fraction_equal: float
-    max_difference: int
-    top1_agreement: float | None
-    explanation: str
-
-    def __str__(self) -> str:
-        top1 = "" if self.top1_agreement is None else f", top-1 agrees {self.top1_agreement:.1%}"
-        return f"{self.reference}: {self.fraction_equal:.2%} equal, max {self.max_difference} LSB{top1}"
-
-
-@dataclass(frozen=True, slots=True)
-class Verification(Result):
-    """TFLM against every reference asked for.
-
-    Parameters
-    ----------
-    n : samples.
-    step : real size of one step ("LSB") of the output: its scale, or for a float32 output the float32 epsilon of
-        the largest magnitude in it.
-    comparisons : one for each reference.
-    """
-
-    n: int
-    step: float
-    comparisons: tuple[CodeComparison, ...]
-
-    def __getitem__(self, reference: str) -> CodeComparison:
-        """The comparison with one reference; ParameterError where it was not made."""
-        return _find(reference, {one.reference: one for one in self.comparisons})
-
-    def __str__(self) -> str:
-        return "\n".join([f"TFLM against, n={self.n}:", *(str(one) for one in self.comparisons)])
+Arrays = tuple[Array, ...]
+_SEQUENCE = 64
+"""Samples of a sequence over which state is kept: each operator is asked about all of them."""
+_PICKED = 3
+"""Samples on which operators are compared one by one: the first that differs, and the most different."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,14 +43,27 @@ class Answers(Result):
 
     Parameters
     ----------
-    own : TFLM's outputs [n, values].
-    step : as in `Verification`.
-    references : the outputs of each reference, of the same shape.
+    own : TFLM's outputs, one [n, values] each.
+    steps : real size of one step of each output, see `Verification`.
+    units : "LSB" for each, or "eps" where it is a float.
+    references : the outputs of each reference.
+    verdicts : on each reference.
+    refusals : why a reference gave no answer.
+    state : "reset" or "kept", "" for a model that keeps none.
     """
 
-    own: Array = field(repr=False)
-    step: float
-    references: Mapping[str, Array] = field(repr=False)
+    own: Arrays = field(repr=False)
+    steps: tuple[float, ...]
+    units: tuple[str, ...]
+    references: Mapping[str, Arrays] = field(repr=False)
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict, repr=False)
+    refusals: Mapping[str, str] = field(default_factory=dict, repr=False)
+    state: str = ""
+
+    @property
+    def n(self) -> int:
+        """Samples."""
+        return len(self.own[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,50 +96,130 @@ class SameProof(Result):
 
 
 def verify_model(
-    model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0
-) -> Verification:
+    model: bytes, inputs: Inputs, against: bytes | None = None, *, references: Sequence[str] = ENGINES[1:],
+    third: Third | None = None, within_s: float | None = None, timeout_s: float = 300.0
+) -> Verification:  # fmt: skip
     """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model where one is given.
+
+    Where outputs differ, every operator is compared alone on the same inputs, so that the verdict names what rounds and
+    what computes something else. A model that keeps state is compared twice: reset before each sample, and kept.
 
     Parameters
     ----------
-    model : bytes of a .tflite file of one input and one output.
-    inputs : [n, *shape]: integers are taken as the model's own, real numbers are quantised first.
+    model : bytes of a .tflite file.
+    inputs : [n, *shape], or a tuple of such arrays for a model of several inputs: integers of the model's own type are
+        taken as they are, real numbers are quantised first.
     against : bytes of a reference, e.g. the float32 model; it needs real inputs.
+    references : of `ENGINES`, those to ask.
+    third : asked about an operator on which TFLM and a reference do not agree.
+    within_s : after so many seconds TFLM begins no further sample [s], None for all of them.
     timeout_s : limit on the child process [s].
 
     Raises
     ------
     DataError : inputs of a wrong shape or dtype, integers together with `against`, outputs of different sizes.
-    ModelError, EngineError : as `Session`.
+    ModelError, EngineError : as `Session`; no reference runs the model.
     """
-    answers = collect_answers(model, inputs, against, timeout_s=timeout_s)
-    return Verification(
-        len(answers.own), answers.step, tuple(compare_answers(answers, reference) for reference in answers.references)
-    )
+    asked: dict[str, Any] = {"references": references, "third": third, "within_s": within_s, "timeout_s": timeout_s}
+    answers = [collect_answers(model, inputs, against, **asked)]
+    if answers[0].state:
+        answers.append(collect_answers(model, inputs, **asked, keep_state=True))
+    comparisons = [compare_answers(one, reference) for one in answers for reference in one.references]
+    total = len(inputs[0] if isinstance(inputs, tuple) else inputs)
+    return Verification(answers[0].n, answers[0].steps[0], tuple(comparisons), _list_notes(answers[0], total))
 
 
-def collect_answers(model: bytes, inputs: Array, against: bytes | None = None, *, timeout_s: float = 300.0) -> Answers:
+def collect_answers(
+    model: bytes, inputs: Inputs, against: bytes | None = None, *, references: Sequence[str] = ENGINES[1:],
+    third: Third | None = None, keep_state: bool = False, within_s: float | None = None, timeout_s: float = 300.0
+) -> Answers:  # fmt: skip
     """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify_model`.
 
     Parameters
     ----------
-    model, inputs, against, timeout_s : as in `verify_model`.
+    model, inputs, against, references, third, within_s, timeout_s : as in `verify_model`.
+    keep_state : let state pass from each sample to the next, over the first 64; else it is reset before each.
     """
+    check_bytes(model)
+    graph = read(model)
     with Session(model, timeout_s=timeout_s) as session:
-        own, info = _answer(session, inputs), session.outputs[0]
-    step = info.scale if info.dtype in INTEGERS and info.scale else (float(np.abs(own).max()) or 1.0) * 2.0**-23
-    references = {}
-    for engine in ENGINES[1:]:
-        with Session(model, engine=engine, timeout_s=timeout_s) as session:
-            references[engine] = _answer(session, inputs)
-    if against is not None:
-        with Session(against, engine="litert-reference", timeout_s=timeout_s) as session:
-            references["against"] = other = _answer(session, inputs)
-        if other.shape != own.shape:
-            raise DataError(
-                f"the reference gives {other.shape} outputs, the model {own.shape}; compare models of one task"
-            )
-    return Answers(own, step, references)
+        given = tuple(one[: _SEQUENCE if keep_state else None] for one in to_codes(session, inputs))
+        codes = session.run_all(given, keep_state=keep_state, within_s=within_s)
+        given = tuple(one[: len(codes[0])] for one in given)
+        answers = _ask_others(model, given, references, keep_state=keep_state, timeout_s=timeout_s)
+        own, steps = to_reals(session, codes), [find_step(graph, one) for one in graph.outputs]
+        sizes = tuple(step or _epsilon_of(one) for step, one in zip(steps, own, strict=True))
+        units = tuple("LSB" if step else "eps" for step in steps)
+        state = ("kept" if keep_state else "reset") if session.keeps_state else ""
+        answers = replace(answers, own=own, steps=sizes, units=units, state=state)
+        place = _Place(graph, session, given, codes, keep_state, third)
+        answers = place.judge_all(answers) if answers.references else place.judge_refused(answers)
+    return answers if against is None else _add_network(answers, against, inputs, timeout_s)
+
+
+def _ask_others(
+    model: bytes, given: Arrays, references: Sequence[str], *, keep_state: bool, timeout_s: float
+) -> Answers:
+    """What the others make of the same codes, and why some do not."""
+    found: dict[str, Arrays] = {}
+    refusals: dict[str, str] = {}
+    for engine in references:
+        try:
+            with Session(model, engine=engine, timeout_s=timeout_s) as other:
+                found[engine] = to_reals(other, other.run_all(given, keep_state=keep_state))
+        except ModelError as error:
+            refusals[engine] = str(error).splitlines()[0]
+    return Answers((), (), (), found, refusals=refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """All that is needed to find where a difference comes from: TFLM with a model, its inputs and outputs."""
+
+    graph: ModelGraph
+    session: Session
+    given: Arrays
+    codes: Arrays
+    keep_state: bool
+    third: Third | None
+
+    def judge_all(self, answers: Answers) -> Answers:
+        return replace(answers, verdicts={engine: self._judge(answers, engine) for engine in answers.references})
+
+    def judge_refused(self, answers: Answers) -> Answers:
+        """Of a model that no other interpreter runs whole: the operators, each alone."""
+        bench = Bench(self.graph, self.session, tuple(one[:1] for one in self.given), keep_state=self.keep_state)
+        found = bench.compare(ENGINES[1], self.third, whole=False)
+        if all(one.rounds for one in found):
+            said = next(iter(answers.refusals.values()), "none was asked")
+            raise ModelError(f"no other interpreter runs this model, so that nothing can be compared: {said}")
+        nothing = {ENGINES[1]: tuple(one[:0] for one in answers.own)}
+        verdict = judge(found, np.inf, stable=True, unit="LSB")
+        return replace(answers, references=nothing, verdicts={ENGINES[1]: verdict})
+
+    def _judge(self, answers: Answers, engine: str) -> Verdict:
+        rows = zip(answers.own, answers.references[engine], answers.steps, strict=True)
+        by_sample = np.max([np.abs(_signed(*row)).max(axis=1, initial=0.0) for row in rows], axis=0)
+        if not by_sample.any():
+            return EQUAL
+        first = int(np.flatnonzero(by_sample)[0])
+        picked = [*range(first + 1)] if self.keep_state else sorted({first, *np.argsort(-by_sample)[: _PICKED - 1]})
+        given, codes = (tuple(one[picked] for one in arrays) for arrays in (self.given, self.codes))
+        bench = Bench(self.graph, self.session, given, keep_state=self.keep_state)
+        unit = "LSB" if "LSB" in answers.units else "eps of the largest value"
+        found = bench.compare(engine, self.third)
+        return judge(found, float(by_sample.max()), stable=bench.is_stable(codes), unit=unit)
+
+
+def _add_network(answers: Answers, against: bytes, inputs: Inputs, timeout_s: float) -> Answers:
+    with Session(against, engine="litert-reference", timeout_s=timeout_s) as session:
+        given = tuple(one[: answers.n] for one in to_codes(session, inputs))
+        other = to_reals(session, session.run_all(given))
+    shapes = [[one.shape for one in found] for found in (other, answers.own)]
+    if shapes[0] != shapes[1]:
+        raise DataError(f"the reference gives {shapes[0]} outputs, the model {shapes[1]}; compare models of one task")
+    verdicts = {**answers.verdicts, "against": judge_network(answers.own, other)}
+    return replace(answers, references={**answers.references, "against": other}, verdicts=verdicts)
 
 
 def compare_answers(answers: Answers, reference: str, count: int | None = None) -> CodeComparison:
@@ -271,11 +229,74 @@ def compare_answers(answers: Answers, reference: str, count: int | None = None) 
     ------
     ParameterError : no such reference, or a count outside 1…n.
     """
-    other = _find(reference, answers.references)
-    n = len(answers.own) if count is None else count
-    if not 1 <= n <= len(answers.own):
-        raise ParameterError(f"{n} samples of {len(answers.own)}; ask for 1 to {len(answers.own)}")
-    return _compare(reference, answers.own[:n], other[:n], answers.step)
+    others = find(reference, answers.references)
+    n = answers.n if count is None else count
+    if not 1 <= n <= answers.n:
+        raise ParameterError(f"{n} samples of {answers.n}; ask for 1 to {answers.n}")
+    rows = [(own[:n], other[:n], step) for own, other, step in zip(answers.own, others, answers.steps, strict=True)]
+    signed = [_signed(*row) for row in rows]
+    outputs = [_sum_up(index, one, answers) for index, one in enumerate(signed)]
+    every, verdict = np.concatenate([one.ravel() for one in signed]), answers.verdicts.get(reference, UNKNOWN)
+    largest = max(one.max_steps for one in outputs)
+    text = _explain(reference, verdict, answers.units) if largest else EQUAL.text
+    return CodeComparison(
+        reference, _count(every), float((every == 0).mean()), int(largest) if np.isfinite(largest) else largest,
+        _top1(*rows[0][:2]) if len(rows) == 1 else None, text, verdict, tuple(outputs), answers.state,
+    )  # fmt: skip
+
+
+def _sum_up(index: int, steps: Array, answers: Answers) -> OutputComparison:
+    largest = float(np.abs(steps).max(initial=0.0))
+    return OutputComparison(index, float((steps == 0).mean()), largest, answers.steps[index], answers.units[index])
+
+
+def _explain(reference: str, verdict: Verdict, units: Sequence[str]) -> str:
+    reason = ""
+    if verdict.kind == "rounding":
+        kinds, (name, text) = {one.name for one in verdict.operators}, REASONS[reference]
+        reason = SUMS if "LSB" not in units else text if not name or name in kinds else ""
+    return f"{verdict.text} {reason}".rstrip()
+
+
+def _signed(own: Array, other: Array, step: float) -> Array:
+    """TFLM less the other in whole steps, [n, values]; inf where they cannot be subtracted, 0 where both are NaN."""
+    if own.shape != other.shape:
+        return np.full(own.shape, np.inf)
+    one, two = own.astype(np.float64), other.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.where((one == two) | (np.isnan(one) & np.isnan(two)), 0.0, (one - two) / step)
+    found: Array = np.rint(np.nan_to_num(apart, nan=np.inf))
+    return found
+
+
+def _count(steps: Array) -> dict[int, int]:
+    values, counts = np.unique(steps[np.isfinite(steps)].astype(np.int64), return_counts=True)
+    return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
+
+
+def _top1(own: Array, other: Array) -> float | None:
+    if own.shape != other.shape or own.shape[1] < 2:
+        return None
+    return float((own.argmax(axis=1) == other.argmax(axis=1)).mean())
+
+
+def _epsilon_of(values: Array) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return (float(finite.max(initial=0.0)) or 1.0) * EPSILON
+
+
+def _list_notes(answers: Answers, asked: int) -> tuple[str, ...]:
+    """What a reader must know besides: samples left out, references without an answer, outputs that say little."""
+    left = f"{answers.n} of {asked} inputs were compared: an inference is slow here" if answers.n < asked else ""
+    silent = [f"{engine} gave no answer: {reason}" for engine, reason in answers.refusals.items()]
+    notes = [_note_output(index, one) for index, one in enumerate(answers.own)]
+    return tuple(note for note in (left, *silent, *notes) if note)
+
+
+def _note_output(index: int, own: Array) -> str:
+    if len(own) > 1 and own.size and (own == own[0]).all():
+        return f"output {index} is the same for all {len(own)} inputs: little is compared, give samples of your own"
+    return ""
 
 
 def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, timeout_s: float = 60.0) -> SameProof:
@@ -297,54 +318,8 @@ def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, tim
         if shapes[0] != shapes[1]:
             raise ModelError(f"inputs {shapes[1]} of the rewritten model are not those of the model, {shapes[0]}")
         rng = np.random.default_rng(seed)
-        inputs = tuple(_draw(rng, (n, *one.sample_shape), one.dtype) for one in old.inputs)
+        inputs = tuple(draw_codes(rng, (n, *one.sample_shape), one.dtype) for one in old.inputs)
         answers = zip(old.run_all(inputs), new.run_all(inputs), strict=True)
         equal = all(one.tobytes() == other.tobytes() for one, other in answers)
         arenas = [one.measure_arena(smallest=False) if use == "tflm" else None for one in (old, new)]
         return SameProof(n, equal, arenas[0], arenas[1], use)
-
-
-def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Array:
-    """Real inputs [n, *shape] made up for a check without data: uniform over an integer input's range, else normal."""
-    with Session(model) as session:
-        info = session.inputs[0]
-    rng, shape = np.random.default_rng(seed), (n, *info.sample_shape)
-    if info.dtype not in INTEGERS or not info.scale:
-        return rng.normal(0, 1, shape).astype(np.float32)
-    limits = np.iinfo(info.dtype)
-    return dequantise(rng.integers(limits.min, limits.max + 1, shape), info.scale, info.zero_point)
-
-
-def _draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    if np.issubdtype(np.dtype(dtype), np.integer):
-        limits = np.iinfo(dtype)
-        return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
-    return rng.normal(0, 1, shape).astype(dtype)
-
-
-def _answer(session: Session, inputs: Array) -> Array:
-    """Outputs as real numbers [n, values]."""
-    first, given = session.inputs[0], np.asarray(inputs)
-    if given.dtype.name != first.dtype:
-        if not np.issubdtype(given.dtype, np.floating):
-            raise DataError(f"inputs are {given.dtype}, which is not the model's dtype; pass real numbers")
-        given = to_input(given, first)
-    outputs, info = session.run(given), session.outputs[0]
-    flat = outputs.reshape(len(outputs), -1)
-    return dequantise(flat, info.scale, info.zero_point) if info.dtype in INTEGERS and info.scale else flat
-
-
-def _compare(reference: str, own: Array, other: Array, step: float) -> CodeComparison:
-    steps = np.rint((own.astype(np.float64) - other.astype(np.float64)) / step).astype(np.int64)
-    values, counts = np.unique(steps, return_counts=True)
-    histogram = {int(value): int(count) for value, count in zip(values, counts, strict=True)}
-    agreement = float((own.argmax(axis=1) == other.argmax(axis=1)).mean()) if own.shape[1] > 1 else None
-    equal, largest = float((steps == 0).mean()), int(np.abs(steps).max())
-    text = EXPLANATIONS[reference] if largest else "every output value is equal."
-    return CodeComparison(reference, histogram, equal, largest, agreement, text)
-
-
-def _find(reference: str, made: Mapping[str, _T]) -> _T:
-    if reference not in made:
-        raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, made)}")
-    return made[reference]

@@ -1,7 +1,6 @@
-"""Commands that look: `boards`, `inspect`, `lint`, `verify`."""
+"""Commands that look: `boards`, `inspect`, `lint`."""
 
 from pathlib import Path
-from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
@@ -11,20 +10,9 @@ from tinykit.model.lint import Finding, Severity
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
-from tinykit.predict.runtime.layers import LayerComparison, compare_layers
 from tinykit.predict.runtime.refusal import Diagnosis, diagnose
-from tinykit.predict.runtime.verify import sample_inputs, verify_model as compare
-from tinykit.show.cli.models import Options, open_model, read_bytes
-from tinykit.show.cli.text import (
-    describe_board,
-    describe_graph,
-    describe_model,
-    describe_verification,
-    say,
-    say_json,
-    say_table,
-    show,
-)
+from tinykit.show.cli.models import Options, open_model
+from tinykit.show.cli.text import describe_board, describe_graph, describe_model, say, say_json, say_table, show
 from tinykit.target.boards import boards
 
 
@@ -128,30 +116,6 @@ def _operator_rows(graph: ModelGraph, planned: ArenaEstimate | None) -> list[tup
         )
         for operator in graph.operators
     ]
-
-
-def verify(options: Options) -> int:
-    """`tinykit verify`."""
-    graph = open_model(options.model, options.representative)
-    against = read_bytes(options.against) if options.against else None
-    inputs = sample_inputs(graph.data)
-    result = compare(graph.data, inputs, against)
-    layers = _compare_layers(graph, options.against, inputs) if options.layers else None
-    if options.json:
-        say_json({**describe_verification(result), **({"layers": layers.to_json()} if layers else {})})
-        return 0
-    say(f"TFLM against, {result.n} made-up inputs, one LSB = {result.step:g}:")
-    for comparison in result.comparisons:
-        say(str(comparison), f"  LSB histogram {comparison.histogram}", f"  {comparison.explanation}")
-    if layers:
-        say("", *str(layers).split("\n"))
-    return 0
-
-
-def _compare_layers(graph: ModelGraph, against: str | None, inputs: Any) -> LayerComparison:
-    if not against:
-        raise ParameterError("--layers compares with a float model; name it: --against FLOAT.tflite")
-    return compare_layers(open_model(against), graph, inputs)
 
 
 def _or_unknown(value: float | None, unit: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinykit.ground.errors import TinykitError
 from tinykit.handover.deployment.targets import TARGETS
-from tinykit.show.cli import checking, judging, looking, making, weighing
+from tinykit.show.cli import checking, judging, looking, making, verifying, weighing
 from tinykit.show.cli.models import Command
 from tinykit.show.cli.text import printable
 
@@ -67,8 +67,9 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _switch("--fix", "mend what can be mended in the file, proven in TFLM"),
         _flag("--out", "FILE", "with --fix: the better model"),
         _JSON)),
-    ("verify", looking.verify, "TFLM's output against LiteRT's, as a histogram of LSB", (*_MODEL,
+    ("verify", verifying.verify, "do TFLM and LiteRT compute the same? and if not, where", (*_MODEL,
         _flag("--against", "REFERENCE", "another .tflite to compare with"),
+        _flag("--samples", "NPZ", "inputs of your own: an array [n, ...] for each, by name or in order"),
         _switch("--layers", "layer by layer against the float REFERENCE, worst first"),
         _JSON)),
     ("deploy", making.deploy, "files that a firmware project compiles", (*_MODEL,

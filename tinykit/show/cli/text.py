@@ -9,7 +9,6 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint import Finding
 from tinykit.predict.arena.predict import ArenaEstimate
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
-from tinykit.predict.runtime.verify import Verification
 from tinykit.target.boards.record import Board
 
 
@@ -96,14 +95,3 @@ def _describe_arena(planned: ArenaEstimate) -> dict[str, Any]:
         "lower_bound_bytes": planned.plan.lower_bound_bytes,
         "buffers": buffers,
     }
-
-
-def describe_verification(result: Verification) -> dict[str, Any]:
-    """TFLM against its references."""
-    names = "reference fraction_equal max_difference top1_agreement histogram explanation"
-    found = [_pick(one, names) for one in result.comparisons]
-    return {**_pick(result, "n step"), "comparisons": [one | {"histogram": _sort(one["histogram"])} for one in found]}
-
-
-def _sort(histogram: dict[int, int]) -> dict[str, int]:
-    return {str(difference): count for difference, count in sorted(histogram.items())}

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.predict.runtime.verify import Answers, CodeComparison, compare_answers
+from tinykit.predict.runtime.verdict import CodeComparison
+from tinykit.predict.runtime.verify import Answers, compare_answers
 from tinykit.show.panels.shell import Panel, choose, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_confusion, plot_grid, plot_lsb, plot_pruning, plot_storage
 from tinykit.train.compress.preview import GridPreview, PruningPreview, preview_grid, preview_pruning
@@ -128,7 +129,7 @@ class LsbPanel(Panel[CodeComparison]):
 
     def __init__(self, answers: Answers, *, name: str = "model") -> None:
         self.answers = answers
-        references, most = list(answers.references), len(answers.own)
+        references, most = list(answers.references), answers.n
         controls = {
             "reference": choose("against", references, references[0]),
             "samples": slide("samples [1]", most, 1, most, 1),

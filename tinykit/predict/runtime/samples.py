@@ -1,0 +1,144 @@
+"""Inputs for a check: made up from what the model says it takes, or one's own out of an `.npz`."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinykit.ground.errors import DataError
+from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.session import Array, Inputs
+
+_LOOKS_UP = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
+"""Operators that take indices: the input with these, and that with what they point into."""
+_SMALL = 16
+_LARGEST_FILE_BYTES = 2**30
+
+
+def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Inputs:
+    """Inputs [n, *shape] made up for a check without data; a tuple of them for a model of several inputs.
+
+    Real numbers, uniform over what the input can hold, or what a QUANTIZE that takes it can; else normal. Integers
+    without quantisation are drawn over their type (int8, uint8, int16), over the rows that a GATHER or EMBEDDING_LOOKUP
+    takes from, else 0 to 15. ModelError : no model.
+
+    Parameters
+    ----------
+    model : bytes of a .tflite file.
+    n : samples.
+    seed : of all that is drawn.
+    """
+    graph, rng = read(model), np.random.default_rng(seed)
+    drawn = tuple(_draw(graph, one, (n, *sample_shape(graph.tensors[one])), rng) for one in graph.inputs)
+    return drawn[0] if len(drawn) == 1 else drawn
+
+
+def sample_shape(tensor: Tensor) -> tuple[int, ...]:
+    """Shape of one sample: without the batch axis where that is 1."""
+    return tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
+
+
+def draw_codes(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    """Integers over the whole range of a type, or normal numbers where it is a float."""
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        limits = np.iinfo(dtype)
+        return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
+    return rng.normal(0, 1, shape).astype(dtype)
+
+
+def _draw(graph: ModelGraph, index: int, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    tensor, readers = graph.tensors[index], _readers(graph, index)
+    quantised = next((graph.tensors[one.outputs[0]] for one in readers if one.name == "QUANTIZE"), tensor)
+    if tensor.dtype == "float32" or tensor.scales:
+        return _draw_reals(quantised, shape, rng)
+    if tensor.dtype in ("int32", "int64"):
+        rows = [_count_rows(graph, one, index) for one in readers]
+        return rng.integers(0, min([row for row in rows if row], default=_SMALL), shape, dtype=tensor.dtype)
+    return draw_codes(rng, shape, tensor.dtype)
+
+
+def _draw_reals(held: Tensor, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Over what a quantised tensor can hold."""
+    if not held.scales or held.dtype == "float32":
+        return rng.normal(0, 1, shape).astype(np.float32)
+    limits, zero = np.iinfo(held.dtype), held.zero_points[0] if held.zero_points else 0
+    codes = rng.integers(limits.min, limits.max + 1, shape)
+    reals: Array = ((codes - zero) * np.float64(np.float32(held.scales[0]))).astype(np.float32)
+    return reals
+
+
+def _readers(graph: ModelGraph, index: int) -> list[Operator]:
+    """Operators that take an input, also behind a change of its shape."""
+    found = [one for one in graph.operators if index in one.inputs]
+    behind = [one.outputs[0] for one in found if one.name in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE") and one.outputs]
+    return found + [reader for one in behind for reader in _readers(graph, one)]
+
+
+def _count_rows(graph: ModelGraph, operator: Operator, index: int) -> int:
+    indices, table = _LOOKS_UP.get(operator.name, (0, 0))
+    if indices == table or operator.inputs[indices] != index:
+        return 0
+    shape = graph.tensors[operator.inputs[table]].shape
+    return shape[operator.axis if operator.name == "GATHER" else 0] if shape else 0
+
+
+def read_inputs(path: str | Path, graph: ModelGraph) -> Inputs:
+    """Samples of one's own for every input of a model, from an `.npz` that `np.savez` wrote; pickles are never opened.
+
+    Each array [n, *shape] is named as the model's input, or they stand in the order of its inputs.
+
+    Parameters
+    ----------
+    path : of the file.
+    graph : the model.
+
+    Raises
+    ------
+    DataError : no such file, not an `.npz` of plain arrays, another number of arrays or samples, another shape or type.
+    """
+    arrays = _open(Path(path))
+    tensors = [graph.tensors[one] for one in graph.inputs]
+    names = [one.name for one in tensors]
+    found = [arrays[name] for name in names] if set(names) <= set(arrays) else list(arrays.values())
+    if len(found) != len(tensors):
+        raise DataError(
+            f"{path} holds {len(arrays)} arrays ({', '.join(arrays)[:200]}), the model has {len(tensors)} inputs\n"
+            f"save one array for each, in their order or named {', '.join(names)[:200]}"
+        )
+    checked = tuple(_check(path, name, one, tensor) for name, one, tensor in zip(names, found, tensors, strict=True))
+    if len({len(one) for one in checked}) > 1:
+        raise DataError(f"{path}: the inputs have {[len(one) for one in checked]} samples; save as many of each")
+    return checked[0] if len(checked) == 1 else checked
+
+
+def _check(path: str | Path, name: str, values: Array, tensor: Tensor) -> Array:
+    wanted = sample_shape(tensor)
+    if not len(values) if values.ndim else True:
+        raise DataError(f"{path}: input {name} holds no sample; save [n, {', '.join(map(str, wanted))}]")
+    if values[0].size != tensor.elements or values.shape[1:] not in (wanted, tensor.shape):
+        raise DataError(f"{path}: input {name} has shape {values.shape}, the model takes {('n', *wanted)}")
+    if values.dtype.name == tensor.dtype:
+        return values
+    if values.dtype.kind != "f" or not (tensor.scales or tensor.dtype == "float32"):
+        raise DataError(
+            f"{path}: input {name} is {values.dtype}, the model takes {tensor.dtype}, real numbers where quantised"
+        )
+    return values.astype(np.float32)
+
+
+def _open(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream, zipfile.ZipFile(stream) as members:
+            if sum(one.file_size for one in members.infolist()) > _LARGEST_FILE_BYTES:
+                raise DataError(f"{path}: more than {_LARGEST_FILE_BYTES:,} bytes of arrays; give fewer samples")
+            with np.load(stream, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: not an .npz of plain arrays ({error}); save it with np.savez") from error

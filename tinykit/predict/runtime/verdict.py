@@ -1,0 +1,237 @@
+"""What came out where answers were compared, and the sentence that follows from size and place of a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.results import Result
+from tinykit.predict.runtime.locating import OperatorDifference
+from tinykit.predict.runtime.session import Array
+
+_T = TypeVar("_T")
+_MOST_NAMES = 4
+_DECISIVE = ("litert-reference", "against")
+REASONS = {
+    "litert-reference": ("FULLY_CONNECTED", "LiteRT's reference kernels round a fully connected accumulator once, TFLM "
+    "and CMSIS-NN twice (multiply, then shift)."),
+    "litert-optimised": ("", "LiteRT's optimised kernels accumulate in another order and round in their own way."),
+    "litert-xnnpack": ("", "LiteRT's default delegate XNNPACK requantises in float32 where TFLM uses fixed-point "
+    "multipliers. Golden vectors come from TFLM, not from here."),
+}  # fmt: skip
+"""Why kernels of integers round differently, and the operator that it is known of ("" for many)."""
+SUMS = "Sums of floats are taken in another order."
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Result):
+    """What a difference is.
+
+    Parameters
+    ----------
+    kind : "equal", "rounding", "different", "network" for another model that is near, "unknown" where nothing was
+        looked for.
+    text : the sentence.
+    operators : those that differ on the same inputs, in the model's order; of a verdict "different" the last is where
+        it begins.
+    """
+
+    kind: str
+    text: str
+    operators: tuple[OperatorDifference, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether the two compute the same."""
+        return self.kind != "different"
+
+    @property
+    def first(self) -> OperatorDifference | None:
+        """The operator that rounding does not explain, or else the first that differs."""
+        unexplained = [one for one in self.operators if not one.rounds]
+        return next(iter([*unexplained, *self.operators]), None)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+EQUAL = Verdict("equal", "every output value is equal.")
+UNKNOWN = Verdict("unknown", "where the difference begins was not looked for.")
+NOT_THE_SAME = "these two do not compute the same: "
+
+
+def judge(operators: tuple[OperatorDifference, ...], steps: float, *, stable: bool, unit: str) -> Verdict:
+    """The verdict on outputs that differ.
+
+    Parameters
+    ----------
+    operators : what `Bench.compare` found.
+    steps : largest difference of an output.
+    stable : TFLM gives the same in an arena that shares no memory.
+    unit : of `steps`.
+    """
+    first = next((one for one in operators if not one.rounds), None)
+    if first is not None:
+        return Verdict("different", f"{NOT_THE_SAME}first at {first}", operators)
+    if not stable:
+        text = "TFLM's own answer changes with its arena, so an operator reads or writes beyond its tensors"
+        return Verdict("different", f"{NOT_THE_SAME}{text}", operators)
+    if not operators:
+        text = f"each operator alone gives the same, together they lie {steps:,.0f} {unit} apart"
+        return Verdict("different", f"{NOT_THE_SAME}{text}")
+    names = [one.label for one in operators[:_MOST_NAMES]]
+    more = f" and {len(operators) - _MOST_NAMES} more" if len(operators) > _MOST_NAMES else ""
+    each = max(one.steps for one in operators)
+    grown = f" Each by {each:,.0f} on the same inputs: the layers behind make more of it." if steps > 4 * each else ""
+    return Verdict("rounding", f"rounding of {', '.join(names)}{more}: at most {steps:,.0f} {unit}.{grown}", operators)
+
+
+def judge_network(own: tuple[Array, ...], other: tuple[Array, ...]) -> Verdict:
+    """The verdict on another model: not the same where its error is as large as the outputs' own variation.
+
+    That is a signal-to-noise ratio of 0 dB about the mean, which a model that always answers the mean would reach.
+    """
+    ratios = []
+    for mine, theirs in zip(own, other, strict=True):
+        mean = theirs.mean(axis=0 if len(theirs) > 1 else None)
+        signal, noise = (float(np.sum(one.astype(np.float64) ** 2)) for one in (theirs - mean, mine - theirs))
+        signal = signal or float(np.sum(theirs.astype(np.float64) ** 2))
+        ratios.append(float("inf") if not noise else 10 * np.log10(signal / noise) if signal else -float("inf"))
+    least = min(ratios)
+    if least == float("inf"):
+        return EQUAL
+    if not least > 0:
+        text = f"its outputs are no nearer than a constant would be (SQNR {least:.1f} dB about their mean)"
+        return Verdict("different", f"{NOT_THE_SAME}{text}")
+    return Verdict("network", f"another model, near this one: SQNR {least:.1f} dB about the mean of its outputs.")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputComparison(Result):
+    """One output of a comparison.
+
+    Parameters
+    ----------
+    index : of the output.
+    equal : 0–1, of its values.
+    max_steps : largest absolute difference, in steps; inf where the outputs cannot be subtracted.
+    step : real size of one step.
+    unit : "LSB", or "eps" for a float: 2^-23 of the largest magnitude.
+    """
+
+    JSON = ("index", "equal", "max_steps=known_steps", "step", "unit")
+
+    index: int
+    equal: float
+    max_steps: float
+    step: float
+    unit: str
+
+    @property
+    def known_steps(self) -> float | None:
+        """`max_steps`, None where it is infinite."""
+        return self.max_steps if np.isfinite(self.max_steps) else None
+
+    def __str__(self) -> str:
+        return f"output {self.index}: {self.equal:.2%} equal, max {self.max_steps:,.0f} {self.unit} of {self.step:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeComparison(Result):
+    """TFLM's outputs minus those of one reference, in steps of each output.
+
+    Parameters
+    ----------
+    reference : one of LiteRT's kernel sets, or "against" for another model.
+    histogram : difference in steps -> number of output values.
+    fraction_equal : 0–1, of output values.
+    max_difference : largest absolute difference, in steps; inf where the outputs cannot be subtracted.
+    top1_agreement : 0–1, of samples whose largest output is the same; None where that is no question.
+    explanation : the verdict, and for rounding why it is there.
+    verdict : on the reference, from all samples.
+    outputs : each output alone.
+    state : "reset" before each sample or "kept" over the sequence, for a model that has one.
+    """
+
+    JSON = ("reference", "state", "fraction_equal", "max_difference=known_difference", "top1_agreement", "histogram",
+            "explanation", "verdict", "outputs")  # fmt: skip
+
+    reference: str
+    histogram: dict[int, int] = field(hash=False)
+    fraction_equal: float
+    max_difference: float
+    top1_agreement: float | None
+    explanation: str
+    verdict: Verdict = EQUAL
+    outputs: tuple[OutputComparison, ...] = ()
+    state: str = ""
+
+    @property
+    def unit(self) -> str:
+        """Of the differences: "LSB", or "eps" where all outputs are floats."""
+        return "eps" if self.outputs and all(one.unit == "eps" for one in self.outputs) else "LSB"
+
+    @property
+    def known_difference(self) -> float | None:
+        """`max_difference`, None where it is infinite."""
+        return self.max_difference if np.isfinite(self.max_difference) else None
+
+    def __str__(self) -> str:
+        top1 = "" if self.top1_agreement is None else f", top-1 agrees {self.top1_agreement:.1%}"
+        state = f" ({self.state})" if self.state else ""
+        apart = f"max {self.max_difference:,.0f} {self.unit}"
+        return f"{self.reference}{state}: {self.fraction_equal:.2%} equal, {apart}{top1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification(Result):
+    """TFLM against every reference asked for.
+
+    Parameters
+    ----------
+    n : samples.
+    step : real size of one step ("LSB") of the first output: its scale, also that of what a DEQUANTIZE before it took,
+        or for a float32 output the float32 epsilon of the largest magnitude in it.
+    comparisons : one for each reference that answered, for a model that keeps state one more with that kept.
+    notes : references that gave no answer, outputs that say little, samples left out.
+    """
+
+    n: int
+    step: float
+    comparisons: tuple[CodeComparison, ...]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, reference: str) -> CodeComparison:
+        """The comparison with one reference; ParameterError where it was not made."""
+        return find(reference, {one.reference: one for one in reversed(self.comparisons)})
+
+    @property
+    def decisive(self) -> tuple[CodeComparison, ...]:
+        """What the answer rests on: LiteRT's reference kernels and another model; without these, what answered."""
+        return tuple(one for one in self.comparisons if one.reference in _DECISIVE) or self.comparisons
+
+    @property
+    def same(self) -> bool:
+        """Whether TFLM computes the same as what is decisive."""
+        return all(one.verdict.same for one in self.decisive)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the decisive comparisons the one that matters most: "different" before "rounding" before "equal"."""
+        order = ("different", "network", "unknown", "rounding", "equal")
+        return min((one.verdict for one in self.decisive), key=lambda one: order.index(one.kind), default=EQUAL)
+
+    def __str__(self) -> str:
+        lines = [f"TFLM against, n={self.n}:", *(str(one) for one in self.comparisons)]
+        return "\n".join([*lines, f"verdict: {self.verdict}", *self.notes])
+
+
+def find(reference: str, made: Mapping[str, _T]) -> _T:
+    """What was made for a reference; ParameterError where nothing was."""
+    if reference not in made:
+        raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, made)}")
+    return made[reference]
