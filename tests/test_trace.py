@@ -186,7 +186,10 @@ GOOD = "time (s),current (A)\n"
         ("0,1\n1,2\n", "no header"),
         ("time (s),volts (V)\n0,1\n", "no current column"),
         ("current (A),volts (V)\n0,1\n", "no time column"),
-        ('"Wall-clock time (UTC)","Arc Main Current (A)"\n0,1\n', "the wall clock, not seconds; export"),
+        (
+            '"Wall-clock time (UTC)","Arc Main Current (A)"\n0,1\n',
+            "a wall clock that cannot be read, not seconds\nexport",
+        ),
         ("time (s),current (parsec)\n0,1\n", "unit 'parsec' of current"),
         ("time (s),current (mA),current (uA)\n0,1,2\n", r"mixed units \['ma', 'ua'\]"),
         ("time (s),current (A),more\n0,1\n", "header has 3 columns, the numbers 2"),
