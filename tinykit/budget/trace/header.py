@@ -121,15 +121,10 @@ def find_table_layout(path: Path, time_unit: str | None, current_unit: str | Non
     encoding, header, first, count = _read_head(path)
     delimiter, decimal = _find_marks(first)
     cells = split(first, delimiter)
-    if not header and not (time_unit and current_unit and len(cells) == 2):
-        raise DataError(f"{path.name}: no header; put a line such as `time (s),current (A)` before the numbers")
-    names = _list_names(header, delimiter, len(cells)) if header else ["time", "current"]
-    names += [""] * (len(names) == len(cells) - 1 and not cells[-1].strip())
-    if len(names) != len(cells):
-        raise DataError(
-            f"{path.name}: header has {len(names)} columns, the numbers {len(cells)}; make them agree\n"
-            "a decimal comma needs a semicolon or a tab between the columns"
-        )
+    if header or not (time_unit and current_unit and len(cells) == 2):
+        names = _match_names(path, header, cells, delimiter)
+    else:
+        names = ["time", "current"]
     columns = tuple(_read_name(name, _is_full(cell, decimal)) for name, cell in zip(names, cells, strict=True))
     kind = _kind_of(header[-1] if header else "", [one.name for one in columns])
     own = ("s", "A") if kind == "joulescope" else (None, None)
@@ -146,6 +141,20 @@ def find_table_layout(path: Path, time_unit: str | None, current_unit: str | Non
         kind, delimiter, count, len(cells), time_at, current_at, to_seconds, to_factor(amperes, CURRENT, path),
         decimal, encoding, "" if zone is None else _find_day(cells[time_at]), zone or "",
     )  # fmt: skip
+
+
+def _match_names(path: Path, header: list[str], cells: list[str], delimiter: str) -> list[str]:
+    """A name for each cell of the first row."""
+    if not header:
+        raise DataError(f"{path.name}: no header; put a line such as `time (s),current (A)` before the numbers")
+    names = _list_names(header, delimiter, len(cells))
+    names += [""] * (len(names) == len(cells) - 1 and not cells[-1].strip())
+    if len(names) != len(cells):
+        raise DataError(
+            f"{path.name}: header has {len(names)} columns, the numbers {len(cells)}; make them agree\n"
+            "a decimal comma needs a semicolon or a tab between the columns"
+        )
+    return names
 
 
 def split(line: str, delimiter: str) -> list[str]:
