@@ -351,3 +351,18 @@ def test_rows_weigh_what_they_last(tmp_path):
     assert currents.mean() > 3 * found.average_a
     assert found.active_share == pytest.approx(2 * 0.062 / 20, rel=0.02)
     assert not found.notes
+
+
+def test_blemishes_are_the_same_in_chunks(tmp_path, monkeypatch):
+    times, currents = waves()
+    currents[[300, 301, 1500, 2222]] = np.nan
+    order = np.r_[:900, 930:2000, 1999, 2000:4000]
+    path = write(tmp_path / "seen.csv", "plain", times[order], currents[order])
+    whole = read_trace(path)
+    assert whole.bridged_share == pytest.approx(34 / 4000, rel=1e-2)
+    for block in (137, 500, 4096):
+        monkeypatch.setattr("tinykit.budget.trace.reading._BLOCK_BYTES", block)
+        parts = read_trace(path)
+        assert (parts.notes, parts.samples, parts.bursts) == (whole.notes, whole.samples, whole.bursts)
+        for name in ("average_a", "duration_s", "burst_s", "period_s", "active_share", "bridged_share"):
+            assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-9), name

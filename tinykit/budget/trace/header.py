@@ -193,9 +193,8 @@ def _read_head(path: Path) -> tuple[str, list[str], str, int]:
             encoding = "utf-16" if raw.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         with path.open(encoding=encoding, errors="replace") as file:
             lines = [file.readline(_LINE_CHARACTERS) for _ in range(_HEADER_LINES + 1)]
-    except (OSError, UnicodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "no text"
-        raise DataError(f"{path}: cannot be read ({said}); give the path of a CSV") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a CSV") from error
     started = [place for place, line in enumerate(lines) if re.match(r'\s*"?[-+]?[.\d]', line)]
     whole = [place for place in started if _find_row(lines[place])]
     if not started:
