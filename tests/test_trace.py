@@ -186,7 +186,10 @@ GOOD = "time (s),current (A)\n"
         ("0,1\n1,2\n", "no header"),
         ("time (s),volts (V)\n0,1\n", "no current column"),
         ("current (A),volts (V)\n0,1\n", "no time column"),
-        ('"Wall-clock time (UTC)","Arc Main Current (A)"\n0,1\n', "the wall clock, not seconds; export"),
+        (
+            '"Wall-clock time (UTC)","Arc Main Current (A)"\n0,1\n',
+            "a wall clock that cannot be read, not seconds\nexport",
+        ),
         ("time (s),current (parsec)\n0,1\n", "unit 'parsec' of current"),
         ("time (s),current (mA),current (uA)\n0,1,2\n", r"mixed units \['ma', 'ua'\]"),
         ("time (s),current (A),more\n0,1\n", "header has 3 columns, the numbers 2"),
@@ -348,3 +351,18 @@ def test_rows_weigh_what_they_last(tmp_path):
     assert currents.mean() > 3 * found.average_a
     assert found.active_share == pytest.approx(2 * 0.062 / 20, rel=0.02)
     assert not found.notes
+
+
+def test_blemishes_are_the_same_in_chunks(tmp_path, monkeypatch):
+    times, currents = waves()
+    currents[[300, 301, 1500, 2222]] = np.nan
+    order = np.r_[:900, 930:2000, 1999, 2000:4000]
+    path = write(tmp_path / "seen.csv", "plain", times[order], currents[order])
+    whole = read_trace(path)
+    assert whole.bridged_share == pytest.approx(34 / 4000, rel=1e-2)
+    for block in (137, 500, 4096):
+        monkeypatch.setattr("tinykit.budget.trace.reading._BLOCK_BYTES", block)
+        parts = read_trace(path)
+        assert (parts.notes, parts.samples, parts.bursts) == (whole.notes, whole.samples, whole.bursts)
+        for name in ("average_a", "duration_s", "burst_s", "period_s", "active_share", "bridged_share"):
+            assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-9), name

@@ -24,7 +24,7 @@ START_S, ASLEEP_A = 0.2, 1e-5
 """What the first row of each form shows."""
 TIME = re.compile(r"200000|200|0[.,]2")
 CURRENT = re.compile(r"0[.,]00001|0[.,]01|10")
-STAMP = re.compile(r"(?:\d{4}-\d\d-\d\d[ T])?\d\d:[\d:.]+")
+STAMP = re.compile(r"(?:\d{4}[-/]\d\d[-/]\d\d[ T])?\d\d:[\d:.,]+")
 
 
 def make(form: str) -> str:
@@ -49,7 +49,8 @@ def _tell_time(cell: str, row: str, seconds: float) -> str:
     if stamp := STAMP.match(cell):
         moment = datetime(2026, 3, 1, 10) + timedelta(seconds=round(seconds, 6))
         told = moment.isoformat("T" if "T" in stamp[0] else " ", "milliseconds") + cell[stamp.end() :]
-        return told if "-" in stamp[0] else told.partition(" ")[2]
+        told = told.replace("-", "/", 2) if "/" in stamp[0] else told
+        return told if len(stamp[0]) > len("10:00:00.200") else told.partition(" ")[2]
     first = next(csv.reader([row], delimiter=next(mark for mark in ";\t, " if mark in row)))
     scale = float(next(one for one in first if TIME.fullmatch(one)).replace(",", ".")) / START_S
     return f"{seconds * scale:.9g}"
@@ -78,8 +79,8 @@ def test_a_micro_sign_in_another_encoding_and_other_line_ends(tmp_path, content)
     _check(tmp_path, content + ("\r\n" if b"\r" in content else "\n").join(rows).encode())
 
 
-def test_there_are_two_dozen_forms():
-    assert len(LISTED) == 25
+def test_every_row_of_the_table_is_a_test():
+    assert len(LISTED) == 27
 
 
 HEADLESS = "0,1\n1,2.5\n2,1\n"
@@ -103,6 +104,7 @@ def test_units_that_a_header_lacks_are_given(tmp_path, capsys):
         ("timestamp,time_s,v,current_ma", (1, 3)),
         ("time_s,i_min_ma,i_max_ma,i_avg_ma", (0, 3)),
         ("n,elapsed (ms),Ibat [mA],charge (mAh)", (1, 2)),
+        ("time state,time (ms),current state,current (mA)", (1, 3)),
         ("ms since start,port,voltage_V,I_mA_avg", (0, 3)),
         ("t_ms,a,port,shunt_mA", r"mixed units \['a', 'ma'\] of current"),
         ("time (ms),USB (mA),Aux (mA),V", r"2 columns of current: \['usb \(ma\)', 'aux \(ma\)'\]; keep one"),
@@ -112,7 +114,8 @@ def test_units_that_a_header_lacks_are_given(tmp_path, capsys):
 )
 def test_the_right_columns_are_taken(tmp_path, head, at):
     path = tmp_path / "run.csv"
-    path.write_text(head + "\n0,1,2,3\n1,2,3,4\n", encoding="utf-8")
+    rows = "\n0,1,on,3\n1,2,on,4\n" if "state" in head else "\n0,1,2,3\n1,2,3,4\n"
+    path.write_text(head + rows, encoding="utf-8")
     if isinstance(at, str):
         with pytest.raises(DataError, match=at):
             find_layout(path)
@@ -132,7 +135,10 @@ CLOCK = "timestamp,current (mA)\n2026-03-01 10:00:00,1\n2026-03-01 10:00:01,1\n"
         (CLOCK + "2026-03-01 09:00:02,1\n", "time goes back by .* after .*\n.*clock was set back"),
         (CLOCK + "2026-03-01 10:00:02,1 mA\n", "row 4 is not 2 numbers"),
         (CLOCK + "2026-03-01 10:00:02.0000000000000000000000000000000000000000000000001,1\n", "a row of the 3"),
-        ("timestamp,current (mA)\n01/03/2026 10:00:00,1\n", "unit 'none' of time"),
+        (
+            "timestamp,current (mA)\n01/03/2026 10:00:00,1\n",
+            "time '01/03/2026 10:00:00' is a wall clock.*\n.*stamps as 20",
+        ),
         ("time_s,current_mA\n0,1\n" + "1" * 9_000_000, "a line of more than 65536 characters"),
     ],
 )

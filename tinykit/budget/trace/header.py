@@ -64,7 +64,7 @@ _MEANS = frozenset("main avg average mean".split())
 _BRACKET = re.compile(r"[(\[]\s*([^)\]]+?)\s*[)\]]")
 _CASED = re.compile(r"(?:([mnuµμ]A)|(?<=[a-z])([MUN][sSaA]))$")
 _APART = re.compile(r"[\s_.,:/\-]+")
-_CLOCK = re.compile(r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?$")
+_CLOCK = re.compile(r"(?:\d{4}([-/])\d\d\1\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(Z|[+-]\d\d:?\d\d)?$")
 DAY = "1970-01-01"
 """The day of stamps that are a time of day alone."""
 _LATIN_MICRO = "\ufffd"
@@ -108,11 +108,12 @@ class TraceLayout(Result):
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column's name in small letters, its words, and what stands as its unit ("" for none)."""
+    """A column's name in small letters, its words, what stands as its unit ("" for none), whether it holds figures."""
 
     name: str
     words: frozenset[str]
     unit: str
+    full: bool
 
 
 def find_table_layout(path: Path, time_unit: str | None, current_unit: str | None) -> TraceLayout:
@@ -120,28 +121,40 @@ def find_table_layout(path: Path, time_unit: str | None, current_unit: str | Non
     encoding, header, first, count = _read_head(path)
     delimiter, decimal = _find_marks(first)
     cells = split(first, delimiter)
-    if not header and not (time_unit and current_unit and len(cells) == 2):
-        raise DataError(f"{path.name}: no header; put a line such as `time (s),current (A)` before the numbers")
-    names = _list_names(header, delimiter, len(cells)) if header else ["time", "current"]
-    names += [""] * (len(names) == len(cells) - 1 and not cells[-1].strip())
-    if len(names) != len(cells):
-        raise DataError(
-            f"{path.name}: header has {len(names)} columns, the numbers {len(cells)}; make them agree\n"
-            "a decimal comma needs a semicolon or a tab between the columns"
-        )
-    columns = tuple(map(_read_name, names))
+    if header or not (time_unit and current_unit and len(cells) == 2):
+        names = _match_names(path, header, cells, delimiter)
+    else:
+        names = ["time", "current"]
+    columns = tuple(_read_name(name, _is_full(cell, decimal)) for name, cell in zip(names, cells, strict=True))
     kind = _kind_of(header[-1] if header else "", [one.name for one in columns])
     own = ("s", "A") if kind == "joulescope" else (None, None)
     time_at, seconds = _choose(columns, TIME, time_unit or own[0], path)
     zone = find_zone(cells[time_at])
-    if zone is None and (seconds == "utc" or "wall-clock" in columns[time_at].name):
-        raise DataError(f"{path.name}: time is the wall clock, not seconds; export the trace with relative time")
+    if zone is None and (seconds == "utc" or "wall-clock" in columns[time_at].name or not columns[time_at].full):
+        raise DataError(
+            f"{path.name}: time {cells[time_at][:40]!r} is a wall clock that cannot be read, not seconds\n"
+            "export the trace with relative time, or stamps as 2026-03-01 10:00:00.5"
+        )
     to_seconds = to_factor(seconds, TIME, path) if zone is None else 1.0
     current_at, amperes = _choose(columns, CURRENT, current_unit or own[1], path)
     return TraceLayout(
         kind, delimiter, count, len(cells), time_at, current_at, to_seconds, to_factor(amperes, CURRENT, path),
         decimal, encoding, "" if zone is None else _find_day(cells[time_at]), zone or "",
     )  # fmt: skip
+
+
+def _match_names(path: Path, header: list[str], cells: list[str], delimiter: str) -> list[str]:
+    """A name for each cell of the first row."""
+    if not header:
+        raise DataError(f"{path.name}: no header; put a line such as `time (s),current (A)` before the numbers")
+    names = _list_names(header, delimiter, len(cells))
+    names += [""] * (len(names) == len(cells) - 1 and not cells[-1].strip())
+    if len(names) != len(cells):
+        raise DataError(
+            f"{path.name}: header has {len(names)} columns, the numbers {len(cells)}; make them agree\n"
+            "a decimal comma needs a semicolon or a tab between the columns"
+        )
+    return names
 
 
 def split(line: str, delimiter: str) -> list[str]:
@@ -159,13 +172,18 @@ def to_number(cell: str, decimal: str) -> str:
 def find_zone(cell: str) -> str | None:
     """The time zone of a wall-clock stamp of ISO 8601, "" for a stamp without one; None of what is no stamp."""
     stamp = _CLOCK.match(cell.strip())
-    return (stamp[1] or "") if stamp else None
+    return (stamp[2] or "") if stamp else None
 
 
 def _find_day(stamp: str) -> str:
     """The date of a wall-clock stamp, some day for a time of day alone."""
-    day = stamp.strip()[: len(DAY)]
+    day = stamp.strip()[: len(DAY)].replace("/", "-")
     return day if "-" in day else DAY
+
+
+def _is_full(cell: str, decimal: str) -> bool:
+    """Whether a cell holds a number, a stamp, or what stands for a missing number."""
+    return find_zone(cell) is not None or is_number(to_number(cell, decimal)) or EMPTY.fullmatch(cell) is not None
 
 
 def _read_head(path: Path) -> tuple[str, list[str], str, int]:
@@ -175,9 +193,8 @@ def _read_head(path: Path) -> tuple[str, list[str], str, int]:
             encoding = "utf-16" if raw.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         with path.open(encoding=encoding, errors="replace") as file:
             lines = [file.readline(_LINE_CHARACTERS) for _ in range(_HEADER_LINES + 1)]
-    except (OSError, UnicodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "no text"
-        raise DataError(f"{path}: cannot be read ({said}); give the path of a CSV") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a CSV") from error
     started = [place for place, line in enumerate(lines) if re.match(r'\s*"?[-+]?[.\d]', line)]
     whole = [place for place in started if _find_row(lines[place])]
     if not started:
@@ -198,8 +215,7 @@ def _find_row(line: str) -> tuple[str, str] | None:
         cells = split(line, delimiter)
         quoted = delimiter == "," and any("," in cell for cell in cells)
         decimal = "," if quoted or (delimiter != "," and "." not in line) else "."
-        full = [find_zone(cell) is not None or is_number(to_number(cell, decimal)) for cell in cells]
-        if len(cells) > 1 and full[0] and sum(full) + sum(EMPTY.fullmatch(cell) is not None for cell in cells) > 1:
+        if len(cells) > 1 and cells[0].strip() and sum(_is_full(cell, decimal) for cell in cells) > 1:
             return delimiter, decimal
     return None
 
@@ -215,7 +231,7 @@ def _list_names(header: list[str], delimiter: str, width: int) -> list[str]:
     return below
 
 
-def _read_name(cell: str) -> _Column:
+def _read_name(cell: str, full: bool = True) -> _Column:
     """Name, words and unit of a column; a unit stands in brackets, at the end, or is a word of two letters or more."""
     cell = cell.strip()
     bracketed = [unit.lower() for unit in _BRACKET.findall(cell)]
@@ -225,13 +241,14 @@ def _read_name(cell: str) -> _Column:
         unit = cased[0].lower()
     if not unit:
         unit = next((word for word in reversed(words) if word in _KNOWN and (len(word) > 1 or word == words[-1])), "")
-    return _Column(cell.lower(), frozenset(words), unit)
+    return _Column(cell.lower(), frozenset(words), unit, full)
 
 
 def _choose(columns: tuple[_Column, ...], wanted: Quantity, given: str | None, path: Path) -> tuple[int, str]:
     """Place and unit of the one column that is called so, or else has such a unit; the unit given wins."""
     called = [at for at, one in enumerate(columns) if wanted.name in one.name or one.words & wanted.words]
-    known = [at for at, one in enumerate(columns) if one.unit in wanted.units]
+    called = [at for at in called if columns[at].full] or called
+    known = [at for at, one in enumerate(columns) if one.unit in wanted.units and one.full]
     places = [at for at in called if at in known] or called or known
     places = [at for at in places if not columns[at].words & _EXTREMES] or places
     names = [one.name for one in columns]

@@ -158,6 +158,7 @@ def _read_stamps(cells: NDArray[np.str_], layout: TraceLayout) -> Floats:
     stamps, currents = np.char.strip(cells).T
     if layout.zone:
         stamps = np.char.replace(stamps, layout.zone, "")
+    stamps = np.char.replace(stamps, "/", "-")
     if "-" not in stamps[0]:
         stamps = np.char.add(f"{DAY}T", stamps)
     if np.char.str_len(cells).max() == _CELL:
