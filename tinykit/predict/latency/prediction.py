@@ -30,6 +30,9 @@ from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime, find_runtime
 from tinykit.target.target import Target, check_option, check_version, fill_in, is_external
 
+_OPEN_BUILDS = ("esp-nn",)
+"""Pools whose int8 kernels are told by counts of one build, and whose other kernels any build compiles."""
+
 _EXTERNAL_DOUBT = 0.15
 """Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
 
@@ -107,26 +110,32 @@ def predict_latency(
 
 def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
     runtime, core, build = proxy_of(case)
-    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic_of(case.core, case.runtime, fpu))
+    arithmetic = arithmetic_of(case.core, case.runtime, fpu)
+    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
     cycles, spread = shipped_profile(case).cycles(report.parts)
     macs = sum(operator.macs for operator in report.operators)
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
     value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
     found = Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime)
-    bounded = _bound_cycles(report, case, doubt)
+    any_build = find_runtime(case.runtime).pool in _OPEN_BUILDS
+    built = count_operators(shapes_of(model), (core, runtime, case.build), arithmetic) if any_build else report
+    bounded = _bound_cycles(built, case, doubt)
     if bounded is None:
         return relabel(found, sources=tuple(_cite(case, report, own)))
     per_cycle = math.exp(own.log_factor) / clock
-    value, low, high = (
-        one + more * per_cycle for one, more in zip((value, found.low, found.high), bounded, strict=True)
-    )
-    assumed = sum(one.cycles for one in report.operators if one.basis == "assumed")
-    share = assumed / sum(one.cycles for one in report.operators) * bounded[0] * per_cycle / value
-    cited = _cite(case, report, own) if cycles else ()
-    sources = (*cited, *_cite_bounded(report, case, bounded[0] * per_cycle / value))
-    basis = "assumed" if share > 0.5 else "modelled"
+    ends = zip((value, found.low, found.high), bounded, strict=True)
+    value, low, high = (one + more * per_cycle for one, more in ends)
+    share = bounded[0] * per_cycle / value
+    sources = (*(_cite(case, report, own) if cycles else ()), *_cite_bounded(report, case, share))
+    basis = "assumed" if share * _assumed_share(report) > 0.5 else "modelled"
     return Estimate(value, low, high, "s", basis, runtime=case.runtime, sources=sources)
+
+
+def _assumed_share(report: InstructionReport) -> float:
+    """Of the cycles of bounded operators, the fraction that nobody counted."""
+    assumed = sum(one.cycles for one in report.operators if one.basis == "assumed")
+    return assumed / sum(one.cycles for one in report.operators)
 
 
 def _doubt_flash(found: Estimate, model: Model, board: Board | None, core: str) -> Estimate:
