@@ -174,6 +174,17 @@ def test_other_runtimes_bound_floats_too(runtime):
     assert plain.low < other.high
 
 
+def test_floats_take_the_same_in_every_build_of_tflm():
+    place = {"core": "cortex-m0plus", "clock_hz": 133e6}
+    plain, reference = (
+        predict_latency(dense(64, 10, 4), **place, runtime=f"tflm-{one}") for one in ("cmsis-nn", "reference")
+    )
+    assert reference.runtime == "tflm-reference"
+    assert (reference.low, reference.value, reference.high) == (plain.low, plain.value, plain.high)
+    with pytest.raises(UnknownRuntimeError, match="no latency evidence for tflm-reference on core 'cortex-m0plus'"):
+        predict_latency(MODELS["ad"], **place, runtime="tflm-reference")
+
+
 def test_external_memory_slows_floats_as_it_slows_integers():
     inside, outside = (
         predict_latency(as_float("kws"), core="cortex-m7", clock_hz=480e6, arena_region=region)
