@@ -862,3 +862,74 @@ def _wide_elementwise():
     net = KindNet((1, 6, 6, 2), dtype="int16")
     net.pair("ADD").pair("MUL").squash("TANH").squash("LOGISTIC").pad((0, 0), (1, 1), (1, 1), (0, 0))
     return net.pool("MAX").pool("AVERAGE").flatten()
+
+
+# Kinds that none of those files was of, and that the engine runs
+
+
+def _attention(dtype):
+    """One head over eight steps: two matrix products with a softmax between."""
+    net = KindNet((1, 8, 12), dtype=dtype)
+    values = net.last
+    options = schema.BatchMatMulOptionsT(adjY=True)
+    net.apply("BATCH_MATMUL", values, shape=(1, 8, 8), options=options, scale=0.2)
+    net.softmax()
+    net.apply("BATCH_MATMUL", values, shape=(1, 8, 12), options=schema.BatchMatMulOptionsT())
+    return net.add(values) if dtype == "float32" else net
+
+
+kind("float32 attention", files=0)(lambda: _attention("float32"))
+kind("int8 attention", files=0)(lambda: _attention("int8"))
+
+
+def _swish(dtype):
+    """The squeeze, excite and hard swish of a MobileNetV3."""
+    net = KindNet((1, 12, 12, 3), dtype=dtype).conv(8, stride=(2, 2), activation="NONE").apply("HARD_SWISH")
+    wide = net.depthwise().last
+    net.mean(1, 2, keep=True).conv(4, (1, 1)).conv(8, (1, 1), activation="NONE").squash("LOGISTIC")
+    return net.pair("MUL", wide, shape=(1, 6, 6, 8)).mean(1, 2).dense(4)
+
+
+kind("float32 MobileNetV3", files=0)(lambda: _swish("float32"))
+kind("int8 MobileNetV3", files=0)(lambda: _swish("int8"))
+
+
+def _unrolled(dtype):
+    """An LSTM cell in elementary operators, its state as a second input and output."""
+    net = KindNet((1, 12), dtype=dtype, name="values")
+    cell = net.tensor((1, 6), name="state", scale=1 / 64)
+    net.inputs.append(cell)
+    held = _cell(net, cell, 6)
+    net.outputs = [net.last, held]
+    return net
+
+
+kind("float32 LSTM cell, state as input and output", files=0)(lambda: _unrolled("float32"))
+
+
+@kind("int8 super-resolution", files=0)
+def _resolve():
+    net = KindNet((1, 8, 8, 1)).conv(8).conv(4, activation="NONE")
+    return net.apply("DEPTH_TO_SPACE", shape=(1, 16, 16, 1), options=schema.DepthToSpaceOptionsT(blockSize=2))
+
+
+@kind("int8 segmentation, resized bilinearly", files=0)
+def _segment():
+    return KindNet((1, 12, 12, 3)).conv(8, stride=(2, 2)).depthwise().conv(3, (1, 1)).bilinear()
+
+
+@kind("float32 classifier, class as output", files=0)
+def _class():
+    net = KindNet((1, 20), dtype="float32").dense(16, "RELU").dense(5)
+    return net.apply("ARG_MAX", net.fixed(1), shape=(1,), dtype="int32", options=schema.ArgMaxOptionsT(outputType=2))
+
+
+@kind("float32 CNN, rectified by channel", files=0)
+def _prelu():
+    net = KindNet((1, 8, 8, 2), dtype="float32").conv(4, activation="NONE")
+    return net.apply("PRELU", net.operand((1, 1, 4))).pool().flatten().dense(3).softmax()
+
+
+@kind("float32 transposed convolutions", files=0)
+def _float_transposed():
+    return KindNet((1, 4, 4, 8), dtype="float32").transpose_conv(6).transpose_conv(3).squash("LOGISTIC")

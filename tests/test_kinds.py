@@ -97,6 +97,7 @@ def test_a_budget_without_a_latency_keeps_what_is_known():
     assert half.battery_life_s.value == pytest.approx(found.power.battery_life_s.value / 2, rel=1e-3)
     assert found.longest_latency(half.battery_life_s.value).value == pytest.approx(found.beside.halving_s, rel=1e-3)
     assert any("halves that" in text for _, text in found.lines())
+    assert dict(found.lines())["average power"].endswith("without the network")
     assert found.to_json()["without_network"]["halving_inference_s"] == found.beside.halving_s
 
 

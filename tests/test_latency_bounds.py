@@ -63,6 +63,33 @@ def test_a_dense_float_network_on_other_cores(core, clock_hz, units, latency_s):
     assert found.low < latency_s < found.high
 
 
+# Human activity networks of ST's model zoo in float32, X-CUBE-AI 7.3.0 and 8.1.0.
+GMP = (
+    OperatorShape("CONV_2D", (1, 24, 3, 1), (16, 5, 1, 1), (1, 20, 3, 16), padding="VALID", dtype="float32", macs=4800),
+    OperatorShape("CONV_2D", (1, 20, 3, 16), (16, 5, 1, 16), (1, 16, 3, 16), padding="VALID", dtype="float32"),
+    OperatorShape("REDUCE_MAX", (1, 16, 3, 16), (2,), (1, 16), dtype="float32"),
+    *dense(16, 4),
+)
+
+
+@pytest.mark.parametrize(
+    ("core", "clock_hz", "version", "latency_s"),
+    [("cortex-m4", 120e6, "7.3.0", 8.84e-3), ("cortex-m33", 160e6, "8.1.0", 4.699e-3)],
+)
+def test_a_closed_runtime_gains_on_the_loops(core, clock_hz, version, latency_s):
+    found = predict_latency(GMP, core=core, clock_hz=clock_hz, runtime="x-cube-ai", runtime_version=version)
+    assert found.low < latency_s < found.high
+    assert ratio(found) < 3.5
+
+
+def test_any_build_may_compile_the_floats_of_esp_nn():
+    known, unknown = (
+        predict_latency(as_float("ic"), core="xtensa-lx6", clock_hz=240e6, build=build) for build in ("-O3", None)
+    )
+    assert unknown.value > 1.5 * known.value
+    assert ratio(unknown) > ratio(known)
+
+
 def test_a_dense_float_network_takes_two_loads_and_a_product_a_weight():
     # 14,460 multiply-accumulates on a Cortex-M4F at 64 MHz: from 2 to 30 cycles each, by the loop's instructions 11.
     found = predict_latency(dense(714, 20, 9), core="cortex-m4", clock_hz=64e6)
@@ -145,6 +172,17 @@ def test_other_runtimes_bound_floats_too(runtime):
     assert other.runtime == runtime
     assert other.low < plain.high
     assert plain.low < other.high
+
+
+def test_floats_take_the_same_in_every_build_of_tflm():
+    place = {"core": "cortex-m0plus", "clock_hz": 133e6}
+    plain, reference = (
+        predict_latency(dense(64, 10, 4), **place, runtime=f"tflm-{one}") for one in ("cmsis-nn", "reference")
+    )
+    assert reference.runtime == "tflm-reference"
+    assert (reference.low, reference.value, reference.high) == (plain.low, plain.value, plain.high)
+    with pytest.raises(UnknownRuntimeError, match="no latency evidence for tflm-reference on core 'cortex-m0plus'"):
+        predict_latency(MODELS["ad"], **place, runtime="tflm-reference")
 
 
 def test_external_memory_slows_floats_as_it_slows_integers():

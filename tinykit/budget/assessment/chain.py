@@ -135,11 +135,15 @@ class Assessment(Result):
             ("latency", _or_unknown(fit.latency_s)),
             ("period", period),
             ("energy per inference", _or_unknown(fit.energy_per_inference_j)),
-            ("average power", _or_unknown(budget.average_power_w if budget else None)),
+            ("average power", _or_unknown(budget.average_power_w) if budget else self._without_network()),
             ("battery life", life),
             ("junction", f"{heat.verdict}: {heat.reasons[0]}" if heat else "unknown"),
             *(("look out", finding) for finding in told),
         )
+
+    def _without_network(self) -> str:
+        known = self.beside.budget.average_power_w if self.beside else None
+        return f"unknown; {known} without the network" if known else "unknown"
 
     def to_json(self) -> dict[str, Any]:
         """The document of `tinykit budget --json`."""

@@ -27,6 +27,7 @@ _CALL_FACTOR = 2.0
 
 _SMALL_CACHE = "XIP cache"
 _FLOATS = ("float32", "float16", "float64")
+_UNCOUNTED = ("bool", "int32", "int64", "resource", "")
 _V6M = ("cortex-m0*", "cortex-m1", "cortex-m23")
 
 
@@ -93,6 +94,11 @@ def find_loop(shape: OperatorShape, arithmetic: Arithmetic, build: str) -> Loop 
 def is_float(shape: OperatorShape) -> bool:
     """Whether an operator's result is of real numbers."""
     return shape.dtype in _FLOATS
+
+
+def computes_in_floats(shape: OperatorShape) -> bool:
+    """Whether an operator computes with real numbers, or with none that a kernel was counted for."""
+    return is_float(shape) or shape.dtype in _UNCOUNTED
 
 
 def is_moved(shape: OperatorShape) -> bool:

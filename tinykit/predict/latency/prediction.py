@@ -10,7 +10,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate, format_quantity, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.predict.latency.bounds import arithmetic_of, core_factor, most_fetching_s
+from tinykit.predict.latency.bounds import arithmetic_of, computes_in_floats, core_factor, most_fetching_s
 from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, shipped_profile, unseen_spread
 from tinykit.predict.latency.instructions import (
     TO_80,
@@ -29,6 +29,9 @@ from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime, find_runtime
 from tinykit.target.target import Target, check_option, check_version, fill_in, is_external
+
+_OPEN_BUILDS = ("esp-nn",)
+"""Pools whose int8 kernels are told by counts of one build, and whose other kernels any build compiles."""
 
 _EXTERNAL_DOUBT = 0.15
 """Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
@@ -89,7 +92,9 @@ def predict_latency(
     )  # fmt: skip
     if core is None or clock_hz is None:
         raise ParameterError("latency of what core at what clock? give core and clock_hz, or a target with a clock")
-    name = default_runtime(core) if runtime is None else runtime
+    opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
+    asked = default_runtime(core) if runtime is None else runtime
+    name = _find_sister(asked, core, opened)
     _check_known(name, core)
     check_version(runtime_version)
     check_option(runtime_option, name)
@@ -97,9 +102,9 @@ def predict_latency(
     place = _read_place(core, record, arena_region)
     case = replace(place, runtime=name, version=runtime_version or "", build=normalise_build(build))
     clock = _check_clock(clock_hz)
-    opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
     known = None if modelled or read_own(case.board) else find_measured(shapes_of(opened), case, clock)
     found = known or _doubt_flash(_model_case(opened, case, clock, has_fpu(record, core)), opened, record, core)
+    found = found if name == asked else relabel(found, runtime=asked)
     if runtime_option is None:
         return found
     return relabel(found, sources=(*found.sources, f"option {runtime_option}: recorded, its effect is not yet used"))
@@ -107,26 +112,32 @@ def predict_latency(
 
 def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
     runtime, core, build = proxy_of(case)
-    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic_of(case.core, case.runtime, fpu))
+    arithmetic = arithmetic_of(case.core, case.runtime, fpu)
+    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
     cycles, spread = shipped_profile(case).cycles(report.parts)
     macs = sum(operator.macs for operator in report.operators)
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
     value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
     found = Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime)
-    bounded = _bound_cycles(report, case, doubt)
+    any_build = find_runtime(case.runtime).pool in _OPEN_BUILDS and any(one.cycles for one in report.operators)
+    built = count_operators(shapes_of(model), (core, runtime, case.build), arithmetic) if any_build else report
+    bounded = _bound_cycles(built, case, doubt)
     if bounded is None:
         return relabel(found, sources=tuple(_cite(case, report, own)))
     per_cycle = math.exp(own.log_factor) / clock
-    value, low, high = (
-        one + more * per_cycle for one, more in zip((value, found.low, found.high), bounded, strict=True)
-    )
-    assumed = sum(one.cycles for one in report.operators if one.basis == "assumed")
-    share = assumed / sum(one.cycles for one in report.operators) * bounded[0] * per_cycle / value
-    cited = _cite(case, report, own) if cycles else ()
-    sources = (*cited, *_cite_bounded(report, case, bounded[0] * per_cycle / value))
-    basis = "assumed" if share > 0.5 else "modelled"
+    ends = zip((value, found.low, found.high), bounded, strict=True)
+    value, low, high = (one + more * per_cycle for one, more in ends)
+    share = bounded[0] * per_cycle / value
+    sources = (*(_cite(case, report, own) if cycles else ()), *_cite_bounded(report, case, share))
+    basis = "assumed" if share * _assumed_share(report) > 0.5 else "modelled"
     return Estimate(value, low, high, "s", basis, runtime=case.runtime, sources=sources)
+
+
+def _assumed_share(report: InstructionReport) -> float:
+    """Of the cycles of bounded operators, the fraction that nobody counted."""
+    assumed = sum(one.cycles for one in report.operators if one.basis == "assumed")
+    return assumed / sum(one.cycles for one in report.operators)
 
 
 def _doubt_flash(found: Estimate, model: Model, board: Board | None, core: str) -> Estimate:
@@ -180,6 +191,22 @@ def _check_clock(clock_hz: float) -> float:
     if isinstance(clock_hz, bool) or not isinstance(clock_hz, int | float) or not (0 < clock_hz < math.inf):
         raise ParameterError(f"clock_hz {clock_hz!r} is not a clock; give a number of hertz above 0, such as 120e6")
     return float(clock_hz)
+
+
+def _find_sister(runtime: str, core: str, model: Model) -> str:
+    """Whose evidence tells a runtime's latency on a core: its own, else, for floats alone, that of one of its pool.
+
+    All builds of TFLM run the same kernels in float32.
+    """
+    known = known_runtimes(core)
+    if (
+        runtime in known
+        or runtime not in RUNTIMES
+        or not all(computes_in_floats(one) for one in shapes_of(model).shapes)
+    ):
+        return runtime
+    pool = find_runtime(runtime).pool
+    return next((one for one in known if find_runtime(one).pool == pool), runtime)
 
 
 def _check_known(runtime: str, core: str) -> None:
