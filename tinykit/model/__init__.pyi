@@ -13,6 +13,7 @@ from tinykit.model.graph.model import (
     list_kernels as list_kernels,
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read
+from tinykit.model.graph.shapes import Contradiction as Contradiction, find_contradictions as find_contradictions
 from tinykit.model.lint import (
     Finding as Finding,
     Severity as Severity,

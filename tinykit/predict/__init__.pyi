@@ -81,6 +81,7 @@ from tinykit.predict.runtime.layers import (
     LayerError as LayerError,
     compare_layers as compare_layers,
 )
+from tinykit.predict.runtime.refusal import Diagnosis as Diagnosis, diagnose as diagnose
 from tinykit.predict.runtime.session import (
     ENGINES as ENGINES,
     RecordedArena as RecordedArena,
