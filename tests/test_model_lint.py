@@ -280,6 +280,15 @@ class TestCommand:
             told = tell(verb, model)[1]
             assert told.count("get_concrete_function") + told.count("converter.representative_dataset = ") == 1
 
+    @pytest.mark.parametrize("verb", ["plan", "pack", "deploy"])
+    def test_nothing_is_made_of_it(self, tell, tmp_path, capsys, verb):
+        (tmp_path / "m.tflite").write_bytes(dilated())
+        assert main([verb, str(tmp_path / "m.tflite"), "--out", str(tmp_path / "out")]) == 2
+        said = capsys.readouterr().err
+        assert "TFLM computes something else: operator 0 (SPACE_TO_BATCH_ND)" in said
+        assert said.endswith("`tinykit lint` prints the lines to paste\n")
+        assert not (tmp_path / "out").exists()
+
     def test_what_runs_is_told_as_before(self, tell):
         document = json.loads(tell("inspect", PLAIN, "--json")[1])
         assert document["model"]["macs"] == sum(one["macs"] for one in document["operators"]) > 0

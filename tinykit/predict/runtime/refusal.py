@@ -93,6 +93,19 @@ def _explain(graph: ModelGraph, found: tuple[Finding, ...], said: str) -> tuple[
     return (replace(likely, severity=Severity.ERROR), *(one for one in found if one is not likely))
 
 
+def require_sound(graph: ModelGraph) -> None:
+    """Nothing is made, no firmware and no golden vectors, of a model that TFLM refuses or computes wrong.
+
+    Raises
+    ------
+    ModelError : it is one; the message has the first cause's cure.
+    """
+    found = diagnose(graph)
+    if found.refusal:
+        cure = found.cures[0].partition("\n")[0] if found.cures else "convert it again"
+        raise ModelError(f"{found.refusal}\n{cure}\n`tinykit lint` prints the lines to paste")
+
+
 def _ask_if(graph: ModelGraph, wanted: bool) -> tuple[str | None, int | None]:
     try:
         return _ask(graph) if wanted else (None, None)
