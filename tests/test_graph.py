@@ -263,9 +263,7 @@ class TestLint:
     def test_what_to_set_in_the_converter_is_named(self):
         assert "(operators 0)" in findings(half_hybrid())[0]
         assert "converter.representative_dataset" in findings(half_hybrid())[0]
-        assert findings(MODELS["quantise"])[0].endswith(
-            "inference_input_type = inference_output_type = tf.int8"
-        )
+        assert findings(MODELS["quantise"])[0].endswith("inference_input_type = inference_output_type = tf.int8")
 
     def test_float_operators_inside_an_integer_model(self):
         net = Net((1, 8)).dense(4).dequantise()
@@ -281,9 +279,7 @@ class TestLint:
         net.use("DEQUANTIZE", [half], [weights], OPTIONS.DequantizeOptions, schema.DequantizeOptionsT())
         options = schema.FullyConnectedOptionsT()
         net.use("FULLY_CONNECTED", [0, weights, -1], [net.tensor((1, 4))], OPTIONS.FullyConnectedOptions, options)
-        assert any(
-            one.startswith("1 float16 weight tensors behind DEQUANTIZE") for one in findings(net.to_bytes())
-        )
+        assert any(one.startswith("1 float16 weight tensors behind DEQUANTIZE") for one in findings(net.to_bytes()))
 
 
 def normalised(net: Net, *, per_channel: bool = True, constants: int = 2) -> Net:

@@ -128,6 +128,7 @@ CASES = {
     "one-point-calibration": (Net((1, 8), scale=1e-9).dense(2).to_bytes(), PLAIN),
     "unused-operator": (dead_branch(), Net((1, 4)).accumulate().to_bytes()),
     "shape-arithmetic": (reshaped_open_batch(), PLAIN),
+    "input-range": (PLAIN, small_cnn("float32")),
     "uint8-ends": (unsigned_ends(), PLAIN),
     "per-channel-dense": (Net((1, 8)).dense(4).to_bytes(), PLAIN),
     "zeros-stored": (thin_out(WIDE, zeros=0.8), WIDE),

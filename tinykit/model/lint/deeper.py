@@ -100,6 +100,22 @@ def _narrow(graph: ModelGraph, rule: Rule) -> Words | None:
     return {"where": "input", "span": f"{np.float32(narrow):.2g}"} if narrow < _NARROWEST_SPAN else None
 
 
+def _ranges(graph: ModelGraph, rule: Rule) -> Words | None:
+    """What integer inputs stand for."""
+    inputs = [(place, graph.tensors[index]) for place, index in enumerate(graph.inputs)]
+    scaled = [(place, one) for place, one in inputs if one.scales and one.zero_points and one.dtype in _CODES]
+    told = []
+    for place, one in scaled:
+        limits = np.iinfo(one.dtype)
+        low, high = ((code - one.zero_points[0]) * one.scales[0] for code in (limits.min, limits.max))
+        told.append(f"input {place} {low:.4g} … {high:.4g}")
+    if not told:
+        return None
+    first = scaled[0][1]
+    scale, zero = f"{np.float32(first.scales[0])}", str(first.zero_points[0])
+    return {"where": "inputs", "ranges": ", ".join(told), "scale": scale, "zero_point": zero, "type": first.dtype}
+
+
 def _signal(graph: ModelGraph, rule: Rule) -> Words | None:
     found = [one for one in graph.operators if rule.names(one.name)]
     return {**tell(found), "calls": _register(found)} if found else None
@@ -127,6 +143,7 @@ DEEPER: dict[str, Check] = {
     "unrolled-recurrence": _unrolled,
     "slow-kernel": _slow,
     "one-point-calibration": _narrow,
+    "input-range": _ranges,
     "signal-library": _signal,
     "resolver": _resolver,
 }
