@@ -131,6 +131,7 @@ CASES = {
     "input-range": (PLAIN, small_cnn("float32")),
     "uint8-ends": (unsigned_ends(), PLAIN),
     "per-channel-dense": (Net((1, 8)).dense(4).to_bytes(), PLAIN),
+    "newer-runtime": (Net((1, 8)).dense(4).unary("ELU").to_bytes(), PLAIN),
     "zeros-stored": (thin_out(WIDE, zeros=0.8), WIDE),
     "unrolled-recurrence": (shared_weights(4), shared_weights(2)),
     "slow-kernel": (Net((1, 8)).dense(4).unary("LOGISTIC").to_bytes(), PLAIN),
@@ -199,6 +200,17 @@ class TestRules:
         calls = [line for line in found.cure.splitlines() if line.startswith("resolver.Add")]
         assert f"MicroMutableOpResolver<{len(calls)}>" in found.cure
         assert (calls, len(calls)) == (sorted(calls), 4)
+
+    def test_the_resolver_serves_the_subgraph_that_variables_begin_with(self):
+        def act(found):
+            found.operatorCodes.append(schema.OperatorCodeT(builtinCode=schema.BuiltinOperator.FILL))
+            found.operatorCodes[-1].deprecatedBuiltinCode = found.operatorCodes[-1].builtinCode
+            found.subgraphs.append(found.subgraphs[0])
+
+        model = changed(Net((1, 4)).accumulate().to_bytes(), act)
+        (found,) = [one for one in lint_graph(read(model), notes=True) if one.id == "resolver"]
+        assert "resolver.AddFill();" in found.cure
+        assert "MicroMutableOpResolver<5>" in found.cure
 
 
 class TestDiagnosis:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, list_kernels
+from tinykit.model.graph.reading import list_codes
 from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.checks import FOREIGN, list_missing
 from tinykit.model.lint.finding import Check, Rule, Words, tell
@@ -118,18 +119,19 @@ def _ranges(graph: ModelGraph, rule: Rule) -> Words | None:
 
 def _signal(graph: ModelGraph, rule: Rule) -> Words | None:
     found = [one for one in graph.operators if rule.names(one.name)]
-    return {**tell(found), "calls": _register(found)} if found else None
+    return {**tell(found), "calls": _register({one.name for one in found})} if found else None
 
 
 def _resolver(graph: ModelGraph, rule: Rule) -> Words | None:
-    methods = {row_of(one.name).method for one in graph.operators}
+    names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
+    methods = {row_of(name).method for name in names}
     if None in methods:
         return None
-    return {"where": "firmware", "count": str(len(methods)), "calls": _register(graph.operators)}
+    return {"where": "firmware", "count": str(len(methods)), "calls": _register(names)}
 
 
-def _register(operators: list[Operator] | tuple[Operator, ...]) -> str:
-    methods = {row_of(one.name).method for one in operators} - {None}
+def _register(names: set[str]) -> str:
+    methods = {row_of(name).method for name in names} - {None}
     return "\n".join(f"resolver.Add{method}();" for method in sorted(str(one) for one in methods))
 
 
