@@ -19,7 +19,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 SECTIONS = {part.partition("\n")[0]: part for part in GUIDE.split("\n## ")[1:]}
-MOST = {"A board": 1, "A panel": 3, "A runtime": 4, "An operator": 5, "A task with data": 6, "A hand-over target": 3}
+MOST = {
+    "A board": 1,
+    "A panel": 3,
+    "A runtime": 4,
+    "An operator": 5,
+    "A rule of the lint": 1,
+    "A task with data": 6,
+    "A hand-over target": 3,
+}
 COPIED = ("tinykit", "data", "tests", "docs")
 
 PANEL = '''"""The number of operators."""
@@ -172,6 +180,13 @@ def add_operator(project: Path) -> None:
         file.write(like.replace("LOGISTIC,Logistic,", "CUSTOM:my-own,-,", 1) + "\n")
 
 
+def add_rule(project: Path) -> None:
+    row = '\n[[rules]]\nid = "my-own"\nseverity = "warning"\noperators = ["TANH"]\n'
+    row += 'meaning = "${count} times ${operators} (${where})"\nadvice = "none"\nlines = ""\n'
+    with (project / "data/lint.toml").open("a", encoding="utf-8") as file:
+        file.write(row)
+
+
 def add_task(project: Path) -> None:
     card = (project / "data/datasets/digits.toml").read_text(encoding="utf-8").partition("[classes]")[0]
     for key, value in {"id": '"my-own"', "network": '"watch-cnn"', "n": "300"}.items():
@@ -229,6 +244,15 @@ def check_operator(project: Path) -> None:
     run_tests(project, "tests/test_operators.py")
 
 
+def check_rule(project: Path) -> None:
+    program = """if 1:
+        from tests.models import Net
+        from tinykit.model import lint_graph, read
+        print(*lint_graph(read(Net((1, 8)).unary("TANH").to_bytes())))
+    """
+    assert answer(project, "-c", program) == "1 times TANH (operators 0); none\n"
+
+
 def check_task(project: Path) -> None:
     program = """if 1:
         from tinykit.choose import DesignGoal
@@ -252,6 +276,7 @@ WAYS: dict[str, Way] = {
     "A panel": (add_panel, check_panel),
     "A runtime": (add_runtime, check_runtime),
     "An operator": (add_operator, check_operator),
+    "A rule of the lint": (add_rule, check_rule),
     "A task with data": (add_task, check_task),
     "A hand-over target": (add_target, check_target),
 }

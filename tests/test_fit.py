@@ -325,6 +325,11 @@ class TestInterpreter:
         assert report.reasons[0].startswith("TFLM computes something else: operator 0 (SPACE_TO_BATCH_ND): the file")
         assert "get_concrete_function(tf.TensorSpec([1, 12, 3], tf.float32))" in report.advice[0]
 
+    def test_nor_is_it_compiled_for_an_npu(self):
+        report = check_fit(read(dilated()), "alif-ensemble-e7-devkit", runtime="ethos-u")
+        assert (report.verdict, report.arena_bytes) == ("does_not_fit", None)
+        assert report.refusal.startswith("TFLM computes something else: operator 0 (SPACE_TO_BATCH_ND)")
+
     def test_another_runtime_is_not_tflm(self):
         report = check_fit(read(hybrid()), "nucleo-l4r5zi", runtime="x-cube-ai")
         assert (report.refusal, report.verdict) == ("", "unknown")

@@ -81,7 +81,7 @@ class TestNamed:
             (b"<!DOCTYPE html><html>", "m.tflite", "a web page\ndownload the raw file"),
             (b"\x08\x07\x12\x07pytorch\x1a\x051.9.0", "net.onnx", "an ONNX model\nconvert it"),
             (b"\x08\x08\x12\x04tf2onnx:" , "model.tflite", "an ONNX model"),
-            (zipped("archive/data.pkl", "archive/version"), "m.pth", "a PyTorch file\nconvert it: litert_torch"),
+            (zipped("archive/data.pkl", "archive/version"), "m.pth", "a PyTorch file\nload it into its module"),
             (b"\x80\x02ccollections", "m.pkl", "a Python pickle (PyTorch, scikit-learn)\nit is not opened"),
             (zipped("session.raw", "metadata.json", "minimap.raw"), "run.ppk2", "a recording of Nordic's Power"),
             (b"anything", "run.ppk2", "a recording of Nordic's Power Profiler, no model\nexport it as CSV"),

@@ -128,8 +128,10 @@ CASES = {
     "one-point-calibration": (Net((1, 8), scale=1e-9).dense(2).to_bytes(), PLAIN),
     "unused-operator": (dead_branch(), Net((1, 4)).accumulate().to_bytes()),
     "shape-arithmetic": (reshaped_open_batch(), PLAIN),
+    "input-range": (PLAIN, small_cnn("float32")),
     "uint8-ends": (unsigned_ends(), PLAIN),
     "per-channel-dense": (Net((1, 8)).dense(4).to_bytes(), PLAIN),
+    "newer-runtime": (Net((1, 8)).dense(4).unary("ELU").to_bytes(), PLAIN),
     "zeros-stored": (thin_out(WIDE, zeros=0.8), WIDE),
     "unrolled-recurrence": (shared_weights(4), shared_weights(2)),
     "slow-kernel": (Net((1, 8)).dense(4).unary("LOGISTIC").to_bytes(), PLAIN),
@@ -198,6 +200,17 @@ class TestRules:
         calls = [line for line in found.cure.splitlines() if line.startswith("resolver.Add")]
         assert f"MicroMutableOpResolver<{len(calls)}>" in found.cure
         assert (calls, len(calls)) == (sorted(calls), 4)
+
+    def test_the_resolver_serves_the_subgraph_that_variables_begin_with(self):
+        def act(found):
+            found.operatorCodes.append(schema.OperatorCodeT(builtinCode=schema.BuiltinOperator.FILL))
+            found.operatorCodes[-1].deprecatedBuiltinCode = found.operatorCodes[-1].builtinCode
+            found.subgraphs.append(found.subgraphs[0])
+
+        model = changed(Net((1, 4)).accumulate().to_bytes(), act)
+        (found,) = [one for one in lint_graph(read(model), notes=True) if one.id == "resolver"]
+        assert "resolver.AddFill();" in found.cure
+        assert "MicroMutableOpResolver<5>" in found.cure
 
 
 class TestDiagnosis:
@@ -279,6 +292,15 @@ class TestCommand:
                     assert one["advice"]
             told = tell(verb, model)[1]
             assert told.count("get_concrete_function") + told.count("converter.representative_dataset = ") == 1
+
+    @pytest.mark.parametrize("verb", ["plan", "pack", "deploy"])
+    def test_nothing_is_made_of_it(self, tell, tmp_path, capsys, verb):
+        (tmp_path / "m.tflite").write_bytes(dilated())
+        assert main([verb, str(tmp_path / "m.tflite"), "--out", str(tmp_path / "out")]) == 2
+        said = capsys.readouterr().err
+        assert "TFLM computes something else: operator 0 (SPACE_TO_BATCH_ND)" in said
+        assert said.endswith("`tinykit lint` prints the lines to paste\n")
+        assert not (tmp_path / "out").exists()
 
     def test_what_runs_is_told_as_before(self, tell):
         document = json.loads(tell("inspect", PLAIN, "--json")[1])

@@ -9,7 +9,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from tests.models import OPTIONS, Net, schema
-from tests.test_arena import MODELS
+from tests.test_arena import MODELS, random_graph
 from tests.test_graph import pack, tree
 from tinykit.ground.facts import shipped_path
 from tinykit.model.graph.reading import read
@@ -118,6 +118,9 @@ class TestContradictions:
     @pytest.mark.parametrize("name", MODELS)
     def test_none_in_sound_files(self, name):
         assert find_contradictions(read(MODELS[name])) == ()
+
+    def test_none_in_random_graphs(self):
+        assert [seed for seed in range(200) if find_contradictions(read(random_graph(seed)))] == []
 
     @pytest.mark.parametrize("path", sorted(shipped_path("data").rglob("*.tflite")), ids=lambda path: path.stem)
     def test_none_in_what_is_shipped(self, path):

@@ -19,6 +19,7 @@ from tinykit.handover.deployment.self_test import (
 )
 from tinykit.handover.deployment.targets import TARGETS as TARGETS, Exporter as Exporter, deploy as deploy
 from tinykit.handover.deployment.writing import Deployment as Deployment, make_golden_vectors as make_golden_vectors
+from tinykit.handover.fix import Mended as Mended, mend as mend
 from tinykit.handover.virtual_board import (
     CORES as CORES,
     BoardRun as BoardRun,

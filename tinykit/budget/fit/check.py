@@ -22,7 +22,7 @@ from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.flash import predict_flash, predict_runtime_ram
 from tinykit.predict.npu.compiling import accelerators_of
 from tinykit.predict.packing.cost import has_decode, refuse_decode
-from tinykit.predict.runtime.refusal import Diagnosis, diagnose
+from tinykit.predict.runtime.refusal import Diagnosis, diagnose, diagnose_shapes
 from tinykit.target.boards import boards as all_boards, find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
@@ -109,12 +109,12 @@ def check_target(
     run_current_a: Estimate | float | None = None,
 ) -> FitReport:
     """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions."""
-    if target.runtime == NPU_RUNTIME:
-        found = check_on_npu(graph, target)
-        return found if latency_s is None else replace(found, latency_s=latency_s)
     told = _diagnose(graph, target, use_engine)
     if told.refusal:
         return replace(_refuse_all(graph, target, told), latency_s=latency_s)
+    if target.runtime == NPU_RUNTIME:
+        found = check_on_npu(graph, target)
+        return found if latency_s is None else replace(found, latency_s=latency_s)
     arena = _predict_arena(graph, target, told.head_bytes)
     flash, _ = attempt(lambda: predict_flash(graph, target=target).total)
     ram, code = _place(target, arena, flash)
@@ -230,6 +230,8 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
 
 def _diagnose(graph: ModelGraph, target: Target, use_engine: bool) -> Diagnosis:
     """Why the runtime does not run the model, where it has TFLM's operators or would have to decode weights."""
+    if target.runtime == NPU_RUNTIME:
+        return diagnose_shapes(graph)
     undecoded = refuse_decode(target.runtime) if has_decode(graph) else ""
     if undecoded:
         return Diagnosis((), f"{target.runtime} cannot run DECODE operators: {undecoded}")

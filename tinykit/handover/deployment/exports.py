@@ -30,6 +30,7 @@ from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import list_rows, row_of
 from tinykit.predict.runtime.reference import reference_engine
 from tinykit.predict.runtime.refusal import diagnose
+from tinykit.predict.runtime.refusal import require_sound
 from tinykit.train.datasets.dataset import Normalisation
 from tinykit.train.datasets.scoring import Accuracy
 
@@ -70,7 +71,7 @@ def deploy_tflm(
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     _check(graph, margin)
-    _refuse(graph)
+    require_sound(graph)
     needed = _needed(arena)
     methods = tuple(sorted({add_method(operator.name) for operator in graph.operators}))
     judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)
@@ -139,14 +140,6 @@ def _check(graph: ModelGraph, margin: float) -> None:
         )
 
 
-def _refuse(graph: ModelGraph) -> None:
-    """No firmware, and no golden vectors, of a model that TFLM refuses or computes wrong."""
-    found = diagnose(graph)
-    if found.refusal:
-        cure = found.cures[0].partition("\n")[0] if found.cures else "convert it again"
-        raise ModelError(f"{found.refusal}\n{cure}\n`tinykit lint` prints the lines to paste")
-
-
 def deploy_c(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, kernels: str = "portable",
     accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None
@@ -172,7 +165,7 @@ def deploy_c(
     OutputError : the folder cannot be written, or holds other files.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
-    _refuse(graph)
+    require_sound(graph)
     label = label_model(graph, name)
     export = export_c(graph, kernels=kernels, name=label)
     judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)

@@ -21,7 +21,7 @@ _SHOWN = 32
 
 _EXPORT = "tf.lite.TFLiteConverter.from_saved_model(FOLDER)"
 _KERAS = "give it under a name that ends in .keras or .h5, and tinykit converts it"
-_TORCH = "convert it: litert_torch.convert(model.eval(), (sample,)).export('model.tflite')"
+_TORCH = "load it into its module and convert that: litert_torch.convert(module.eval(), (x,)).export('model.tflite')"
 _ONNX = "convert it with samples of your own: onnx2tf -i FILE -oiqt -cind INPUT samples.npy mean std"
 _WEIGHTS = "save the whole model (model.save('model.keras')) and give that"
 _TRACE = "export it as CSV and give it to: tinykit budget MODEL --trace FILE.csv"

@@ -207,6 +207,12 @@ def _complete_shapes(model: Table, subgraph: Table, tensors: tuple[Tensor, ...])
     return tuple(whole)
 
 
+def list_codes(graph: ModelGraph) -> tuple[str, ...]:
+    """Names of the operators that the file registers, those of its other subgraphs too, sorted."""
+    model = FlatBuffer(graph.data).root(schema.IDENTIFIER)
+    return tuple(sorted({_name_code(table)[0] for table in model.tables(schema.Model.OPERATOR_CODES)}))
+
+
 def _name_code(table: Table) -> tuple[str, int]:
     """Name and version of an operator code; the newer of its two code fields wins."""
     slots = schema.OperatorCode

@@ -22,7 +22,7 @@ from tinykit.model.operators.shape_table import MOST_NUMBERS, ShapeRow, list_sha
 from tinykit.model.operators.shapes import SENSELESS, Numbers, Shapes, Site
 
 _WHOLE = ("int32", "int64")
-_LAYOUTS = {"keep_dims": "<b", "adj_x": "<b", "adj_y": "<b", "padding": "<b"}
+_LAYOUTS = {"keep_dims": "<b", "adj_x": "<b", "adj_y": "<b", "offset": "<b"}
 """Of options that are no 32-bit integers; `_VECTORS` are those that are lists."""
 _VECTORS = ("new_shape", "squeeze_dims")
 

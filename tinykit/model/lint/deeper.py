@@ -7,6 +7,8 @@ import numpy as np
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.model import ModelGraph, Operator, Precision
+from tinykit.model.graph.model import ModelGraph, Operator, Precision, list_kernels
+from tinykit.model.graph.reading import list_codes
 from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.checks import FOREIGN, list_missing
 from tinykit.model.lint.finding import Check, Rule, Words, tell
@@ -101,20 +103,37 @@ def _narrow(graph: ModelGraph, rule: Rule) -> Words | None:
     return {"where": "input", "span": f"{np.float32(narrow):.2g}"} if narrow < _NARROWEST_SPAN else None
 
 
+def _ranges(graph: ModelGraph, rule: Rule) -> Words | None:
+    """What integer inputs stand for."""
+    inputs = [(place, graph.tensors[index]) for place, index in enumerate(graph.inputs)]
+    scaled = [(place, one) for place, one in inputs if one.scales and one.zero_points and one.dtype in _CODES]
+    told = []
+    for place, one in scaled:
+        limits = np.iinfo(one.dtype)
+        low, high = ((code - one.zero_points[0]) * one.scales[0] for code in (limits.min, limits.max))
+        told.append(f"input {place} {low:.4g} … {high:.4g}")
+    if not told:
+        return None
+    first = scaled[0][1]
+    scale, zero = f"{np.float32(first.scales[0])}", str(first.zero_points[0])
+    return {"where": "inputs", "ranges": ", ".join(told), "scale": scale, "zero_point": zero, "type": first.dtype}
+
+
 def _signal(graph: ModelGraph, rule: Rule) -> Words | None:
     found = [one for one in graph.operators if rule.names(one.name)]
-    return {**tell(found), "calls": _register(found)} if found else None
+    return {**tell(found), "calls": _register({one.name for one in found})} if found else None
 
 
 def _resolver(graph: ModelGraph, rule: Rule) -> Words | None:
-    methods = {row_of(one.name).method for one in graph.operators}
+    names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
+    methods = {row_of(name).method for name in names}
     if None in methods:
         return None
-    return {"where": "firmware", "count": str(len(methods)), "calls": _register(graph.operators)}
+    return {"where": "firmware", "count": str(len(methods)), "calls": _register(names)}
 
 
-def _register(operators: list[Operator] | tuple[Operator, ...]) -> str:
-    methods = {row_of(one.name).method for one in operators} - {None}
+def _register(names: set[str]) -> str:
+    methods = {row_of(name).method for name in names} - {None}
     return "\n".join(f"resolver.Add{method}();" for method in sorted(str(one) for one in methods))
 
 
@@ -128,6 +147,7 @@ DEEPER: dict[str, Check] = {
     "unrolled-recurrence": _unrolled,
     "slow-kernel": _slow,
     "one-point-calibration": _narrow,
+    "input-range": _ranges,
     "signal-library": _signal,
     "resolver": _resolver,
 }

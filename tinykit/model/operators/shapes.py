@@ -217,8 +217,8 @@ def _arg(site: Site) -> Shapes:
 def spans(site: Site) -> tuple[list[slice | int], list[int]]:
     """Index of each axis of a strided slice, and its length, -1 for an axis that goes."""
     options, shape = site.options, site.shape(0)
-    if options["ellipsis_mask"] or options["new_axis_mask"]:
-        raise ValueError("an ellipsis or a new axis")
+    if options["ellipsis_mask"] or options["new_axis_mask"] or options["offset"]:
+        raise ValueError("an ellipsis, a new axis, or ends that count from the begin")
     found: list[slice | int] = []
     lengths = []
     for axis, (begin, end, step) in enumerate(zip(*(site.numbers(one) for one in (1, 2, 3)), strict=True)):

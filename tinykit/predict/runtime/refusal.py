@@ -19,6 +19,7 @@ _PLACE = re.compile(r"operator (\d+)")
 _WIDE = "int16"
 _LIKELY = ("fake-quantised", "dequantised-weights")
 """Findings that TFLM may run, and that are the cause where it does not."""
+_ELSE = "TFLM computes something else"
 _QUICK_MACS = 20_000_000
 """What the interpreter's reference kernels compute within about a second."""
 
@@ -78,7 +79,7 @@ def diagnose(graph: ModelGraph, *, use_engine: bool = True) -> Diagnosis:
     if not said:  # it runs: only what it computes wrong stands against it
         kept = tuple(one for one in found if one.severity is not Severity.ERROR or rules[one.id].runs)
         wrong = [one.meaning for one in kept if one.severity is Severity.ERROR]
-        return Diagnosis(kept, f"TFLM computes something else: {wrong[0]}" if wrong else "", head)
+        return Diagnosis(kept, f"{_ELSE}: {wrong[0]}" if wrong else "", head)
     refusal = f"the TFLM interpreter refuses this model: {said.partition(chr(10))[0]}"
     caused = any(one.severity is Severity.ERROR and not rules[one.id].runs for one in found)
     told = found if caused else _explain(graph, found, said)
@@ -91,6 +92,26 @@ def _explain(graph: ModelGraph, found: tuple[Finding, ...], said: str) -> tuple[
     if likely is None:
         return (_tell(graph, said), *found)
     return (replace(likely, severity=Severity.ERROR), *(one for one in found if one is not likely))
+
+
+def diagnose_shapes(graph: ModelGraph) -> Diagnosis:
+    """What is wrong with a model whoever runs it: what TFLM would not notice."""
+    rules = list_rules()
+    found = tuple(one for one in lint_graph(graph) if one.severity is Severity.ERROR and rules[one.id].runs)
+    return Diagnosis(found, f"{_ELSE}: {found[0].meaning}" if found else "")
+
+
+def require_sound(graph: ModelGraph) -> None:
+    """Nothing is made, no firmware and no golden vectors, of a model that TFLM refuses or computes wrong.
+
+    Raises
+    ------
+    ModelError : it is one; the message has the first cause's cure.
+    """
+    found = diagnose(graph)
+    if found.refusal:
+        cure = found.cures[0].partition("\n")[0] if found.cures else "convert it again"
+        raise ModelError(f"{found.refusal}\n{cure}\n`tinykit lint` prints the lines to paste")
 
 
 def _ask_if(graph: ModelGraph, wanted: bool) -> tuple[str | None, int | None]:

@@ -10,6 +10,7 @@ from tinykit.handover.deployment.targets import deploy as write_deployment, find
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime.reference import find_reference, require_tflm
+from tinykit.predict.runtime.refusal import require_sound
 from tinykit.predict.runtime.verify import prove_same
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
@@ -31,6 +32,7 @@ def deploy(options: Options) -> int:
 def plan(options: Options) -> int:
     """`tinykit plan`."""
     graph = open_model(options.model, options.representative)
+    require_sound(graph)
     runtime = options.runtime or default_runtime(options.core)
     today = predict_arena(graph, runtime=runtime, core=options.core)
     planned = plan_offline(graph, runtime=runtime, core=options.core)

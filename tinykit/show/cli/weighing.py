@@ -14,6 +14,7 @@ from tinykit.predict.packing.cost import refuse_decode
 from tinykit.predict.packing.decoding import PackChoice, pack as choose
 from tinykit.predict.packing.leaning import Packed
 from tinykit.predict.runtime.reference import find_reference
+from tinykit.predict.runtime.refusal import require_sound
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards.record import Board
@@ -59,6 +60,7 @@ def _open(options: Options) -> Ledger:
 def pack(options: Options) -> int:
     """`tinykit pack`."""
     graph = open_model(options.model, options.representative)
+    require_sound(graph)
     target = as_target(options.board, runtime=options.runtime) if options.board else None
     core, board = (target.core, target.board) if target else (_DEFAULT_CORE, None)
     runtime = target.runtime if target else options.runtime or default_runtime(core)
