@@ -272,8 +272,8 @@ class Board(Result):
         return dict(_walk("", self))
 
     def sources(self) -> tuple[str, ...]:
-        """The distinct sources of the facts, in the order of first use."""
-        return tuple(dict.fromkeys(fact.source for fact in self.facts().values()))
+        """The documents the facts come from, in the order of first use; a figure nobody read in one has none."""
+        return tuple(dict.fromkeys(fact.source for fact in self.facts().values() if fact.documented))
 
 
 def _window(name: str, regions: list[Region]) -> Window:
