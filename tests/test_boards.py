@@ -177,6 +177,12 @@ def test_f407_run_points_are_those_of_st():
     assert [(point.current.value, point.current.kind) for point in busy] == [(0.087, "assumed")]
 
 
+def test_a_board_that_runs_from_its_converter_is_priced_so():
+    # Chips whose own SMPS the board uses (ST's order codes with Q, and the H7S7).
+    for name in ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk", "stm32h7s78-dk"):
+        assert board(name).run_points[0].regulator == "smps", name
+
+
 def test_current_grows_with_clock_inside_a_series():
     for item in boards():
         currents = [point.current.value for point in item.run_series()]
