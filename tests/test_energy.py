@@ -15,7 +15,7 @@ from tinykit.budget.power.timeline import sleep_current
 from tinykit.ground.errors import FactError, ParameterError, UnknownFactError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate, Fact
-from tinykit.predict.energy import inputs, laws
+from tinykit.predict.energy import inputs, laws, regulators
 from tinykit.predict.energy.inputs import as_estimate, load_constants
 from tinykit.predict.energy.laws import (
     activity_factor,
@@ -23,11 +23,9 @@ from tinykit.predict.energy.laws import (
     clock_ratio,
     energy_per_inference,
     fit_run_current,
-    ldo_input_current,
-    scale_supply,
-    smps_input_current,
 )
 from tinykit.predict.energy.predict import predict_energy, predict_run_current, supply_voltage
+from tinykit.predict.energy.regulators import ldo_input_current, scale_supply, smps_input_current
 from tinykit.target.boards import board
 from tinykit.target.boards.record import RunPoint
 
@@ -59,7 +57,7 @@ def rows():
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("module", [laws, inputs])
+@pytest.mark.parametrize("module", [laws, regulators, inputs])
 def test_the_docstrings_compute_what_they_say(module):
     assert doctest.testmod(module).failed == 0
 

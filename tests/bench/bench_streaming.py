@@ -16,8 +16,9 @@ from tinykit.budget.power.workload import Load, Workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact
 from tinykit.predict.energy.inputs import load_constants
-from tinykit.predict.energy.laws import activity_factor, smps_input_current
+from tinykit.predict.energy.laws import activity_factor
 from tinykit.predict.energy.predict import predict_run_current
+from tinykit.predict.energy.regulators import smps_input_current
 from tinykit.target.boards import board
 from tinykit.target.boards.record import Board, PowerRange
 

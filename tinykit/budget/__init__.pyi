@@ -23,6 +23,16 @@ from tinykit.budget.offload import (
     weigh_design as weigh_design,
 )
 from tinykit.budget.power.budget import PowerBudget as PowerBudget, budget_power as budget_power
+from tinykit.budget.power.cell_laws import (
+    battery_life as battery_life,
+    buffer_capacitance as buffer_capacitance,
+    cold_capacity as cold_capacity,
+    cold_resistance as cold_resistance,
+    effective_capacity as effective_capacity,
+    loaded_voltage as loaded_voltage,
+    self_discharge_current as self_discharge_current,
+    warm_discharge as warm_discharge,
+)
 from tinykit.budget.power.cells import (
     Battery as Battery,
     batteries as batteries,
@@ -71,17 +81,6 @@ from tinykit.budget.power.pack import (
     find_battery as find_battery,
     pack_life as pack_life,
     wire_pack as wire_pack,
-)
-from tinykit.budget.power.physics import (
-    battery_life as battery_life,
-    buffer_capacitance as buffer_capacitance,
-    cold_capacity as cold_capacity,
-    cold_resistance as cold_resistance,
-    effective_capacity as effective_capacity,
-    loaded_voltage as loaded_voltage,
-    retention_current as retention_current,
-    self_discharge_current as self_discharge_current,
-    warm_discharge as warm_discharge,
 )
 from tinykit.budget.power.radio import (
     RADIOS as RADIOS,

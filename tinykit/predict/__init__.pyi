@@ -20,9 +20,7 @@ from tinykit.predict.energy.laws import (
     clock_ratio as clock_ratio,
     energy_per_inference as energy_per_inference,
     fit_run_current as fit_run_current,
-    ldo_input_current as ldo_input_current,
-    scale_supply as scale_supply,
-    smps_input_current as smps_input_current,
+    retention_current as retention_current,
 )
 from tinykit.predict.energy.predict import (
     check_clock as check_clock,
@@ -30,6 +28,11 @@ from tinykit.predict.energy.predict import (
     predict_energy as predict_energy,
     predict_run_current as predict_run_current,
     supply_voltage as supply_voltage,
+)
+from tinykit.predict.energy.regulators import (
+    ldo_input_current as ldo_input_current,
+    scale_supply as scale_supply,
+    smps_input_current as smps_input_current,
 )
 from tinykit.predict.flash import (
     FlashEstimate as FlashEstimate,

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from tinykit.budget.power.physics import RATED_C, ROOM_C, cold_capacity, cold_resistance, warm_discharge
+from tinykit.budget.power.cell_laws import RATED_C, ROOM_C, cold_capacity, cold_resistance, warm_discharge
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, ParameterError, UnknownBatteryError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path, to_fact

@@ -5,14 +5,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinykit.budget.power.cells import Battery, battery, read_battery
-from tinykit.budget.power.physics import (
+from tinykit.budget.power.cell_laws import (
     battery_life,
     buffer_capacitance,
     effective_capacity,
     loaded_voltage,
     self_discharge_current,
 )
+from tinykit.budget.power.cells import Battery, battery, read_battery
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import YEAR_S, Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from tinykit.budget.power.physics import retention_current
 from tinykit.ground.errors import ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants, stated
+from tinykit.predict.energy.laws import retention_current
 from tinykit.target.boards.record import Board
 
 SLEEP_MODES = ("stop", "standby", "sleep")

@@ -4,10 +4,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from tinykit.budget.power.physics import retention_current
 from tinykit.budget.thermal.laws import junction_with_leakage, maximum_ambient_with_leakage
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy.inputs import as_estimate, load_constants
+from tinykit.predict.energy.laws import retention_current
 from tinykit.target.boards.record import Board
 
 _FAMILIES = {"QFP": "QFP", "QFN": "QFN", "BGA": "BGA", "WLCSP": "CSP", "CSP": "CSP"}

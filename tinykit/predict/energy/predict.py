@@ -6,7 +6,8 @@ import statistics
 from tinykit.ground.errors import UnknownFactError, keywords
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy.inputs import as_estimate, load_constants, stated
-from tinykit.predict.energy.laws import activity_factor, clock_ratio, energy_per_inference, like_reference, scale_supply
+from tinykit.predict.energy.laws import activity_factor, clock_ratio, energy_per_inference
+from tinykit.predict.energy.regulators import like_reference, scale_supply
 from tinykit.predict.latency.measured import read_own
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board, PowerRange, RunPoint

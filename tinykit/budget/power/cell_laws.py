@@ -1,4 +1,4 @@
-"""Laws of a duty-cycled supply and of its cells, one function each, for scalars and arrays alike."""
+"""Laws of cells and of what they lose, one function each, for scalars and arrays alike."""
 
 from typing import Any
 
@@ -8,24 +8,6 @@ _HOURS_PER_MONTH = 730.0
 _SECONDS_PER_HOUR = 3600.0
 RATED_C, ROOM_C = 20.0, 25.0
 """The room of data sheets [°C]."""
-
-
-def retention_current(current_25_a: Any, temperature_c: Any, doubling_k: Any = 19.0) -> Any:
-    """Leakage of a retention mode at a die temperature: I = I25 2^((T - 25)/T_d).
-
-    Scalars or arrays; returns [A]. T_d is 19 ± 2.5 K over eight ST and NXP parts from 25 to 125 °C; not for the run
-    current, which rises far less (U575 ×1.18 at 55 °C).
-
-    >>> retention_current(9.3e-6, 44.0) / 9.3e-6
-    2.0
-
-    Parameters
-    ----------
-    current_25_a : [A] at 25 °C.
-    temperature_c : [°C].
-    doubling_k : T_d [K].
-    """
-    return current_25_a * 2.0 ** ((temperature_c - 25.0) / doubling_k)
 
 
 def effective_capacity(capacity_mah: Any, current_a: Any, exponent: Any = 0.268, anchor_a: Any = 0.3e-3) -> Any:
