@@ -177,6 +177,12 @@ def test_f407_run_points_are_those_of_st():
     assert [(point.current.value, point.current.kind) for point in busy] == [(0.087, "assumed")]
 
 
+def test_a_board_that_runs_from_its_converter_is_priced_so():
+    # Chips whose own SMPS the board uses (ST's order codes with Q, and the H7S7).
+    for name in ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk", "stm32h7s78-dk"):
+        assert board(name).run_points[0].regulator == "smps", name
+
+
 def test_current_grows_with_clock_inside_a_series():
     for item in boards():
         currents = [point.current.value for point in item.run_series()]
@@ -223,15 +229,38 @@ def test_cores_are_named_as_arm_names_them():
     assert board("syntiant-ndp9120").cores[0].dsp is None
 
 
+def test_clocks_are_those_a_chip_has_and_else_twelve_steps():
+    megahertz = {name: tuple(clock / 1e6 for clock in board(name).list_clocks()) for name in COPIED}
+    assert {name: megahertz[name] for name in ("nrf52840dk", "nrf5340dk", "sparkfun-edge", "apollo510-evb")} == {
+        "nrf52840dk": (64,), "nrf5340dk": (64, 128), "sparkfun-edge": (48, 96), "apollo510-evb": (96, 250),
+    }  # fmt: skip
+    assert megahertz["nucleo-l4r5zi"] == tuple(range(10, 121, 10))
+    assert [clock / 1e6 for clock in board("esp32-h2-devkitm-1").list_clocks()] == [32, 48, 64, 96]
+    for item in boards():
+        listed = item.list_clocks()
+        assert listed[-1] == item.clock_hz, item.id
+        assert list(listed) == sorted(set(listed)), item.id
+    clockless = dataclasses.replace(board("nrf54l15dk"), cores=(Core("cortex-m33"),))
+    assert clockless.list_clocks() == ()
+    assert "cores.0.clocks.0" in board("nrf52840dk").facts()
+
+
 def test_every_fact_has_a_source_a_kind_and_si_units():
     for item in boards():
         facts = item.facts()
         assert {fact.kind for fact in facts.values()} <= set(BASES)
         assert {fact.unit for fact in facts.values()} <= {"A", "Hz", "V", "W", "s", "byte", "degC", "K/W", "1"}
-        assert set(item.sources()) == {fact.source for fact in facts.values()}
+        assert set(item.sources()) == {fact.source for fact in facts.values() if fact.documented}
         assert all("[B]" not in fact.conditions and "[C" not in fact.conditions for fact in facts.values())
     assert "regions.CCM.total" in board("stm32f407g-disc1").facts()
     assert "run_points.0.current" in board("stm32f407g-disc1").facts()
+
+
+def test_what_no_document_was_read_for_is_no_reference():
+    named = {source for one in boards() for source in one.sources()}
+    assert not any("no document read" in source or "(not read)" in source for source in named)
+    assert board("corstone-300").sources() == ()
+    assert "Raspberry Pi Pico Datasheet" in board("raspberry-pi-pico").sources()
 
 
 def test_a_window_is_no_better_known_than_its_worst_region():
@@ -340,6 +369,9 @@ BROKEN = [
     ('current_scope = "mcu"', 'current_scope = "all"', r"'all' is not known\nallowed: mcu, board"),
     ("dsp = true", "dsp = 1", r"cores\[0\]\.dsp: 1 is not true or false"),
     ("dsp = true", "neon = true", r"cores\[0\]: key 'neon' is not known"),
+    ("dsp = true", "clocks = 7", r"cores\[0\]\.clocks: 7 given; write a list of"),
+    ("dsp = true", "clocks = [7]", r"cores\[0\]\.clocks\[0\]: 7 is a bare figure"),
+    ("dsp = true", f"clocks = [{FACT}, {FACT}]", r"cores\[0\]\.clocks: 8e\+07, 8e\+07 must rise"),
     ("dsp = true", "count = 0", r"count: 0 is not a whole number from 1"),
     ('kind = "sram"', 'kind = "srm"', r"regions\[0\]\.kind: 'srm' is not known\nallowed: sram"),
     ('kind = "sram"', 'kind = "flash"', r"kind 'flash' cannot hold an arena"),
@@ -357,6 +389,8 @@ BROKEN = [
     (TOTAL, TOTAL.replace("49152", "1" + "0" * 400), r"value a huge number byte is absurd"),
     (TOTAL, TOTAL.replace("49152", "1" + "0" * 5000), r"not a TOML file that can be taken"),
     (TOTAL, "[" * 5000 + "]" * 5000, r"not a TOML file that can be taken"),
+    (TOTAL, TOTAL.replace("}", ", low = 0}"), r"low 0 byte is absurd"),
+    (TOTAL, TOTAL.replace("}", ", high = 1}"), r"has the range 49152 to 1; give low <= value <= high"),
     (TOTAL, TOTAL.replace("byte", "KiB"), r"unit 'KiB' given\nallowed: 'byte'"),
     (TOTAL, TOTAL.replace('"datasheet"', '"guess"'), r"kind 'guess'; allowed"),
     (TOTAL, TOTAL.replace('"ds"', '"dss"'), r"source 'dss' is not a key of \[sources\]\nnearest: ds"),

@@ -36,6 +36,15 @@ def lives(graph):
     return {item.id: (assess(graph, item, pauses).budget, assess(graph, item, always).budget) for item in boards()}
 
 
+def test_the_two_currents_that_are_missing_are_named_and_answer_when_given(graph, lives):
+    dark, own = "ek-ra8d1", {"run_current_a": 0.05, "sleep_current_a": 1e-4, "supply_v": 3.3}
+    said = "\n".join(lives[dark][0].unknown)
+    assert "run_current_a in A" in said
+    assert "sleep_current_a in A" in said
+    given = assess(graph, dark, Use(battery="lipo-500", latency_s=LATENCY_S, **own)).budget
+    assert given.battery_life_s.value > 0
+
+
 def test_the_boards_that_people_own_are_there():
     assert len(boards()) >= 75
     assert {item.id for item in boards()} >= PEOPLE_OWN
@@ -55,6 +64,7 @@ def test_sleep_is_never_taken_as_nothing(lives):
         if item.stop_current is None:
             assert budget.battery_life_s is None
             assert "has no current for sleep mode 'stop'" in said, name
+            assert "or never pause (duty cycle 1)" in said, name
         if not item.run_points and not item.ml_power:
             assert budget.battery_life_s is None
             assert "has no run current" in said, name

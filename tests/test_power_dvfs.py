@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.bench import bench_streaming
-from tinykit.budget import IDLES, sweep_clocks
+from tinykit.budget import IDLES, budget_power, sweep_clocks
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.target.boards import board
 
@@ -29,6 +29,24 @@ def test_clocks_too_slow_are_dropped_and_no_pause_knows_no_idle():
     full = sweep.points[0]
     assert full.duty_cycle == pytest.approx(1.0, rel=1e-9)
     assert full.power_w["sleep"].value == pytest.approx(full.power_w["stop"].value, rel=1e-9)
+
+
+def test_a_board_is_swept_over_the_clocks_it_has():
+    nordic = sweep_clocks(board("nrf52840dk"), 2e6, 0.1)
+    assert [point.clock_hz for point in nordic.points] == [64e6]
+    assert nordic.verdict("stop") == "only clock"
+    espressif = sweep_clocks(board("esp32-s3-devkitc-1"), 12e6, 0.1)
+    assert [point.clock_hz for point in espressif.points] == [160e6, 240e6]
+    assert espressif.dropped == (80e6,)
+
+
+def test_a_clock_that_a_chip_does_not_have_is_a_finding():
+    def found(clock_hz):
+        return budget_power(board("nrf5340dk"), 0.01, clock_hz=clock_hz).findings
+
+    assert found(64e6) == found(128e6) == ()
+    assert found(96e6) == ("nrf5340dk does not run at 96.0 MHz: 64.0 MHz, 128 MHz only",)
+    assert "above the highest of nrf5340dk, 128 MHz" in found(160e6)[0]
 
 
 def test_an_unknown_idle_current_is_none_and_its_verdict_unknown():

@@ -80,6 +80,13 @@ def test_the_lowest_clock_for_a_life_lasts_and_is_in_time():
     assert 4.6e6 / answer.value <= 1.0
 
 
+def test_the_lowest_clock_is_one_that_the_chip_has():
+    h2 = board("esp32-h2-devkitm-1")
+    answer = lowest_clock_for_life(h2, 34e6, 0.01 * YEAR_S, 1.0, battery="lipo-500")
+    assert answer.value == 48e6
+    assert answer.budget.findings == ()
+
+
 def test_unknowns_and_bad_wishes_are_refused():
     dark = replace(U575, run_points=(), ml_power=())
     with pytest.raises(UnknownFactError, match="battery life is unknown"):

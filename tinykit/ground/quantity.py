@@ -165,6 +165,11 @@ class Fact:
             raise FactError(f"fact {self.value} {self.unit} has the range {low} to {high}; give low <= value <= high")
 
     @property
+    def documented(self) -> bool:
+        """Whether the source is a document that somebody read, and so one to refer to."""
+        return not any(said in self.source for said in ("no document read", "(not read)"))
+
+    @property
     def ends(self) -> tuple[float, float]:
         """The ends of the range that the document gives, each the value itself where it gives none."""
         return self.value if self.low is None else self.low, self.value if self.high is None else self.high

@@ -1,5 +1,6 @@
 """The power budget: a network, a board, a period and a cell become watts, joules a day and a life."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -280,10 +281,14 @@ def _life(design: _Design, average: Estimate | None) -> tuple[Estimate | None, E
 
 
 def _check_clock(board: Board, clock_hz: float | None) -> tuple[str, ...]:
-    if clock_hz is None or board.clock_hz is None or clock_hz <= board.clock_hz * (1 + 1e-9):
+    if clock_hz is None or board.clock_hz is None:
         return ()
-    asked, most = format_quantity(clock_hz, "Hz"), format_quantity(board.clock_hz, "Hz")
-    return (f"clock of {asked} is above the highest of {board.id}, {most}",)
+    asked, listed = format_quantity(clock_hz, "Hz"), [fact.value for fact in board.cores[0].clocks]
+    if clock_hz > board.clock_hz * (1 + 1e-9):
+        return (f"clock of {asked} is above the highest of {board.id}, {format_quantity(board.clock_hz, 'Hz')}",)
+    if not listed or any(math.isclose(clock_hz, clock) for clock in listed):
+        return ()
+    return (f"{board.id} does not run at {asked}: {', '.join(format_quantity(clock, 'Hz') for clock in listed)} only",)
 
 
 def _check_cells(design: _Design, drawn: Timeline, average: Estimate | None) -> tuple[str, ...]:

@@ -80,9 +80,9 @@ class Battery(Result):
                 raise FactError(f"cell {self.id!r}: {name} {fact.value:g} is a fraction; give it from 0 to 1")
 
     def sources(self) -> tuple[str, ...]:
-        """Every document the cell's figures come from, sorted, each once."""
+        """Every document the cell's figures come from, sorted, each once; a figure nobody read in one has none."""
         facts = (getattr(self, field.name) for field in fields(self))
-        return tuple(sorted({fact.source for fact in facts if isinstance(fact, Fact)}))
+        return tuple(sorted({fact.source for fact in facts if isinstance(fact, Fact) and fact.documented}))
 
 
 def read_battery(path: Path | str) -> Battery:

@@ -48,10 +48,10 @@ class ClockSweep(Result):
         return min(known, key=lambda pair: pair[0])[1] if known else None
 
     def verdict(self, idle: str) -> str:
-        """ "race to sleep", "slow clock" or "in between" for that idle state; "unknown" without a figure."""
+        """ "race to sleep", "slow clock", "in between" or "only clock" for that idle state, else "unknown"."""
         best = self.best(idle)
-        if best is None:
-            return "unknown"
+        if best is None or len(self.points) == 1:
+            return "unknown" if best is None else "only clock"
         ends = {self.points[-1].clock_hz: "race to sleep", self.points[0].clock_hz: "slow clock"}
         return ends.get(best.clock_hz, "in between")
 
@@ -75,7 +75,7 @@ def sweep_clocks(
     board : catalogue id, or a `Board`.
     cycles : of the work in one period.
     period_s : [s].
-    clocks_hz : None takes twelve up to the highest.
+    clocks_hz : None takes those that the board runs at, else twelve up to the highest.
     supply_v, ambient_c : as in `budget_power`.
 
     Raises
@@ -86,10 +86,9 @@ def sweep_clocks(
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)
-    if not clocks_hz and board.clock_hz is None:
+    clocks = sorted(check_clock(clock) for clock in (clocks_hz or board.list_clocks()))
+    if not clocks:
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clocks_hz")
-    top = board.clock_hz or 0.0
-    clocks = sorted(check_clock(clock) for clock in (clocks_hz or [top * step / 12 for step in range(1, 13)]))
     met = [clock for clock in clocks if work.value / clock <= period * (1 + 1e-9)]
     if not met:
         need = work.value / period / 1e6

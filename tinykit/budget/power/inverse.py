@@ -144,7 +144,9 @@ def lowest_clock_for_life(
     battery: Any,
     **setting: Unpack[SupplySetting],
 ) -> Answer:
-    """The lowest of twelve clocks that does the work within the period and still lasts as long as wished [Hz].
+    """The lowest of a board's clocks that does the work within the period and still lasts as long as wished [Hz].
+
+    The clocks are those on record, else twelve steps up to the highest.
 
     Parameters
     ----------
@@ -161,11 +163,11 @@ def lowest_clock_for_life(
     wished = _wish(life_s)
     work = as_estimate(cycles, "cycle", "cycles", low=1.0, high=1e15)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
-    if board.clock_hz is None:
+    if not board.list_clocks():
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown")
     ends: dict[str, float] = {}
     chosen = None
-    for clock in (board.clock_hz * step / 12 for step in range(1, 13)):
+    for clock in board.list_clocks():
         if work.value / clock > period:
             continue
         plan = budget_power(board, work.value / clock, battery=battery, period_s=period, clock_hz=clock, **setting)

@@ -161,7 +161,7 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
         known = ", ".join(name for name, other in facts.items() if other is not None) or "none"
         raise UnknownFactError(
             f"board {board.id!r} has no current for sleep mode {mode!r}; modes on record: {known}.\n"
-            "Give the one you measured (sleep_current_a in A), or take a mode on record."
+            "Give the one you measured (sleep_current_a in A), take a mode on record, or never pause (duty cycle 1)."
         )
     spread = load_constants(*_CONSTANTS)["retention"]
     typical = stated(fact, spread["low"].value, spread["high"].value)

@@ -16,6 +16,7 @@ A board is one TOML file, `data/boards/<id>.toml`. A user's file has the same fo
     dsp = true
     fpu = true
     clock_max = {value = 80e6, unit = "Hz", kind = "datasheet", source = "ds"}
+    # clocks = [{…}, {…}]               # where it runs at these only, rising
 
     [[regions]]                         # kind: sram dtcm tcm ccm itcm psram sdram flash external_flash backup …
     name = "SRAM1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,8 @@ from tinykit.target.boards.record import (
 )
 
 _UNITS = {
-    "total": "byte", "reserved": "byte", "clock_max": "Hz", "clock": "Hz", "npu_clock": "Hz",
+    "total": "byte", "reserved": "byte", "clock_max": "Hz", "clocks": "Hz", "clock": "Hz",
+    "npu_clock": "Hz",
     "current": "A", "sleep_current": "A", "stop_current": "A", "standby_current": "A",
     "supply": "V", "supply_min": "V", "supply_typical": "V", "supply_max": "V",
     "low": "W", "high": "W", "wakeup_time": "s", "junction_max": "degC", "ambient_max": "degC",
@@ -35,6 +37,7 @@ _RANGES = {
     "byte": (1, 2**40), "Hz": (1e3, 5e9), "A": (1e-9, 5), "V": (0.3, 60), "W": (1e-6, 100),
     "s": (1e-9, 60), "degC": (-60, 250), "K/W": (0.1, 1000), "1": (1, 1e6),
 }  # fmt: skip
+_LISTS = ("clocks",)
 _WHOLE = {"count": (1, 1024), "start": (0, 2**32 - 1)}
 _ALLOWED = {"kind": REGION_KINDS, "regulator": REGULATORS, "current_scope": SCOPES}
 _R = TypeVar("_R")
@@ -78,9 +81,19 @@ class _Table:
 
     def fact(self, key: str) -> Fact | None:
         table = self.raw.get(key)
-        if table is None:
-            return None
-        where, unit = f"{self.where}.{key}", _UNITS[key]
+        return None if table is None else self._read_fact(table, _UNITS[key], f"{self.where}.{key}")
+
+    def facts(self, key: str) -> tuple[Fact, ...]:
+        listed = self.raw.get(key, [])
+        if not isinstance(listed, list):
+            raise FactError(f"{self.where}.{key}: {listed!r} given; write a list of {{value, unit, kind, source}}")
+        places = ((one, f"{self.where}.{key}[{index}]") for index, one in enumerate(listed))
+        found = tuple(self._read_fact(one, _UNITS[key], where) for one, where in places)
+        if any(after.value <= before.value for before, after in pairwise(found)):
+            raise FactError(f"{self.where}.{key}: {', '.join(f'{one.value:g}' for one in found)} must rise")
+        return found
+
+    def _read_fact(self, table: Any, unit: str, where: str) -> Fact:
         if isinstance(table, dict) and self.sources is not None:
             table = table | {"source": _resolve(table.get("source"), self.sources, where)}
         if isinstance(table, dict) and table.get("unit") != unit:
@@ -103,6 +116,8 @@ class _Table:
 
     def _value(self, field: Field[Any]) -> Any:
         name, required = field.name, field.default is MISSING
+        if name in _LISTS:
+            return self.facts(name)
         if name in _UNITS:
             return self.needed(name) if required else self.fact(name)
         if name in _WHOLE:

@@ -37,6 +37,7 @@ class Core(Result):
     count : how many of it.
     dsp, fpu, mve : instruction-set extensions, None when unknown.
     clock_max : [Hz], None when unknown.
+    clocks : all that it can run at [Hz], rising; empty where any step up to the highest will do, or nobody says.
     note : what else there is to know, here as of every record; "" for nothing.
     """
 
@@ -46,6 +47,7 @@ class Core(Result):
     fpu: bool | None = None
     mve: bool | None = None
     clock_max: Fact | None = None
+    clocks: tuple[Fact, ...] = ()
     note: str = ""
 
     @property
@@ -226,6 +228,12 @@ class Board(Result):
         fact = self.cores[0].clock_max
         return fact.value if fact else None
 
+    def list_clocks(self, steps: int = 12) -> tuple[float, ...]:
+        """Clocks to choose from [Hz], rising: those on record, else so many steps up to the highest; () if unknown."""
+        if self.cores[0].clocks:
+            return tuple(fact.value for fact in self.cores[0].clocks)
+        return tuple(self.clock_hz * step / steps for step in range(1, steps + 1)) if self.clock_hz else ()
+
     @property
     def run_current(self) -> Fact | None:
         """Current at the reference run point [A], None when unknown."""
@@ -264,8 +272,8 @@ class Board(Result):
         return dict(_walk("", self))
 
     def sources(self) -> tuple[str, ...]:
-        """The distinct sources of the facts, in the order of first use."""
-        return tuple(dict.fromkeys(fact.source for fact in self.facts().values()))
+        """The documents the facts come from, in the order of first use; a figure nobody read in one has none."""
+        return tuple(dict.fromkeys(fact.source for fact in self.facts().values() if fact.documented))
 
 
 def _window(name: str, regions: list[Region]) -> Window:
@@ -283,5 +291,5 @@ def _walk(prefix: str, record: object) -> Iterator[tuple[str, Fact]]:
             yield prefix + field.name, value
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
-                label = item.name if isinstance(item, Region) else index
-                yield from _walk(f"{prefix}{field.name}.{label}.", item)
+                label = f"{prefix}{field.name}.{item.name if isinstance(item, Region) else index}"
+                yield from ((label, item),) if isinstance(item, Fact) else _walk(f"{label}.", item)
