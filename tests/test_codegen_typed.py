@@ -263,6 +263,12 @@ class TestRefusals:
         with pytest.raises(ModelError, match="input 2 is int32; it has to be a constant of int64"):
             export_c(read(net.odd_depthwise().to_bytes()))
 
+    def test_a_comparison_with_nothing(self):
+        net = TypedNet((1, 4), dtype="float32").compare("LESS")
+        net.operators[0].inputs = net.operators[0].inputs[:1]
+        with pytest.raises(ModelError, match="1 inputs and 1 outputs"):
+            export_c(read(net.to_bytes()))
+
     def test_a_curve_onto_another_scale(self):
         net = TypedNet((1, 4), dtype="int16")
         net.use("TANH", [net.last], [net.result((1, 4), 1 / 1000)])
