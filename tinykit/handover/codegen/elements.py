@@ -158,7 +158,7 @@ def _images(program: Program, operator: Operator, dtypes: tuple[str, ...]) -> tu
     source = program.tensor(operator, operator.inputs[0], dtypes)
     result = program.tensor(operator, operator.outputs[0], (source.dtype,))
     alike = len(source.shape) == len(result.shape) == 4 and source.shape[::3] == result.shape[::3]
-    expect(alike, operator, f"shapes {source.shape} to {result.shape}")
+    expect(alike and max(result.shape) < 1 << 16, operator, f"shapes {source.shape} to {result.shape}")
     return source, result
 
 
