@@ -52,6 +52,8 @@ def codes():
         for step in [*MORE_STEPS, "bilinear"]:
             yield getattr(net(seed), f"odd_{step}")()
         yield net(seed, (2, 4, 5, 3)).end_arg()
+        yield net(seed).end_comparison()
+        yield net(seed, (1, 200)).end_comparison()
         for start, end in ENDS:
             one = WideNet((2, 4, 5, 3), seed=seed, dtype=start, zero_point=3 if start.endswith("int8") else 0)
             yield one.end_as(end)
