@@ -297,6 +297,22 @@ class WideNet(OddNet):
         options = schema.SubOptionsT(fusedActivationFunction=ACTIVATIONS[self.pick(*ACTIVATIONS)])
         return self.use("SUB", both, [self.result(self.shape)], OPTIONS.SubOptions, options, version=2)
 
+    def odd_square(self):
+        both, twice = [self.last, self.other()], 2 * self.scale
+        out = self.result(self.shape, scale=twice * twice * 30)
+        return self.use("SQUARED_DIFFERENCE", both, [out])
+
+    def odd_slopes(self):
+        shape = [1] * (len(self.shape) - 2) + [self.shape[-1]]
+        data = self.rng.integers(-128, 128, shape).astype(np.int8)
+        slope = self.tensor(shape, data=data, scale=0.01, zero_point=self.pick(0, 4))
+        return self.use("PRELU", [self.last, slope], [self.result(self.shape)])
+
+    def end_comparison(self):
+        code = self.pick("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL")
+        both = [self.last, self.other()]
+        return self.use(code, both, [self.tensor(self.shape, dtype="bool")])
+
     def odd_choice(self):
         code, both = self.pick("MAXIMUM", "MINIMUM"), [self.last, self.other()]
         out = self.result(self.shape, self.scale, self.zero_point)
@@ -402,7 +418,7 @@ NOT_IN_TFLM = {
     "int32": {"transpose", "expand", "gather", *IMAGE_MOVES},
     "int16": {"gather", "to_batches", "from_batches"},
 }
-MORE_STEPS = "elu relu relu6 leaky absolute tanh hard_swish subtract choice reduce".split()
+MORE_STEPS = "elu relu relu6 leaky absolute tanh hard_swish subtract square slopes choice reduce".split()
 """int8 operators beyond those of `codegen_graphs`."""
 
 ENDS = [

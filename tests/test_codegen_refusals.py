@@ -56,6 +56,12 @@ def sliced(**masks):
     return one.use("STRIDED_SLICE", inputs, [one.like((2,))], OPTIONS.StridedSliceOptions, options).to_bytes()
 
 
+def long_slice():
+    one = WideNet((3,), scale=0.1)
+    inputs = [one.last, one.numbers([0]), one.numbers([2**31 - 1])]
+    return one.use("SLICE", inputs, [one.like((2,))], OPTIONS.SliceOptions, schema.SliceOptionsT()).to_bytes()
+
+
 def reduced():
     one = WideNet((1, 4, 2))
     return one.use("REDUCE_MAX", [one.last, one.numbers([1])], [one.tensor((1, 2), scale=0.5)]).to_bytes()
@@ -83,6 +89,9 @@ REFUSED = {
                        "from uint8 to int16; TFLM has no kernel for it either"),
     "ellipsis": (sliced(ellipsisMask=1), "a slice with an ellipsis or a new axis; TFLM has neither"),
     "slice": (sliced(endMask=1), r"\(3,\) of \(3,\) to \(2,\)"),
+    "square factor": (pair((1, 3), (1, 3), (1, 3), "SQUARED_DIFFERENCE", scale=1e-9), "too large for the square of a"),
+    "margins": (with_constant("MIRROR_PAD", [1, 1, 1], (1, 4, 4, 2)), r"operator 0 \(MIRROR_PAD\): 3 margins"),
+    "long slice": (long_slice(), r"\(2147483647,\) of \(3,\) to \(2,\)"),
     "reduce scale": (reduced(), "another scale or zero point than"),
     "no scale": (dense(output=lambda one: setattr(one, "quantization", None)), r"shape \(1, 2\) has scales \(\)"),
     "scale 0": (dense(input=quantise(0.0)), r"tensor 0 .* one positive scale and one zero point from -128 to 127"),

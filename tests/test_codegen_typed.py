@@ -96,6 +96,12 @@ class TestFloat:
         for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
             assert distance(ours, theirs) <= LARGEST_DISTANCE[curve.upper()]
 
+    def test_a_logarithm_of_shares_keeps_its_bound(self, tmp_path):
+        nets = [random_net(seed, dtype="float32", steps=1, image=[], anywhere=["LOG_SOFTMAX"]) for seed in range(3)]
+        for both in compare([net.to_bytes() for net in nets], tmp_path):
+            ours, theirs = (np.ascontiguousarray(side).view(np.float32) for side in both)
+            np.testing.assert_allclose(ours, theirs, rtol=3e-7, atol=1e-6)
+
     def test_own_functions_are_as_accurate_as_they_say(self, tmp_path):
         (tmp_path / "main.c").write_text(ACCURACY)
         flags = ["-std=c11", "-O2", *WARNINGS, f"-I{SOURCES}"]
@@ -262,6 +268,12 @@ class TestRefusals:
         net.bias = "int32"
         with pytest.raises(ModelError, match="input 2 is int32; it has to be a constant of int64"):
             export_c(read(net.odd_depthwise().to_bytes()))
+
+    def test_a_comparison_with_nothing(self):
+        net = TypedNet((1, 4), dtype="float32").compare("LESS")
+        net.operators[0].inputs = net.operators[0].inputs[:1]
+        with pytest.raises(ModelError, match="1 inputs and 1 outputs"):
+            export_c(read(net.to_bytes()))
 
     def test_a_curve_onto_another_scale(self):
         net = TypedNet((1, 4), dtype="int16")

@@ -52,6 +52,8 @@ def codes():
         for step in [*MORE_STEPS, "bilinear"]:
             yield getattr(net(seed), f"odd_{step}")()
         yield net(seed, (2, 4, 5, 3)).end_arg()
+        yield net(seed).end_comparison()
+        yield net(seed, (1, 200)).end_comparison()
         for start, end in ENDS:
             one = WideNet((2, 4, 5, 3), seed=seed, dtype=start, zero_point=3 if start.endswith("int8") else 0)
             yield one.end_as(end)
@@ -160,3 +162,19 @@ class TestEnds:
     def test_floats_are_taken_from_any_pointer(self):
         header = export_c(read(net(0).end_as("float32").to_bytes())).files["model.h"].decode()
         assert "int model_run(const void *input, void *output);" in header
+
+
+class TestHostile:
+    def test_a_damaged_model_is_exported_or_refused(self):
+        """Random bytes of random models changed: a `ModelError` or C, never another error, and soon."""
+        rng, refused = np.random.default_rng(0), 0
+        models = [random_wide_model(seed) for seed in range(12)] + [net(0, (1, 3, 4)).stream(fill=9).to_bytes()]
+        for attempt in range(600):
+            data = bytearray(models[attempt % len(models)])
+            for place in rng.integers(8, len(data), int(rng.integers(1, 4))):
+                data[place] = int(rng.integers(0, 256))
+            try:
+                export_c(read(bytes(data)))
+            except ModelError:
+                refused += 1
+        assert 50 < refused < 600

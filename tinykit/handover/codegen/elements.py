@@ -1,14 +1,22 @@
-"""More int8 operators: differences, maxima, reductions, positions of maxima, resizing, picking by index.
+"""More int8 operators: differences, comparisons, maxima, reductions, positions of maxima, resizing, picking by index.
 
-Rules: tensorflow/lite/micro/kernels/sub.cc, maximum_minimum.cc, reduce_common.cc, arg_min_max.cc, gather.cc, and
-tensorflow/lite/kernels/internal/reference/ (integer_ops/sub.h, resize_bilinear.h, resize_nearest_neighbor.h).
+Rules: tensorflow/lite/micro/kernels/sub.cc, squared_difference.cc, prelu_common.cc, comparisons.cc,
+maximum_minimum.cc, reduce_common.cc, arg_min_max.cc, gather.cc, and tensorflow/lite/kernels/internal/reference/
+(integer_ops/sub.h, resize_bilinear.h, resize_nearest_neighbor.h).
 """
 
 import math
 
 import numpy as np
 
-from tinykit.handover.codegen.fixed_point import add_multipliers, mean_multiplier, round_half_away
+from tinykit.handover.codegen.fixed_point import (
+    activation_range,
+    add_multipliers,
+    mean_multiplier,
+    quantise_multiplier,
+    round_half_away,
+    square_multipliers,
+)
 from tinykit.handover.codegen.plain import broadcast, extend, lower_sums, steps_of
 from tinykit.handover.codegen.program import (
     C_TYPES,
@@ -24,23 +32,67 @@ from tinykit.handover.codegen.program import (
 )
 from tinykit.model.graph.model import Operator, Tensor
 
+LESS, SAME, MORE = 1, 2, 4
+COMPARISONS = {
+    "less": LESS,
+    "less_equal": LESS + SAME,
+    "equal": SAME,
+    "not_equal": LESS + MORE,
+    "greater": MORE,
+    "greater_equal": SAME + MORE,
+}
+"""Which of the three outcomes make a comparison true."""
+
 _BITS = 10
 """Fraction bits of a place between two pixels."""
 
 
 def lower_difference(program: Program, operator: Operator) -> Lowered:
-    """SUB, with an operand repeated along axes of size 1."""
+    """SUB and SQUARED_DIFFERENCE, with an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2)
-    shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
-    low, high = fused_range(operator, result)
-    first, second, total = settle(operator, add_multipliers, a, b, result)
-    fields: dict[str, object] = {
-        "shape": shape, "step_a": step_a, "step_b": step_b, "offset_a": -a.zero_points[0],
-        "offset_b": -b.zero_points[0], "out_offset": result.zero_points[0], "low": low, "high": high,
+    squared = lowering_of(operator) == "squared_difference"
+    low, high = activation_range("NONE", result) if squared else fused_range(operator, result)
+    first, second, total = settle(operator, square_multipliers if squared else add_multipliers, a, b, result)
+    fields = _pair(operator, a, b, result.shape) | {
+        "out_offset": result.zero_points[0], "low": low, "high": high,
         "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
         "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
     }  # fmt: skip
-    return call_kernel(program, operator, "sub", "pair", fields, inputs=2, unit="elements")
+    kernel = "squared_difference" if squared else "sub"
+    return call_kernel(program, operator, kernel, "pair", fields, inputs=2, unit="elements")
+
+
+def _pair(operator: Operator, a: Tensor, b: Tensor, shape: tuple[int, ...]) -> dict[str, object]:
+    """Shape, steps and offsets of two operands."""
+    whole, step_a, step_b = broadcast(operator, a.shape, b.shape, shape)
+    return {"shape": whole, "step_a": step_a, "step_b": step_b,
+            "offset_a": -a.zero_points[0], "offset_b": -b.zero_points[0]}  # fmt: skip
+
+
+def lower_slopes(program: Program, operator: Operator) -> Lowered:
+    """PRELU: below zero times a slope for each channel."""
+    (source, slope), result = program.operands(operator, at_least=2)
+    straight = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
+    bent = settle(operator, quantise_multiplier, source.scales[0] * slope.scales[0] / result.scales[0])
+    fields = _pair(operator, source, slope, result.shape) | {
+        "out_offset": result.zero_points[0], "multiplier": straight.multiplier, "shift": straight.shift,
+        "multiplier_b": bent.multiplier, "shift_b": bent.shift,
+    }  # fmt: skip
+    return call_kernel(program, operator, "prelu", "pair", fields, inputs=2, unit="elements")
+
+
+def lower_comparison(program: Program, operator: Operator) -> Lowered:
+    """EQUAL, LESS and the like of two codes, each on the scale of its numbers with 8 bits to spare."""
+    expect(len(operator.inputs) == 2, operator, f"{len(operator.inputs)} inputs")
+    a, b = (program.activation(operator, index) for index in operator.inputs)
+    result = program.tensor(operator, operator.outputs[0], ("bool",))
+    first, second = (settle(operator, quantise_multiplier, one.scales[0]) for one in (a, b))
+    expect(first.shift <= 0 and second.shift <= 0, operator, f"scales {a.scales[0]} and {b.scales[0]} from 1 on")
+    fields = _pair(operator, a, b, result.shape) | {
+        "low": COMPARISONS[lowering_of(operator)], "multiplier_a": first.multiplier, "shift_a": -first.shift,
+        "multiplier_b": second.multiplier, "shift_b": -second.shift,
+    }  # fmt: skip
+    return call_kernel(program, operator, "compare", "pair", fields, inputs=2, unit="elements")
 
 
 def lower_choice(program: Program, operator: Operator) -> Lowered:
@@ -158,11 +210,13 @@ def _images(program: Program, operator: Operator, dtypes: tuple[str, ...]) -> tu
     source = program.tensor(operator, operator.inputs[0], dtypes)
     result = program.tensor(operator, operator.outputs[0], (source.dtype,))
     alike = len(source.shape) == len(result.shape) == 4 and source.shape[::3] == result.shape[::3]
-    expect(alike, operator, f"shapes {source.shape} to {result.shape}")
+    expect(alike and max(result.shape) < 1 << 16, operator, f"shapes {source.shape} to {result.shape}")
     return source, result
 
 
 LOWERINGS: dict[tuple[str, str], Lowering] = {
+    **{(kind, "int8"): lower_comparison for kind in COMPARISONS},
+    ("squared_difference", "int8"): lower_difference, ("prelu", "int8"): lower_slopes,
     ("difference", "int8"): lower_difference, ("maximum", "int8"): lower_choice, ("minimum", "int8"): lower_choice,
     ("reduce_sum", "int8"): lower_total, ("reduce_max", "int8"): lower_extreme, ("reduce_min", "int8"): lower_extreme,
     ("arg_max", "int8"): lower_position, ("arg_min", "int8"): lower_position, ("resize_nearest", "any"): lower_nearest,

@@ -2,8 +2,8 @@
 
 Sources: tensorflow/lite/kernels/internal/quantization_util.cc (QuantizeMultiplier, PreprocessSoftmaxScaling,
 CalculateInputRadius), kernels/kernel_util.cc (CalculateActivationRangeQuantized), micro/kernels/add_common.cc,
-mul_common.cc, logistic_common.cc, softmax_common.cc. Double rounding everywhere: a product with 2^-31 * multiplier
-is rounded, then the shift rounds again.
+mul_common.cc, squared_difference.cc, logistic_common.cc, softmax_common.cc. Double rounding everywhere: a product with
+2^-31 * multiplier is rounded, then the shift rounds again.
 """
 
 import math
@@ -18,6 +18,7 @@ LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767), "float32": (-LARGEST_FL
 """Lowest and highest value of a type."""
 
 ADD_LEFT_SHIFTS = {"int8": 20, "int16": 15}
+SQUARE_LEFT_SHIFT = 7
 SOFTMAX_INPUT_BITS = 5
 LOGISTIC_INPUT_BITS = 4
 _LARGEST_SHIFT = 30
@@ -81,6 +82,20 @@ def add_multipliers(a: Tensor, b: Tensor, result: Tensor) -> tuple[Multiplier, M
     found = tuple(quantise_multiplier(factor) for factor in factors)
     if any(one.shift > 0 for one in found):
         raise ValueError(f"a factor of {max(factors)} is too large for an addition")
+    return found[0], found[1], found[2]
+
+
+def square_multipliers(a: Tensor, b: Tensor, result: Tensor) -> tuple[Multiplier, Multiplier, Multiplier]:
+    """As `add_multipliers` for the square of a difference, with 7 bits to spare on both operands."""
+    twice = 2.0 * max(a.scales[0], b.scales[0])
+    factors = (
+        a.scales[0] / twice,
+        b.scales[0] / twice,
+        twice * twice / ((1 << 2 * SQUARE_LEFT_SHIFT) * result.scales[0]),
+    )
+    found = tuple(quantise_multiplier(factor) for factor in factors)
+    if any(one.shift > 0 for one in found):
+        raise ValueError(f"a factor of {max(factors)} is too large for the square of a difference")
     return found[0], found[1], found[2]
 
 

@@ -14,6 +14,9 @@ from tinykit.handover.codegen.moves import evaluate
 from tinykit.handover.codegen.program import C_TYPES, Program, lowering_of
 from tinykit.model.graph.model import ModelGraph, Operator
 
+_MOST_ELEMENTS = 1 << 20
+"""Of what is worked out: larger constants stay as they are in the file."""
+
 _SHAPE, _DEQUANTISE, _GATHER = "shape", "dequantise", "gather"
 _ARITHMETIC: dict[str, Callable[[NDArray[np.generic], NDArray[np.generic]], NDArray[np.generic]]] = {
     "sum": np.add, "difference": np.subtract, "product": np.multiply, "maximum": np.maximum, "minimum": np.minimum,
@@ -34,16 +37,28 @@ def fold(graph: ModelGraph) -> tuple[ModelGraph, frozenset[int]]:
 
 
 def _work_out(graph: ModelGraph, operator: Operator) -> list[NDArray[np.generic]] | None:
-    """The outputs of an operator that reads constants only, None of another."""
-    kind, tensors = lowering_of(operator), graph.tensors
-    if len(operator.outputs) == 0 or any(tensors[index].is_variable for index in operator.outputs):
+    """The outputs of an operator that reads constants only, None of another, and of one that does not go together."""
+    outputs = [graph.tensors[index] for index in operator.outputs]
+    if not outputs or not operator.inputs[:1] or operator.inputs[0] < 0 or outputs[0].dtype not in C_TYPES:
         return None
+    if any(one.is_variable or one.elements > _MOST_ELEMENTS for one in outputs):
+        return None
+    try:
+        values = _compute(graph, operator)
+    except (ValueError, IndexError):
+        return None
+    alike = values is not None and all(one.dtype == np.dtype(to.dtype) for one, to in zip(values, outputs, strict=True))
+    return values if alike else None
+
+
+def _compute(graph: ModelGraph, operator: Operator) -> list[NDArray[np.generic]] | None:
+    kind, tensors = lowering_of(operator), graph.tensors
     result = tensors[operator.outputs[0]]
     if kind == _SHAPE and result.dtype in ("int32", "int64"):
         return [np.asarray(tensors[operator.inputs[0]].shape, result.dtype)]
     given = [tensors[index] for index in operator.inputs if index >= 0]
     sound = all(one.is_constant and one.data_bytes == one.nbytes and one.dtype in C_TYPES for one in given)
-    if not given or not sound or result.dtype not in C_TYPES:
+    if not sound:
         return None
     values = [graph.constant(one.index) for one in given]
     if kind in PLANS:

@@ -15,6 +15,8 @@ from tinykit.handover.codegen.grids import Move, Moves, dense
 from tinykit.handover.codegen.program import Program, expect, refuse
 from tinykit.model.graph.model import Operator, Tensor
 
+_MOST_MOVES, _MOST_AXES = 4096, 6
+
 
 def _ends(program: Program, operator: Operator, position: int = 0) -> tuple[Tensor, Tensor]:
     """The input that is moved and the first output, of one type."""
@@ -25,6 +27,13 @@ def _ends(program: Program, operator: Operator, position: int = 0) -> tuple[Tens
 
 def _numbers(program: Program, operator: Operator, position: int) -> list[int]:
     return [int(one) for one in program.constant(operator, position, ("int32", "int64")).reshape(-1)]
+
+
+def _pairs(program: Program, operator: Operator, position: int) -> NDArray[np.int64]:
+    """What lies before and behind each axis."""
+    found = _numbers(program, operator, position)
+    expect(len(found) % 2 == 0, operator, f"{len(found)} margins")
+    return np.asarray(found, np.int64).reshape(-1, 2)
 
 
 def _straight(source: Tensor, target: Tensor, count: int, start: int = 0, to_start: int = 0) -> Move:
@@ -150,7 +159,8 @@ def _cut(program: Program, operator: Operator, ranges: Sequence[range]) -> Moves
     """Regular parts of every axis, onto an output of as many elements."""
     source, result = _ends(program, operator)
     shape, steps = tuple(map(len, ranges)), dense(source.shape)
-    inside = all(not one or 0 <= min(one) <= max(one) < size for one, size in zip(ranges, source.shape, strict=True))
+    inside = all(not one or (0 <= one[0] < size and 0 <= one[-1] < size)
+                 for one, size in zip(ranges, source.shape, strict=True))  # fmt: skip
     expect(inside and math.prod(shape) == result.elements, operator, f"{shape} of {source.shape} to {result.shape}")
     start = sum(one.start * step for one, step in zip(ranges, steps, strict=True))
     jumps = tuple(one.step * step for one, step in zip(ranges, steps, strict=True))
@@ -160,7 +170,7 @@ def _cut(program: Program, operator: Operator, ranges: Sequence[range]) -> Moves
 def plan_pad(program: Program, operator: Operator) -> Moves:
     """PAD and PADV2: the input inside an output that is filled with a constant, or with its zero point."""
     source, result = _ends(program, operator)
-    widths = np.asarray(_numbers(program, operator, 1)).reshape(-1, 2)
+    widths = _pairs(program, operator, 1)
     sound = len(widths) == len(source.shape) == len(result.shape) and not (widths < 0).any()
     wanted = tuple(int(size + sides.sum()) for size, sides in zip(source.shape, widths, strict=False))
     expect(sound and wanted == result.shape, operator, f"output shape {result.shape}, its paddings give {wanted}")
@@ -197,9 +207,10 @@ def plan_from_batches(program: Program, operator: Operator) -> Moves:
 def _interleave(program: Program, operator: Operator, many: Tensor, whole: Tensor) -> Iterator[Move]:
     """The parts of `many` and the rows and columns of `whole` that they are, in the operator's direction."""
     block = _numbers(program, operator, 1)
-    margins = np.asarray(_numbers(program, operator, 2)).reshape(-1, 2)
+    margins = _pairs(program, operator, 2)
     inner = len(block)
     sound = len(margins) == inner < len(whole.shape) == len(many.shape) and all(size > 0 for size in block)
+    expect(math.prod(block) <= _MOST_MOVES, operator, f"blocks of {math.prod(block)}")
     expect(sound and many.shape[0] == whole.shape[0] * math.prod(block), operator, f"{many.shape} and {whole.shape}")
     batches, steps, whole_steps = whole.shape[0], dense(many.shape), dense(whole.shape)
     for number, place in enumerate(product(*map(range, block))):
@@ -249,9 +260,9 @@ def _blocks(operator: Operator, source: Tensor, result: Tensor, *, whole: Tensor
 def plan_mirror(program: Program, operator: Operator) -> Moves:
     """MIRROR_PAD: along each axis the part before, read backwards, the input, and the part after, read backwards."""
     source, result = _ends(program, operator)
-    widths = np.asarray(_numbers(program, operator, 1)).reshape(-1, 2)
+    widths = _pairs(program, operator, 1)
     inner = 0 if operator.option("mode") else 1
-    sound = len(widths) == len(source.shape) and not (widths < 0).any()
+    sound = len(widths) == len(source.shape) <= _MOST_AXES and not (widths < 0).any()
     wanted = tuple(int(size + sides.sum()) for size, sides in zip(source.shape, widths, strict=False))
     narrow = all(sides.max() <= size - inner for size, sides in zip(source.shape, widths, strict=False))
     expect(sound and narrow and wanted == result.shape, operator, f"shapes {source.shape} to {result.shape}")

@@ -33,7 +33,7 @@ from tinykit.handover.codegen.program import (
     lowering_of,
     settle,
 )
-from tinykit.handover.codegen.windowed import check_filters, check_scales, place_window
+from tinykit.handover.codegen.windowed import check_filters, check_scales, check_units, place_window
 from tinykit.model.graph.model import Operator, Tensor
 
 DTYPE = "int16"
@@ -105,10 +105,7 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     expect_symmetric(operator, source, result)
     values = program.constant(operator, 1, ("int8",))
     weights = program.graph.tensors[operator.inputs[1]]
-    units, depth = values.shape if values.ndim == 2 else (0, 0)
-    sound = units > 0 and depth > 0 and source.elements % depth == 0 and result.shape[-1:] == (units,)
-    expect(sound and source.elements // depth * units == result.elements, operator,
-           f"weights {values.shape} for input {source.shape} and output {result.shape}")  # fmt: skip
+    units, depth = check_units(operator, source, result, values.shape)
     many = len(weights.scales) > 1
     check_scales(operator, weights, units)
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (

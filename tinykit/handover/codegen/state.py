@@ -17,6 +17,11 @@ from tinykit.predict.arena.plan import align
 HANDLE, READ, ASSIGN, ONCE = "handle", "read", "assign", "once"
 """Kinds of the operators on variables."""
 
+STATEFUL = (HANDLE, READ, ASSIGN, ONCE)
+"""Those kinds, which may lack inputs or outputs."""
+
+_LARGEST_BYTES = 1 << 28
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -51,6 +56,8 @@ def list_states(graph: ModelGraph) -> tuple[State, ...]:
 
 def _zeros(tensor: Tensor) -> bytes:
     """A tensor of zeros; TFLM sets each byte to the zero point, which is 0 but for 8 bits."""
+    if tensor.nbytes > _LARGEST_BYTES:
+        raise ModelError(f"tensor {tensor.index} keeps {tensor.nbytes:,} bytes; no microcontroller has that")
     return bytes([tensor.zero_points[0] % 256 if tensor.zero_points else 0]) * tensor.nbytes
 
 
@@ -82,7 +89,7 @@ def _read_initial(graph: ModelGraph, subgraph: int) -> dict[tuple[str, str], byt
     handles, found = _name_handles(other, subgraph), {}
     for operator in other.operators:
         value = _value_of(operator)
-        if value is not None and other.tensors[value].is_constant:
+        if value is not None and operator.inputs[0] in handles and other.tensors[value].is_constant:
             found[handles[operator.inputs[0]]] = other.constant(value).tobytes()
         elif row_of(operator.name).lowering != HANDLE:
             raise ModelError(

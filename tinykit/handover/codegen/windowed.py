@@ -182,15 +182,21 @@ class Dense:
     first: Multiplier
 
 
+def check_units(operator: Operator, source: Tensor, result: Tensor, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Units and depth of a fully connected operator; ModelError where weights of a shape do not go with its tensors."""
+    units, depth = shape if len(shape) == 2 else (0, 0)
+    sound = units > 0 and depth > 0 and source.elements % depth == 0 and result.shape[-1:] == (units,)
+    expect(sound and source.elements // depth * units == result.elements, operator,
+           f"weights {shape} for input {source.shape} and output {result.shape}")  # fmt: skip
+    return units, depth
+
+
 def read_dense(program: Program, operator: Operator) -> Dense:
     """FULLY_CONNECTED with one scale or one for each unit; ModelError where its tensors do not go together."""
     sources, result = program.operands(operator)
     values = program.constant(operator, 1, ("int8",))
     weights, source = program.graph.tensors[operator.inputs[1]], sources[0]
-    units, depth = values.shape if values.ndim == 2 else (0, 0)
-    sound = units > 0 and depth > 0 and source.elements % depth == 0 and result.shape[-1:] == (units,)
-    expect(sound and source.elements // depth * units == result.elements, operator,
-           f"weights {values.shape} for input {source.shape} and output {result.shape}")  # fmt: skip
+    units, depth = check_units(operator, source, result, values.shape)
     many = len(weights.scales) > 1
     check_scales(operator, weights, units, symmetric=many)
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (

@@ -3,18 +3,47 @@
 
 #include "fixed_point.h"
 
-#define LEFT_SHIFT 20
-
 typedef int8_t pair_of(const tk_pair *p, int32_t a, int32_t b);
+
+/* The difference of two codes in steps that both share, with left_shift bits to spare. */
+static inline int32_t difference(const tk_pair *p, int32_t a, int32_t b, int32_t left_shift)
+{
+    const int32_t wide_a = (a + p->offset_a) * (1 << left_shift);
+    const int32_t wide_b = (b + p->offset_b) * (1 << left_shift);
+    return tk_divide_by_power(tk_high_multiply(wide_a, p->multiplier_a), p->shift_a)
+           - tk_divide_by_power(tk_high_multiply(wide_b, p->multiplier_b), p->shift_b);
+}
+
+static inline int8_t finish(const tk_pair *p, int32_t value)
+{
+    const int32_t found = tk_divide_by_power(tk_high_multiply(value, p->multiplier), p->shift);
+    return tk_clamp(found + p->out_offset, p->low, p->high);
+}
 
 static int8_t subtract_one(const tk_pair *p, int32_t a, int32_t b)
 {
-    const int32_t wide_a = (a + p->offset_a) * (1 << LEFT_SHIFT);
-    const int32_t wide_b = (b + p->offset_b) * (1 << LEFT_SHIFT);
-    const int32_t scaled_a = tk_divide_by_power(tk_high_multiply(wide_a, p->multiplier_a), p->shift_a);
-    const int32_t scaled_b = tk_divide_by_power(tk_high_multiply(wide_b, p->multiplier_b), p->shift_b);
-    const int32_t rest = tk_divide_by_power(tk_high_multiply(scaled_a - scaled_b, p->multiplier), p->shift);
-    return tk_clamp(rest + p->out_offset, p->low, p->high);
+    return finish(p, difference(p, a, b, 20));
+}
+
+static int8_t square_one(const tk_pair *p, int32_t a, int32_t b)
+{
+    const int32_t rest = difference(p, a, b, 7);
+    return finish(p, rest * rest);
+}
+
+/* 1 less, 2 equal, 4 more: low says which of them are true. */
+static int8_t compare_one(const tk_pair *p, int32_t a, int32_t b)
+{
+    const int32_t rest = difference(p, a, b, 8);
+    return (p->low & (rest < 0 ? 1 : (rest == 0 ? 2 : 4))) != 0;
+}
+
+static int8_t bend_one(const tk_pair *p, int32_t a, int32_t b)
+{
+    const int32_t value = a + p->offset_a;
+    const int32_t found = value >= 0 ? tk_requantize(value, p->multiplier, p->shift)
+                                     : tk_requantize(value * (b + p->offset_b), p->multiplier_b, p->shift_b);
+    return tk_clamp(found + p->out_offset, INT8_MIN, INT8_MAX);
 }
 
 static int8_t larger(const tk_pair *p, int32_t a, int32_t b)
@@ -55,6 +84,21 @@ static void each_pair(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t
 void tk_sub(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output)
 {
     each_pair(p, a, b, output, subtract_one);
+}
+
+void tk_squared_difference(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output)
+{
+    each_pair(p, a, b, output, square_one);
+}
+
+void tk_compare(const tk_pair *p, const int8_t *a, const int8_t *b, uint8_t *output)
+{
+    each_pair(p, a, b, (int8_t *)output, compare_one);
+}
+
+void tk_prelu(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output)
+{
+    each_pair(p, a, b, output, bend_one);
 }
 
 void tk_maximum(const tk_pair *p, const int8_t *a, const int8_t *b, int8_t *output)

@@ -16,6 +16,9 @@ typedef struct {
 } tk_resizing;
 
 void tk_sub(const tk_pair *pair, const int8_t *a, const int8_t *b, int8_t *output);
+void tk_squared_difference(const tk_pair *pair, const int8_t *a, const int8_t *b, int8_t *output);
+void tk_prelu(const tk_pair *pair, const int8_t *a, const int8_t *b, int8_t *output);
+void tk_compare(const tk_pair *pair, const int8_t *a, const int8_t *b, uint8_t *output);
 void tk_maximum(const tk_pair *pair, const int8_t *a, const int8_t *b, int8_t *output);
 void tk_minimum(const tk_pair *pair, const int8_t *a, const int8_t *b, int8_t *output);
 void tk_reduce_max(const tk_mean_axes *axes, const int8_t *input, int8_t *output);
