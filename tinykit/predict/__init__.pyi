@@ -77,8 +77,8 @@ from tinykit.predict.runtime.layers import (
     compare_layers as compare_layers,
 )
 from tinykit.predict.runtime.locating import OperatorDifference as OperatorDifference
-from tinykit.predict.runtime.samples import read_inputs as read_inputs, sample_inputs as sample_inputs
 from tinykit.predict.runtime.refusal import Diagnosis as Diagnosis, diagnose as diagnose
+from tinykit.predict.runtime.samples import read_inputs as read_inputs, sample_inputs as sample_inputs
 from tinykit.predict.runtime.session import (
     ENGINES as ENGINES,
     RecordedArena as RecordedArena,

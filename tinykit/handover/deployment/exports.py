@@ -29,7 +29,6 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import list_rows, row_of
 from tinykit.predict.runtime.reference import reference_engine
-from tinykit.predict.runtime.refusal import diagnose
 from tinykit.predict.runtime.refusal import require_sound
 from tinykit.train.datasets.dataset import Normalisation
 from tinykit.train.datasets.scoring import Accuracy

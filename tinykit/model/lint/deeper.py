@@ -7,7 +7,6 @@ import numpy as np
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.model import ModelGraph, Operator, Precision
-from tinykit.model.graph.model import ModelGraph, Operator, Precision, list_kernels
 from tinykit.model.graph.reading import list_codes
 from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.checks import FOREIGN, list_missing
