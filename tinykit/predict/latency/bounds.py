@@ -123,10 +123,11 @@ def count_bounded(shape: OperatorShape, loop: Loop) -> Bounded:
 def core_factor(core: str, board: str, runtime: str) -> tuple[float, float, float]:
     """Cycles of a core over those of a Cortex-M4 without waits: low, value, high (80 %).
 
-    As measured on boards (`board_factors.csv`), else assumed; times what a closed runtime gains on reference loops.
+    As measured on boards (`board_factors.csv`, and for floats alone `priors.toml`), else assumed; times what a closed
+    runtime gains on the loops.
     """
     rows = {row["name"]: row for row in read_table("board_factors").rows if row["validated"] == "yes"}
-    row = rows.get(board) or rows.get(core)
+    row = rows.get(board) or (None if core in _PRIORS["core"] else rows.get(core))
     found = [float(row[name]) for name in ("low", "factor", "high")] if row else _assume_core(core)
     gain = _PRIORS["pool"].get(find_runtime(runtime).pool, (1.0, 1.0, 1.0))
     value = found[1] * gain[1]
