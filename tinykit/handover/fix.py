@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
-from tinykit.model.graph.reading import read
+from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.checks import find_half_weights
 from tinykit.model.lint.deeper import find_known, find_unused
@@ -51,12 +51,12 @@ class Mended(Result):
     proof: str
 
 
-def mend(graph: ModelGraph, *, inputs: int = 8) -> Mended:
+def mend(graph: GraphOrFile, *, inputs: int = 8) -> Mended:
     """Mend what the lint marks as fixable: shapes of an open batch, float16 weights, shape arithmetic, dead ends, ends.
 
     Parameters
     ----------
-    graph : the model.
+    graph : the model, or its file.
     inputs : how many made-up inputs both are run on for the proof.
 
     Returns
@@ -69,6 +69,7 @@ def mend(graph: ModelGraph, *, inputs: int = 8) -> Mended:
         not compute the same: nothing is handed out.
     EngineError : the interpreter is not installed, or took too long.
     """
+    graph = as_graph(graph)
     found = diagnose(graph)
     stuck = next((one for one in found.causes if not one.fixable), None)
     if stuck is not None:

@@ -15,7 +15,6 @@ from tinykit.model.graph.model import (
     Tensor as Tensor,
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read
-from tinykit.model.graph.shapes import Contradiction as Contradiction, find_contradictions as find_contradictions
 from tinykit.model.lint import (
     Finding as Finding,
     Severity as Severity,

@@ -9,6 +9,7 @@ from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.lint import Finding, Severity, lint_graph, list_rules
 from tinykit.model.lint.deeper import find_known
 from tinykit.model.lint.finding import tell
@@ -62,15 +63,16 @@ class Diagnosis(Result):
         return tuple(str(one) for one in self.findings if one.severity is Severity.WARNING)
 
 
-def diagnose(graph: ModelGraph, *, use_engine: bool = True) -> Diagnosis:
+def diagnose(graph: GraphOrFile, *, use_engine: bool = True) -> Diagnosis:
     """The lint of a model, and whether TFLM runs it.
 
     Parameters
     ----------
-    graph : the model.
+    graph : the model, or its file.
     use_engine : ask the interpreter (a child process); where it is not installed, or not to be asked, the file alone
         answers.
     """
+    graph = as_graph(graph)
     found, rules = lint_graph(graph, notes=True), list_rules()
     said, head = _ask_if(graph, use_engine)
     if said is None:  # nobody was asked, or nobody is there

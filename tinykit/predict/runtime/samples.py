@@ -9,7 +9,7 @@ import numpy as np
 
 from tinykit.ground.errors import DataError
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
-from tinykit.model.graph.reading import read
+from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.predict.runtime.session import Array, Inputs
 
 _LOOKS_UP = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
@@ -87,7 +87,7 @@ def _count_rows(graph: ModelGraph, operator: Operator, index: int) -> int:
     return shape[operator.axis if operator.name == "GATHER" else 0] if shape else 0
 
 
-def read_inputs(path: str | Path, graph: ModelGraph) -> Inputs:
+def read_inputs(path: str | Path, graph: GraphOrFile) -> Inputs:
     """Samples of one's own for every input of a model, from an `.npz` that `np.savez` wrote; pickles are never opened.
 
     Each array [n, *shape] is named as the model's input, or they stand in the order of its inputs.
@@ -95,13 +95,13 @@ def read_inputs(path: str | Path, graph: ModelGraph) -> Inputs:
     Parameters
     ----------
     path : of the file.
-    graph : the model.
+    graph : the model, or its file.
 
     Raises
     ------
     DataError : no such file, not an `.npz` of plain arrays, another number of arrays or samples, another shape or type.
     """
-    arrays = _open(Path(path))
+    arrays, graph = _open(Path(path)), as_graph(graph)
     tensors = [graph.tensors[one] for one in graph.inputs]
     names = [one.name for one in tensors]
     found = [arrays[name] for name in names] if set(names) <= set(arrays) else list(arrays.values())
