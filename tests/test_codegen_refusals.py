@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.codegen_types import WideNet
-from tests.models import OPTIONS, Net, residual, schema, small_cnn
+from tests.models import OPTIONS, Net, hybrid, residual, schema, small_cnn
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.handover.codegen.export import KERNELS, export_c
 from tinykit.model.graph.reading import read
@@ -84,6 +84,7 @@ REFUSED = {
     "types": (dense(input=lambda one: setattr(one, "type", 2)),
               r"operator 0 \(FULLY_CONNECTED\): no kernel for this operator on int32, int8 to int8; allowed: "),
     "operator": (Net((1, 8)).unary("GELU").to_bytes(), r"operator 0 \(GELU\): no kernel for this operator on int8"),
+    "hybrid": (hybrid(), r"operator 0 \(.*\): input 1 is int8; it has to be a constant of float32"),
     "quantise types": (WideNet((1, 8), dtype="uint8", zero_point=5).end_as("int16").to_bytes(),
                        "from uint8 to int16; TFLM has no kernel for it either"),
     "ellipsis": (sliced(ellipsisMask=1), "a slice with an ellipsis or a new axis; TFLM has neither"),

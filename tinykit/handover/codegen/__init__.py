@@ -1,1 +1,1 @@
-"""Standalone C from an int8 graph: constants, a static arena, one function an operator, no heap and no library."""
+"""Standalone C from a graph: constants, a static arena, one function an operator, no heap and no library."""

@@ -13,8 +13,12 @@ import numpy as np
 
 from tinykit.model.graph.model import Tensor
 
-INT8_LOW, INT8_HIGH = -128, 127
-ADD_LEFT_SHIFT, SQUARE_LEFT_SHIFT = 20, 7
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
+LIMITS = {"int8": (-128, 127), "int16": (-32768, 32767), "float32": (-LARGEST_FLOAT, LARGEST_FLOAT)}
+"""Lowest and highest value of a type."""
+
+ADD_LEFT_SHIFTS = {"int8": 20, "int16": 15}
+SQUARE_LEFT_SHIFT = 7
 SOFTMAX_INPUT_BITS = 5
 LOGISTIC_INPUT_BITS = 4
 _LARGEST_SHIFT = 30
@@ -54,22 +58,27 @@ def dense_multiplier(source: Tensor, weights: Tensor, result: Tensor) -> Multipl
     return quantise_multiplier(product / result.scales[0])
 
 
-def activation_range(activation: str, result: Tensor) -> tuple[int, int]:
-    """Lowest and highest output of a fused activation, on the output's scale."""
+def activation_range(activation: str, result: Tensor) -> tuple[float, float]:
+    """Lowest and highest output of a fused activation: codes on the output's scale, of float32 values."""
     limits = {"RELU": (0.0, None), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}.get(activation, (None, None))
+    ends = LIMITS[result.dtype]
+    if result.dtype == "float32":
+        low, high = (end if limit is None else limit for limit, end in zip(limits, ends, strict=True))
+        return low, high
     low, high = (
         end
         if limit is None
         else result.zero_points[0] + round_half_away(float(np.float32(limit) / np.float32(result.scales[0])))
-        for limit, end in zip(limits, (INT8_LOW, INT8_HIGH), strict=True)
+        for limit, end in zip(limits, ends, strict=True)
     )
-    return max(INT8_LOW, low), min(INT8_HIGH, high)
+    return max(ends[0], low), min(ends[1], high)
 
 
 def add_multipliers(a: Tensor, b: Tensor, result: Tensor) -> tuple[Multiplier, Multiplier, Multiplier]:
-    """Factors of both operands, onto twice the larger scale with 20 bits to spare, and of their sum; all below 1."""
+    """Factors of both operands, onto twice the larger scale with bits to spare, and of their sum; all below 1."""
+    spare = 1 << ADD_LEFT_SHIFTS[result.dtype]
     twice = 2.0 * max(a.scales[0], b.scales[0])
-    factors = (a.scales[0] / twice, b.scales[0] / twice, twice / ((1 << ADD_LEFT_SHIFT) * result.scales[0]))
+    factors = (a.scales[0] / twice, b.scales[0] / twice, twice / (spare * result.scales[0]))
     found = tuple(quantise_multiplier(factor) for factor in factors)
     if any(one.shift > 0 for one in found):
         raise ValueError(f"a factor of {max(factors)} is too large for an addition")

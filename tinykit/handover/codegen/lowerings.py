@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping
 
-from tinykit.handover.codegen import elements, ends, lookups, moves, plain, windowed
+from tinykit.handover.codegen import (
+    elements,
+    ends,
+    floats,
+    lookups,
+    matrices,
+    moves,
+    plain,
+    recurrent,
+    sixteen,
+    transposed,
+    windowed,
+)
 from tinykit.handover.codegen.program import Lowering, lowering_of, refuse
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import list_rows, row_of
@@ -12,7 +24,8 @@ ANY = "any"
 
 PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = {
     **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS, **ends.LOWERINGS,
-    **moves.LOWERINGS,
+    **moves.LOWERINGS, **floats.LOWERINGS, **sixteen.LOWERINGS, **transposed.LOWERINGS, **recurrent.LOWERINGS,
+    **matrices.LOWERINGS,
 }  # fmt: skip
 """(kind, type of the data) -> how it becomes C on the kit's own kernels."""
 

@@ -28,6 +28,9 @@ from tinykit.model.graph.model import Operator, Tensor
 AXES = 6
 _CURVE_SCALE, _CURVE_ZERO = 1 / 256, -128
 
+Factor = Callable[[Tensor, Tensor, int], Multiplier]
+"""How a sum of some elements is rescaled."""
+
 
 def lower_pair(program: Program, operator: Operator) -> Lowered:
     """ADD and MUL, with an operand repeated along axes of size 1."""
@@ -178,24 +181,39 @@ def lower_mean(program: Program, operator: Operator) -> Lowered:
     return lower_sums(program, operator, mean_multiplier)
 
 
-def lower_sums(program: Program, operator: Operator, factor: Callable[[Tensor, Tensor, int], Multiplier]) -> Lowered:
+def lower_sums(program: Program, operator: Operator, factor: Factor) -> Lowered:
     """Sums over some axes, rescaled by a factor that knows how many are summed."""
     (source,), result = program.operands(operator)
-    axes = program.axes(operator, source)
-    expect(len(source.shape) <= AXES, operator, f"shape {source.shape}")
+    fields = sum_fields(program, operator, source, result, factor)
+    scratch = (4 * result.elements,) * 3
+    return call_kernel(program, operator, "mean", "mean_axes", fields, scratch=scratch, unit="shapes")
+
+
+def reduce_axes(
+    program: Program, operator: Operator, source: Tensor, result: Tensor
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shape and steps of a reduction's output over its input; its axes are a constant."""
+    axes, rank = program.axes(operator, source), len(source.shape)
+    expect(rank <= AXES, operator, f"shape {source.shape}")
     kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
     expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
-    count, shape = source.elements // result.elements, extend(source.shape)
+    shape = extend(source.shape)
+    return shape, steps_of(shape, [axis in axes for axis in range(rank)])
+
+
+def sum_fields(
+    program: Program, operator: Operator, source: Tensor, result: Tensor, factor: Factor
+) -> dict[str, object]:
+    """Members of the struct of sums over some axes, on int8 and int16."""
+    shape, step = reduce_axes(program, operator, source, result)
+    count = source.elements // result.elements
     expect(count < 1 << 23, operator, f"a mean over {count} values")
     one = settle(operator, factor, source, result, count)
-    held = [axis in axes for axis in range(len(source.shape))]
-    fields = {
-        "shape": shape, "step": steps_of(shape, held), "outputs": result.elements,
+    return {
+        "shape": shape, "step": step, "outputs": result.elements,
         "zero_sum": source.zero_points[0] * count, "out_offset": result.zero_points[0],
         "multiplier": one.multiplier, "shift": one.shift,
     }  # fmt: skip
-    scratch = (4 * result.elements,) * 3
-    return call_kernel(program, operator, "mean", "mean_axes", fields, scratch=scratch, unit="shapes")
 
 
 LOWERINGS: dict[tuple[str, str], Lowering] = {

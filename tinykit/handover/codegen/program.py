@@ -93,13 +93,14 @@ class Program:
             )
         return found
 
-    def operands(self, operator: Operator, *, at_least: int = 1) -> tuple[list[Tensor], Tensor]:
-        """The int8 inputs (the first `at_least`) and the only output of an operator; errors as `activation`."""
+    def operands(self, operator: Operator, *, at_least: int = 1, dtype: str = "int8") -> tuple[list[Tensor], Tensor]:
+        """The inputs (the first `at_least`) and the only output of an operator, of one type; errors as `activation`."""
+        take = self.tensor if dtype == "float32" else self.activation
         if len(operator.inputs) < at_least or len(operator.outputs) != 1:
             count = f"{len(operator.inputs)} inputs and {len(operator.outputs)} outputs"
             raise refuse(operator, count, f"{at_least} or more and 1 are needed")
-        sources = [self.activation(operator, tensor) for tensor in operator.inputs[:at_least]]
-        return sources, self.activation(operator, operator.outputs[0])
+        sources = [take(operator, tensor, (dtype,)) for tensor in operator.inputs[:at_least]]
+        return sources, take(operator, operator.outputs[0], (dtype,))
 
     def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.signedinteger]:
         """A constant input, by its position; ModelError where it is none, of another type, or cut off."""
@@ -116,12 +117,12 @@ class Program:
         expect(all(-rank <= axis < rank for axis in given), operator, f"axes {given}")
         return {int(axis) % rank for axis in given}
 
-    def bias(self, operator: Operator, channels: int) -> str:
+    def bias(self, operator: Operator, channels: int, *, position: int = 2, dtype: str = "int32") -> str:
         """C name of the bias, zeros where the model has none: the library reads it in any case."""
-        given = len(operator.inputs) > 2 and operator.inputs[2] >= 0
-        values = self.constant(operator, 2, ("int32",)) if given else np.zeros(channels, np.int32)
+        given = len(operator.inputs) > position and operator.inputs[position] >= 0
+        values = self.constant(operator, position, (dtype,)) if given else np.zeros(channels, np.int32)
         expect(values.size == channels, operator, f"bias has {values.size} values, {channels} are needed")
-        return self.array("int32_t", values)
+        return self.array(C_TYPES[dtype], values)
 
     def place(self, tensor: int) -> str:
         """C expression for the start of a tensor, a pointer to its type: constant, in the arena, or kept state."""
@@ -168,7 +169,7 @@ def expect(condition: bool, operator: Operator, found: str) -> None:
         raise refuse(operator, found, "the file is damaged or the operator is of a kind the exporter cannot take")
 
 
-def fused_range(operator: Operator, result: Tensor) -> tuple[int, int]:
+def fused_range(operator: Operator, result: Tensor) -> tuple[float, float]:
     """Output range of the fused activation, one of `ACTIVATIONS`."""
     if operator.activation not in ACTIVATIONS:
         raise refuse(operator, f"fused activation {operator.activation!r}", f"allowed: {', '.join(ACTIVATIONS)}")
@@ -185,14 +186,14 @@ def settle(operator: Operator, find: Callable[..., Found], *values: object) -> F
 
 def call_kernel(
     program: Program, operator: Operator, kernel: str, kind: str, fields: Mapping[str, object],
-    *, unit: str, inputs: int = 1, scratch: tuple[int, ...] = (0, 0, 0),
+    *, unit: str, inputs: int = 1, states: Sequence[int] = (), scratch: tuple[int, ...] = (0, 0, 0),
 ) -> Lowered:  # fmt: skip
-    """One call of a kernel of the unit's file: its struct, the first `inputs`, scratch as int32 if any, the output."""
+    """One call of a kernel of the unit's file: struct, the first `inputs`, states, scratch as int32 if any, output."""
     values = {key: f"{{{', '.join(map(literal, value))}}}" if isinstance(value, tuple) else literal(value)
               for key, value in fields.items()}  # fmt: skip
     rows = [f"        .{key} = {value}," for key, value in values.items()]
     struct = "\n".join([f"    static const {program.name}_{kind} arguments = {{", *rows, "    };"])
-    places = [program.place(tensor) for tensor in operator.inputs[:inputs]]
+    places = [program.place(tensor) for tensor in (*operator.inputs[:inputs], *states)]
     places += ["(int32_t *)(void *)SCRATCH"] * any(scratch) + [program.place(operator.outputs[0])]
     call = f"{program.name}_{kernel}(&arguments, {', '.join(places)});"
     return Lowered(f"{struct}\n    {call}\n    return 0;", kernels=(unit,), scratch=scratch)

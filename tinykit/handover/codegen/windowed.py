@@ -50,10 +50,10 @@ class Window:
     stride: tuple[int, int]
     dilation: tuple[int, int]
     pad: tuple[int, int]
-    limits: tuple[int, int]
+    limits: tuple[float, float]
 
-    def fields(self) -> dict[str, object]:
-        """Members of the portable kernel's struct."""
+    def geometry(self) -> dict[str, object]:
+        """Members that the structs of all types have."""
         (batches, in_rows, in_columns, in_channels), result = self.source.shape, self.result.shape
         return {
             "batches": batches, "in_rows": in_rows, "in_columns": in_columns, "in_channels": in_channels,
@@ -62,6 +62,11 @@ class Window:
             "stride_rows": self.stride[0], "stride_columns": self.stride[1],
             "dilation_rows": self.dilation[0], "dilation_columns": self.dilation[1],
             "pad_rows": self.pad[0], "pad_columns": self.pad[1],
+        }  # fmt: skip
+
+    def fields(self) -> dict[str, object]:
+        """Members of the portable int8 kernel's struct."""
+        return self.geometry() | {
             "in_offset": -self.source.zero_points[0], "out_offset": self.result.zero_points[0],
             "low": self.limits[0], "high": self.limits[1],
         }  # fmt: skip
@@ -101,15 +106,9 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
     sources, result = program.operands(operator)
     values = program.constant(operator, 1, ("int8",))
-    weights, depthwise = program.graph.tensors[operator.inputs[1]], lowering_of(operator) == "depthwise"
+    weights = program.graph.tensors[operator.inputs[1]]
     window = place_window(operator, sources[0], result, (values.shape[1], values.shape[2]))
-    channels, inside = result.shape[3], sources[0].shape[3]
-    if depthwise:
-        sound = values.shape[0] == 1 and values.shape[3] == channels == inside * operator.depth_multiplier
-    else:
-        groups = inside // values.shape[3] if values.shape[3] and inside % values.shape[3] == 0 else 0
-        sound = values.shape[0] == channels and groups > 0 and channels % groups == 0
-    expect(sound, operator, f"weights {values.shape} for {inside} input and {channels} output channels")
+    channels = check_filters(operator, window, values.shape)
     check_scales(operator, weights, channels)
     found = settle(operator, channel_multipliers, sources[0], weights, result, channels)
     return window, Weights(
@@ -117,6 +116,18 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
         program.array("int32_t", [one.multiplier for one in found]),
         program.array("int32_t", [one.shift for one in found]), values.shape[3],
     )  # fmt: skip
+
+
+def check_filters(operator: Operator, window: Window, shape: tuple[int, ...]) -> int:
+    """Output channels; ModelError where filters of a shape, depthwise or of groups, do not go with the window."""
+    channels, inside = window.result.shape[3], window.source.shape[3]
+    if lowering_of(operator) == "depthwise":
+        sound = shape[0] == 1 and shape[3] == channels == inside * operator.depth_multiplier
+    else:
+        groups = inside // shape[3] if shape[3] and inside % shape[3] == 0 else 0
+        sound = shape[0] == channels and groups > 0 and channels % groups == 0
+    expect(sound, operator, f"weights {shape} for {inside} input and {channels} output channels")
+    return channels
 
 
 def check_scales(operator: Operator, weights: Tensor, channels: int, *, symmetric: bool = True) -> None:
@@ -162,8 +173,8 @@ class Dense:
     in_offset: int
     weight_offset: int
     out_offset: int
-    low: int
-    high: int
+    low: float
+    high: float
     weights: str
     bias: str
     multiplier: str
@@ -171,15 +182,21 @@ class Dense:
     first: Multiplier
 
 
+def check_units(operator: Operator, source: Tensor, result: Tensor, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Units and depth of a fully connected operator; ModelError where weights of a shape do not go with its tensors."""
+    units, depth = shape if len(shape) == 2 else (0, 0)
+    sound = units > 0 and depth > 0 and source.elements % depth == 0 and result.shape[-1:] == (units,)
+    expect(sound and source.elements // depth * units == result.elements, operator,
+           f"weights {shape} for input {source.shape} and output {result.shape}")  # fmt: skip
+    return units, depth
+
+
 def read_dense(program: Program, operator: Operator) -> Dense:
     """FULLY_CONNECTED with one scale or one for each unit; ModelError where its tensors do not go together."""
     sources, result = program.operands(operator)
     values = program.constant(operator, 1, ("int8",))
     weights, source = program.graph.tensors[operator.inputs[1]], sources[0]
-    units, depth = values.shape if values.ndim == 2 else (0, 0)
-    sound = units > 0 and depth > 0 and source.elements % depth == 0 and result.shape[-1:] == (units,)
-    expect(sound and source.elements // depth * units == result.elements, operator,
-           f"weights {values.shape} for input {source.shape} and output {result.shape}")  # fmt: skip
+    units, depth = check_units(operator, source, result, values.shape)
     many = len(weights.scales) > 1
     check_scales(operator, weights, units, symmetric=many)
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
