@@ -27,6 +27,8 @@ from tinykit.handover.codegen.export import export_c
 from tinykit.model.graph.reading import read
 
 RANDOM_GRAPHS = 120
+CASTS = [("int8", "float32"), ("int8", "int32"), ("int32", "float32"), ("float32", "int32"),
+         ("int16", "int8")]  # fmt: skip
 
 
 def net(seed, shape=(1, 4, 5, 3), dtype="int8"):
@@ -45,6 +47,7 @@ def moves():
     yield net(0, (2, 7, 3)).move_to_batches()
     yield net(1, (2, 7, 3)).move_from_batches()
     yield net(1, (1, 4, 1, 3)).move_squeeze()
+    yield net(1, (1, 4, 1, 3), "float32").move_zeros()
 
 
 def codes():
@@ -53,6 +56,9 @@ def codes():
             yield getattr(net(seed), f"odd_{step}")()
         yield net(seed, (2, 4, 5, 3)).end_arg()
         yield net(seed).end_comparison()
+        yield net(seed).end_inverse_root()
+        for start, end in CASTS:
+            yield net(seed, dtype=start).end_cast(end)
         yield net(seed, (1, 200)).end_comparison()
         for start, end in ENDS:
             one = WideNet((2, 4, 5, 3), seed=seed, dtype=start, zero_point=3 if start.endswith("int8") else 0)
