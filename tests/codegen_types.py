@@ -154,6 +154,12 @@ class WideNet(OddNet):
         options = schema.GatherOptionsT(axis=axis)
         return self.use("GATHER", [self.last, index], [out], OPTIONS.GatherOptions, options)
 
+    def embed(self, words=7, width=3):
+        """A row of a table for each index that comes in: what an embedding becomes."""
+        table = self.tensor((words, width), dtype="int8", data=self.rng.integers(-128, 128, (words, width), np.int8))
+        out = self.tensor((*self.shape, width), dtype="int8")
+        return self.use("GATHER", [table, self.last], [out], OPTIONS.GatherOptions, schema.GatherOptionsT())
+
     def move_nearest(self):
         batch, _, _, depth = self.shape
         size = self.rng.integers(1, 12, 2).astype(np.int32)

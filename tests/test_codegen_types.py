@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.codegen_builds import build, run_tool, tool, write
-from tests.codegen_graphs import ask_in_order, ask_interpreter
+from tests.codegen_graphs import as_bytes, ask_in_order, ask_interpreter
 from tests.codegen_types import (
     ANY_MOVES,
     ENDS,
@@ -24,7 +24,9 @@ from tests.models import OPTIONS, schema
 from tests.test_codegen import compare, operators_of
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.export import export_c
+from tinykit.handover.virtual_board import run
 from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.session import Session
 
 RANDOM_GRAPHS = 120
 CASTS = [("int8", "float32"), ("int8", "int32"), ("int32", "float32"), ("float32", "int32"),
@@ -150,6 +152,29 @@ class TestFolding:
         assert export_c(read(model)).output_bytes == 48
         ((inputs, wanted),) = ask_interpreter([model])
         assert np.array_equal(build(export_c(read(model)), tmp_path).run([inputs])[0], wanted)
+
+
+class TestIndices:
+    """Indices that come in with the sample: rows of a table, and an error where there is no such row."""
+
+    MODEL = WideNet((1, 4), dtype="int32").embed().to_bytes()
+
+    def test_rows_are_taken(self, tmp_path):
+        indices = np.array([[[0, 6, 3, 3]], [[1, 2, 5, 4]]], np.int32)
+        with Session(self.MODEL) as session:
+            wanted = session.run_all((indices,))
+        found = build(export_c(read(self.MODEL)), tmp_path).run([as_bytes([indices])])[0]
+        assert np.array_equal(found, as_bytes(wanted))
+
+    def test_an_index_outside_is_an_error_on_the_device(self):
+        found = run(read(self.MODEL), "nucleo-l4r5zi", np.array([[0, 6, 3, 3]], np.int32))
+        assert found.equal
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "tinykit.handover.virtual_board.running.ask_tflm", lambda *_: (np.zeros((1, 1, 4, 3), np.int8),)
+            )
+            found = run(read(self.MODEL), "nucleo-l4r5zi", np.array([[0, 7, 3, 3]], np.int32))
+        assert (found.fault.kind, found.fault.text) == ("status", "operator 0 GATHER returned an error")
 
 
 class TestEnds:
