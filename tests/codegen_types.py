@@ -154,6 +154,12 @@ class WideNet(OddNet):
         options = schema.GatherOptionsT(axis=axis)
         return self.use("GATHER", [self.last, index], [out], OPTIONS.GatherOptions, options)
 
+    def embed(self, words=7, width=3):
+        """A row of a table for each index that comes in: what an embedding becomes."""
+        table = self.tensor((words, width), dtype="int8", data=self.rng.integers(-128, 128, (words, width), np.int8))
+        out = self.tensor((*self.shape, width), dtype="int8")
+        return self.use("GATHER", [table, self.last], [out], OPTIONS.GatherOptions, schema.GatherOptionsT())
+
     def move_nearest(self):
         batch, _, _, depth = self.shape
         size = self.rng.integers(1, 12, 2).astype(np.int32)
@@ -313,6 +319,25 @@ class WideNet(OddNet):
         both = [self.last, self.other()]
         return self.use(code, both, [self.tensor(self.shape, dtype="bool")])
 
+    def odd_unit_length(self):
+        out = self.result(self.shape, 1 / 128, 0)
+        options = schema.L2NormOptionsT()
+        return self.use("L2_NORMALIZATION", [self.last], [out], OPTIONS.L2NormOptions, options, version=2)
+
+    def end_inverse_root(self):
+        """Of numbers above 0 alone, which TFLM takes: codes from their zero point on."""
+        self.tensors[self.last].quantization.zeroPoint = np.asarray([-128], np.int64)
+        return self.odd_unary("RSQRT", scale=0.05)
+
+    def end_cast(self, dtype):
+        out = self.tensor(self.shape, dtype=dtype, scale=1.0)
+        kinds = [TYPES[NAMES[self.tensors[self.last].type]], TYPES[dtype]]
+        return self.use("CAST", [self.last], [out], OPTIONS.CastOptions, schema.CastOptionsT(*kinds))
+
+    def move_zeros(self):
+        out = self.like(self.shape)
+        return self.use("ZEROS_LIKE", [self.last], [out], OPTIONS.ZerosLikeOptions, schema.ZerosLikeOptionsT())
+
     def odd_choice(self):
         code, both = self.pick("MAXIMUM", "MINIMUM"), [self.last, self.other()]
         out = self.result(self.shape, self.scale, self.zero_point)
@@ -418,7 +443,7 @@ NOT_IN_TFLM = {
     "int32": {"transpose", "expand", "gather", *IMAGE_MOVES},
     "int16": {"gather", "to_batches", "from_batches"},
 }
-MORE_STEPS = "elu relu relu6 leaky absolute tanh hard_swish subtract square slopes choice reduce".split()
+MORE_STEPS = "elu relu relu6 leaky absolute tanh hard_swish subtract square slopes unit_length choice reduce".split()
 """int8 operators beyond those of `codegen_graphs`."""
 
 ENDS = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.codegen_builds import build, run_tool, tool, write
-from tests.codegen_graphs import ask_in_order, ask_interpreter
+from tests.codegen_graphs import as_bytes, ask_in_order, ask_interpreter
 from tests.codegen_types import (
     ANY_MOVES,
     ENDS,
@@ -24,9 +24,13 @@ from tests.models import OPTIONS, schema
 from tests.test_codegen import compare, operators_of
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.export import export_c
+from tinykit.handover.virtual_board import run
 from tinykit.model.graph.reading import read
+from tinykit.predict.runtime.session import Session
 
 RANDOM_GRAPHS = 120
+CASTS = [("int8", "float32"), ("int8", "int32"), ("int32", "float32"), ("float32", "int32"),
+         ("int16", "int8")]  # fmt: skip
 
 
 def net(seed, shape=(1, 4, 5, 3), dtype="int8"):
@@ -45,6 +49,7 @@ def moves():
     yield net(0, (2, 7, 3)).move_to_batches()
     yield net(1, (2, 7, 3)).move_from_batches()
     yield net(1, (1, 4, 1, 3)).move_squeeze()
+    yield net(1, (1, 4, 1, 3), "float32").move_zeros()
 
 
 def codes():
@@ -53,6 +58,9 @@ def codes():
             yield getattr(net(seed), f"odd_{step}")()
         yield net(seed, (2, 4, 5, 3)).end_arg()
         yield net(seed).end_comparison()
+        yield net(seed).end_inverse_root()
+        for start, end in CASTS:
+            yield net(seed, dtype=start).end_cast(end)
         yield net(seed, (1, 200)).end_comparison()
         for start, end in ENDS:
             one = WideNet((2, 4, 5, 3), seed=seed, dtype=start, zero_point=3 if start.endswith("int8") else 0)
@@ -144,6 +152,29 @@ class TestFolding:
         assert export_c(read(model)).output_bytes == 48
         ((inputs, wanted),) = ask_interpreter([model])
         assert np.array_equal(build(export_c(read(model)), tmp_path).run([inputs])[0], wanted)
+
+
+class TestIndices:
+    """Indices that come in with the sample: rows of a table, and an error where there is no such row."""
+
+    MODEL = WideNet((1, 4), dtype="int32").embed().to_bytes()
+
+    def test_rows_are_taken(self, tmp_path):
+        indices = np.array([[[0, 6, 3, 3]], [[1, 2, 5, 4]]], np.int32)
+        with Session(self.MODEL) as session:
+            wanted = session.run_all((indices,))
+        found = build(export_c(read(self.MODEL)), tmp_path).run([as_bytes([indices])])[0]
+        assert np.array_equal(found, as_bytes(wanted))
+
+    def test_an_index_outside_is_an_error_on_the_device(self):
+        found = run(read(self.MODEL), "nucleo-l4r5zi", np.array([[0, 6, 3, 3]], np.int32))
+        assert found.equal
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                "tinykit.handover.virtual_board.running.ask_tflm", lambda *_: (np.zeros((1, 1, 4, 3), np.int8),)
+            )
+            found = run(read(self.MODEL), "nucleo-l4r5zi", np.array([[0, 7, 3, 3]], np.int32))
+        assert (found.fault.kind, found.fault.text) == ("status", "operator 0 GATHER returned an error")
 
 
 class TestEnds:

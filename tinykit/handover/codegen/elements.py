@@ -2,7 +2,7 @@
 
 Rules: tensorflow/lite/micro/kernels/sub.cc, squared_difference.cc, prelu_common.cc, comparisons.cc,
 maximum_minimum.cc, reduce_common.cc, arg_min_max.cc, gather.cc, and tensorflow/lite/kernels/internal/reference/
-(integer_ops/sub.h, resize_bilinear.h, resize_nearest_neighbor.h).
+(integer_ops/sub.h, integer_ops/l2normalization.h, resize_bilinear.h, resize_nearest_neighbor.h).
 """
 
 import math
@@ -135,6 +135,16 @@ def lower_position(program: Program, operator: Operator) -> Lowered:
     return call_kernel(program, operator, lowering_of(operator), "search", fields, unit="elements")
 
 
+def lower_unit_length(program: Program, operator: Operator) -> Lowered:
+    """L2_NORMALIZATION of each row, onto a scale of 1/128 and a zero point of 0."""
+    (source,), result = program.operands(operator)
+    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    depth = source.shape[-1] if source.shape else 1
+    expect(depth < 1 << 15, operator, f"rows of {depth} values")
+    fields = {"rows": source.elements // depth, "depth": depth, "in_offset": -source.zero_points[0]}
+    return call_kernel(program, operator, "normalize", "rows", fields, unit="elements")
+
+
 def lower_nearest(program: Program, operator: Operator) -> Lowered:
     """RESIZE_NEAREST_NEIGHBOR of any type: the numbers of the rows and columns to take, worked out here."""
     source, result = _images(program, operator, tuple(C_TYPES))
@@ -217,6 +227,7 @@ def _images(program: Program, operator: Operator, dtypes: tuple[str, ...]) -> tu
 LOWERINGS: dict[tuple[str, str], Lowering] = {
     **{(kind, "int8"): lower_comparison for kind in COMPARISONS},
     ("squared_difference", "int8"): lower_difference, ("prelu", "int8"): lower_slopes,
+    ("unit_length", "int8"): lower_unit_length,
     ("difference", "int8"): lower_difference, ("maximum", "int8"): lower_choice, ("minimum", "int8"): lower_choice,
     ("reduce_sum", "int8"): lower_total, ("reduce_max", "int8"): lower_extreme, ("reduce_min", "int8"): lower_extreme,
     ("arg_max", "int8"): lower_position, ("arg_min", "int8"): lower_position, ("resize_nearest", "any"): lower_nearest,

@@ -1,4 +1,4 @@
-"""Between types: QUANTIZE and DEQUANTIZE of floats and of integers of any width.
+"""Between types: QUANTIZE and DEQUANTIZE of floats and of integers of any width, and CAST.
 
 Rules: tensorflow/lite/kernels/internal/reference/quantize.h, dequantize.h and requantize.h. A product of a scale and a
 code of 16 bits at most is exact before it is rounded to single precision, so single precision is enough for it.
@@ -9,7 +9,7 @@ import numpy as np
 from tinykit.handover.codegen.fixed_point import quantise_multiplier
 from tinykit.handover.codegen.lookups import CODES, lower_rescale
 from tinykit.handover.codegen.plain import lower_quantise
-from tinykit.handover.codegen.program import Lowered, Lowering, Program, call_kernel, expect, refuse, settle
+from tinykit.handover.codegen.program import C_TYPES, Lowered, Lowering, Program, call_kernel, expect, refuse, settle
 from tinykit.model.graph.model import Operator
 
 _WIDTHS = {"int8": "8", "int16": "16", "int32": "32"}
@@ -56,9 +56,23 @@ def _scale(program: Program, operator: Operator, kernel: str, counts: tuple[int,
     return call_kernel(program, operator, kernel, "scaling", fields, unit="ends")
 
 
+def lower_cast(program: Program, operator: Operator) -> Lowered:
+    """CAST: each number in another type, as C converts it."""
+    source = program.tensor(operator, operator.inputs[0], tuple(C_TYPES))
+    result = program.tensor(operator, operator.outputs[0], tuple(C_TYPES))
+    expect(source.elements == result.elements, operator, f"shapes {source.shape} to {result.shape}")
+    value = "input[i] != 0" if result.dtype == "bool" else f"({C_TYPES[result.dtype]})input[i]"
+    return Lowered(
+        f"    const {C_TYPES[source.dtype]} *input = {program.place(source.index)};\n"
+        f"    {C_TYPES[result.dtype]} *output = {program.place(result.index)};\n"
+        f"    for (int32_t i = 0; i < {source.elements}; ++i) {{\n        output[i] = {value};\n    }}\n    return 0;"
+    )
+
+
 LOWERINGS: dict[tuple[str, str], Lowering] = {
     **{("rescale", dtype): lower_between_integers for dtype in (*CODES, "int16", "int32")},
     **{("dequantise", dtype): lower_to_float for dtype in (*CODES, "int16")},
     ("rescale", "float32"): lower_from_float,
+    ("cast", "any"): lower_cast,
 }
 """How each kind of operator becomes C, by the type of its data."""

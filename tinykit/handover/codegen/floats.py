@@ -38,7 +38,7 @@ _CURVES = (
     "logistic", "tanh", "hard_swish", "negate", "absolute", "square", "root", "reciprocal_root", "exponential",
     "logarithm", "elu", "floor", "ceiling",
 )  # fmt: skip
-_ROWS = ("softmax", "log_softmax", "normalise")
+_ROWS = ("softmax", "log_softmax", "unit_length")
 _REDUCTIONS = {"mean": "'+'", "reduce_sum": "'+'", "reduce_min": "'<'", "reduce_max": "'>'"}
 
 

@@ -8,6 +8,7 @@ from tinykit.handover.codegen.fixed_point import Multiplier
 _ONE_THIRD, _EXP_OF_MINUS_EIGHTH = 715827883, 1895147668
 _EXP_FACTORS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
 """exp(-1/4), exp(-1/2) … exp(-16) in Q0.31."""
+_HALF_ROOT_OF_2 = 1518500250
 _TANH_INTEGER_BITS = 4
 
 
@@ -48,6 +49,23 @@ def tanh(a: int) -> int:
         x += saturate(high_multiply(x, (1 << 29) - high_multiply(half, x)) << 2)
     found = saturate((x - (1 << 29)) << 2)
     return found if a > 0 else -found
+
+
+def inverse_root(value: int) -> Multiplier:
+    """1 / sqrt(value) of a whole number, 0 taken as 1: five steps of Newton and Raphson in Q3.28."""
+    if value <= 1:
+        return Multiplier((1 << 31) - 1, 0)
+    shift = 11
+    while value >= 1 << 29:
+        value, shift = value // 4, shift + 1
+    pairs = (31 - value.bit_length()) // 2 - 1
+    value, shift = value << 2 * pairs, shift - pairs
+    half, x = divide_by_power(value >> 1, 1), 1 << 28
+    for _ in range(5):
+        cube = saturate(high_multiply(high_multiply(x, x), x) << 6)
+        x = saturate((high_multiply(3 << 27, x) - high_multiply(half, cube)) << 3)
+    root = high_multiply(x, _HALF_ROOT_OF_2)
+    return Multiplier(root << max(-shift, 0), -max(shift, 0))
 
 
 def _exp_of_negative(a: int, integer_bits: int) -> int:

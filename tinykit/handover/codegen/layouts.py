@@ -302,10 +302,17 @@ def plan_reverse(program: Program, operator: Operator) -> Moves:
     return Moves((Move(source.index, result.index, source.shape, start, steps, 0, ways),))
 
 
+def plan_zeros(program: Program, operator: Operator) -> Moves:
+    """ZEROS_LIKE: nothing is copied onto the zeros."""
+    _ends(program, operator)
+    return Moves((), np.asarray(0))
+
+
 PLANS: dict[str, Callable[[Program, Operator], Moves]] = {
     "copy": plan_copy, "concatenation": plan_join, "padding": plan_pad, "stack": plan_stack, "unstack": plan_unstack,
     "split": plan_split, "transpose": plan_transpose, "slice": plan_slice, "strided_slice": plan_strided_slice,
     "to_batches": plan_to_batches, "from_batches": plan_from_batches, "to_depth": plan_to_depth,
     "from_depth": plan_from_depth, "mirror": plan_mirror, "spread": plan_spread, "reverse": plan_reverse,
+    "zeros": plan_zeros,
 }  # fmt: skip
 """The copies of each kind of operator."""

@@ -1,21 +1,23 @@
 """Operators that change each code of 8 bits by itself: what becomes of all 256 is worked out here, the device looks up.
 
 The rules are those of TFLM's reference kernels, down to each rounding: tensorflow/lite/micro/kernels/
-activations_common.cc, leaky_relu_common.cc, hard_swish_common.cc, elementwise.cc (Abs), tanh.cc, elu.cc, and
+activations_common.cc, leaky_relu_common.cc, hard_swish_common.cc, elementwise.cc (Abs, Rsqrt), tanh.cc, elu.cc, and
 tensorflow/lite/kernels/internal/reference/ (leaky_relu.h, hard_swish.h, requantize.h, integer_ops/tanh.h) on gemmlowp's
 fixed point (https://github.com/google/gemmlowp, fixedpoint/fixedpoint.h).
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
-from tinykit.handover.codegen.fixed_point import logistic_parameters, quantise_multiplier, round_half_away
-from tinykit.handover.codegen.integers import divide_by_power, high_multiply, requantise, saturate, tanh
+from tinykit.handover.codegen.fixed_point import Multiplier, logistic_parameters, quantise_multiplier, round_half_away
+from tinykit.handover.codegen.integers import divide_by_power, high_multiply, inverse_root, requantise, saturate, tanh
 from tinykit.handover.codegen.program import C_TYPES, RANGES, Lowered, Lowering, Program, expect, settle
 from tinykit.model.graph.model import Operator, Tensor
 
 CODES = ("int8", "uint8")
+_ROOT_BITS = 20
 Curve = Callable[[int], int]
 
 
@@ -137,9 +139,25 @@ def lower_elu(program: Program, operator: Operator) -> Lowered:
     return lower_lookup(program, operator, curve)
 
 
+def lower_inverse_root(program: Program, operator: Operator) -> Lowered:
+    """RSQRT, with 20 bits to spare; 0 becomes the highest code, and so does what TFLM refuses, a number below 0."""
+    source, result = _codes(program, operator)
+    whole = settle(operator, quantise_multiplier, 1 / (math.sqrt(source.scales[0]) * result.scales[0]))
+    factor = Multiplier(whole.multiplier, whole.shift - _ROOT_BITS)
+
+    def curve(value: int) -> int:
+        if value <= 0:
+            return RANGES[result.dtype][1]
+        root = inverse_root(value)
+        wide = requantise(1, Multiplier(root.multiplier, root.shift + _ROOT_BITS))
+        return requantise(wide, factor) + result.zero_points[0]
+
+    return lower_lookup(program, operator, curve)
+
+
 LOWERINGS: dict[tuple[str, str], Lowering] = {
     ("relu", "int8"): lower_relu, ("relu6", "int8"): lower_relu6, ("leaky", "int8"): lower_leaky,
     ("absolute", "int8"): lower_absolute, ("tanh", "int8"): lower_tanh, ("hard_swish", "int8"): lower_hard_swish,
-    ("elu", "int8"): lower_elu,
+    ("elu", "int8"): lower_elu, ("reciprocal_root", "int8"): lower_inverse_root,
 }  # fmt: skip
 """How each kind of operator becomes C, by the type of its data."""

@@ -167,6 +167,52 @@ void tk_arg_min(const tk_search *s, const int8_t *input, int32_t *output)
     search(s, input, output, -1);
 }
 
+static int32_t shift_left_saturated(int32_t value, int32_t bits)
+{
+    const int64_t wide = (int64_t)value * (1 << bits);
+    return (int32_t)(wide > INT32_MAX ? INT32_MAX : (wide < INT32_MIN ? INT32_MIN : wide));
+}
+
+/* 1 / sqrt(value) as multiplier and shift, 0 taken as 1: five steps of Newton and Raphson in Q3.28. */
+static int32_t inverse_root(int32_t value, int32_t *shift)
+{
+    *shift = 0;
+    if (value <= 1) {
+        return INT32_MAX;
+    }
+    int32_t right = 11;
+    for (; value >= (1 << 29); value /= 4) {
+        ++right;
+    }
+    for (; value < (1 << 27); value *= 4) {
+        --right;
+    }
+    const int32_t half = tk_divide_by_power(value >> 1, 1);
+    int32_t x = 1 << 28;
+    for (int step = 0; step < 5; ++step) {
+        const int32_t cube = shift_left_saturated(tk_high_multiply(tk_high_multiply(x, x), x), 6);
+        x = shift_left_saturated(tk_high_multiply(3 << 27, x) - tk_high_multiply(half, cube), 3);
+    }
+    *shift = right > 0 ? -right : 0;
+    return tk_high_multiply(x, 1518500250) * (right < 0 ? 1 << -right : 1);
+}
+
+void tk_normalize(const tk_rows *r, const int8_t *input, int8_t *output)
+{
+    for (int32_t row = 0; row < r->rows; ++row, input += r->depth) {
+        int32_t sum = 0;
+        int32_t shift;
+        for (int32_t i = 0; i < r->depth; ++i) {
+            sum += (input[i] + r->in_offset) * (input[i] + r->in_offset);
+        }
+        const int32_t multiplier = inverse_root(sum, &shift);
+        for (int32_t i = 0; i < r->depth; ++i) {
+            const int32_t value = tk_requantize(input[i] + r->in_offset, multiplier, shift + 7);
+            *output++ = tk_clamp(value, INT8_MIN, INT8_MAX);
+        }
+    }
+}
+
 /* The four neighbours of a place, each by its share; halves away from zero. */
 static int8_t mix(const tk_resizing *r, const int8_t *image, int32_t row, int32_t column, int32_t channel)
 {

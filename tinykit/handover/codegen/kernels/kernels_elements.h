@@ -9,6 +9,10 @@ typedef struct {
     int32_t outer, count, inner;
 } tk_search;
 
+typedef struct {
+    int32_t rows, depth, in_offset;
+} tk_rows;
+
 /* Of each row and column of the output: the two of the input it lies between, and how far behind the first, in 1/1024. */
 typedef struct {
     int32_t batches, in_rows, in_columns, out_rows, out_columns, channels;
@@ -25,6 +29,7 @@ void tk_reduce_max(const tk_mean_axes *axes, const int8_t *input, int8_t *output
 void tk_reduce_min(const tk_mean_axes *axes, const int8_t *input, int8_t *output);
 void tk_arg_max(const tk_search *search, const int8_t *input, int32_t *output);
 void tk_arg_min(const tk_search *search, const int8_t *input, int32_t *output);
+void tk_normalize(const tk_rows *rows, const int8_t *input, int8_t *output);
 void tk_resize_bilinear(const tk_resizing *resizing, const int8_t *input, int8_t *output);
 
 #endif

@@ -174,7 +174,7 @@ void tk_float_log_softmax(const tk_float_softmax_rows *s, const float *input, fl
 }
 
 /* To a length of 1, or by 1e6 where the length is less than 1e-6. */
-void tk_float_normalise(const tk_float_softmax_rows *s, const float *input, float *output)
+void tk_float_unit_length(const tk_float_softmax_rows *s, const float *input, float *output)
 {
     for (int32_t row = 0; row < s->rows; ++row, input += s->depth, output += s->depth) {
         float sum = 0.0f;
