@@ -233,6 +233,13 @@ def newer(k: Any) -> Any:
 
 
 @lost
+def quantised(k: Any) -> Any:
+    model = k.Sequential([k.layers.Input((8,)), k.layers.Dense(4, name="small")])
+    model.quantize("int8")
+    return model
+
+
+@lost
 def sums(k: Any) -> Any:
     start = k.layers.Input((3,))
     return k.Model(start, k.ops.cumsum(start, axis=1))
@@ -268,6 +275,9 @@ def save(k: Any, folder: Path, name: str, model: Any) -> None:
     samples = [one.astype("float32") for one in samples]
     for one in samples:
         one[0, one.shape[1] // 2 :] = 0.0
+    if name == "ordered":  # as it is after training, with optimiser, loss and metrics
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(samples[0], np.arange(5), verbose=0)
     model.save(folder / f"{name}.keras")
     model.save(folder / f"{name}.h5")
     if name in CARRIED:

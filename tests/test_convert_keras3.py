@@ -74,6 +74,7 @@ def test_outputs_are_those_of_keras_3(made: Path, tmp_path: Path, name: str) -> 
 REASONS = {
     "newer": r"tf-keras: Resizing 'small', GroupNormalization 'groups', Dense 'dense' \(activation hard_tanh\), "
     r"BatchNormalization 'again' \(renorm=True\)\nbuild these with layers",
+    "quantised": r"tf-keras: .*Dense 'small' \(of type QuantizedDTypePolicy\)",
     "sums": "tf-keras: operation Cumsum 'cumsum'\n",
     "kept": r"tf-keras: LSTM 'memory' \(stateful=True\)",
     "code": "holds a Lambda, which is code; it is not loaded",
@@ -229,6 +230,27 @@ def test_weights_of_another_model(
     path = change_weights(made / "pair.keras", tmp_path / "m.keras", change)
     with pytest.raises(ModelError, match=message):
         load_model(path)
+
+
+def as_on_windows(file: h5py.File) -> None:
+    """Groups named by a path with the other slash."""
+    for name in names_of(file, "dense"):
+        group, _, last = name.rpartition("/")
+        stem, _, own = group.rpartition("/")
+        content = file[name][()]
+        del file[name]
+        file.require_group(stem.replace("/", "\\")).require_group(own)[last] = content
+
+
+def names_of(file: h5py.File, part: str) -> list[str]:
+    found: list[str] = []
+    file.visititems(lambda name, item: found.append(name) if part in name and hasattr(item, "dtype") else None)
+    return found
+
+
+def test_weights_saved_on_windows(made: Path, tmp_path: Path) -> None:
+    path = change_weights(made / "gru.keras", tmp_path / "m.keras", as_on_windows)
+    compare(load_model(path), made, "gru")
 
 
 def test_outputs_that_differ_are_refused(made: Path, tmp_path: Path) -> None:

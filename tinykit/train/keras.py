@@ -74,7 +74,7 @@ def require_model(model: object) -> Any:
     if "keras" in origins:
         raise KerasVersionError(
             f"{type(model).__name__} is a Keras 3 model; tfmot and this kit work on tf-keras.\n"
-            "Build it with `import tf_keras as keras` (same layers, same names)"
+            "Save it with model.save('m.keras'); load_model('m.keras') of tinykit.train brings it to tf-keras"
         )
     if not isinstance(model, load_keras().Model):
         raise ModelError(f"{type(model).__name__} is not a tf-keras model; build one or load it with load_model")

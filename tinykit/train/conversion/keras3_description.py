@@ -20,12 +20,12 @@ from tinykit.train.conversion.keras3_graph import (
 from tinykit.train.conversion.keras_gate import LAYERS, check_object, list_objects
 
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint", "compile_config", "seed")
-_MARKS = frozenset(["__keras_tensor__", "__slice__", "__numpy__", "__tensor__", "DTypePolicy"])
+_MARKS = frozenset(["__keras_tensor__", "__slice__", "__numpy__", "__tensor__"])
 _IDLE_LAYERS = frozenset(
     "Identity GaussianDropout AlphaDropout RandomFlip RandomRotation RandomZoom RandomContrast RandomTranslation "
     "RandomBrightness".split()
 )
-_KNOWN = (LAYERS | _IDLE_LAYERS) - {"TFOpLambda", "SlicingOpLambda", "Model"}
+_KNOWN = (LAYERS | _IDLE_LAYERS) - {"TFOpLambda", "SlicingOpLambda"}
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha", ("InputLayer", "batch_shape"): "batch_input_shape"}
 _DROPPED = frozenset(["optional", "flash_attention", "renorm_clipping", "renorm_momentum", "lora_alpha"])
 _IDLE_VALUES = {
@@ -71,8 +71,10 @@ def carry(described: Any, file: str) -> tuple[Item, Item]:
 
 
 def _clean(node: Any) -> Any:
-    """Without optimiser, initialisers, penalties and seeds."""
+    """Without optimiser, initialisers, penalties and seeds, and with a type by its name."""
     if isinstance(node, dict):
+        if node.get("class_name") in ("DTypePolicy", "FloatDTypePolicy"):
+            return node["config"]["name"]
         kept = {key: _clean(value) for key, value in node.items() if not key.endswith(_OF_TRAINING)}
         return _locate(kept) if isinstance(kept.get("config"), dict) else kept
     return [_clean(value) for value in node] if isinstance(node, list) else node
@@ -84,7 +86,7 @@ def _locate(item: Item) -> Item:
     if kind.startswith("__") or "module" in item:
         return item
     modules = {"Functional": "keras.src.models.functional", "Sequential": "keras", "InputLayer": "keras.layers"}
-    other = "keras.layers" if {"trainable", "dtype"} & set(item["config"]) else locate(kind)
+    other = "keras.layers" if "trainable" in item["config"] or item["config"].get("dtype") else locate(kind)
     return {"module": modules.get(kind, other), **item}
 
 
@@ -96,24 +98,24 @@ class _Translation:
         self.lost: list[str] = []
 
     def lose(self, kind: object, config: Item, why: str = "") -> None:
-        self.lost.append(f"{str(kind)[:40]} {str(config.get('name'))[:60]!r}" + (f" ({why[:80]})" if why else ""))
+        name = f" {str(config['name'])[:60]!r}" if "name" in config else ""
+        self.lost.append(f"{str(kind)[:40]}{name}" + (f" ({why[:80]})" if why else ""))
 
     def check(self, item: Item) -> None:
         """Refuse what is code, and note what Keras 3 has and tf-keras lacks."""
         kind, module, registered = str(item["class_name"]), item.get("module"), item.get("registered_name")
-        if kind in _MARKS and module in (None, "keras"):
+        policy = "DTypePolicy" in kind and module in ("keras", "keras.dtype_policies")
+        if policy or (kind in _MARKS and module is None):
             return
         if registered not in (None, kind) or ">" in kind:
             named = str(registered or kind)[:60]
             raise ModelError(f"{self.file}: holds custom {named!r}, which is code; use layers of Keras alone")
         if is_operation(item):
             return
-        if kind not in _KNOWN and module in ("keras", "keras.layers") and "lambda" not in kind.lower():
-            self.lose(kind, item["config"])
-        else:
+        if kind in _KNOWN or not str(module).startswith("keras") or "lambda" in kind.lower():
             check_object(self.file, item | ({"class_name": "Activation"} if kind in _IDLE_LAYERS else {}))
-            if kind not in _KNOWN:
-                self.lose(kind, item["config"])
+        if kind not in _KNOWN:
+            self.lose(kind, item["config"])
 
     def layer(self, item: Item) -> Item:
         """A layer with its own arguments, or a network with its layers."""
@@ -121,7 +123,7 @@ class _Translation:
         if kind == "Sequential" and not any(map(is_hard, config["layers"])):
             layers = [self.layer(one) for one in config["layers"]]
             return {"class_name": kind, "config": {"name": config["name"], "layers": layers}}
-        if kind in ("Sequential", "Functional"):
+        if kind in ("Sequential", "Functional", "Model"):
             return {"class_name": "Functional", "config": self.network(config, kind == "Sequential")}
         if is_operation(item):
             self.lose(f"operation {kind}", config)
@@ -159,13 +161,13 @@ class _Translation:
         """Whether an argument says nothing to tf-keras; one that would change the result is noted."""
         place = key if key in _IDLE_VALUES else f"{kind}.{key}"
         if place in _IDLE_VALUES and value != _IDLE_VALUES[place]:
-            self.lose(kind, config, f"{key}={value}")
+            self.lose(kind, config, f"{key}={value['class_name'] if isinstance(value, dict) else value}")
         return key in _DROPPED or place in _IDLE_VALUES
 
     def argument(self, kind: str, config: Item, key: str, value: Any) -> tuple[str, Any]:
         """An argument by its name and value in tf-keras."""
         if key == "dtype":
-            policy = value["config"].get("name") if isinstance(value, dict) else value
+            policy = value["class_name"] if isinstance(value, dict) else value
             if kind != "InputLayer" and policy not in _POLICIES:
                 self.lose(kind, config, f"of type {policy}")
             return key, "float32"

@@ -22,7 +22,7 @@ _PARTS = {
     "query_dense": "_query_dense", "key_dense": "_key_dense", "value_dense": "_value_dense",
     "output_dense": "_output_dense",
 }  # fmt: skip
-_OF_TRAINING = frozenset(["seed_generator", "optimizer", "_dropout_layer", "dropout_layer"])
+_OF_TRAINING = frozenset(["seed_generator", "optimizer", "metrics", "_metrics", "_loss_tracker", "_compile_metrics"])
 _TOLERANCE, _TOLERANCE_HALF = 1e-4, 1e-2
 _OPEN_SIZE, _SAMPLES = 16, 4
 
@@ -46,8 +46,10 @@ def rebuild(described: Path, name: str) -> Any:
     keras, told = load_keras(), json.loads(described.read_text(encoding="utf-8"))
     model = keras.layers.deserialize(told["tf_keras"], use_legacy_format=True)
     with h5py.File(described.with_name(told["weights"]), "r") as file:
-        group = file.get("model_weights")
-        pairs = list(_pair_flat(model, told["keras"], group) if group else _pair(model, told["keras"], file, ""))
+        if "model_weights" in file:
+            pairs = list(_pair_flat(model, told["keras"], file["model_weights"]))
+        else:
+            pairs = list(_pair(model, told["keras"], {"layers": {}, "vars": {}} | _read_tree(file), ""))
         _check(model, pairs, name)
         for variable, stored, _ in pairs:
             variable.assign(np.asarray(stored, variable.dtype.as_numpy_dtype))
@@ -107,9 +109,26 @@ def _run(model: Any, samples: list[Any]) -> list[Any]:
 
 
 _Pair = tuple[Any, Any, str]
+_Tree = dict[str, Any]
 
 
-def _pair(layer: Any, item: dict[str, Any], group: Any, path: str) -> Iterator[_Pair]:
+def _read_tree(file: Any) -> _Tree:
+    """The data sets of a file by path, whose parts Windows once set apart by the other slash; no states of training."""
+    tree: _Tree = {}
+
+    def put(name: str, item: Any) -> None:
+        *groups, last = name.replace("\\", "/").split("/")
+        if hasattr(item, "dtype") and not _OF_TRAINING & set(groups):
+            place = tree
+            for part in groups:
+                place = place.setdefault(part, {})
+            place[last] = item
+
+    file.visititems(put)
+    return tree
+
+
+def _pair(layer: Any, item: dict[str, Any], group: _Tree, path: str) -> Iterator[_Pair]:
     """Each variable of a layer with the data set that holds it, in the tree of `.weights.h5`."""
     own = group.get("vars", {})
     variables = [*layer._trainable_weights, *layer._non_trainable_weights] if len(own) else []
@@ -122,13 +141,13 @@ def _pair(layer: Any, item: dict[str, Any], group: Any, path: str) -> Iterator[_
             yield from _pair(
                 getattr(layer, _PARTS[part]), item.get("config", {}).get(part) or {}, inner, f"{path} {part}"
             )
-        elif part != "vars" and part not in _OF_TRAINING and _holds_data(inner):
+        elif part != "vars":
             yield None, None, f"{path} {part}"
 
 
-def _pair_layers(model: Any, items: list[dict[str, Any]], group: Any, path: str) -> Iterator[_Pair]:
+def _pair_layers(model: Any, items: list[dict[str, Any]], group: _Tree, path: str) -> Iterator[_Pair]:
     seen: Counter[str] = Counter()
-    left = {part for part in group if _holds_data(group[part])}
+    left = set(group)
     for item in items:
         stem = _snake_case(item["class_name"])
         part = f"{stem}_{seen[stem]}" if seen[stem] else stem
@@ -184,13 +203,6 @@ def _check(model: Any, pairs: list[_Pair], name: str) -> None:
         raise ModelError(
             f"{name}: holds no weights for {', '.join(sorted(missing.values())[:4])}; save the whole model"
         )
-
-
-def _holds_data(group: Any) -> bool:
-    """Whether anything but the state of random numbers is stored in or below a group."""
-    if not hasattr(group, "items"):
-        return True
-    return any(_holds_data(inner) for part, inner in group.items() if part not in _OF_TRAINING)
 
 
 def _snake_case(name: str) -> str:
