@@ -24,6 +24,16 @@ def wrong_tanh(seed: int = 0) -> bytes:
     return net.use("TANH", [net.last], [net.tensor(net.shape, scale=1 / 60)]).dense(4).to_bytes()
 
 
+def wide_sum() -> bytes:
+    """A SUM over 6 × 6 values whose output has another scale than its input, and a layer behind it."""
+    net = Net((1, 6, 6, 4), scale=1 / 64, zero_point=-3)
+    axes = net.tensor((2,), dtype="int32", data=np.array([1, 2], np.int32))
+    net.tensors[axes].quantization = None
+    out = net.tensor((1, 4), scale=1 / 6, zero_point=5)
+    options = schema.ReducerOptionsT(keepDims=False)
+    return net.use("SUM", [net.last, axes], [out], OPTIONS.ReducerOptions, options, version=2).dense(3).to_bytes()
+
+
 def frozen_batch(dtype: str = "float32", *, returned: bool = True) -> bytes:
     """SPACE_TO_BATCH_ND of block 2 on one sample that is said to give one: a batch that was frozen wrongly.
 

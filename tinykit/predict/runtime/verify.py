@@ -26,6 +26,7 @@ from tinykit.predict.runtime.verdict import (
     Verification,
     find,
     judge,
+    judge_alone,
     judge_network,
 )
 
@@ -188,11 +189,11 @@ class _Place:
         """Of a model that no other interpreter runs whole: the operators, each alone."""
         bench = Bench(self.graph, self.session, tuple(one[:1] for one in self.given), keep_state=self.keep_state)
         found = bench.compare(ENGINES[1], self.third, whole=False)
-        if all(one.rounds for one in found):
+        verdict = judge_alone(found, len(self.graph.operators))
+        if verdict is None:
             said = next(iter(answers.refusals.values()), "none was asked")
             raise ModelError(f"no other interpreter runs this model, so that nothing can be compared: {said}")
         nothing = {ENGINES[1]: tuple(one[:0] for one in answers.own)}
-        verdict = judge(found, np.inf, stable=True, unit="LSB")
         return replace(answers, references=nothing, verdicts={ENGINES[1]: verdict})
 
     def _judge(self, answers: Answers, engine: str) -> Verdict:

@@ -63,7 +63,7 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
     ("boards", looking.list_boards, "the catalogue of boards", (_JSON,)),
     ("inspect", looking.inspect, "operators, tensors, MACs, sizes, arena, findings", (*_MODEL, _JSON)),
     ("verify", verifying.verify, "do TFLM and LiteRT compute the same? and if not, where", (*_MODEL,
-        _flag("--against", "REFERENCE", "another .tflite to compare with"),
+        _flag("--against", "REFERENCE", "another .tflite to compare with (default: litert alone)"),
         _flag("--samples", "NPZ", "inputs of your own: an array [n, ...] for each, by name or in order"),
         _switch("--layers", "layer by layer against the float REFERENCE, worst first"),
         _JSON)),
