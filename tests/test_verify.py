@@ -9,7 +9,7 @@ import pytest
 
 import tinykit as tk
 from tests.codegen_graphs import random_model
-from tests.models import OPTIONS, Net, autoencoder, residual, schema, small_cnn
+from tests.models import OPTIONS, Net, autoencoder, hybrid, residual, schema, small_cnn
 from tests.verify_models import (
     float_ends,
     frozen_batch,
@@ -22,7 +22,7 @@ from tests.verify_models import (
     wide_sum,
     wrong_tanh,
 )
-from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.errors import DataError, ModelError, TinykitError
 from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.predict import Session, read_inputs, run_model, sample_inputs, verify_model
 from tinykit.predict.runtime.rounding import allow_steps, count_steps, find_step
@@ -30,6 +30,7 @@ from tinykit.predict.runtime.session import ENGINES
 from tinykit.predict.runtime.verdict import EQUAL, judge, judge_network
 from tinykit.predict.runtime.verify import Answers, compare_answers
 from tinykit.show.cli.main import main
+from tinykit.show.cli.verifying import _ask_virtual_board
 
 REFERENCE = ("litert-reference",)
 
@@ -124,6 +125,13 @@ class TestVerdict:
                 return session.run_all(inputs)
 
         assert "a third opinion agrees with the other" in str(check(wrong_tanh(), third=other, references=REFERENCE))
+
+    def test_the_kits_c_on_the_virtual_board_is_one(self):
+        model = Net((1, 12)).dense(8).to_bytes()
+        codes = np.random.default_rng(0).integers(-128, 128, (3, 1, 12)).astype(np.int8)
+        assert np.array_equal(_ask_virtual_board(model, (codes,))[0], run_model(model, codes))
+        with pytest.raises(TinykitError):
+            _ask_virtual_board(hybrid(), (np.zeros((1, 1, 8), np.float32),))
 
     def test_together_but_not_alone(self):
         assert "each operator alone gives the same, together they lie 7 LSB apart" in str(
