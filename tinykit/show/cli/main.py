@@ -1,4 +1,7 @@
-"""Arguments in, exit status out: 0 done (and it fits), 1 does not fit or is not known to, 2 bad input or usage."""
+"""Arguments in, exit status out.
+
+0 done (and it fits; `verify`: the same), 1 does not fit or is not known to (`verify`: not the same), 2 bad input.
+"""
 
 import argparse
 import os
