@@ -14,6 +14,7 @@ from tests.verify_models import (
     float_ends,
     frozen_batch,
     looked_up,
+    lstm,
     old_bias_axis,
     raw_integers,
     streaming,
@@ -24,7 +25,7 @@ from tests.verify_models import (
 )
 from tinykit.ground.errors import DataError, ModelError, TinykitError
 from tinykit.handover.deployment.writing import make_golden_vectors
-from tinykit.predict import Session, read_inputs, run_model, sample_inputs, verify_model
+from tinykit.predict import Session, compare_layers, read_inputs, run_model, sample_inputs, verify_model
 from tinykit.predict.runtime.rounding import allow_steps, count_steps, find_step
 from tinykit.predict.runtime.session import ENGINES
 from tinykit.predict.runtime.verdict import EQUAL, judge, judge_network
@@ -252,6 +253,24 @@ class TestState:
                 assert session.run_all(zeros, keep_state=True)[0][:, 0].tolist() == [12, 15, 18]
                 assert session.run_tensors(zeros, [2])[0].reshape(3, 8)[:, 0].tolist() == [9, 9, 9]
 
+    @pytest.mark.parametrize("seed", range(2))
+    def test_a_fused_lstm_rounds(self, seed):
+        verdict = check(lstm(seed), 16, references=REFERENCE).verdict
+        assert (verdict.kind, verdict.first.label) == ("rounding", "UNIDIRECTIONAL_SEQUENCE_LSTM 0")
+
+    def test_a_fused_lstm_whose_state_has_another_scale(self):
+        """TFLM gives out codes of the state, LiteRT those of the output."""
+        found = check(lstm(state_scale=1 / 60), 16, references=REFERENCE)
+        first = found.verdict.first
+        assert (found.same, first.label) == (False, "UNIDIRECTIONAL_SEQUENCE_LSTM 0")
+        assert first.steps > 4 * first.allowed > 4
+
+    def test_layers_of_a_model_with_operators_without_outputs(self):
+        graph = tk.read(streaming())
+        found = compare_layers(graph, graph, np.zeros((2, 8), np.int8))
+        assert [one.name for one in found.layers] == ["READ_VARIABLE", "ADD"]
+        assert all(one.largest_error == 0 for one in found.layers)
+
     @pytest.mark.parametrize("model", [streaming(), svdf()], ids=["variable", "tensor"])
     def test_reset_and_kept_are_both_shown(self, model):
         found = check(model)
@@ -303,6 +322,12 @@ class TestInputs:
     def test_outputs_that_say_little_are_said(self):
         found = verify_model(Net((1, 8)).dense(3).to_bytes(), np.zeros((5, 8)))
         assert found.notes == ("output 0 is the same for all 5 inputs: little is compared, give samples of your own",)
+
+    def test_saturated_outputs_are_said(self):
+        found = verify_model(
+            Net((1, 8), scale=1 / 4).unary("TANH").to_bytes(), np.random.default_rng(0).choice([-30.0, 30.0], (6, 8))
+        )
+        assert "output 0 is saturated, -1 or 0.992188 for all 6 inputs: little is compared" in found.notes[0]
 
     def test_time_is_bounded(self):
         found = check(small_cnn(), 8, within_s=1e-9)

@@ -96,6 +96,27 @@ def svdf(seed: int = 0, *, inputs: int = 6, units: int = 4, memory: int = 5) -> 
     return net.use("SVDF", operands, [out], OPTIONS.SVDFOptions, options, version=3).to_bytes()
 
 
+def lstm(seed: int = 0, *, state_scale: float = 1 / 128, units: int = 6, inputs: int = 5, steps: int = 8) -> bytes:
+    """A fused int8 LSTM; another `state_scale` than its output's is what converters leave where two are joined."""
+    net = Net((1, steps, inputs), seed=seed, scale=1 / 32, zero_point=-3)
+    rng, scale = net.rng, 1 / 256
+    shapes = [(units, inputs)] * 4 + [(units, units)] * 4
+    weights = [net.tensor(one, data=rng.integers(-127, 128, one).astype(np.int8), scale=scale) for one in shapes]
+    ranges = [rng.integers(-2000, 2000, units).astype(np.int32) for _ in range(4)]
+    biases = [net.tensor((units,), dtype="int32", data=one, scale=scale / 32) for one in ranges]
+    hidden = net.tensor((1, units), scale=state_scale, variable=True)
+    cell = net.tensor((1, units), dtype="int16", scale=2.0**-11, variable=True)
+    out, left = net.tensor((1, steps, units), scale=1 / 128), [-1]
+    operands = [net.last, *weights, *left * 3, *biases, *left * 2, hidden, cell, *left * 4]
+    options = schema.UnidirectionalSequenceLSTMOptionsT(fusedActivationFunction=4, cellClip=10.0)
+    net.use(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM", operands, [out], OPTIONS.UnidirectionalSequenceLSTMOptions, options, version=1
+    )
+    inner = [net.tensor((0,), dtype="float32") for _ in range(4)]
+    net.operators[-1].intermediates = [*inner, net.tensor((0,), scale=1 / 128)]
+    return net.to_bytes()
+
+
 def float_ends() -> bytes:
     """An int8 network that takes and gives real numbers: 0…255 in its first QUANTIZE, 1/256 before its DEQUANTIZE."""
     net = Net((1, 8, 8, 1), dtype="float32").quantise(scale=1.0, zero_point=-128)

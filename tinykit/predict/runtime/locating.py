@@ -217,7 +217,7 @@ class Bench:
         limits = np.iinfo(tensor.dtype)
         codes = np.clip(flat(real) / tensor.scales[0] + tensor.zero_points[0], limits.min, limits.max)
         own, theirs = (float(np.abs(flat(one) - codes).max()) for one in pair)
-        return own, theirs
+        return (own, theirs) if np.isfinite(codes).all() else None
 
 
 class _Other:
