@@ -6,6 +6,7 @@ import pytest
 
 from tests.models import Net, residual, small_cnn
 from tests.test_arena import random_graph
+from tests.verify_models import streaming
 from tinykit.budget.fit.verdict import advise_on_arena
 from tinykit.ground.errors import EngineError, ModelError
 from tinykit.model.graph.reading import read
@@ -150,3 +151,12 @@ def test_both_plans_are_drawn_to_one_scale(vww):
     assert any(text.startswith("lower bound 54.0 KiB") for text in said[0])
     assert any(text == "head 54.0 KiB, no plan can be smaller" for text in said[1])
     assert to_png(greedy.figure).startswith(b"\x89PNG")
+
+
+def test_a_plan_counts_the_tensors_of_every_subgraph():
+    """TFLM refuses a list that leaves those of CALL_ONCE's out; it plans them itself."""
+    graph = read(streaming())
+    planned = plan_offline(graph, runtime="tflm-reference", core="cortex-m4")
+    rewritten = with_offline_plan(graph, planned)
+    assert prove_same(graph.data, rewritten).equal
+    assert len(read(rewritten).offline_offsets) == len(graph.tensors)

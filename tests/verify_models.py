@@ -24,6 +24,16 @@ def wrong_tanh(seed: int = 0) -> bytes:
     return net.use("TANH", [net.last], [net.tensor(net.shape, scale=1 / 60)]).dense(4).to_bytes()
 
 
+def wide_sum() -> bytes:
+    """A SUM over 6 × 6 values whose output has another scale than its input, and a layer behind it."""
+    net = Net((1, 6, 6, 4), scale=1 / 64, zero_point=-3)
+    axes = net.tensor((2,), dtype="int32", data=np.array([1, 2], np.int32))
+    net.tensors[axes].quantization = None
+    out = net.tensor((1, 4), scale=1 / 6, zero_point=5)
+    options = schema.ReducerOptionsT(keepDims=False)
+    return net.use("SUM", [net.last, axes], [out], OPTIONS.ReducerOptions, options, version=2).dense(3).to_bytes()
+
+
 def frozen_batch(dtype: str = "float32", *, returned: bool = True) -> bytes:
     """SPACE_TO_BATCH_ND of block 2 on one sample that is said to give one: a batch that was frozen wrongly.
 
@@ -84,6 +94,27 @@ def svdf(seed: int = 0, *, inputs: int = 6, units: int = 4, memory: int = 5) -> 
     out = net.tensor((1, units), scale=1 / 20, zero_point=4)
     options = schema.SVDFOptionsT(rank=1, fusedActivationFunction=1)
     return net.use("SVDF", operands, [out], OPTIONS.SVDFOptions, options, version=3).to_bytes()
+
+
+def lstm(seed: int = 0, *, state_scale: float = 1 / 128, units: int = 6, inputs: int = 5, steps: int = 8) -> bytes:
+    """A fused int8 LSTM; another `state_scale` than its output's is what converters leave where two are joined."""
+    net = Net((1, steps, inputs), seed=seed, scale=1 / 32, zero_point=-3)
+    rng, scale = net.rng, 1 / 256
+    shapes = [(units, inputs)] * 4 + [(units, units)] * 4
+    weights = [net.tensor(one, data=rng.integers(-127, 128, one).astype(np.int8), scale=scale) for one in shapes]
+    ranges = [rng.integers(-2000, 2000, units).astype(np.int32) for _ in range(4)]
+    biases = [net.tensor((units,), dtype="int32", data=one, scale=scale / 32) for one in ranges]
+    hidden = net.tensor((1, units), scale=state_scale, variable=True)
+    cell = net.tensor((1, units), dtype="int16", scale=2.0**-11, variable=True)
+    out, left = net.tensor((1, steps, units), scale=1 / 128), [-1]
+    operands = [net.last, *weights, *left * 3, *biases, *left * 2, hidden, cell, *left * 4]
+    options = schema.UnidirectionalSequenceLSTMOptionsT(fusedActivationFunction=4, cellClip=10.0)
+    net.use(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM", operands, [out], OPTIONS.UnidirectionalSequenceLSTMOptions, options, version=1
+    )
+    inner = [net.tensor((0,), dtype="float32") for _ in range(4)]
+    net.operators[-1].intermediates = [*inner, net.tensor((0,), scale=1 / 128)]
+    return net.to_bytes()
 
 
 def float_ends() -> bytes:

@@ -161,10 +161,10 @@ def read_offline_offsets(model: Table, tensors: int) -> tuple[int, ...]:
     content = _find_metadata(model, OFFLINE_PLAN)
     if content is None:
         return ()
-    words = np.frombuffer(content.tobytes()[: len(content) // 4 * 4], "<i4")
-    if len(words) < _PLAN_HEAD or len(words) < _PLAN_HEAD + tensors or words[2] != tensors:
+    words, every = np.frombuffer(content.tobytes()[: len(content) // 4 * 4], "<i4"), _count_tensors(model)
+    if len(words) < _PLAN_HEAD or len(words) < _PLAN_HEAD + every or words[2] != every:
         raise ModelError(
-            f"the offline memory plan has {max(0, len(words) - _PLAN_HEAD)} offsets, the model {tensors} tensors; "
+            f"the offline memory plan has {max(0, len(words) - _PLAN_HEAD)} offsets, the model {every} tensors; "
             "remove the metadata, or plan again"
         )
     return tuple(words[_PLAN_HEAD : _PLAN_HEAD + tensors].tolist())
@@ -173,11 +173,20 @@ def read_offline_offsets(model: Table, tensors: int) -> tuple[int, ...]:
 def write_offline_offsets(data: bytes, offsets: Sequence[int]) -> bytes:
     """The model with an offline plan: one offset in bytes for each tensor of its main subgraph, -1 to let TFLM plan.
 
+    TFLM plans the tensors of further subgraphs, which the list must hold too.
+
     Raises
     ------
     ModelError : as `write_metadata`.
     """
-    return write_metadata(data, OFFLINE_PLAN, np.array([1, 0, len(offsets), *offsets], "<i4").tobytes())
+    every = max(len(offsets), _count_tensors(FlatBuffer(data).root(schema.IDENTIFIER)))
+    words = [1, 0, every, *offsets, *[-1] * (every - len(offsets))]
+    return write_metadata(data, OFFLINE_PLAN, np.array(words, "<i4").tobytes())
+
+
+def _count_tensors(model: Table) -> int:
+    """Of all subgraphs."""
+    return sum(len(graph.tables(schema.SubGraph.TENSORS)) for graph in model.tables(schema.Model.SUBGRAPHS))
 
 
 def write_metadata(data: bytes, name: str, content: bytes) -> bytes:

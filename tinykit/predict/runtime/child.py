@@ -20,7 +20,7 @@ Arrays = list[NDArray[Any]]
 
 isolating = load_script(Path(__file__).with_name("isolating.py"))
 
-DTYPES = ("int8", "uint8", "int16", "int32", "int64", "float32", "float64", "bool")
+DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64", "bool")
 ARENA_SIZES_BYTES = (4 * 2**20, 32 * 2**20, 256 * 2**20)
 """Arenas tried in turn; untouched pages cost nothing, and an arena with room to spare never segfaults."""
 

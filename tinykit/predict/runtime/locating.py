@@ -61,6 +61,11 @@ class OperatorDifference(Result):
         return self.steps <= self.allowed
 
     @property
+    def backed(self) -> bool:
+        """Whether exact arithmetic sides with TFLM: right to the rounding, where the other is not."""
+        return self.exact is not None and self.exact[0] <= max(1.0, self.allowed) < self.exact[1]
+
+    @property
     def label(self) -> str:
         """Name and index, such as "CONV_2D 4"."""
         return f"{self.name} {self.operator}"
@@ -106,17 +111,19 @@ class Bench:
     def compare(self, engine: str, third: Third | None = None, *, whole: bool = True) -> tuple[OperatorDifference, ...]:
         """Operators that differ from those of another of `ENGINES`, in the model's order.
 
-        The first that rounding does not explain is the last: it is held against exact arithmetic and, where one is
-        given, a third opinion. An operator that the other refuses counts if it runs the `whole` model: then TFLM hands
-        on what does not fit.
+        What rounding does not explain is held against exact arithmetic and, where one is given, a third opinion. The
+        first in which TFLM is not `backed` is the last. An operator that the other refuses differs if that runs the
+        `whole` model, since then TFLM hands on what does not fit; else it is listed with the reason, 0 steps apart.
         """
         found: list[OperatorDifference] = []
         with _Other(engine) as other:
             for operator in self._graph.operators:
                 one = self._compare(operator, other, whole)
-                if one is not None and not one.rounds:
-                    return (*found, self._settle(one, operator, other, third))
-                found += [one] if one is not None else []
+                if one is None:
+                    continue
+                found.append(one if one.rounds else self._settle(one, operator, other, third))
+                if not found[-1].rounds and not found[-1].backed:
+                    break
         return tuple(found)
 
     def _compare(self, operator: Operator, other: _Other, whole: bool) -> OperatorDifference | None:
@@ -128,10 +135,7 @@ class Bench:
         try:
             answers = other.answer(*alone, keep_state=self._keep)
         except ModelError as error:
-            if not whole:
-                return None
-            reason = f"the other interpreter refuses what TFLM hands it: {str(error).splitlines()[0]}"
-            return self._differ(operator, operator.outputs[0], np.inf, 0.0, reason)
+            return self._differ(operator, operator.outputs[0], np.inf if whole else 0.0, 0.0, _refusal(error))
         rows = [row for row in zip(operator.outputs, answers, strict=True) if row[0] in self._values]
         found = [self._measure(operator, output, answer) for output, answer in rows]
         worst = max(found, key=lambda one: one.steps - one.allowed, default=None)
@@ -164,8 +168,8 @@ class Bench:
             return None
         try:
             held = other.read(self._graph.data, tuple(one[:1] for one in self._inputs), output)
-        except ModelError:
-            return None
+        except ModelError as error:
+            return self._differ(operator, output, 0.0, 0.0, _refusal(error))
         steps = count_steps(self._graph.tensors[output], self._values[output][:1], held)
         return self._differ(operator, output, steps, 0.0) if steps else None
 
@@ -202,7 +206,7 @@ class Bench:
         self, operator: Operator, tensor: Tensor, pair: tuple[Array, Array], place: int
     ) -> tuple[float, float] | None:
         """How far both lie from what the operator gives in float32 on the real numbers behind the codes."""
-        alone = self._isolate(operator, real=True) if tensor.scales and operator.name not in RECURRENT else None
+        alone = self._isolate(operator, real=True) if tensor.scales else None
         if alone is None:
             return None
         try:
@@ -213,7 +217,7 @@ class Bench:
         limits = np.iinfo(tensor.dtype)
         codes = np.clip(flat(real) / tensor.scales[0] + tensor.zero_points[0], limits.min, limits.max)
         own, theirs = (float(np.abs(flat(one) - codes).max()) for one in pair)
-        return own, theirs
+        return (own, theirs) if np.isfinite(codes).all() else None
 
 
 class _Other:
@@ -241,6 +245,10 @@ class _Other:
 
     def read(self, model: bytes, inputs: Arrays, tensor: int) -> Array:
         return self._load(model).run_tensors(inputs, [tensor])[0]
+
+
+def _refusal(error: ModelError) -> str:
+    return f"the other interpreter refuses what TFLM hands it: {str(error).splitlines()[0]}"
 
 
 def _to_real(tensor: Tensor, values: Array) -> Array:

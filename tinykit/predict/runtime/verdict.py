@@ -33,8 +33,9 @@ class Verdict(Result):
 
     Parameters
     ----------
-    kind : "equal", "rounding", "different", "network" for another model that is near, "unknown" where nothing was
-        looked for.
+    kind : "equal", "rounding", "different", "backed" where exact arithmetic sides with TFLM against the other,
+        "network" for another model that is near, "partly" where no other interpreter runs the whole, "unknown" where
+        nothing was looked for.
     text : the sentence.
     operators : those that differ on the same inputs, in the model's order; of a verdict "different" the last is where
         it begins.
@@ -46,7 +47,7 @@ class Verdict(Result):
 
     @property
     def same(self) -> bool:
-        """Whether the two compute the same."""
+        """Whether the two compute the same, or TFLM what is right."""
         return self.kind != "different"
 
     @property
@@ -74,7 +75,7 @@ def judge(operators: tuple[OperatorDifference, ...], steps: float, *, stable: bo
     stable : TFLM gives the same in an arena that shares no memory.
     unit : of `steps`.
     """
-    first = next((one for one in operators if not one.rounds), None)
+    first = next((one for one in operators if not one.rounds and not one.backed), None)
     if first is not None:
         return Verdict("different", f"{NOT_THE_SAME}first at {first}", operators)
     if not stable:
@@ -83,11 +84,33 @@ def judge(operators: tuple[OperatorDifference, ...], steps: float, *, stable: bo
     if not operators:
         text = f"each operator alone gives the same, together they lie {steps:,.0f} {unit} apart"
         return Verdict("different", f"{NOT_THE_SAME}{text}")
+    backed = next((one for one in operators if one.backed), None)
+    if backed is not None:
+        return Verdict("backed", f"TFLM computes right what the other does not: {backed}", operators)
     names = [one.label for one in operators[:_MOST_NAMES]]
     more = f" and {len(operators) - _MOST_NAMES} more" if len(operators) > _MOST_NAMES else ""
     each = max(one.steps for one in operators)
     grown = f" Each by {each:,.0f} on the same inputs: the layers behind make more of it." if steps > 4 * each else ""
     return Verdict("rounding", f"rounding of {', '.join(names)}{more}: at most {steps:,.0f} {unit}.{grown}", operators)
+
+
+def judge_alone(found: tuple[OperatorDifference, ...], operators: int) -> Verdict | None:
+    """The verdict on a model that no other interpreter runs whole, None where it runs none of the operators either.
+
+    Parameters
+    ----------
+    found : what `Bench.compare` found, with the operators that the other refuses.
+    operators : how many the model has.
+    """
+    if any(not one.rounds and not one.backed for one in found):
+        return judge(found, float("inf"), stable=True, unit="LSB")
+    refused = [one for one in found if one.reason]
+    if len(refused) == operators:
+        return None
+    names = ", ".join(one.label for one in refused[:_MOST_NAMES]) or "the whole"
+    more = f" and {len(refused) - _MOST_NAMES} more" if len(refused) > _MOST_NAMES else ""
+    text = f"no other interpreter runs {names}{more}; the other operators, each alone, compute the same."
+    return Verdict("partly", text, found)
 
 
 def judge_network(own: tuple[Array, ...], other: tuple[Array, ...]) -> Verdict:
@@ -157,8 +180,8 @@ class CodeComparison(Result):
     state : "reset" before each sample or "kept" over the sequence, for a model that has one.
     """
 
-    JSON = ("reference", "state", "fraction_equal", "max_difference=known_difference", "top1_agreement", "histogram",
-            "explanation", "verdict", "outputs")  # fmt: skip
+    JSON = ("reference", "state", "fraction_equal=known_fraction", "max_difference=known_difference", "top1_agreement",
+            "histogram", "explanation", "verdict", "outputs")  # fmt: skip
 
     reference: str
     histogram: dict[int, int] = field(hash=False)
@@ -176,6 +199,11 @@ class CodeComparison(Result):
         return "eps" if self.outputs and all(one.unit == "eps" for one in self.outputs) else "LSB"
 
     @property
+    def known_fraction(self) -> float | None:
+        """`fraction_equal`, None where there was nothing to subtract."""
+        return self.fraction_equal if self.histogram else None
+
+    @property
     def known_difference(self) -> float | None:
         """`max_difference`, None where it is infinite."""
         return self.max_difference if np.isfinite(self.max_difference) else None
@@ -183,6 +211,8 @@ class CodeComparison(Result):
     def __str__(self) -> str:
         top1 = "" if self.top1_agreement is None else f", top-1 agrees {self.top1_agreement:.1%}"
         state = f" ({self.state})" if self.state else ""
+        if not self.histogram:
+            return f"{self.reference}{state}: no outputs to compare"
         apart = f"max {self.max_difference:,.0f} {self.unit}"
         return f"{self.reference}{state}: {self.fraction_equal:.2%} equal, {apart}{top1}"
 
@@ -222,7 +252,7 @@ class Verification(Result):
     @property
     def verdict(self) -> Verdict:
         """Of the decisive comparisons the one that matters most: "different" before "rounding" before "equal"."""
-        order = ("different", "network", "unknown", "rounding", "equal")
+        order = ("different", "network", "unknown", "backed", "partly", "rounding", "equal")
         return min((one.verdict for one in self.decisive), key=lambda one: order.index(one.kind), default=EQUAL)
 
     def __str__(self) -> str:

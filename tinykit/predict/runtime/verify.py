@@ -27,12 +27,15 @@ from tinykit.predict.runtime.verdict import (
     Verification,
     find,
     judge,
+    judge_alone,
     judge_network,
 )
 
 Arrays = tuple[Array, ...]
 _SEQUENCE = 64
 """Samples of a sequence over which state is kept: each operator is asked about all of them."""
+_RANGE = 250
+"""Steps between two values that are an integer's ends."""
 _PICKED = 3
 """Samples on which operators are compared one by one: the first that differs, and the most different."""
 
@@ -190,11 +193,11 @@ class _Place:
         """Of a model that no other interpreter runs whole: the operators, each alone."""
         bench = Bench(self.graph, self.session, tuple(one[:1] for one in self.given), keep_state=self.keep_state)
         found = bench.compare(ENGINES[1], self.third, whole=False)
-        if all(one.rounds for one in found):
+        verdict = judge_alone(found, len(self.graph.operators))
+        if verdict is None:
             said = next(iter(answers.refusals.values()), "none was asked")
             raise ModelError(f"no other interpreter runs this model, so that nothing can be compared: {said}")
         nothing = {ENGINES[1]: tuple(one[:0] for one in answers.own)}
-        verdict = judge(found, np.inf, stable=True, unit="LSB")
         return replace(answers, references=nothing, verdicts={ENGINES[1]: verdict})
 
     def _judge(self, answers: Answers, engine: str) -> Verdict:
@@ -289,13 +292,17 @@ def _list_notes(answers: Answers, asked: int) -> tuple[str, ...]:
     """What a reader must know besides: samples left out, references without an answer, outputs that say little."""
     left = f"{answers.n} of {asked} inputs were compared: an inference is slow here" if answers.n < asked else ""
     silent = [f"{engine} gave no answer: {reason}" for engine, reason in answers.refusals.items()]
-    notes = [_note_output(index, one) for index, one in enumerate(answers.own)]
+    notes = [_note_output(index, one, answers.steps[index]) for index, one in enumerate(answers.own)]
     return tuple(note for note in (left, *silent, *notes) if note)
 
 
-def _note_output(index: int, own: Array) -> str:
+def _note_output(index: int, own: Array, step: float) -> str:
+    advice = "little is compared, give samples of your own"
     if len(own) > 1 and own.size and (own == own[0]).all():
-        return f"output {index} is the same for all {len(own)} inputs: little is compared, give samples of your own"
+        return f"output {index} is the same for all {len(own)} inputs: {advice}"
+    ends = np.unique(own)
+    if len(ends) == 2 and own.dtype.kind == "f" and ends[1] - ends[0] > _RANGE * step:
+        return f"output {index} is saturated, {ends[0]:g} or {ends[1]:g} for all {len(own)} inputs: {advice}"
     return ""
 
 

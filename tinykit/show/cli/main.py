@@ -1,4 +1,7 @@
-"""Arguments in, exit status out: 0 done (and it fits), 1 does not fit or is not known to, 2 bad input or usage."""
+"""Arguments in, exit status out.
+
+0 done (and it fits; `verify`: the same), 1 does not fit or is not known to (`verify`: not the same), 2 bad input.
+"""
 
 import argparse
 import os
@@ -68,7 +71,7 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _flag("--out", "FILE", "with --fix: the better model"),
         _JSON)),
     ("verify", verifying.verify, "do TFLM and LiteRT compute the same? and if not, where", (*_MODEL,
-        _flag("--against", "REFERENCE", "another .tflite to compare with"),
+        _flag("--against", "REFERENCE", "another .tflite to compare with (default: litert alone)"),
         _flag("--samples", "NPZ", "inputs of your own: an array [n, ...] for each, by name or in order"),
         _switch("--layers", "layer by layer against the float REFERENCE, worst first"),
         _JSON)),

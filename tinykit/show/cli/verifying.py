@@ -14,9 +14,11 @@ from tinykit.predict.runtime.verify import verify_model as compare
 from tinykit.show.cli.models import Options, open_model, read_bytes
 from tinykit.show.cli.text import say, say_json
 
-_WITHIN_S = 10.0
+_WITHIN_S = 6.0
 """TFLM begins no further sample after this time; three other interpreters and the search for an operator follow."""
 _MOST_BARS = 24
+_DEFAULT = "litert"
+"""What `--against` names besides files."""
 _BOARD = "nucleo-h743zi2"
 _STATES = {"": "", "reset": ", state reset before each", "kept": ", state kept from one to the next"}
 
@@ -24,7 +26,7 @@ _STATES = {"": "", "reset": ", state reset before each", "kept": ", state kept f
 def verify(options: Options) -> int:
     """`tinykit verify`."""
     graph = open_model(options.model, options.representative)
-    against = read_bytes(options.against) if options.against else None
+    against = read_bytes(options.against) if options.against not in (None, _DEFAULT) else None
     inputs = read_inputs(options.samples, graph) if options.samples else sample_inputs(graph.data)
     result = compare(graph.data, inputs, against, third=_ask_virtual_board, within_s=_WITHIN_S)
     layers = _compare_layers(graph, options.against, inputs) if options.layers else None
@@ -77,7 +79,7 @@ def _describe(comparison: CodeComparison) -> dict[str, Any]:
 
 
 def _compare_layers(graph: ModelGraph, against: str | None, inputs: Any) -> LayerComparison:
-    if not against:
+    if against in (None, _DEFAULT):
         raise ParameterError("--layers compares with a float model; name it: --against FLOAT.tflite")
     return compare_layers(open_model(against), graph, inputs)
 
