@@ -291,7 +291,12 @@ class TestCommand:
                     assert ([one[figure] for figure in figures], one["regions"]) == ([None] * 4, [])
                     assert one["advice"]
             told = tell(verb, model)[1]
+            assert "KiB" not in told
             assert told.count("get_concrete_function") + told.count("converter.representative_dataset = ") == 1
+
+    def test_no_placement_of_it_fits(self, tell):
+        document = json.loads(tell("fit", hybrid(), "--board", "nucleo-h743zi2", "--json")[1])
+        assert "placements" not in document["results"][0]
 
     @pytest.mark.parametrize("verb", ["plan", "pack", "deploy"])
     def test_nothing_is_made_of_it(self, tell, tmp_path, capsys, verb):
