@@ -195,6 +195,13 @@ class TestRules:
         (found,) = [one for one in lint_graph(read(two.to_bytes())) if one.id == "open-batch-loop"]
         assert "([tf.TensorSpec([1, 8], tf.float32), tf.TensorSpec([1, 8], tf.float32)])" in found.cure
 
+    def test_a_size_that_is_open_is_left_to_the_reader(self):
+        (found,) = [one for one in lint_graph(read(opened(-1, -1, 8, 1))) if one.id == "open-size"]
+        assert "tf.TensorSpec([1, SIZE, 8, 1], tf.float32)" in found.cure
+        assert found.meaning.startswith(
+            "input 0 leaves sizes beside the batch open (?×?×8×1): TFLM plans and computes with"
+        )
+
     def test_the_resolver_has_as_many_calls_as_it_says(self):
         (found,) = [one for one in lint_graph(read(PLAIN), notes=True) if one.id == "resolver"]
         calls = [line for line in found.cure.splitlines() if line.startswith("resolver.Add")]
