@@ -125,6 +125,20 @@ class TestFirmware:
         assert np.array_equal(answers.view(np.uint8), outputs)
         assert start(built, tmp_path, answers.tobytes(), ("8:9,8:9", "8:9,8:9"))[0] == 0
 
+    @pytest.mark.parametrize("subgraphs", [1, 2])
+    def test_a_state_has_room_for_its_variables(self, subgraphs, tmp_path):
+        """The second subgraph is what CALL_ONCE would run; TFLM registers its operators too."""
+        tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(Net((1, 4)).accumulate().to_bytes(), 0))
+        tree.subgraphs *= subgraphs
+        builder = flatbuffers.Builder(4096)
+        builder.Finish(tree.Pack(builder), b"TFL3")
+        model = bytes(builder.Output())
+        done = deploy(model, tmp_path / "out", arena=1000)
+        assert done.methods == ("AddAdd", "AddAssignVariable", "AddReadVariable", "AddVarHandle")
+        answers = make_golden_vectors(model)[1]
+        code, said = start(build(done.folder, tmp_path / "main"), tmp_path, answers.tobytes(), ("4:9", "4:9"))
+        assert (code, said.splitlines()[0]) == (0, "1 variables")
+
     def test_resolver_has_exactly_the_operators(self, export):
         source = (export[0].folder / "src/model.cpp").read_text()
         methods = re.findall(r"resolver\.(Add\w+)\(\)", source)

@@ -42,10 +42,11 @@ class TestRead:
             c_source(MODEL),
             c_source(MODEL, "0x{:02X}u"),
             c_source(MODEL, "{:d}"),
+            c_source(MODEL).decode().encode("utf-16"),
             gzip.compress(MODEL),
             gzip.compress(c_source(MODEL)),
         ],
-        ids=["model", "hex", "suffix", "decimal", "gzip", "gzip of C"],
+        ids=["model", "hex", "suffix", "decimal", "UTF-16", "gzip", "gzip of C"],
     )
     def test_is_the_model(self, given):
         assert take_model(given, "m") == MODEL

@@ -195,6 +195,13 @@ class TestRules:
         (found,) = [one for one in lint_graph(read(two.to_bytes())) if one.id == "open-batch-loop"]
         assert "([tf.TensorSpec([1, 8], tf.float32), tf.TensorSpec([1, 8], tf.float32)])" in found.cure
 
+    def test_a_size_that_is_open_is_left_to_the_reader(self):
+        (found,) = [one for one in lint_graph(read(opened(-1, -1, 8, 1))) if one.id == "open-size"]
+        assert "tf.TensorSpec([1, SIZE, 8, 1], tf.float32)" in found.cure
+        assert found.meaning.startswith(
+            "input 0 leaves sizes beside the batch open (?×?×8×1): TFLM plans and computes with"
+        )
+
     def test_the_resolver_has_as_many_calls_as_it_says(self):
         (found,) = [one for one in lint_graph(read(PLAIN), notes=True) if one.id == "resolver"]
         calls = [line for line in found.cure.splitlines() if line.startswith("resolver.Add")]
@@ -291,7 +298,12 @@ class TestCommand:
                     assert ([one[figure] for figure in figures], one["regions"]) == ([None] * 4, [])
                     assert one["advice"]
             told = tell(verb, model)[1]
+            assert "KiB" not in told
             assert told.count("get_concrete_function") + told.count("converter.representative_dataset = ") == 1
+
+    def test_no_placement_of_it_fits(self, tell):
+        document = json.loads(tell("fit", hybrid(), "--board", "nucleo-h743zi2", "--json")[1])
+        assert "placements" not in document["results"][0]
 
     @pytest.mark.parametrize("verb", ["plan", "pack", "deploy"])
     def test_nothing_is_made_of_it(self, tell, tmp_path, capsys, verb):

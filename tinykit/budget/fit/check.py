@@ -109,7 +109,7 @@ def check_target(
     run_current_a: Estimate | float | None = None,
 ) -> FitReport:
     """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions."""
-    told = _diagnose(graph, target, use_engine)
+    told = diagnose_on(graph, target, use_engine)
     if told.refusal:
         return replace(_refuse_all(graph, target, told), latency_s=latency_s)
     if target.runtime == NPU_RUNTIME:
@@ -228,7 +228,7 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
     return tuple(told)
 
 
-def _diagnose(graph: ModelGraph, target: Target, use_engine: bool) -> Diagnosis:
+def diagnose_on(graph: ModelGraph, target: Target, use_engine: bool) -> Diagnosis:
     """Why the runtime does not run the model, where it has TFLM's operators or would have to decode weights."""
     if target.runtime == NPU_RUNTIME:
         return diagnose_shapes(graph)

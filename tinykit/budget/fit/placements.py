@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tinykit.budget.fit.check import diagnose_on
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
 from tinykit.budget.fit.timing import bank_delay, fetch_delay, move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, CODE, RegionUse, Verdict, judge
@@ -71,6 +72,8 @@ def list_placements(
 ) -> Rows[Placement]:
     """The layouts of a model on a board, the fastest that fits first; empty where arena or memory is unknown.
 
+    Empty too for a model that the runtime does not run.
+
     The arena in each contiguous window, as one array; its head and its tail in two banks where no bank holds both, or
     where a faster one holds the head; stack and application in the smallest bank with room; the model in external
     flash, where there is some and the code lies inside.
@@ -89,7 +92,7 @@ def list_placements(
         board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
         clock_hz=clock_hz, reserve=reserve,
     )  # fmt: skip
-    if target.runtime == NPU_RUNTIME:
+    if target.runtime == NPU_RUNTIME or diagnose_on(model, target, True).refusal:
         return Rows()
     arena, _ = attempt(lambda: predict_arena(model, target=target))
     if arena is None:

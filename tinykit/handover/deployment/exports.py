@@ -26,7 +26,8 @@ from tinykit.handover.deployment.writing import (
     write_folder,
 )
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import read
+from tinykit.model.graph.reading import list_codes, read
+from tinykit.model.lint import list_rules
 from tinykit.model.operators.table import list_rows, row_of
 from tinykit.predict.runtime.reference import reference_engine
 from tinykit.predict.runtime.refusal import require_sound
@@ -72,7 +73,8 @@ def deploy_tflm(
     _check(graph, margin)
     require_sound(graph)
     needed = _needed(arena)
-    methods = tuple(sorted({add_method(operator.name) for operator in graph.operators}))
+    names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
+    methods = tuple(sorted(add_method(name) for name in names))
     judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)
     said, label = describe_accuracy(accuracy), label_model(graph, name)
     about = describe_model(graph, label, said)
@@ -81,7 +83,8 @@ def deploy_tflm(
         TEMPLATES / "tflm", name=label, guard=f"TINYKIT_{label.upper()}", sha256=graph.sha256, accuracy=said,
         about="\n".join(f"// {line}" for line in about), precision=to_comment(graph.precision), methods=methods,
         model_bytes=len(graph.data), model_array=_bytes(np.frombuffer(graph.data, np.uint8)), arena_bytes=declared,
-        needed_bytes=needed, vectors=len(inputs), input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
+        needed_bytes=needed, variables=_count_variables(graph), vectors=len(inputs),
+        input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
         inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats, reference=judge,
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared,
@@ -133,10 +136,15 @@ def _needed(arena: int | Estimate) -> int:
 def _check(graph: ModelGraph, margin: float) -> None:
     if not 0 <= margin <= 1:
         raise ParameterError(f"margin is {margin}; it is a fraction of the arena, 0 to 1")
-    if graph.subgraphs != 1:
+    if graph.subgraphs != 1 and not _count_variables(graph):
         raise ModelError(
             f"the model has {graph.subgraphs} subgraphs (IF or WHILE); only models of one can be exported so far"
         )
+
+
+def _count_variables(graph: ModelGraph) -> int:
+    """Variables that the model keeps between calls, whose first values a second subgraph gives."""
+    return sum(list_rules()["state"].names(operator.name) for operator in graph.operators)
 
 
 def deploy_c(

@@ -1,5 +1,6 @@
 """What people give where a model is asked for: C arrays and gzip are read, anything else is named with the way on."""
 
+import codecs
 import io
 import re
 import zipfile
@@ -112,7 +113,9 @@ def _unpack(data: bytes, path: str) -> bytes:
 
 
 def _find_array(content: bytes) -> bytes | None:
-    """The first array of bytes in a source of C that is a model."""
+    """The first array of bytes in a source of C that is a model; Windows may have written it as UTF-16."""
+    if content[:2] == codecs.BOM_UTF16_LE:
+        content = content.decode("utf-16", "replace").encode()
     if len(content) > _MOST_BYTES or b"{" not in content or b"\0" in content:
         return None
     for match in _ARRAY.finditer(_COMMENT.sub(b" ", content)):

@@ -10,7 +10,7 @@ from tinykit.model.graph.model import ModelGraph, Operator, Precision
 from tinykit.model.graph.reading import list_codes
 from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.checks import FOREIGN, list_missing
-from tinykit.model.lint.finding import Check, Rule, Words, tell
+from tinykit.model.lint.finding import Check, Rule, Words, list_rules, tell
 from tinykit.model.operators.table import row_of
 
 _MANY_ZEROS = 0.5
@@ -57,10 +57,15 @@ def _missing(graph: ModelGraph, *, known: bool) -> list[Operator]:
 
 
 def find_unused(graph: ModelGraph) -> list[Operator]:
-    """Operators whose results no operator that is of use reads; one without results changes a state, and is of use."""
+    """Operators whose results no operator that is of use reads.
+
+    One without results changes a state and is of use; loops and custom operators may do so unseen.
+    """
     read, unused = set(graph.outputs), []
+    loop = list_rules()["open-batch-loop"]
     for operator in reversed(graph.operators):
-        if operator.outputs and not read & set(operator.outputs):
+        unseen = operator.name.startswith(FOREIGN) or loop.names(operator.name)
+        if operator.outputs and not read & set(operator.outputs) and not unseen:
             unused.append(operator)
         else:
             read |= set(operator.inputs)

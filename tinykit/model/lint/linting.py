@@ -1,7 +1,7 @@
 """The lint of a graph: every rule asked, errors first."""
 
 from tinykit.ground.caches import remember
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.model import ModelGraph, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.lint.checks import CHECKS
 from tinykit.model.lint.deeper import DEEPER
@@ -37,10 +37,16 @@ def _lint(graph: ModelGraph) -> tuple[Finding, ...]:
 def words_of(graph: ModelGraph) -> Words:
     """What any rule may name: the inputs with batch 1 as `get_concrete_function` takes them.
 
-    Integers that stand for numbers are float there.
+    Integers that stand for numbers are float there, and a size that was left open is SIZE.
     """
     tensors = [graph.tensors[index] for index in graph.inputs]
     kinds = [tensor.dtype if tensor.dtype in _SPECIFIED else "float32" for tensor in tensors]
-    shapes = [[1, *tensor.shape[1:]] for tensor in tensors]
-    specs = [f"tf.TensorSpec({shape}, tf.{kind})" for shape, kind in zip(shapes, kinds, strict=True)]
+    shapes = [", ".join(["1", *_list_sizes(tensor)]) for tensor in tensors]
+    specs = [f"tf.TensorSpec([{shape}], tf.{kind})" for shape, kind in zip(shapes, kinds, strict=True)]
     return {"specs": specs[0] if len(specs) == 1 else f"[{', '.join(specs)}]"}
+
+
+def _list_sizes(tensor: Tensor) -> list[str]:
+    """Sizes beside the batch."""
+    told = tensor.signature if len(tensor.signature) == len(tensor.shape) else tensor.shape
+    return [str(size) if known >= 0 else "SIZE" for size, known in zip(tensor.shape[1:], told[1:], strict=True)]

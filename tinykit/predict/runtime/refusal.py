@@ -83,7 +83,7 @@ def diagnose(graph: GraphOrFile, *, use_engine: bool = True) -> Diagnosis:
         wrong = [one.meaning for one in kept if one.severity is Severity.ERROR]
         return Diagnosis(kept, f"{_ELSE}: {wrong[0]}" if wrong else "", head)
     refusal = f"the TFLM interpreter refuses this model: {said.partition(chr(10))[0]}"
-    caused = any(one.severity is Severity.ERROR and not rules[one.id].runs for one in found)
+    caused = any(one.severity is Severity.ERROR for one in found)
     told = found if caused else _explain(graph, found, said)
     return Diagnosis(tuple(one for one in told if one.id != FIRMWARE), refusal)
 

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "tensorflow/lite/c/common.h"
+#include "tensorflow/lite/micro/micro_allocator.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
 namespace tflite {
@@ -17,6 +19,12 @@ class MicroInterpreter {
  public:
   MicroInterpreter(const Model* model, const MicroOpResolver& resolver, uint8_t* arena, size_t arena_size)
       : model_(model), resolver_(resolver), arena_(arena), arena_size_(arena_size) {}
+
+  MicroInterpreter(const Model* model, const MicroOpResolver& resolver, MicroAllocator* allocator,
+                   MicroResourceVariables* variables)
+      : model_(model), resolver_(resolver), arena_(allocator->arena), arena_size_(allocator->size) {
+    printf("%d variables\n", variables->count);
+  }
 
   TfLiteStatus AllocateTensors() {
     if (resolver_.registered() != resolver_.capacity()) {

@@ -7,9 +7,15 @@
 #include "cycle_counter.h"
 #include "golden_vectors.h"
 #include "model_data.h"
+{% if variables %}
+#include "tensorflow/lite/micro/micro_allocator.h"
+{% endif %}
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_log.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+{% if variables %}
+#include "tensorflow/lite/micro/micro_resource_variable.h"
+{% endif %}
 #include "tensorflow/lite/schema/schema_generated.h"
 
 namespace {{ name }} {
@@ -98,7 +104,14 @@ TfLiteStatus SetUp() {
   static Resolver resolver;
   static const TfLiteStatus added = AddOperators(resolver);
   TF_LITE_ENSURE_STATUS(added);
+{% if variables %}
+  // What the model keeps between calls lies in the arena too; it starts anew when the interpreter is made.
+  static tflite::MicroAllocator* allocator = tflite::MicroAllocator::Create(arena, kArenaBytes);
+  static tflite::MicroResourceVariables* variables = tflite::MicroResourceVariables::Create(allocator, {{ variables }});
+  static tflite::MicroInterpreter static_interpreter(model, resolver, allocator, variables);
+{% else %}
   static tflite::MicroInterpreter static_interpreter(model, resolver, arena, kArenaBytes);
+{% endif %}
   interpreter = &static_interpreter;
   return interpreter->AllocateTensors();
 }
