@@ -69,6 +69,22 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
+class Rounding:
+    """How two right kernels of an operator may differ, where that is not by one step of a requantisation.
+
+    Parameters
+    ----------
+    carries : hands numbers on as they are.
+    recurrent : rounds inside, at each time step, and feeds that back.
+    steps : by type of the output, the steps that right kernels may lie apart.
+    """
+
+    carries: bool
+    recurrent: bool
+    steps: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorRow:
     """One operator; a cell is None where there is nothing of the kind, or nothing is known.
 
@@ -91,6 +107,7 @@ class OperatorRow:
         instead), "everywhere" (in each image), "decoders" (linked apart).
     lowering : kind of C the exporter writes for it.
     counted : kind of correction from the export's instructions to TFLM's.
+    rounding : how its kernels may differ by right.
     options : by name.
     """
 
@@ -110,6 +127,7 @@ class OperatorRow:
     flash: tuple[str, float] | None
     lowering: str | None
     counted: str | None
+    rounding: Rounding | None
     options: Mapping[str, Option] | None
 
     @property
@@ -183,6 +201,15 @@ def _read_weights(cell: str) -> Weights:
     return Weights(words[0] == "last", "folds" in words, "decodes" in words, bias)
 
 
+def _read_rounding(cell: str) -> Rounding:
+    words = cell.split()
+    pairs = (word.split(":") for word in words if ":" in word)
+    steps = {kind: float(count) for kind, count in pairs}
+    if len(steps) + ("carries" in words) + ("recurrent" in words) != len(words):
+        raise ValueError("carries, recurrent, or TYPE:STEPS")
+    return Rounding("carries" in words, "recurrent" in words, MappingProxyType(steps))
+
+
 def _read_options(cell: str) -> Mapping[str, Option]:
     pairs = (word.split(":") for word in cell.split())
     return {name: Option(int(slot), *_OPTIONS.get(name, ("<i", 0))) for name, slot in pairs}
@@ -194,6 +221,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "data": int,
     "macs": MACS.__getitem__,
     "weights": _read_weights,
+    "rounding": _read_rounding,
     "layers": lambda cell: tuple(cell.split()),
     "tail": lambda cell: Tail(*map(int, cell.split())),
     "prepared": PREPARED.__getitem__,

@@ -18,7 +18,7 @@ from tinykit.ground.errors import ModelError, TinykitError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.predict.runtime.child import DTYPES
-from tinykit.predict.runtime.rounding import RECURRENT, allow_steps, count_steps, flat, move
+from tinykit.predict.runtime.rounding import allow_steps, count_steps, flat, move, rounding_of
 from tinykit.predict.runtime.session import Engine, Session
 
 Array = NDArray[Any]
@@ -141,7 +141,7 @@ class Bench:
         worst = max(found, key=lambda one: one.steps - one.allowed, default=None)
         if worst is None or not worst.steps:
             return None
-        if operator.name in RECURRENT and not worst.rounds and not worst.reason:
+        if rounding_of(operator.name).recurrent and not worst.rounds and not worst.reason:
             place, (model, inputs) = operator.outputs.index(worst.output), alone
             moved = other.answer(model, tuple(map(move, inputs)), keep_state=self._keep)
             reach = count_steps(self._graph.tensors[worst.output], answers[place], moved[place])

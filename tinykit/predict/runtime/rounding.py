@@ -1,29 +1,29 @@
 """In what unit two answers are compared, and how far apart right kernels may lie in it."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
-from tinykit.model.operators.table import row_of
+from tinykit.model.operators.table import Rounding, row_of
 
 Array = NDArray[Any]
 
 EPSILON = 2.0**-23
-RECURRENT = ("UNIDIRECTIONAL_SEQUENCE_LSTM", "SVDF", "WHILE", "IF")
-"""Operators that round inside, at each time step, and feed that back: allowed is 1 and twice what the kernel itself
-makes of inputs moved by one step (`move`)."""
-_ROUNDINGS = {"RESIZE_BILINEAR": 2.0}
-"""Steps that right kernels may lie apart where that is not 1. A kernel that requantises once gives one of the two steps
-beside the exact result (TFLM and LiteRT lie within 0.75 of it over random int8 and int16 graphs), so two of them differ
-by 1 at most; bilinear interpolation in TFLM cuts off its fixed-point weights and was seen 1.6 from exact."""
-_TABLES_OF_INT16 = {"LOGISTIC": 8.0, "TANH": 16.0, "SOFTMAX": 16.0}
-"""Of 65,536: kernels that interpolate in tables of 512 entries were seen 6, 11 and 13 steps from exact."""
-_CARRIES = ("DEQUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT",
-            "SPLIT_V", "UNPACK", "PACK", "CONCATENATION", "GATHER", "PAD", "REVERSE_V2", "TILE")  # fmt: skip
-"""Operators that hand numbers on as they are."""
+_REQUANTISED = Rounding(carries=False, recurrent=False, steps=MappingProxyType({}))
+"""A kernel that requantises once gives one of the two steps beside the exact result (TFLM and LiteRT lie within 0.75 of
+it over random int8 and int16 graphs), so two of them differ by 1 at most. Other steps stand in the table of operators:
+bilinear interpolation in TFLM cuts off its fixed-point weights and was seen 1.6 from exact; LOGISTIC, TANH and SOFTMAX
+of int16 interpolate in tables of 512 entries and were seen 6, 11 and 13 of 65,536 steps from it. What is recurrent is
+allowed 1 and twice what the kernel itself makes of inputs moved by one step (`move`)."""
+
+
+def rounding_of(name: str) -> Rounding:
+    """How right kernels of an operator may differ."""
+    return row_of(name).rounding or _REQUANTISED
 
 
 def find_step(graph: ModelGraph, tensor: int) -> float | None:
@@ -38,7 +38,7 @@ def find_step(graph: ModelGraph, tensor: int) -> float | None:
             return found.scales[0] if found.scales and found.scales[0] > 0 else 1.0
         maker = makers.get(tensor)
         carried = [one for one in maker.inputs if one >= 0 and not graph.tensors[one].is_constant] if maker else []
-        if maker is None or maker.name not in _CARRIES or not carried:
+        if maker is None or not rounding_of(maker.name).carries or not carried:
             return None
         tensor = carried[0]
     return None
@@ -62,7 +62,7 @@ def count_steps(tensor: Tensor, own: Array, other: Array) -> float:
 def allow_steps(graph: ModelGraph, operator: Operator, output: Tensor, values: Mapping[int, Array]) -> float:
     """Steps that right kernels of an operator may lie apart on the same inputs, in the unit of `count_steps`.
 
-    Integers: 1 for a requantisation (see `_ROUNDINGS`), 0 where the output is not quantised: an index, a shape.
+    Integers: 1 for a requantisation or what the table says, 0 where the output is not quantised: an index, a shape.
     Floats: a sum of K products of summed magnitude M is right within K·2^-24·M however its terms are ordered [Higham,
     Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, ch. 3], so two lie (K + 8)·2^-23·M apart at
     most; the 8 are for the last places that an approximated exp or tanh may lose.
@@ -77,8 +77,7 @@ def allow_steps(graph: ModelGraph, operator: Operator, output: Tensor, values: M
         return (terms + 8) * magnitude * EPSILON / _step_of_float(flat(values[output.index]))
     if not output.scales:
         return 0.0
-    special = _TABLES_OF_INT16 if output.dtype == "int16" else _ROUNDINGS
-    return special.get(operator.name, 1.0)
+    return rounding_of(operator.name).steps.get(output.dtype, 1.0)
 
 
 def _sum_of(graph: ModelGraph, operator: Operator, output: Tensor, values: Mapping[int, Array]) -> tuple[int, float]:

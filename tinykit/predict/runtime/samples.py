@@ -10,6 +10,7 @@ import numpy as np
 from tinykit.ground.errors import DataError
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
+from tinykit.model.operators.table import row_of
 from tinykit.predict.runtime.session import Array, Inputs
 
 _LOOKS_UP = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
@@ -53,7 +54,7 @@ def draw_codes(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> 
 
 def _draw(graph: ModelGraph, index: int, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     tensor, readers = graph.tensors[index], _readers(graph, index)
-    quantised = next((graph.tensors[one.outputs[0]] for one in readers if one.name == "QUANTIZE"), tensor)
+    quantised = next((graph.tensors[one.outputs[0]] for one in readers if row_of(one.name).role == "quantise"), tensor)
     if tensor.dtype == "float32" or tensor.scales:
         return _draw_reals(quantised, shape, rng)
     if tensor.dtype in ("int32", "int64"):
@@ -75,7 +76,7 @@ def _draw_reals(held: Tensor, shape: tuple[int, ...], rng: np.random.Generator) 
 def _readers(graph: ModelGraph, index: int) -> list[Operator]:
     """Operators that take an input, also behind a change of its shape."""
     found = [one for one in graph.operators if index in one.inputs]
-    behind = [one.outputs[0] for one in found if one.name in ("RESHAPE", "EXPAND_DIMS", "SQUEEZE") and one.outputs]
+    behind = [one.outputs[0] for one in found if row_of(one.name).latency == "reshape" and one.outputs]
     return found + [reader for one in behind for reader in _readers(graph, one)]
 
 
