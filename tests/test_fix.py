@@ -143,6 +143,15 @@ class TestRefusals:
         with pytest.raises(ModelError, match="TFLM still differs from LiteRT by 9, so it is not handed out"):
             mend(read(dilated()))
 
+    def test_an_output_of_another_shape_than_the_file_says(self, monkeypatch):
+        def reshape(*_, **__):
+            raise ValueError("cannot reshape array of size 24")
+
+        monkeypatch.setattr(Session, "run_all", reshape)
+        monkeypatch.setattr("tinykit.predict.runtime.refusal._ask", lambda graph: ("", 64))
+        with pytest.raises(ModelError, match="an output changes its shape as it runs .*; convert it again"):
+            mend(read(dilated()))
+
 
 class TestCommand:
     @pytest.fixture

@@ -235,6 +235,13 @@ class TestDiagnosis:
         monkeypatch.setattr("tinykit.predict.runtime.refusal._ask", lambda graph: ("", 64))
         assert diagnose(read(hybrid())).causes == ()
 
+    def test_shapes_that_contradict_are_the_cause_of_a_refusal_too(self, monkeypatch):
+        """TFLM looks at a few shapes itself, as at the elements of a reshape."""
+        monkeypatch.setattr("tinykit.predict.runtime.refusal._ask", lambda graph: ("TFLM refused operator 1", None))
+        found = diagnose(read(dilated()))
+        assert [one.id for one in found.causes] == ["stored-shape"]
+        assert found.refusal == "the TFLM interpreter refuses this model: TFLM refused operator 1"
+
     def test_a_quantisation_aware_model_converted_without_optimisations(self):
         """As the converter writes it: uint8, which TFLM's QUANTIZE does not make of floats, and shapes left out."""
         net = Net((1, 8), dtype="float32")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.errors import ModelError
+from tinykit.ground.errors import ModelError, TinykitError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
@@ -233,8 +233,15 @@ def _move(graph: GraphNode, place: Mapping[int, int], tensors: tuple[TensorNode,
 def _prove_sound(before: ModelGraph, after: ModelGraph, n: int) -> str:
     """TFLM on the mended against LiteRT's reference kernels on the model as it came, which makes shapes itself."""
     given = draw(before, n)
-    with Session(before.data, engine="litert-reference") as reference, Session(after.data) as session:
-        pairs = [*zip(reference.run_all(given), session.run_all(given), strict=True)]
+    try:
+        with Session(before.data, engine="litert-reference") as reference, Session(after.data) as session:
+            pairs = [*zip(reference.run_all(given), session.run_all(given), strict=True)]
+    except TinykitError:
+        raise
+    except ValueError as error:
+        raise ModelError(
+            f"{before.path}: an output changes its shape as it runs ({error}); convert it again"
+        ) from error
     whole = all(np.issubdtype(one.dtype, np.integer) for one, _ in pairs)
     farthest = max(_distance(one, other) for one, other in pairs)
     if farthest > (_MOST_STEPS if whole else _MOST_RELATIVE):
