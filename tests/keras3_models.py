@@ -240,6 +240,15 @@ def quantised(k: Any) -> Any:
 
 
 @lost
+def inside(k: Any) -> Any:
+    """The hard sigmoid where it cannot be spelt out: between the steps of a loop, and in a layer of a wrapper."""
+    wrapped = k.layers.TimeDistributed(k.layers.Dense(3, activation="hard_silu", name="dense"))
+    steps = [k.layers.SimpleRNN(3, activation="hard_sigmoid", return_sequences=True, name="steps")]
+    memory = k.layers.LSTM(3, recurrent_activation="hard_sigmoid", name="memory")
+    return k.Sequential([k.layers.Input((4, 2)), wrapped, *steps, memory])
+
+
+@lost
 def sums(k: Any) -> Any:
     start = k.layers.Input((3,))
     return k.Model(start, k.ops.cumsum(start, axis=1))

@@ -16,7 +16,7 @@ from tests.models import small_cnn
 
 PACKAGE = Path(__file__).resolve().parents[1] / "tinykit"
 USED = {
-    "tf_keras": {"_name", "_keras_history"},
+    "tf_keras": {"_name", "_keras_history", "_could_use_gpu_kernel"},
     "tflite_micro": {"_interpreter", "_runtime"},
     "unicorn": {"_uch", "unicorn.unicorn_py3.unicorn"},
     "tensorflow_model_optimization": {"tensorflow_model_optimization.python"},
@@ -57,6 +57,13 @@ def test_keras_layers_keep_their_name_and_history_where_they_did():
     model.layers[0]._name = "renamed"
     assert model.layers[0].name == "renamed"
     assert model.inputs[0]._keras_history.layer.name
+
+
+def test_recurrent_layers_choose_their_kernel_where_they_did():
+    layers = importlib.import_module("tf_keras").layers
+    assert [layers.LSTM(2)._could_use_gpu_kernel, layers.GRU(2)._could_use_gpu_kernel] == [True, True]
+    assert not layers.LSTM(2, unroll=True)._could_use_gpu_kernel
+    assert layers.LSTM(2, unroll=False).unroll is False
 
 
 def test_the_quantisation_registry_stands_where_it_did():

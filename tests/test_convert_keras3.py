@@ -75,6 +75,8 @@ REASONS = {
     "newer": r"tf-keras: Resizing 'small', GroupNormalization 'groups', Dense 'dense' \(activation hard_tanh\), "
     r"BatchNormalization 'again' \(renorm=True\)\nbuild these with layers",
     "quantised": r"tf-keras: .*Dense 'small' \(of type QuantizedDTypePolicy\)",
+    "inside": r"tf-keras: Dense 'dense' \(activation hard_silu\), SimpleRNN 'steps' \(activation hard_sigmoid\), "
+    r"LSTM 'memory' \(recurrent_activation hard_sigmoid\)",
     "sums": "tf-keras: operation Cumsum 'cumsum'\n",
     "kept": r"tf-keras: LSTM 'memory' \(stateful=True\)",
     "code": "holds a Lambda, which is code; it is not loaded",

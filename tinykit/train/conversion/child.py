@@ -80,12 +80,12 @@ def unroll(model: Any) -> list[str]:
 
     A kernel has an LSTM of the usual activations that takes a sequence without a mask and starts from zero.
     """
-    layers, found = list(model._flatten_layers()), []
+    layers, found = list(model.submodules), []
     masked = any(type(one).__name__ == "Masking" or getattr(one, "mask_zero", False) for one in layers)
     for layer in layers:
-        plain = all(len(node.keras_inputs) <= 1 for node in layer._inbound_nodes)
-        fused = type(layer).__name__ == "LSTM" and layer._could_use_gpu_kernel and plain and not masked
-        if getattr(layer, "unroll", True) is False and not (fused and not layer.return_state):
+        fused = getattr(layer, "_could_use_gpu_kernel", False) and type(layer).__name__ == "LSTM"
+        plain = not isinstance(getattr(layer, "input", None), list) and not getattr(layer, "return_state", False)
+        if getattr(layer, "unroll", True) is False and not (fused and plain and not masked):
             layer.unroll, layer._could_use_gpu_kernel = True, False
             found.append(str(layer.name))
     return found

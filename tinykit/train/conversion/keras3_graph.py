@@ -46,7 +46,7 @@ def is_operation(item: Item) -> bool:
 def is_hard(item: Item) -> bool:
     """Whether a layer ends in an activation that has to be spelt out."""
     activation = item["config"].get("activation")
-    return isinstance(activation, str) and activation in _HARD and "recurrent_activation" not in item["config"]
+    return isinstance(activation, str) and activation in _HARD and "recurrent_dropout" not in item["config"]
 
 
 def list_sources(node: Any) -> Iterator[list[Any]]:

@@ -53,7 +53,7 @@ def rebuild(described: Path, name: str) -> Any:
         _check(model, pairs, name)
         for variable, stored, _ in pairs:
             variable.assign(np.asarray(stored, variable.dtype.as_numpy_dtype))
-    for layer in model._flatten_layers():
+    for layer in model.submodules:
         if type(layer).__name__ == "Normalization":
             layer.finalize_state()
     return model
@@ -93,7 +93,7 @@ def prove(model: Any, described: Path, name: str) -> str:
 def _draw_samples(model: Any) -> list[Any]:
     rng = np.random.default_rng(0)
     shapes = [(_SAMPLES, *(size or _OPEN_SIZE for size in one.shape[1:])) for one in model.inputs]
-    words = [layer.input_dim for layer in model._flatten_layers() if type(layer).__name__ == "Embedding"]
+    words = [layer.input_dim for layer in model.submodules if type(layer).__name__ == "Embedding"]
     if words:
         return [rng.integers(0, min(words), shape).astype(np.float32) for shape in shapes]
     samples = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
@@ -131,7 +131,7 @@ def _read_tree(file: Any) -> _Tree:
 def _pair(layer: Any, item: dict[str, Any], group: _Tree, path: str) -> Iterator[_Pair]:
     """Each variable of a layer with the data set that holds it, in the tree of `.weights.h5`."""
     own = group.get("vars", {})
-    variables = [*layer._trainable_weights, *layer._non_trainable_weights] if len(own) else []
+    variables = layer.weights if own else []
     for index in range(max(len(own), len(variables))):
         yield (variables[index] if index < len(variables) else None), own.get(str(index)), path
     for part, inner in group.items():
