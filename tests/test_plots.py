@@ -20,7 +20,7 @@ from tinykit.choose.ledger.variants import measure_sizes
 from tinykit.ground.errors import ParameterError
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
-from tinykit.predict.runtime.verdict import CodeComparison
+from tinykit.predict.runtime.agreement import CodeComparison
 from tinykit.show.plots import (
     COLOURS,
     lay_axes,

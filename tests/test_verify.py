@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,12 +24,12 @@ from tests.verify_models import (
     wide_sum,
     wrong_tanh,
 )
-from tinykit.ground.errors import DataError, ModelError, TinykitError
+from tinykit.ground.errors import DataError, ModelError, ParameterError, TinykitError
 from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.predict import Session, compare_layers, read_inputs, run_model, sample_inputs, verify_model
+from tinykit.predict.runtime.agreement import EQUAL, judge, judge_network
 from tinykit.predict.runtime.rounding import allow_steps, count_steps, find_step
 from tinykit.predict.runtime.session import ENGINES
-from tinykit.predict.runtime.verdict import EQUAL, judge, judge_network
 from tinykit.predict.runtime.verify import Answers, compare_answers
 from tinykit.show.cli.main import main
 from tinykit.show.cli.verifying import _ask_virtual_board
@@ -133,6 +134,15 @@ class TestVerdict:
         assert np.array_equal(_ask_virtual_board(model, (codes,))[0], run_model(model, codes))
         with pytest.raises(TinykitError):
             _ask_virtual_board(hybrid(), (np.zeros((1, 1, 8), np.float32),))
+
+    def test_what_the_board_cannot_hold_is_no_opinion(self, monkeypatch):
+        monkeypatch.setattr("tinykit.handover.virtual_board.run", lambda *_: SimpleNamespace(outputs=None))
+        with pytest.raises(ParameterError, match="the operator does not run on nucleo-h743zi2"):
+            _ask_virtual_board(small_cnn(), ())
+
+    def test_a_variable_is_no_number_to_hand_over(self):
+        with Session(streaming()) as session, pytest.raises(ModelError, match="operator 1 reads or writes a variable"):
+            session.isolate(1)
 
     def test_together_but_not_alone(self):
         assert "each operator alone gives the same, together they lie 7 LSB apart" in str(

@@ -65,6 +65,12 @@ from tinykit.predict.packing.cost import (
 )
 from tinykit.predict.packing.decoding import PackChoice as PackChoice, code_weights as code_weights, pack as pack
 from tinykit.predict.packing.leaning import CodedTensor as CodedTensor, Packed as Packed, lean as lean
+from tinykit.predict.runtime.agreement import (
+    Agreement as Agreement,
+    CodeComparison as CodeComparison,
+    OutputComparison as OutputComparison,
+    Verification as Verification,
+)
 from tinykit.predict.runtime.codes import (
     dequantise as dequantise,
     predict_labels as predict_labels,
@@ -87,12 +93,6 @@ from tinykit.predict.runtime.session import (
     measure_arena as measure_arena,
     missing_operators as missing_operators,
     run_model as run_model,
-)
-from tinykit.predict.runtime.verdict import (
-    CodeComparison as CodeComparison,
-    OutputComparison as OutputComparison,
-    Verdict as Verdict,
-    Verification as Verification,
 )
 from tinykit.predict.runtime.verify import (
     Answers as Answers,

@@ -68,8 +68,9 @@ def _list(indices: Any) -> list[int]:
 
 
 def _is_fed(tree: Any, tensor: Any) -> bool:
-    data = tree.buffers[tensor.buffer].data
-    return not tensor.isVariable and (data is None or not len(data))
+    """Whether numbers come in by a tensor: neither the file holds it, nor the operator's own state, nor is it empty."""
+    data, shape = tree.buffers[tensor.buffer].data, [] if tensor.shape is None else list(tensor.shape)
+    return not tensor.isVariable and 0 not in shape and (data is None or not len(data))
 
 
 def _drop_buffers(schema: Any, tree: Any) -> None:

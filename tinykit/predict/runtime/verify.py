@@ -17,19 +17,25 @@ from tinykit.predict.runtime.rounding import EPSILON, find_step
 from tinykit.predict.runtime.samples import draw_codes
 from tinykit.predict.runtime.session import ENGINES, Array, Inputs, RecordedArena, Session, check_bytes
 from tinykit.predict.runtime.verdict import (
+from tinykit.predict.runtime.agreement import (
     EQUAL,
     REASONS,
     SUMS,
     UNKNOWN,
+    Agreement,
     CodeComparison,
     OutputComparison,
-    Verdict,
     Verification,
     find,
     judge,
     judge_alone,
     judge_network,
 )
+from tinykit.predict.runtime.codes import to_codes, to_reals
+from tinykit.predict.runtime.locating import Bench, Third
+from tinykit.predict.runtime.rounding import EPSILON, find_step
+from tinykit.predict.runtime.samples import draw_codes
+from tinykit.predict.runtime.session import ENGINES, Array, Inputs, RecordedArena, Session, check_bytes
 
 Arrays = tuple[Array, ...]
 _SEQUENCE = 64
@@ -59,7 +65,7 @@ class Answers(Result):
     steps: tuple[float, ...]
     units: tuple[str, ...]
     references: Mapping[str, Arrays] = field(repr=False)
-    verdicts: Mapping[str, Verdict] = field(default_factory=dict, repr=False)
+    verdicts: Mapping[str, Agreement] = field(default_factory=dict, repr=False)
     refusals: Mapping[str, str] = field(default_factory=dict, repr=False)
     state: str = ""
 
@@ -200,7 +206,7 @@ class _Place:
         nothing = {ENGINES[1]: tuple(one[:0] for one in answers.own)}
         return replace(answers, references=nothing, verdicts={ENGINES[1]: verdict})
 
-    def _judge(self, answers: Answers, engine: str) -> Verdict:
+    def _judge(self, answers: Answers, engine: str) -> Agreement:
         rows = zip(answers.own, answers.references[engine], answers.steps, strict=True)
         by_sample = np.max([np.abs(_signed(*row)).max(axis=1, initial=0.0) for row in rows], axis=0)
         if not by_sample.any():
@@ -253,7 +259,7 @@ def _sum_up(index: int, steps: Array, answers: Answers) -> OutputComparison:
     return OutputComparison(index, float((steps == 0).mean()), largest, answers.steps[index], answers.units[index])
 
 
-def _explain(reference: str, verdict: Verdict, units: Sequence[str]) -> str:
+def _explain(reference: str, verdict: Agreement, units: Sequence[str]) -> str:
     reason = ""
     if verdict.kind == "rounding":
         kinds, (name, text) = {one.name for one in verdict.operators}, REASONS[reference]

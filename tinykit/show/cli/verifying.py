@@ -7,9 +7,9 @@ from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.runtime.agreement import CodeComparison, Verification
 from tinykit.predict.runtime.layers import LayerComparison, compare_layers
 from tinykit.predict.runtime.samples import read_inputs, sample_inputs
-from tinykit.predict.runtime.verdict import CodeComparison, Verification
 from tinykit.predict.runtime.verify import verify_model as compare
 from tinykit.show.cli.models import Options, open_model, read_bytes
 from tinykit.show.cli.text import say, say_json

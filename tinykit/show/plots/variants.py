@@ -11,7 +11,7 @@ from tinykit.choose.ledger.ledger_row import LedgerRow
 from tinykit.choose.ledger.table import Ledger
 from tinykit.choose.ledger.variants import ModelSizes
 from tinykit.ground.quantity import format_quantity
-from tinykit.predict.runtime.verdict import CodeComparison
+from tinykit.predict.runtime.agreement import CodeComparison
 from tinykit.show.plots.marks import ends, scale_log
 from tinykit.show.plots.style import (
     COLOURS,

@@ -28,8 +28,8 @@ SUMS = "Sums of floats are taken in another order."
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict(Result):
-    """What a difference is.
+class Agreement(Result):
+    """Whether two answers agree, and if not, what their difference is.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ class Verdict(Result):
         return self.text
 
 
-EQUAL = Verdict("equal", "every output value is equal.")
-UNKNOWN = Verdict("unknown", "where the difference begins was not looked for.")
+EQUAL = Agreement("equal", "every output value is equal.")
+UNKNOWN = Agreement("unknown", "where the difference begins was not looked for.")
 NOT_THE_SAME = "these two do not compute the same: "
 
 
-def judge(operators: tuple[OperatorDifference, ...], steps: float, *, stable: bool, unit: str) -> Verdict:
+def judge(operators: tuple[OperatorDifference, ...], steps: float, *, stable: bool, unit: str) -> Agreement:
     """The verdict on outputs that differ.
 
     Parameters
@@ -77,24 +77,26 @@ def judge(operators: tuple[OperatorDifference, ...], steps: float, *, stable: bo
     """
     first = next((one for one in operators if not one.rounds and not one.backed), None)
     if first is not None:
-        return Verdict("different", f"{NOT_THE_SAME}first at {first}", operators)
+        return Agreement("different", f"{NOT_THE_SAME}first at {first}", operators)
     if not stable:
         text = "TFLM's own answer changes with its arena, so an operator reads or writes beyond its tensors"
-        return Verdict("different", f"{NOT_THE_SAME}{text}", operators)
+        return Agreement("different", f"{NOT_THE_SAME}{text}", operators)
     if not operators:
         text = f"each operator alone gives the same, together they lie {steps:,.0f} {unit} apart"
-        return Verdict("different", f"{NOT_THE_SAME}{text}")
+        return Agreement("different", f"{NOT_THE_SAME}{text}")
     backed = next((one for one in operators if one.backed), None)
     if backed is not None:
-        return Verdict("backed", f"TFLM computes right what the other does not: {backed}", operators)
+        return Agreement("backed", f"TFLM computes right what the other does not: {backed}", operators)
     names = [one.label for one in operators[:_MOST_NAMES]]
     more = f" and {len(operators) - _MOST_NAMES} more" if len(operators) > _MOST_NAMES else ""
     each = max(one.steps for one in operators)
     grown = f" Each by {each:,.0f} on the same inputs: the layers behind make more of it." if steps > 4 * each else ""
-    return Verdict("rounding", f"rounding of {', '.join(names)}{more}: at most {steps:,.0f} {unit}.{grown}", operators)
+    return Agreement(
+        "rounding", f"rounding of {', '.join(names)}{more}: at most {steps:,.0f} {unit}.{grown}", operators
+    )
 
 
-def judge_alone(found: tuple[OperatorDifference, ...], operators: int) -> Verdict | None:
+def judge_alone(found: tuple[OperatorDifference, ...], operators: int) -> Agreement | None:
     """The verdict on a model that no other interpreter runs whole, None where it runs none of the operators either.
 
     Parameters
@@ -110,10 +112,10 @@ def judge_alone(found: tuple[OperatorDifference, ...], operators: int) -> Verdic
     names = ", ".join(one.label for one in refused[:_MOST_NAMES]) or "the whole"
     more = f" and {len(refused) - _MOST_NAMES} more" if len(refused) > _MOST_NAMES else ""
     text = f"no other interpreter runs {names}{more}; the other operators, each alone, compute the same."
-    return Verdict("partly", text, found)
+    return Agreement("partly", text, found)
 
 
-def judge_network(own: tuple[Array, ...], other: tuple[Array, ...]) -> Verdict:
+def judge_network(own: tuple[Array, ...], other: tuple[Array, ...]) -> Agreement:
     """The verdict on another model: not the same where its error is as large as the outputs' own variation.
 
     That is a signal-to-noise ratio of 0 dB about the mean, which a model that always answers the mean would reach.
@@ -129,8 +131,8 @@ def judge_network(own: tuple[Array, ...], other: tuple[Array, ...]) -> Verdict:
         return EQUAL
     if not least > 0:
         text = f"its outputs are no nearer than a constant would be (SQNR {least:.1f} dB about their mean)"
-        return Verdict("different", f"{NOT_THE_SAME}{text}")
-    return Verdict("network", f"another model, near this one: SQNR {least:.1f} dB about the mean of its outputs.")
+        return Agreement("different", f"{NOT_THE_SAME}{text}")
+    return Agreement("network", f"another model, near this one: SQNR {least:.1f} dB about the mean of its outputs.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ class CodeComparison(Result):
     max_difference: float
     top1_agreement: float | None
     explanation: str
-    verdict: Verdict = EQUAL
+    verdict: Agreement = EQUAL
     outputs: tuple[OutputComparison, ...] = ()
     state: str = ""
 
@@ -230,6 +232,8 @@ class Verification(Result):
     notes : references that gave no answer, outputs that say little, samples left out.
     """
 
+    JSON = ("n", "step", "same", "verdict=verdict.text", "comparisons", "notes")
+
     n: int
     step: float
     comparisons: tuple[CodeComparison, ...]
@@ -250,7 +254,7 @@ class Verification(Result):
         return all(one.verdict.same for one in self.decisive)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Agreement:
         """Of the decisive comparisons the one that matters most: "different" before "rounding" before "equal"."""
         order = ("different", "network", "unknown", "backed", "partly", "rounding", "equal")
         return min((one.verdict for one in self.decisive), key=lambda one: order.index(one.kind), default=EQUAL)
