@@ -96,6 +96,12 @@ class TestFloat:
         for ours, theirs in compare([net.to_bytes() for net in nets], tmp_path):
             assert distance(ours, theirs) <= LARGEST_DISTANCE[curve.upper()]
 
+    def test_a_logarithm_of_shares_keeps_its_bound(self, tmp_path):
+        nets = [random_net(seed, dtype="float32", steps=1, image=[], anywhere=["LOG_SOFTMAX"]) for seed in range(3)]
+        for both in compare([net.to_bytes() for net in nets], tmp_path):
+            ours, theirs = (np.ascontiguousarray(side).view(np.float32) for side in both)
+            np.testing.assert_allclose(ours, theirs, rtol=3e-7, atol=1e-6)
+
     def test_own_functions_are_as_accurate_as_they_say(self, tmp_path):
         (tmp_path / "main.c").write_text(ACCURACY)
         flags = ["-std=c11", "-O2", *WARNINGS, f"-I{SOURCES}"]

@@ -111,6 +111,10 @@ class TypedNet(Transposed):
         out = self.result(self.shape, 1 / 32768)
         return self.use(code, [self.last], [out])
 
+    def odd_normalise(self):
+        out, options = self.result(self.shape), schema.L2NormOptionsT()
+        return self.use("L2_NORMALIZATION", [self.last], [out], OPTIONS.L2NormOptions, options, version=2)
+
     def odd_prelu(self):
         return self.use("PRELU", [self.last, self.tensor(self.shape[-1:], data=self.values(self.shape[-1:]))],
                         [self.result(self.shape)])  # fmt: skip
@@ -142,7 +146,7 @@ class TypedNet(Transposed):
 EXACT_IMAGE = "conv conv depthwise pool reduction".split()
 EXACT_ANY = "dense ADD SUB MUL MINIMUM MAXIMUM leaky".split()
 INT16_ANY = ["LOGISTIC", "TANH", "softmax", "RELU", "RELU6"]
-FLOAT_ANY = "DIV SQUARED_DIFFERENCE RELU RELU6 HARD_SWISH NEG ABS SQUARE SQRT RSQRT FLOOR CEIL prelu".split()
+FLOAT_ANY = "DIV SQUARED_DIFFERENCE RELU RELU6 HARD_SWISH NEG ABS SQUARE SQRT RSQRT FLOOR CEIL prelu normalise".split()
 
 
 def random_net(seed, *, dtype, steps=None, image=EXACT_IMAGE, anywhere=EXACT_ANY, more=()):

@@ -38,6 +38,7 @@ _CURVES = (
     "logistic", "tanh", "hard_swish", "negate", "absolute", "square", "root", "reciprocal_root", "exponential",
     "logarithm", "elu", "floor", "ceiling",
 )  # fmt: skip
+_ROWS = ("softmax", "log_softmax", "unit_length")
 _REDUCTIONS = {"mean": "'+'", "reduce_sum": "'+'", "reduce_min": "'<'", "reduce_max": "'>'"}
 
 
@@ -113,13 +114,14 @@ def lower_ramp(program: Program, operator: Operator) -> Lowered:
     return call_kernel(program, operator, "float_ramps", "float_ramp", fields, unit="float")
 
 
-def lower_softmax(program: Program, operator: Operator) -> Lowered:
-    """SOFTMAX over the last axis."""
+def lower_rows(program: Program, operator: Operator) -> Lowered:
+    """SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION over the last axis."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
     depth = source.shape[-1] if source.shape else 1
     fields = {"rows": source.elements // depth, "depth": depth, "beta": float(operator.beta)}
-    return call_kernel(program, operator, "float_softmax", "float_softmax_rows", fields, unit="float")
+    kernel = f"float_{lowering_of(operator)}"
+    return call_kernel(program, operator, kernel, "float_softmax_rows", fields, unit="float")
 
 
 def lower_curve(program: Program, operator: Operator) -> Lowered:
@@ -204,10 +206,10 @@ LOWERINGS: dict[tuple[str, str], Lowering] = {
     (kind, "bool" if kind == "select" else DTYPE): lower
     for kind, lower in {
         "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,
-        "max_pool": lower_pool, "dense": lower_dense, "softmax": lower_softmax, "resize_bilinear": lower_bilinear,
+        "max_pool": lower_pool, "dense": lower_dense, "resize_bilinear": lower_bilinear, "select": lower_select,
         **dict.fromkeys(_PAIRS, lower_pair), **dict.fromkeys(_COMPARISONS, lower_comparison),
         **dict.fromkeys(_RAMPS, lower_ramp), **dict.fromkeys(_CURVES, lower_curve),
-        **dict.fromkeys(_REDUCTIONS, lower_reduction), "select": lower_select,
+        **dict.fromkeys(_ROWS, lower_rows), **dict.fromkeys(_REDUCTIONS, lower_reduction),
     }.items()
 }  # fmt: skip
 """How each kind of operator becomes C on float32; the data of a choice is its condition."""

@@ -134,13 +134,19 @@ void tk_float_reduce(const tk_float_reduction *r, const float *input, float *out
     }
 }
 
+static float find_highest(const float *values, int32_t count)
+{
+    float highest = -FLT_MAX;
+    for (int32_t i = 0; i < count; ++i) {
+        highest = values[i] > highest ? values[i] : highest;
+    }
+    return highest;
+}
+
 void tk_float_softmax(const tk_float_softmax_rows *s, const float *input, float *output)
 {
     for (int32_t row = 0; row < s->rows; ++row, input += s->depth, output += s->depth) {
-        float highest = -FLT_MAX;
-        for (int32_t i = 0; i < s->depth; ++i) {
-            highest = input[i] > highest ? input[i] : highest;
-        }
+        const float highest = find_highest(input, s->depth);
         float sum = 0.0f;
         for (int32_t i = 0; i < s->depth; ++i) {
             output[i] = tk_exp_of((input[i] - highest) * s->beta);
@@ -148,6 +154,36 @@ void tk_float_softmax(const tk_float_softmax_rows *s, const float *input, float 
         }
         for (int32_t i = 0; i < s->depth; ++i) {
             output[i] /= sum;
+        }
+    }
+}
+
+void tk_float_log_softmax(const tk_float_softmax_rows *s, const float *input, float *output)
+{
+    for (int32_t row = 0; row < s->rows; ++row, input += s->depth, output += s->depth) {
+        const float highest = find_highest(input, s->depth);
+        float sum = 0.0f;
+        for (int32_t i = 0; i < s->depth; ++i) {
+            sum += tk_exp_of(input[i] - highest);
+        }
+        const float logarithm = tk_log_of(sum);
+        for (int32_t i = 0; i < s->depth; ++i) {
+            output[i] = input[i] - highest - logarithm;
+        }
+    }
+}
+
+/* To a length of 1, or by 1e6 where the length is less than 1e-6. */
+void tk_float_unit_length(const tk_float_softmax_rows *s, const float *input, float *output)
+{
+    for (int32_t row = 0; row < s->rows; ++row, input += s->depth, output += s->depth) {
+        float sum = 0.0f;
+        for (int32_t i = 0; i < s->depth; ++i) {
+            sum += input[i] * input[i];
+        }
+        const float length = tk_root_of(sum);
+        for (int32_t i = 0; i < s->depth; ++i) {
+            output[i] = input[i] / (length < 1e-6f ? 1e-6f : length);
         }
     }
 }

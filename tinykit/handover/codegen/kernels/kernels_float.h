@@ -33,6 +33,7 @@ typedef struct {
     float count;
 } tk_float_reduction;
 
+/* Rows of depth values; beta is that of a softmax. */
 typedef struct {
     int32_t rows, depth;
     float beta;
@@ -61,6 +62,8 @@ void tk_float_select(const tk_float_choice *choice, const uint8_t *condition, co
                      float *output);
 void tk_float_ramps(const tk_float_ramp *ramp, const float *input, float *output);
 void tk_float_softmax(const tk_float_softmax_rows *softmax, const float *input, float *output);
+void tk_float_log_softmax(const tk_float_softmax_rows *softmax, const float *input, float *output);
+void tk_float_unit_length(const tk_float_softmax_rows *rows, const float *input, float *output);
 void tk_float_reduce(const tk_float_reduction *reduction, const float *input, float *output);
 void tk_float_resize_bilinear(const tk_float_resizing *resizing, const float *input, float *output);
 
