@@ -90,6 +90,7 @@ REFUSED = {
     "ellipsis": (sliced(ellipsisMask=1), "a slice with an ellipsis or a new axis; TFLM has neither"),
     "slice": (sliced(endMask=1), r"\(3,\) of \(3,\) to \(2,\)"),
     "square factor": (pair((1, 3), (1, 3), (1, 3), "SQUARED_DIFFERENCE", scale=1e-9), "too large for the square of a"),
+    "no axis": (with_constant("ARG_MAX", [], (1, 4, 4)), "tensor 2 is int8; allowed: int32"),
     "margins": (with_constant("MIRROR_PAD", [1, 1, 1], (1, 4, 4, 2)), r"operator 0 \(MIRROR_PAD\): 3 margins"),
     "long slice": (long_slice(), r"\(2147483647,\) of \(3,\) to \(2,\)"),
     "reduce scale": (reduced(), "another scale or zero point than"),

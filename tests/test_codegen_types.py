@@ -57,6 +57,7 @@ def codes():
         for step in [*MORE_STEPS, "bilinear"]:
             yield getattr(net(seed), f"odd_{step}")()
         yield net(seed, (2, 4, 5, 3)).end_arg()
+        yield net(seed, (2, 4, 5, 3), "float32").end_arg()
         yield net(seed).end_comparison()
         yield net(seed).end_inverse_root()
         for start, end in CASTS:

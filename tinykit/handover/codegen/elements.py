@@ -125,14 +125,16 @@ def lower_extreme(program: Program, operator: Operator) -> Lowered:
 def lower_position(program: Program, operator: Operator) -> Lowered:
     """ARG_MAX and ARG_MIN along one axis: the first of equals."""
     result = program.tensor(operator, operator.outputs[0], ("int32",))
-    source = program.activation(operator, operator.inputs[0])
-    axis = int(program.constant(operator, 1, ("int32", "int64")).reshape(-1)[0])
+    source = program.tensor(operator, operator.inputs[0], ("int8", "float32"))
+    given = program.constant(operator, 1, ("int32", "int64")).reshape(-1)
+    axis = int(given[0]) if given.size == 1 else len(source.shape)
     expect(-len(source.shape) <= axis < len(source.shape), operator, f"axis {axis} of {source.shape}")
     axis %= len(source.shape)
     count, inner = source.shape[axis], math.prod(source.shape[axis + 1 :])
     expect(result.elements * count == source.elements, operator, f"shapes {source.shape} to {result.shape}")
     fields = {"outer": math.prod(source.shape[:axis]), "count": count, "inner": inner}
-    return call_kernel(program, operator, lowering_of(operator), "search", fields, unit="elements")
+    kernel = lowering_of(operator) + ("_float" if source.dtype == "float32" else "")
+    return call_kernel(program, operator, kernel, "search", fields, unit="elements")
 
 
 def lower_unit_length(program: Program, operator: Operator) -> Lowered:
@@ -230,7 +232,8 @@ LOWERINGS: dict[tuple[str, str], Lowering] = {
     ("unit_length", "int8"): lower_unit_length,
     ("difference", "int8"): lower_difference, ("maximum", "int8"): lower_choice, ("minimum", "int8"): lower_choice,
     ("reduce_sum", "int8"): lower_total, ("reduce_max", "int8"): lower_extreme, ("reduce_min", "int8"): lower_extreme,
-    ("arg_max", "int8"): lower_position, ("arg_min", "int8"): lower_position, ("resize_nearest", "any"): lower_nearest,
+    **{(kind, dtype): lower_position for kind in ("arg_max", "arg_min") for dtype in ("int8", "float32")},
+    ("resize_nearest", "any"): lower_nearest,
     ("gather", "any"): lower_gather, ("resize_bilinear", "int8"): lower_bilinear,
 }  # fmt: skip
 """How each kind of operator becomes C, by the type of its data."""

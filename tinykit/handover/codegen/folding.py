@@ -47,8 +47,9 @@ def _work_out(graph: ModelGraph, operator: Operator) -> list[NDArray[np.generic]
         values = _compute(graph, operator)
     except (ValueError, IndexError):
         return None
-    alike = values is not None and all(one.dtype == np.dtype(to.dtype) for one, to in zip(values, outputs, strict=True))
-    return values if alike else None
+    if values is None or [one.dtype.name for one in values] != [one.dtype for one in outputs]:
+        return None
+    return values
 
 
 def _compute(graph: ModelGraph, operator: Operator) -> list[NDArray[np.generic]] | None:

@@ -95,7 +95,9 @@ def plan_split(program: Program, operator: Operator) -> Moves:
     """SPLIT (axis first) and SPLIT_V (axis last): the sizes are those of the outputs."""
     last = len(operator.inputs) > 2
     source = _ends(program, operator, 0 if last else 1)[0]
-    axis = _axis(operator, _numbers(program, operator, 2 if last else 0)[0], source)
+    given = _numbers(program, operator, 2 if last else 0)
+    expect(len(given) == 1, operator, f"axes {given}")
+    axis = _axis(operator, given[0], source)
     steps, start, moves = dense(source.shape), 0, []
     for index in operator.outputs:
         target = program.tensor(operator, index, (source.dtype,))

@@ -144,28 +144,25 @@ void tk_reduce_min(const tk_mean_axes *m, const int8_t *input, int8_t *output)
     reduce(m, input, output, -1);
 }
 
-static void search(const tk_search *s, const int8_t *input, int32_t *output, int32_t sign)
-{
-    for (int32_t outer = 0; outer < s->outer; ++outer, input += s->count * s->inner) {
-        for (int32_t inner = 0; inner < s->inner; ++inner) {
-            int32_t best = 0;
-            for (int32_t i = 1; i < s->count; ++i) {
-                best = sign * input[i * s->inner + inner] > sign * input[best * s->inner + inner] ? i : best;
-            }
-            *output++ = best;
-        }
+/* The position of the first that no other is before (> or <) along the middle axis. */
+#define SEARCH(name, type, before)                                                                               \
+    void name(const tk_search *s, const type *input, int32_t *output)                                            \
+    {                                                                                                            \
+        for (int32_t outer = 0; outer < s->outer; ++outer, input += s->count * s->inner) {                       \
+            for (int32_t inner = 0; inner < s->inner; ++inner) {                                                 \
+                int32_t best = 0;                                                                                \
+                for (int32_t i = 1; i < s->count; ++i) {                                                         \
+                    best = input[i * s->inner + inner] before input[best * s->inner + inner] ? i : best;         \
+                }                                                                                                \
+                *output++ = best;                                                                                \
+            }                                                                                                    \
+        }                                                                                                        \
     }
-}
 
-void tk_arg_max(const tk_search *s, const int8_t *input, int32_t *output)
-{
-    search(s, input, output, 1);
-}
-
-void tk_arg_min(const tk_search *s, const int8_t *input, int32_t *output)
-{
-    search(s, input, output, -1);
-}
+SEARCH(tk_arg_max, int8_t, >)
+SEARCH(tk_arg_min, int8_t, <)
+SEARCH(tk_arg_max_float, float, >)
+SEARCH(tk_arg_min_float, float, <)
 
 static int32_t shift_left_saturated(int32_t value, int32_t bits)
 {

@@ -29,6 +29,8 @@ void tk_reduce_max(const tk_mean_axes *axes, const int8_t *input, int8_t *output
 void tk_reduce_min(const tk_mean_axes *axes, const int8_t *input, int8_t *output);
 void tk_arg_max(const tk_search *search, const int8_t *input, int32_t *output);
 void tk_arg_min(const tk_search *search, const int8_t *input, int32_t *output);
+void tk_arg_max_float(const tk_search *search, const float *input, int32_t *output);
+void tk_arg_min_float(const tk_search *search, const float *input, int32_t *output);
 void tk_normalize(const tk_rows *rows, const int8_t *input, int8_t *output);
 void tk_resize_bilinear(const tk_resizing *resizing, const int8_t *input, int8_t *output);
 
