@@ -51,7 +51,7 @@ ALLOWED = {
     "train/conversion/converting.py": ("LSTM", "the Keras layer"),
     "predict/runtime/locating.py": ("(READ|ASSIGN)_VARIABLE", "the two ends of kept state"),
     "predict/runtime/samples.py": ("GATHER|EMBEDDING_LOOKUP", "what indices point into"),
-    "predict/runtime/verdict.py": ("FULLY_CONNECTED", "the subject of a sentence on rounding"),
+    "predict/runtime/agreement.py": ("FULLY_CONNECTED", "the subject of a sentence on rounding"),
     "predict/runtime/reference.py": ("LOGISTIC|SOFTMAX", "words of a sentence on rounding"),
     "show/plots/arena.py": ("DEPTHWISE_CONV_2D|FULLY_CONNECTED", "words that are shortened in a picture"),
 }

@@ -10,13 +10,6 @@ from tinykit.ground.errors import DataError, ModelError, ParameterError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.predict.runtime.codes import to_codes, to_reals
-from tinykit.predict.runtime.locating import Bench, Third
-from tinykit.predict.runtime.reference import find_reference, reference_engine
-from tinykit.predict.runtime.rounding import EPSILON, find_step
-from tinykit.predict.runtime.samples import draw_codes
-from tinykit.predict.runtime.session import ENGINES, Array, Inputs, RecordedArena, Session, check_bytes
-from tinykit.predict.runtime.verdict import (
 from tinykit.predict.runtime.agreement import (
     EQUAL,
     REASONS,
@@ -33,6 +26,7 @@ from tinykit.predict.runtime.agreement import (
 )
 from tinykit.predict.runtime.codes import to_codes, to_reals
 from tinykit.predict.runtime.locating import Bench, Third
+from tinykit.predict.runtime.reference import find_reference, reference_engine
 from tinykit.predict.runtime.rounding import EPSILON, find_step
 from tinykit.predict.runtime.samples import draw_codes
 from tinykit.predict.runtime.session import ENGINES, Array, Inputs, RecordedArena, Session, check_bytes

@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike
 
 from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.predict.runtime.verdict import CodeComparison
-from tinykit.model.graph.model import ModelGraph, list_kernels
 from tinykit.predict.runtime.agreement import CodeComparison
 from tinykit.predict.runtime.verify import Answers, compare_answers
 from tinykit.show.panels.shell import Panel, choose, slide
