@@ -94,7 +94,9 @@ class TestRam:
         )
         stated = check_fit(CNN, small, reserve=Reserve(16 * KIB, 0), use_engine=False)
         assert stated.verdict == "does_not_fit"
-        assert stated.reasons[0].endswith("7.0 KiB left in SRAM for stack and application, which take 16.0 KiB")
+        assert stated.reasons[0].endswith(
+            "SRAM is 9.0 KiB too small beside 16.0 KiB kept for the stack and application"
+        )
         without = Board("none", "None", "", "", (Core("cortex-m4", 1),), (ram("SRAM", NEED - 1), ROOM))
         assert check_fit(CNN, without, use_engine=False).verdict == "does_not_fit"
 

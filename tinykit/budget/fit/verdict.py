@@ -178,14 +178,14 @@ def _judge_ram(
 
 def _judge_short(what: str, use: RegionUse, target: Target, reserve_bytes: int) -> tuple[Verdict, str]:
     """Where a region is too small: for what is put there, or only with what is kept for the application."""
-    kept = format_quantity(reserve_bytes, "byte")
-    alone = use.margin_bytes + reserve_bytes
+    kept, alone = format_quantity(reserve_bytes, "byte"), use.margin_bytes + reserve_bytes
+    short = f"{what}: {use.name} is {format_quantity(-use.margin_bytes, 'byte')} too small"
     if not {APPLICATION, CODE} & {*use.holds} or alone < 0 or not reserve_bytes:
-        return Verdict.DOES_NOT_FIT, f"{what}: {use.name} is {format_quantity(-use.margin_bytes, 'byte')} too small"
-    left = f"{format_quantity(alone, 'byte')} left in {use.name} for stack and application"
+        return Verdict.DOES_NOT_FIT, short
     if not target.is_assumed("reserve"):
-        return Verdict.DOES_NOT_FIT, f"{what}: {left}, which take {kept}"
-    return Verdict.TIGHT, f"{what}: {left}, for which {kept} were assumed"
+        return Verdict.DOES_NOT_FIT, f"{short} beside {kept} kept for the {use.holds[-1]}"
+    left = f"{format_quantity(alone, 'byte')} left in {use.name}"
+    return Verdict.TIGHT, f"{what}: {left} for stack and application, for which {kept} were assumed"
 
 
 def _tell_left(use: RegionUse, reserve_bytes: int, where: str = "") -> str:
