@@ -63,7 +63,6 @@ class _Store:
 _store = _Store()
 _tables: list[Any] = []
 _models_bytes: dict[str, int] = {}
-_endings: list[Callable[[], None]] = []
 
 
 class Remembered(Protocol[_P, _T_co]):
@@ -111,6 +110,9 @@ def remember_table(function: Callable[_P, _T]) -> Callable[_P, _T]:
     kept = functools.lru_cache(_MOST_ROWS)(function)
     _tables.append(kept)
     return cast("Callable[_P, _T]", kept)
+
+
+_endings: list[Callable[[], None]] = []
 
 
 def on_clear(end: Callable[[], None]) -> None:

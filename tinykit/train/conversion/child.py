@@ -36,6 +36,8 @@ def answer(job: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], lis
     """The flatbuffer of every precision that `job` names, or why there is none that a user can mend."""
     try:
         tensorflow = load_tensorflow()
+        if not gc.get_freeze_count():  # TensorFlow stays: not to be looked through at each collection
+            gc.freeze()
         reply, network = open_network(tensorflow, job)
         samples = [
             np.frombuffer(part, np.float32).reshape(shape) for part, shape in zip(parts, job["shapes"], strict=True)
