@@ -17,7 +17,7 @@ from tinykit.train.compress.pruning import prune
 from tinykit.train.compress.quantising import quantise_aware
 from tinykit.train.compress.recipe import Training
 from tinykit.train.compress.training import to_samples, train
-from tinykit.train.conversion.child import convert_one
+from tinykit.train.conversion.child import convert_one, take_inputs
 from tinykit.train.datasets.dataset import Dataset, Normalisation, Split
 from tinykit.train.keras import load_tensorflow, quiet
 
@@ -86,10 +86,11 @@ def train_int8(parent: Any, data: Dataset, fit: Training, preserve: str) -> byte
     return convert_here(quantise_aware(parent, data, preserve=preserve, fit=fit).model, "int8", None)
 
 
-def convert_here(model: Any, precision: str, samples: Any) -> bytes:
+def convert_here(model: Any, precision: str, samples: Any = None) -> bytes:
     """The converter in this process: networks of the zoo do not crash it, and a child costs seconds."""
     with quiet():
-        return convert_one(load_tensorflow(), model, precision, samples)
+        network = take_inputs(load_tensorflow(), model)
+        return convert_one(load_tensorflow(), network, precision, [] if samples is None else [samples])
 
 
 def judge(made: Combination, x: np.ndarray) -> Judgement:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import tinykit.train as datasets
+from tests.quantise_combinations import convert_here
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph.reading import read
 from tinykit.train import zoo
@@ -19,9 +20,8 @@ from tinykit.train.compress.quantising import quantise_aware
 from tinykit.train.compress.recipe import Training
 from tinykit.train.compress.sharing import find_groups
 from tinykit.train.compress.training import predict
-from tinykit.train.conversion.child import convert_one
 from tinykit.train.datasets.dataset import Dataset
-from tinykit.train.keras import load_keras, load_tensorflow, load_tfmot, quiet
+from tinykit.train.keras import load_keras, load_tfmot, quiet
 
 QUICK = Training(1, 2e-3, 64)
 
@@ -40,12 +40,6 @@ def sparse(data: Dataset) -> Any:
 @pytest.fixture(scope="module")
 def both(sparse: Any, data: Dataset) -> Clustered:
     return cluster(sparse, data, 8, fit=QUICK)
-
-
-def to_int8(model: Any, samples: np.ndarray | None = None) -> bytes:
-    """The converter in this process: these networks do not crash it, and a child costs seconds."""
-    with quiet():
-        return convert_one(load_tensorflow(), model, "int8", samples)
 
 
 def int8_kernels(content: bytes) -> list[tuple[np.ndarray, int]]:
@@ -131,7 +125,7 @@ def test_they_survive_qat_into_the_int8_tensors(both: Clustered, data: Dataset, 
     trained = quantise_aware(both.model, data, preserve=preserve, fit=QUICK)
     assert trained.preserved == preserve
     assert all(layer.most <= 8 for layer in count_clusters(trained.model))
-    kernels = int8_kernels(to_int8(trained.model))
+    kernels = int8_kernels(convert_here(trained.model, "int8"))
     assert len(kernels) == 4
     assert all(most_values(kernel, scales) <= 8 for kernel, scales in kernels)
     if preserve == "both":
@@ -144,7 +138,7 @@ def test_they_survive_calibration_too_and_the_seed_gives_the_same_weights(
 ) -> None:
     again = cluster(sparse, data, 8, fit=QUICK)
     assert all(np.array_equal(a, b) for a, b in zip(both.model.get_weights(), again.model.get_weights(), strict=True))
-    for kernel, _ in int8_kernels(to_int8(both.model, data.representative(50))):
+    for kernel, _ in int8_kernels(convert_here(both.model, "int8", data.representative(50))):
         assert most_values(kernel, 2) <= 8
         assert (kernel == 0).mean() >= 0.74
 

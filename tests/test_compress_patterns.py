@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 import tinykit.train as datasets
+from tests.quantise_combinations import convert_here
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph.reading import read
 from tinykit.train import zoo
 from tinykit.train.compress.pruning import Pruned, count_zeros, prune, refuse_pattern
 from tinykit.train.compress.quantising import quantise_aware
 from tinykit.train.compress.recipe import Training
-from tinykit.train.conversion.child import convert_one
 from tinykit.train.datasets.dataset import Dataset
-from tinykit.train.keras import load_keras, load_tensorflow, quiet
+from tinykit.train.keras import load_keras
 
 QUICK = Training(1, 1e-3, 64)
 
@@ -68,8 +68,7 @@ def test_half_of_each_block_is_zero_in_keras(pruned: Pruned) -> None:
 def test_the_pattern_survives_into_the_int8_tensors(pruned: Pruned, data: Dataset) -> None:
     trained = quantise_aware(pruned.model, data, fit=QUICK)
     assert trained.preserved == "sparsity"
-    with quiet():
-        graph = read(convert_one(load_tensorflow(), trained.model, "int8", None))
+    graph = read(convert_here(trained.model, "int8"))
     kernels = [graph.constant(op.inputs[1]) for op in graph.operators if op.name in ("CONV_2D", "FULLY_CONNECTED")]
     assert len(kernels) == 4
     assert all(holds_pattern(kernel) for kernel in kernels)

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import tinykit.train as datasets
 from tests.compress_graphs import draw_weights
+from tests.quantise_combinations import convert_here
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.codes import predict_labels
@@ -20,8 +21,7 @@ from tinykit.train.compress.recipe import Training
 from tinykit.train.compress.rewriting import as_conv2d
 from tinykit.train.compress.support import unsupported_layers
 from tinykit.train.compress.training import train
-from tinykit.train.conversion.child import convert_one
-from tinykit.train.keras import load_keras, load_tensorflow, quiet
+from tinykit.train.keras import load_keras
 
 X = np.random.default_rng(0).normal(size=(3, 24, 5)).astype(np.float32)
 BLOCKS = (
@@ -145,8 +145,7 @@ def test_then_pruning_to_a_pattern_and_qat_work() -> None:
     sparse = prune(wide, data, "2:4", fit=Training(1, 1e-3, 64))
     assert sparse.skipped == ()
     made = quantise_aware(sparse.model, data, fit=Training(1, 1e-3, 64))
-    with quiet():
-        content = convert_one(load_tensorflow(), made.model, "int8", None)
+    content = convert_here(made.model, "int8")
     graph = read(content)
     assert graph.precision == "int8"
     assert "RESHAPE" not in [operator.name for operator in graph.operators]

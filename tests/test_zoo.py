@@ -7,14 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.quantise_combinations import convert_here
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.plan import align
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.train import zoo
-from tinykit.train.conversion.child import convert_one
-from tinykit.train.keras import load_tensorflow, quiet
 
 # Operators of the published int8 files (github.com/mlcommons/tiny, commit of v1.0: kws_ref_model.tflite,
 # pretrainedResnet_quant.tflite, vww_96_int8.tflite, ad01_int8.tflite), read from the files: weights, output.
@@ -98,8 +97,7 @@ def show(shape: tuple[int, ...]) -> str:
 def test_equal_to_the_published_file(name: str) -> None:
     model = zoo.build_network(name)
     samples = np.random.default_rng(0).standard_normal((10, *model.input_shape[1:])).astype(np.float32)
-    with quiet():
-        graph = read(convert_one(load_tensorflow(), model, "int8", samples))
+    graph = read(convert_here(model, "int8", samples))
     operators, macs = PUBLISHED[name]
     expected = [line for line in operators.splitlines() if line]
     # The order of branches is the converter's choice, so operators are compared as a multiset.

@@ -64,9 +64,14 @@ def open_network(tensorflow: Any, job: dict[str, Any]) -> tuple[dict[str, Any], 
     proof = prove(model, path, name) if path.suffix == ".json" else ""
     reply = {"proof": proof, "unrolled": unroll(model)}
     number_afresh(model)
+    return reply, take_inputs(tensorflow, model)
+
+
+def take_inputs(tensorflow: Any, model: Any) -> Network:
+    """A tf-keras model as the converter calls it: a tensor for each input, in order."""
     pack = tensorflow.nest.pack_sequence_as
     inputs = {one.name: tuple(one.shape[1:]) for one in model.inputs}
-    return reply, Network(lambda *tensors: model(pack(model.input, tensors), training=False), inputs, model)
+    return Network(lambda *tensors: model(pack(model.input, tensors), training=False), inputs, model)
 
 
 def forget() -> None:
