@@ -393,7 +393,7 @@ class WideNet(OddNet):
         return self
 
     def handle(self, name):
-        handle, last = self.tensor([1], dtype="resource"), self.last
+        handle, last = self.tensor([1], dtype="resource", data=np.zeros(1, np.int32)), self.last  # as TensorFlow leaves
         options = schema.VarHandleOptionsT(container="", sharedName=name)
         self.use("VAR_HANDLE", [], [handle], OPTIONS.VarHandleOptions, options)
         self.last = last

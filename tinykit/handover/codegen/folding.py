@@ -25,8 +25,12 @@ _ARITHMETIC: dict[str, Callable[[NDArray[np.generic], NDArray[np.generic]], NDAr
 
 
 def fold(graph: ModelGraph) -> tuple[ModelGraph, frozenset[int]]:
-    """The graph with what is constant as constants, and the positions of the operators that made it."""
-    folded = set()
+    """The graph with what is constant as constants, and the positions of the operators that made it.
+
+    TensorFlow's converter leaves bytes beside the handle of a variable, which no kernel reads: a handle is no constant.
+    """
+    made = [replace(one, is_constant=False) if one.dtype == "resource" else one for one in graph.tensors]
+    graph, folded = replace(graph, tensors=tuple(made)), set[int]()
     for operator in graph.operators:
         values = _work_out(graph, operator)
         if values is not None:
