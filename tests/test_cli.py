@@ -510,6 +510,15 @@ class TestSamples:
                 open_model("m.keras", str(tmp_path / name))
 
 
+    def test_what_a_conversion_notes_is_told_beside_the_answer(self, monkeypatch, capsys):
+        made = type("Made", (), {"model": small_cnn(), "notes": ("rebuilt\x1b[2J", "few samples")})
+        monkeypatch.setattr("tinykit.train.conversion.converting.convert", lambda *args, **named: made)
+        assert main(["inspect", "net.keras", "--json"]) == 0
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["model"]["macs"] == 4672
+        assert captured.err == "tinykit: rebuilt\\x1b[2J\ntinykit: few samples\n"
+
+
 class TestText:
     def test_printable(self):
         assert printable("a\x1b[2J\u202eµ×\n") == "a\\x1b[2J\\u202eµ×\\n"

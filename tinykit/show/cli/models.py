@@ -1,6 +1,7 @@
 """The MODEL of a command: a .tflite as it is, a Keras file converted."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tinykit.ground.errors import DataError
 from tinykit.model.graph.given import take_model
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import load, read
+from tinykit.show.cli.text import printable
 
 Options = argparse.Namespace
 Command = Callable[[Options], int]
@@ -22,6 +24,8 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
     What is no .tflite is converted: to int8 with the samples in `representative`, an .npz whose array `x` is float32
     [n, ...], or which has one array for each input by its name, else to float32: calibration data is never invented.
 
+    What a conversion tells is printed beside the answer, which may be JSON.
+
     Raises
     ------
     ModelError : not a model tinykit can read. DataError : unusable samples.
@@ -32,6 +36,8 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
 
     samples = _read_samples(representative) if representative else None
     conversion = convert(path, precision="float32" if samples is None else "int8", representative=samples)
+    for note in conversion.notes:
+        print("tinykit:", printable(note), file=sys.stderr)
     return read(conversion.model, name=path)
 
 
