@@ -104,10 +104,16 @@ def test_a_fault_inside_an_operator_names_it(graph, monkeypatch):
     assert repr(panel).endswith(f"stack fault, {found.address:#010x}, op {found.operator} {name}")
 
 
-def test_a_float_model_is_told_with_the_reason():
-    panel = BoardRunPanel(read(small_cnn("float32"), name="float.tflite"), compiler="zig")
+def test_a_model_that_cannot_be_exported_is_told_with_the_reason():
+    panel = BoardRunPanel(read(Net((1, 8)).unary("GELU").to_bytes(), name="gelu.tflite"), compiler="zig")
     assert panel.result is None
     assert "not possible" in panel.verdict.value
+    assert "GELU" in panel.verdict.value
+
+
+def test_a_float_model_runs_too():
+    panel = BoardRunPanel(read(small_cnn("float32"), name="float.tflite"), compiler="zig")
+    assert panel.result.equal
 
 
 def test_the_plot_has_two_bars_an_operator_with_its_unit(done):
