@@ -44,6 +44,10 @@ def kind(name: str, *, runs: bool = True, files: int = 1):
     return register
 
 
+_ONE_VERSION = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE", "HARD_SWISH", "PRELU")
+"""Operators that LiteRT knows in one version, whatever the type."""
+
+
 class KindNet(Net):
     """A `Net` with every further operator, in any precision, and with further subgraphs."""
 
@@ -105,7 +109,8 @@ class KindNet(Net):
         out = self.tensor(self.shape if shape is None else shape, dtype=dtype, scale=scale, zero_point=zero)
         name = type(options).__name__.removesuffix("T")
         number = getattr(OPTIONS, name) if options is not None else 0
-        self.use(code, [self.last if first is None else first, *more], [out], number, options, version=2)
+        version = 1 if code in _ONE_VERSION else 2
+        self.use(code, [self.last if first is None else first, *more], [out], number, options, version=version)
         self.dtype = dtype or self.dtype
         return self
 
@@ -332,11 +337,11 @@ class KindNet(Net):
         self.slice([0, steps, *([0] * len(rest))], [batch, steps + size, *rest])
         self.use("ASSIGN_VARIABLE", [handle, self.last], [], OPTIONS.AssignVariableOptions,
                  schema.AssignVariableOptionsT())  # fmt: skip
-        self._initialise(name, (batch, size, *rest))
+        self.initialise(name, (batch, size, *rest))
         self.last = whole
         return self
 
-    def _initialise(self, name, shape):
+    def initialise(self, name, shape):
         """In the subgraph that CALL_ONCE runs: zeros for the variable."""
         if not self.branches:
             self.branch()
@@ -741,7 +746,11 @@ def _float_streaming():
 
 @kind("int8 streaming state, summed")
 def _summed():
-    return KindNet((1, 12)).dense(8).accumulate().dense(3)
+    net = KindNet((1, 12)).dense(8)
+    shape = net.shape
+    net.accumulate()
+    net.initialise("state", shape)
+    return net.dense(3)
 
 
 def _loop(dtype="float32", *, flex=True, hybrid=False):

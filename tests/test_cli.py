@@ -509,7 +509,6 @@ class TestSamples:
             with pytest.raises(DataError, match=rf"{name}: no samples in it"):
                 open_model("m.keras", str(tmp_path / name))
 
-
     def test_what_a_conversion_notes_is_told_beside_the_answer(self, monkeypatch, capsys):
         made = type("Made", (), {"model": small_cnn(), "notes": ("rebuilt\x1b[2J", "few samples")})
         monkeypatch.setattr("tinykit.train.conversion.converting.convert", lambda *args, **named: made)
