@@ -360,8 +360,17 @@ class TestOwnSamples:
         one, two = (rng.integers(-9, 9, (4, 16)).astype(np.int8) for _ in range(2))
         named = read_inputs(self.write(tmp_path / "a.npz", second=two, input=one), graph)
         ordered = read_inputs(self.write(tmp_path / "b.npz", a=one, b=two), graph)
-        for first, second in zip(named, ordered, strict=True):
+        keras = {"second": two, "serving_default_input:0": one}
+        served = read_inputs(self.write(tmp_path / "c.npz", **keras), graph)
+        for first, second, third in zip(named, ordered, served, strict=True):
             assert np.array_equal(first, second)
+            assert np.array_equal(first, third)
+
+    def test_some_names_are_not_enough(self, tmp_path):
+        """An array that is named as the second input is never given to the first."""
+        path = self.write(tmp_path / "a.npz", second=np.zeros((4, 16)), zz=np.ones((4, 16)))
+        with pytest.raises(DataError, match="has no array for input; name one for each input, or none"):
+            read_inputs(path, tk.read(two_heads()))
 
     def test_real_numbers_are_for_quantised_inputs(self, tmp_path):
         graph = tk.read(small_cnn())
@@ -374,6 +383,7 @@ class TestOwnSamples:
             ({"a": np.zeros((0, 8, 8, 1))}, "holds no sample"),
             ({"a": np.float32(1)}, "holds no sample"),
             ({"a": np.zeros((1, 8, 7, 1))}, "has shape"),
+            ({"a": np.full((1, 8, 8, 1), 1e39)}, r"holds 1e\+39, beyond float32; scale it"),
             ({"a": np.zeros((1, 8, 8, 1), np.int32)}, "is int32, the model takes int8, real numbers where quantised"),
         ],
     )

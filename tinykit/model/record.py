@@ -249,8 +249,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises
     ------
-    OutputError : the folder cannot be made or written.
+    OutputError : the folder cannot be made or written, or a link, device or pipe has that name.
     """
+    if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
+        raise OutputError(f"{path}: a link, device or pipe, which is never replaced; choose another name")
     name = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -91,7 +91,8 @@ def _count_rows(graph: ModelGraph, operator: Operator, index: int) -> int:
 def read_inputs(path: str | Path, graph: GraphOrFile) -> Inputs:
     """Samples of one's own for every input of a model, from an `.npz` that `np.savez` wrote; pickles are never opened.
 
-    Each array [n, *shape] is named as the model's input, or they stand in the order of its inputs.
+    Each array [n, *shape] is named as the model's input, with or without what a converter adds to a Keras name
+    ("serving_default_x:0"), or none is and they stand in the order of its inputs.
 
     Parameters
     ----------
@@ -104,8 +105,10 @@ def read_inputs(path: str | Path, graph: GraphOrFile) -> Inputs:
     """
     arrays, graph = _open(Path(path)), as_graph(graph)
     tensors = [graph.tensors[one] for one in graph.inputs]
-    names = [one.name for one in tensors]
-    found = [arrays[name] for name in names] if set(names) <= set(arrays) else list(arrays.values())
+    names, named = [_plain(one.name) for one in tensors], {_plain(name): one for name, one in arrays.items()}
+    if absent := set(names) - set(named) if set(names) & set(named) else ():
+        raise DataError(f"{path} has no array for {', '.join(sorted(absent))[:200]}; name one for each input, or none")
+    found = [named[name] for name in names] if set(names) <= set(named) else list(arrays.values())
     if len(found) != len(tensors):
         raise DataError(
             f"{path} holds {len(arrays)} arrays ({', '.join(arrays)[:200]}), the model has {len(tensors)} inputs\n"
@@ -115,6 +118,11 @@ def read_inputs(path: str | Path, graph: GraphOrFile) -> Inputs:
     if len({len(one) for one in checked}) > 1:
         raise DataError(f"{path}: the inputs have {[len(one) for one in checked]} samples; save as many of each")
     return checked[0] if len(checked) == 1 else checked
+
+
+def _plain(name: str) -> str:
+    """A tensor's name as Keras has it."""
+    return name.removeprefix("serving_default_").removesuffix(":0")
 
 
 def _check(path: str | Path, name: str, values: Array, tensor: Tensor) -> Array:
@@ -129,7 +137,11 @@ def _check(path: str | Path, name: str, values: Array, tensor: Tensor) -> Array:
         raise DataError(
             f"{path}: input {name} is {values.dtype}, the model takes {tensor.dtype}, real numbers where quantised"
         )
-    return values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        given = values.astype(np.float32)
+    if np.isinf(given).any() and np.isfinite(values).all():
+        raise DataError(f"{path}: input {name} holds {np.abs(values).max():.3g}, beyond float32; scale it")
+    return given
 
 
 def _open(path: Path) -> dict[str, Any]:
