@@ -99,7 +99,15 @@ def prod_of_shape() -> bytes:
     return net.use("RESHAPE", [values, all_of_it], [out], OPTIONS.ReshapeOptions, schema.ReshapeOptionsT()).to_bytes()
 
 
+def without_data() -> bytes:
+    """A kernel whose buffer the file does not hold."""
+    net = Net((1, 8)).dense(4)
+    net.tensors[net.operators[0].inputs[1]].buffer = 0
+    return net.to_bytes()
+
+
 CASES = {
+    "no-data": (without_data(), PLAIN),
     "stored-shape": (dilated(1), dilated(2)),
     "open-batch-loop": (custom("FlexTensorListReserve"), custom("FlexErf")),
     "augmentation-left-in": (custom("FlexStatelessRandomUniformV2"), custom("FlexErf")),

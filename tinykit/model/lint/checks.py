@@ -27,6 +27,20 @@ def _legacy(graph: ModelGraph, rule: Rule) -> Words | None:
     return _of(graph, [one for one, types in pairs if types and types[1] == "uint8"])
 
 
+def _no_data(graph: ModelGraph, rule: Rule) -> Words | None:
+    """Operators that read what nobody wrote; tensors without elements have nothing to be written."""
+    made = {*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)}
+    empty = {
+        one.index for one in graph.tensors
+        if one.elements and not one.is_constant and not one.is_variable and one.index not in made
+    }  # fmt: skip
+    reading = [one for one in graph.operators if empty & set(one.inputs)]
+    if not reading:
+        return None
+    first = reading[0]
+    return {**tell(reading), "first": f"{first.index} ({first.name})", "tensor": str(min(empty & set(first.inputs)))}
+
+
 def _float32(graph: ModelGraph, rule: Rule) -> Words | None:
     return {} if graph.precision is Precision.FLOAT32 else None
 
@@ -153,6 +167,7 @@ CHECKS: dict[str, Check] = {
     "subgraphs": _subgraphs,
     "open-size": _open_size,
     "batch": _batch,
+    "no-data": _no_data,
     "float32": _float32,
     "float-ends": _float_ends,
     "float-inside": _float_inside,
