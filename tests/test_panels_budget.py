@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.models import small_cnn
+from tests.models import hybrid, small_cnn
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.offload import SENSORS, compare_offload, weigh_design
@@ -132,3 +132,10 @@ def test_a_design_is_weighed_with_its_latency_or_not_at_all(graph):
         weigh_design(assess(graph, unknown), sensor="motion", radio="ble")
     with pytest.raises(ParameterError, match="sensor 'moton' is unknown; nearest: motion"):
         weigh_design(assess(graph, U575), sensor="moton", radio="ble")
+
+
+def test_a_timeline_without_a_network_says_so():
+    """What TFLM refuses draws nothing: the life that is left is not that of a device that works."""
+    panel = TimelinePanel(read(hybrid()))
+    assert panel.summarise(panel.compute()).startswith("without the network: ")
+    assert not TimelinePanel(read(small_cnn())).verdict.value.startswith("without the network")

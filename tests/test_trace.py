@@ -366,3 +366,21 @@ def test_blemishes_are_the_same_in_chunks(tmp_path, monkeypatch):
         assert (parts.notes, parts.samples, parts.bursts) == (whole.notes, whole.samples, whole.bursts)
         for name in ("average_a", "duration_s", "burst_s", "period_s", "active_share", "bridged_share"):
             assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-9), name
+
+
+@pytest.mark.parametrize("noise_ma", [0.02, 0.05, 0.5])
+def test_a_meters_noise_around_zero_parts_no_plateaus(tmp_path, noise_ma):
+    rng, path = np.random.default_rng(1), tmp_path / "noisy.csv"
+    current = np.where(np.arange(10_000) % 1000 < 140, 15.0, 0.02) + rng.normal(0, noise_ma, 10_000)
+    path.write_text("t_ms;I_mA\n" + "\n".join(f"{time};{one:.5f}" for time, one in enumerate(current)) + "\n")
+    found = read_trace(path)
+    assert (found.burst_s, found.period_s) == (pytest.approx(0.14), pytest.approx(1.0))
+    assert (found.sleep_a, found.active_a) == (pytest.approx(2e-5, abs=1e-5), pytest.approx(15e-3, rel=1e-3))
+
+
+@pytest.mark.parametrize("rows", [3, 1000])
+def test_rows_of_one_time_share_it_alike(tmp_path, rows):
+    """A logger that stamps in whole seconds: every row of a second weighs as much."""
+    path, values = tmp_path / "coarse.csv", np.where(np.arange(20 * rows) % rows < max(1, rows // 7), 15.0, 0.02)
+    path.write_text("t_s;I_mA\n" + "\n".join(f"{place // rows};{one}" for place, one in enumerate(values)) + "\n")
+    assert read_trace(path).average_a == pytest.approx(values.mean() / 1e3, rel=1e-9)

@@ -104,7 +104,7 @@ def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: 
     for piece in line.weigh(read_chunks(path, layout)):
         counted.add(piece, line.samples)
     _check_plausible(name, counted)
-    threshold = _part(counted.lasting)
+    threshold = _part(counted.lasting, -counted.lowest)
     bursts = _Bursts(threshold) if threshold is not None else None
     if bursts is not None:
         for piece in TimeLine(name).weigh(read_chunks(path, layout)):
@@ -143,9 +143,16 @@ class _Counted:
         self.samples = samples
 
 
-def _part(lasting: NDArray[np.float64]) -> float | None:
-    """The current between the plateaus [A], amid the widest empty stretch of equal variance; None with one plateau."""
+def _part(lasting: NDArray[np.float64], noise_a: float) -> float | None:
+    """The current between the plateaus [A], amid the widest empty stretch of equal variance; None with one plateau.
+
+    How far a meter reads below 0 is its noise [A]: whatever lies below that counts as one current, since the decades
+    beneath it hold noise alone and would part noise from noise.
+    """
     logs = _DECADES[0] + (np.arange(_BINS) + 0.5) / _BINS_A_DECADE
+    if noise_a > 10.0 ** _DECADES[0]:
+        floor = min(int((np.log10(noise_a) - _DECADES[0]) * _BINS_A_DECADE), _BINS - 1)
+        lasting = np.concatenate([np.zeros(floor), [lasting[: floor + 1].sum()], lasting[floor + 1 :]])
     below, moment = np.cumsum(lasting), np.cumsum(lasting * logs)
     above = below[-1] - below
     valid = (below > 0) & (above > below[-1] * _ROUNDING)

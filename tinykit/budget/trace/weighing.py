@@ -55,14 +55,17 @@ class TimeLine:
             piece = np.concatenate([self._last[0], kept[0]]), np.concatenate([self._last[1], kept[1]])
             weights = _halves(piece[0])
             if not self.samples:
-                self.start_s, weights[0] = float(piece[0][0]), weights[0] + self.typical_s / 2
+                first = piece[0] == piece[0][0]
+                self.start_s = float(piece[0][0])
+                weights[first] += self.typical_s / 2 / np.count_nonzero(first)
             self.samples += kept[0].size
             self._last = kept[0][-1:], kept[1][-1:]
             self.end_s = float(self._last[0][0])
+            end = np.full(1, piece[1][piece[0] == self.end_s].mean())
             yield *piece, weights
         self._judge(np.zeros(1), np.zeros(1))
         self._check()
-        yield *self._last, np.full(1, self.typical_s / 2)
+        yield self._last[0], end, np.full(1, self.typical_s / 2)
 
     @property
     def share(self) -> float:
@@ -156,8 +159,11 @@ class TimeLine:
 
 
 def _halves(times: Floats) -> Floats:
-    """For each of these rows the halves of the steps to its neighbours among them [s]."""
+    """For each of these rows the halves of the steps to its neighbours among them [s]; rows of one time share alike."""
     steps, weights = np.diff(times) / 2, np.zeros(times.size)
     weights[:-1] += steps
     weights[1:] += steps
+    if steps.size and not steps.all():
+        groups = np.concatenate([[0], np.cumsum(steps > 0)])
+        weights = (np.bincount(groups, weights) / np.bincount(groups))[groups]
     return weights

@@ -205,8 +205,9 @@ class TimelinePanel(Panel[PowerBudget]):
         yield from (("unknown", reason) for reason in result.unknown)
 
     def summarise(self, result: PowerBudget) -> str:
-        """Average current and life."""
-        return _say_current(result)
+        """Average current and life, of all but the network where that is unknown."""
+        alone = "" if any(state.name == "inference" for state in result.states) else "without the network: "
+        return alone + _say_current(result)
 
 
 def _say_current(budget: PowerBudget | None) -> str:
