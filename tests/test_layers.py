@@ -228,3 +228,8 @@ def test_every_wing_and_room_of_the_contract_stands_once():
     for contract in contracts:
         rooms = [room.strip(" ()") for layer in contract.get("layers", ()) for room in layer.split("|")]
         assert len(rooms) == len(set(rooms)), contract["name"]
+
+
+def test_no_module_hides_behind_a_package_of_its_name():
+    """Python takes the package and never reads the module, which then lies dead beside it."""
+    assert [path.relative_to(ROOT).as_posix() for path in MODULES if path.with_suffix("").is_dir()] == []

@@ -405,7 +405,7 @@ class TestOwnSamples:
                 read_inputs(tmp_path / name, tk.read(small_cnn()))
 
     def test_too_large(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("tinykit.predict.runtime.samples._LARGEST_FILE_BYTES", 100)
+        monkeypatch.setattr("tinykit.train.datasets.arrays._LARGEST_FILE_BYTES", 100)
         with pytest.raises(DataError, match="more than 100 bytes of arrays"):
             read_inputs(self.write(tmp_path / "a.npz", a=np.zeros((1, 8, 8, 1))), tk.read(small_cnn()))
 

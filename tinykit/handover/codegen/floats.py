@@ -22,7 +22,7 @@ from tinykit.handover.codegen.program import (
     literal,
     lowering_of,
 )
-from tinykit.handover.codegen.windowed import check_filters, check_units, place_window
+from tinykit.handover.codegen.windowed import check_filters, check_units, place_window, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
 DTYPE = "float32"
@@ -65,10 +65,8 @@ def lower_convolution(program: Program, operator: Operator) -> Lowered:
 
 def lower_pool(program: Program, operator: Operator) -> Lowered:
     """AVERAGE_POOL_2D and MAX_POOL_2D."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    window = place_window(operator, source, result, operator.filter)
-    expect(source.shape[3] == result.shape[3], operator, f"{source.shape[3]} channels to {result.shape[3]}")
-    fields = window.geometry() | float_limits(operator, result)
+    window = read_pool(program, operator, dtype=DTYPE)
+    fields = window.geometry() | float_limits(operator, window.result)
     kernel = f"float_{operator.name.lower()}"
     return call_kernel(program, operator, kernel, "float_window", fields, unit="float_windows")
 

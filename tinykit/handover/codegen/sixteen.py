@@ -33,7 +33,7 @@ from tinykit.handover.codegen.program import (
     lowering_of,
     settle,
 )
-from tinykit.handover.codegen.windowed import check_filters, check_scales, check_units, place_window
+from tinykit.handover.codegen.windowed import check_filters, check_scales, check_units, place_window, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
 DTYPE = "int16"
@@ -91,9 +91,7 @@ def lower_convolution(program: Program, operator: Operator) -> Lowered:
 
 def lower_pool(program: Program, operator: Operator) -> Lowered:
     """AVERAGE_POOL_2D and MAX_POOL_2D."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    window = place_window(operator, source, result, operator.filter)
-    expect(source.shape[3] == result.shape[3], operator, f"{source.shape[3]} channels to {result.shape[3]}")
+    window = read_pool(program, operator, dtype=DTYPE)
     fields = window.geometry() | {"low": window.limits[0], "high": window.limits[1]}
     kernel = f"wide_{operator.name.lower()}"
     return call_kernel(program, operator, kernel, "wide_window", fields, unit="sixteen_windows")

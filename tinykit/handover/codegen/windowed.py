@@ -154,9 +154,9 @@ def lower_pool(program: Program, operator: Operator) -> Lowered:
     return call_kernel(program, operator, operator.name.lower(), "window", fields, unit="windows")
 
 
-def read_pool(program: Program, operator: Operator) -> Window:
+def read_pool(program: Program, operator: Operator, *, dtype: str = "int8") -> Window:
     """Window of a pool; ModelError where its shapes do not go together."""
-    sources, result = program.operands(operator)
+    sources, result = program.operands(operator, dtype=dtype)
     window = place_window(operator, sources[0], result, operator.filter)
     expect(sources[0].shape[3] == result.shape[3], operator, f"{sources[0].shape[3]} channels to {result.shape[3]}")
     return window

@@ -25,6 +25,7 @@ from tinykit.model.graph.model import ModelGraph, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.record import hash_bytes
 from tinykit.predict.latency.shapes import read_table
+from tinykit.predict.runtime.samples import sample_shape
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
@@ -116,7 +117,7 @@ def sample_codes(graph: GraphOrFile, n: int = 10, *, seed: int = 0) -> Inputs:
 
 
 def _draw(graph: ModelGraph, tensor: Tensor, n: int, rng: np.random.Generator) -> NDArray[Any]:
-    shape = (n, *(tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape))
+    shape = (n, *sample_shape(tensor))
     if tensor.dtype != "float32":
         lowest, highest = RANGES.get(tensor.dtype, (0, 1))
         return rng.integers(lowest, highest + 1, shape).astype(tensor.dtype)

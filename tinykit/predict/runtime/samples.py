@@ -1,9 +1,6 @@
 """Inputs for a check: made up from what the model says it takes, or one's own out of an `.npz`."""
 
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,11 +9,11 @@ from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.operators.table import row_of
 from tinykit.predict.runtime.session import Array, Inputs
+from tinykit.train.datasets.arrays import read_arrays
 
 _LOOKS_UP = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
 """Operators that take indices: the input with these, and that with what they point into."""
 _SMALL = 16
-_LARGEST_FILE_BYTES = 2**30
 
 
 def sample_inputs(model: bytes, n: int = 32, *, seed: int = 0) -> Inputs:
@@ -103,7 +100,7 @@ def read_inputs(path: str | Path, graph: GraphOrFile) -> Inputs:
     ------
     DataError : no such file, not an `.npz` of plain arrays, another number of arrays or samples, another shape or type.
     """
-    arrays, graph = _open(Path(path)), as_graph(graph)
+    arrays, graph = read_arrays(Path(path)), as_graph(graph)
     tensors = [graph.tensors[one] for one in graph.inputs]
     names, named = [_plain(one.name) for one in tensors], {_plain(name): one for name, one in arrays.items()}
     if absent := set(names) - set(named) if set(names) & set(named) else ():
@@ -142,16 +139,3 @@ def _check(path: str | Path, name: str, values: Array, tensor: Tensor) -> Array:
     if np.isinf(given).any() and np.isfinite(values).all():
         raise DataError(f"{path}: input {name} holds {np.abs(values).max():.3g}, beyond float32; scale it")
     return given
-
-
-def _open(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream, zipfile.ZipFile(stream) as members:
-            if sum(one.file_size for one in members.infolist()) > _LARGEST_FILE_BYTES:
-                raise DataError(f"{path}: more than {_LARGEST_FILE_BYTES:,} bytes of arrays; give fewer samples")
-            with np.load(stream, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-    except DataError:
-        raise
-    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: not an .npz of plain arrays ({error}); save it with np.savez") from error

@@ -52,13 +52,11 @@ def read_bytes(path: str) -> bytes:
 
 
 def _read_samples(path: str) -> Any:
-    import zipfile
-    import zlib
-
     import numpy as np
 
+    from tinykit.train.datasets.arrays import read_arrays
+
     try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name], dtype=np.float32) for name in arrays}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        return {name: np.asarray(one, dtype=np.float32) for name, one in read_arrays(Path(path)).items()}
+    except (DataError, ValueError, TypeError) as error:
         raise DataError(f"{path}: no samples in it ({error}); give an .npz of float32 arrays") from error

@@ -4,8 +4,6 @@ import csv
 import hashlib
 import math
 import wave
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.quantity import is_number
+from tinykit.train.datasets.arrays import read_arrays
 from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assemble, deal_groups, stack_windows
 
 _FRACTIONS = (0.6, 0.15, 0.25)
@@ -156,24 +155,9 @@ def _check_channels(paths: list[Path], signals: list[Floats]) -> None:
             )
 
 
-def _open_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            if isinstance(archive, np.ndarray):
-                raise DataError(f"{path}: a bare .npy; save x, y and groups together with np.savez")
-            return {key: archive[key] for key in archive.files}
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; give an .npz that np.savez wrote") from error
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not an .npz of plain arrays ({error}); save it with np.savez") from error
-
-
 def _load_arrays(path: Path) -> tuple[tuple[Floats, Labels, Labels, Labels], np.ndarray | None]:
     """Samples, labels, groups and recordings as `Split` has them, and the name of each one's split if it is told."""
-    arrays = _open_npz(path)
+    arrays = read_arrays(path)
     if missing := {"x", "y", "groups"} - set(arrays):
         raise DataError(f"{path}: keys {sorted(missing)} missing, found {sorted(arrays)}; save x, y and groups")
     x, y = arrays["x"], arrays["y"]
