@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import flatbuffers
 import numpy as np
 
-from tests.models import OPERATOR, OPTIONS, TYPES, Net, aligned, schema
-
-
-def to_tree(model: bytes):
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
-
-
-def to_model(tree) -> bytes:
-    builder = flatbuffers.Builder(4096)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return aligned(bytes(builder.Output()))
+from tests.models import OPERATOR, OPTIONS, TYPES, Net, schema
+from tests.packing_models import pack as to_model, unpack as to_tree
 
 
 def wrong_tanh(seed: int = 0) -> bytes:

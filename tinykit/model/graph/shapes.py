@@ -69,7 +69,7 @@ def find_contradictions(graph: ModelGraph) -> tuple[Contradiction, ...]:
     found: list[Contradiction] = []
     for operator, options in _with_options(graph):
         for tensor, shape in zip(operator.outputs, _infer(operator, options, stored, known), strict=False):
-            if _core(shape) != _core(stored[tensor]):
+            if without_ones(shape) != without_ones(stored[tensor]):
                 found.append(Contradiction(operator.index, operator.name, tensor, stored[tensor], shape))
     return tuple(found)
 
@@ -92,12 +92,13 @@ def infer(graph: ModelGraph, inputs: Mapping[int, Shape] | None = None) -> Infer
     known = _constants(graph)
     for operator, options in _with_options(graph):
         for tensor, shape in zip(operator.outputs, _infer(operator, options, shapes, known), strict=False):
-            if min(shape, default=1) > 0 and _core(shape) != _core(shapes[tensor]):
+            if min(shape, default=1) > 0 and without_ones(shape) != without_ones(shapes[tensor]):
                 shapes[tensor] = shape
     return Inference(tuple(shapes), known)
 
 
-def _core(shape: Shape) -> Shape:
+def without_ones(shape: Shape) -> Shape:
+    """A shape less its axes of one element, which change no order."""
     return tuple(size for size in shape if size != 1)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ModelError
+from tinykit.model.graph.shapes import without_ones
 from tinykit.predict.runtime.session import Array, Inputs, Session, TensorInfo
 
 INTEGERS = ("int8", "uint8", "int16", "int32")
@@ -64,7 +65,7 @@ def to_input(x: ArrayLike, info: TensorInfo) -> NDArray[Any]:
     """
     values = np.asarray(x, dtype=np.float32)
     wanted = info.sample_shape
-    if _squeezed(values.shape[1:]) != _squeezed(wanted) or not values.shape or not len(values):
+    if without_ones(values.shape[1:]) != without_ones(wanted) or not values.shape or not len(values):
         raise DataError(f"samples have shape {values.shape}, the model takes {('n', *wanted)}; reshape or window them")
     shaped = values.reshape(-1, *wanted)
     if info.dtype in INTEGERS:
@@ -95,10 +96,6 @@ def predict_labels(model: bytes, x_float: ArrayLike, *, timeout_s: float = 600.0
 def _check_finite(values: NDArray[np.float32]) -> None:
     if bad := int((~np.isfinite(values)).sum()):
         raise DataError(f"input holds {bad} values that are NaN or infinite; clean it first")
-
-
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(size for size in shape if size != 1)
 
 
 def to_codes(session: Session, inputs: Inputs) -> tuple[Array, ...]:
