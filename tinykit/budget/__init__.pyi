@@ -90,7 +90,13 @@ from tinykit.budget.power.radio import (
     lora_airtime as lora_airtime,
     transmission as transmission,
 )
-from tinykit.budget.power.sensitivity import Swing as Swing, Tornado as Tornado, swing_life as swing_life
+from tinykit.budget.power.sensitivity import (
+    Settling as Settling,
+    Swing as Swing,
+    Tornado as Tornado,
+    settle_budget as settle_budget,
+    swing_life as swing_life,
+)
 from tinykit.budget.power.timeline import (
     SLEEP_MODES as SLEEP_MODES,
     State as State,

@@ -3,9 +3,9 @@
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from tinykit.budget.power.cells import Battery, cell_at
 from tinykit.budget.power.pack import CellPack, check_average, check_pack, find_battery, pack_life, wire_pack
@@ -18,6 +18,9 @@ from tinykit.predict.energy.inputs import as_estimate
 from tinykit.predict.energy.predict import check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
+
+REGULATOR = "regulator"
+"""The load of a linear regulator between pack and board; one of this name in a workload is the user's own figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class PowerBudget(Result):
     unknown : why a figure is None.
     lines : the same charge by consumer: MCU, radio, loads, regulator.
     derate : as it was asked for.
+    asked : the arguments of `budget_power`, to ask again with another figure; None where it did not make this.
     """
 
     LINE = ("board", "period_s", "pack.cell", "average_power_w", "battery_life_s")
@@ -73,6 +77,7 @@ class PowerBudget(Result):
     unknown: tuple[str, ...] = ()
     lines: tuple[LoadShare, ...] = ()
     derate: bool = True
+    asked: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,14 @@ def budget_power(
     timeline = lay_timeline(target, Timeline(busy, None, period), run=run, sleep=sleep, mode=sleep_mode)
     notes = _check_clock(target, clock_hz)
     design = _Design(target, work, pack, sleep_mode, ambient, supply, timeline, derate, notes)
-    return _total(design, run, no_run, no_sleep if timeline.sleep else "")
+    asked = {
+        "board": target, "latency": work, "battery": battery, "period_s": period, "ambient_c": ambient,
+        "supply_v": supply_v, "clock_hz": clock_hz,
+        "run_current_a": run_current_a, "sleep_current_a": sleep_current_a, "sleep_mode": sleep_mode,
+        "extra_states": tuple(extra_states), "derate": derate,
+    }  # fmt: skip
+    found = _total(design, run, no_run, no_sleep if timeline.sleep else "")
+    return replace(found, asked=asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +212,10 @@ def _draw(design: _Design) -> tuple[Timeline, tuple[Load, ...]]:
     """The timeline as the source sees it, and what draws beside the MCU: loads, and a regulator's own current."""
     loads = design.work.loads
     drawn = add_loads(design.timeline, loads)
-    if not design.supply.regulated:
+    if not design.supply.regulated or any(one.name == REGULATOR for one in loads):
         return drawn, loads
     own = regulator_quiescent()
-    return add_loads(drawn, [Load("the regulator's own current", own)]), (*loads, Load("regulator", own))
+    return add_loads(drawn, [Load("the regulator's own current", own)]), (*loads, Load(REGULATOR, own))
 
 
 def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
@@ -223,7 +235,7 @@ def _unknown_supply(design: _Design) -> tuple[str, ...]:
     return (f"board {name!r} has no lowest supply on record: whether {design.pack} can start it is unknown",)
 
 
-def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Estimate | None]:
+def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Any]:
     """Current, powers and energies of a budget: drawn from the source on average, and turned to heat in the MCU."""
     supply, law = design.supply, "P = V I"
     power, run_power = _times(average, supply.source_v, "W", law), _times(run, supply.mcu_v, "W", law)

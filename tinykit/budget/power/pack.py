@@ -84,7 +84,7 @@ def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_
     ------
     ParameterError : nothing at all draws current, so that the life has no end.
     """
-    cell, spread = pack.cell, load_constants("power", "sleep.toml")["cell"]
+    cell = pack.cell
     per_month = cell.self_discharge.value if self_discharge else 0.0
     quiescent = cell.quiescent.value if cell.quiescent else 0.0
     exponent, anchor = cell.rate_exponent, cell.rate_anchor
@@ -99,9 +99,16 @@ def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_
         loss = self_discharge_current(capacity, per_month)
         return float(battery_life(rated, each, loss, 1.0 if cell.usable is None else cell.usable.value))
 
-    capacity = cell.capacity.estimate(spread["low"].value, spread["high"].value)
     source = f"{pack} over its average current"
-    return propagate(life, average_a, capacity, unit="s", source=source, basis="modelled")
+    return propagate(life, average_a, capacity_of(cell), unit="s", source=source, basis="modelled")
+
+
+def capacity_of(cell: Battery) -> Estimate:
+    """Capacity of a cell [mAh]: over the range on record with it, else over that of cells from the shelf."""
+    if cell.capacity.ends != (cell.capacity.value, cell.capacity.value):
+        return cell.capacity.estimate()
+    spread = load_constants("power", "sleep.toml")["cell"]
+    return cell.capacity.estimate(spread["low"].value, spread["high"].value)
 
 
 def check_pack(

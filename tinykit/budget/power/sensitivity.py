@@ -1,18 +1,55 @@
-"""What moves the life of a battery: each input to the ends of its own interval, the widest swing first."""
+"""What moves the life of a battery, and what would settle it: one input at a time, all else as it was asked."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from tinykit.budget.power.budget import PowerBudget
-from tinykit.budget.power.pack import CellPack, pack_life
-from tinykit.budget.power.timeline import State, Timeline
+from tinykit.budget.power.budget import REGULATOR, PowerBudget, budget_power
+from tinykit.budget.power.pack import CellPack, capacity_of
+from tinykit.budget.power.timeline import attempt, regulator_quiescent, sleep_current, wakeup_state
+from tinykit.budget.power.workload import TRANSMIT, Activity, Load
 from tinykit.ground.errors import UnknownFactError
-from tinykit.ground.quantity import Estimate, Fact, relabel
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, relabel
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import load_constants
+from tinykit.predict.energy.predict import predict_run_current
 
 _LOSS_FACTORS = (0.5, 2.0)
+_LEAST_GAIN = 0.01
+_Asked = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A figure of a budget: what to measure for it, its label, what is known of it, and how to ask with another."""
+
+    measure: str
+    label: str
+    known: Estimate | None
+    put: Callable[[_Asked, Estimate], _Asked]  # the arguments of `budget_power` -> those that change
+
+
+@dataclass(frozen=True, slots=True)
+class Settling(Result):
+    """What one measurement would do to a budget.
+
+    Parameters
+    ----------
+    input : what to measure.
+    figure : what it narrows, "battery life", or "average power" without a cell.
+    now, then : that figure as it is, and once the input is measured; None where it is unknown without it.
+    """
+
+    input: str
+    figure: str
+    now: Estimate | None = None
+    then: Estimate | None = None
+
+    def __str__(self) -> str:
+        if self.now is None or self.then is None:
+            return f"measure the {self.input}: without it the {self.figure} is unknown"
+        return f"measure the {self.input}: {_span(self.now)} becomes {_span(self.then)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +88,137 @@ class Tornado(Result):
     swings: tuple[Swing, ...]
 
 
+def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
+    """Which input, once measured, narrows the interval of a life (without a cell: of the mean power) most, that first.
+
+    Each input alone takes the interval that a meter leaves, ±5 % of its value where it is wider now, and the budget is
+    made again. Where the figure is unknown: the inputs it is unknown for.
+
+    Parameters
+    ----------
+    budget : as `budget_power` made it.
+    """
+    figure, now = _figure(budget)
+    groups: dict[str, list[Input]] = {}
+    for one in list_inputs(budget):
+        groups.setdefault(one.measure, []).append(one)
+    if now is None or budget.asked is None:
+        dark = [name for name, group in groups.items() if any(one.known is None for one in group)]
+        return tuple(Settling(name, figure) for name in dark)
+    left: dict[Settling, float] = {}
+    for name, group in groups.items():
+        asked = budget.asked
+        for one in group:
+            asked = one.put(asked, _measure(one.known)) if one.known else asked
+        if then := _figure(budget_power(**asked))[1]:
+            left[Settling(name, figure, now, then)] = then.high - then.low
+    most = (1 - _LEAST_GAIN) * (now.high - now.low)
+    return tuple(sorted((one for one, width in left.items() if width < most), key=left.__getitem__))
+
+
+def say_settling(found: Sequence[Settling]) -> str:
+    """The first of what `settle_budget` found, as a sentence."""
+    error = load_constants("power", "sleep.toml")["meter"]["error"].value
+    return str(found[0]) if found else f"no single measurement to {error:.0%} narrows it by more than {_LEAST_GAIN:.0%}"
+
+
+def _figure(budget: PowerBudget) -> tuple[str, Estimate | None]:
+    if budget.pack is None:
+        return "average power", budget.average_power_w
+    return "battery life", budget.battery_life_s
+
+
+def _measure(known: Estimate) -> Estimate:
+    """The estimate as wide as a meter leaves it."""
+    error = load_constants("power", "sleep.toml")["meter"]["error"]
+    low, high = max(known.low, known.value * (1 - error.value)), min(known.high, known.value * (1 + error.value))
+    return relabel(known, low=low, high=high, sources=(*known.sources, f"as if measured: {error.source}"))
+
+
+def _span(one: Estimate) -> str:
+    low, high = format_quantity(one.low, one.unit), format_quantity(one.high, one.unit)
+    number, _, unit = low.rpartition(" ")
+    return f"{number if high.endswith(f' {unit}') else low} … {high}"
+
+
+def list_inputs(budget: PowerBudget) -> Iterator[Input]:
+    """Everything of a budget that can be measured; nothing where it was not made by `budget_power`."""
+    if asked := budget.asked:
+        yield from _list_currents(budget, asked)
+        yield from _list_stages(asked)
+        yield from _list_loads(budget, asked)
+    if pack := budget.pack:
+        yield Input("capacity of the cell", "capacity", capacity_of(pack.cell), partial(_put_cell, pack, "capacity"))
+
+
+def _put_cell(pack: CellPack, field: str, old: _Asked, new: Estimate) -> _Asked:
+    fact = Fact(new.value, new.unit, new.basis, new.source, low=new.low, high=new.high)
+    changed: dict[str, Any] = {field: fact}
+    return {"battery": replace(pack, cell=replace(pack.cell, **changed))}
+
+
+def _list_currents(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
+    """Run, sleep, latency and wake-up."""
+    board, names = asked["board"], [state.name for state in budget.states]
+    own = {name: asked[name] for name in ("clock_hz", "run_current_a")}
+    run, _ = attempt(lambda: predict_run_current(board, supply_v=budget.supply_v, **own))
+    given, ambient_c = asked["sleep_current_a"], budget.ambient_c
+    sleep, _ = attempt(lambda: sleep_current(board, budget.sleep_mode, ambient_c, given))
+    yield Input("run current", "run current", run, lambda _, new: {"run_current_a": new})
+    if "sleep" in names:
+        yield Input("sleep current", "sleep current", sleep, lambda _, new: {"sleep_current_a": new})
+    yield Input("latency", "latency", asked["latency"].latency, lambda old, new: _rework(old, latency=new))
+    wake = wakeup_state(board, run)
+    if wake and wake.name in names:
+        stage = Activity(wake.name, wake.duration_s, wake.current_a)
+        for label, field in (("time", "duration_s"), ("current", "current_a")):
+            yield Input(wake.name, f"{label} of {wake.name}", getattr(wake, field), partial(_put_wakeup, stage, field))
+
+
+def _put_wakeup(stage: Activity, field: str, old: _Asked, new: Estimate) -> _Asked:
+    """The wake-up as a stage of its own instead of the board's."""
+    if old["board"].wakeup_time is None:
+        return _put_stage("before", 0, field, old, new)
+    board, changed = replace(old["board"], wakeup_time=None), dict[str, Any]({field: new})
+    return {"board": board, **_rework(old, before=(replace(stage, **changed), *old["latency"].before))}
+
+
+def _rework(old: _Asked, **changes: Any) -> _Asked:
+    return {"latency": replace(old["latency"], **changes)}
+
+
+def _list_stages(asked: _Asked) -> Iterator[Input]:
+    """What comes before and after the network."""
+    for side in ("before", "after"):
+        for place, stage in enumerate(getattr(asked["latency"], side)):
+            name = "radio event" if stage.name == TRANSMIT else f"time of {stage.name}"
+            yield Input(name, f"time of {stage.name}", stage.duration_s, partial(_put_stage, side, place, "duration_s"))
+            if stage.current_a is not None:
+                put = partial(_put_stage, side, place, "current_a")
+                yield Input(name, f"current of {stage.name}", stage.current_a, put)
+
+
+def _put_stage(side: str, place: int, field: str, old: _Asked, new: Estimate) -> _Asked:
+    stages = list(getattr(old["latency"], side))
+    stages[place] = replace(stages[place], **{field: new})
+    return _rework(old, **{side: tuple(stages)})
+
+
+def _list_loads(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
+    """Each load; a regulator between pack and board is one that the workload does not name."""
+    loads: tuple[Load, ...] = asked["latency"].loads
+    if any(line.name == REGULATOR for line in budget.lines) and REGULATOR not in [one.name for one in loads]:
+        loads = (*loads, Load(REGULATOR, regulator_quiescent()))
+    for one in loads:
+        name = f"current of the {one.name}"
+        yield Input(name, name, one.current_a, partial(_put_load, one))
+
+
+def _put_load(load: Load, old: _Asked, new: Estimate) -> _Asked:
+    others = tuple(one for one in old["latency"].loads if one != load)
+    return _rework(old, loads=(*others, replace(load, current_a=new)))
+
+
 def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     """Move each current, each time, the capacity, self-discharge and period alone, and see the life.
 
@@ -66,56 +234,41 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     ------
     UnknownFactError : the budget has no battery life.
     """
-    pack, average = budget.pack, budget.average_current_a
-    if pack is None or average is None:
+    asked = budget.asked
+    if asked is None or budget.battery_life_s is None:
         raise UnknownFactError("the battery life of this budget is unknown, nothing moves it; give cell and currents")
-    rated, basis, last = budget.derate if derate is None else derate, average.basis, budget.states[-1]
-    awake = budget.states[:-1] if last.name == "sleep" else budget.states
-    timeline = Timeline(awake, last if last.name == "sleep" else None, budget.period_s)
-
-    def life(moved: Timeline = timeline, cells: CellPack = pack) -> float:
-        mean = moved.average_current()
-        return pack_life(cells, Estimate.exact(mean.value if mean else 0.0, "A", basis, "swing"), derate=rated).value
-
-    swings = [*_state_swings(timeline, life), *_cell_swings(pack, lambda cells: life(cells=cells))]
-    busy = sum(state.duration_s.value for state in awake)
-    periods = (max(busy, 0.9 * timeline.period_s), 1.1 * timeline.period_s)
-    swings.append(_swing("period (a choice)", periods, "s", [life(replace(timeline, period_s=one)) for one in periods]))
+    asked = asked | ({} if derate is None else {"derate": derate})
+    swings = [
+        Swing(one.label, known.low, known.high, known.unit, min(lives), max(lives))
+        for one in (*list_inputs(budget), *_list_choices(budget, asked))
+        if (known := one.known) and known.low < known.high
+        for lives in [[_life(asked | one.put(asked, _at(known, end))) for end in (known.low, known.high)]]
+    ]
     kept = sorted((swing for swing in swings if swing.width_s > 0), key=lambda swing: -swing.width_s)
-    return Tornado(budget, life(), tuple(kept))
+    return Tornado(budget, _life(asked), tuple(kept))
 
 
-def _swing(name: str, ends: Sequence[float], unit: str, lives: Sequence[float]) -> Swing:
-    return Swing(name, min(ends), max(ends), unit, min(lives), max(lives))
+def _at(known: Estimate, end: float) -> Estimate:
+    return relabel(known, value=end, low=end, high=end)
 
 
-def _cell_swings(pack: CellPack, life: Callable[[CellPack], float]) -> Iterator[Swing]:
-    """Capacity to the ends of its spread, self-discharge to half and twice."""
-    spread = load_constants("power", "sleep.toml")["cell"]
-    ranges = {"capacity": (spread["low"].value, spread["high"].value), "self_discharge": _LOSS_FACTORS}
-    for field, factors in ranges.items():
-        fact: Fact = getattr(pack.cell, field)
-        ends = [fact.value * factor for factor in factors]
-        changes: list[dict[str, Any]] = [{field: replace(fact, value=end)} for end in ends]
-        lives = [life(replace(pack, cell=replace(pack.cell, **change))) for change in changes]
-        yield _swing(field.replace("_", "-"), ends, fact.unit, lives)
+def _list_choices(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
+    """Self-discharge and the period, over spans that no interval of the budget has."""
+    if pack := budget.pack:
+        loss = pack.cell.self_discharge.estimate(*_LOSS_FACTORS)
+        yield Input("", "self-discharge", loss, partial(_put_cell, pack, "self_discharge"))
+    period_s = budget.period_s
+    span = Estimate(period_s, max(_awake_s(asked), 0.9 * period_s), 1.1 * period_s, "s", "assumed")
+    yield Input("", "period (a choice)", span, lambda _, new: {"period_s": new.value})
 
 
-def _state_swings(timeline: Timeline, life: Callable[[Timeline], float]) -> Iterator[Swing]:
-    """One swing for the current and one for the time of every state; the sleep takes up what a time leaves."""
-    for place, state in enumerate(timeline.states):
-        for field, unit, word in (("current_a", "A", "current"), ("duration_s", "s", "time")):
-            estimate: Estimate | None = getattr(state, field)
-            if estimate is None or estimate.low == estimate.high or (state is timeline.sleep and unit == "s"):
-                continue
-            lives = []
-            for end in (estimate.low, estimate.high):
-                change: dict[str, Any] = {field: relabel(estimate, value=end, low=end, high=end)}
-                lives.append(life(_with_state(timeline, place, replace(state, **change))))
-            yield _swing(f"{word} of {state.name}", (estimate.low, estimate.high), unit, lives)
+def _awake_s(asked: _Asked) -> float:
+    stages = sum(stage.duration_s.value * stage.times for stage in asked["latency"].stages())
+    return float(stages + sum(state.duration_s.value for state in asked["extra_states"]))
 
 
-def _with_state(timeline: Timeline, place: int, state: State) -> Timeline:
-    if place == len(timeline.awake):
-        return replace(timeline, sleep=state)
-    return replace(timeline, awake=(*timeline.awake[:place], state, *timeline.awake[place + 1 :]))
+def _life(asked: _Asked) -> float:
+    """The life [s]; a period shorter than the time awake is stretched to it."""
+    period_s = max(asked["period_s"], _awake_s(asked) * (1 + 1e-9))
+    life = budget_power(**asked | {"period_s": period_s}).battery_life_s
+    return life.value if life else 0.0

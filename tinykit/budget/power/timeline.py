@@ -181,7 +181,7 @@ def regulator_quiescent() -> Estimate:
     return band(load_constants(*_CONSTANTS)["regulator"], "quiescent", "quiescent_low", "quiescent_high")
 
 
-def _wakeup_state(board: Board, run: Estimate | None) -> State | None:
+def wakeup_state(board: Board, run: Estimate | None) -> State | None:
     """The way out of the stop mode at 0.5 [0.2, 1] of the run current; None where its time is unknown.
 
     The one case found: STM32L4R5 draws 3.55 of 17 mA for 13.1 µs.
@@ -205,7 +205,7 @@ def lay_timeline(board: Board, busy: Timeline, *, run: Estimate | None, sleep: E
     rest = busy.period_s - sum(state.duration_s.value for state in busy.awake)
     if rest <= busy.period_s * 1e-12:
         return busy
-    wakeup = _wakeup_state(board, run) if mode == "stop" else None
+    wakeup = wakeup_state(board, run) if mode == "stop" else None
     if wakeup is not None and wakeup.duration_s.value >= rest:
         return replace(busy, awake=(*busy.awake, State("idle", busy.rest(), run)))
     laid = replace(busy, awake=(wakeup, *busy.awake)) if wakeup else busy
