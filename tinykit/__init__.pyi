@@ -18,6 +18,7 @@ from tinykit.ground.errors import (
     UnknownBoardError as UnknownBoardError,
     UnknownFactError as UnknownFactError,
     UnknownRuntimeError as UnknownRuntimeError,
+    UnknownSensorError as UnknownSensorError,
     UnknownStageError as UnknownStageError,
     UnknownTaskError as UnknownTaskError,
 )

@@ -67,6 +67,10 @@ class UnknownBatteryError(TinykitError, LookupError):
     """No cell of that id is in the catalogue."""
 
 
+class UnknownSensorError(TinykitError, LookupError):
+    """No sensor of that id is in the catalogue."""
+
+
 class UnknownTaskError(TinykitError, LookupError):
     """No dataset of that id is known."""
 

@@ -3,6 +3,7 @@ from tinykit.target.boards.reading import read_board as read_board
 from tinykit.target.boards.record import (
     CORE_FAMILIES as CORE_FAMILIES,
     EXTERNAL_RAM_KINDS as EXTERNAL_RAM_KINDS,
+    AsSold as AsSold,
     Board as Board,
     Core as Core,
     PowerRange as PowerRange,
@@ -10,6 +11,14 @@ from tinykit.target.boards.record import (
     RunPoint as RunPoint,
     Window as Window,
     core_family as core_family,
+)
+from tinykit.target.devices import (
+    Sensor as Sensor,
+    Signal as Signal,
+    find_sensor as find_sensor,
+    find_signal as find_signal,
+    list_sensors as list_sensors,
+    list_signals as list_signals,
 )
 from tinykit.target.runtimes import (
     NPU_RUNTIME as NPU_RUNTIME,

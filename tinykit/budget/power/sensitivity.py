@@ -7,8 +7,8 @@ from typing import Any
 
 from tinykit.budget.power.budget import REGULATOR, PowerBudget, budget_power
 from tinykit.budget.power.pack import CellPack, capacity_of
-from tinykit.budget.power.timeline import attempt, regulator_quiescent, sleep_current, wakeup_state
-from tinykit.budget.power.workload import TRANSMIT, Activity, Load
+from tinykit.budget.power.timeline import State, attempt, regulator_quiescent, sleep_current, wake_up
+from tinykit.budget.power.workload import TRANSMIT, Load
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, relabel
 from tinykit.ground.results import Result
@@ -17,6 +17,7 @@ from tinykit.predict.energy.predict import predict_run_current
 
 _LOSS_FACTORS = (0.5, 2.0)
 _LEAST_GAIN = 0.01
+_WORDS = (("duration_s", "time"), ("current_a", "current"), ("idle_a", "idle current"))
 _Asked = dict[str, Any]
 
 
@@ -109,7 +110,7 @@ def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
     for name, group in groups.items():
         asked = budget.asked
         for one in group:
-            asked = one.put(asked, _measure(one.known)) if one.known else asked
+            asked = asked | (one.put(asked, _measure(one.known)) if one.known else {})
         if then := _figure(budget_power(**asked))[1]:
             left[Settling(name, figure, now, then)] = then.high - then.low
     most = (1 - _LEAST_GAIN) * (now.high - now.low)
@@ -145,8 +146,11 @@ def list_inputs(budget: PowerBudget) -> Iterator[Input]:
     """Everything of a budget that can be measured; nothing where it was not made by `budget_power`."""
     if asked := budget.asked:
         yield from _list_currents(budget, asked)
-        yield from _list_stages(asked)
-        yield from _list_loads(budget, asked)
+        yield from _list_parts(asked)
+        loads: tuple[Load, ...] = asked["latency"].loads
+        if any(line.name == REGULATOR for line in budget.lines) and REGULATOR not in [one.name for one in loads]:
+            name, own = f"current of the {REGULATOR}", regulator_quiescent()
+            yield Input(name, name, own, lambda old, new: _rework(old, loads=(*loads, Load(REGULATOR, new))))
     if pack := budget.pack:
         yield Input("capacity of the cell", "capacity", capacity_of(pack.cell), partial(_put_cell, pack, "capacity"))
 
@@ -168,55 +172,41 @@ def _list_currents(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
     if "sleep" in names:
         yield Input("sleep current", "sleep current", sleep, lambda _, new: {"sleep_current_a": new})
     yield Input("latency", "latency", asked["latency"].latency, lambda old, new: _rework(old, latency=new))
-    wake = wakeup_state(board, run)
-    if wake and wake.name in names:
-        stage = Activity(wake.name, wake.duration_s, wake.current_a)
-        for label, field in (("time", "duration_s"), ("current", "current_a")):
-            yield Input(wake.name, f"{label} of {wake.name}", getattr(wake, field), partial(_put_wakeup, stage, field))
+    way = asked["latency"].way_out or wake_up(board, budget.sleep_mode, run, asked["boot_s"])
+    for field, word in _WORDS[:2]:
+        if way and way.name in names:
+            known, put = getattr(way, field), partial(_put_way, way, field)
+            yield Input(way.name, f"{word} of {way.name}", known, put)
 
 
-def _put_wakeup(stage: Activity, field: str, old: _Asked, new: Estimate) -> _Asked:
-    """The wake-up as a stage of its own instead of the board's."""
-    if old["board"].wakeup_time is None:
-        return _put_stage("before", 0, field, old, new)
-    board, changed = replace(old["board"], wakeup_time=None), dict[str, Any]({field: new})
-    return {"board": board, **_rework(old, before=(replace(stage, **changed), *old["latency"].before))}
+def _put_way(way: State, field: str, old: _Asked, new: Estimate) -> _Asked:
+    changed: dict[str, Any] = {field: new}
+    return _rework(old, way_out=replace(old["latency"].way_out or way, **changed))
 
 
 def _rework(old: _Asked, **changes: Any) -> _Asked:
     return {"latency": replace(old["latency"], **changes)}
 
 
-def _list_stages(asked: _Asked) -> Iterator[Input]:
-    """What comes before and after the network."""
-    for side in ("before", "after"):
-        for place, stage in enumerate(getattr(asked["latency"], side)):
-            name = "radio event" if stage.name == TRANSMIT else f"time of {stage.name}"
-            yield Input(name, f"time of {stage.name}", stage.duration_s, partial(_put_stage, side, place, "duration_s"))
-            if stage.current_a is not None:
-                put = partial(_put_stage, side, place, "current_a")
-                yield Input(name, f"current of {stage.name}", stage.current_a, put)
+def _list_parts(asked: _Asked) -> Iterator[Input]:
+    """What comes before and after the network, and the loads beside it."""
+    for side in ("before", "after", "loads"):
+        for place, one in enumerate(getattr(asked["latency"], side)):
+            name = (
+                "radio event"
+                if one.name == TRANSMIT
+                else f"{'current' if side == 'loads' else 'time'} of the {one.name}"
+            )
+            for field, word in _WORDS:
+                known = getattr(one, field, None)
+                if known is not None or (side, field) == ("loads", "current_a"):
+                    yield Input(name, f"{word} of {one.name}", known, partial(_put_part, side, place, field))
 
 
-def _put_stage(side: str, place: int, field: str, old: _Asked, new: Estimate) -> _Asked:
-    stages = list(getattr(old["latency"], side))
-    stages[place] = replace(stages[place], **{field: new})
-    return _rework(old, **{side: tuple(stages)})
-
-
-def _list_loads(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
-    """Each load; a regulator between pack and board is one that the workload does not name."""
-    loads: tuple[Load, ...] = asked["latency"].loads
-    if any(line.name == REGULATOR for line in budget.lines) and REGULATOR not in [one.name for one in loads]:
-        loads = (*loads, Load(REGULATOR, regulator_quiescent()))
-    for one in loads:
-        name = f"current of the {one.name}"
-        yield Input(name, name, one.current_a, partial(_put_load, one))
-
-
-def _put_load(load: Load, old: _Asked, new: Estimate) -> _Asked:
-    others = tuple(one for one in old["latency"].loads if one != load)
-    return _rework(old, loads=(*others, replace(load, current_a=new)))
+def _put_part(side: str, place: int, field: str, old: _Asked, new: Estimate) -> _Asked:
+    parts = list(getattr(old["latency"], side))
+    parts[place] = replace(parts[place], **{field: new})
+    return _rework(old, **{side: tuple(parts)})
 
 
 def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
@@ -263,8 +253,7 @@ def _list_choices(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
 
 
 def _awake_s(asked: _Asked) -> float:
-    stages = sum(stage.duration_s.value * stage.times for stage in asked["latency"].stages())
-    return float(stages + sum(state.duration_s.value for state in asked["extra_states"]))
+    return float(asked["latency"].busy_s + sum(state.duration_s.value for state in asked["extra_states"]))
 
 
 def _life(asked: _Asked) -> float:

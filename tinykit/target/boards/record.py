@@ -172,6 +172,31 @@ class PowerRange(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class AsSold(Result):
+    """What the whole board draws as it is sold, with regulator, LED, debugger and what else is soldered on.
+
+    Parameters
+    ----------
+    sleep_current : the chip as deep asleep as somebody got it [A].
+    idle_current : with the software that comes with it [A].
+    feed : where it was fed, and with how many volts.
+    draws : what draws it.
+    cut : the bridge, jumper or part that cuts it.
+    """
+
+    sleep_current: Fact | None = None
+    idle_current: Fact | None = None
+    feed: str = ""
+    draws: str = ""
+    cut: str = ""
+
+    @property
+    def asleep(self) -> Fact | None:
+        """Its current while nothing happens [A]: asleep where that is on record, else idle."""
+        return self.sleep_current or self.idle_current
+
+
+@dataclass(frozen=True, slots=True)
 class Board(Result):
     """A board, or a bare chip, with what is known of it.
 
@@ -185,7 +210,8 @@ class Board(Result):
     current_scope : "mcu" where currents are the chip's alone, "board" where they are the whole board's.
     supply_min, supply_typical, supply_max : [V].
     sleep_current, stop_current, standby_current : [A].
-    wakeup_time : from stop to run [s].
+    wakeup_time, standby_wakeup : from stop to run, and from standby, RAM lost, to the first instruction [s].
+    as_sold : currents of the whole board, where `current_scope` is "mcu"; None where nobody is known to have measured.
     junction_max, ambient_max, theta_ja : [degC], the last [K/W].
     """
 
@@ -211,6 +237,8 @@ class Board(Result):
     stop_current: Fact | None = None
     standby_current: Fact | None = None
     wakeup_time: Fact | None = None
+    standby_wakeup: Fact | None = None
+    as_sold: AsSold | None = None
     junction_max: Fact | None = None
     ambient_max: Fact | None = None
     theta_ja: Fact | None = None
@@ -289,6 +317,8 @@ def _walk(prefix: str, record: object) -> Iterator[tuple[str, Fact]]:
         value = getattr(record, field.name)
         if isinstance(value, Fact):
             yield prefix + field.name, value
+        elif isinstance(value, AsSold):
+            yield from _walk(f"{prefix}{field.name}.", value)
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
                 label = f"{prefix}{field.name}.{item.name if isinstance(item, Region) else index}"
