@@ -207,7 +207,8 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
     drawn, loads = _draw(design)
     average = drawn.average_current()
     life, ideal, beyond = _life(design, average)
-    findings = (*design.notes, *supply.findings, *_check_period(timeline), *_check_cells(design, drawn, average))
+    law = design.work.check_duty(timeline.period_s)
+    findings = (*design.notes, *supply.findings, *law, *_check_period(timeline), *_check_cells(design, drawn, average))
     asleep = attempt(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
     return PowerBudget(
         board=design.board, latency=design.work.latency, period_s=timeline.period_s, pack=design.pack,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tinykit.budget.power.frontend import FrontEnd, front_end_time
-from tinykit.budget.power.radio import transmission
+from tinykit.budget.power.radio import Transmission, transmission
 from tinykit.budget.power.timeline import State, Timeline
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
@@ -20,6 +20,7 @@ AT = ("run", "sleep", "stop")
 MCU = "microcontroller"
 RADIO = "radio"
 TRANSMIT = "transmit"
+LINK = "radio link"
 REST_OF_BOARD = "rest of the board"
 
 
@@ -81,6 +82,7 @@ class Activity(Result):
     current_a : of the whole stage [A]; None takes the MCU's own in mode `at`.
     at : one of `AT`.
     times : occurrences in a period on average.
+    event : of a radio, where the stage is one.
     elastic : shortened to what the others leave of the period, as a sensor that is never off.
 
     Raises
@@ -93,6 +95,7 @@ class Activity(Result):
     current_a: Estimate | None = None
     at: str = "run"
     times: float = 1.0
+    event: Transmission | None = None
     elastic: bool = False
 
     def __post_init__(self) -> None:
@@ -131,6 +134,17 @@ class Workload(Result):
         """All stages, the network as "inference"."""
         network = Activity("inference", self.latency, times=self.rate)
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
+
+    def plus_message(self, event: Transmission, times: float = 1.0) -> Workload:
+        """The workload with a radio's event after so many of the inferences, and what keeps its link meanwhile."""
+        stage = Activity(TRANSMIT, event.duration_s, event.current_a, times=times, event=event)
+        link = () if event.upkeep_a is None else (Load(LINK, event.upkeep_a),)
+        return replace(self, after=(*self.after, stage), loads=(*self.loads, *link))
+
+    def check_duty(self, period_s: float) -> tuple[str, ...]:
+        """What the law has against the radio's share of a period [s]."""
+        sent = ((stage.event, stage.times) for stage in self.stages() if stage.event)
+        return tuple(text for event, times in sent for text in event.check_duty(period_s, times))
 
     @property
     def busy_s(self) -> float:
@@ -212,10 +226,8 @@ def plan_workload(
         more = propagate(lambda k, *t: (k - 1.0) * sum(t), factor, *busy, unit="s", source="capture and copies")
         before.append(Activity("capture", more))
     after = [_stage("decide", decide_s)] if decide_s is not None else []
-    if send is not None:
-        event = transmission(*send)
-        after.append(Activity(TRANSMIT, event.duration_s, event.current_a))
-    return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
+    work = Workload(network, tuple(before), tuple(after), rate, tuple(loads))
+    return work if send is None else work.plus_message(transmission(*send))
 
 
 def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Activity:
