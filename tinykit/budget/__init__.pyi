@@ -17,8 +17,8 @@ from tinykit.budget.fit.placements import Placement as Placement, list_placement
 from tinykit.budget.fit.verdict import FitReport as FitReport, RegionUse as RegionUse, Verdict as Verdict
 from tinykit.budget.offload import (
     SENSORS as SENSORS,
+    UPLINKS as UPLINKS,
     Offload as Offload,
-    Sensor as Sensor,
     break_even_bytes as break_even_bytes,
     compare_offload as compare_offload,
     weigh_design as weigh_design,
@@ -113,6 +113,11 @@ from tinykit.budget.power.workload import (
     as_workload as as_workload,
     make_load as make_load,
     plan_workload as plan_workload,
+)
+from tinykit.budget.scenarios import (
+    Scenario as Scenario,
+    find_scenario as find_scenario,
+    list_scenarios as list_scenarios,
 )
 from tinykit.budget.thermal.check import (
     CONTACTS as CONTACTS,
