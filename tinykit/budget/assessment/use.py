@@ -135,7 +135,7 @@ class Use(Result):
         sensor, signal = self.senses, self.signal
         window = self.sense_s
         if window is None:
-            window = signal.window_time.value if signal and signal.window_time else 0.0
+            window = signal.window_time.value if sensor and signal and signal.window_time else 0.0
         return window + (sensor.start_up.value if sensor and sensor.start_up else 0.0) if window else 0.0
 
     def list_power(self, target: Target) -> dict[str, Any]:

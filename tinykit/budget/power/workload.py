@@ -1,9 +1,8 @@
 """A workload as stages of a period: sense, front end, a gate, the network, what follows; and the loads beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from tinykit.budget.power.frontend import FrontEnd, front_end_time
 from tinykit.budget.power.radio import transmission
@@ -135,7 +134,7 @@ class Workload(Result):
         """Time that the period cannot do without [s]: of all stages but the elastic ones."""
         return sum(stage.duration_s.value * stage.times for stage in self.stages() if not stage.elastic)
 
-    def within(self, period_s: float) -> Workload:
+    def within(self, period_s: float) -> Self:
         """The workload in a period [s]: elastic stages at most as long as what is left, their loads then never off."""
         left = max(0.0, period_s - self.busy_s)
         long = [stage for stage in self.before if stage.elastic and stage.duration_s.value >= left]
