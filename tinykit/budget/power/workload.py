@@ -263,7 +263,7 @@ def sensor_load(sensor: Sensor, during: Sequence[str] = ()) -> Load:
 
 
 def rest_of_board(board: Board) -> Load:
-    """What a board as sold draws beside its chip [A]: the whole asleep less the chip in STOP, nothing below 0.
+    """What a board as sold draws beside its chip [A]: the whole less the chip in its mode, nothing below 0.
 
     Nothing where the record's currents are the whole board's; unknown where nobody is known to have measured it.
     """
@@ -272,7 +272,8 @@ def rest_of_board(board: Board) -> Load:
         return Load(REST_OF_BOARD, _OFF)
     if sold is None:
         return Load(REST_OF_BOARD, None)
-    chip = board.stop_current.value if board.stop_current else 0.0
+    state = board.standby_current if board.as_sold and board.as_sold.mode == "standby" else board.stop_current
+    chip = state.value if state else 0.0
     rest = propagate(lambda whole: max(0.0, whole - chip), stated(sold), unit="A", source="the board less its chip")
     return Load(REST_OF_BOARD, rest)
 
