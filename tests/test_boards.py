@@ -178,9 +178,14 @@ def test_f407_run_points_are_those_of_st():
 
 
 def test_a_board_that_runs_from_its_converter_is_priced_so():
-    # Chips whose own SMPS the board uses (ST's order codes with Q, and the H7S7).
-    for name in ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk", "stm32h7s78-dk"):
+    # Chips whose own SMPS the board uses (ST's order codes with Q, the H7S7, and a board wired for it).
+    own = ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk", "stm32h7s78-dk", "stm32h747i-disco")
+    for name in own:
         assert board(name).run_points[0].regulator == "smps", name
+    for name in ("nucleo-h7a3zi-q", "stm32h747i-disco"):  # modelled from a row behind the LDO
+        point = board(name).run_points[0]
+        assert point.current.low < point.current.value < point.current.high
+        assert board(name).clock_hz == point.clock.value, "as wired"
 
 
 def test_current_grows_with_clock_inside_a_series():
@@ -221,7 +226,7 @@ def test_cores_are_named_as_arm_names_them():
         for core in item.cores:
             assert core.name in ARM_CORES | OTHER_CORES or core.name.startswith("riscv-"), item.id
         assert item.clock_hz, item.id
-    mains = {"stm32h747i-disco": ("cortex-m7", 480e6), "raspberry-pi-pico-2": ("cortex-m33", 150e6),
+    mains = {"stm32h747i-disco": ("cortex-m7", 400e6), "raspberry-pi-pico-2": ("cortex-m33", 150e6),
              "alif-ensemble-e7-devkit": ("cortex-m55", 400e6), "esp-eye": ("xtensa-lx6", 240e6)}  # fmt: skip
     assert {name: (board(name).core, board(name).clock_hz) for name in mains} == mains
     assert board("ek-ra8m1").cores[0].mve is True

@@ -18,6 +18,7 @@ FLASH_KINDS = ("flash", "external_flash")
 REGION_KINDS = (*RAM_KINDS, *EXTERNAL_RAM_KINDS, *FLASH_KINDS, "itcm", "backup", "npu", "serial_sram")
 REGULATORS = ("ldo", "smps")
 SCOPES = ("mcu", "board")
+SLEEPS = ("stop", "standby")
 
 CORE_FAMILIES = ("plain", "dsp", "mve")
 """Cores by what their kernels differ in: neither extension, Arm's DSP extension, Helium (MVE)."""
@@ -178,6 +179,7 @@ class AsSold(Result):
     Parameters
     ----------
     sleep_current : the chip as deep asleep as somebody got it [A].
+    mode : what the chip was in while it was read: "stop" or "standby".
     idle_current : with the software that comes with it [A].
     feed : where it was fed, and with how many volts.
     draws : what draws it.
@@ -186,6 +188,7 @@ class AsSold(Result):
 
     sleep_current: Fact | None = None
     idle_current: Fact | None = None
+    mode: str = "stop"
     feed: str = ""
     draws: str = ""
     cut: str = ""
