@@ -118,6 +118,7 @@ from tinykit.budget.scenarios import (
     Scenario as Scenario,
     find_scenario as find_scenario,
     list_scenarios as list_scenarios,
+    scenario_of as scenario_of,
 )
 from tinykit.budget.thermal.check import (
     CONTACTS as CONTACTS,

@@ -10,7 +10,7 @@ from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
 from tinykit.budget.power.workload import Activity, Workload, as_workload
-from tinykit.budget.scenarios import find_scenario, list_scenarios
+from tinykit.budget.scenarios import find_scenario, list_scenarios, scenario_of
 from tinykit.ground.errors import ParameterError, UnknownFactError, keywords, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
@@ -212,8 +212,8 @@ def weigh_design(
 ) -> Offload:
     """A design against sending the data of its sensor: the same window, sensor and cell on both sides.
 
-    A scenario has a network of its own: the design's, where it is one for it, else the one on record, with the sensor,
-    window and front end of its task.
+    A scenario brings sensor, window and front end of its task, and where the design's network is that of another
+    scenario (`scenario_of`) also the network on record.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def weigh_design(
     """
     use, target = replace(assessment.use, send=None), assessment.target
     scene = find_scenario(sensor) if isinstance(sensor, str) else None
-    if scene is None or scene.is_of(assessment.fit.graph, use.task):
+    if scene is None or scenario_of(assessment.fit.graph, use.task) in (None, scene.id):
         latency, network = assessment.complete()[0].latency, "the design's own"
     else:
         latency, network = scene.latency_s(target), scene.network
@@ -302,7 +302,8 @@ def _send_up(
         raise ParameterError(f"uplink {uplink!r} is unknown; {name_nearest(str(uplink), UPLINKS)}")
     names = ("sense", "front end") if uplink == "features" else ("sense",)
     before = [stage for stage in work.before if stage.name in names]
-    loads = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
+    during = {load: tuple(name for name in load.during if name in (*names, "sleep")) for load in work.loads}
+    loads = tuple(replace(load, during=kept) for load, kept in during.items() if kept or not load.during)
     event = transmission(radio, sensor.raw_bytes / factor)
     if uplink == "features":
         event = transmission(radio, find_scenario(sensor.id).features / factor)

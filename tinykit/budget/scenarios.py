@@ -43,13 +43,6 @@ class Scenario(Result):
         each = predict_latency(model, target=target)
         return propagate(lambda one: one * self.inferences, each, unit="s", source=f"network {self.network}")
 
-    def is_of(self, graph: ModelGraph, task: str | None) -> bool:
-        """Whether a network is one for it: by its task, else by the values that it takes, one or three channels."""
-        if task is not None:
-            return find_signal(task).id == self.id
-        size = sum(graph.tensors[index].elements for index in graph.inputs)
-        return size in (self.reads, 3 * self.reads)
-
 
 @remember_table
 def list_scenarios() -> dict[str, Scenario]:
@@ -64,3 +57,13 @@ def find_scenario(task: str) -> Scenario:
     if task not in known:
         raise ParameterError(f"sensor {task!r} is unknown; {name_nearest(task, known)}")
     return known[task]
+
+
+def scenario_of(graph: ModelGraph, task: str | None = None) -> str | None:
+    """The scenario that a network is for: that of its task, else the one whose network takes as many values; or None.
+
+    Three channels instead of one count as the same.
+    """
+    size = sum(graph.tensors[index].elements for index in graph.inputs)
+    fitting = (name for name, one in list_scenarios().items() if size in (one.reads, 3 * one.reads))
+    return next(fitting, None) if task is None else find_signal(task).id
