@@ -179,8 +179,8 @@ def test_f407_run_points_are_those_of_st():
 
 def test_a_board_that_runs_from_its_converter_is_priced_so():
     # Chips whose own SMPS the board uses (ST's order codes with Q, the H7S7, and a board wired for it).
-    own = ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk", "stm32h7s78-dk", "stm32h747i-disco")
-    for name in own:
+    own = ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk", "stm32h7s78-dk")
+    for name in (*own, "stm32h747i-disco"):
         assert board(name).run_points[0].regulator == "smps", name
     for name in ("nucleo-h7a3zi-q", "stm32h747i-disco"):  # modelled from a row behind the LDO
         point = board(name).run_points[0]
