@@ -1,9 +1,8 @@
 """A workload as stages of a period: sense, front end, a gate, the network, what follows; and the loads beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from tinykit.budget.power.frontend import FrontEnd, front_end_time
 from tinykit.budget.power.radio import Transmission, transmission
@@ -22,6 +21,7 @@ RADIO = "radio"
 TRANSMIT = "transmit"
 LINK = "radio link"
 REST_OF_BOARD = "rest of the board"
+PERIPHERALS = "peripherals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Workload(Result):
         """Time that the period cannot do without [s]: of all stages but the elastic ones."""
         return sum(stage.duration_s.value * stage.times for stage in self.stages() if not stage.elastic)
 
-    def within(self, period_s: float) -> Workload:
+    def within(self, period_s: float) -> Self:
         """The workload in a period [s]: elastic stages at most as long as what is left, their loads then never off."""
         left = max(0.0, period_s - self.busy_s)
         long = [stage for stage in self.before if stage.elastic and stage.duration_s.value >= left]
@@ -260,6 +260,16 @@ def sensor_load(sensor: Sensor, during: Sequence[str] = ()) -> Load:
     """A sensor as a load: on in the states named, or always; idle in the others where its idle current is on record."""
     idle = stated(sensor.idle_current) if sensor.idle_current and during else None
     return Load(sensor.id, stated(sensor.current), tuple(during), idle)
+
+
+def peripherals(run_a: Estimate, during: Sequence[str] = ()) -> Load:
+    """The peripherals that feed samples through the core, beside its run current [A]: 0.13 [0, 0.26] of it.
+
+    From none to all of a chip's, whose clocks a data sheet gives with the run current and without.
+    """
+    share = band(load_constants("power", "streaming.toml")["peripherals"], "share", "low", "high")
+    current = propagate(lambda i, k: i * k, run_a, share, unit="A", source="peripherals, a share of the run current")
+    return Load(PERIPHERALS, current, tuple(during))
 
 
 def rest_of_board(board: Board) -> Load:
