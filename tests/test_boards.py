@@ -202,12 +202,12 @@ def test_a_board_as_sold_draws_more_than_its_chip_or_as_much_and_says_so_of_the_
     nano, proto = sold["arduino-nano-33-ble-sense"], sold["cy8cproto-062-4343w"]
     assert nano.as_sold.asleep == nano.as_sold.idle_current
     assert nano.as_sold.asleep.ends == (0.016, 0.018)
-    assert rest_of_board(nano).current.value == pytest.approx(0.016 - 3.16e-6)
-    assert rest_of_board(proto).current.value == pytest.approx(350e-6 - 28e-6)
+    assert rest_of_board(nano).current_a.value == pytest.approx(0.016 - 3.16e-6)
+    assert rest_of_board(proto).current_a.value == pytest.approx(350e-6 - 28e-6)
     assert "R24" in proto.as_sold.cut
     clone = sold["esp32-devkitc-v4"]  # read in deep-sleep: less the chip in STANDBY, not in STOP
-    assert rest_of_board(clone).current.value == pytest.approx(0.01138 - 10e-6)
-    assert rest_of_board(sold["raspberry-pi-pico-2"]).current.value == 0, "read below the chip's own table"
+    assert rest_of_board(clone).current_a.value == pytest.approx(0.01138 - 10e-6)
+    assert rest_of_board(sold["raspberry-pi-pico-2"]).current_a.value == 0, "read below the chip's own table"
 
 
 def test_standby_is_left_in_the_time_that_documents_give():

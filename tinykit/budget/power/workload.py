@@ -133,7 +133,7 @@ class Workload(Result):
         network = Activity("inference", self.latency, times=self.rate)
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
 
-    def plus_message(self, event: Transmission, times: float = 1.0) -> Workload:
+    def plus_message(self, event: Transmission, times: float = 1.0) -> Self:
         """The workload with a radio's event after so many of the inferences, and what keeps its link meanwhile."""
         stage = Activity(TRANSMIT, event.duration_s, event.current_a, times=times, event=event)
         link = () if event.upkeep_a is None else (Load(LINK, event.upkeep_a),)
