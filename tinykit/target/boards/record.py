@@ -210,6 +210,7 @@ class Board(Result):
     regions : in the order of the file.
     run_points, ml_power : run currents, the first is the reference point; power while networks run.
     cache, npu, npu_macs_per_cycle, npu_clock : in words, None where there is none; [1]; [Hz].
+    data_cache : of the main core [byte].
     current_scope : "mcu" where currents are the chip's alone, "board" where they are the whole board's.
     supply_min, supply_typical, supply_max : [V].
     sleep_current, stop_current, standby_current : [A].
@@ -245,6 +246,7 @@ class Board(Result):
     junction_max: Fact | None = None
     ambient_max: Fact | None = None
     theta_ja: Fact | None = None
+    data_cache: Fact | None = None
     npu_macs_per_cycle: Fact | None = None
     npu_clock: Fact | None = None
 
