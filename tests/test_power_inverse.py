@@ -118,7 +118,7 @@ def test_a_tornado_is_sorted_and_holds_the_life():
     widths = [swing.width_s for swing in tornado.swings]
     assert widths == sorted(widths, reverse=True)
     assert tornado.life_s == pytest.approx(budget.battery_life_s.value, rel=1e-9)
-    assert tornado.swings[0].name == "sleep current"  # once a minute, the sleep decides
+    assert tornado.swings[0].name == "current of sleep"  # once a minute, the sleep decides
     for swing in tornado.swings:
         assert swing.life_low_s <= tornado.life_s * (1 + 1e-9)
         assert swing.life_high_s >= tornado.life_s * (1 - 1e-9)
@@ -128,7 +128,7 @@ def test_a_tornado_is_sorted_and_holds_the_life():
 def test_at_a_high_rate_the_inference_moves_the_life_most():
     tornado = swing_life(budget_power(U575, 0.0289, period_s=0.1, **COIN), derate=False)
     order = [swing.name for swing in tornado.swings]
-    assert order.index("run current") < order.index("sleep current")
+    assert order.index("current of inference") < order.index("current of sleep")
 
 
 def test_the_quadrature_of_the_doubts_is_the_interval_of_the_life():

@@ -1,14 +1,13 @@
 """What moves the life of a battery, and what would settle it: one input at a time, all else as it was asked."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinykit.budget.power.budget import REGULATOR, PowerBudget, budget_power
-from tinykit.budget.power.pack import CellPack, capacity_of
-from tinykit.budget.power.timeline import State, attempt, regulator_quiescent, sleep_current, wake_up
-from tinykit.budget.power.workload import TRANSMIT, Load
+from tinykit.budget.power.pack import capacity_of
+from tinykit.budget.power.timeline import attempt, regulator_quiescent, sleep_current, wake_up
+from tinykit.budget.power.workload import TRANSMIT, Load, Workload
 from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, relabel
 from tinykit.ground.results import Result
@@ -17,18 +16,36 @@ from tinykit.predict.energy.predict import predict_run_current
 
 _LOSS_FACTORS = (0.5, 2.0)
 _LEAST_GAIN = 0.01
+_SIDES = ("before", "after", "loads")
+_NAMES = {TRANSMIT: "radio event", "wake-up": "wake-up", "reboot": "reboot"}
 _WORDS = (("duration_s", "time"), ("current_a", "current"), ("idle_a", "idle current"))
 _Asked = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A figure of a budget: what to measure for it, its label, what is known of it, and how to ask with another."""
+class Input(NamedTuple):
+    """A figure of a budget: what to measure for it, its label, what is known of it, and its place in the question."""
 
     measure: str
     label: str
     known: Estimate | None
-    put: Callable[[_Asked, Estimate], _Asked]  # the arguments of `budget_power` -> those that change
+    path: tuple[str | int, ...]
+
+    def put(self, asked: _Asked, new: Estimate) -> _Asked:
+        """The arguments of `budget_power` with another figure in its place."""
+        question: _Asked = _put(asked, self.path, new)
+        return question
+
+
+def _put(old: Any, path: Sequence[Any], new: Estimate) -> Any:
+    if path and isinstance(old, tuple):
+        return (*old[: path[0]], _put(old[path[0]], path[1:], new), *old[path[0] + 1 :])
+    if path and isinstance(old, dict):
+        return old | {path[0]: _put(old[path[0]], path[1:], new)}
+    if path:
+        return replace(old, **{path[0]: _put(getattr(old, path[0]), path[1:], new)})
+    if isinstance(old, Fact):
+        return Fact(new.value, new.unit, new.basis, new.source, low=new.low, high=new.high)
+    return new.value if isinstance(old, float | int) else new
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +117,18 @@ def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
     budget : as `budget_power` made it.
     """
     figure, now = _figure(budget)
+    plain, inputs = list_inputs(budget)
     groups: dict[str, list[Input]] = {}
-    for one in list_inputs(budget):
+    for one in inputs:
         groups.setdefault(one.measure, []).append(one)
-    if now is None or budget.asked is None:
+    if now is None:
         dark = [name for name, group in groups.items() if any(one.known is None for one in group)]
         return tuple(Settling(name, figure) for name in dark)
     left: dict[Settling, float] = {}
     for name, group in groups.items():
-        asked = budget.asked
+        asked = plain
         for one in group:
-            asked = asked | (one.put(asked, _measure(one.known)) if one.known else {})
+            asked = one.put(asked, _measure(one.known)) if one.known else asked
         if then := _figure(budget_power(**asked))[1]:
             left[Settling(name, figure, now, then)] = then.high - then.low
     most = (1 - _LEAST_GAIN) * (now.high - now.low)
@@ -142,71 +160,54 @@ def _span(one: Estimate) -> str:
     return f"{number if high.endswith(f' {unit}') else low} … {high}"
 
 
-def list_inputs(budget: PowerBudget) -> Iterator[Input]:
-    """Everything of a budget that can be measured; nothing where it was not made by `budget_power`."""
-    if asked := budget.asked:
-        yield from _list_currents(budget, asked)
-        yield from _list_parts(asked)
-        loads: tuple[Load, ...] = asked["latency"].loads
-        if any(line.name == REGULATOR for line in budget.lines) and REGULATOR not in [one.name for one in loads]:
-            name, own = f"current of the {REGULATOR}", regulator_quiescent()
-            yield Input(name, name, own, lambda old, new: _rework(old, loads=(*loads, Load(REGULATOR, new))))
-    if pack := budget.pack:
-        yield Input("capacity of the cell", "capacity", capacity_of(pack.cell), partial(_put_cell, pack, "capacity"))
+def list_inputs(budget: PowerBudget) -> tuple[_Asked, tuple[Input, ...]]:
+    """The question of a budget spelt out, and everything in it that can be measured.
+
+    Nothing where `budget_power` did not make it.
+    """
+    if budget.asked is None:
+        return {}, ()
+    asked, run = _spell_out(budget.asked, budget)
+    given, mode = asked["sleep_current_a"], budget.sleep_mode
+    sleep, _ = attempt(lambda: sleep_current(asked["board"], mode, budget.ambient_c, given))
+    found = [
+        Input("run current", "current of inference", run, ("run_current_a",)),
+        Input("sleep current", "current of sleep", sleep, ("sleep_current_a",)),
+        Input("latency", "time of inference", asked["latency"].latency, ("latency", "latency")),
+        *_list_parts(asked["latency"]),
+    ]
+    if budget.pack:
+        path = ("battery", "cell", "capacity")
+        found.append(Input("capacity of the cell", "capacity", capacity_of(budget.pack.cell), path))
+    sleeps = budget.states[-1].name == "sleep"
+    return asked, tuple(one for one in found if sleeps or one.measure != "sleep current")
 
 
-def _put_cell(pack: CellPack, field: str, old: _Asked, new: Estimate) -> _Asked:
-    fact = Fact(new.value, new.unit, new.basis, new.source, low=new.low, high=new.high)
-    changed: dict[str, Any] = {field: fact}
-    return {"battery": replace(pack, cell=replace(pack.cell, **changed))}
+def _list_parts(work: Workload) -> Iterator[Input]:
+    """The way out of sleep, what comes before and after the network, and the loads beside it."""
+    places: list[tuple[str | int, ...]] = [("way_out",)] if work.way_out else []
+    places += [(side, place) for side in _SIDES for place in range(len(getattr(work, side)))]
+    for place in places:
+        one = getattr(work, str(place[0]))
+        one = one[place[1]] if len(place) > 1 else one
+        what = "current" if isinstance(one, Load) else "time"
+        name = _NAMES.get(one.name, f"{what} of the {one.name}")
+        for field, word in _WORDS:
+            known = getattr(one, field, None)
+            if known is not None or (what, field) == ("current", "current_a"):
+                yield Input(name, f"{word} of {one.name}", known, ("latency", *place, field))
 
 
-def _list_currents(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
-    """Run, sleep, latency and wake-up."""
-    board, names = asked["board"], [state.name for state in budget.states]
+def _spell_out(asked: _Asked, budget: PowerBudget) -> tuple[_Asked, Estimate | None]:
+    """The question with the regulator and the way out of sleep as the workload's own; and the run current."""
+    board, work, names = asked["board"], asked["latency"], [state.name for state in budget.states]
     own = {name: asked[name] for name in ("clock_hz", "run_current_a")}
     run, _ = attempt(lambda: predict_run_current(board, supply_v=budget.supply_v, **own))
-    given, ambient_c = asked["sleep_current_a"], budget.ambient_c
-    sleep, _ = attempt(lambda: sleep_current(board, budget.sleep_mode, ambient_c, given))
-    yield Input("run current", "run current", run, lambda _, new: {"run_current_a": new})
-    if "sleep" in names:
-        yield Input("sleep current", "sleep current", sleep, lambda _, new: {"sleep_current_a": new})
-    yield Input("latency", "latency", asked["latency"].latency, lambda old, new: _rework(old, latency=new))
-    way = asked["latency"].way_out or wake_up(board, budget.sleep_mode, run, asked["boot_s"])
-    for field, word in _WORDS[:2]:
-        if way and way.name in names:
-            known, put = getattr(way, field), partial(_put_way, way, field)
-            yield Input(way.name, f"{word} of {way.name}", known, put)
-
-
-def _put_way(way: State, field: str, old: _Asked, new: Estimate) -> _Asked:
-    changed: dict[str, Any] = {field: new}
-    return _rework(old, way_out=replace(old["latency"].way_out or way, **changed))
-
-
-def _rework(old: _Asked, **changes: Any) -> _Asked:
-    return {"latency": replace(old["latency"], **changes)}
-
-
-def _list_parts(asked: _Asked) -> Iterator[Input]:
-    """What comes before and after the network, and the loads beside it."""
-    for side in ("before", "after", "loads"):
-        for place, one in enumerate(getattr(asked["latency"], side)):
-            name = (
-                "radio event"
-                if one.name == TRANSMIT
-                else f"{'current' if side == 'loads' else 'time'} of the {one.name}"
-            )
-            for field, word in _WORDS:
-                known = getattr(one, field, None)
-                if known is not None or (side, field) == ("loads", "current_a"):
-                    yield Input(name, f"{word} of {one.name}", known, partial(_put_part, side, place, field))
-
-
-def _put_part(side: str, place: int, field: str, old: _Asked, new: Estimate) -> _Asked:
-    parts = list(getattr(old["latency"], side))
-    parts[place] = replace(parts[place], **{field: new})
-    return _rework(old, **{side: tuple(parts)})
+    way = work.way_out or wake_up(board, budget.sleep_mode, run, asked["boot_s"])
+    loads = [one.name for one in work.loads]
+    more = [REGULATOR for line in budget.lines if line.name == REGULATOR and REGULATOR not in loads]
+    kept = (*work.loads, *(Load(name, regulator_quiescent()) for name in more))
+    return asked | {"latency": replace(work, loads=kept, way_out=way if way and way.name in names else None)}, run
 
 
 def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
@@ -224,15 +225,22 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     ------
     UnknownFactError : the budget has no battery life.
     """
-    asked = budget.asked
-    if asked is None or budget.battery_life_s is None:
+    asked, inputs = list_inputs(budget)
+    if budget.pack is None or budget.battery_life_s is None or not asked:
         raise UnknownFactError("the battery life of this budget is unknown, nothing moves it; give cell and currents")
-    asked = asked | ({} if derate is None else {"derate": derate})
+    asked, loss = asked | ({} if derate is None else {"derate": derate}), budget.pack.cell.self_discharge
+    period = Estimate(
+        budget.period_s, max(_awake_s(asked), 0.9 * budget.period_s), 1.1 * budget.period_s, "s", "assumed"
+    )
+    choices = (
+        Input("", "self-discharge", loss.estimate(*_LOSS_FACTORS), ("battery", "cell", "self_discharge")),
+        Input("", "period (a choice)", period, ("period_s",)),
+    )
     swings = [
         Swing(one.label, known.low, known.high, known.unit, min(lives), max(lives))
-        for one in (*list_inputs(budget), *_list_choices(budget, asked))
+        for one in (*inputs, *choices)
         if (known := one.known) and known.low < known.high
-        for lives in [[_life(asked | one.put(asked, _at(known, end))) for end in (known.low, known.high)]]
+        for lives in [[_life(one.put(asked, _at(known, end))) for end in (known.low, known.high)]]
     ]
     kept = sorted((swing for swing in swings if swing.width_s > 0), key=lambda swing: -swing.width_s)
     return Tornado(budget, _life(asked), tuple(kept))
@@ -240,16 +248,6 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
 
 def _at(known: Estimate, end: float) -> Estimate:
     return relabel(known, value=end, low=end, high=end)
-
-
-def _list_choices(budget: PowerBudget, asked: _Asked) -> Iterator[Input]:
-    """Self-discharge and the period, over spans that no interval of the budget has."""
-    if pack := budget.pack:
-        loss = pack.cell.self_discharge.estimate(*_LOSS_FACTORS)
-        yield Input("", "self-discharge", loss, partial(_put_cell, pack, "self_discharge"))
-    period_s = budget.period_s
-    span = Estimate(period_s, max(_awake_s(asked), 0.9 * period_s), 1.1 * period_s, "s", "assumed")
-    yield Input("", "period (a choice)", span, lambda _, new: {"period_s": new.value})
 
 
 def _awake_s(asked: _Asked) -> float:
