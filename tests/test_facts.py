@@ -9,7 +9,7 @@ import pytest
 from tinykit.ground import facts
 from tinykit.ground.errors import FactError
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
-from tinykit.ground.quantity import Fact
+from tinykit.ground.quantity import Fact, weakest
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = {"value": 1.5, "unit": "A", "kind": "datasheet", "source": "DS1", "locator": "p. 3", "conditions": "25 °C"}
@@ -51,12 +51,22 @@ def test_a_whole_table_becomes_a_fact():
     assert to_fact(WHOLE, "x.toml: run_current") == Fact(1.5, "A", "datasheet", "DS1", "p. 3", "25 °C")
 
 
+def test_a_figure_without_kind_and_source_is_the_users_word_and_no_document():
+    fact = to_fact({"value": 1.5, "unit": "A"}, "mine.toml.current")
+    assert (fact.kind, fact.source) == ("given", "given by the user in mine.toml.current")
+    assert not fact.documented
+    assert weakest("given", "datasheet") == weakest("given", "measured") == "given"
+    assert weakest("given", "measured_by_others") == "measured_by_others"
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         (0.012, "x.toml: 0.012 is a bare figure; write {value, unit, kind, source}"),
         ({**WHOLE, "remark": "?"}, "missing \\[\\], unknown \\['remark'\\]"),
         ({"value": 1.0, "unit": "A", "kind": "datasheet"}, "missing \\['source'\\]"),
+        ({"value": 1.0, "unit": "A", "source": "my notes"}, "missing \\['kind'\\]"),
+        ({"value": 1.0}, "missing \\['unit'\\]"),
         ({**WHOLE, "low": "1 A"}, "low '1 A' is not a number; leave it out if it is unknown"),
         ({**WHOLE, "high": 1.0}, "has the range 1.5 to 1.0; give low <= value <= high"),
         ({**WHOLE, "value": "12 mA"}, "value '12 mA' is not a number; leave it out if it is unknown"),

@@ -24,6 +24,7 @@ from tinykit.show.plots import (
 _KINDS = (
     ("measured", "read off a device, by the source named"),
     ("datasheet", "typical figure of the maker's document"),
+    ("given", "the user's own word, no document named"),
     ("measured_by_others", "read off a device by someone else, named as the source"),
     ("vendor", "a headline of the maker, no table behind it"),
     ("compiled", "counted in linked code"),
