@@ -1,17 +1,18 @@
 """The shell every panel shares: controls, one pure function, a picture, a verdict, one line of text."""
 
 import html
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import ipywidgets as widgets
 
-from tinykit.budget.power.cells import batteries
 from tinykit.ground.errors import TinykitError
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.style import styled
-from tinykit.target.boards import board as find_board, boards
+from tinykit.target.boards import find_board
+from tinykit.target.boards.record import Board
 
 Result = TypeVar("Result")
 _LONGEST_REPR = 109
@@ -101,7 +102,8 @@ class Panel(widgets.VBox, Generic[Result]):
     def __repr__(self) -> str:
         if not hasattr(self, "verdict"):
             return f"{type(self).__name__}()"
-        inputs = ", ".join(f"{name}={format_value(control.value)}" for name, control in self._controls.items())
+        given = ((name, control.value) for name, control in self._controls.items() if control.value != "")
+        inputs = ", ".join(f"{name}={format_value(value)}" for name, value in given)
         found = self.problem.partition("\n")[0] if self.result is None else self.summarise(self.result)
         room = _LONGEST_REPR - len(f"{type(self).__name__}(): {found}")
         if self.result is not None and 0 < room < len(inputs):
@@ -111,8 +113,8 @@ class Panel(widgets.VBox, Generic[Result]):
 
 
 def format_value(value: Any) -> str:
-    """A control's value in a few characters: 12.5, 'cr2032', True."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """A control's value in a few characters: 12.5, 'cr2032', True; of a board of one's own its id."""
+    return f"{value:.4g}" if isinstance(value, float) else str(getattr(value, "id", value))
 
 
 def to_table(rows: Iterable[tuple[str, str]]) -> str:
@@ -125,36 +127,27 @@ def to_table(rows: Iterable[tuple[str, str]]) -> str:
 
 def choose(description: str, options: Sequence[Any], value: Any) -> Any:
     """A dropdown; options are values or (label, value) pairs."""
-    return _control(widgets.Dropdown, description, options=options, value=value)
-
-
-def choose_board(value: str) -> Any:
-    """A dropdown of the catalogue's boards."""
-    return choose("board", [board.id for board in boards()], value)
-
-
-def choose_battery(value: str) -> Any:
-    """A dropdown of the catalogue's cells, shown by name."""
-    return choose("battery", [(cell.name, cell.id) for cell in batteries()], value)
+    return make_control(widgets.Dropdown, description, options=options, value=value)
 
 
 def slide(description: str, value: float, low: float, high: float, step: float) -> Any:
     """A linear slider; the description names the unit."""
     ends = {"min": low, "max": high, "step": step}
-    return _control(widgets.FloatSlider, description, value=value, readout_format=".4g", **ends)
+    return make_control(widgets.FloatSlider, description, value=value, readout_format=".4g", **ends)
 
 
 def slide_log(description: str, value: float, low_exponent: float, high_exponent: float) -> Any:
     """A logarithmic slider between two powers of ten, 20 steps a decade."""
     ends = {"min": low_exponent, "max": high_exponent, "step": 0.05}
-    return _control(widgets.FloatLogSlider, description, value=value, readout_format=".5g", **ends)
+    return make_control(widgets.FloatLogSlider, description, value=value, readout_format=".5g", **ends)
 
 
-def _control(kind: Any, description: str, **settings: Any) -> Any:
+def make_control(kind: Any, description: str, **settings: Any) -> Any:
+    """A control of a kind of widget, as wide as all others."""
     return kind(description=description, style=_STYLE, layout=widgets.Layout(width=_CONTROL_WIDTH), **settings)
 
 
-def largest_kib(board: str) -> float:
+def largest_kib(board: Board | str | os.PathLike[str]) -> float:
     """The internal memory of a board with most room [KiB], the end of a slider; 1 MiB where none is known."""
     windows = find_board(board).sram_windows()
     return windows[0].available_bytes / 1024 if windows else 1024.0
