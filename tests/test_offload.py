@@ -47,7 +47,7 @@ def test_at_the_break_even_both_take_the_same_energy():
 
 @pytest.mark.parametrize("period_s", [10.0, 600.0])
 def test_the_break_even_counts_all_the_thinking(period_s):
-    mic, fast = make_load("pdm-microphone", during=["sense"]), make_load("flash", 2e-3, during=["inference"])
+    mic, fast = make_load("microphone-pdm", during=["sense"]), make_load("flash", 2e-3, during=["inference"])
     gated = {"sense_s": 1.0, "gate_s": 5e-3, "gate_rate": 0.2, "decide_s": 1e-3, "loads": [mic, fast]}
     work = plan_workload(U575, 0.0289, **gated)
     sent = break_even_bytes(U575, work, "ble", setting=GIVEN)
@@ -85,10 +85,10 @@ def test_fewer_messages_never_cost_more():
 
 
 def test_sensing_is_in_both_the_front_end_in_one():
-    work = plan_workload(U575, 0.0289, sense_s=1.0, loads=[make_load("pdm-microphone", during=["sense"])])
+    work = plan_workload(U575, 0.0289, sense_s=1.0, loads=[make_load("microphone-pdm", during=["sense"])])
     found = compare_offload(U575, work, SENSORS["keyword"], "ble", period_s=60.0, setting=GIVEN)
     assert found.edge.states[0].name == "sense"
-    assert [line.name for line in found.cloud.lines] == ["microcontroller", "radio", "pdm-microphone"]
+    assert [line.name for line in found.cloud.lines] == ["microcontroller", "radio", "microphone-pdm"]
     assert found.edge.states[-2].name == found.cloud.states[-2].name == "transmit"
 
 

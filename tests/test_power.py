@@ -99,7 +99,7 @@ def test_the_wake_up_is_a_state_with_its_charge():
 
 def test_a_pause_too_short_to_wake_from_is_spent_idle():
     l4r5 = board("nucleo-l4r5zi")
-    budget = budget_power(l4r5, 0.1, period_s=0.100005, run_current_a=17e-3)
+    budget = budget_power(l4r5, 0.1, period_s=0.100005, run_current_a=17e-3, sleep_mode="stop")
     assert [state.name for state in budget.states] == ["inference", "idle"]
     assert budget.average_current_a.value == pytest.approx(17e-3, rel=1e-9)
 
@@ -195,7 +195,7 @@ def test_a_latency_that_may_exceed_the_period_is_a_finding(u575):
 
 
 def test_what_is_unknown_stays_unknown_with_its_reason(u575):
-    no_sleep = budget_power(replace(u575, stop_current=None), 0.03, battery="cr2032")
+    no_sleep = budget_power(replace(u575, stop_current=None), 0.03, battery="cr2032", sleep_mode="stop")
     assert no_sleep.battery_life_s is no_sleep.average_power_w is no_sleep.energy_per_day_j is None
     assert no_sleep.energy_per_inference_j is not None
     assert any("modes on record: standby, sleep" in reason for reason in no_sleep.unknown)

@@ -21,7 +21,7 @@ from tinykit.target.boards import board
 
 U575 = board("nucleo-u575zi-q")
 YEAR_S = 365.25 * 86_400.0
-COIN = {"battery": "cr2032", "derate": False}
+COIN = {"battery": "cr2032", "derate": False, "sleep_mode": "stop"}
 
 
 def test_the_shortest_period_inverts_the_budget():

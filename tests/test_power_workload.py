@@ -48,7 +48,7 @@ def listener(**more) -> Workload:
         gate_rate=0.2,
         decide_s=1e-4,
         send=("ble", 20),
-        loads=[make_load("pdm-microphone", during=["sense"]), make_load("led", 1e-6)],
+        loads=[make_load("microphone-pdm", during=["sense"]), make_load("led", 1e-6)],
         **more,
     )
 
@@ -66,7 +66,7 @@ def test_states_come_in_order_and_share_their_charge_among_lines():
     assert sum(state.charge_c.value for state in budget.states) == pytest.approx(total, rel=1e-12)
     assert sum(line.charge_c for line in budget.lines) == pytest.approx(total, rel=1e-12)
     assert sum(line.share for line in budget.lines) == pytest.approx(1.0, rel=1e-12)
-    assert [line.name for line in budget.lines] == ["microcontroller", "radio", "pdm-microphone", "led"]
+    assert [line.name for line in budget.lines] == ["microcontroller", "radio", "microphone-pdm", "led"]
     assert sum(state.duration_s.value for state in budget.states) == pytest.approx(1.0, rel=1e-12)
 
 
@@ -225,7 +225,7 @@ def test_front_ends_cost_more_the_more_they_do():
         (lambda: plan_workload(U575, -0.01), "latency"),
         (lambda: plan_workload(U575, 0.01, sense_s=float("inf")), "time of 'sense'"),
         (lambda: budget_power(U575, Workload(seconds(0.01), loads=(make_load("led", during=["dance"]),))), "'dance'"),
-        (lambda: budget_power(U575, plan_workload(U575, 0.5, sense_s=0.6), **GIVEN), "shorter than the time awake"),
+        (lambda: budget_power(U575, plan_workload(U575, 0.5, gate_s=0.6), **GIVEN), "shorter than the time awake"),
     ],
 )
 def test_bad_input_is_refused(attempt, message):

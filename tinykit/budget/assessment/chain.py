@@ -222,8 +222,7 @@ def sweep_periods(assessment: Assessment) -> tuple[PowerBudget, ...]:
 def _sweep(target: Target, latency: Estimate, use: Use) -> tuple[PowerBudget, ...]:
     """Kept, since a slider of the period asks for the same curve again and again."""
     work, budget = use.plan(target, latency), _budgeter(target, use)
-    awake = sum(stage.duration_s.value * stage.times for stage in work.stages())
-    return tuple(budget(work, period_s) for period_s in PERIODS_S if period_s > awake * _LEAST_PAUSE)
+    return tuple(budget(work, period_s) for period_s in PERIODS_S if period_s > work.busy_s * _LEAST_PAUSE)
 
 
 def _budget(target: Target, latency: Estimate, use: Use) -> PowerBudget:

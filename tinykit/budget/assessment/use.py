@@ -9,14 +9,13 @@ from tinykit.budget.power.cells import Battery
 from tinykit.budget.power.frontend import FrontEnd
 from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.budget.power.timeline import State
-from tinykit.budget.power.workload import Workload, make_load, plan_workload
+from tinykit.budget.power.workload import Workload, capture_factor, make_load, plan_workload, rest_of_board, sensor_load
 from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import LONGEST_S, Estimate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate
+from tinykit.target.devices import NOTHING, Sensor, Signal, find_sensor, find_signal
 from tinykit.target.target import Target
-
-_SENSOR = "accelerometer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,8 @@ class Use(Result):
     ----------
     period_s : from one inference to the next, or from one look of a gate to the next [s].
     duty_cycle : instead of a period: time in inference over the period, above 0 and at most 1.
+    task : what the network is for, such as "watch-exercises" or "keyword": sensor, window and front end that are not
+        given are those of the task; without a task and a sensor none is counted, and the answer says so.
     battery : id of a cell, path of a TOML of one's own, a cell or a `Pack`; None for a supply without end.
     supply_v : of the MCU [V]; None for the cell's or the board's own.
     ambient_c : [degC], outside the box.
@@ -34,23 +35,29 @@ class Use(Result):
     sun_w : heat the sun leaves in that box [W].
     latency_s : one's own figure for one inference [s].
     run_current_a, sleep_current_a : one's own figures [A].
-    sleep_mode : "stop", "standby" or "sleep" between periods.
-    sensor : id of a load; on while it senses, or all the time where `sense_s` is 0.
-    sense_s : time the sensor fills its buffer, the MCU in STOP [s]; an accelerometer where no sensor is named.
+    sleep_mode : "stop", "standby" or "sleep" between periods; None for the one that takes the least.
+    boot_s : one's own figure: out of "standby", from the first instruction until the network can run [s].
+    sensor : id, path of a TOML of one's own or a `Sensor`; "none" for nothing; None for the task's.
+    sense_s : time the sensor fills its buffer [s], 0 for a sensor that is never off; None for the task's window, and
+        without a task for never off.
     gate_rate : fraction of the periods in which the network runs, 0–1.
     send : radio and payload [byte] after each inference.
-    front_end : before the network, in every period.
+    front_end : before the network, in every period; None for the task's, `FrontEnd("none")` for nothing.
+    capture_factor : awake time over that of front end and network, 1 and above, where samples stream in through the
+        core (audio, images); None for 1.5 [1.0, 1.8].
     beside : ids of loads that are always on, such as "led".
     extra_states : further awake stretches of the period.
     derate : lower a coin cell's capacity at high average current.
 
     Raises
     ------
-    ParameterError : a figure out of range. UnknownBatteryError : no such cell. FactError : a file that is no cell.
+    ParameterError : a figure out of range. UnknownBatteryError, UnknownSensorError, UnknownTaskError : no such cell,
+    sensor or task. FactError : a file that is none.
     """
 
     period_s: float = 10.0
     duty_cycle: float | None = None
+    task: str | None = None
     battery: Battery | CellPack | str | os.PathLike[str] | None = None
     supply_v: float | None = None
     ambient_c: float = 25.0
@@ -59,12 +66,14 @@ class Use(Result):
     latency_s: Estimate | float | None = None
     run_current_a: Estimate | float | None = None
     sleep_current_a: Estimate | float | None = None
-    sleep_mode: str = "stop"
-    sensor: str | None = None
-    sense_s: float = 0.0
+    sleep_mode: str | None = None
+    boot_s: Estimate | float | None = None
+    sensor: Sensor | str | os.PathLike[str] | None = None
+    sense_s: float | None = None
     gate_rate: float = 1.0
     send: tuple[str, float] | None = None
     front_end: FrontEnd | None = None
+    capture_factor: Estimate | float | None = None
     beside: tuple[str, ...] = ()
     extra_states: tuple[State, ...] = ()
     derate: bool = True
@@ -80,6 +89,10 @@ class Use(Result):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.battery is not None:
             object.__setattr__(self, "battery", find_battery(self.battery))
+        if self.sensor not in (None, NOTHING):
+            object.__setattr__(self, "sensor", find_sensor(self.sensor))
+        if self.task is not None:
+            find_signal(self.task)
 
     @property
     def own_latency_s(self) -> Estimate | None:
@@ -96,20 +109,51 @@ class Use(Result):
             raise ParameterError(f"latency {given} s; give seconds above 0, such as 0.0289")
         return as_estimate(self.latency_s, "s", "latency", high=LONGEST_S)
 
+    @property
+    def signal(self) -> Signal | None:
+        """What the network of the task listens to; None without a task."""
+        return find_signal(self.task) if self.task else None
+
+    @property
+    def senses(self) -> Sensor | None:
+        """The sensor that is counted: one's own, else the task's; None for nothing."""
+        if self.sensor is None:
+            return find_sensor(self.signal.sensor) if self.signal else None
+        return self.sensor if isinstance(self.sensor, Sensor) else None
+
+    @property
+    def computes(self) -> FrontEnd | None:
+        """The front end that is counted: one's own, else the task's; None for nothing."""
+        front = self.front_end
+        if front is None and self.signal and self.signal.front_end:
+            front = FrontEnd(**dict(self.signal.front_end))
+        return front if front and front.kind != NOTHING else None
+
+    @property
+    def sensing_s(self) -> float:
+        """How long the sensor is on before each inference [s], its start-up included; 0 where it is never off."""
+        sensor, signal = self.senses, self.signal
+        window = self.sense_s
+        if window is None:
+            window = signal.window_time.value if signal and signal.window_time else 0.0
+        return window + (sensor.start_up.value if sensor and sensor.start_up else 0.0) if window else 0.0
+
     def list_power(self, target: Target) -> dict[str, Any]:
         """The arguments of `budget_power` that do not change with period and workload."""
-        names = ("battery", "ambient_c", "supply_v", "run_current_a", "sleep_current_a", "sleep_mode")
+        names = ("battery", "ambient_c", "supply_v", "run_current_a", "sleep_current_a", "sleep_mode", "boot_s")
         own = {name: getattr(self, name) for name in (*names, "extra_states", "derate")}
         return {**own, "clock_hz": target.clock_hz}
 
     def plan(self, target: Target, latency: Estimate | float) -> Workload:
         """What one period holds, for a network of a latency [s]."""
-        sensing = ["sense"] if self.sense_s else []
-        named = self.sensor or (_SENSOR if self.sense_s else None)
-        loads = [*([make_load(named, during=sensing)] if named else []), *map(make_load, self.beside)]
+        sensor, sensing = self.senses, self.sensing_s
+        loads = [*([sensor_load(sensor, during=("sense",) if sensing else ())] if sensor else ())]
+        loads += [*map(make_load, self.beside), *([rest_of_board(target.board)] if target.as_sold else ())]
+        streams = sensor is not None and sensor.fills != "stop"
         return plan_workload(
-            target.board, latency, sense_s=self.sense_s or None, sense_at="stop", front_end=self.front_end,
-            clock_hz=target.clock_hz, gate_rate=self.gate_rate, send=self.send, loads=loads,
+            target.board, latency, sense_s=sensing or None, sense_at=sensor.fills if sensor else "stop",
+            front_end=self.computes, clock_hz=target.clock_hz, gate_rate=self.gate_rate, send=self.send, loads=loads,
+            capture_factor=self.capture_factor if self.capture_factor is not None or not streams else capture_factor(),
         )  # fmt: skip
 
 

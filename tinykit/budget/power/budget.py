@@ -9,7 +9,17 @@ from typing import TypedDict
 
 from tinykit.budget.power.cells import Battery, cell_at
 from tinykit.budget.power.pack import CellPack, check_average, check_pack, find_battery, pack_life, wire_pack
-from tinykit.budget.power.timeline import State, Timeline, attempt, lay_timeline, regulator_quiescent, sleep_current
+from tinykit.budget.power.timeline import (
+    SLEEP_MODES,
+    State,
+    Timeline,
+    attempt,
+    best_sleep,
+    lay_timeline,
+    regulator_quiescent,
+    sleep_current,
+    wake_up,
+)
 from tinykit.budget.power.workload import Load, LoadShare, Workload, add_loads, as_workload, break_down
 from tinykit.ground.errors import keywords
 from tinykit.ground.quantity import DAY_S, LONGEST_S, Estimate, format_quantity, propagate
@@ -92,7 +102,8 @@ class SupplySetting(TypedDict, total=False):
     supply_v: float | None
     run_current_a: Estimate | float | None
     sleep_current_a: Estimate | float | None
-    sleep_mode: str
+    sleep_mode: str | None
+    boot_s: Estimate | float | None
     extra_states: Sequence[State]
     derate: bool
 
@@ -115,7 +126,8 @@ def budget_power(
     clock_hz: float | None = None,
     run_current_a: Estimate | float | None = None,
     sleep_current_a: Estimate | float | None = None,
-    sleep_mode: str = "stop",
+    sleep_mode: str | None = None,
+    boot_s: Estimate | float | None = None,
     extra_states: Sequence[State] = (),
     derate: bool = True,
 ) -> PowerBudget:
@@ -135,7 +147,8 @@ def budget_power(
         comes moved already.
     supply_v, clock_hz : of the MCU [V], [Hz].
     run_current_a, sleep_current_a : measured by the user [A].
-    sleep_mode : "stop", "standby" or "sleep".
+    sleep_mode : "stop", "standby" or "sleep"; None for the one that takes the least at this period.
+    boot_s : out of "standby", from the first instruction until the network can run [s]; None for 5 [1, 50] ms.
     extra_states : further awake stretches of the period, current at the supply.
     derate : lower a coin cell's capacity at high average current.
 
@@ -153,13 +166,18 @@ def budget_power(
     run, no_run = attempt(
         lambda: predict_run_current(target, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
     )
-    sleep, no_sleep = attempt(lambda: sleep_current(target, sleep_mode, ambient, sleep_current_a))
-    idle = {mode: attempt(partial(sleep_current, target, mode, ambient))[0] for mode in ("sleep", "stop")}
-    find = {**idle, sleep_mode: sleep, "run": run}
+    idle = {mode: attempt(partial(sleep_current, target, mode, ambient))[0] for mode in SLEEP_MODES}
+    ways = {mode: wake_up(target, mode, run, boot_s) for mode in SLEEP_MODES}
+    left = period - sum(state.duration_s.value for state in extra_states)
+    work = work.within(left)
+    rest = left - sum(stage.duration_s.value * stage.times for stage in work.stages())
+    mode = sleep_mode or ("stop" if sleep_current_a is not None else best_sleep(idle, ways, rest))
+    sleep, no_sleep = attempt(lambda: sleep_current(target, mode, ambient, sleep_current_a))
+    find = {**idle, mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
-    timeline = lay_timeline(target, Timeline(busy, None, period), run=run, sleep=sleep, mode=sleep_mode)
+    timeline = lay_timeline(Timeline(busy, None, period), run=run, sleep=sleep, way=ways[mode])
     notes = _check_clock(target, clock_hz)
-    design = _Design(target, work, pack, sleep_mode, ambient, supply, timeline, derate, notes)
+    design = _Design(target, work, pack, mode, ambient, supply, timeline, derate, notes)
     return _total(design, run, no_run, no_sleep if timeline.sleep else "")
 
 
@@ -208,7 +226,7 @@ def _draw(design: _Design) -> tuple[Timeline, tuple[Load, ...]]:
 
 def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
     """Reasons for states of unknown current that neither run nor sleep explains."""
-    own = ("inference", "sleep", "wake-up", "idle")
+    own = ("inference", "sleep", "wake-up", "reboot", "idle")
     names = [state.name for state in drawn.awake if state.current_a is None and state.name not in own]
     return tuple(f"current of state {name!r} is unknown; give it in A" for name in names)
 
@@ -301,7 +319,7 @@ def _check_cells(design: _Design, drawn: Timeline, average: Estimate | None) -> 
 
 
 def _check_period(timeline: Timeline) -> tuple[str, ...]:
-    longest = sum(state.duration_s.high for state in timeline.awake)
+    longest = sum(state.duration_s.high for state in timeline.awake if state.awake)
     if longest <= timeline.period_s or timeline.sleep is None:
         return ()
     worst, period = format_quantity(longest, "s"), format_quantity(timeline.period_s, "s")

@@ -56,7 +56,7 @@ def shortest_period(
     UnknownFactError : the life is unknown. ParameterError : a figure out of range.
     """
     work, wished = as_workload(latency), _wish(life_s)
-    least = sum(stage.duration_s.value * stage.times for stage in work.stages())
+    least = work.busy_s
     span = (max(least * (1 + 1e-9), 1e-6), LONGEST_S)
     budget = partial(budget_power, board, work, battery=battery, **setting)
     return _answer(lambda period: budget(period_s=period), wished, span, rising=True)
@@ -87,7 +87,7 @@ def longest_latency(
     """
     wished = _wish(life_s)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
-    beside = sum(stage.duration_s.value * stage.times for stage in around(0.0).stages())
+    beside = around(0.0).busy_s
     budget = partial(budget_power, board, battery=battery, period_s=period, **setting)
     return _answer(
         lambda seconds: budget(around(seconds)), wished, (1e-9, (period - beside) * (1 - 1e-9)), rising=False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from tinykit.predict.energy.laws import retention_current
 from tinykit.target.boards.record import Board
 
 SLEEP_MODES = ("stop", "standby", "sleep")
-"""RAM kept and clocks off; RAM lost; clocks on with the CPU halted."""
+"""RAM kept and clocks off; RAM lost, a reboot before each period; clocks on with the CPU halted."""
 
 _CONSTANTS = ("power", "sleep.toml")
 _T = TypeVar("_T")
@@ -38,6 +39,7 @@ class State(Result):
     duration_s : s within one period; the mean of it where the state does not come in every period.
     current_a : A drawn from the supply; None where it is unknown.
     times : occurrences in one period on average: 1, or the rate at which a gate opens.
+    awake : whether the MCU runs; it does not while a sensor fills its buffer.
     """
 
     JSON = (
@@ -49,6 +51,7 @@ class State(Result):
     duration_s: Estimate
     current_a: Estimate | None
     times: float = 1.0
+    awake: bool = True
 
     @property
     def charge_c(self) -> Estimate | None:
@@ -109,7 +112,7 @@ class Timeline(Result):
         return propagate(average, *(state.duration_s for state in self.awake), *known, unit="A", source=source)
 
     def duty_cycle(self) -> Estimate:
-        """Time awake over the period, 0–1, its interval cut at 1.
+        """Time the MCU runs over the period, 0–1, its interval cut at 1.
 
         Raises
         ------
@@ -124,8 +127,9 @@ class Timeline(Result):
                 f"period {format_quantity(period_s, 's')} is shorter than the time awake, {awake} ({names}).\n"
                 f"Give a period of at least {awake}, a faster clock or a smaller model."
             )
+        running = [state.duration_s for state in self.awake if state.awake]
         source = "time awake over the period"
-        return propagate(lambda *t: min(1.0, sum(t) / period_s), *durations, unit="1", source=source)
+        return propagate(lambda *t: min(1.0, sum(t) / period_s), *running, unit="1", source=source)
 
     def rest(self) -> Estimate:
         """What the time awake leaves of the period [s]."""
@@ -181,32 +185,73 @@ def regulator_quiescent() -> Estimate:
     return band(load_constants(*_CONSTANTS)["regulator"], "quiescent", "quiescent_low", "quiescent_high")
 
 
-def _wakeup_state(board: Board, run: Estimate | None) -> State | None:
-    """The way out of the stop mode at 0.5 [0.2, 1] of the run current; None where its time is unknown.
+def wake_up(board: Board, mode: str, run: Estimate | None, boot_s: Estimate | float | None = None) -> State | None:
+    """The way out of a sleep mode; None out of "sleep", or where its time is unknown.
 
-    The one case found: STM32L4R5 draws 3.55 of 17 mA for 13.1 µs.
+    Out of "stop": the wake-up time on record. Out of "standby", where RAM is lost: the time to the first instruction
+    where that is on record, then clocks, C start-up and the network's memory laid out, 5 [1, 50] ms unless given. Both
+    at 0.5 [0.2, 1] of the run current: the one case found, STM32L4R5, draws 3.55 of 17 mA for 13.1 µs.
+
+    Parameters
+    ----------
+    board : whose record is asked.
+    mode : one of `SLEEP_MODES`.
+    run : the run current [A]; None leaves the state's unknown.
+    boot_s : your own time from the first instruction until the network can run [s].
+
+    Raises
+    ------
+    ParameterError : a boot time out of range.
     """
-    if board.wakeup_time is None:
+    constants = load_constants(*_CONSTANTS)
+    fact = {"stop": board.wakeup_time, "standby": board.standby_wakeup}.get(mode)
+    times = [stated(fact)] if fact else []
+    if mode == "standby":
+        own = band(constants["reboot"], "start_up", "start_up_low", "start_up_high")
+        times.append(own if boot_s is None else as_estimate(boot_s, "s", "boot time", high=3600.0))
+    if not times:
         return None
-    duration = stated(board.wakeup_time)
+    name = "reboot" if mode == "standby" else "wake-up"
+    duration = propagate(lambda *t: sum(t), *times, unit="s", source=name) if len(times) > 1 else times[0]
     if run is None:
-        return State("wake-up", duration, None)
-    share = band(load_constants(*_CONSTANTS)["wakeup"], "share", "share_low", "share_high")
+        return State(name, duration, None)
+    share = band(constants["wakeup"], "share", "share_low", "share_high")
     current = propagate(lambda i, s: i * s, run, share, unit="A", source="share of the run current")
-    return State("wake-up", duration, current)
+    return State(name, duration, current)
 
 
-def lay_timeline(board: Board, busy: Timeline, *, run: Estimate | None, sleep: Estimate | None, mode: str) -> Timeline:
-    """The timeline of a period with a wake-up before the busy states; sleep takes the rest.
+def best_sleep(asleep: Mapping[str, Estimate | None], ways: Mapping[str, State | None], rest_s: float) -> str:
+    """The mode of the least charge over what the awake states leave of a period [s]; "stop" where nothing is known.
 
-    A rest shorter than the wake-up is spent idle at the run current. Refuses states that take longer than the period.
+    The way out counts at its high end: RAM is given up only where even a slow reboot pays.
+
+    Parameters
+    ----------
+    asleep : current of each mode [A]; None where unknown, and then the mode is left out.
+    ways : out of each mode, as `wake_up` gives them; a mode whose way is longer than the rest is left out.
+    rest_s : what the awake states leave [s].
+    """
+
+    def charge(mode: str) -> float:
+        current, way = asleep[mode], ways[mode]
+        lost = way.duration_s.value if way else 0.0
+        if current is None or lost >= rest_s or (way and way.current_a is None):
+            return math.inf
+        return current.value * (rest_s - lost) + (way.charge_c.high if way and way.charge_c else 0.0)
+
+    return min(SLEEP_MODES, key=charge)
+
+
+def lay_timeline(busy: Timeline, *, run: Estimate | None, sleep: Estimate | None, way: State | None) -> Timeline:
+    """The timeline of a period with the way out of sleep before the busy states; sleep takes the rest.
+
+    A rest shorter than the way out is spent idle at the run current. Refuses states that take longer than the period.
     """
     busy.duty_cycle()
     rest = busy.period_s - sum(state.duration_s.value for state in busy.awake)
     if rest <= busy.period_s * 1e-12:
         return busy
-    wakeup = _wakeup_state(board, run) if mode == "stop" else None
-    if wakeup is not None and wakeup.duration_s.value >= rest:
+    if way is not None and way.duration_s.value >= rest:
         return replace(busy, awake=(*busy.awake, State("idle", busy.rest(), run)))
-    laid = replace(busy, awake=(wakeup, *busy.awake)) if wakeup else busy
+    laid = replace(busy, awake=(way, *busy.awake)) if way else busy
     return replace(laid, sleep=State("sleep", laid.rest(), sleep))

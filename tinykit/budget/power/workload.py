@@ -1,5 +1,7 @@
 """A workload as stages of a period: sense, front end, a gate, the network, what follows; and the loads beside them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,14 +11,16 @@ from tinykit.budget.power.timeline import State, Timeline
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy.inputs import as_estimate, band, load_constants
+from tinykit.predict.energy.inputs import as_estimate, band, load_constants, stated
 from tinykit.target.boards.record import Board
+from tinykit.target.devices import Sensor, list_sensors
 
 AT = ("run", "sleep", "stop")
 """What the MCU does in a stage: runs, halts with clocks on (a DMA fills a buffer), or keeps its RAM alone."""
 MCU = "microcontroller"
 RADIO = "radio"
 TRANSMIT = "transmit"
+REST_OF_BOARD = "rest of the board"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,24 @@ class Load(Result):
     name : as the line of the budget is to read.
     current_a : A drawn from the supply; None where it is unknown, and then so is the total.
     during : names of the states it overlaps; empty for always.
+    idle_a : in the other states [A]; None for nothing.
     """
 
     name: str
     current_a: Estimate | None
     during: tuple[str, ...] = ()
+    idle_a: Estimate | None = None
 
     def overlaps(self, state: State) -> bool:
         """Whether the load is on in a state."""
         return not self.during or state.name in self.during
+
+    def within(self, state: State) -> Estimate | None:
+        """Its current in a state [A]; None where unknown."""
+        return self.current_a if self.overlaps(state) else self.idle_a or _OFF
+
+
+_OFF = Estimate.exact(0.0, "A", "measured", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ class Activity(Result):
     current_a : of the whole stage [A]; None takes the MCU's own in mode `at`.
     at : one of `AT`.
     times : occurrences in a period on average.
+    elastic : shortened to what the others leave of the period, as a sensor that is never off.
 
     Raises
     ------
@@ -79,6 +93,7 @@ class Activity(Result):
     current_a: Estimate | None = None
     at: str = "run"
     times: float = 1.0
+    elastic: bool = False
 
     def __post_init__(self) -> None:
         if self.at not in AT:
@@ -89,7 +104,7 @@ class Activity(Result):
         """The state, its current looked up by mode where the stage has none of its own."""
         mean = propagate(lambda t: t * self.times, self.duration_s, unit="s", source=f"{self.times:g} times a period")
         current = find_current(self.at) if self.current_a is None else self.current_a
-        return State(self.name, self.duration_s if self.times == 1.0 else mean, current, self.times)
+        return State(self.name, self.duration_s if self.times == 1.0 else mean, current, self.times, self.at == "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +129,23 @@ class Workload(Result):
         """All stages, the network as "inference"."""
         network = Activity("inference", self.latency, times=self.rate)
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
+
+    @property
+    def busy_s(self) -> float:
+        """Time that the period cannot do without [s]: of all stages but the elastic ones."""
+        return sum(stage.duration_s.value * stage.times for stage in self.stages() if not stage.elastic)
+
+    def within(self, period_s: float) -> Workload:
+        """The workload in a period [s]: elastic stages at most as long as what is left, their loads then never off."""
+        left = max(0.0, period_s - self.busy_s)
+        long = [stage for stage in self.before if stage.elastic and stage.duration_s.value >= left]
+        if not long:
+            return self
+        names, rest = {stage.name for stage in long}, Estimate.exact(left, "s", "modelled", "what the period leaves")
+        before = tuple(replace(one, duration_s=rest) if one in long else one for one in self.before)
+        kept = tuple(stage for stage in before if stage.duration_s.value > 0)
+        loads = (replace(one, during=()) if names & set(one.during) else one for one in self.loads)
+        return replace(self, before=kept, loads=tuple(loads))
 
 
 def as_workload(latency: Workload | Estimate | float) -> Workload:
@@ -141,6 +173,7 @@ def plan_workload(
     send: tuple[str, float] | None = None,
     clock_hz: float | None = None,
     loads: Sequence[Load] = (),
+    capture_factor: Estimate | float | None = None,
 ) -> Workload:
     """The usual workload: sense, front end, an always-on gate, the network when it opens, decide, transmit.
 
@@ -148,7 +181,7 @@ def plan_workload(
     ----------
     board : catalogue id, or a `Board`.
     latency : of the network [s].
-    sense_s : the sensor fills a buffer [s], the MCU in mode `sense_at`.
+    sense_s : the sensor fills a buffer [s], the MCU in mode `sense_at`; as much of it as the period leaves.
     sense_at : mode of the MCU meanwhile, one of `AT`.
     front_end : its cost at `clock_hz` (`front_end_time`).
     gate_s : a small stage that runs every period [s].
@@ -156,7 +189,8 @@ def plan_workload(
     decide_s : after the network [s].
     send : radio and payload [byte], after each inference.
     clock_hz : None takes the board's highest.
-    loads : such as the sensor, `make_load("pdm-microphone", during=["sense"])`.
+    loads : such as the sensor, `make_load("microphone-pdm", during=["sense"])`.
+    capture_factor : awake time over that of front end and network, 1 and above: copies, interrupts, waiting.
 
     Raises
     ------
@@ -164,16 +198,21 @@ def plan_workload(
     UnknownFactError : a front end on a board whose clock is unknown.
     """
     rate = as_estimate(gate_rate, "1", "gate rate", high=1.0).value
-    before = [_stage("sense", sense_s, sense_at)] if sense_s is not None else []
+    before = [replace(_stage("sense", sense_s, sense_at), elastic=True)] if sense_s is not None else []
     if front_end is not None and front_end.kind != "none":
         before.append(Activity("front end", front_end_time(front_end, board, clock_hz=clock_hz)))
     if gate_s is not None:
         before.append(_stage("gate", gate_s))
+    network = as_estimate(latency, "s", "latency", high=LONGEST_S)
+    if capture_factor is not None:
+        busy = (*(stage.duration_s for stage in before if not stage.elastic), network)
+        factor = as_estimate(capture_factor, "1", "capture factor", low=1.0, high=100.0)
+        more = propagate(lambda k, *t: (k - 1.0) * sum(t), factor, *busy, unit="s", source="capture and copies")
+        before.append(Activity("capture", more))
     after = [_stage("decide", decide_s)] if decide_s is not None else []
     if send is not None:
         event = transmission(*send)
         after.append(Activity(TRANSMIT, event.duration_s, event.current_a))
-    network = as_estimate(latency, "s", "latency", high=LONGEST_S)
     return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
 
 
@@ -182,12 +221,12 @@ def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Activity:
 
 
 def make_load(name: str, current_a: Estimate | float | None = None, *, during: Sequence[str] = ()) -> Load:
-    """A load of the shelf by its id ("led", "debugger", "pdm-microphone"), or one of the user's own.
+    """A load of the shelf or a sensor by its id ("led", "debugger", "microphone-pdm"), or one of the user's own.
 
     Parameters
     ----------
-    name : id on the shelf, or a name of one's own.
-    current_a : your figure [A]; None takes the shelf's, kind "assumed" and wide.
+    name : id on the shelf or of a sensor, or a name of one's own.
+    current_a : your figure [A]; None takes the record's, with the spread of parts of its kind.
     during : states it is on in; empty for always.
 
     Raises
@@ -196,10 +235,39 @@ def make_load(name: str, current_a: Estimate | float | None = None, *, during: S
     """
     if current_a is not None:
         return Load(name, as_estimate(current_a, "A", f"current of {name}", high=10.0), tuple(during))
-    shelf = load_constants("power", "loads.toml")
+    shelf, sensors = load_constants("power", "loads.toml"), {one.id: one for one in list_sensors()}
+    if name in sensors:
+        return sensor_load(sensors[name], during)
     if name not in shelf:
-        raise ParameterError(f"load {name!r} is not on the shelf; {name_nearest(name, shelf)}.\nGive current_a in A.")
+        nearest = name_nearest(name, (*shelf, *sensors))
+        raise ParameterError(f"load {name!r} is not on the shelf; {nearest}.\nGive current_a in A.")
     return Load(name, band(shelf[name], "current", "low", "high"), tuple(during))
+
+
+def sensor_load(sensor: Sensor, during: Sequence[str] = ()) -> Load:
+    """A sensor as a load: on in the states named, or always; idle in the others where its idle current is on record."""
+    idle = stated(sensor.idle_current) if sensor.idle_current and during else None
+    return Load(sensor.id, stated(sensor.current), tuple(during), idle)
+
+
+def rest_of_board(board: Board) -> Load:
+    """What a board as sold draws beside its chip [A]: the whole asleep less the chip in STOP, nothing below 0.
+
+    Nothing where the record's currents are the whole board's; unknown where nobody is known to have measured it.
+    """
+    sold = board.as_sold.asleep if board.as_sold else None
+    if board.current_scope == "board":
+        return Load(REST_OF_BOARD, _OFF)
+    if sold is None:
+        return Load(REST_OF_BOARD, None)
+    chip = board.stop_current.value if board.stop_current else 0.0
+    rest = propagate(lambda whole: max(0.0, whole - chip), stated(sold), unit="A", source="the board less its chip")
+    return Load(REST_OF_BOARD, rest)
+
+
+def capture_factor() -> Estimate:
+    """Awake time over that of front end and network where samples stream in through the core: 1.5 [1.0, 1.8]."""
+    return band(load_constants("power", "frontend.toml")["capture"], "factor", "low", "high")
 
 
 def add_loads(timeline: Timeline, loads: Sequence[Load]) -> Timeline:
@@ -220,7 +288,8 @@ def add_loads(timeline: Timeline, loads: Sequence[Load]) -> Timeline:
 
 def _burden(state: State, loads: Sequence[Load]) -> State:
     for one in loads:
-        state = state.plus(one.current_a, one.name) if one.overlaps(state) else state
+        if (more := one.within(state)) is not _OFF:
+            state = state.plus(more, one.name)
     return state
 
 
@@ -230,13 +299,12 @@ def break_down(bare: Timeline, average_a: Estimate | None, loads: Sequence[Load]
     The current of a radio is on record for the whole board, so that the MCU's own meanwhile is in the radio's line.
     """
     whole = None if average_a is None else average_a.value * bare.period_s
-    nothing = Estimate.exact(0.0, "A", "measured", "off")
     owners = [(RADIO if state.name == TRANSMIT else MCU, state.current_a) for state in bare.states]
     rows = [
-        (name, [current if owner == name else nothing for owner, current in owners])
+        (name, [current if owner == name else _OFF for owner, current in owners])
         for name in dict.fromkeys((MCU, *(owner for owner, _ in owners)))
     ]
-    rows += [(one.name, [one.current_a if one.overlaps(state) else nothing for state in bare.states]) for one in loads]
+    rows += [(one.name, [one.within(state) for state in bare.states]) for one in loads]
     shares = []
     for name, currents in rows:
         flow = tuple(None if current is None else current.value for current in currents)
