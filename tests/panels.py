@@ -55,7 +55,7 @@ def make_panel(name: str, **given: Any) -> Panel[Any]:
 
 
 def places_of(control: Any, most: int) -> list[Any]:
-    """Values of a control other than its own: its first options, places of a slider from its ends to its middle, numbers."""
+    """Values of a control other than its own: first options, places on a slider from ends to middle, numbers."""
     if hasattr(control, "options"):
         values = [one[1] if isinstance(one, tuple) else one for one in control.options]
     elif isinstance(control.value, bool):

@@ -19,9 +19,8 @@ from tinykit.ground.errors import FactError, ParameterError
 class Basis(StrEnum):
     """How a number was obtained, weakest first: a result is never of a stronger basis than its inputs.
 
-    `VENDOR` (a headline, no table behind it), `MEASURED_BY_OTHERS` (someone's meter, whose, the source says) and `GIVEN`
-    (the user's word in a file of his own, no document named) are kinds of facts: what is computed from them is modelled
-    at best.
+    `VENDOR` (a headline, no table behind it), `MEASURED_BY_OTHERS` (someone's meter, whose, the source says) and
+    `GIVEN` (the user's own word, no document named) are kinds of facts: what is computed from them is modelled at best.
     """
 
     ASSUMED = "assumed"

@@ -12,7 +12,6 @@ from tinykit.predict.validation.published import from_groups, to_markdown
 from tinykit.show.cli.judging import one_board
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import describe_model, say, say_json, say_table, show
-from tinykit.target.boards import board
 
 if TYPE_CHECKING:
     from tinykit.handover.virtual_board import BoardRun
@@ -46,8 +45,9 @@ def validate(options: Options) -> int:
 
 def calibrate(options: Options) -> int:
     """`tinykit calibrate`."""
-    result = keep_rows(options.csv, board(options.board), models=options.models)
-    say(f"{options.board}: {len(result.rows)} rows kept in {result.path}; delete that file to undo")
+    board = one_board(options)
+    result = keep_rows(options.csv, board, models=options.models)
+    say(f"{board.id}: {len(result.rows)} rows kept in {result.path}; delete that file to undo")
     for runtime, (factor, models) in result.factors.items():
         say(f"  {runtime}: latency times {factor:.3f}, from {models} models")
     if result.skipped:

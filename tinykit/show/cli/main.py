@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import TinykitError
@@ -36,13 +37,20 @@ def _to_build(text: str) -> str:
 
 _JSON = _switch("--json", "one JSON document on stdout")
 _RUNTIME = _flag("--runtime", "NAME", "default: tflm-cmsis-nn where the core has it")
-_BOARD = _flag("--board", "ID", "catalogue id")
+_BOARD_FILE = _flag("--board-file", "TOML", "a board of your own", dest="board", type=Path, default=argparse.SUPPRESS)
+_BOARD = _flag("--board", "ID|TOML", "catalogue id, or the file of a board of your own")
+_RUN_CURRENT = _flag("--run-current", "A", "your own measured run current", type=float)
+_USED = (
+    _flag("--sensor", "ID|TOML", "sensor, or the file of one of your own; none for nothing"),
+    _RUN_CURRENT,
+    _flag("--sleep-current", "A", "your own measured sleep current", type=float),
+)
 _MODEL = (
     _flag("model", "MODEL", ".tflite; a Keras .h5, .hdf5 or .keras; a SavedModel folder"),
     _flag("--representative", "NPZ", "for a Keras model: samples (array x, or one by input) to make it int8 with"),
 )
 _SETTING = (
-    _flag("--board-file", "TOML", "a board of your own"),
+    _BOARD_FILE,
     _flag("--runtime", "NAME", "default: tflm-cmsis-nn, or esp-nn, where the core has it"),
     _flag("--runtime-version", "V", "version of the runtime"),
     _flag("--clock", "HZ", "core clock (default: the highest)", type=float),
@@ -77,12 +85,13 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _JSON)),
     ("deploy", making.deploy, "files that a firmware project compiles", (*_MODEL,
         _flag("--target", "NAME", f"{_TARGETS} (default: tflm)", default="tflm"),
+        _flag("--board", "ID|TOML", "for tflm: an arena for its core alone (default: for any)"), _BOARD_FILE,
         *(_flag(f"--{flag}", "NAME", f"for {name}: {meaning}")
           for name, exporter in TARGETS.items() for flag, meaning in exporter.flags.items()),
         _flag("--out", "DIR", required=True))),
     ("pack", weighing.pack, "a smaller file of the same outputs, to the byte", (*_MODEL,
         _flag("--out", "FILE", "the packed model", required=True),
-        _flag("--board", "ID", "board to choose for (default: a Cortex-M4 with TFLM)"),
+        _flag("--board", "ID|TOML", "board to choose for (default: a Cortex-M4 with TFLM)"), _BOARD_FILE,
         _flag("--arena-limit", "BYTES", "largest arena (default: what the board has)", type=int),
         _RUNTIME, _JSON)),
     ("plan", making.plan, "write an offline plan of the arena into the model, where it helps", (*_MODEL,
@@ -91,22 +100,21 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _RUNTIME)),
     ("fit", judging.fit, "which boards hold the model, with what margin and how fast", (*_MODEL,
         _flag("--board", "ID|TOML", "catalogue id, your file, or all (default)", default="all"),
-        *_SETTING, *_RESERVE, *_BUILD)),
+        *_SETTING, *_RESERVE, *_BUILD, _RUN_CURRENT)),
     ("compare", judging.compare, "one model on M4, M7, M33, M55 and Ethos-U side by side", (*_MODEL,
-        _flag("--boards", "ID,ID", "other boards; an Ethos-U on one of them gets a row too"),
+        _flag("--boards", "ID,TOML", "other boards; an Ethos-U on one of them gets a row too"),
         _JSON, *_RESERVE)),
     ("budget", judging.budget, "power, battery life and junction temperature", (*_MODEL, _BOARD, *_SETTING, *_BUILD,
-        _flag("--battery", "ID|TOML", "cell, or the file of one of your own (default: none)"),
+        *_USED, _flag("--battery", "ID|TOML", "cell, or the file of one of your own (default: none)"),
         _flag("--period", "S", "seconds between inferences (default 1)", type=float, default=1.0),
         _flag("--ambient", "C", "ambient in °C (default 25)", type=float, default=25.0),
         _flag("--latency", "S", "your own measured latency, instead of a prediction", type=float),
-        _flag("--run-current", "A", "your own measured run current", type=float),
         _flag("--trace", "FILE", "a measured current trace (CSV, .ppk2, JLS) against the budget"),
         _flag("--trace-units", "TIME,CURRENT", "of a trace whose header has none, such as ms,mA"))),
     ("validate", checking.validate, "predictions against measured rows, by core and runtime", (
         _JSON, _switch("--markdown", "the table as Markdown, and nothing else"), *_MEASURED)),
     ("calibrate", checking.calibrate, "let your own measured rows shift a board's latency", (
-        _flag("--board", "ID", "catalogue id of the board they are from", required=True), *_MEASURED)),
+        _BOARD, _BOARD_FILE, *_MEASURED)),
     ("run", checking.run_model, "compile and run on the virtual board, checked against TFLM", (*_MODEL,
         _BOARD, *_SETTING,
         _flag("--kernels", "SET", "cmsis-nn (default) or portable"),
@@ -116,7 +124,7 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
      "variants side by side: every way to store them, what reaches flash, accuracy; and which to take", (
         _flag("models", "STUDY|MODEL", "a shipped study, or models, baseline first", nargs="+"),
         _flag("--test", "NPZ", "samples for your own models: x as they take it, y, groups"),
-        _flag("--board", "ID", "target (default: nucleo-l4r5zi)", default="nucleo-l4r5zi"),
+        _flag("--board", "ID|TOML", "target (default: nucleo-l4r5zi)", default="nucleo-l4r5zi"), _BOARD_FILE,
         _RUNTIME,
         _flag("--flash", "BYTES", "budget: model, runtime and decoder", type=float),
         _flag("--arena", "BYTES", "budget: tensor arena", type=float),
@@ -125,8 +133,8 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _JSON)),
     ("design", making.design, "the whole chain, from data to a report", (
         _flag("--task", "ID", "dataset (default: watch-exercises)", default="watch-exercises"),
-        _flag("--board", "ID", "board to design for", default="nucleo-l4r5zi"),
-        _flag("--battery", "ID", "cell to design for", default="cr2032"),
+        _flag("--board", "ID|TOML", "board to design for", default="nucleo-l4r5zi"), _BOARD_FILE,
+        _flag("--battery", "ID|TOML", "cell to design for", default="cr2032"), *_USED,
         _flag("--period", "S", "seconds between inferences", type=float, default=2.0),
         _flag("--out", "DIR", "folder for the results", default="build/design"))),
     ("notebooks", making.copy_notebooks, "copy the course out of the installed package", (_flag("folder", "DIR"),)),

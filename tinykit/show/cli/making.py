@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from tinykit.budget.assessment.use import Use
-from tinykit.ground.errors import EngineError, OutputError
+from tinykit.ground.errors import EngineError, OutputError, ParameterError
 from tinykit.ground.facts import shipped_path
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
 from tinykit.model.record import write_atomically
@@ -22,7 +22,12 @@ def deploy(options: Options) -> int:
     """`tinykit deploy`."""
     exporter = find_exporter(options.target)
     graph = open_model(options.model, options.representative)
-    arena = arena_for_any_core(graph) if "arena" in exporter.options else None
+    if options.board and "arena" not in exporter.options:
+        raise ParameterError(f"target {options.target!r} plans its arena itself; leave --board out")
+    arena = None
+    if "arena" in exporter.options:
+        place = Target(options.board) if options.board else None
+        arena = predict_arena(graph, target=place).to_deploy if place else arena_for_any_core(graph)
     done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
     note = find_reference(done.golden_engine).note
     say(str(done), *(f"  {name}" for name in done.files), *([f"- {note}"] if note else []))
@@ -56,7 +61,10 @@ def design(options: Options) -> int:
     from tinykit.choose.design.run import run_design
     from tinykit.show.report.render import write_report
 
-    use = Use(period_s=options.period, battery=options.battery)
+    use = Use(
+        period_s=options.period, battery=options.battery, sensor=options.sensor,
+        run_current_a=options.run_current, sleep_current_a=options.sleep_current,
+    )  # fmt: skip
     goal = DesignGoal(options.task, Target(options.board), use)
     outcome = run_design(goal, Path(options.out), progress=say)
     say("writing the report")

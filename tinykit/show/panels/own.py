@@ -41,8 +41,9 @@ def choose_battery(value: AnyBattery) -> Any:
 
 def _choose(description: str, labels: dict[str, str], found: Any, catalogue: Sequence[Any]) -> Any:
     """Labels by id; what is found is its id where the catalogue has exactly that, else itself."""
+    options = [name if name == label else (label, name) for name, label in labels.items()]
     if found in catalogue and found.id in labels:
-        return choose(description, [(label, name) for name, label in labels.items()], found.id)
+        return choose(description, options, found.id)
     label = found.name if isinstance(found, Battery) else format_value(found)
     own = f"{label} (your own)" if label in labels.values() else label
     return choose(description, [(own, found), *((label, name) for name, label in labels.items())], found)
@@ -100,4 +101,4 @@ def _show_lacking(board: AnyBoard, fields: dict[str, NumberField]) -> None:
     lacking = {state.name for state in states if state.current_a is None}
     for name, field in fields.items():
         field.value, field.disabled = "", _ASKED[name][1] not in lacking
-        field.layout.display = "none" if field.disabled else None
+        field.layout.set_trait("display", "none" if field.disabled else None)
