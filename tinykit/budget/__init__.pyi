@@ -5,6 +5,14 @@ from tinykit.budget.assessment.chain import (
     assess as assess,
     sweep_periods as sweep_periods,
 )
+from tinykit.budget.assessment.draft import (
+    ASKED as ASKED,
+    Asked as Asked,
+    Draft as Draft,
+    draft_board as draft_board,
+    list_lacking as list_lacking,
+    list_open as list_open,
+)
 from tinykit.budget.assessment.use import Use as Use
 from tinykit.budget.fit.check import (
     MACHINES as MACHINES,

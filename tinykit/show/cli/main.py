@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tinykit.budget.assessment.draft import ASKED
 from tinykit.ground.errors import TinykitError
 from tinykit.handover.deployment.targets import TARGETS
 from tinykit.show.cli import checking, judging, looking, making, verifying, weighing
@@ -137,6 +138,11 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _flag("--battery", "ID|TOML", "cell to design for", default="cr2032"), *_USED,
         _flag("--period", "S", "seconds between inferences", type=float, default=2.0),
         _flag("--out", "DIR", "folder for the results", default="build/design"))),
+    ("board", making.make_board, "the TOML of a board of your own, from ten facts", (
+        _flag("action", "new", "new: write one; asks for what no option gives", choices=("new",)),
+        _flag("--out", "TOML", "the file", required=True),
+        *(_flag(f"--{one.flag}", one.unit or "TEXT", one.question, dest=one.name, type=float if one.unit else str)
+          for one in ASKED))),
     ("notebooks", making.copy_notebooks, "copy the course out of the installed package", (_flag("folder", "DIR"),)),
 )  # fmt: skip
 

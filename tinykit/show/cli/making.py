@@ -1,8 +1,11 @@
-"""Commands that make: `deploy`, `plan`, `design`, `notebooks`."""
+"""Commands that make: `deploy`, `plan`, `design`, `board new`, `notebooks`."""
 
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
+from tinykit.budget.assessment.draft import ASKED, Asked, draft_board
 from tinykit.budget.assessment.use import Use
 from tinykit.ground.errors import EngineError, OutputError, ParameterError
 from tinykit.ground.facts import shipped_path
@@ -71,6 +74,26 @@ def design(options: Options) -> int:
     write_report(outcome)
     say(*outcome.summary())
     return 0
+
+
+def make_board(options: Options) -> int:
+    """`tinykit board new`: what no option gives is asked for, where somebody sits at a terminal."""
+    given = {one.name: getattr(options, one.name) for one in ASKED}
+    for one in ASKED if sys.stdin.isatty() else ():
+        given[one.name] = _ask(one) if given[one.name] is None else given[one.name]
+    say(*draft_board(options.out, **given).lines())
+    return 0
+
+
+def _ask(one: Asked) -> Any:
+    """The answer typed, None for none; asked again where it is no number."""
+    while True:
+        try:
+            return one.read(input(f"{one.question}{f' [{one.unit}]' * bool(one.unit)}, empty if unknown: "))
+        except ParameterError as error:
+            say(str(error))
+        except EOFError:
+            return None
 
 
 def copy_notebooks(options: Options) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 import ipywidgets as widgets
 import traitlets
 
+from tinykit.budget.assessment.draft import list_lacking
 from tinykit.budget.assessment.use import Use
-from tinykit.budget.power.budget import budget_power
 from tinykit.budget.power.cells import Battery, batteries
 from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.ground.errors import ParameterError
@@ -16,7 +16,6 @@ from tinykit.ground.quantity import is_number
 from tinykit.show.panels.shell import Panel, Result, choose, format_value, make_control
 from tinykit.target.boards import boards, find_board
 from tinykit.target.boards.record import Board
-from tinykit.target.target import Target
 
 AnyBoard = Board | str | os.PathLike[str]
 """A board as every panel takes it: id of the catalogue, path of a TOML, or the board itself."""
@@ -25,7 +24,6 @@ AnyBattery = Battery | CellPack | str | os.PathLike[str]
 
 _ASKED = {"run_current_ma": ("run current [mA]", "inference"), "sleep_current_ua": ("sleep current [µA]", "sleep")}
 """The fields, each with its label and the state of a budget that lacks the current."""
-_A_LOOK_S = 1e-3
 
 
 def choose_board(value: AnyBoard, ids: Sequence[str] | None = None) -> Any:
@@ -96,9 +94,7 @@ class Powered(Panel[Result]):
 
 def _show_lacking(board: AnyBoard, fields: dict[str, NumberField]) -> None:
     """Empty the fields, and show those whose current a budget of the board lacks."""
-    use, target = Use(), Target(board)
-    states = budget_power(target.board, _A_LOOK_S, period_s=use.period_s, **use.list_power(target)).states
-    lacking = {state.name for state in states if state.current_a is None}
+    lacking = list_lacking(find_board(board))
     for name, field in fields.items():
         field.value, field.disabled = "", _ASKED[name][1] not in lacking
         field.layout.set_trait("display", "none" if field.disabled else None)
