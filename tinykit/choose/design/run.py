@@ -69,7 +69,8 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
     variants = tuple(_weigh(record, name, note, data, target) for name, note in VARIANTS.items())
     progress(f"checking all {len(boards())} boards, budgeting power and heat")
     chosen = variants[-1]
-    fits = check_fit_all(chosen.graph)
+    own = () if target.board in boards() else (target.board,)
+    fits = check_fit_all(chosen.graph, (*own, *boards()))
     found = assess(chosen.graph, target, goal.use)
     found.complete()
     progress("writing firmware files, running the model on the virtual board")

@@ -5,10 +5,19 @@ from typing import Any
 
 from tinykit.budget.assessment.chain import Assessment, assess, sweep_periods
 from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.pack import find_battery
 from tinykit.budget.power.radio import RADIOS
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.own import AnyBattery, AnyBoard, Powered, choose_battery, choose_board
+from tinykit.show.panels.own import (
+    AnyBattery,
+    AnyBoard,
+    AnySensor,
+    Powered,
+    choose_battery,
+    choose_board,
+    choose_sensor,
+)
 from tinykit.show.panels.shell import choose, slide, slide_log
 from tinykit.show.plots import (
     KitFigure,
@@ -21,6 +30,7 @@ from tinykit.show.plots import (
     plot_states,
 )
 from tinykit.target.boards import find_board
+from tinykit.target.devices import find_sensor
 from tinykit.target.target import Target
 
 _SLOWEST_SHARE = 0.1
@@ -35,29 +45,29 @@ class PowerPanel(Powered[Assessment]):
     graph : the model.
     board, battery : to start from: id, path of a TOML, `Board`, cell or pack.
     period_s : from one inference to the next [s].
+    task, sensor : what the network is for, such as "watch-exercises", which names sensor, window and front end; another
+        sensor: id, path of a TOML, `Sensor` or "none".
     """
 
     size_in = (7.2, 5.8)
     board: Any
+    sensor: Any
     battery: Any
     period_s: Any
     clock_mhz: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: AnyBoard = "nucleo-l4r5zi",
-        battery: AnyBattery = "cr2032",
-        period_s: float = 10.0,
-    ) -> None:
-        self.graph = as_graph(graph)
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
+        period_s: float = 10.0, task: str | None = None, sensor: AnySensor | None = None
+    ) -> None:  # fmt: skip
+        self.graph, self.task = as_graph(graph), task
         top = _top_clock_mhz(board)
         controls = {
             "board": choose_board(board),
             "battery": choose_battery(battery),
             "period_s": slide_log("period [s]", period_s, -2, 5),
             "clock_mhz": slide("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
+            "sensor": choose_sensor(sensor, task),
         }
         super().__init__("Power", self.graph.path, controls)
 
@@ -73,7 +83,9 @@ class PowerPanel(Powered[Assessment]):
     def compute(self) -> Assessment:
         """The assessment for the controls."""
         target = Target(self.board.value, clock_hz=self.clock_mhz.value * 1e6)
-        use = self.make_use(period_s=self.period_s.value, battery=self.battery.value)
+        use = self.make_use(
+            period_s=self.period_s.value, battery=self.battery.value, sensor=self.sensor.value or None, task=self.task
+        )
         return assess(self.graph, target, use)
 
     def draw(self, result: Assessment, figure: KitFigure) -> None:
@@ -106,32 +118,33 @@ class DesignPanel(Powered[Assessment]):
     graph : the model.
     board, battery : to start from: id, path of a TOML, `Board`, cell or pack.
     period_s : from one inference to the next [s].
+    task, sensor : as of `PowerPanel`.
     """
 
     size_in = (7.2, 4.7)
+    sensor: Any
     period_s: Any
     board: Any
     battery: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: AnyBoard = "nucleo-l4r5zi",
-        battery: AnyBattery = "cr2032",
-        period_s: float = 10.0,
-    ) -> None:
-        self.graph = as_graph(graph)
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
+        period_s: float = 10.0, task: str | None = None, sensor: AnySensor | None = None
+    ) -> None:  # fmt: skip
+        self.graph, self.task = as_graph(graph), task
         controls = {
             "period_s": slide_log("period [s]", period_s, -2, 5),
             "board": choose_board(board),
             "battery": choose_battery(battery),
+            "sensor": choose_sensor(sensor, task),
         }
         super().__init__("Design", self.graph.path, controls)
 
     def compute(self) -> Assessment:
         """Fit, power and heat for the controls."""
-        use = self.make_use(period_s=self.period_s.value, battery=self.battery.value)
+        use = self.make_use(
+            period_s=self.period_s.value, battery=self.battery.value, sensor=self.sensor.value or None, task=self.task
+        )
         return assess(self.graph, self.board.value, use)
 
     def draw(self, result: Assessment, figure: KitFigure) -> None:
@@ -161,7 +174,7 @@ class TimelinePanel(Powered[PowerBudget]):
     board, battery : id, path of a TOML, `Board`, cell or pack; the board to start from.
     period_s : from one look to the next [s].
     payload_bytes : sent after each inference [byte].
-    sensor : id of a load.
+    sensor : id, path of a TOML or `Sensor`; on while it senses.
     """
 
     size_in = (7.2, 8.0)
@@ -181,9 +194,10 @@ class TimelinePanel(Powered[PowerBudget]):
         battery: AnyBattery = "cr2032",
         period_s: float = 10.0,
         payload_bytes: float = 10.0,
-        sensor: str = "accelerometer",
+        sensor: AnySensor = "accelerometer",
     ) -> None:
-        self.graph, self.battery, self.payload_bytes, self.sensor = as_graph(graph), battery, payload_bytes, sensor
+        self.graph, self.battery, self.payload_bytes = as_graph(graph), find_battery(battery), payload_bytes
+        self.sensor = find_sensor(sensor)
         controls = {
             "board": choose_board(board),
             "period_s": slide_log("period [s]", period_s, -1, 5),
