@@ -12,6 +12,7 @@ import pytest
 import tinykit.target.boards as catalogue
 from tests.models import Net
 from tinykit.budget.fit.check import check_fit
+from tinykit.budget.power.workload import rest_of_board
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import BASES
@@ -178,9 +179,48 @@ def test_f407_run_points_are_those_of_st():
 
 
 def test_a_board_that_runs_from_its_converter_is_priced_so():
-    # Chips whose own SMPS the board uses (ST's order codes with Q, and the H7S7).
-    for name in ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk", "stm32h7s78-dk"):
+    # Chips whose own SMPS the board uses (ST's order codes with Q, the H7S7, and a board wired for it).
+    own = ("nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-u385rg-q", "stm32h573i-dk")
+    for name in (*own, "stm32h7s78-dk", "stm32h747i-disco"):
         assert board(name).run_points[0].regulator == "smps", name
+    for name in ("nucleo-h7a3zi-q", "stm32h747i-disco"):  # modelled from a row behind the LDO
+        point = board(name).run_points[0]
+        assert point.current.low < point.current.value < point.current.high
+        assert board(name).clock_hz == point.clock.value, "as wired"
+
+
+def test_a_board_as_sold_draws_more_than_its_chip_or_as_much_and_says_so_of_the_same_sleep():
+    sold = {item.id: item for item in boards() if item.as_sold}
+    assert len(sold) >= 12
+    for name, item in sold.items():
+        assert item.current_scope == "mcu", name
+        asleep, chip = item.as_sold.sleep_current, getattr(item, f"{item.as_sold.mode}_current")
+        assert chip is not None, f"{name}: nothing to subtract in {item.as_sold.mode}"
+        assert asleep is None or asleep.ends[1] > 0.8 * chip.value, name
+        for fact in (item.as_sold.sleep_current, item.as_sold.idle_current):
+            assert fact is None or fact.documented, name
+    nano, proto = sold["arduino-nano-33-ble-sense"], sold["cy8cproto-062-4343w"]
+    assert nano.as_sold.asleep == nano.as_sold.idle_current
+    assert nano.as_sold.asleep.ends == (0.016, 0.018)
+    assert rest_of_board(nano).current_a.value == pytest.approx(0.016 - 3.16e-6)
+    assert rest_of_board(proto).current_a.value == pytest.approx(350e-6 - 28e-6)
+    assert "R24" in proto.as_sold.cut
+    clone = sold["esp32-devkitc-v4"]  # read in deep-sleep: less the chip in STANDBY, not in STOP
+    assert rest_of_board(clone).current_a.value == pytest.approx(0.01138 - 10e-6)
+    assert rest_of_board(sold["raspberry-pi-pico-2"]).current_a.value == 0, "read below the chip's own table"
+
+
+def test_standby_is_left_in_the_time_that_documents_give():
+    left = {item.id: item.standby_wakeup.value for item in boards() if item.standby_wakeup}
+    assert len(left) >= 10
+    assert left["nucleo-l4r5zi"] == pytest.approx(30.7e-6)
+    assert left["nucleo-f411re"] == pytest.approx(314e-6)
+    assert left["esp32-devkitc-v4"] == pytest.approx(0.07)
+    for item in boards():
+        if item.standby_wakeup:
+            assert item.standby_current is not None, item.id
+            assert item.standby_wakeup.documented, item.id
+            assert item.wakeup_time is None or item.wakeup_time.value < item.standby_wakeup.value, item.id
 
 
 def test_current_grows_with_clock_inside_a_series():
@@ -221,7 +261,7 @@ def test_cores_are_named_as_arm_names_them():
         for core in item.cores:
             assert core.name in ARM_CORES | OTHER_CORES or core.name.startswith("riscv-"), item.id
         assert item.clock_hz, item.id
-    mains = {"stm32h747i-disco": ("cortex-m7", 480e6), "raspberry-pi-pico-2": ("cortex-m33", 150e6),
+    mains = {"stm32h747i-disco": ("cortex-m7", 400e6), "raspberry-pi-pico-2": ("cortex-m33", 150e6),
              "alif-ensemble-e7-devkit": ("cortex-m55", 400e6), "esp-eye": ("xtensa-lx6", 240e6)}  # fmt: skip
     assert {name: (board(name).core, board(name).clock_hz) for name in mains} == mains
     assert board("ek-ra8m1").cores[0].mve is True
@@ -420,6 +460,7 @@ BROKEN = [
     ("value = 10e-3", "value = 10", r"value 10 A is absurd"),
     ("[[run_points]]", "[run_points]", r"run_points: .* write one \[\[run_points\]\] table an entry"),
     ("[[cores]]", "[[core]]", r"key 'core' is not known\nnearest: cores"),
+    ('mode = "stop"', 'mode = "idle"', r"as_sold\.mode: 'idle' is not known\nallowed: stop, standby"),
     ('ds = "STM32L432KC datasheet DS11451"', "ds = 1", r"sources: \{'ds': 1\} given"),
 ]  # fmt: skip
 

@@ -61,7 +61,7 @@ def test_a_battery_lasts_a_known_time_on_most_boards_and_always_on_on_more(lives
 def test_sleep_is_never_taken_as_nothing(lives):
     for name, (budget, always) in lives.items():
         item, said = board(name), "\n".join(budget.unknown)
-        if item.stop_current is None:
+        if not (item.stop_current or item.standby_current or item.sleep_current):
             assert budget.battery_life_s is None
             assert "has no current for sleep mode 'stop'" in said, name
             assert "or never pause (duty cycle 1)" in said, name

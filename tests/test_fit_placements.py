@@ -14,6 +14,7 @@ from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.placements import list_placements
 from tinykit.budget.fit.timing import bank_delay, data_cache_bytes, fetch_delay, move_outside, outside_factor
 from tinykit.budget.fit.verdict import RegionUse
+from tinykit.ground.quantity import Fact
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.latency.prediction import predict_latency
@@ -25,8 +26,9 @@ DENSE = read(autoencoder(64))
 """A chain of dense operators: its tail is longer than its head."""
 
 
-def m7(*regions, cache: str | None = "L1 I16K+D16K"):
-    return dataclasses.replace(made(*regions, core="cortex-m7", clock_hz=400e6), cache=cache)
+def m7(*regions, cache_kib: int | None = 16):
+    cache = Fact(cache_kib * KIB, "byte", "assumed", "made up") if cache_kib else None
+    return dataclasses.replace(made(*regions, core="cortex-m7", clock_hz=400e6), data_cache=cache)
 
 
 def listed(board, graph=CNN, reserve: Reserve = NOTHING, **setting):
@@ -142,9 +144,9 @@ class TestWhere:
 
 
 class TestCost:
-    @pytest.mark.parametrize("cache", [None, "L1 I16K+D16K"])
-    def test_fit_and_placement_agree_on_external_ram(self, cache):
-        board = m7(ram("SRAM", NEED - 1), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache=cache)
+    @pytest.mark.parametrize("cache_kib", [None, 16])
+    def test_fit_and_placement_agree_on_external_ram(self, cache_kib):
+        board = m7(ram("SRAM", NEED - 1), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache_kib=cache_kib)
         report = check_fit(CNN, board, reserve=NOTHING, use_engine=False)
         (place,) = (one for one in listed(board) if one.name.startswith("arena in SDRAM"))
         assert report.regions[0].name == "SDRAM"
@@ -153,7 +155,7 @@ class TestCost:
 
     def test_external_ram_as_measured(self):
         """VWW on an Arduino Giga: 51.4265 ms in SRAM, 63.7664 ms in SDRAM, pooled with two networks more."""
-        board = m7(ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache=None)
+        board = m7(ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache_kib=None)
         outside = next(one for one in listed(board) if "arena in SDRAM" in one.name)
         assert outside.slowdown.value == pytest.approx(63.7664 / 51.4265, rel=0.05)
         assert 1 < outside.slowdown.low < outside.slowdown.high < 1.6
@@ -215,8 +217,8 @@ class TestCost:
         weights = 160 * 144 + 160 * 4
         assert weights > 16 * KIB
         assert fetch_delay(conv, m7(ROOM)).value == pytest.approx(weights * 32 / 40e6)
-        assert fetch_delay(conv, m7(ROOM, cache="L1 I32K+D32K")).value == pytest.approx(weights / 40e6)
-        blind = fetch_delay(conv, m7(ROOM, cache=None))
+        assert fetch_delay(conv, m7(ROOM, cache_kib=32)).value == pytest.approx(weights / 40e6)
+        blind = fetch_delay(conv, m7(ROOM, cache_kib=None))
         assert (blind.low, blind.high) == pytest.approx((weights / 200e6, weights * 32 / 15e6))
         assert blind.value == pytest.approx(weights * math.sqrt(32) / 40e6)
 
@@ -226,13 +228,13 @@ class TestCost:
         assert only.latency_s is only.slowdown is None
         assert "latency unknown: the clock of mine is not on record; give it with --clock HZ" in only.notes
 
-    @pytest.mark.parametrize(
-        ("text", "nbytes"),
-        [("L1 I16K+D16K", 16384), ("ICACHE 8K, DCACHE1 4K", 4096), ("ART 1K I + 256B D", None), (None, None),
-         ("I-cache 16/32K, D-cache 32/64K carved from SRAM", 32768), ("2x32K flash cache", None)],
-    )  # fmt: skip
-    def test_data_caches_as_the_records_name_them(self, text, nbytes):
-        assert data_cache_bytes(dataclasses.replace(made(ROOM), cache=text)) == nbytes
+    def test_the_data_cache_is_a_fact_of_the_record(self):
+        by_id = {item.id: item for item in boards()}
+        names = ("nucleo-h743zi2", "nucleo-u575zi-q", "esp32-s3-devkitc-1", "nucleo-l4r5zi", "esp-eye")
+        assert [data_cache_bytes(by_id[name]) for name in names] == [16384, 4096, 32768, None, None]
+        assert by_id["esp32-s3-devkitc-1"].data_cache.ends == (16384, 65536)
+        assert data_cache_bytes(made(ROOM)) is None
+        assert all(item.cache for item in by_id.values() if item.data_cache), "in words too"
 
 
 def test_every_board_lists_and_the_first_agrees_with_the_fit_check():

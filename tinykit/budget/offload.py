@@ -9,7 +9,7 @@ from typing import Any
 from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
-from tinykit.budget.power.workload import TRANSMIT, Activity, Workload, as_workload
+from tinykit.budget.power.workload import TRANSMIT, Workload, as_workload
 from tinykit.ground.errors import ParameterError, keywords, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, propagate
 from tinykit.ground.results import Result
@@ -139,7 +139,7 @@ def compare_offload(
     board : catalogue id, or a `Board`.
     latency : one inference [s], or a workload without a radio.
     sensor : whose raw data is sent.
-    radio : "ble", "lora", "wifi".
+    radio : one of `RADIOS`.
     period_s : between inferences [s].
     message_bytes : the answer that the edge sends.
     message_rate : of the inferences that end in a message, 0–1.
@@ -161,8 +161,10 @@ def compare_offload(
     slow = (f"{text} {need:.3g} s, longer than the period of {period_s:g} s",) if need > period_s else ()
     period = max(period_s, need * (1 + 1e-6)) if slow else period_s
     options: dict[str, Any] = dict(setting or {})
-    edge = budget_power(board, _with_message(work, message, rate), period_s=period_s, **options)
-    cloud = budget_power(board, _raw_only(work, raw), period_s=period, **options)
+    ways = {"edge": work.plus_message(message, rate), "cloud": _raw_only(work, raw)}
+    edge = budget_power(board, ways["edge"], period_s=period_s, **options)
+    cloud = budget_power(board, ways["cloud"], period_s=period, **options)
+    law = (f"{name}: {text}" for name, way in ways.items() for text in way.check_duty(period_s))
     even = break_even_bytes(board, work, radio, message_bytes=message_bytes, message_rate=rate, setting=options)
     price = None if price_per_mb is None else as_estimate(price_per_mb, "1", "price", high=1e6).value
     return Offload(
@@ -170,7 +172,7 @@ def compare_offload(
         cloud_latency_s=propagate(lambda sent, rest: sent + rest, raw.duration_s, answer, unit="s"),
         edge_bytes=rate * work.rate * message.payload_bytes * DAY_S / period_s,
         cloud_bytes=raw.payload_bytes * DAY_S / period_s, bandwidth_bps=8.0 * raw.payload_bytes / period_s,
-        price_per_mb=price, break_even_bytes=even, findings=slow,
+        price_per_mb=price, break_even_bytes=even, findings=(*slow, *law),
     )  # fmt: skip
 
 
@@ -234,7 +236,7 @@ def break_even_bytes(
     """
     work, options = as_workload(latency), dict(setting or {})
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
-    stages = _with_message(work, transmission(radio, message_bytes), rate)
+    stages = work.plus_message(transmission(radio, message_bytes), rate)
     period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
     empty = _raw_only(work, transmission(radio, 0))
     edge, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in (stages, empty))
@@ -268,14 +270,9 @@ def _most_bytes(radio: str, seconds: float) -> float:
     return low
 
 
-def _with_message(work: Workload, message: Transmission, rate: float) -> Workload:
-    stage = Activity(TRANSMIT, message.duration_s, message.current_a, times=rate)
-    return Workload(work.latency, work.before, (*work.after, stage), work.rate, work.loads)
-
-
 def _raw_only(work: Workload, raw: Transmission) -> Workload:
     """The sensing of a workload, no front end, no gate, no network: the radio takes their place."""
     sensing = tuple(stage for stage in work.before if stage.name == "sense")
     kept = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
     none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
-    return Workload(none, sensing, (Activity(TRANSMIT, raw.duration_s, raw.current_a),), 1.0, kept)
+    return Workload(none, sensing, (), 1.0, kept).plus_message(raw)

@@ -12,7 +12,7 @@ from tinykit.ground.facts import to_fact
 from tinykit.ground.quantity import Fact
 
 _UNITS = {
-    "total": "byte", "reserved": "byte", "clock_max": "Hz", "clocks": "Hz", "clock": "Hz",
+    "total": "byte", "reserved": "byte", "data_cache": "byte", "clock_max": "Hz", "clocks": "Hz", "clock": "Hz",
     "npu_clock": "Hz", "rate": "1/s", "start_up": "s", "window_time": "s", "standby_wakeup": "s",
     "current": "A", "sleep_current": "A", "stop_current": "A", "standby_current": "A", "idle_current": "A",
     "supply": "V", "supply_min": "V", "supply_typical": "V", "supply_max": "V",

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Self
 
 from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import format_quantity
@@ -62,7 +62,8 @@ class Target(Result):
     reserve : what stack and application take; None for `Reserve()`.
     arena_region, code_region : name of the region, window or kind of memory for the arena, and of the region for model
         and code; None where the kit may choose.
-    as_sold : the board with all that is soldered on it; so far figures are those of `assumed` either way.
+    as_sold : the board with all that is soldered on it, as a multimeter reads it; False for the bare chip on a board
+        of one's own.
 
     Raises
     ------
@@ -111,13 +112,25 @@ class Target(Result):
             "runtime": f"{self.runtime}, the default on {self.core}",
             "clock_hz": clock,
             "reserve": str(self.reserve),
-            "as_sold": _SCOPES[self.board.current_scope],
+            "as_sold": self.scope,
         }
         return tuple((name, said) for name, said in told.items() if name in self._left_out or name == "as_sold")
+
+    @property
+    def scope(self) -> str:
+        """Whose currents a budget counts, in words."""
+        if not self.as_sold or self.board.current_scope == "board":
+            return _SCOPES[self.board.current_scope]
+        sold = self.board.as_sold
+        return f"currents of the board as sold, {sold.feed}".rstrip(", ") if sold else "as sold, which nobody measured"
 
     def is_assumed(self, name: str) -> bool:
         """Whether a parameter was left out, and filled in with what the field uses."""
         return name in self._left_out
+
+    def turned(self) -> Self:
+        """The same with the other face of the board: as sold where it was the bare chip, and the other way round."""
+        return type(self)(**{**_list_given(self), "as_sold": not self.as_sold})
 
     @property
     def core(self) -> str:

@@ -29,6 +29,8 @@ PERIODS_S = tuple(10.0 ** (step / 6) for step in range(-12, 31))
 """From 10 ms to 10⁵ s (a little more than a day), six steps a decade."""
 
 _LEAST_PAUSE = 1.1
+_TENTH = 1.1
+_ASLEEP = {"stop": "STOP, RAM kept", "standby": "STANDBY, RAM lost and a reboot each time", "sleep": "SLEEP, clocks on"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,6 +87,16 @@ class Assessment(Result):
             )
         return self.budget, self.heat
 
+    def other_face(self) -> PowerBudget | None:
+        """The budget of the board as sold where the bare chip's is in `budget`, and the other way round.
+
+        None where the latency is unknown, or the record's currents know one face only.
+        """
+        board, latency = self.target.board, self.fit.latency_s
+        if latency is None or board.current_scope == "board" or board.as_sold is None:
+            return None
+        return _budget(self.target.turned(), latency, self.use)
+
     def sweep_clocks(self) -> ClockSweep:
         """Mean power of the same work, once a period, over the clocks of the board.
 
@@ -125,7 +137,7 @@ class Assessment(Result):
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""
         fit, budget, heat = self.fit, self.budget, self.heat
-        told = budget.findings if budget else self.beside.lines() if self.beside else ()
+        told = (*self.left_out(), *(budget.findings if budget else self.beside.lines() if self.beside else ()))
         period = f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
         life = _or_unknown(self.battery_life_s, budget.unknown if budget else ())
         if budget is not None and budget.pack is None:
@@ -135,12 +147,43 @@ class Assessment(Result):
             ("needed", f"arena {fit.arena_bytes or 'unknown'}, flash {fit.flash_bytes or 'unknown'}"),
             ("latency", _or_unknown(fit.latency_s)),
             ("period", period),
+            *((("asleep", self.say_sleep()),) if budget else ()),
             ("energy per inference", _or_unknown(fit.energy_per_inference_j)),
             ("average power", _or_unknown(budget.average_power_w) if budget else self._without_network()),
+            *((("charge by consumer", self.say_consumers()),) if self.say_consumers() else ()),
             ("battery life", life),
             ("junction", f"{heat.verdict}: {heat.reasons[0]}" if heat else "unknown"),
             *(("look out", finding) for finding in told),
         )
+
+    def left_out(self) -> Iterable[str]:
+        """What a device has that was not counted, or that changes the life by more than a tenth."""
+        if self.use.senses is None and self.use.sensor is None:
+            yield "no sensor is counted: name it, or the task of the network; 'none' where there is none"
+        other, life = self.other_face(), self.battery_life_s
+        if other is None or life is None or other.battery_life_s is None:
+            return
+        if not 1 / _TENTH <= other.battery_life_s.value / life.value <= _TENTH:
+            sold, face = self.target.board.as_sold, ("bare chip" if self.target.as_sold else "board as sold")
+            cut = f"; {sold.draws}; to cut: {sold.cut}" if sold and sold.cut else ""
+            yield f"the {face} lasts {format_quantity(other.battery_life_s.value, 's')}{cut}"
+
+    def say_sleep(self) -> str:
+        """The mode between periods, and whether the kit chose it."""
+        budget, names = self.power, [state.name for state in self.power.states]
+        if "sleep" not in names:
+            return (
+                "while the sensor fills its buffer" if "sense" in names else "never: the period leaves no time for it"
+            )
+        own = self.use.sleep_mode is not None or self.use.sleep_current_a is not None
+        current = budget.lines[0].currents_a[-1] if budget.lines else None
+        at = f", at {format_quantity(current, 'A')}" if current else ""
+        return f"{_ASLEEP[budget.sleep_mode]}{'' if own else ', the one that takes the least'}{at}"
+
+    def say_consumers(self) -> str:
+        """Who takes the charge, the most first; empty where the microcontroller is alone or a current is unknown."""
+        known = sorted((one for one in self.power.lines if one.share), key=lambda one: -(one.share or 0.0))
+        return ", ".join(f"{one.name} {one.share:.0%}" for one in known) if len(known) > 1 else ""
 
     def _without_network(self) -> str:
         known = self.beside.budget.average_power_w if self.beside else None

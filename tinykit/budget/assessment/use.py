@@ -2,18 +2,29 @@
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tinykit.budget.power.cells import Battery
 from tinykit.budget.power.frontend import FrontEnd
 from tinykit.budget.power.pack import CellPack, find_battery
-from tinykit.budget.power.timeline import State
-from tinykit.budget.power.workload import Workload, capture_factor, make_load, plan_workload, rest_of_board, sensor_load
+from tinykit.budget.power.timeline import State, attempt
+from tinykit.budget.power.workload import (
+    TRANSMIT,
+    Workload,
+    capture_factor,
+    make_load,
+    peripherals,
+    plan_workload,
+    rest_of_board,
+    sensor_load,
+)
 from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import LONGEST_S, Estimate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate
+from tinykit.predict.energy.predict import predict_run_current
 from tinykit.target.devices import NOTHING, Sensor, Signal, find_sensor, find_signal
 from tinykit.target.target import Target
 
@@ -135,7 +146,7 @@ class Use(Result):
         sensor, signal = self.senses, self.signal
         window = self.sense_s
         if window is None:
-            window = signal.window_time.value if signal and signal.window_time else 0.0
+            window = signal.window_time.value if sensor and signal and signal.window_time else 0.0
         return window + (sensor.start_up.value if sensor and sensor.start_up else 0.0) if window else 0.0
 
     def list_power(self, target: Target) -> dict[str, Any]:
@@ -150,11 +161,19 @@ class Use(Result):
         loads = [*([sensor_load(sensor, during=("sense",) if sensing else ())] if sensor else ())]
         loads += [*map(make_load, self.beside), *([rest_of_board(target.board)] if target.as_sold else ())]
         streams = sensor is not None and sensor.fills != "stop"
-        return plan_workload(
+        work = plan_workload(
             target.board, latency, sense_s=sensing or None, sense_at=sensor.fills if sensor else "stop",
             front_end=self.computes, clock_hz=target.clock_hz, gate_rate=self.gate_rate, send=self.send, loads=loads,
             capture_factor=self.capture_factor if self.capture_factor is not None or not streams else capture_factor(),
         )  # fmt: skip
+        return self._with_peripherals(work, target) if streams else work
+
+    def _with_peripherals(self, work: Workload, target: Target) -> Workload:
+        """The workload with what feeds its samples through the core; unknown where the run current is."""
+        ask = partial(predict_run_current, target.board, clock_hz=target.clock_hz, run_current_a=self.run_current_a)
+        run, _ = attempt(lambda: ask(supply_v=self.supply_v))
+        names = [stage.name for stage in work.stages() if stage.at != "stop" and stage.name != TRANSMIT]
+        return replace(work, loads=(*work.loads, peripherals(run, names))) if run else work
 
 
 Use.__init__ = keywords(Use.__init__)  # type: ignore[method-assign]

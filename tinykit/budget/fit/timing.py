@@ -7,7 +7,6 @@ known is how many bytes move, and the cost of one is assumed, with an interval t
 """
 
 import math
-import re
 from typing import Any
 
 from tinykit.budget.fit.verdict import RegionUse
@@ -32,7 +31,6 @@ _OUTSIDE_SOURCES = (
     "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM",
     "SamsiGg/1.-Studienarbeit---KI-auf-ESP32; fitted to it and two more rows",
 )
-_DATA_CACHE = re.compile(r"D(\d+)K|DCACHE1? (\d+)K|D-cache (\d+)")
 
 
 def predict_time(graph: ModelGraph, target: Target) -> tuple[Estimate | None, str]:
@@ -107,9 +105,8 @@ def fetch_delay(graph: ModelGraph, board: Board) -> Estimate:
 
 
 def data_cache_bytes(board: Board) -> int | None:
-    """Size of the data cache that the board's record names, None where it names none."""
-    found = _DATA_CACHE.search(board.cache or "")
-    return int(next(group for group in found.groups() if group)) * 1024 if found else None
+    """Size of the data cache that the board's record states, None where it states none."""
+    return round(board.data_cache.value) if board.data_cache else None
 
 
 def _moved_bytes(graph: ModelGraph) -> int:

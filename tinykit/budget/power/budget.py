@@ -166,13 +166,14 @@ def budget_power(
     run, no_run = attempt(
         lambda: predict_run_current(target, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
     )
-    idle = {mode: attempt(partial(sleep_current, target, mode, ambient))[0] for mode in SLEEP_MODES}
+    asleep = partial(sleep_current, target, clock_hz=clock_hz)
+    idle = {mode: attempt(partial(asleep, mode, ambient))[0] for mode in SLEEP_MODES}
     ways = {mode: wake_up(target, mode, run, boot_s) for mode in SLEEP_MODES}
     left = period - sum(state.duration_s.value for state in extra_states)
     work = work.within(left)
     rest = left - sum(stage.duration_s.value * stage.times for stage in work.stages())
     mode = sleep_mode or ("stop" if sleep_current_a is not None else best_sleep(idle, ways, rest))
-    sleep, no_sleep = attempt(lambda: sleep_current(target, mode, ambient, sleep_current_a))
+    sleep, no_sleep = attempt(lambda: asleep(mode, ambient, sleep_current_a))
     find = {**idle, mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
     timeline = lay_timeline(Timeline(busy, None, period), run=run, sleep=sleep, way=ways[mode])
@@ -201,7 +202,8 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
     drawn, loads = _draw(design)
     average = drawn.average_current()
     life, ideal, beyond = _life(design, average)
-    findings = (*design.notes, *supply.findings, *_check_period(timeline), *_check_cells(design, drawn, average))
+    law = design.work.check_duty(timeline.period_s)
+    findings = (*design.notes, *supply.findings, *law, *_check_period(timeline), *_check_cells(design, drawn, average))
     asleep = attempt(lambda: sleep_current(design.board, design.sleep_mode, 25.0))[0]
     return PowerBudget(
         board=design.board, latency=design.work.latency, period_s=timeline.period_s, pack=design.pack,
@@ -209,7 +211,7 @@ def _total(design: _Design, run: Estimate | None, *reasons: str) -> PowerBudget:
         states=drawn.states, duty_cycle=timeline.duty_cycle(),
         sleep_current_25_a=None if design.sleep_mode == "sleep" else asleep,
         battery_life_s=life, life_without_self_discharge_s=ideal, findings=(*findings, *beyond),
-        unknown=tuple(filter(None, (*reasons, *_unknown_states(drawn), *_unknown_supply(design)))),
+        unknown=tuple(filter(None, (*reasons, *_unknown_currents(timeline, loads), *_unknown_supply(design)))),
         lines=break_down(timeline, average, loads), derate=design.derate, **_powers(design, run, average),
     )  # fmt: skip
 
@@ -224,11 +226,12 @@ def _draw(design: _Design) -> tuple[Timeline, tuple[Load, ...]]:
     return add_loads(drawn, [Load("the regulator's own current", own)]), (*loads, Load("regulator", own))
 
 
-def _unknown_states(drawn: Timeline) -> tuple[str, ...]:
-    """Reasons for states of unknown current that neither run nor sleep explains."""
+def _unknown_currents(bare: Timeline, loads: Sequence[Load]) -> tuple[str, ...]:
+    """Reasons for states and loads of unknown current that neither run nor sleep explains."""
     own = ("inference", "sleep", "wake-up", "reboot", "idle")
-    names = [state.name for state in drawn.awake if state.current_a is None and state.name not in own]
-    return tuple(f"current of state {name!r} is unknown; give it in A" for name in names)
+    names = [f"state {one.name!r}" for one in bare.awake if one.current_a is None and one.name not in own]
+    names += [f"the {one.name}" for one in loads if one.current_a is None]
+    return tuple(f"current of {name} is unknown; give it in A" for name in names)
 
 
 def _unknown_supply(design: _Design) -> tuple[str, ...]:

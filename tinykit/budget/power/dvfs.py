@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tinykit.budget.power.timeline import attempt, sleep_current
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result, Rows
-from tinykit.predict.energy.inputs import as_estimate, band, load_constants
+from tinykit.predict.energy.inputs import as_estimate
 from tinykit.predict.energy.predict import check_clock, check_supply, predict_run_current, supply_voltage
 from tinykit.target.boards.record import Board
 
@@ -104,21 +105,9 @@ def _point(board: Board, work: Estimate, setting: tuple[float, float, float, flo
     run = predict_run_current(board, clock_hz=clock, supply_v=supply)
     powers: dict[str, Estimate | None] = {}
     for idle in IDLES:
-        current = _idle_current(board, idle, clock, ambient)
+        current = attempt(partial(sleep_current, board, idle, ambient, clock_hz=clock))[0]
         powers[idle] = current and propagate(
             lambda d, i, rest: supply * (d * i + (1.0 - d) * min(rest, i)), duty, run, current,
             unit="W", source=f"P = V (D I_run + (1 - D) I_{idle})", basis="modelled",
         )  # fmt: skip
     return ClockPoint(clock, latency, duty.value, powers)
-
-
-def _idle_current(board: Board, idle: str, clock_hz: float, ambient_c: float) -> Estimate | None:
-    """Idle current at a clock [A]: SLEEP has a static share, the rest goes with the clock; STOP is as it is."""
-    current, _ = attempt(lambda: sleep_current(board, idle, ambient_c))
-    top = board.run_clock_hz or board.clock_hz
-    if current is None or idle == "stop" or top is None:
-        return current
-    shelf = load_constants("power", "sleep.toml")["sleep_clock"]
-    share = band(shelf, "static_share", "static_share_low", "static_share_high")
-    source = f"from {top / 1e6:g} to {clock_hz / 1e6:g} MHz"
-    return propagate(lambda i, s: i * (s + (1 - s) * clock_hz / top), current, share, unit="A", source=source)

@@ -41,7 +41,7 @@ class Neutrality(Result):
     verdict : "neutral" (even at the low end), "on average" (not at the low end), "not neutral" or "unknown".
     surplus_w : harvested less used, on average [W].
     store_j : needed to pass the dark hours of a day [J].
-    reason : in words.
+    reason : in words, with what the budget cannot do.
     """
 
     verdict: str
@@ -161,7 +161,7 @@ def check_neutral(budget: PowerBudget, harvester: Harvester) -> Neutrality:
     reason = (
         f"{harvester.name}: {format_quantity(day.value, 'J')} a day against {format_quantity(used.value, 'J')} used"
     )
-    return Neutrality(verdict, surplus, store_needed(harvester, used.value), reason)
+    return Neutrality(verdict, surplus, store_needed(harvester, used.value), "; ".join((reason, *budget.findings)))
 
 
 def store_needed(harvester: Harvester, used_per_day_j: float) -> float:

@@ -43,7 +43,7 @@ class Answer(Result):
 def shortest_period(
     board: Board, latency: Workload | Estimate | float, life_s: float, *, battery: Any, **setting: Unpack[PowerSetting]
 ) -> Answer:
-    """The shortest period between inferences with which a battery lasts as long as wished [s].
+    """The shortest period between inferences with which a battery lasts as long as wished, and a radio is legal [s].
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def shortest_period(
     UnknownFactError : the life is unknown. ParameterError : a figure out of range.
     """
     work, wished = as_workload(latency), _wish(life_s)
-    least = work.busy_s
-    span = (max(least * (1 + 1e-9), 1e-6), LONGEST_S)
+    legal = (stage.event.legal_period_s * stage.times for stage in work.stages() if stage.event)
+    span = (max(work.busy_s * (1 + 1e-9), 1e-6, *legal), LONGEST_S)
     budget = partial(budget_power, board, work, battery=battery, **setting)
     return _answer(lambda period: budget(period_s=period), wished, span, rising=True)
 

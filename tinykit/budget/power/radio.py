@@ -1,34 +1,77 @@
-"""What it costs to send: time and charge of a BLE, LoRa or Wi-Fi event for so many bytes."""
+"""What it costs to send: time and charge of a radio's event for so many bytes, its link in between, and the law."""
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from tinykit.ground.errors import ParameterError, name_nearest
-from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 
-RADIOS = ("ble", "lora", "wifi")
+RADIOS = MappingProxyType(
+    {
+        "ble": "Bluetooth LE, no link in between",
+        "ble-connected": "Bluetooth LE, connected",
+        "lora": "LoRa, class A of LoRaWAN",
+        "wifi": "Wi-Fi, joined for each message",
+        "wifi-connected": "Wi-Fi, associated, asleep between beacons",
+        "wifi-awake": "Wi-Fi, associated, always listening",
+        "lte-m": "LTE-M, power saving mode in between",
+        "nb-iot": "NB-IoT, power saving mode in between",
+    }
+)
+"""Radios by id, in words."""
+
 _MOST_BYTES = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Transmission(Result):
-    """One event of a radio: payload [byte], in so many packets, radio time [s], current while it is on [A]."""
+    """One event of a radio.
+
+    Parameters
+    ----------
+    radio, payload_bytes, packets : id, [byte], and how many packets they take.
+    duration_s, current_a : radio time [s], and current meanwhile [A].
+    upkeep_a : what keeps the link from one event to the next, on top of the board asleep [A]; None without a link.
+    airtime_s : of it on air [s]; None where no law asks.
+    duty_limit : share of the time that the law leaves one device on air; None where it sets none.
+    """
 
     radio: str
     payload_bytes: float
     duration_s: Estimate
     current_a: Estimate
     packets: int
+    upkeep_a: Estimate | None = None
+    airtime_s: Estimate | None = None
+    duty_limit: Fact | None = None
 
     @property
     def charge_c(self) -> Estimate:
         """Charge of the event [C]."""
         return propagate(lambda t, i: t * i, self.duration_s, self.current_a, unit="C", source="Q = I t")
+
+    @property
+    def legal_period_s(self) -> float:
+        """The shortest legal time from one event to the next [s]: airtime over limit, 0 where none is set."""
+        return self.airtime_s.value / self.duty_limit.value if self.airtime_s and self.duty_limit else 0.0
+
+    def check_duty(self, period_s: float, times: float = 1.0) -> tuple[str, ...]:
+        """What the law has against so many events a period [s]; nothing where it sets none or is kept."""
+        if self.airtime_s is None or self.duty_limit is None:
+            return ()
+        limit, usual, slowest = self.duty_limit.value, self.airtime_s.value, self.airtime_s.high
+        air_s, when = (usual, "") if usual * times > limit * period_s else (slowest, " at its slowest")
+        share, name = air_s * times / period_s, RADIOS[self.radio].partition(",")[0]
+        if share <= limit:
+            return ()
+        soonest = f"{self.payload_bytes:,.0f} bytes every {format_quantity(air_s / limit, 's')} at the soonest"
+        return (f"{name} at {share:.1%} airtime is not legal{when}: at most {limit:.1%} of the time, {soonest}",)
 
 
 def lora_airtime(payload_bytes: Any, spreading_factor: Any, bandwidth_hz: Any = 125e3, preamble: Any = 8.0) -> Any:
@@ -74,11 +117,11 @@ def ble_airtime(payload_bytes: Any, packets: Any, packet_overhead: Any = 21.0, g
 def transmission(
     radio: str, payload_bytes: float, *, current_a: Estimate | float | None = None, spreading_factor: int | None = None
 ) -> Transmission:
-    """Time and charge of sending a payload in one event: BLE and Wi-Fi send packets on end, LoRa too.
+    """Time and charge of sending a payload in one event, packets on end, and what keeps the link in between.
 
     Parameters
     ----------
-    radio : "ble", "lora" or "wifi".
+    radio : one of `RADIOS`.
     payload_bytes : of the application, 0 to 10⁹.
     current_a : of the whole board while the radio is on, measured by the user [A].
     spreading_factor : of LoRa, 7 to 12; None takes 9 with the interval 7 to 12.
@@ -90,16 +133,25 @@ def transmission(
     if radio not in RADIOS:
         raise ParameterError(f"radio {radio!r} is unknown; {name_nearest(str(radio), RADIOS)}")
     size = as_estimate(payload_bytes, "byte", "payload", high=_MOST_BYTES).value
-    facts = load_constants("power", "radio.toml")[radio]
+    facts = _find_facts(radio)
     packets = max(1, math.ceil(size / facts["packet_payload"].value)) if "packet_payload" in facts else 1
     current = band(facts, "current", "current_low", "current_high")
     if current_a is not None:
         current = as_estimate(current_a, "A", "radio current", low=1e-9, high=10.0)
-    if radio == "lora":
-        duration = _lora_time(size, packets, facts, spreading_factor)
+    air = _lora_time(size, packets, facts, spreading_factor) if "spreading_factor" in facts else None
+    if air is not None:
+        told = (f"receive windows, {facts['fixed_time'].value:g} s a packet", facts["fixed_time"].source)
+        duration = propagate(lambda t: t + packets * facts["fixed_time"].value, air, unit="s", source=told)
     else:
-        duration = _ble_time(size, packets, facts) if radio == "ble" else _wifi_time(size, facts)
-    return Transmission(radio, size, duration, current, packets)
+        duration = _event_time(size, facts) if "event_time" in facts else _ble_time(size, packets, facts)
+    upkeep = band(facts, "upkeep", "upkeep_low", "upkeep_high") if "upkeep" in facts else None
+    return Transmission(radio, size, duration, current, packets, upkeep, air, facts.get("duty_limit"))
+
+
+def _find_facts(radio: str) -> dict[str, Fact]:
+    """Facts of a radio: its own, over those of its family ("ble" of "ble-connected")."""
+    tables = load_constants("power", "radio.toml")
+    return {**tables.get(radio.partition("-")[0], {}), **tables[radio]}
 
 
 def _ble_time(size: float, packets: int, facts: dict[str, Fact]) -> Estimate:
@@ -117,19 +169,19 @@ def _lora_time(size: float, packets: int, facts: dict[str, Fact], chosen: int | 
             raise ParameterError(f"spreading factor {chosen!r}; give a whole number from 7 to 12")
         factor = Estimate.exact(float(chosen), "1", "measured", "given by the user")
     each = size / packets + facts["packet_overhead"].value
-    windows, band_hz, preamble = (facts[name].value for name in ("fixed_time", "bandwidth", "preamble"))
+    band_hz, preamble = facts["bandwidth"].value, facts["preamble"].value
 
     def seconds(spread: float) -> float:
-        return packets * (float(lora_airtime(each, spread, band_hz, preamble)) + windows)
+        return packets * float(lora_airtime(each, spread, band_hz, preamble))
 
-    source = f"LoRa time on air at SF {factor.value:g} and receive windows"
-    return propagate(seconds, factor, unit="s", source=(source, facts["fixed_time"].source), basis="assumed")
+    source = f"LoRa time on air at SF {factor.value:g}"
+    return propagate(seconds, factor, unit="s", source=source, basis="assumed")
 
 
-def _wifi_time(size: float, facts: dict[str, Fact]) -> Estimate:
-    """The measured event carries the join; further bytes go at the link's rate and the event's mean current."""
+def _event_time(size: float, facts: dict[str, Fact]) -> Estimate:
+    """The measured event carries the way into the network; further bytes go at the link's rate and its mean current."""
     charge = band(facts, "event_charge", "event_charge_low", "event_charge_high")
     more_s, time = 8.0 * size / facts["bit_rate"].value, facts["event_time"].value
     low, high = time * charge.low / charge.value, time * charge.high / charge.value
-    sources = (facts["event_time"].source, f"further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s, assumed")
+    sources = (facts["event_time"].source, f"further bytes at {facts['bit_rate'].value / 1e6:g} Mbit/s")
     return Estimate(time + more_s, low + 0.5 * more_s, high + 4.0 * more_s, "s", "assumed", sources=sources)

@@ -137,11 +137,13 @@ class Timeline(Result):
         return propagate(lambda *t: max(0.0, self.period_s - sum(t)), *durations, unit="s", source=source)
 
 
-def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate | float | None = None) -> Estimate:
+def sleep_current(
+    board: Board, mode: str, ambient_c: float, given_a: Estimate | float | None = None, *, clock_hz: float | None = None
+) -> Estimate:
     """Current of a board asleep [A] at an ambient temperature [degC]; the user's own is taken as it is.
 
-    Retention modes double every 19 ± 2.5 K (`retention_current`), the die taken at ambient; the
-    "sleep" mode, clocks on, is left as it is. The interval holds the spread from part to part.
+    Retention modes double every 19 ± 2.5 K (`retention_current`), the die taken at ambient; in "sleep", clocks on, a
+    static share stays and the rest goes with the clock. The interval holds the spread from part to part.
 
     Parameters
     ----------
@@ -149,6 +151,7 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
     mode : one of `SLEEP_MODES`.
     ambient_c : [degC].
     given_a : the user's own figure [A].
+    clock_hz : in "sleep" [Hz]; None for that of the record.
 
     Raises
     ------
@@ -169,10 +172,22 @@ def sleep_current(board: Board, mode: str, ambient_c: float, given_a: Estimate |
         )
     spread = load_constants(*_CONSTANTS)["retention"]
     typical = stated(fact, spread["low"].value, spread["high"].value)
-    if mode == "sleep" or ambient_c == 25.0:
+    if mode == "sleep":
+        return _at_clock(typical, board, clock_hz)
+    if ambient_c == 25.0:
         return typical
     inputs, source = (typical, leakage_doubling()), f"from 25 to {ambient_c:g} °C"
     return propagate(lambda i, k: retention_current(i, ambient_c, k), *inputs, unit="A", source=source)
+
+
+def _at_clock(current: Estimate, board: Board, clock_hz: float | None) -> Estimate:
+    """SLEEP at another clock [A]: a static share, the rest in proportion to the clock."""
+    top = board.run_clock_hz or board.clock_hz
+    if clock_hz is None or top is None or clock_hz == top:
+        return current
+    share = band(load_constants(*_CONSTANTS)["sleep_clock"], "static_share", "static_share_low", "static_share_high")
+    source = f"from {top / 1e6:g} to {clock_hz / 1e6:g} MHz"
+    return propagate(lambda i, s: i * (s + (1 - s) * clock_hz / top), current, share, unit="A", source=source)
 
 
 def leakage_doubling() -> Estimate:

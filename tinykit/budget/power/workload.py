@@ -1,12 +1,11 @@
 """A workload as stages of a period: sense, front end, a gate, the network, what follows; and the loads beside them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from tinykit.budget.power.frontend import FrontEnd, front_end_time
-from tinykit.budget.power.radio import transmission
+from tinykit.budget.power.radio import Transmission, transmission
 from tinykit.budget.power.timeline import State, Timeline
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
@@ -20,7 +19,9 @@ AT = ("run", "sleep", "stop")
 MCU = "microcontroller"
 RADIO = "radio"
 TRANSMIT = "transmit"
+LINK = "radio link"
 REST_OF_BOARD = "rest of the board"
+PERIPHERALS = "peripherals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Activity(Result):
     current_a : of the whole stage [A]; None takes the MCU's own in mode `at`.
     at : one of `AT`.
     times : occurrences in a period on average.
+    event : of a radio, where the stage is one.
     elastic : shortened to what the others leave of the period, as a sensor that is never off.
 
     Raises
@@ -93,6 +95,7 @@ class Activity(Result):
     current_a: Estimate | None = None
     at: str = "run"
     times: float = 1.0
+    event: Transmission | None = None
     elastic: bool = False
 
     def __post_init__(self) -> None:
@@ -130,12 +133,23 @@ class Workload(Result):
         network = Activity("inference", self.latency, times=self.rate)
         return (*self.before, network, *(replace(stage, times=stage.times * self.rate) for stage in self.after))
 
+    def plus_message(self, event: Transmission, times: float = 1.0) -> Self:
+        """The workload with a radio's event after so many of the inferences, and what keeps its link meanwhile."""
+        stage = Activity(TRANSMIT, event.duration_s, event.current_a, times=times, event=event)
+        link = () if event.upkeep_a is None else (Load(LINK, event.upkeep_a),)
+        return replace(self, after=(*self.after, stage), loads=(*self.loads, *link))
+
+    def check_duty(self, period_s: float) -> tuple[str, ...]:
+        """What the law has against the radio's share of a period [s]."""
+        sent = ((stage.event, stage.times) for stage in self.stages() if stage.event)
+        return tuple(text for event, times in sent for text in event.check_duty(period_s, times))
+
     @property
     def busy_s(self) -> float:
         """Time that the period cannot do without [s]: of all stages but the elastic ones."""
         return sum(stage.duration_s.value * stage.times for stage in self.stages() if not stage.elastic)
 
-    def within(self, period_s: float) -> Workload:
+    def within(self, period_s: float) -> Self:
         """The workload in a period [s]: elastic stages at most as long as what is left, their loads then never off."""
         left = max(0.0, period_s - self.busy_s)
         long = [stage for stage in self.before if stage.elastic and stage.duration_s.value >= left]
@@ -210,10 +224,8 @@ def plan_workload(
         more = propagate(lambda k, *t: (k - 1.0) * sum(t), factor, *busy, unit="s", source="capture and copies")
         before.append(Activity("capture", more))
     after = [_stage("decide", decide_s)] if decide_s is not None else []
-    if send is not None:
-        event = transmission(*send)
-        after.append(Activity(TRANSMIT, event.duration_s, event.current_a))
-    return Workload(network, tuple(before), tuple(after), rate, tuple(loads))
+    work = Workload(network, tuple(before), tuple(after), rate, tuple(loads))
+    return work if send is None else work.plus_message(transmission(*send))
 
 
 def _stage(name: str, seconds: Estimate | float, at: str = "run") -> Activity:
@@ -250,8 +262,18 @@ def sensor_load(sensor: Sensor, during: Sequence[str] = ()) -> Load:
     return Load(sensor.id, stated(sensor.current), tuple(during), idle)
 
 
+def peripherals(run_a: Estimate, during: Sequence[str] = ()) -> Load:
+    """The peripherals that feed samples through the core, beside its run current [A]: 0.036 [0, 0.26] of it.
+
+    From none of them over the DMA alone to a third of all that a chip has.
+    """
+    share = band(load_constants("power", "frontend.toml")["peripherals"], "share", "low", "high")
+    current = propagate(lambda i, k: i * k, run_a, share, unit="A", source="peripherals, a share of the run current")
+    return Load(PERIPHERALS, current, tuple(during))
+
+
 def rest_of_board(board: Board) -> Load:
-    """What a board as sold draws beside its chip [A]: the whole asleep less the chip in STOP, nothing below 0.
+    """What a board as sold draws beside its chip [A]: the whole less the chip in its mode, nothing below 0.
 
     Nothing where the record's currents are the whole board's; unknown where nobody is known to have measured it.
     """
@@ -260,7 +282,8 @@ def rest_of_board(board: Board) -> Load:
         return Load(REST_OF_BOARD, _OFF)
     if sold is None:
         return Load(REST_OF_BOARD, None)
-    chip = board.stop_current.value if board.stop_current else 0.0
+    state = board.standby_current if board.as_sold and board.as_sold.mode == "standby" else board.stop_current
+    chip = state.value if state else 0.0
     rest = propagate(lambda whole: max(0.0, whole - chip), stated(sold), unit="A", source="the board less its chip")
     return Load(REST_OF_BOARD, rest)
 

@@ -1,6 +1,6 @@
 """What a design is for, and what it came to: variants, the chosen board, power, heat, firmware files."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tinykit.budget.assessment.chain import Assessment
@@ -27,7 +27,7 @@ class DesignGoal(Result):
     ----------
     task : id.
     target : where it is to run, as `Target` takes a board.
-    use : period, cell, air.
+    use : period, cell, air; with the sensor and front end of the task unless it names others.
 
     Raises
     ------
@@ -41,6 +41,8 @@ class DesignGoal(Result):
     def __post_init__(self) -> None:
         read_card(self.task)
         object.__setattr__(self, "target", as_target(self.target))
+        if self.use.task is None:
+            object.__setattr__(self, "use", replace(self.use, task=self.task))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def aim(options: Options, board: Board) -> Target:
         build=options.build,
         clock_hz=options.clock,
         reserve=read_reserve(options),
+        as_sold=getattr(options, "as_sold", False),
     )
 
 
@@ -107,9 +108,11 @@ def _read_use(options: Options) -> Use:
         battery=options.battery,
         ambient_c=options.ambient,
         latency_s=None if given is None else Estimate.exact(given, "s", "measured", _YOUR_FIGURE),
-        sensor=options.sensor,
         run_current_a=options.run_current,
         sleep_current_a=options.sleep_current,
+        sleep_mode=options.sleep,
+        task=options.task,
+        sensor=options.sensor,
     )
 
 
@@ -166,7 +169,9 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
     volts = f"{plan.supply_v:g} V" if plan.supply_v else "supply unknown"
     period = format_quantity(plan.period_s, "s")
     say(f"{plan.board.id}, {volts}, one inference every {period}, {plan.ambient_c:g} °C")
-    say(f"memory: {found.fit.verdict.words}; heat: {heat.verdict}")
+    say(f"memory: {found.fit.verdict.words}; heat: {heat.verdict}", f"asleep: {found.say_sleep()}")
+    if consumers := found.say_consumers():
+        say(f"charge by consumer: {consumers}")
     figures = {
         "latency": found.fit.latency_s,
         "energy per inference": plan.energy_per_inference_j,
@@ -178,7 +183,7 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
         "ambient at Tj limit": heat.t_ambient_max_c,
     }
     say_figures(figures)
-    say(*(f"- {line}" for line in (*plan.findings, *plan.unknown, *heat.reasons)))
+    say(*(f"- {line}" for line in (*plan.findings, *found.left_out(), *plan.unknown, *heat.reasons)))
     _say_assumed(found.target)
 
 
@@ -192,7 +197,7 @@ def _say_beside(found: Assessment, beside: Beside) -> None:
         "energy per day": plan.energy_per_day_j,
         "battery life": plan.battery_life_s,
     })  # fmt: skip
-    say(*(f"- {line}" for line in (*beside.lines(), *plan.findings, *plan.unknown)))
+    say(*(f"- {line}" for line in (*beside.lines(), *plan.findings, *found.left_out(), *plan.unknown)))
     say("- give the latency once it is measured: --latency S")
     _say_assumed(found.target)
 

@@ -110,6 +110,9 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _flag("--period", "S", "seconds between inferences (default 1)", type=float, default=1.0),
         _flag("--ambient", "C", "ambient in °C (default 25)", type=float, default=25.0),
         _flag("--latency", "S", "your own measured latency, instead of a prediction", type=float),
+        _flag("--task", "ID", "what the network is for: its sensor, window and front end are counted"),
+        _flag("--sleep", "MODE", "stop, standby or sleep between periods (default: the one that takes the least)"),
+        _switch("--as-sold", "the board with all that is soldered on it, not the bare chip"),
         _flag("--trace", "FILE", "a measured current trace (CSV, .ppk2, JLS) against the budget"),
         _flag("--trace-units", "TIME,CURRENT", "of a trace whose header has none, such as ms,mA"))),
     ("validate", checking.validate, "predictions against measured rows, by core and runtime", (

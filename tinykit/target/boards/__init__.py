@@ -11,6 +11,11 @@ A board is one TOML file, `data/boards/<id>.toml`. A user's file has the same fo
     [sources]                           # documents, once; facts below name the key
     ds = "STM32L432KC datasheet DS11451"
 
+    [as_sold]                           # the whole board, where current_scope is "mcu"
+    sleep_current = {value = 5e-3, unit = "A", kind = "measured", source = "ds", conditions = "my meter"}
+    mode = "stop"                       # what the chip was in; or "standby"
+    draws = "power LED"                 # what else draws, and in `cut` what cuts it
+
     [[cores]]                           # the one that runs the model has main = true where there are several
     name = "cortex-m4"
     dsp = true

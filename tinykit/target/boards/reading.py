@@ -17,6 +17,7 @@ from tinykit.target.boards.record import (
     REGION_KINDS,
     REGULATORS,
     SCOPES,
+    SLEEPS,
     AsSold,
     Board,
     Core,
@@ -26,7 +27,7 @@ from tinykit.target.boards.record import (
 )
 from tinykit.target.tables import FactTable, read_sources
 
-_WORDS = {"kind": REGION_KINDS, "regulator": REGULATORS, "current_scope": SCOPES}
+_WORDS = {"kind": REGION_KINDS, "regulator": REGULATORS, "current_scope": SCOPES, "mode": SLEEPS}
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 

@@ -18,6 +18,7 @@ FLASH_KINDS = ("flash", "external_flash")
 REGION_KINDS = (*RAM_KINDS, *EXTERNAL_RAM_KINDS, *FLASH_KINDS, "itcm", "backup", "npu", "serial_sram")
 REGULATORS = ("ldo", "smps")
 SCOPES = ("mcu", "board")
+SLEEPS = ("stop", "standby")
 
 CORE_FAMILIES = ("plain", "dsp", "mve")
 """Cores by what their kernels differ in: neither extension, Arm's DSP extension, Helium (MVE)."""
@@ -182,6 +183,7 @@ class AsSold(Result):
     Parameters
     ----------
     sleep_current : the chip as deep asleep as somebody got it [A].
+    mode : what the chip was in while it was read: "stop" or "standby".
     idle_current : with the software that comes with it [A].
     feed : where it was fed, and with how many volts.
     draws : what draws it.
@@ -190,6 +192,7 @@ class AsSold(Result):
 
     sleep_current: Fact | None = None
     idle_current: Fact | None = None
+    mode: str = "stop"
     feed: str = ""
     draws: str = ""
     cut: str = ""
@@ -211,6 +214,7 @@ class Board(Result):
     regions : in the order of the file.
     run_points, ml_power : run currents, the first is the reference point; power while networks run.
     cache, npu, npu_macs_per_cycle, npu_clock : in words, None where there is none; [1]; [Hz].
+    data_cache : of the main core [byte].
     current_scope : "mcu" where currents are the chip's alone, "board" where they are the whole board's.
     supply_min, supply_typical, supply_max : [V].
     sleep_current, stop_current, standby_current : [A].
@@ -246,6 +250,7 @@ class Board(Result):
     junction_max: Fact | None = None
     ambient_max: Fact | None = None
     theta_ja: Fact | None = None
+    data_cache: Fact | None = None
     npu_macs_per_cycle: Fact | None = None
     npu_clock: Fact | None = None
 
