@@ -7,11 +7,9 @@ from tinykit.budget.assessment.chain import (
 )
 from tinykit.budget.assessment.draft import (
     ASKED as ASKED,
-    Asked as Asked,
-    Draft as Draft,
     draft_board as draft_board,
-    list_lacking as list_lacking,
     list_open as list_open,
+    tell_board as tell_board,
 )
 from tinykit.budget.assessment.use import Use as Use
 from tinykit.budget.fit.check import (

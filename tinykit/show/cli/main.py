@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.assessment.draft import ASKED
+from tinykit.budget.assessment.draft import ASKED, label_of, unit_of
 from tinykit.ground.errors import TinykitError
 from tinykit.handover.deployment.targets import TARGETS
 from tinykit.show.cli import checking, judging, looking, making, verifying, weighing
@@ -144,8 +144,8 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
     ("board", making.make_board, "the TOML of a board of your own, from ten facts", (
         _flag("action", "new", "new: write one; asks for what no option gives", choices=("new",)),
         _flag("--out", "TOML", "the file", required=True),
-        *(_flag(f"--{one.flag}", one.unit or "TEXT", one.question, dest=one.name, type=float if one.unit else str)
-          for one in ASKED))),
+        *(_flag(f"--{label_of(name).replace(' ', '-')}", unit_of(name) or "TEXT", question, dest=name,
+                type=float if unit_of(name) else str) for name, question in ASKED.items()))),
     ("notebooks", making.copy_notebooks, "copy the course out of the installed package", (_flag("folder", "DIR"),)),
 )  # fmt: skip
 

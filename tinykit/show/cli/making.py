@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.assessment.draft import ASKED, Asked, draft_board
+from tinykit.budget.assessment.draft import ASKED, draft_board, read_answer, tell_board, unit_of
 from tinykit.budget.assessment.use import Use
 from tinykit.ground.errors import EngineError, OutputError, ParameterError
 from tinykit.ground.facts import shipped_path
@@ -78,18 +78,19 @@ def design(options: Options) -> int:
 
 def make_board(options: Options) -> int:
     """`tinykit board new`: what no option gives is asked for, where somebody sits at a terminal."""
-    given = {one.name: getattr(options, one.name) for one in ASKED}
-    for one in ASKED if sys.stdin.isatty() else ():
-        given[one.name] = _ask(one) if given[one.name] is None else given[one.name]
-    say(*draft_board(options.out, **given).lines())
+    given = {name: getattr(options, name) for name in ASKED}
+    for name in [name for name in ASKED if given[name] is None and sys.stdin.isatty()]:
+        given[name] = _ask(name)
+    board = draft_board(options.out, **given)
+    say(f"{options.out}: {board.mcu}, {board.core}", *(f"- {line}" for line in tell_board(board)))
     return 0
 
 
-def _ask(one: Asked) -> Any:
-    """The answer typed, None for none; asked again where it is no number."""
+def _ask(name: str) -> Any:
+    """What is typed for a fact, None for nothing; asked again where it is no number."""
     while True:
         try:
-            return one.read(input(f"{one.question}{f' [{one.unit}]' * bool(one.unit)}, empty if unknown: "))
+            return read_answer(name, input(f"{ASKED[name]} [{unit_of(name) or 'text'}], empty if unknown: "))
         except ParameterError as error:
             say(str(error))
         except EOFError:

@@ -187,15 +187,9 @@ class TimelinePanel(Powered[PowerBudget]):
     also: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: AnyBoard = "nucleo-l4r5zi",
-        battery: AnyBattery = "cr2032",
-        period_s: float = 10.0,
-        payload_bytes: float = 10.0,
-        sensor: AnySensor = "accelerometer",
-    ) -> None:
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
+        period_s: float = 10.0, payload_bytes: float = 10.0, sensor: AnySensor = "accelerometer"
+    ) -> None:  # fmt: skip
         self.graph, self.battery, self.payload_bytes = as_graph(graph), find_battery(battery), payload_bytes
         self.sensor = find_sensor(sensor)
         controls = {

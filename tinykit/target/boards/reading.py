@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -47,11 +48,13 @@ def _cores(board: FactTable) -> tuple[Core, ...]:
 
 
 def _run_points(board: FactTable, main: Core) -> tuple[RunPoint, ...]:
+    """Run currents, none above the highest clock but behind another regulator than the board's."""
     points = tuple(table.read(RunPoint) for table in board.tables("run_points"))
-    for place, clock in enumerate(point.clock.value for point in points):
-        if main.clock_max and clock > main.clock_max.value * (1 + 1e-9):
-            most = f"{main.name} runs at {main.clock_max.value:g} Hz at most"
-            raise FactError(f"{board.where}: run_points[{place}].clock: {clock:g} Hz given, but {most}\ncorrect either")
+    for place, one in enumerate(points):
+        most = main.clock_max.value if main.clock_max and one.regulator == points[0].regulator else math.inf
+        if (clock := one.clock.value) > most * (1 + 1e-9):
+            told = f"{clock:g} Hz given, but {main.name} runs at {most:g} Hz at most\ncorrect either"
+            raise FactError(f"{board.where}: run_points[{place}].clock: {told}")
     return points
 
 
