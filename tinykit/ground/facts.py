@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import FactError
+from tinykit.ground.limits import SETTINGS_BYTES, open_file
 from tinykit.ground.quantity import Basis, Fact
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -27,7 +28,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     FactError : the file is missing, unreadable or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_file(path, SETTINGS_BYTES, FactError, "give the path of a TOML file") as stream:
+            return tomllib.loads(stream.read().decode("utf-8-sig"))
+    except FactError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise FactError(f"{path}: cannot be read ({error}); give the path of a TOML file") from error
     except tomllib.TOMLDecodeError as error:

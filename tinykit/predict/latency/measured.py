@@ -10,6 +10,7 @@ import os
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -27,6 +28,10 @@ _AGAIN = 1.03
 0.2 % between two rounds of MLPerf Tiny."""
 
 _SAME_CLOCK = 1e-3
+_MOST_APART = 100.0
+"""Factor between an own row and the model beyond which its unit or its network is another."""
+_LEAST_A, _MOST_A = 1e-9, 10.0
+_MOST_FAULTS = 3
 _BUILT_BY_USER = ("tflm-cmsis-nn", "tflm-reference", "esp-nn")
 
 
@@ -146,46 +151,90 @@ def render_own(rows: tuple[OwnRow, ...]) -> bytes:
 
 
 def read_own(board_id: str) -> tuple[OwnRow, ...]:
-    """The own rows of a board, none where there are none; FactError where the file is damaged."""
+    """The own rows of a board that can be used, none where there are none; `name_damage` has the others."""
+    return _open_own(board_id)[0]
+
+
+def name_damage(board_id: str) -> tuple[str, ...]:
+    """What of a board's own rows is passed over, and the way out; empty where all can be used."""
+    return _open_own(board_id)[1]
+
+
+def _open_own(board_id: str) -> tuple[tuple[OwnRow, ...], tuple[str, ...]]:
     if not board_id or set(board_id) - _ID or board_id.startswith("."):
-        return ()
+        return (), ()
     path = calibration_path(board_id)
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
-        return ()
+        return (), ()
     return _read(path, changed)
 
 
 @remember
-def _read(path: Path, _changed: int) -> tuple[OwnRow, ...]:
-    names = {field.name for field in fields(OwnRow)}
-    rows, tables = [], read_toml(path).get("rows", [])
-    for table in tables if isinstance(tables, list) else [tables]:
+def _read(path: Path, _changed: int) -> tuple[tuple[OwnRow, ...], tuple[str, ...]]:
+    try:
+        rows, faults = take_own(read_toml(path))
+    except FactError as error:
+        rows, faults = (), (str(error).removeprefix(f"{path}: "),)
+    told = list(dict.fromkeys(faults))
+    told[_MOST_FAULTS:] = [f"{len(told) - _MOST_FAULTS} more rows"] if len(told) > _MOST_FAULTS else []
+    return rows, tuple(f"own rows passed over: {path}: {one}; calibrate again, or delete the file" for one in told)
+
+
+def take_own(stored: Any) -> tuple[tuple[OwnRow, ...], tuple[str, ...]]:
+    """The rows of a store that a prediction can use, and why each other cannot be."""
+    tables: Any = stored.get("rows")
+    rows, faults = list[OwnRow](), list[str]()
+    for table in tables if isinstance(tables, list) else [tables]:  # of a damaged store anything
         try:
-            row = OwnRow(**{name: table[name] for name in names if name != "work"}, work=tuple(table["work"]))
-            sound = len(row.work) == len(PARTS) and min(row.clock_hz, row.latency_s, row.noise, sum(row.work)) > 0
-        except (KeyError, TypeError) as error:
-            raise FactError(f"{path}: a row cannot be read ({error!r}); calibrate again, or delete the file") from error
-        if not sound or row.runtime not in RUNTIMES:
-            raise FactError(f"{path}: a row of {row.model!r} makes no sense; calibrate again, or delete the file")
-        rows.append(row)
-    return tuple(rows)
+            row = OwnRow(**{one.name: _take(table[one.name], one.type) for one in fields(OwnRow)})
+            _check(row)
+            rows.append(row)
+        except (LookupError, TypeError) as error:
+            faults.append(f"a row cannot be read ({error!r:.80})")
+        except (ArithmeticError, ValueError) as error:
+            faults.append(f"a row of {table['model'][:60]!r} makes no sense: {error!s:.120}")
+    return tuple(rows), tuple(faults)
 
 
-def shift_of(case: Case, spread: float) -> OwnShift:
-    """The posterior shift of a case given own rows of its board, core and runtime (and kernel version).
+def _take(value: Any, kind: Any) -> Any:
+    if kind is str or kind is float:
+        if isinstance(value, bool) or not isinstance(value, str if kind is str else int | float):
+            raise TypeError(f"{value!r:.40} where {kind.__name__} belongs")
+        return kind(value)
+    return tuple([_take(one, float) for one in value])
+
+
+def _check(row: OwnRow) -> None:
+    """ValueError where no prediction can use a row."""
+    current = row.energy_j / row.latency_s / (row.supply_v or 1.0)
+    figures = (row.clock_hz, row.latency_s, row.noise, sum(row.work), *row.work, row.energy_j, row.supply_v, current)
+    if len(row.work) != len(PARTS) or not min(figures[:4]) > 0 or not all(0 <= one < math.inf for one in figures):
+        raise ValueError("a figure is missing, below 0, infinite or none")
+    if row.runtime not in RUNTIMES or (row.energy_j and not _LEAST_A <= current <= _MOST_A):
+        raise ValueError(f"runtime {row.runtime[:40]!r} is not known, or {current:.3g} A is no current of a board")
+    if abs(apart := _log_factor(row)) > math.log(_MOST_APART):
+        raise ValueError(f"it took {math.exp(apart):.3g} times what its operators take; is its unit right?")
+
+
+def _log_factor(row: OwnRow) -> float:
+    """Log of the cycles that were measured over those that the shipped model has for the same work."""
+    measured = Case(row.core, row.runtime, row.version, row.board, row.build)
+    return math.log(row.latency_s) + math.log(row.clock_hz / shipped_profile(measured).cycles(row.work)[0])
+
+
+def shift_of(case: Case, spread: float, rows: tuple[OwnRow, ...] | None = None) -> OwnShift:
+    """The posterior shift of a case given own rows (those kept, if None) of its core and runtime (and kernel version).
 
     Its prior is N(0, spread²), what published rows leave open; each model, whatever its runs, is one observation with
     the deviation of an architecture and of its row.
     """
     logs: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for row in read_own(case.board):
+    for row in read_own(case.board) if rows is None else rows:
         if (row.core, row.runtime) != (case.core, case.runtime) or (case.version and row.version != case.version):
             continue
-        measured = Case(row.core, row.runtime, row.version, row.board, row.build)
-        cycles = shipped_profile(measured).cycles(row.work)[0]
-        logs[row.model].append((math.log(row.latency_s * row.clock_hz / cycles), row.noise))
+        logs[row.model].append((_log_factor(row), row.noise))
     if not logs or spread <= 0:
         return OwnShift(0.0, spread, 0)
     weight, total = spread**-2, 0.0

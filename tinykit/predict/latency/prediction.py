@@ -23,7 +23,7 @@ from tinykit.predict.latency.instructions import (
     shapes_of,
 )  # fmt: skip
 from tinykit.predict.latency.kernels import PARTS
-from tinykit.predict.latency.measured import OwnShift, find_measured, read_own, shift_of
+from tinykit.predict.latency.measured import OwnShift, find_measured, name_damage, read_own, shift_of
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -105,9 +105,10 @@ def predict_latency(
     known = None if modelled or read_own(case.board) else find_measured(shapes_of(opened), case, clock)
     found = known or _doubt_flash(_model_case(opened, case, clock, has_fpu(record, core)), opened, record, core)
     found = found if name == asked else relabel(found, runtime=asked)
-    if runtime_option is None:
-        return found
-    return relabel(found, sources=(*found.sources, f"option {runtime_option}: recorded, its effect is not yet used"))
+    more = name_damage(case.board)
+    if runtime_option is not None:
+        more = (*more, f"option {runtime_option}: recorded, its effect is not yet used")
+    return relabel(found, sources=(*found.sources, *more)) if more else found
 
 
 def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise
 from tinykit.predict.latency.instructions import predict_instructions
-from tinykit.predict.latency.measured import OwnRow, calibration_path, read_own, render_own, shift_of
+from tinykit.predict.latency.measured import OwnRow, calibration_path, read_own, render_own, shift_of, take_own
 from tinykit.predict.latency.prediction import known_runtimes, predict_latency
 from tinykit.predict.latency.shapes import read_table
 from tinykit.predict.validation.measured_rows import MeasuredRow, Skipped, is_exact, read_rows
@@ -234,18 +235,26 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
     DataError : no CSV, or no row of it can be used. OutputError : the rows cannot be kept.
     """
     found, skipped = read_rows(Path(path), None if models is None else Path(models))
-    made = [_to_own(row, board, Path(path).name) for row in found]
+    made = [_prove(row.line, _to_own(row, board, Path(path).name)) for row in found]
     kept = [one for one in made if isinstance(one, OwnRow)]
     left = [*skipped, *(one for one in made if isinstance(one, Skipped))]
     if not kept:
         why = left[0].reason if left else "it has no rows"
         raise DataError(f"{path}: no latency of {board.core} in it that {board.id} could be calibrated by; {why}")
     target = calibration_path(board.id)
-    write_atomically(target, render_own(tuple(kept)))
     # as a prediction for the board sees them, with a prior as wide as an unknown board's
-    shifts = {row.runtime: shift_of(Case(board.core, row.runtime, "", board.id), 0.15) for row in kept}
+    shifts = {row.runtime: shift_of(Case(board.core, row.runtime, "", board.id), 0.15, tuple(kept)) for row in kept}
     factors = {name: (math.exp(shift.log_factor), shift.models) for name, shift in shifts.items()}
+    write_atomically(target, render_own(tuple(kept)))
     return Calibration(board, target, tuple(kept), tuple(left), factors)
+
+
+def _prove(line: int, row: OwnRow | Skipped) -> OwnRow | Skipped:
+    """The row as it will be read from the store again; left out where it could not be."""
+    if isinstance(row, Skipped):
+        return row
+    kept, faults = take_own(tomllib.loads(render_own((row,)).decode()))
+    return kept[0] if kept else Skipped(line, faults[0])
 
 
 def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
