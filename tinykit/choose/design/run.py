@@ -1,5 +1,7 @@
 """The main job: data → train → prune → QAT → int8 → fit → power → heat → firmware, and its proof."""
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,13 +20,14 @@ from tinykit.ground.errors import (
     ParameterError,
     UnknownRuntimeError,
 )
+from tinykit.ground.writing import refuse_other, write_atomically
 from tinykit.handover.deployment.self_test import read_self_test_log
 from tinykit.handover.deployment.targets import deploy
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun, run as run_on_board
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
+from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions
 from tinykit.predict.arena.predict import arena_for_any_core
 from tinykit.predict.runtime.codes import quantise_input
 from tinykit.target.boards import boards
@@ -94,7 +97,11 @@ def make_models(
 
 def _check_writable(folder: Path) -> None:
     """Find out before an hour of work, not after it, that the results have no place."""
-    probe = folder / ".writable"
+    refuse_other(folder, stat.S_IFDIR)
+    refuse_other(folder / "firmware", stat.S_IFDIR)
+    for name in ("report.html", "record.toml"):
+        refuse_other(folder / name)
+    probe = folder / f".writable-{os.getpid()}"
     write_atomically(probe, b"")
     try:
         probe.unlink()

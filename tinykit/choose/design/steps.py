@@ -8,6 +8,7 @@ from typing import Any
 from tinykit.choose.design.actions import CONVERT, PACKERS, TRAINERS
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.results import Result
+from tinykit.ground.writing import refuse_other
 from tinykit.model.record import DesignRecord, Stage, hash_bytes
 from tinykit.predict.packing.leaning import Packed
 from tinykit.train.compress.recipe import RECIPE, Recipe, Training
@@ -86,6 +87,7 @@ def _make(record: DesignRecord, step: Step, data: Dataset, say: Say) -> DesignRe
     if _is_current(record, step.name, recipe):
         say(f"{step.name}: as recorded")
         return record
+    refuse_other(record.folder / f"{step.name}.h5")  # before an hour of work, not after it
     parent = record.path(step.parent) if step.parent else record.folder
     if step.action in PACKERS:
         say(f"{step.name}: packing")
@@ -134,7 +136,7 @@ def _is_current(record: DesignRecord, name: str, recipe: Mapping[str, Any]) -> b
     if stage is None or dict(stage.recipe) != dict(recipe):
         return False
     path = record.path(name)
-    return path.exists() and hash_bytes(path.read_bytes()) == stage.sha256
+    return path.is_file() and hash_bytes(path.read_bytes()) == stage.sha256
 
 
 def convert_steps(parent: str, names: Mapping[str, str]) -> Iterable[Step]:
