@@ -50,7 +50,9 @@ VARIANTS = {
 """The stages that become rows of the ledger, float first, the one to deploy last."""
 
 
-def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None) -> DesignOutcome:
+def run_design(
+    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None, stopped: str = "go on"
+) -> DesignOutcome:
     """Run the whole chain and leave record, models and firmware in a folder.
 
     Parameters
@@ -59,6 +61,7 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
     folder : for the results; stages already recorded there with the same data, recipe and tools are taken over.
     progress : takes one line at a time.
     recipe : of training, pruning and QAT; the task's own (`recipe_of`) if None.
+    stopped : what to do with a training that was interrupted or killed: "go on", "keep" its best epoch, "discard" it.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
     UnknownFactError : the latency on the target is unknown, and with it power and heat.
     """
     _check_writable(folder)
-    data, record = make_models(goal, folder, progress=progress, recipe=recipe)
+    data, record = make_models(goal, folder, progress=progress, recipe=recipe, stopped=stopped)
     target = as_target(goal.target)
     progress("scoring every variant in TFLM")
     variants = tuple(_weigh(record, name, note, data, target) for name, note in VARIANTS.items())
@@ -86,13 +89,14 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
 
 
 def make_models(
-    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None
+    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None, stopped: str = "go on"
 ) -> tuple[Dataset, DesignRecord]:
     """Make or resume every model of a goal's task; arguments and errors as `run_design`."""
     progress(f"loading {goal.task}")
     data = load_dataset(goal.task)
     record = open_record(folder, goal.task, data_sha256=data.sha256, tools=tool_versions())
-    return data, follow(record, chain_steps(goal.task, recipe or recipe_of(goal.task)), data, say=progress)
+    steps = chain_steps(goal.task, recipe or recipe_of(goal.task))
+    return data, follow(record, steps, data, say=progress, stopped=stopped)
 
 
 def _check_writable(folder: Path) -> None:

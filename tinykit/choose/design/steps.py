@@ -12,6 +12,7 @@ from tinykit.ground.writing import refuse_other
 from tinykit.model.record import DesignRecord, Stage, hash_bytes
 from tinykit.predict.packing.leaning import Packed
 from tinykit.train.compress.recipe import RECIPE, Recipe, Training
+from tinykit.train.compress.resuming import after_stop
 from tinykit.train.compress.staging import keep_conversion, keep_model
 from tinykit.train.conversion.converting import convert_all
 from tinykit.train.datasets.card import read_card
@@ -44,7 +45,9 @@ class Step(Result):
             raise ParameterError(f"step {self.name!r} has action {self.action!r}; {name_nearest(self.action, allowed)}")
 
 
-def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: Say) -> DesignRecord:
+def follow(
+    record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: Say, stopped: str = "go on"
+) -> DesignRecord:
     """The record with every step made, in order, unless it is there already with the same recipe, parent and tools.
 
     Parameters
@@ -53,6 +56,7 @@ def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: S
     steps : each after its parent.
     data : what models are trained on.
     say : takes one line of progress.
+    stopped : what to do with a training that was interrupted or killed, of `CHOICES`.
 
     Raises
     ------
@@ -63,8 +67,9 @@ def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: S
         if action == CONVERT:
             record = _convert(record, parent, group, data, say)
             continue
-        for step in group:
-            record = _make(record, step, data, say)
+        with after_stop(stopped, record.folder / ".training.npz"):
+            for step in group:
+                record = _make(record, step, data, say)
     return record
 
 

@@ -119,6 +119,8 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
         _flag("--board", "ID", "board to design for", default="nucleo-l4r5zi"),
         _flag("--battery", "ID", "cell to design for", default="cr2032"),
         _flag("--period", "S", "seconds between inferences", type=float, default=2.0),
+        _flag("--stopped", "CHOICE", "a training that was stopped: go on (default), keep its best epoch, or discard",
+              default="go on"),
         _flag("--out", "DIR", "folder for the results", default="build/design"))),
     ("notebooks", making.copy_notebooks, "copy the course out of the installed package", (_flag("folder", "DIR"),)),
 )  # fmt: skip

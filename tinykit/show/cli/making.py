@@ -57,7 +57,7 @@ def design(options: Options) -> int:
 
     use = Use(period_s=options.period, battery=options.battery)
     goal = DesignGoal(options.task, Target(options.board), use)
-    outcome = run_design(goal, Path(options.out), progress=say)
+    outcome = run_design(goal, Path(options.out), progress=say, stopped=options.stopped)
     say("writing the report")
     write_report(outcome)
     say(*outcome.summary())
