@@ -14,7 +14,7 @@ from tinykit.budget.thermal.die import theta_ja
 from tinykit.ground.errors import OutputError, ParameterError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import format_quantity, is_number
-from tinykit.model.record import write_atomically
+from tinykit.ground.writing import write_atomically
 from tinykit.predict.latency.prediction import known_runtimes
 from tinykit.target.boards import boards
 from tinykit.target.boards.reading import make_board, read_board

@@ -12,8 +12,8 @@ from pathlib import Path
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result, Rows
+from tinykit.ground.writing import write_atomically
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise

@@ -1,16 +1,15 @@
 """Commands that make: `deploy`, `plan`, `design`, `board new`, `notebooks`."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from tinykit.budget.assessment.draft import ASKED, draft_board, read_answer, tell_board, unit_of
 from tinykit.budget.assessment.use import Use
-from tinykit.ground.errors import EngineError, OutputError, ParameterError
+from tinykit.ground.errors import EngineError, ParameterError
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.writing import add_files, write_atomically
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
-from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime.reference import find_reference, require_tflm
 from tinykit.predict.runtime.refusal import require_sound
@@ -69,7 +68,7 @@ def design(options: Options) -> int:
         run_current_a=options.run_current, sleep_current_a=options.sleep_current,
     )  # fmt: skip
     goal = DesignGoal(options.task, Target(options.board), use)
-    outcome = run_design(goal, Path(options.out), progress=say)
+    outcome = run_design(goal, Path(options.out), progress=say, stopped=options.stopped)
     say("writing the report")
     write_report(outcome)
     say(*outcome.summary())
@@ -100,17 +99,7 @@ def _ask(name: str) -> Any:
 def copy_notebooks(options: Options) -> int:
     """`tinykit notebooks`."""
     target = Path(options.folder)
-    notebooks = sorted(shipped_path("notebooks").glob("*.ipynb"))
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for notebook in notebooks:
-            if (target / notebook.name).exists():
-                raise OutputError(f"{target / notebook.name}: exists already; choose an empty folder")
-        for notebook in notebooks:
-            shutil.copyfile(notebook, target / notebook.name)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
-    say(*(str(target / notebook.name) for notebook in notebooks))
+    notebooks = {one.name: one.read_bytes() for one in sorted(shipped_path("notebooks").glob("*.ipynb"))}
+    add_files(target, notebooks)
+    say(*(str(target / name) for name in notebooks))
     return 0

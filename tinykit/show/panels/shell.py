@@ -1,6 +1,7 @@
 """The shell every panel shares: controls, one pure function, a picture, a verdict, one line of text."""
 
 import html
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import ipywidgets as widgets
 
-from tinykit.ground.errors import TinykitError
+from tinykit.ground.errors import ParameterError, judge_failure, printable
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.style import styled
 from tinykit.target.boards import find_board
@@ -75,18 +76,29 @@ class Panel(widgets.VBox, Generic[Result]):
         raise NotImplementedError
 
     @styled
-    def update(self) -> None:
-        """Compute and draw again; an input that is refused shows its message instead."""
+    def update(self, failed: Exception | None = None) -> None:
+        """Compute and draw again; an input that is refused, and whatever fails, shows its message instead."""
         self._figure = KitFigure(self.size_in)
         try:
+            if failed is not None:
+                raise failed
+            self._refuse_infinite()
             self.result, self.problem = self.compute(), ""
             self.draw(self.result, self._figure)
             self.verdict.value = to_table(self.tell(self.result))
-        except TinykitError as error:
-            self.result, self.problem = None, str(error)
+            picture = to_png_quickly(self._figure)
+        except Exception as error:  # noqa: BLE001 -- a view that is left half drawn would belong to no input
+            self.result, self.problem = None, judge_failure(error)[1]
+            self._figure = KitFigure(self.size_in)
             self._figure.text(0.5, 0.5, "no result: see the message below", ha="center", color="#555555")
             self.verdict.value = to_table([("not possible", self.problem)])
-        self.picture.value = to_png_quickly(self._figure)
+            picture = to_png_quickly(self._figure)
+        self.picture.value = picture
+
+    def _refuse_infinite(self) -> None:
+        for name, control in self._controls.items():
+            if isinstance(control.value, float) and not math.isfinite(control.value):
+                raise ParameterError(f"{name} is {control.value}: give a number")
 
     def adapt(self, changed: Any) -> None:
         """Fit the ranges of other controls to the one that changed; nothing to do by default."""
@@ -94,10 +106,14 @@ class Panel(widgets.VBox, Generic[Result]):
     def _on_change(self, change: Any) -> None:
         if self._adapting:
             return
-        self._adapting = True
-        self.adapt(change["owner"])
-        self._adapting = False
-        self.update()
+        self._adapting, failed = True, None
+        try:
+            self.adapt(change["owner"])
+        except Exception as error:  # noqa: BLE001 -- told as what `compute` raises is
+            failed = error
+        finally:
+            self._adapting = False
+        self.update(failed)
 
     def __repr__(self) -> str:
         if not hasattr(self, "verdict"):
@@ -120,7 +136,7 @@ def format_value(value: Any) -> str:
 def to_table(rows: Iterable[tuple[str, str]]) -> str:
     """Rows of subject and sentence as an HTML table; every text is escaped, whoever wrote it."""
     cell = '<td style="padding:1px 12px 1px 0;vertical-align:top;line-height:1.35">'
-    pairs = ((html.escape(subject), html.escape(said)) for subject, said in rows)
+    pairs = (["\n".join(html.escape(printable(line)) for line in text.split("\n")) for text in row] for row in rows)
     body = (f"<tr>{cell}<b>{subject}</b></td>{cell}{said}</td></tr>" for subject, said in pairs)
     return f"<table>{''.join(body)}</table>"
 

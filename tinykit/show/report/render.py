@@ -9,7 +9,7 @@ import jinja2
 
 from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.model.record import write_atomically
+from tinykit.ground.writing import write_atomically
 from tinykit.show.plots import (
     plot_accuracy,
     plot_banks,
