@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,18 @@ def test_a_figure_without_kind_and_source_is_the_users_word_and_no_document():
 def test_a_table_that_is_no_fact_is_refused_with_its_place(table, message):
     with pytest.raises(FactError, match=message):
         to_fact(table, "x.toml")
+
+
+def test_a_file_that_an_editor_marked_as_utf8_is_read(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_bytes('\ufeffname = "µ"\n'.encode())
+    assert read_toml(path) == {"name": "µ"}
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, name):
+    path = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(FactError, match=r"a folder, pipe or device, not a file\); give the path of a TOML file"):
+        read_toml(path)
