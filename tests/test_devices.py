@@ -92,7 +92,7 @@ class TestRecords:
 class TestSensing:
     def test_the_task_brings_sensor_window_and_front_end(self, graph):
         found = life(graph, task="keyword", period_s=60)
-        assert [one.name for one in found.budget.lines] == ["microcontroller", "microphone-pdm"]
+        assert [one.name for one in found.budget.lines] == ["microcontroller", "microphone-pdm", "peripherals"]
         assert {"sense", "front end", "capture"} <= {state.name for state in found.budget.states}
 
     def test_each_can_be_set_to_nothing(self, graph):

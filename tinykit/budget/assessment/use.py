@@ -3,13 +3,23 @@
 import math
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tinykit.budget.power.cells import Battery
 from tinykit.budget.power.frontend import FrontEnd
 from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.budget.power.timeline import State, attempt
-from tinykit.budget.power.workload import Workload, capture_factor, make_load, plan_workload, rest_of_board, sensor_load
+from tinykit.budget.power.workload import (
+    TRANSMIT,
+    Workload,
+    capture_factor,
+    make_load,
+    peripherals,
+    plan_workload,
+    rest_of_board,
+    sensor_load,
+)
 from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import LONGEST_S, Estimate
 from tinykit.ground.results import Result
@@ -160,8 +170,8 @@ class Use(Result):
 
     def _with_peripherals(self, work: Workload, target: Target) -> Workload:
         """The workload with what feeds its samples through the core; unknown where the run current is."""
-        setting = {"clock_hz": target.clock_hz, "supply_v": self.supply_v, "run_current_a": self.run_current_a}
-        run, _ = attempt(lambda: predict_run_current(target.board, **setting))
+        ask = partial(predict_run_current, target.board, clock_hz=target.clock_hz, run_current_a=self.run_current_a)
+        run, _ = attempt(lambda: ask(supply_v=self.supply_v))
         names = [stage.name for stage in work.stages() if stage.at != "stop" and stage.name != TRANSMIT]
         return replace(work, loads=(*work.loads, peripherals(run, names))) if run else work
 

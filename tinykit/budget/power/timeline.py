@@ -138,12 +138,7 @@ class Timeline(Result):
 
 
 def sleep_current(
-    board: Board,
-    mode: str,
-    ambient_c: float,
-    given_a: Estimate | float | None = None,
-    *,
-    clock_hz: float | None = None,
+    board: Board, mode: str, ambient_c: float, given_a: Estimate | float | None = None, *, clock_hz: float | None = None
 ) -> Estimate:
     """Current of a board asleep [A] at an ambient temperature [degC]; the user's own is taken as it is.
 

@@ -263,11 +263,11 @@ def sensor_load(sensor: Sensor, during: Sequence[str] = ()) -> Load:
 
 
 def peripherals(run_a: Estimate, during: Sequence[str] = ()) -> Load:
-    """The peripherals that feed samples through the core, beside its run current [A]: 0.13 [0, 0.26] of it.
+    """The peripherals that feed samples through the core, beside its run current [A]: 0.036 [0, 0.26] of it.
 
-    From none to all of a chip's, whose clocks a data sheet gives with the run current and without.
+    From none of them over the DMA alone to a third of all that a chip has.
     """
-    share = band(load_constants("power", "streaming.toml")["peripherals"], "share", "low", "high")
+    share = band(load_constants("power", "frontend.toml")["peripherals"], "share", "low", "high")
     current = propagate(lambda i, k: i * k, run_a, share, unit="A", source="peripherals, a share of the run current")
     return Load(PERIPHERALS, current, tuple(during))
 
