@@ -113,3 +113,13 @@ def test_without_the_package_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cmsisdsp", None)
     with pytest.raises(MissingPackageError, match="pip install .cmsisdsp=="):
         compute_mfcc(tones(), MFCC, RATE_HZ)
+
+
+def test_an_image_costs_its_pixels_and_a_filter_its_stages():
+    """Limits and proportions: twice the pixels, twice the work; a hand count of the pieces."""
+    small, large = (front_end_instructions(FrontEnd("image", 1, pixels, 1)) for pixels in (1000, 2000))
+    assert large - small == pytest.approx(1000 * (12.0 + 11.0))
+    one, two = (front_end_instructions(FrontEnd("filter", 1, 512, coefficients=stages)) for stages in (1, 2))
+    assert two == pytest.approx(2 * one) == pytest.approx(512 * 2 * 13.6)
+    assert front_end_instructions(FrontEnd("filter", 3, 512, coefficients=1)) == pytest.approx(3 * one)
+    assert front_end_instructions(FrontEnd("image", 1, 1000, 1), dsp=False) > small

@@ -1,9 +1,10 @@
-"""`python -m tools.front_end_counts cmsisdsp-1.10.3.tar.gz`: counts CMSIS-DSP for data/power/frontend.toml.
+"""`python -m tools.front_end_counts cmsisdsp-1.10.3.tar.gz`: counts front ends for data/power/frontend.toml.
 
 The archive is the sdist of cmsisdsp on PyPI (`pip download --no-deps --no-binary cmsisdsp cmsisdsp==1.10.3`), which
 holds the library's C. Needs arm-none-eabi-gcc and the extras `virtual-board` and `front-end`. Each function is compiled
 with -O3 and loops unrolled, and called once on noise; what it executes is printed beside the figure on the shelf. The
-mel bands of an MFCC reach from 20 Hz to a quarter of the rate, some six bins a band.
+mel bands of an MFCC reach from 20 Hz to a quarter of the rate, some six bins a band. An image is that of
+`tools/front_end_image.c`, the kit's own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tinykit.handover.virtual_board.building import Firmware, read_elf
 from tinykit.predict.energy.inputs import load_constants
 
 RATE_HZ = 16_000.0
-GROUPS = ("BasicMath", "ComplexMath", "FastMath", "Matrix", "Statistics", "Support", "Transform")
+GROUPS = ("Filtering", "BasicMath", "ComplexMath", "FastMath", "Matrix", "Statistics", "Support", "Transform")
 CORES = {
     "q15": ("-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16", arm_const.UC_CPU_ARM_CORTEX_M4),
     "f32": ("-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16", arm_const.UC_CPU_ARM_CORTEX_M4),
@@ -43,7 +44,12 @@ PIECES = {  # name on the shelf: (C of one call, work it does)
     "bin": ("arm_cmplx_mag_{t}(a, c, 256)", 256),
     "log": ("{log}", 40),
     "mac": ("arm_mat_vec_mult_{t}(&matrix, a, c)", 400),
+    "biquad": ("arm_biquad_cascade_df1_{t}(&biquad, a, c, 512)", 512 * 2),
+    "colour": ("colour()", 320),
+    "pixel": ("pixel()", 320),
+    "box": ("box()", 96),
 }
+IMAGE = ("colour", "pixel", "box")
 WORDS = {
     "q15": {"t": "q15", "f": "q15", "way": "", "scale": "arm_scale_q15(a, 23000, 1, c, 512)",
             "log": "arm_vlog_q31(long_a, long_c, 40)", "init": "arm_rfft_init_q15(&fft{n}, {n}, 0, 1);"},
@@ -75,9 +81,11 @@ def program(t: str) -> tuple[str, list[str]]:
     words, number = WORDS[t], "q15_t" if t == "q15" else "float32_t"
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 2048)
     drawn = (noise * 32768).astype(int) if t == "q15" else noise
-    calls = {name.replace(" ", "_"): call.format(**words) for name, (call, _) in PIECES.items()}
+    calls = {name.replace(" ", "_"): call.format(**words) for name, (call, _) in PIECES.items() if name not in IMAGE}
     calls |= {f"mfcc_{n}": f"arm_mfcc_{t}(&mfcc{n}, a, c, room)" for n, _, _ in SIZES}
     setup = "".join(words["init"].format(n=n) for n, _, _ in SIZES) + f"arm_mat_init_{t}(&matrix, 10, 40, b);"
+    shift = ", 1" if t == "q15" else ""
+    setup += f"arm_biquad_cascade_df1_init_{t}(&biquad, 2, b, ({number} *)room{shift});"
     setup += "".join(
         f"arm_mfcc_init_{t}(&mfcc{n}, {n}, {m}, {k}, dct{n}, places{n}, lengths{n}, weights{n}, window{n});"
         for n, m, k in SIZES
@@ -87,10 +95,13 @@ def program(t: str) -> tuple[str, list[str]]:
     head += array("long_a", "q31_t", np.abs(noise[:40] * 2**31).astype(int)) + "static q31_t long_c[64];\n"
     head += f"static {number} c[4096], peak; static uint32_t place; static arm_matrix_instance_{t} matrix;\n"
     head += f"static {'q31_t' if t == 'q15' else number} room[4096];\n"
+    head += f"static arm_biquad_casd_df1_inst_{t} biquad;\n"
     head += "".join(f"static arm_r{ffts} fft{n}; static arm_mfcc_instance_{t} mfcc{n};\n" for n, _, _ in SIZES)
     body = "".join(f"__attribute__((used)) void tk_{name}(void) {{ {call}; }}\n" for name, call in calls.items())
-    table = "__attribute__((used)) void *const tk_all[] = {" + ", ".join(f"tk_{name}" for name in calls) + "};\n"
-    return head + body + table + f"void *const *tk_setup(void) {{ {setup} return tk_all; }}\n", list(calls)
+    head += "".join(f"void tk_{name}(void);\n" for name in IMAGE)
+    named = ", ".join(f"tk_{name}" for name in (*calls, *IMAGE))
+    table = f"__attribute__((used)) void *const tk_all[] = {{{named}}};\n"
+    return head + body + table + f"void *const *tk_setup(void) {{ {setup} return tk_all; }}\n", [*calls, *IMAGE]
 
 
 def build(source: Path, folder: Path, name: str) -> tuple[Firmware, list[str]]:
@@ -101,7 +112,8 @@ def build(source: Path, folder: Path, name: str) -> tuple[Firmware, list[str]]:
         (core / path).write_bytes(data)
     (folder / "main.c").write_text(text)
     files = [str(source / f"Source/{one}Functions/{one}Functions.c") for one in GROUPS]
-    files += [str(folder / "main.c"), str(source / "Source/CommonTables/CommonTables.c")]
+    files += [str(folder / "main.c"), str(Path(__file__).with_name("front_end_image.c"))]
+    files += [str(source / "Source/CommonTables/CommonTables.c")]
     include = [f"-I{source / 'Include'}", f"-I{source / 'PrivateInclude'}", f"-I{core / 'cmsis_core/Include'}"]
     command = ["arm-none-eabi-gcc", *CORES[name][0].split(), *FLAGS.split(), *include, *files, *LINK.split()]
     subprocess.run([*command, "-o", str(folder / "a.elf")], check=True)
@@ -142,8 +154,10 @@ def main() -> None:
             for call, found in count(firmware, calls, model):
                 kind, _, points = call.partition("_")
                 work = 1 if kind == "mfcc" else PIECES[call.replace("_", " ")][1]
-                kept = shelf["counted"][f"mfcc_{arithmetic}_{points}"] if kind == "mfcc" else shelf[arithmetic][kind]
-                print(f"{arithmetic:10} {call:10} {found:7} in all, {found / work:9.5g} each, kept {kept.value:g}")
+                whole = kind == "mfcc"
+                kept = shelf["counted"].get(f"mfcc_{arithmetic}_{points}") if whole else shelf[arithmetic].get(kind)
+                said = f", kept {kept.value:g}" if kept else ""
+                print(f"{arithmetic:10} {call:10} {found:7} in all, {found / work:9.5g} each{said}")
 
 
 if __name__ == "__main__":

@@ -14,11 +14,16 @@ from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.target.boards.record import Board
 
-FRONT_ENDS = ("none", "window", "fft", "mel", "mfcc")
+FRONT_ENDS = ("none", "window", "fft", "mel", "mfcc", "filter", "image")
 ARITHMETIC = ("q15", "f32")
 """16-bit fixed point, or single precision on a core with a floating-point unit."""
 
 _MOST = 1 << 20
+_PIECES = {
+    "none": (), "window": ("sample",), "fft": ("sample", "fft"), "filter": ("biquad",),
+    "mel": ("sample", "fft", "normalise", "bin", "band", "log"),
+    "mfcc": ("sample", "fft", "normalise", "bin", "band", "log", "mac"), "image": ("colour", "pixel", "box"),
+}  # fmt: skip
 _SHELF = ("power", "frontend.toml")
 
 
@@ -28,11 +33,12 @@ class FrontEnd(Result):
 
     Parameters
     ----------
-    kind : "none", "window" (scale and store), "fft", "mel" (log energies) or "mfcc".
+    kind : "none", "window" (scale and store), "fft", "mel" (log energies), "mfcc", "filter" (biquads) or "image"
+        (RGB565 to grey, scaled down by boxes).
     frames : of one inference; where frames overlap between inferences, only the new ones.
-    samples : in a frame.
-    bands : mel bands.
-    coefficients : of the cosine transform.
+    samples : in a frame; of an image, its pixels.
+    bands : mel bands; of an image, the pixels that are left of it.
+    coefficients : of the cosine transform; of a filter, its stages.
     arithmetic : one of `ARITHMETIC`.
 
     Raises
@@ -77,7 +83,8 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
     """Instructions of a front end by CMSIS-DSP: pieces of work times what one was counted to take.
 
     window w N; FFT f N log2 N; mel: a magnitude a bin, scaling a sample, a band and its logarithm; MFCC: a cosine
-    transform of bands × coefficients (`data/power/frontend.toml`). Adds up to within 4 % of nine whole MFCCs.
+    transform of bands × coefficients; filter: a biquad a sample and stage; image: a colour and a box a pixel
+    (`data/power/frontend.toml`). Adds up to within 4 % of nine whole MFCCs.
 
     >>> front_end_instructions(FrontEnd("none"))
     0.0
@@ -94,13 +101,14 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
     if front.arithmetic == "f32" and not dsp:
         raise UnknownFactError("single precision without a floating-point unit was not counted; take arithmetic='q15'")
     each = load_constants(*_SHELF)[front.arithmetic if dsp else "q15_plain"]
-    depth, points = FRONT_ENDS.index(front.kind), front.fft_points
-    pieces = {
-        "sample": (1, front.samples), "fft": (2, float(fft_operations(points))), "normalise": (3, points),
-        "bin": (3, points / 2), "band": (3, front.bands), "log": (3, front.bands),
-        "mac": (4, front.bands * front.coefficients),
+    points = front.fft_points
+    work = {
+        "sample": front.samples, "fft": float(fft_operations(points)), "normalise": points, "bin": points / 2,
+        "band": front.bands, "log": front.bands, "mac": front.bands * front.coefficients,
+        "biquad": front.samples * front.coefficients, "colour": front.samples, "pixel": front.samples,
+        "box": front.bands,
     }  # fmt: skip
-    counts = (count * each[name].value for name, (least, count) in pieces.items() if depth >= least)
+    counts = (work[piece] * each[piece].value for piece in _PIECES[front.kind])
     return front.frames * sum(counts, 0.0)
 
 
@@ -116,7 +124,8 @@ def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:
     """
     count = front_end_instructions(front, dsp=dsp)
     each = band(load_constants(*_SHELF)["cycles"], "point", "low", "high")
-    source = f"{front.kind} of {front.frames} frames of {front.samples} by CMSIS-DSP, {front.arithmetic}"
+    by = "plain C" if front.kind == "image" else f"CMSIS-DSP, {front.arithmetic}"
+    source = f"{front.kind} of {front.frames} frames of {front.samples} by {by}"
     return propagate(lambda cpi: count * cpi, each, unit="cycle", source=source, basis="modelled")
 
 
