@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -81,14 +82,16 @@ def test_a_child_finds_this_package_wherever_it_lies(tmp_path: Path) -> None:
 
 
 def test_what_a_child_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    settings = {"PYTHONPATH": "x", "PYTHONSTARTUP": "x", "HDF5_PLUGIN_PATH": "x", "KEPT": "y"}
+    strange = "PYTHONPATH PYTHONSTARTUP HDF5_PLUGIN_PATH LD_PRELOAD SECRET HOME KERAS_HOME GLIBC_TUNABLES".split()
+    settings = dict.fromkeys(strange, "x") | {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1"}
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "bin", str(tmp_path)]))
+    for name in ("PATH", "LD_LIBRARY_PATH"):
+        monkeypatch.setenv(name, os.pathsep.join(["", ".", "bin", str(tmp_path)]))
     given = process.child_environment(OWN="1")
-    assert given["PATH"] == str(tmp_path)
-    assert (given["KEPT"], given["OWN"]) == ("y", "1")
-    assert not given.keys() & settings.keys() - {"KEPT"}
+    assert given["PATH"] == given["LD_LIBRARY_PATH"] == str(tmp_path)
+    assert (given["LC_ALL"], given["OMP_NUM_THREADS"], given["OWN"]) == ("C.UTF-8", "1", "1")
+    assert not given.keys() & settings.keys() - {"LC_ALL", "OMP_NUM_THREADS"}
     code = "import sys, json; print(json.dumps([sys.flags.isolated, sys.path, sys.argv[1:]]))"
     script = tmp_path / "script.py"
     script.write_text(code)
@@ -263,6 +266,38 @@ def test_a_child_inherits_no_handle(start: Callable[..., Child], tmp_path: Path)
                 return {{"open": os.path.exists("/proc/self/fd/{file.fileno()}")}}, []
         """
         assert start(code).exchange({}, timeout_s=20)[0] == {"open": False}
+
+
+def test_a_child_has_a_home_of_its_own_and_no_network(start: Callable[..., Child]) -> None:
+    code = """
+        import os, socket
+        from pathlib import Path
+        def answer(request, parts):
+            try:
+                socket.create_connection(("127.0.0.1", request["port"]), 2).close()
+                said = "connected"
+            except OSError as error:
+                said = str(error)
+            return {"said": said, "home": str(Path.home()), "folder": os.getcwd()}, []
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        child = start(code)
+        told = child.exchange({"port": server.getsockname()[1]}, timeout_s=20)[0]
+    assert told["home"] == told["folder"]
+    assert (told["said"] == "connected") == bool(child.list_gaps())  # where the kernel does not allow it, it is said
+    assert all("this system does not allow that" in one for one in child.list_gaps())
+
+
+def test_what_a_system_cannot_hold_a_child_to_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside, "_gaps", [])
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("ctypes.CDLL", lambda _: None)
+    inside.limit({})
+    inside.leave_network()
+    assert [one.partition(":")[0] for one in inside._gaps] == [
+        "its memory and files have no limit that this system is known to keep; its time has",
+        "it is not kept from the network",
+    ]
 
 
 def test_a_question_that_was_broken_off_leaves_no_answer_behind(

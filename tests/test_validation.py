@@ -5,20 +5,29 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.models import Net, small_cnn
-from tinykit.ground.errors import DataError, FactError, ParameterError, UnknownRuntimeError
+from tinykit.budget import Use, assess
+from tinykit.ground import limits
+from tinykit.ground.errors import DataError, ParameterError, UnknownRuntimeError
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
-from tinykit.predict.energy.predict import predict_energy
-from tinykit.predict.latency.measured import calibration_path, read_own
+from tinykit.predict.energy.predict import predict_energy, predict_run_current
+from tinykit.predict.latency.kernels import PARTS
+from tinykit.predict.latency.measured import calibration_path, list_own, name_damage, read_own, undo_own
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.validation.compare import calibrate, validate
 from tinykit.predict.validation.measured_rows import match_board, name_core, name_runtime, read_rows
 from tinykit.show.cli.main import main
+from tinykit.show.panels import DesignPanel
 from tinykit.target.boards import board
+from tinykit.target.target import Target
 
 COLUMNS = (
     "source_repo board core clock_mhz stack model_name precision model_file_path_local latency_ms energy_uj "
@@ -232,12 +241,28 @@ def test_a_csv_that_says_nothing_is_bad_input(tmp_path, content, message, capsys
 
 
 def test_a_csv_too_large_is_refused(tmp_path, monkeypatch):
-    from tinykit.predict.validation import measured_rows
-
-    monkeypatch.setattr(measured_rows, "_MOST_BYTES", 3)
     path = tmp_path / "big.csv"
-    path.write_text("core,stack\n")
+    path.write_text("core,stack\n" + "a,b\n" * 9)
+    monkeypatch.setattr(limits, "TABLE_CELLS", 11)
+    with pytest.raises(DataError, match="more than 11 cells; give a CSV of measured rows"):
+        read_rows(path)
+    monkeypatch.setattr(limits, "TEXT_BYTES", 3)
     with pytest.raises(DataError, match="more than 3 bytes; give a CSV of measured rows"):
+        read_rows(path)
+
+
+@pytest.mark.parametrize("what", ["fifo", "folder", "sparse"])
+def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path, what):
+    path = tmp_path / "rows.csv"
+    if what == "sparse":
+        with path.open("wb") as stream:
+            stream.truncate(2**40)
+    else:
+        os.mkfifo(path) if what == "fifo" else path.mkdir()
+    said = (
+        "more than 67,108,864 bytes" if what == "sparse" else r"cannot be read \(a folder, pipe or device, not a file\)"
+    )
+    with pytest.raises(DataError, match=f"{said}; give a CSV of measured rows"):
         read_rows(path)
 
 
@@ -261,16 +286,115 @@ def test_the_command_prints_the_table_and_json(folder, capsys):
 
 def test_own_rows_shift_the_prediction_for_their_board_alone(folder, network):
     before, elsewhere = expected(network), expected(network, board="nucleo-f446re")
+    other = expected(small_cnn())
     path = write(folder, {"latency_ms": str(before.value * 1e3 * 1.25)})
     result = calibrate(path, board("nucleo-l4r5zi"))
-    after = expected(network)
-    assert before.value < after.value < 1.25 * before.value
-    assert math.log(after.high / after.low) < math.log(before.high / before.low)
+    after = expected(small_cnn())
+    assert other.value < after.value < 1.25 * other.value
+    assert math.log(after.high / after.low) < math.log(other.high / other.low)
     assert "by your own rows of 1 models (tinykit calibrate)" in after.source
     assert expected(network, board="nucleo-f446re") == elsewhere
     assert result.factors["tflm-cmsis-nn"][0] > 1
-    result.path.unlink()
+    undo_own("nucleo-l4r5zi")
+    assert (expected(network), expected(small_cnn())) == (before, other)
+
+
+def test_the_very_case_that_was_measured_is_the_answer(folder, network):
+    modelled = expected(network).value
+    times = [modelled * 1.25e3, modelled * 1.35e3]
+    calibrate(write(folder, *[{"latency_ms": f"{ms!r}"} for ms in times]), board("nucleo-l4r5zi"))
+    found = expected(network)
+    assert found.basis == "measured"
+    assert found.value == pytest.approx(math.sqrt(times[0] * times[1]) * 1e-3)
+    assert found.low <= times[0] * 1e-3 <= times[1] * 1e-3 <= found.high
+    assert found.source.startswith("measured by you on nucleo-l4r5zi: net, rows.csv, line 2; net, rows.csv, line 3")
+    for other in ({"clock_hz": 80e6}, {"runtime": "tflm-reference"}, {"modelled": True}):
+        assert expected(network, **other).basis == "modelled"
+    assert expected(small_cnn()).basis == "modelled"
+
+
+def test_rows_of_one_build_say_nothing_of_another(folder, network):
+    before = {build: expected(network, build=build) for build in ("-O3", "-Os", None)}
+    path = write(folder, {"latency_ms": f"{before['-O3'].value * 1.5e3!r}"})
+    calibrate(path, board("nucleo-l4r5zi"))
+    for build in ("-Os", None):
+        found = expected(network, build=build)
+        told = f"your own rows are of build -O3, not {build or 'unknown'}: not used (--build)"
+        assert (found.value, found.low, found.high) == (before[build].value, before[build].low, before[build].high)
+        assert told in found.sources
+    assert expected(network, build="-O3").basis == "measured"
+
+
+def test_a_build_is_given_to_rows_that_name_none(folder, network):
+    rows = {"stack": "TFLM + CMSIS-NN", "latency_ms": "20"}, {"latency_ms": "20"}
+    result = calibrate(write(folder, *rows), board("nucleo-l4r5zi"), build="-Os")
+    assert [row.build for row in result.rows] == ["-Os", "-O3"]
+    assert set(result.factors) == {"tflm-cmsis-nn -Os", "tflm-cmsis-nn -O3"}
+    with pytest.raises(ParameterError, match="build '-O7' is unknown"):
+        calibrate(write(folder, *rows), board("nucleo-l4r5zi"), build="-O7")
+
+
+@pytest.mark.parametrize("factor", [1e-3, 40.0, 1e3])
+def test_a_row_off_by_orders_of_magnitude_is_refused(folder, network, factor):
+    good = expected(network).value * 1e3
+    path = write(folder, {"latency_ms": f"{good!r}"}, {"latency_ms": f"{good * factor!r}"})
+    result = calibrate(path, board("nucleo-l4r5zi"))
+    (left,) = result.skipped
+    assert left.line == 3
+    assert f"it took {factor:.3g} times what its operators take; is its unit right?" in left.reason
+    assert expected(network).value == pytest.approx(good * 1e-3)
+    slow = write(folder, {"latency_ms": f"{8 * good!r}"})
+    assert not calibrate(slow, board("nucleo-l4r5zi")).skipped
+
+
+def test_a_calibration_is_taken_back(folder, network):
+    before, target = expected(network), board("nucleo-l4r5zi")
+    calibrate(write(folder, {"latency_ms": "20"}), target)
+    first = expected(network)
+    calibrate(write(folder, {"latency_ms": "25"}), target)
+    assert expected(network).value == pytest.approx(0.025)
+    undo_own()
+    assert expected(network) == first
+    undo_own(target.id)
     assert expected(network) == before
+    with pytest.raises(ParameterError, match="no own rows of nucleo-l4r5zi in .*: nothing to undo"):
+        undo_own(target.id)
+
+
+def test_the_last_board_calibrated_is_the_one_taken_back(folder):
+    path = write(folder, {"latency_ms": "20"})
+    for name in ("nucleo-l4r5zi", "nucleo-f446re"):
+        calibrate(path, board(name))
+    assert [one.stem for one in list_own()] == ["nucleo-l4r5zi", "nucleo-f446re"]
+    assert undo_own().stem == "nucleo-f446re"
+    assert [one.stem for one in list_own()] == ["nucleo-l4r5zi"]
+
+
+def test_own_rows_belong_to_a_workspace(monkeypatch, tmp_path):
+    named = calibration_path("nucleo-l4r5zi")
+    assert named == tmp_path / "own" / "nucleo-l4r5zi.toml"
+    monkeypatch.delenv("TINYKIT_CALIBRATION")
+    monkeypatch.setenv("TINYKIT_WORKSPACE", str(tmp_path / "mine"))
+    assert calibration_path("nucleo-l4r5zi") == tmp_path / "mine" / "calibration" / "nucleo-l4r5zi.toml"
+    monkeypatch.delenv("TINYKIT_WORKSPACE")
+    monkeypatch.chdir(tmp_path)
+    assert calibration_path("nucleo-l4r5zi") == Path("build/workspace/calibration/nucleo-l4r5zi.toml")
+
+
+def test_the_measured_point_is_the_answer_through_every_door(folder, network, capsys):
+    path = write(folder, {"latency_ms": "20"})
+    calibrate(path, board("nucleo-l4r5zi"))
+    target = Target("nucleo-l4r5zi", build="-O3")
+    found = assess(read(network), target, Use(battery="cr2032"))
+    assert (found.fit.latency_s.basis, found.fit.latency_s.value) == ("measured", pytest.approx(0.02))
+    assert found.budget.latency == found.fit.latency_s
+    assert "latency" not in [one.input for one in found.settle()]
+    model = str(folder / "models" / "net.tflite")
+    for command in ("fit", "budget"):
+        assert main([command, model, "--board", "nucleo-l4r5zi", "--build", "O3"]) == 0
+        assert "20.0 ms [19.4 ms … 20.6 ms] (measured)" in capsys.readouterr().out
+    calibrate(write(folder, {"latency_ms": "20", "stack": "TFLM + CMSIS-NN"}), board("nucleo-l4r5zi"))
+    assert "20.0 ms [19.4 ms … 20.6 ms] (measured)" in DesignPanel(read(network)).verdict.value
 
 
 def test_more_models_shift_further_and_runs_of_one_count_once(folder, network):
@@ -330,8 +454,45 @@ def test_the_calibrate_command(folder, network, capsys):
     assert "nucleo-l4r5zi: 1 rows kept in" in out
     assert "tflm-cmsis-nn: latency times" in out
     assert "left out: 1" in out
+    assert "of build -O3: a prediction uses them where it is told so (--build)" in out
+    assert main(["calibrate", "--list"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"nucleo-l4r5zi +tflm-cmsis-nn +-O3 +net +120 MHz +20.0 ms +rows.csv, line 2", out)
+    assert "1 rows in " in out
+    assert main(["calibrate", "--undo", "--list"]) == 0
+    assert "0 rows, as before" in (out := capsys.readouterr().out)
+    assert "0 rows in " in out
+    assert main(["calibrate", "--undo"]) == 2
+    assert "nothing to undo" in capsys.readouterr().err
     assert main(["calibrate", str(path), "--board", "nucleo"]) == 2
     assert main(["calibrate", str(folder / "none.csv"), "--board", "nucleo-l4r5zi"]) == 2
+    capsys.readouterr()
+    assert main(["calibrate"]) == main(["calibrate", str(path)]) == 2
+    assert "give a CSV and --board ID; or --list, or --undo" in capsys.readouterr().err
+
+
+WORK = ", ".join(["0.0", "1e6", *["0.0"] * (len(PARTS) - 2)])
+GOOD_ROW = f"""board = "nucleo-l4r5zi"
+core = "cortex-m4"
+runtime = "tflm-cmsis-nn"
+version = ""
+build = ""
+model = "net"
+source = "rows.csv, line 2"
+clock_hz = 80e6
+latency_s = 0.02
+work = [{WORK}]
+noise = 0.1
+energy_j = 0.0
+supply_v = 0.0
+"""
+
+
+def store(text: str | bytes) -> Path:
+    path = calibration_path("nucleo-l4r5zi")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
 
 
 @pytest.mark.parametrize(
@@ -340,22 +501,124 @@ def test_the_calibrate_command(folder, network, capsys):
         ("rows = 3", "a row cannot be read"),
         ("[[rows]]\nboard = 'x'", "a row cannot be read"),
         ("rows = [", "not valid TOML"),
+        ("", "a row cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        ("rows = [3, [], {}]", "a row cannot be read"),
+        ("x = " + "[" * 5000, "not a TOML file that can be taken|not valid TOML"),
+        ("rows = [" + "{}," * 100 + "]", "a row cannot be read"),
+        (f"rows = [{', '.join(f'{{board={row}}}' for row in range(100))}]", "97 more rows"),
     ],
 )
-def test_a_damaged_calibration_is_an_error_with_a_way_out(text, message):
+def test_a_damaged_calibration_is_named_and_passed_over(network, text, message):
+    before = expected(network)
+    path = store(text)
+    assert read_own("nucleo-l4r5zi") == ()
+    told = name_damage("nucleo-l4r5zi")
+    assert re.search(message, told[-1])
+    assert all(one.startswith(f"own rows passed over: {path}: ") for one in told)
+    assert all(one.endswith("; calibrate again, or delete the file") and len(one) < 400 for one in told)
+    assert replace(expected(network), sources=before.sources) == before
+    assert expected(network).sources == (*before.sources, *told)
+    current = predict_run_current("nucleo-l4r5zi")
+    assert set(told) <= set(current.sources)
+
+
+def test_a_store_that_is_no_file_is_passed_over(tmp_path):
     path = calibration_path("nucleo-l4r5zi")
-    path.parent.mkdir(parents=True)
-    path.write_text(text)
-    with pytest.raises(FactError, match=message):
-        read_own("nucleo-l4r5zi")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+    assert read_own("nucleo-l4r5zi") == ()
+    assert "a folder, pipe or device, not a file" in name_damage("nucleo-l4r5zi")[0]
 
 
-def test_a_row_that_makes_no_sense_is_refused(folder):
-    result = calibrate(write(folder, {"latency_ms": "20"}), board("nucleo-l4r5zi"))
-    text = result.path.read_text().replace("latency_s = 0.02", "latency_s = -1.0")
-    result.path.write_text(text)
-    with pytest.raises(FactError, match="a row of 'net' makes no sense; calibrate again, or delete the file"):
-        expected(read(folder / "models" / "net.tflite").data)
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("latency_s = 0.02", "latency_s = -1.0", "a row of 'net' makes no sense"),
+        ("latency_s = 0.02", "latency_s = nan", "a figure is missing, below 0, infinite or none"),
+        ("latency_s = 0.02", "latency_s = inf", "a figure is missing"),
+        ("latency_s = 0.02", "latency_s = 1e-300", "it took .* times what its operators take"),
+        ("latency_s = 0.02", "latency_s = 5e-324\n", "makes no sense"),
+        ("latency_s = 0.02", "latency_s = 1e300", "is its unit right"),
+        ("latency_s = 0.02", "latency_s = 20.0", "it took .* times what its operators take; is its unit right"),
+        ("latency_s = 0.02", "latency_s = true", "True where float belongs"),
+        ("latency_s = 0.02", "latency_s = '0.02'", "'0.02' where float belongs"),
+        ("latency_s = 0.02", "", "KeyError"),
+        ("clock_hz = 80e6", "clock_hz = 1" + "0" * 400, "too large"),
+        ("clock_hz = 80e6", "clock_hz = 1e-294", "makes no sense"),
+        ("clock_hz = 80e6", "clock_hz = 1979-05-27", "where float belongs"),
+        ("noise = 0.1", "noise = 0.0", "a figure is missing"),
+        (f"work = [{WORK}]", "work = []", "a figure is missing"),
+        (f"work = [{WORK}]", "work = 3", "not iterable"),
+        ("work = [0.0, 1e6,", "work = [0.0, -1e6,", "below 0"),
+        ("work = [0.0, 1e6,", "work = [0.0, 1e308,", "makes no sense"),
+        ("work = [0.0, 1e6,", "work = [[0.0], 1e6,", "where float belongs"),
+        ('model = "net"', "model = 3", "3 where str belongs"),
+        ('runtime = "tflm-cmsis-nn"', 'runtime = "mine"', "runtime 'mine' is not known"),
+        ("energy_j = 0.0", "energy_j = 1e300", "is no current of a board"),
+        ("energy_j = 0.0", "energy_j = 1e-300", "is no current of a board"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_named_and_the_others_count(network, old, new, message):
+    assert old in GOOD_ROW
+    store(f"[[rows]]\n{GOOD_ROW}")
+    alone = expected(network)
+    assert not name_damage("nucleo-l4r5zi")
+    store(f"[[rows]]\n{GOOD_ROW.replace(old, new)}\n[[rows]]\n{GOOD_ROW}")
+    assert len(read_own("nucleo-l4r5zi")) == 1
+    (told,) = name_damage("nucleo-l4r5zi")
+    assert re.search(message, told)
+    assert expected(network).value == alone.value
+    assert expected(network).sources[-1] == told
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"clock_mhz": "1e-300", "latency_ms": "1e-300"}, "clock_mhz 1e-300 is not from 0.001 to 10000"),
+        ({"latency_ms": "1e-300"}, "latency_ms 1e-300 is not from 1e-06 to 1e+08"),
+        ({"latency_ms": "1e300"}, "latency_ms 1e300 is not from"),
+        ({"latency_ms": "4.9e-324"}, "latency_ms 4.9e-324 is not from"),
+        ({"latency_ms": "1e400"}, "no latency given"),
+        ({"latency_ms": "inf"}, "no latency given"),
+        ({"latency_ms": "nan"}, "no latency given"),
+        ({"latency_ms": "9" * 400}, "no latency given"),
+        ({"latency_ms": "0x14"}, "no latency given"),
+        ({"latency_ms": "20000000"}, "times what its operators take; is its unit right"),
+        ({"latency_ms": "0.00001"}, "times what its operators take; is its unit right"),
+        ({"latency_ms": "20", "clock_mhz": "nan"}, "no clock given"),
+        ({"latency_ms": "20", "clock_mhz": "-80"}, "no clock given"),
+        ({"latency_ms": "20", "clock_mhz": "80000000"}, "clock_mhz 80000000 is not from 0.001 to 10000"),
+        ({"latency_ms": "20", "energy_uj": "1e-300", "supply_v": "3"}, "energy_uj 1e-300 is not from"),
+        ({"latency_ms": "20", "energy_uj": "1e11", "supply_v": "3"}, "is no current of a board"),
+        ({"latency_ms": "20", "supply_v": "1e-9"}, "supply_v 1e-9 is not from 0.3 to 60"),
+    ],
+)
+def test_calibrate_stores_nothing_that_cannot_be_used(folder, network, row, reason):
+    target = board("nucleo-l4r5zi")
+    with pytest.raises(DataError, match="could be calibrated by; .*" + re.escape(reason)):
+        calibrate(write(folder, row), target)
+    assert not calibration_path(target.id).exists()
+    result = calibrate(write(folder, row, {"latency_ms": "20"}), target)
+    assert len(result.rows) == 1
+    assert reason in result.skipped[0].reason
+    assert not name_damage(target.id)
+    assert result.factors == calibrate(write(folder, {"latency_ms": "20"}), target).factors
+    assert json.dumps(validate(write(folder, row, {"latency_ms": "20"})).to_json(), allow_nan=False)
+
+
+def test_hostile_rows_leave_the_commands_standing(folder, network, capsys):
+    rows = write(folder, {"clock_mhz": "1e-300", "latency_ms": "1e-300"}, {"latency_ms": "1e300"})
+    model = str(folder / "models" / "net.tflite")
+    assert main(["calibrate", str(rows), "--board", "nucleo-l4r5zi"]) == 2
+    assert main(["validate", str(rows)]) == 2
+    assert main(["validate", str(rows), "--json"]) == 2
+    assert main(["fit", model, "--board", "nucleo-l4r5zi"]) == 0
+    path = store("rows = [")
+    assert main(["fit", model, "--board", "nucleo-l4r5zi"]) == 0
+    told = capsys.readouterr()
+    assert f"own rows passed over: {path}: not valid TOML" in told.out + told.err
+    assert "Traceback" not in told.err
 
 
 def test_a_board_id_names_a_file_and_nothing_else():

@@ -405,9 +405,11 @@ class TestOwnSamples:
                 read_inputs(tmp_path / name, tk.read(small_cnn()))
 
     def test_too_large(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("tinykit.train.datasets.arrays._LARGEST_FILE_BYTES", 100)
+        path = self.write(tmp_path / "a.npz", a=np.zeros((1, 8, 8, 1)))
+        monkeypatch.setattr("tinykit.ground.limits.FREE_BYTES", 100)
+        monkeypatch.setattr("tinykit.ground.limits.RATIO", 0)
         with pytest.raises(DataError, match="more than 100 bytes of arrays"):
-            read_inputs(self.write(tmp_path / "a.npz", a=np.zeros((1, 8, 8, 1))), tk.read(small_cnn()))
+            read_inputs(path, tk.read(small_cnn()))
 
 
 class TestGoldenVectors:

@@ -23,6 +23,9 @@ from typing import Any, BinaryIO
 HEADER_LIMIT_BYTES = 8 * 2**20
 PARTS_LIMIT_BYTES = 2**31
 _TEXT_LIMIT = 2000
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
+GAPS_ASKED = {"tell": "gaps"}
+_gaps: list[str] = []
 
 Header = dict[str, Any]
 Worker = Callable[[Header, list[bytes]], tuple[Header, Sequence[Any]]]
@@ -66,6 +69,8 @@ def _read_exactly(stream: BinaryIO, count: int) -> bytes:
 
 def limit(wanted: dict[str, int], pid: int = 0) -> None:
     """Bound a process, this one by default, by the resources named, where the system can."""
+    if not sys.platform.startswith("linux"):
+        _gaps.append("its memory and files have no limit that this system is known to keep; its time has")
     try:
         import resource
     except ImportError:  # not a Unix: the limit is on time alone
@@ -77,6 +82,19 @@ def limit(wanted: dict[str, int], pid: int = 0) -> None:
                 resource.prlimit(pid, which, (value, value))  # type: ignore[attr-defined,unused-ignore]
             else:
                 resource.setrlimit(which, (value, value))
+
+
+def leave_network() -> None:
+    """Take this process, which has one thread yet, into a network with nobody in it, where the kernel allows."""
+    try:
+        import ctypes
+
+        unshare = ctypes.CDLL(None).unshare
+        alone = not unshare(_NEW_NETWORK) or not unshare(_NEW_USER | _NEW_NETWORK)
+    except (ImportError, OSError, AttributeError, TypeError):
+        alone = False
+    if not alone:
+        _gaps.append("it is not kept from the network: this system does not allow that")
 
 
 def load_script(path: Path) -> ModuleType:
@@ -120,7 +138,7 @@ def serve(answer: Worker) -> None:
         except EOFError:
             return
         try:
-            reply, results = answer(request, parts)
+            reply, results = ({"gaps": _gaps}, ()) if request == GAPS_ASKED else answer(request, parts)
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever a hostile file sets off becomes a reply
             reply, results = {"error": type(error).__name__, "text": str(error)[:_TEXT_LIMIT]}, ()
         write_frame(out, reply, results)
@@ -129,6 +147,7 @@ def serve(answer: Worker) -> None:
 def main(worker: str, setup: Header) -> None:
     """Limit this process as `setup` says, then let the worker answer."""
     limit(setup["limits"])
+    leave_network()
     if setup["lifeline"] is not None:
         die_at_the_end_of(setup["lifeline"])
     sys.modules["tinykit.ground.child.inside"] = sys.modules["__main__"]

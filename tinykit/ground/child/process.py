@@ -1,13 +1,14 @@
 """The parent's side: a process that is started isolated, asked, stopped when it is late, and heard when it dies.
 
 A file beside a downloaded model must never be taken for a module or a program, so children start by path with `-I`, in
-a folder of their own, without the environment's settings of Python.
+a folder of their own that is also their home, with no setting of the environment but those listed here.
 """
 
 import atexit
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -34,10 +35,11 @@ SYSTEM_ENDS_IT = hasattr(fcntl, "F_SETSIG")
 
 _C = TypeVar("_C", bound="Child")
 _T = TypeVar("_T")
-_DROPPED = ("PYTHON", "HDF5_")
+_FOLDERS = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_KEPT = re.compile(r"LANG|LC_[A-Z]+|TZ|[A-Z_]+_NUM(_[A-Z]+)?_THREADS|CUDA_VISIBLE_DEVICES|SYSTEMROOT|WINDIR|COMSPEC")
 NEUTRAL_FOLDER = Path(sys.executable).anchor or os.sep
 """Where a program works that writes no files: the root folder, in which no download lies."""
-_GRACE_S = 2.0
+_GRACE_S, _TIMEOUT_S = 2.0, 60.0
 _SAID_LIMIT_BYTES = 65_536
 
 
@@ -47,9 +49,9 @@ def python_command(script: Path, *arguments: object) -> list[str]:
 
 
 def child_environment(**own: str) -> dict[str, str]:
-    """This process's environment without settings of Python and HDF5, PATH cut to absolute folders, and `own`."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_DROPPED)}
-    return kept | {"PATH": _absolute_path()} | own
+    """Of this process's environment language, time zone and processors, absolute folders of programs, and `own`."""
+    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+    return kept | {name: _absolute_path(name) for name in _FOLDERS if name in os.environ} | own
 
 
 def find_program(name: str) -> str | None:
@@ -58,9 +60,8 @@ def find_program(name: str) -> str | None:
     return found if found and Path(found).is_absolute() else None
 
 
-def _absolute_path() -> str:
-    entries = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
+def _absolute_path(name: str = "PATH") -> str:
+    return os.pathsep.join(filter(os.path.isabs, os.environ.get(name, os.defpath).split(os.pathsep)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,8 @@ class Running:
 
     def said(self) -> str:
         """The end of what it wrote on stderr since it was asked."""
-        size = os.fstat(self._stderr.fileno()).st_size
-        end = os.pread(self._stderr.fileno(), _SAID_LIMIT_BYTES, max(0, size - _SAID_LIMIT_BYTES))
-        return end.decode(errors="replace")
+        start = max(0, os.fstat(self._stderr.fileno()).st_size - _SAID_LIMIT_BYTES)
+        return os.pread(self._stderr.fileno(), _SAID_LIMIT_BYTES, start).decode(errors="replace")
 
     def wait(self, seconds: float) -> int:
         """Its exit status; it is ended if it takes longer."""
@@ -171,13 +171,9 @@ class Running:
 
     def kill(self) -> None:
         """End it and all that it started."""
-        if self._owner != os.getpid() or self._process.returncode is not None:
-            return
-        with contextlib.suppress(OSError):
-            if os.name == "posix":
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
+        if self._owner == os.getpid() and self._process.returncode is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL) if os.name == "posix" else self._process.kill()
 
     def close(self) -> None:
         """End it and give back what it held; safe to call twice."""
@@ -226,7 +222,7 @@ class Child(Running):
             setup = {"limits": bounds.limits, "adopt": adopt, "lifeline": None if SYSTEM_ENDS_IT else lifeline}
             return python_command(Path(inside.__file__), worker, json.dumps(setup))
 
-        given = child_environment(TMPDIR=place, **(environment or {}))
+        given = child_environment(HOME=place, USERPROFILE=place, TMPDIR=place, **(environment or {}))
         try:
             super().__init__(name, command, bounds=bounds, folder=place, environment=given)
         except EngineError:
@@ -254,6 +250,10 @@ class Child(Running):
         except BaseException:  # an answer that nobody waits for would be taken for the next one
             self.kill()
             raise
+
+    def list_gaps(self) -> tuple[str, ...]:
+        """What this system cannot hold it to, in words: a limit on memory, no network; empty where it can."""
+        return tuple(self.exchange(dict(inside.GAPS_ASKED), timeout_s=_TIMEOUT_S)[0]["gaps"])
 
     def close(self) -> None:
         """End it, with the folder that was its own; safe to call twice."""

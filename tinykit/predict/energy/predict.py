@@ -4,11 +4,11 @@ import math
 import statistics
 
 from tinykit.ground.errors import UnknownFactError, keywords
-from tinykit.ground.quantity import Estimate, Fact, propagate
+from tinykit.ground.quantity import Estimate, Fact, propagate, relabel
 from tinykit.predict.energy.inputs import as_estimate, load_constants, stated
 from tinykit.predict.energy.laws import activity_factor, clock_ratio, energy_per_inference
 from tinykit.predict.energy.regulators import like_reference, scale_supply
-from tinykit.predict.latency.measured import read_own
+from tinykit.predict.latency.measured import name_damage, read_own
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board, PowerRange, RunPoint
 from tinykit.target.target import Target
@@ -43,7 +43,9 @@ def predict_run_current(
     clock = target.run_clock_hz or target.clock_hz if clock_hz is None else check_clock(clock_hz)
     supply = _supply_of(target) if supply_v is None else check_supply(supply_v)
     current = _own_current(target, clock, supply) or _measured_current(target, clock, supply)
-    return _stated_current(target, clock, supply) if current is None else current
+    current = current or _stated_current(target, clock, supply)
+    damage = name_damage(target.id)
+    return relabel(current, sources=(*current.sources, *damage)) if damage else current
 
 
 def _own_current(board: Board, clock: float | None, supply: float | None) -> Estimate | None:

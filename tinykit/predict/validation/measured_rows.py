@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.limits import read_cells
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import load, read
@@ -21,7 +22,8 @@ from tinykit.target.boards import boards
 from tinykit.target.boards.record import Board
 
 _NEEDED = ("core", "clock_mhz", "stack", "model_name")
-_MOST_BYTES = 256 * 2**20
+_RANGES = {"clock_mhz": (1e-3, 1e4), "latency_ms": (1e-6, 1e8), "energy_uj": (1e-6, 1e12), "supply_v": (0.3, 60)}
+"""What a column may hold: nothing beyond was ever measured, and all of it can be reckoned with."""
 _STACKS = {
     "x-cube-ai": re.compile("Cube\\.AI|CUBE-AI"),
     "tflm-cmsis-nn": re.compile("^(?=.*TFLM)(?!.*(Silabs|MVP|Edge Impulse)).*CMSIS-NN", re.DOTALL),
@@ -142,14 +144,11 @@ def _slug(name: str) -> str:
 
 def _read_csv(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(f"{path}: more than {_MOST_BYTES:,} bytes; give a CSV of measured rows")
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            rows = [{key: value or "" for key, value in row.items() if isinstance(key, str)} for row in reader]
-            columns = reader.fieldnames or ()
+        cells = read_cells(path, DataError, "give a CSV of measured rows")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV ({error}); give a CSV of measured rows") from error
+    columns = cells.pop(0) if cells else []
+    rows = [{**dict.fromkeys(columns, ""), **dict(zip(columns, row, strict=False))} for row in cells]
     missing = [name for name in needed if name not in columns]
     if missing:
         raise DataError(f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, columns[:12])) or 'none'}")
@@ -184,6 +183,10 @@ def _refuse(table: Mapping[str, str]) -> str:
         "built with the FPU off": "FPU off" in stack,
         f"precision {precision}, not int8": precision not in ("", "int8"),
         "no clock given": _positive(table["clock_mhz"]) is None,
+    } | {
+        f"{name} {table[name].strip()[:20]} is not from {low:g} to {high:g}": not low <= given <= high
+        for name, (low, high) in _RANGES.items()
+        if (given := _positive(table.get(name, ""))) is not None
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.budget.assessment.chain import assess
-from tinykit.budget.assessment.use import Use
-from tinykit.budget.offload import SENSORS, Offload, weigh_design
+from tinykit.budget.offload import SENSORS, UPLINKS, Offload, weigh_design
 from tinykit.budget.power.dvfs import IDLES, ClockSweep
 from tinykit.budget.power.radio import RADIOS
 from tinykit.choose.design.studies import CLUSTERS, GRID, PRECISIONS, SPARSITIES, find_study, name_point
@@ -13,17 +12,18 @@ from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
+from tinykit.show.panels.own import AnyBoard, Powered, choose_board
+from tinykit.show.panels.shell import Panel, choose, slide, slide_log
 from tinykit.show.plots import plot_clocks, plot_ledger, plot_offload
 
 
-class ClockPanel(Panel[ClockSweep]):
+class ClockPanel(Powered[ClockSweep]):
     """Mean power over the clock, idle in SLEEP and in STOP.
 
     Parameters
     ----------
     graph : the model.
-    board : id to start from.
+    board : to start from: id, path of a TOML, or `Board`.
     period_s : from one inference to the next [s].
     """
 
@@ -31,14 +31,14 @@ class ClockPanel(Panel[ClockSweep]):
     board: Any
     period_s: Any
 
-    def __init__(self, graph: GraphOrFile, *, board: str = "stm32f407g-disc1", period_s: float = 0.1) -> None:
+    def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "stm32f407g-disc1", period_s: float = 0.1) -> None:
         self.graph = as_graph(graph)
         controls = {"board": choose_board(board), "period_s": slide_log("period [s]", period_s, -2, 4)}
         super().__init__("Slow clock or race to sleep", self.graph.path, controls)
 
     def compute(self) -> ClockSweep:
         """The sweep for the controls."""
-        return assess(self.graph, self.board.value, Use(period_s=self.period_s.value)).sweep_clocks()
+        return assess(self.graph, self.board.value, self.make_use(period_s=self.period_s.value)).sweep_clocks()
 
     def tell(self, result: ClockSweep) -> Iterable[tuple[str, str]]:
         """The best clock of each idle state."""
@@ -59,16 +59,17 @@ class ClockPanel(Panel[ClockSweep]):
         return ", ".join(found)
 
 
-class CloudPanel(Panel[Offload]):
+class CloudPanel(Powered[Offload]):
     """Think on the device, or send the raw data.
 
     Parameters
     ----------
     graph : the model.
-    board : id to start from.
+    board : to start from: id, path of a TOML, or `Board`.
     sensor : of `SENSORS`.
     radio : of `RADIOS`.
     period_s : between inferences [s].
+    uplink : of `UPLINKS`.
     """
 
     size_in = (7.2, 2.2)
@@ -78,15 +79,17 @@ class CloudPanel(Panel[Offload]):
     radio: Any
     period_s: Any
     sent: Any
+    uplink: Any
 
     def __init__(
         self,
         graph: GraphOrFile,
         *,
-        board: str = "nucleo-l4r5zi",
+        board: AnyBoard = "nucleo-l4r5zi",
         sensor: str = "motion",
         radio: str = "ble",
         period_s: float = 10.0,
+        uplink: str = "raw",
     ) -> None:
         self.graph = as_graph(graph)
         controls = {
@@ -95,22 +98,25 @@ class CloudPanel(Panel[Offload]):
             "radio": choose("radio", list(RADIOS), radio),
             "period_s": slide_log("period [s]", period_s, -1, 5),
             "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
+            "uplink": choose("sent to the cloud", UPLINKS, uplink),
         }
         super().__init__("Edge or cloud", self.graph.path, controls)
 
     def compute(self) -> Offload:
         """Energy on the edge and over the radio, for the controls as they stand."""
         return weigh_design(
-            assess(self.graph, self.board.value, Use(period_s=self.period_s.value)),
+            assess(self.graph, self.board.value, self.make_use(period_s=self.period_s.value)),
             sensor=self.sensor.value,
             radio=self.radio.value,
             message_rate=self.sent.value,
+            uplink=self.uplink.value,
         )
 
     def tell(self, result: Offload) -> Iterable[tuple[str, str]]:
-        """Verdict, energies, latencies, bytes."""
+        """Verdict and what it turns on, network, energies, latencies, bytes."""
         even = result.break_even_bytes
-        yield "verdict", result.verdict
+        yield "verdict", f"{result.verdict}, the network is {result.network}"
+        yield "turns on", "; ".join(result.turns) or "no input alone"
         yield "edge", f"{result.edge_j or 'unknown'} a day, {result.edge_latency_s}, {result.edge_bytes:,.0f} bytes"
         yield "cloud", f"{result.cloud_j or 'unknown'} a day, {result.cloud_latency_s}, {result.cloud_bytes:,.0f} bytes"
         yield "break-even", "unknown" if even is None else f"{even:,.0f} raw bytes an inference"
@@ -131,7 +137,7 @@ class VariantPanel(Panel[Ledger]):
     Parameters
     ----------
     sparsity, clusters, precision : of the grid, to start from.
-    board : id of the target.
+    board : of the target: id, path of a TOML, or `Board`.
     """
 
     size_in = (7.4, 3.7)
@@ -142,7 +148,7 @@ class VariantPanel(Panel[Ledger]):
     board: Any
 
     def __init__(
-        self, *, sparsity: float = 0.75, clusters: int = 0, precision: str = "int8", board: str = "nucleo-l4r5zi"
+        self, *, sparsity: float = 0.75, clusters: int = 0, precision: str = "int8", board: AnyBoard = "nucleo-l4r5zi"
     ) -> None:
         self.study = find_study(GRID)
         name_point(sparsity, clusters, precision)

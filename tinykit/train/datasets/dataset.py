@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.results import Result
 
@@ -196,6 +197,9 @@ def cut_windows(signal: Floats, length: int, step: int) -> Floats:
 
 def stack_windows(signals: Sequence[Floats], length: int, step: int) -> tuple[Floats, Labels]:
     """Windows of many recordings as [n, length, 1, channels], and the recording each came from [n]."""
+    values = sum(max(0, len(one) - length + 1) // max(step, 1) * length * one.shape[1] for one in signals)
+    if values * 4 > 4 * limits.WEIGHTS_BYTES:
+        raise ParameterError(f"windows of {length} samples every {step} hold {values:,} values; take a longer step")
     parts = [cut_windows(np.asarray(signal, np.float32), length, step) for signal in signals]
     owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return np.concatenate(parts)[:, :, None, :], owner

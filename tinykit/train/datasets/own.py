@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.quantity import is_number
 from tinykit.train.datasets.arrays import read_arrays
@@ -17,6 +18,8 @@ from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assem
 
 _FRACTIONS = (0.6, 0.15, 0.25)
 _MINIMUM_SAMPLES = 20
+_LARGEST_LABEL = 2**31 - 1
+_CURE = "give recordings of some minutes, as .csv or .wav"
 _SPLIT_NAMES = ("train", "validation", "test")
 _SUFFIXES = (".csv", ".wav")
 _TIME_COLUMNS = {"t": 1.0, "time": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "time_ms": 1e-3, "timestamp_ms": 1e-3}
@@ -58,10 +61,12 @@ def read_folder(
     """
     step_s = window_s / 2 if step_s is None else step_s
     for name, value in (("rate_hz", rate_hz), ("window_s", window_s), ("step_s", step_s)):
-        if not value > 0:
-            raise ParameterError(f"{name} {value} must be above 0")
+        if not 0 < value < math.inf:
+            raise ParameterError(f"{name} {value} must be above 0, and finite")
     files = _files_by_class(Path(folder))
     paths = [path for members in files.values() for path in members]
+    if sum(path.stat().st_size for path in paths) > limits.WEIGHTS_BYTES:
+        raise DataError(f"{folder}: more than {limits.WEIGHTS_BYTES:,} bytes of recordings; give fewer of them")
     signals = [_read_recording(path, rate_hz) for path in paths]
     _check_channels(paths, signals)
     raw, owner = stack_windows(signals, round(window_s * rate_hz), max(1, round(step_s * rate_hz)))
@@ -99,6 +104,8 @@ def read_npz(
         samples or groups.
     """
     (raw, y, groups, recordings), split = _load_arrays(Path(path))
+    if classes is None and int(y.max()) >= len(y):
+        raise DataError(f"{path}: y names the class {y.max()} among {len(y)} samples; number the classes from 0 on")
     names = tuple(classes) if classes is not None else tuple(str(index) for index in range(int(y.max()) + 1))
     if split is None:
         rows = deal_groups(y, groups, fractions, seed)
@@ -161,19 +168,20 @@ def _load_arrays(path: Path) -> tuple[tuple[Floats, Labels, Labels, Labels], np.
     if missing := {"x", "y", "groups"} - set(arrays):
         raise DataError(f"{path}: keys {sorted(missing)} missing, found {sorted(arrays)}; save x, y and groups")
     x, y = arrays["x"], arrays["y"]
-    if not 2 <= x.ndim <= 4 or not np.issubdtype(x.dtype, np.number) or np.iscomplexobj(x):
+    if not 2 <= x.ndim <= 4 or x.dtype.kind not in "iuf" or not x.size:
         raise DataError(f"{path}: x is {x.dtype} {x.shape}; give [n, h, w, c], [n, samples, channels] or [n, k]")
-    if not np.issubdtype(y.dtype, np.integer) or not y.size or y.min() < 0:
+    if y.dtype.kind not in "iu" or not y.size or y.min() < 0 or y.max() > _LARGEST_LABEL:
         raise DataError(f"{path}: y is {y.dtype} {y.shape}; give class indices from 0 as integers")
-    recordings = arrays.get("recordings", arrays["groups"])
-    if any(array.shape != (len(x),) for array in (y, arrays["groups"], recordings)):
-        raise DataError(f"{path}: y, groups and recordings need one entry for each of the {len(x)} samples")
+    groups, recordings, split = arrays["groups"], arrays.get("recordings", arrays["groups"]), arrays.get("split", y)
+    if any(array.shape != (len(x),) for array in (y, groups, recordings, split)):
+        raise DataError(f"{path}: y, groups, recordings and split need one entry for each of the {len(x)} samples")
     if len(x) < _MINIMUM_SAMPLES:
         raise DataError(f"{path}: {len(x)} samples; at least {_MINIMUM_SAMPLES} are needed to train and test")
     shaped = {2: x.reshape(len(x), 1, 1, -1), 3: x.reshape(len(x), x.shape[1], 1, -1), 4: x}[x.ndim]
-    codes = [np.unique(names, return_inverse=True)[1] for names in (arrays["groups"], recordings)]
-    split = arrays["split"].astype(str) if "split" in arrays else None
-    return (shaped.astype(np.float32), y.astype(np.int64), codes[0], codes[1]), split
+    codes = [np.unique(names, return_inverse=True)[1] for names in (groups, recordings)]
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is refused as such
+        samples = shaped.astype(np.float32)
+    return (samples, y.astype(np.int64), codes[0], codes[1]), split.astype(str) if "split" in arrays else None
 
 
 def _hash_arrays(arrays: Iterable[np.ndarray]) -> str:
@@ -197,8 +205,7 @@ def _read_recording(path: Path, rate_hz: float) -> Floats:
 
 def _read_csv(path: Path, rate_hz: float) -> Floats:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+        rows = limits.read_cells(path, DataError, _CURE)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name}: cannot be read as CSV ({error}); save it as UTF-8 text") from error
     header = [name.strip().lower() for name in rows.pop(0)] if rows and not is_number(rows[0][0]) else []
@@ -215,7 +222,8 @@ def _read_csv(path: Path, rate_hz: float) -> Floats:
         table = np.delete(table, times, axis=1)
     if not table.shape[1]:
         raise DataError(f"{path.name}: only a time column; give at least one channel")
-    return table.astype(np.float32)
+    with np.errstate(over="ignore"):
+        return table.astype(np.float32)
 
 
 def _check_rate(path: Path, seconds: NDArray[np.float64], rate_hz: float) -> None:
@@ -228,7 +236,7 @@ def _check_rate(path: Path, seconds: NDArray[np.float64], rate_hz: float) -> Non
 
 def _read_wav(path: Path, rate_hz: float) -> Floats:
     try:
-        with wave.open(str(path), "rb") as stream:
+        with limits.open_file(path, limits.TEXT_BYTES, DataError, _CURE) as file, wave.open(file, "rb") as stream:
             width, channels, rate = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
             frames = stream.readframes(stream.getnframes())
     except (OSError, EOFError, wave.Error) as error:

@@ -1,0 +1,94 @@
+"""One room for what a stranger's file may ask for: sizes, counts, ratios, time; and the one way to open such a file.
+
+Each figure lies far above what a network for a microcontroller or its data needs, and below what takes a machine down.
+"""
+
+import csv
+import io
+import os
+import stat
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from tinykit.ground.errors import TinykitError
+
+_MIB = 2**20
+MODEL_BYTES = 512 * _MIB
+"""Of a `.tflite` and each other model that is read whole."""
+UNPACKED_BYTES = 64 * _MIB
+"""Of a model in a gzip file or a source of C."""
+WEIGHTS_BYTES = 1024 * _MIB
+"""Of a Keras file, a SavedModel, the weights in either, and of all arrays of an `.npz`."""
+DESCRIPTION_BYTES = 16 * _MIB
+"""Of the text that describes a network."""
+TEXT_BYTES = 256 * _MIB
+"""Of a table or recording that is read whole."""
+SETTINGS_BYTES = 4 * _MIB
+"""Of a TOML, or of what an archive says of itself."""
+TABLE_CELLS = 12_000_000
+"""Cells and rows of a table that is held whole, each row counted as wide as the first."""
+RATIO, RATIO_FROM_BYTES = 100, _MIB
+"""How many times smaller than its content a packed file may be, once that is larger than so much."""
+FREE_BYTES = 64 * _MIB
+"""What arrays may take however small they are packed: masks and silence pack well."""
+MEMBERS, MEMBER_BYTES = 64, 1024
+"""Members of an archive, and what its directory may say of each."""
+OBJECTS = 20_000
+"""Groups and data sets in an HDF5 file."""
+
+
+def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str) -> BinaryIO:
+    """A stranger's file for reading: a regular one, so that no read waits for ever or never ends, of a known size.
+
+    Raises
+    ------
+    TinykitError : the one given, where it is a FIFO, a device or a folder, or larger than `most_bytes`, with the cure.
+    OSError : it cannot be opened.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    about = os.fstat(handle)
+    if stat.S_ISREG(about.st_mode) and about.st_size <= most_bytes:
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    odd = "cannot be read (a folder, pipe or device, not a file)"
+    raise refuse(f"{path}: {f'more than {most_bytes:,} bytes' if stat.S_ISREG(about.st_mode) else odd}; {cure}")
+
+
+def read_cells(path: Path, refuse: type[TinykitError], cure: str) -> list[list[str]]:
+    """The rows of a CSV in UTF-8 that hold anything, within the limits on bytes and cells.
+
+    Raises
+    ------
+    TinykitError : the one given, as by `open_file`, or where it has more cells.
+    OSError, UnicodeDecodeError, csv.Error : it is no CSV.
+    """
+    rows: list[list[str]] = []
+    cells = 0
+    with open_file(path, TEXT_BYTES, refuse, cure) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="") as text:
+        for row in csv.reader(text):
+            if row:
+                rows.append(row)
+                cells += 1 + max(len(row), len(rows[0]))
+                if cells > TABLE_CELLS:
+                    raise refuse(f"{path}: more than {TABLE_CELLS:,} cells; {cure}")
+    return rows
+
+
+def doubt_archive(stream: BinaryIO, most_members: int, *, large: bool = False) -> str:
+    """Why the directory of a zip is none to hold in memory, "" where it is: it closes the file and has few members.
+
+    Python reads all that a zip lists before it can be asked what that is. `large` lets zip64 pass.
+    """
+    stream.seek(max(0, stream.seek(0, 2) - 98))
+    tail = stream.read().rjust(98)
+    end, locator, record = tail[-22:], tail[-42:-22], tail[-98:-42]
+    if not end.startswith(b"PK\x05\x06") or end[-2:] != b"\0\0":
+        return "it does not end as one"
+    count, size = struct.unpack("<HI", end[10:16])
+    if locator.startswith(b"PK\x06\x07"):
+        if not large:
+            return "a zip64 archive, which none of this size needs; save it again"
+        count, size = struct.unpack("<QQ", record[32:48])
+    few = count <= most_members and size <= most_members * MEMBER_BYTES
+    return "" if few else f"lists {count} members in {size} bytes; allowed: {most_members} of {MEMBER_BYTES}"
