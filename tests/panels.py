@@ -55,11 +55,13 @@ def make_panel(name: str, **given: Any) -> Panel[Any]:
 
 
 def places_of(control: Any, most: int) -> list[Any]:
-    """Values of a control other than its own: its first options, or places of a slider from its ends to its middle."""
+    """Values of a control other than its own: first options, places on a slider from ends to middle, numbers."""
     if hasattr(control, "options"):
         values = [one[1] if isinstance(one, tuple) else one for one in control.options]
     elif isinstance(control.value, bool):
         values = [not control.value]
+    elif isinstance(control.value, str):
+        values = ["5", "0.5"]
     else:
         ends = np.array([0.1, 0.9, 0.5, 0.0, 1.0]) * (control.max - control.min) + control.min
         values = [float(control.base**end if hasattr(control, "base") else end) for end in ends]

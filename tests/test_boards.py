@@ -385,6 +385,16 @@ def test_without_a_sources_table_the_source_is_the_text(write):
     assert read_board(write(text)).sources() == ("my bench, 2026",)
 
 
+def test_a_trial_needs_value_and_unit_only(write):
+    text = documented_board().replace(', kind = "datasheet", source = "ds"', "")
+    for body in (text, text.replace("[sources]", "").replace('ds = "STM32L432KC datasheet DS11451"', "")):
+        mine = read_board(write(body.replace(', kind = "measured", source = "ds"', "")))
+        assert {fact.kind for fact in mine.facts().values()} == {"given"}
+        assert mine.run_current.source == "given by the user in mine.toml: run_points[0].current"
+        assert mine.sources() == ()
+    assert mine.sram_windows()[0].basis == "given"
+
+
 def test_odd_text_stays_text(write):
     text = documented_board().replace('"My board rev B"', '"<script>alert(1)</script> \\u0000 µ"')
     assert read_board(write(text)).name == "<script>alert(1)</script> \x00 µ"
@@ -409,6 +419,11 @@ BROKEN = [
     ('current_scope = "mcu"', 'current_scope = "all"', r"'all' is not known\nallowed: mcu, board"),
     ("dsp = true", "dsp = 1", r"cores\[0\]\.dsp: 1 is not true or false"),
     ("dsp = true", "neon = true", r"cores\[0\]: key 'neon' is not known"),
+    ('name = "cortex-m4"', 'name = "cortex-m4f"', r"core 'cortex-m4f' is not known\nnearest: cortex-m4"),
+    ('name = "cortex-m4"', 'name = "Cortex-M4"', r"core 'Cortex-M4' is not known\nnearest: cortex-m4.*xtensa-"),
+    ('name = "cortex-m4"', 'name = "z80"', r"core 'z80' is not known\nallowed: cortex-m0, "),
+    (f"clock = {FACT}", f"clock = {FACT}".replace("80e6", "800e6"),
+     r"run_points\[0\]\.clock: 8e\+08 Hz given, but cortex-m4 runs at 8e\+07 Hz at most\ncorrect either"),
     ("dsp = true", "clocks = 7", r"cores\[0\]\.clocks: 7 given; write a list of"),
     ("dsp = true", "clocks = [7]", r"cores\[0\]\.clocks\[0\]: 7 is a bare figure"),
     ("dsp = true", f"clocks = [{FACT}, {FACT}]", r"cores\[0\]\.clocks: 8e\+07, 8e\+07 must rise"),

@@ -20,6 +20,9 @@ from typing import Any
 import nbformat
 import pytest
 
+from tinykit.budget import list_open
+from tinykit.target.boards import boards
+
 ROOT = Path(__file__).resolve().parents[1]
 COURSE = ROOT / "notebooks"
 PICTURES = ROOT / "build" / "browser"
@@ -33,6 +36,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+ASKED = {"run current", "sleep current", "supply", "clock", "RAM"}
 BYTES_OF_IMAGE = "async image => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
 KERNEL_IS_READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
@@ -186,3 +190,43 @@ def test_a_slider_moves_the_verdict_and_the_plot_of_the_first_notebook(lab: str,
     page.screenshot(path=PICTURES / "moved.png")
     assert verdict.strip()
     assert handle.get_attribute("aria-valuenow") != position
+
+
+def life_of(panel: Any) -> str:
+    return next(line for line in verdict_of(panel).splitlines() if line.startswith("battery life"))
+
+
+def test_currents_typed_for_a_board_without_any_bring_the_life(lab: str, page: Any, tmp_path: Path):
+    """A run current and a sleep current, into fields that are there for this board and gone for one with a record."""
+    silent = next(one.id for one in boards() if {"run current", "sleep current"} == {*dict(list_open(one))} & ASKED)
+    code = (
+        "import tinykit as tk\nfrom tinykit.show import DesignPanel\n"
+        'graph = tk.read(tk.model.resume("int8").path("int8"))\n'
+        f'DesignPanel(graph, board="{silent}", battery="lipo-500", period_s=60)'
+    )
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
+    nbformat.write(book, tmp_path / "course" / "own.ipynb")
+    run_all(page, lab.format("own.ipynb"))
+    assert errors_of(page) == []
+    panel = first_panel(page)
+    assert life_of(panel).split("\t")[1].startswith("unknown"), silent
+    picture = picture_of(panel)
+    run, asleep = panel.get_by_label("run current [mA]"), panel.get_by_label("sleep current [µA]")
+    run.fill("12,5")
+    run.press("Enter")
+    wait_until(lambda: "is not a number; write one such as 6.2" in verdict_of(panel), "word on what is no number")
+    run.fill("12.5")
+    run.press("Enter")
+    wait_until(lambda: "sleep current" not in verdict_of(panel) and "µJ" in verdict_of(panel), "energy")
+    assert life_of(panel).split("\t")[1].startswith("unknown")
+    asleep.fill("40")
+    asleep.press("Tab")
+    wait_until(lambda: "unknown" not in life_of(panel), "battery life")
+    assert any(unit in life_of(panel) for unit in (" days", " years")), life_of(panel)
+    assert picture_of(panel) != picture
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / "currents.png")
+    panel.get_by_label("board").select_option("nucleo-l4r5zi")
+    wait_until(lambda: not run.is_visible() and not asleep.is_visible(), "end of the question")
+    assert "unknown" not in life_of(panel)

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from tests.models import Net, hybrid, small_cnn
-from tinykit.ground.errors import DataError, OutputError
+from tinykit.ground.errors import DataError, OutputError, printable
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
 from tinykit.show.cli import making
 from tinykit.show.cli.main import main
 from tinykit.show.cli.models import open_model
-from tinykit.show.cli.text import printable, say_table, show, show_short
+from tinykit.show.cli.text import say_table, show, show_short
 from tinykit.target.boards import boards
 
 BOARD_FILE = """
@@ -397,12 +397,14 @@ class TestNotebooks:
         (tmp_path / "file").write_text("in the way")
         assert "choose another folder" in refused("notebooks", tmp_path / "file" / "below")
 
-    def test_read_only_folder(self, refused, tmp_path, monkeypatch):
+    def test_read_only_folder(self, tell, tmp_path, monkeypatch):
         def refuse(*_, **__):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(making.shutil, "copyfile", refuse)
-        assert "cannot be written (Permission denied)" in refused("notebooks", tmp_path / "out")
+        monkeypatch.setattr("tinykit.ground.writing._write", refuse)
+        status, out, err = tell("notebooks", tmp_path / "out")
+        assert (status, out) == (3, "")
+        assert "cannot be written (Permission denied); choose another folder" in err
 
 
 class TestDesign:

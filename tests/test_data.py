@@ -41,6 +41,7 @@ def test_every_figure_is_a_fact(path):
             fact = to_fact(resolve(node, sources), where)
             assert len(fact.source) > 8, f"{where}: {fact.source!r} names no document"
             assert fact.unit, where
+            assert fact.kind != "given", f"{where}: a user's own word has no place in data/"
 
 
 @pytest.mark.parametrize("path", sorted(shipped_path("data", "boards").glob("*.toml")), ids=lambda path: path.stem)

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import flatbuffers
@@ -368,15 +367,10 @@ class TestWriting:
             self.export(tmp_path / "file" / "out")
 
     def test_a_read_only_disk(self, tmp_path, monkeypatch):
-        real = tempfile.mkdtemp
-
-        def refuse(prefix, dir=None):
-            """Not the folders of child processes, which lie on another disk."""
-            if dir is None:
-                return real(prefix=prefix)
+        def refuse(path, data):
             raise PermissionError(30, "Read-only file system")
 
-        monkeypatch.setattr("tinykit.handover.deployment.writing.tempfile.mkdtemp", refuse)
+        monkeypatch.setattr("tinykit.ground.writing._write", refuse)
         with pytest.raises(OutputError, match=r"cannot be written \(Read-only file system\); choose another folder"):
             self.export(tmp_path / "out")
 

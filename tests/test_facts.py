@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tinykit.ground import facts
 from tinykit.ground.errors import FactError
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
-from tinykit.ground.quantity import Fact
+from tinykit.ground.quantity import Fact, weakest
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = {"value": 1.5, "unit": "A", "kind": "datasheet", "source": "DS1", "locator": "p. 3", "conditions": "25 °C"}
@@ -51,12 +52,22 @@ def test_a_whole_table_becomes_a_fact():
     assert to_fact(WHOLE, "x.toml: run_current") == Fact(1.5, "A", "datasheet", "DS1", "p. 3", "25 °C")
 
 
+def test_a_figure_without_kind_and_source_is_the_users_word_and_no_document():
+    fact = to_fact({"value": 1.5, "unit": "A"}, "mine.toml.current")
+    assert (fact.kind, fact.source) == ("given", "given by the user in mine.toml.current")
+    assert not fact.documented
+    assert weakest("given", "datasheet") == weakest("given", "measured") == "given"
+    assert weakest("given", "measured_by_others") == "measured_by_others"
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
         (0.012, "x.toml: 0.012 is a bare figure; write {value, unit, kind, source}"),
         ({**WHOLE, "remark": "?"}, "missing \\[\\], unknown \\['remark'\\]"),
         ({"value": 1.0, "unit": "A", "kind": "datasheet"}, "missing \\['source'\\]"),
+        ({"value": 1.0, "unit": "A", "source": "my notes"}, "missing \\['kind'\\]"),
+        ({"value": 1.0}, "missing \\['unit'\\]"),
         ({**WHOLE, "low": "1 A"}, "low '1 A' is not a number; leave it out if it is unknown"),
         ({**WHOLE, "high": 1.0}, "has the range 1.5 to 1.0; give low <= value <= high"),
         ({**WHOLE, "value": "12 mA"}, "value '12 mA' is not a number; leave it out if it is unknown"),
@@ -68,3 +79,18 @@ def test_a_whole_table_becomes_a_fact():
 def test_a_table_that_is_no_fact_is_refused_with_its_place(table, message):
     with pytest.raises(FactError, match=message):
         to_fact(table, "x.toml")
+
+
+def test_a_file_that_an_editor_marked_as_utf8_is_read(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_bytes('\ufeffname = "µ"\n'.encode())
+    assert read_toml(path) == {"name": "µ"}
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "pipe"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, name):
+    path = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(FactError, match=r"a folder, pipe or device, not a file\); give the path of a TOML file"):
+        read_toml(path)

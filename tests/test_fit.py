@@ -97,6 +97,10 @@ class TestRam:
         assert stated.reasons[0].endswith(
             "SRAM is 9.0 KiB too small beside 16.0 KiB kept for the stack and application"
         )
+        large = check_fit(CNN, dataclasses.replace(small, regions=(ram("SRAM", NEED - 1), ROOM)), use_engine=False)
+        assert large.reasons[0].endswith(
+            "SRAM is 16.0 KiB too small beside 16.0 KiB kept for the stack and application, 1 B without them"
+        )
         without = Board("none", "None", "", "", (Core("cortex-m4", 1),), (ram("SRAM", NEED - 1), ROOM))
         assert check_fit(CNN, without, use_engine=False).verdict == "does_not_fit"
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ast
 import functools
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import traitlets
 
 import tinykit.show.panels
 from tests.models import Net, small_cnn
 from tests.panels import NAMES, finds_a_move, make_panel, parameters_of, reset, state_of
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
+from tinykit.ground.errors import ParameterError
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.show.panels import DesignPanel, FitPanel, PowerPanel
@@ -50,7 +54,7 @@ def panel_of() -> Callable[[str], Panel]:
 
 
 def test_every_module_of_panels_holds_one():
-    assert {path.stem for path in SOURCES} - {"__init__", "shell"} == {
+    assert {path.stem for path in SOURCES} - {"__init__", "board_form", "own", "shell"} == {
         tinykit.show.panels.PANELS[name].rpartition(".")[2] for name in NAMES
     }
     for name in NAMES:
@@ -101,7 +105,8 @@ def test_every_control_is_described_and_sliders_name_their_unit(panel_of, name: 
     for control, widget in panel_of(name)._controls.items():
         assert widget.description, control
         assert "Slider" not in type(widget).__name__ or "[" in widget.description, control
-        assert control in getattr(tinykit.show.panels, name).__annotations__, f"{control} is not annotated"
+        parents = getattr(tinykit.show.panels, name).__mro__
+        assert any(control in vars(one).get("__annotations__", ()) for one in parents), f"{control} is not annotated"
 
 
 @pytest.mark.parametrize("name", OF_A_GRAPH)
@@ -139,6 +144,89 @@ def test_an_input_that_is_refused_is_told_and_then_recovers(graph):
     panel.period_s.value = 100.0
     assert panel.result is not None
     assert "life" in repr(panel)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "BoardRunPanel"])  # it compiles at each move
+def test_no_number_kills_a_panel_and_the_next_move_starts_anew(name: str):
+    panel = make_panel(name)
+    good = state_of(panel)
+    for control, widget in panel._controls.items():
+        start = widget.value
+        if not isinstance(start, float) or hasattr(widget, "options"):
+            continue
+        for number in (math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324):
+            widget.value = number
+            assert picture_of(panel).startswith(PNG)
+            if not math.isfinite(widget.value):
+                assert panel.result is None
+                assert panel.problem == f"{control} is {widget.value}: give a number"
+            widget.value = start
+            assert state_of(panel) == good, f"{control} after {number}"
+
+
+def test_a_refused_choice_leaves_the_panel_as_it_was(panel_of):
+    for name in NAMES:
+        panel = panel_of(name)
+        good = state_of(panel)
+        for widget in panel._controls.values():
+            if hasattr(widget, "options"):
+                with pytest.raises(traitlets.TraitError):
+                    widget.value = "no such choice"
+        assert state_of(panel) == good
+
+
+@pytest.mark.parametrize("part", ["compute", "draw", "tell", "adapt"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ZeroDivisionError("by 0\x1b[2J"),
+            r"a fault of the kit \(ZeroDivisionError: by 0\\x1b\[2J at \w+\.py:\d+\): please report",
+        ),
+        (MemoryError(), "this machine failed .MemoryError"),
+        (ParameterError("give less"), "give less"),
+    ],
+)
+def test_whatever_fails_is_told_and_the_next_move_starts_anew(graph, monkeypatch, part, error, said):
+    panel = FitPanel(graph)
+    good = state_of(panel)
+    start = panel.reserve_kib.value
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(panel, part, fail)
+    panel.reserve_kib.value = start + 1
+    assert panel.result is None
+    assert re.match(said, panel.problem)
+    assert "not possible" in panel.verdict.value
+    assert "\x1b" not in panel.verdict.value
+    assert picture_of(panel).startswith(PNG)
+    monkeypatch.undo()
+    panel.reserve_kib.value = start
+    assert state_of(panel) == good
+
+
+def test_an_interrupted_move_does_not_end_the_panel(graph, monkeypatch):
+    panel = FitPanel(graph)
+    start = panel.reserve_kib.value
+
+    def stop(changed):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(panel, "adapt", stop)
+    with pytest.raises(KeyboardInterrupt):
+        panel.reserve_kib.value = start + 1
+    monkeypatch.undo()
+    panel.reserve_kib.value = start + 2
+    assert f"reserve_kib={start + 2:.4g}" in repr(panel)
+
+
+def test_a_verdict_is_bounded_and_moves_no_terminal():
+    table = to_table([("a\x1b[2J", "long " * 20_000), ("b", "two\nlines")])
+    assert "\x1b" not in table
+    assert len(table) < 3_000
+    assert "two\nlines" in table
 
 
 def test_sliders_take_their_range_from_the_board(graph):

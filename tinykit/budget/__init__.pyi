@@ -5,6 +5,12 @@ from tinykit.budget.assessment.chain import (
     assess as assess,
     sweep_periods as sweep_periods,
 )
+from tinykit.budget.assessment.draft import (
+    ASKED as ASKED,
+    draft_board as draft_board,
+    list_open as list_open,
+    tell_board as tell_board,
+)
 from tinykit.budget.assessment.use import Use as Use
 from tinykit.budget.fit.check import (
     MACHINES as MACHINES,

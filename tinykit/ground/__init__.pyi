@@ -37,3 +37,4 @@ from tinykit.ground.quantity import (
     weakest as weakest,
 )
 from tinykit.ground.results import Result as Result, Rows as Rows
+from tinykit.ground.writing import write_atomically as write_atomically, write_folder as write_folder

@@ -6,17 +6,49 @@ Catch `TinykitError` to catch them all; the children also subclass the built-in 
 """
 
 import difflib
+import errno
 import functools
-import importlib.metadata
+import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
+BAD_INPUT, MACHINE, FAULT, STOPPED = 2, 3, 70, 130
+"""Exit statuses besides 0 and 1, which are verdicts."""
+_LONGEST_LINE = 1000
+_MACHINE_CODES = frozenset(
+    getattr(errno, name, 0)
+    for name in "EACCES EAGAIN EBADF EDQUOT EFBIG EIO EMFILE ENFILE ENOMEM ENOSPC EPERM EPIPE EROFS".split()
+)
+_MACHINE_WORDS = re.compile(
+    "No space left|NoSpaceLeft|Disk quota|usable temporary|determine home|start new thread|failed to map segment|"
+    "annot allocate memory|virtual memory exhausted|Too many open files"
+)
+"""What systems, linkers and compilers say where no number tells it."""
+
+
+def printable(text: str, limit: int = _LONGEST_LINE) -> str:
+    """The text with control characters escaped and its middle left out where it is over the limit [characters].
+
+    >>> printable("a\\x1b[2J"), printable("a" * 70, 40)
+    ('a\\\\x1b[2J', 'aaaaaaaaaaaaaaaaaaaa … (40 characters) … aaaaaaaaaa')
+    """
+    if len(text) > limit:
+        part = limit // 4
+        text = f"{text[: 2 * part]} … ({len(text) - 3 * part} characters) … {text[-part:]}"
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
 
 class TinykitError(Exception):
-    """Root of every error tinykit raises on purpose."""
+    """Root of every error tinykit raises on purpose; its text is printable, three lines at most."""
+
+    def __str__(self) -> str:
+        first, *more = super().__str__().split("\n")
+        kept = more if len(more) < 3 else ["; ".join(more[:-1]), more[-1]]
+        return "\n".join([printable(first), *(printable(line) for line in kept)])
 
 
 class ParameterError(TinykitError, ValueError):
@@ -83,6 +115,33 @@ class UnknownRuntimeError(TinykitError, LookupError):
     """There is no evidence for this runtime on this core: the honest answer is `unknown`."""
 
 
+def judge_failure(error: BaseException) -> tuple[int, str]:
+    """Exit status and text for what ended a command or a panel's move: the input, the machine, or a fault of the kit.
+
+    The machine is at fault where the error, or one that it was raised from, is memory, rights, room or handles.
+    """
+    chain: list[BaseException] = [error]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and before not in chain:
+        chain.append(before)
+    machine = next((one for one in chain if _is_of_machine(one)), None)
+    if isinstance(error, TinykitError):
+        return MACHINE if machine else BAD_INPUT, str(error)
+    said = printable(" ".join(f"{type(error).__name__}: {error}".split()), 300)
+    if machine or isinstance(error, OSError):
+        return MACHINE, f"this machine failed ({said})\nfree memory, room on the disk, handles or rights, and try again"
+    from traceback import extract_tb
+
+    frames = [one for one in extract_tb(error.__traceback__) if "tinykit" in one.filename]
+    where = "".join(f" at {Path(one.filename).name}:{one.lineno}" for one in frames[-1:])
+    return FAULT, f"a fault of the kit ({said}{where}): please report this line, what you called, and the file it took"
+
+
+def _is_of_machine(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or _MACHINE_WORDS.search(str(error)):
+        return True
+    return isinstance(error, OSError) and not isinstance(error, TinykitError) and error.errno in _MACHINE_CODES
+
+
 def name_nearest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
     """Say which allowed names are nearest to a misspelt one, for an error message.
 
@@ -102,7 +161,9 @@ def name_install(extra: str) -> str:
     >>> name_install("npu")
     "pip install 'ethos-u-vela==5.2.0'"
     """
-    lines = importlib.metadata.requires("tinykit") or []
+    from importlib.metadata import requires  # an error is defined without it
+
+    lines = requires("tinykit") or []
     wanted = [line.partition(";")[0].strip() for line in lines if f"extra == '{extra}'" in line.replace('"', "'")]
     return "pip install " + " ".join(f"'{requirement}'" for requirement in wanted)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinykit.ground.errors import FactError
 from tinykit.ground.limits import SETTINGS_BYTES, open_file
-from tinykit.ground.quantity import Fact
+from tinykit.ground.quantity import Basis, Fact
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FACT_KEYS = {"value", "unit", "kind", "source", "locator", "conditions", "low", "high"}
@@ -29,7 +29,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         with open_file(path, SETTINGS_BYTES, FactError, "give the path of a TOML file") as stream:
-            return tomllib.load(stream)
+            return tomllib.loads(stream.read().decode("utf-8-sig"))
     except FactError:
         raise
     except (OSError, UnicodeDecodeError) as error:
@@ -64,6 +64,8 @@ def read_csv(path: Path) -> Table:
 def to_fact(table: Any, where: str) -> Fact:
     """One inline table `{value, unit, kind, source, locator, conditions, low, high}` as a `Fact`.
 
+    One that says neither kind nor source is the user's own word: kind "given", its place for a source.
+
     Parameters
     ----------
     table : the parsed inline table.
@@ -74,7 +76,11 @@ def to_fact(table: Any, where: str) -> Fact:
     FactError : not a table, a key missing or unknown, no source, unknown kind.
     """
     if not isinstance(table, dict):
-        raise FactError(f"{where}: {table!r} is a bare figure; write {{value, unit, kind, source}}")
+        raise FactError(
+            f"{where}: {table!r} is a bare figure; write {{value, unit, kind, source}}, your own as {{value, unit}}"
+        )
+    if not {"kind", "source"} & set(table):
+        table = {**table, "kind": Basis.GIVEN.value, "source": f"given by the user in {where}"}
     unknown, missing = set(table) - _FACT_KEYS, {"value", "unit", "kind", "source"} - set(table)
     if unknown or missing:
         raise FactError(f"{where}: missing {sorted(missing)}, unknown {sorted(unknown)}; allowed: {sorted(_FACT_KEYS)}")

@@ -19,8 +19,8 @@ from tinykit.ground.errors import FactError, ParameterError
 class Basis(StrEnum):
     """How a number was obtained, weakest first: a result is never of a stronger basis than its inputs.
 
-    `VENDOR` (a headline, no table behind it) and `MEASURED_BY_OTHERS` (someone's meter, whose, the source says) are
-    kinds of facts: what is computed from them is modelled at best.
+    `VENDOR` (a headline, no table behind it), `MEASURED_BY_OTHERS` (someone's meter, whose, the source says) and
+    `GIVEN` (the user's own word, no document named) are kinds of facts: what is computed from them is modelled at best.
     """
 
     ASSUMED = "assumed"
@@ -28,6 +28,7 @@ class Basis(StrEnum):
     SIMULATED = "simulated"
     VENDOR = "vendor"
     MEASURED_BY_OTHERS = "measured_by_others"
+    GIVEN = "given"
     DATASHEET = "datasheet"
     COMPILED = "compiled"
     MEASURED = "measured"
@@ -167,7 +168,8 @@ class Fact:
     @property
     def documented(self) -> bool:
         """Whether the source is a document that somebody read, and so one to refer to."""
-        return not any(said in self.source for said in ("no document read", "(not read)"))
+        unread = any(said in self.source for said in ("no document read", "(not read)"))
+        return self.kind != Basis.GIVEN and not unread
 
     @property
     def ends(self) -> tuple[float, float]:

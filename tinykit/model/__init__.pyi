@@ -29,5 +29,4 @@ from tinykit.model.record import (
     resume as resume,
     tool_versions as tool_versions,
     workspace as workspace,
-    write_atomically as write_atomically,
 )

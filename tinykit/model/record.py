@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,9 +20,10 @@ from typing import Any
 
 import tomli_w
 
-from tinykit.ground.errors import OutputError, RecordError, UnknownStageError, name_nearest
+from tinykit.ground.errors import RecordError, UnknownStageError, name_nearest
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
+from tinykit.ground.writing import write_atomically
 
 _FILE = "record.toml"
 _FORMAT = 1
@@ -90,7 +90,7 @@ class DesignRecord(Result):
         stage = self.stage(name)
         path = self.path(name)
         try:
-            data = path.read_bytes()
+            data = path.read_bytes() if path.is_file() or not path.exists() else b""  # a pipe has no end
         except OSError as error:
             raise RecordError(f"{path}: the artefact of stage {name!r} cannot be read ({error.strerror})") from error
         if hash_bytes(data) != stage.sha256:
@@ -193,6 +193,8 @@ def tool_versions() -> dict[str, str]:
 
 def _from_toml(folder: Path) -> DesignRecord:
     path = folder / _FILE
+    if not path.is_file():
+        raise RecordError(f"{path}: not a readable record (no regular file); remove it to start again")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -242,27 +244,3 @@ def _to_toml(record: DesignRecord) -> str:
 def hash_bytes(data: bytes) -> str:
     """SHA-256 of some bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
-
-    Raises
-    ------
-    OutputError : the folder cannot be made or written, or a link, device or pipe has that name.
-    """
-    if path.is_symlink() or (path.exists() and not path.is_file() and not path.is_dir()):
-        raise OutputError(f"{path}: a link, device or pipe, which is never replaced; choose another name")
-    name = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        if name:
-            with contextlib.suppress(OSError):
-                Path(name).unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from error

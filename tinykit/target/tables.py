@@ -87,7 +87,7 @@ class FactTable:
         return found
 
     def _read_fact(self, table: Any, unit: str, where: str) -> Fact:
-        if isinstance(table, dict) and self.sources is not None:
+        if isinstance(table, dict) and self.sources is not None and {"kind", "source"} & set(table):
             table = table | {"source": _resolve(table.get("source"), self.sources, where)}
         if isinstance(table, dict) and table.get("unit") != unit:
             raise FactError(f"{where}: unit {table.get('unit')!r} given\nallowed: {unit!r}; convert the value to it")

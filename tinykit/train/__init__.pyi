@@ -30,6 +30,7 @@ from tinykit.train.compress.recipe import (
     Recipe as Recipe,
     Training as Training,
 )
+from tinykit.train.compress.resuming import TrainingStopped as TrainingStopped, after_stop as after_stop
 from tinykit.train.compress.rewriting import as_conv2d as as_conv2d
 from tinykit.train.compress.sensitivity import (
     LayerSensitivity as LayerSensitivity,

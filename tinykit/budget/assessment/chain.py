@@ -18,10 +18,11 @@ from tinykit.budget.power.workload import Workload
 from tinykit.budget.thermal.check import ThermalReport, check_heat
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import UnknownFactError, keywords
-from tinykit.ground.quantity import Estimate, format_quantity, propagate
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.target.boards.record import Board
+from tinykit.predict.energy.inputs import as_estimate
+from tinykit.target.boards.record import Board, PowerRange
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Target, as_target
 
@@ -109,8 +110,8 @@ class Assessment(Result):
         if clock is None:
             raise UnknownFactError(f"the clock of board {budget.board.id!r} is unknown; give it: Target(clock_hz=…)")
         cycles = propagate(lambda time: time * clock, budget.latency, unit="cycle", source="latency times clock")
-        use = self.use
-        return sweep_clocks(budget.board, cycles, budget.period_s, supply_v=use.supply_v, ambient_c=use.ambient_c)
+        use, board = self.use, _with_own_currents(budget.board, self.use, (budget.supply_v, clock))
+        return sweep_clocks(board, cycles, budget.period_s, supply_v=use.supply_v, ambient_c=use.ambient_c)
 
     def shortest_period(self, life_s: float) -> Answer:
         """The shortest period with which the battery lasts as long as wished [s], all else as in `use`.
@@ -215,6 +216,20 @@ class Assessment(Result):
         known = ((name, one) for name, one in zip(names, figures, strict=True) if one)
         told = (f"{name} {format_quantity(one.value, one.unit)}" for name, one in known)
         return f"Assessment({self.target}: {', '.join([self.fit.verdict.words, *told])})"
+
+
+def _with_own_currents(board: Board, use: Use, at: tuple[float | None, float]) -> Board:
+    """The board with the user's own currents for its record's, of a network at a supply [V] and a clock [Hz]."""
+    (supply, clock), given = at, (use.run_current_a, use.sleep_current_a)
+    run, asleep = (None if one is None else as_estimate(one, "A", "current") for one in given)
+
+    def fact(value: float, unit: str, of: Estimate) -> Fact:
+        return Fact(value, unit, of.basis, of.source or "given by the user")
+
+    if run is not None and supply is not None:
+        low, high = (fact(end * supply, "W", run) for end in (run.low, run.high))
+        board = replace(board, ml_power=(PowerRange(low, high, fact(supply, "V", run), fact(clock, "Hz", run)),))
+    return board if asleep is None else replace(board, stop_current=fact(asleep.value, "A", asleep))
 
 
 def _or_unknown(estimate: Estimate | None, reasons: Iterable[str] = ()) -> str:

@@ -180,8 +180,11 @@ def _judge_short(what: str, use: RegionUse, target: Target, reserve_bytes: int) 
     """Where a region is too small: for what is put there, or only with what is kept for the application."""
     kept, alone = format_quantity(reserve_bytes, "byte"), use.margin_bytes + reserve_bytes
     short = f"{what}: {use.name} is {format_quantity(-use.margin_bytes, 'byte')} too small"
-    if not {APPLICATION, CODE} & {*use.holds} or alone < 0 or not reserve_bytes:
+    if not {APPLICATION, CODE} & {*use.holds} or not reserve_bytes:
         return Verdict.DOES_NOT_FIT, short
+    if alone < 0:
+        without = f"{format_quantity(-alone, 'byte')} without them"
+        return Verdict.DOES_NOT_FIT, f"{short} beside {kept} kept for the {use.holds[-1]}, {without}"
     if not target.is_assumed("reserve"):
         return Verdict.DOES_NOT_FIT, f"{short} beside {kept} kept for the {use.holds[-1]}"
     left = f"{format_quantity(alone, 'byte')} left in {use.name}"

@@ -76,7 +76,8 @@ def theta_ja(board: Board, given: Estimate | float | None = None) -> Estimate | 
         return as_estimate(given, "K/W", "theta_ja", low=0.1, high=1000.0)
     group = load_constants("thermal", "constants.toml")["theta_ja"]
     if board.theta_ja is not None:
-        return board.theta_ja.estimate(1.0, group["board_factor_high"].value)
+        ranged = board.theta_ja.kind == "assumed" and board.theta_ja.high is not None  # a prior, written down
+        return board.theta_ja.estimate(1.0, 1.0 if ranged else group["board_factor_high"].value)
     prior = _package_prior(board.package or "")
     if prior is None:
         return None

@@ -1,5 +1,6 @@
 """A trace against a budget, state by state, a board that learns from it, and one made up to rehearse with."""
 
+import io
 from dataclasses import dataclass, replace
 from operator import mul
 from pathlib import Path
@@ -12,6 +13,7 @@ from tinykit.budget.trace.plateaus import Trace
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
+from tinykit.ground.writing import write_atomically
 from tinykit.predict.energy.inputs import as_estimate
 from tinykit.predict.energy.predict import check_clock, check_supply
 from tinykit.target.boards.record import Board, PowerRange
@@ -137,6 +139,7 @@ def rehearse_trace(
     Raises
     ------
     UnknownFactError : a current is unknown. ParameterError : no period, a step out of range, or too many samples.
+    OutputError : the file cannot be written.
     """
     currents = [state.current_a for state in budget.states]
     if any(current is None for current in currents):
@@ -150,7 +153,8 @@ def rehearse_trace(
     ideal = np.array([current.value for current in currents if current is not None])[places]
     noisy = ideal * np.random.default_rng(seed).normal(1.0, _NOISE, times.size)
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    text = io.BytesIO()
     columns = np.column_stack([times, noisy])
-    np.savetxt(target, columns, fmt="%.9g", delimiter=",", header="time (s),current (A)", comments="")
+    np.savetxt(text, columns, fmt="%.9g", delimiter=",", header="time (s),current (A)", comments="")
+    write_atomically(target, text.getvalue())
     return target

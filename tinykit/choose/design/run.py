@@ -1,5 +1,7 @@
 """The main job: data → train → prune → QAT → int8 → fit → power → heat → firmware, and its proof."""
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,13 +20,14 @@ from tinykit.ground.errors import (
     ParameterError,
     UnknownRuntimeError,
 )
+from tinykit.ground.writing import refuse_other, write_atomically
 from tinykit.handover.deployment.self_test import read_self_test_log
 from tinykit.handover.deployment.targets import deploy
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun, run as run_on_board
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions, write_atomically
+from tinykit.model.record import DesignRecord, Stage, open_record, tool_versions
 from tinykit.predict.arena.predict import arena_for_any_core
 from tinykit.predict.runtime.codes import quantise_input
 from tinykit.target.boards import boards
@@ -47,7 +50,9 @@ VARIANTS = {
 """The stages that become rows of the ledger, float first, the one to deploy last."""
 
 
-def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None) -> DesignOutcome:
+def run_design(
+    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None, stopped: str = "go on"
+) -> DesignOutcome:
     """Run the whole chain and leave record, models and firmware in a folder.
 
     Parameters
@@ -56,6 +61,7 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
     folder : for the results; stages already recorded there with the same data, recipe and tools are taken over.
     progress : takes one line at a time.
     recipe : of training, pruning and QAT; the task's own (`recipe_of`) if None.
+    stopped : what to do with a training that was interrupted or killed: "go on", "keep" its best epoch, "discard" it.
 
     Raises
     ------
@@ -63,13 +69,14 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
     UnknownFactError : the latency on the target is unknown, and with it power and heat.
     """
     _check_writable(folder)
-    data, record = make_models(goal, folder, progress=progress, recipe=recipe)
+    data, record = make_models(goal, folder, progress=progress, recipe=recipe, stopped=stopped)
     target = as_target(goal.target)
     progress("scoring every variant in TFLM")
     variants = tuple(_weigh(record, name, note, data, target) for name, note in VARIANTS.items())
     progress(f"checking all {len(boards())} boards, budgeting power and heat")
     chosen = variants[-1]
-    fits = check_fit_all(chosen.graph)
+    own = () if target.board in boards() else (target.board,)
+    fits = check_fit_all(chosen.graph, (*own, *boards()))
     found = assess(chosen.graph, target, goal.use)
     found.complete()
     progress("writing firmware files, running the model on the virtual board")
@@ -83,18 +90,23 @@ def run_design(goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe 
 
 
 def make_models(
-    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None
+    goal: DesignGoal, folder: Path, *, progress: Say, recipe: Recipe | None = None, stopped: str = "go on"
 ) -> tuple[Dataset, DesignRecord]:
     """Make or resume every model of a goal's task; arguments and errors as `run_design`."""
     progress(f"loading {goal.task}")
     data = load_dataset(goal.task)
     record = open_record(folder, goal.task, data_sha256=data.sha256, tools=tool_versions())
-    return data, follow(record, chain_steps(goal.task, recipe or recipe_of(goal.task)), data, say=progress)
+    steps = chain_steps(goal.task, recipe or recipe_of(goal.task))
+    return data, follow(record, steps, data, say=progress, stopped=stopped)
 
 
 def _check_writable(folder: Path) -> None:
     """Find out before an hour of work, not after it, that the results have no place."""
-    probe = folder / ".writable"
+    refuse_other(folder, stat.S_IFDIR)
+    refuse_other(folder / "firmware", stat.S_IFDIR)
+    for name in ("report.html", "record.toml"):
+        refuse_other(folder / name)
+    probe = folder / f".writable-{os.getpid()}"
     write_atomically(probe, b"")
     try:
         probe.unlink()

@@ -8,9 +8,11 @@ from typing import Any
 from tinykit.choose.design.actions import CONVERT, PACKERS, TRAINERS
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.results import Result
+from tinykit.ground.writing import refuse_other
 from tinykit.model.record import DesignRecord, Stage, hash_bytes
 from tinykit.predict.packing.leaning import Packed
 from tinykit.train.compress.recipe import RECIPE, Recipe, Training
+from tinykit.train.compress.resuming import after_stop
 from tinykit.train.compress.staging import keep_conversion, keep_model
 from tinykit.train.conversion.converting import convert_all
 from tinykit.train.datasets.card import read_card
@@ -43,7 +45,9 @@ class Step(Result):
             raise ParameterError(f"step {self.name!r} has action {self.action!r}; {name_nearest(self.action, allowed)}")
 
 
-def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: Say) -> DesignRecord:
+def follow(
+    record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: Say, stopped: str = "go on"
+) -> DesignRecord:
     """The record with every step made, in order, unless it is there already with the same recipe, parent and tools.
 
     Parameters
@@ -52,6 +56,7 @@ def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: S
     steps : each after its parent.
     data : what models are trained on.
     say : takes one line of progress.
+    stopped : what to do with a training that was interrupted or killed, of `CHOICES`.
 
     Raises
     ------
@@ -62,8 +67,9 @@ def follow(record: DesignRecord, steps: Sequence[Step], data: Dataset, *, say: S
         if action == CONVERT:
             record = _convert(record, parent, group, data, say)
             continue
-        for step in group:
-            record = _make(record, step, data, say)
+        with after_stop(stopped, record.folder / ".training.npz"):
+            for step in group:
+                record = _make(record, step, data, say)
     return record
 
 
@@ -86,6 +92,7 @@ def _make(record: DesignRecord, step: Step, data: Dataset, say: Say) -> DesignRe
     if _is_current(record, step.name, recipe):
         say(f"{step.name}: as recorded")
         return record
+    refuse_other(record.folder / f"{step.name}.h5")  # before an hour of work, not after it
     parent = record.path(step.parent) if step.parent else record.folder
     if step.action in PACKERS:
         say(f"{step.name}: packing")
@@ -134,7 +141,7 @@ def _is_current(record: DesignRecord, name: str, recipe: Mapping[str, Any]) -> b
     if stage is None or dict(stage.recipe) != dict(recipe):
         return False
     path = record.path(name)
-    return path.exists() and hash_bytes(path.read_bytes()) == stage.sha256
+    return path.is_file() and hash_bytes(path.read_bytes()) == stage.sha256
 
 
 def convert_steps(parent: str, names: Mapping[str, str]) -> Iterable[Step]:

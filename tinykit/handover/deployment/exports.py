@@ -23,7 +23,7 @@ from tinykit.handover.deployment.writing import (
     describe_model,
     label_model,
     make_golden_vectors,
-    write_folder,
+    write_export,
 )
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import list_codes, read
@@ -89,7 +89,7 @@ def deploy_tflm(
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared,
              "golden_engine": judge.engine}  # fmt: skip
-    where = write_folder(folder, files, facts)
+    where = write_export(folder, files, facts)
     listed = tuple(sorted([*files, MANIFEST]))
     return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256, judge.engine)
 
@@ -191,7 +191,7 @@ def deploy_c(
     ) | fill_all(TEMPLATES / "both")  # fmt: skip
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
              "kernels": kernels, "golden_engine": judge.engine}  # fmt: skip
-    where = write_folder(folder, files, facts)
+    where = write_export(folder, files, facts)
     return Deployment(
         where, "c", label, tuple(sorted([*files, MANIFEST])), tuple(one.symbol for one in export.operators),
         export.arena_bytes, export.arena_bytes, len(inputs), graph.sha256, judge.engine,

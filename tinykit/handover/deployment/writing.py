@@ -2,8 +2,7 @@
 
 import json
 import os
-import shutil
-import tempfile
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import EngineError, ModelError, OutputError
 from tinykit.ground.results import Result
+from tinykit.ground.writing import refuse_other, write_folder
 from tinykit.handover.codegen.filling import to_comment, to_identifier
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.record import hash_bytes
@@ -130,75 +130,45 @@ def _raw(tensors: tuple[NDArray[np.generic], ...]) -> NDArray[np.uint8]:
     return np.concatenate(rows, axis=1)
 
 
-def write_folder(folder: str | Path, files: Mapping[str, str], about: Mapping[str, Any]) -> Path:
+def write_export(folder: str | Path, files: Mapping[str, str], about: Mapping[str, Any]) -> Path:
     """Write text files and `deployment.json`, which lists their hashes, into a folder; its absolute path.
 
-    They are written beside the folder first and moved there by renaming. An existing folder is replaced only if it is
-    empty or holds an earlier export in which nobody has changed anything. `about` is kept in `deployment.json`.
+    An existing folder is replaced only if it is empty or holds an earlier export in which nobody has changed anything.
+    `about` is kept in `deployment.json`.
     """
     folder = Path(os.path.abspath(folder))
+    refuse_other(folder, stat.S_IFDIR)
     _refuse_foreign(folder)
     listed = {name: hash_bytes(text.encode()) for name, text in sorted(files.items())}
     manifest = json.dumps({**about, "files": listed}, indent=2) + "\n"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            _fill(staging / "new", {**files, MANIFEST: manifest})
-            _swap(staging, folder)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+    write_folder(folder, {name: text.encode() for name, text in {**files, MANIFEST: manifest}.items()})
     return folder
 
 
-def _fill(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode())
-
-
-def _swap(staging: Path, folder: Path) -> None:
-    """Put the new folder in the old one's place; the old one comes back if that fails."""
-    old = staging / "old"
-    if folder.exists():
-        folder.rename(old)
-    try:
-        (staging / "new").rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-
-
 def _refuse_foreign(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise OutputError(f"{folder} is a file; choose a folder for the export")
-    present = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if not path.is_dir()}
-    if not present:
-        return
-    own = _read_hashes(present.get(MANIFEST))
-    foreign = [name for name, path in sorted(present.items()) if name != MANIFEST and _differs(path, own.get(name))]
-    if foreign:
-        raise OutputError(
-            f"{folder} holds {foreign[0]}, which is not of an earlier export or was changed since\n"
-            "choose an empty folder, or move your files away"
-        )
+    own = _read_hashes(folder / MANIFEST)
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for path in sorted(Path(place, name) for name in (*names, *folders)):
+            name = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not (path.is_dir() or (name in own and _has_hash(path, own[name]))):
+                raise OutputError(
+                    f"{folder} holds {name}, which is not of an earlier export or was changed since\n"
+                    "choose an empty folder, or move your files away"
+                )
 
 
-def _read_hashes(path: Path | None) -> dict[str, str]:
+def _read_hashes(path: Path) -> dict[str, str]:
+    """Hashes of an earlier export by relative path, its own list's among them; empty where there was none."""
     try:
-        return dict(json.loads(path.read_text())["files"]) if path is not None else {}
+        text = path.read_bytes() if path.is_file() else b""
+        return {**json.loads(text)["files"], MANIFEST: hash_bytes(text)}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
-def _differs(path: Path, expected: str | None) -> bool:
+def _has_hash(path: Path, expected: str) -> bool:
     try:
-        return expected is None or hash_bytes(path.read_bytes()) != expected
+        return path.is_file() and hash_bytes(path.read_bytes()) == expected
     except OSError:
-        return True
+        return False

@@ -18,7 +18,8 @@ from tinykit.ground.caches import remember, remember_table
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.ground.quantity import Estimate
-from tinykit.model.record import workspace_folder, write_atomically
+from tinykit.ground.writing import write_atomically
+from tinykit.model.record import workspace_folder
 from tinykit.predict.latency.effects import RUNTIMES, Case, shipped_profile, unseen_spread
 from tinykit.predict.latency.instructions import TO_80, Shapes
 from tinykit.predict.latency.kernels import PARTS, kind_of

@@ -7,10 +7,10 @@ import numpy as np
 
 from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
+from tinykit.ground.writing import write_atomically
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import row_of
-from tinykit.model.record import write_atomically
 from tinykit.predict.packing.cost import DecodeCost
 from tinykit.predict.packing.tree import GraphNode, ModelTree, read_tree
 from tinykit.predict.packing.writing import write_tree

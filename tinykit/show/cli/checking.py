@@ -13,7 +13,6 @@ from tinykit.predict.validation.published import from_groups, to_markdown
 from tinykit.show.cli.judging import one_board
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import describe_model, say, say_json, say_table, show
-from tinykit.target.boards import board
 
 if TYPE_CHECKING:
     from tinykit.handover.virtual_board import BoardRun
@@ -52,10 +51,11 @@ def calibrate(options: Options) -> int:
         say(f"{path.stem}: {len(read_own(path.stem))} rows, as before the last calibration")
     if options.list or options.undo:
         return _list_own() if options.list else 0
-    if not options.csv or not options.board:
+    if not options.csv or not (options.board or options.board_file):
         raise ParameterError("calibrate by what, and which board? give a CSV and --board ID; or --list, or --undo")
-    result = keep_rows(options.csv, board(options.board), models=options.models, build=options.build)
-    say(f"{options.board}: {len(result.rows)} rows kept in {result.path}; `tinykit calibrate --undo` takes them back")
+    target = one_board(options)
+    result = keep_rows(options.csv, target, models=options.models, build=options.build)
+    say(f"{target.id}: {len(result.rows)} rows kept in {result.path}; `tinykit calibrate --undo` takes them back")
     for runtime, (factor, models) in result.factors.items():
         say(f"  {runtime}: latency times {factor:.3f}, from {models} models")
     if builds := sorted({row.build for row in result.rows if row.build}):

@@ -8,7 +8,7 @@ from typing import Any
 from tinykit.budget.assessment.beside import Beside
 from tinykit.budget.assessment.chain import Assessment, assess
 from tinykit.budget.assessment.use import Use
-from tinykit.budget.fit.check import MACHINES, check_fit_all, line_up, name_machine
+from tinykit.budget.fit.check import MACHINES, check_target, line_up, name_machine
 from tinykit.budget.fit.placements import Placement, list_placements
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget
@@ -21,7 +21,6 @@ from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, unite
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import describe_model, say, say_figures, say_json, say_table, show, show_short
 from tinykit.target.boards import boards, find_board
-from tinykit.target.boards.reading import read_board
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Reserve, Target
 
@@ -32,7 +31,10 @@ _TRACE_UNITS = ("time_unit", "current_unit")
 def fit(options: Options) -> int:
     """`tinykit fit`."""
     graph = open_model(options.model, options.representative)
-    reports = check_fit_all(graph, [aim(options, board) for board in _choose_boards(options)])
+    targets = [aim(options, board) for board in _choose_boards(options)]
+    if options.run_current is not None and len(targets) > 1:
+        raise ParameterError(f"--run-current {options.run_current:g} A is that of one board; name it: --board ID|TOML")
+    reports = [check_target(graph, one, run_current_a=options.run_current) for one in targets]
     placements = list_placements(graph, reports[0].target) if len(reports) == 1 else ()
     if options.json:
         results = [report.to_json() for report in reports]
@@ -46,6 +48,7 @@ def fit(options: Options) -> int:
         say_table(("board", "verdict", "arena", "flash", "latency", "energy"), [_row(report) for report in reports])
         say(*_refusals(reports))
         say("", "Each figure is an estimate: `tinykit fit MODEL --board ID` shows its interval, basis and source.")
+        say(f"Kept beside the model{' (assumed)' * reports[0].target.is_assumed('reserve')}: {reports[0].reserve}.")
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
 
 
@@ -107,6 +110,7 @@ def _read_use(options: Options) -> Use:
         ambient_c=options.ambient,
         latency_s=None if given is None else Estimate.exact(given, "s", "measured", _YOUR_FIGURE),
         run_current_a=options.run_current,
+        sleep_current_a=options.sleep_current,
         sleep_mode=options.sleep,
         task=options.task,
         sensor=options.sensor,
@@ -135,7 +139,7 @@ def _measure(found: Assessment, options: Options) -> _Measured:
         seen = trace.burst_s if options.latency is None else None
         source = f"user's trace {Path(trace.path).name}, mean of {trace.bursts} bursts"
         latency = Estimate.exact(seen, "s", "measured", source) if seen else found.fit.latency_s
-        use = replace(found.use, latency_s=latency, run_current_a=None)
+        use = replace(found.use, latency_s=latency, run_current_a=None, sleep_current_a=None)
         sharper = assess(found.fit.graph, aim(options, learned), use).budget
     return _Measured(trace, compare_trace(trace, plan), sharper)
 
@@ -266,8 +270,6 @@ def _row(report: FitReport) -> tuple[str, ...]:
 
 
 def _choose_boards(options: Options) -> tuple[Board, ...]:
-    if options.board_file:
-        return (read_board(options.board_file),)
     return boards() if options.board == "all" else (find_board(options.board),)
 
 
@@ -278,8 +280,6 @@ def one_board(options: Options) -> Board:
     ------
     ParameterError : none was named. UnknownBoardError, FactError : it is not there.
     """
-    if options.board_file:
-        return read_board(options.board_file)
     if not options.board:
         raise ParameterError("no board given; add --board ID (`tinykit boards` lists them) or --board-file TOML")
     return find_board(options.board)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
+from tinykit.ground.writing import write_atomically
 from tinykit.handover.fix import Mended, mend
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint import Finding, Severity
-from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
 from tinykit.predict.runtime.refusal import Diagnosis, diagnose

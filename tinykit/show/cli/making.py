@@ -1,13 +1,15 @@
-"""Commands that make: `deploy`, `plan`, `design`, `notebooks`."""
+"""Commands that make: `deploy`, `plan`, `design`, `board new`, `notebooks`."""
 
-import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
+from tinykit.budget.assessment.draft import ASKED, draft_board, read_answer, tell_board, unit_of
 from tinykit.budget.assessment.use import Use
-from tinykit.ground.errors import EngineError, OutputError
+from tinykit.ground.errors import EngineError, ParameterError
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.writing import add_files, write_atomically
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
-from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime.reference import find_reference, require_tflm
 from tinykit.predict.runtime.refusal import require_sound
@@ -22,7 +24,12 @@ def deploy(options: Options) -> int:
     """`tinykit deploy`."""
     exporter = find_exporter(options.target)
     graph = open_model(options.model, options.representative)
-    arena = arena_for_any_core(graph) if "arena" in exporter.options else None
+    if options.board and "arena" not in exporter.options:
+        raise ParameterError(f"target {options.target!r} plans its arena itself; leave --board out")
+    arena = None
+    if "arena" in exporter.options:
+        place = Target(options.board) if options.board else None
+        arena = predict_arena(graph, target=place).to_deploy if place else arena_for_any_core(graph)
     done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
     note = find_reference(done.golden_engine).note
     say(str(done), *(f"  {name}" for name in done.files), *([f"- {note}"] if note else []))
@@ -56,29 +63,43 @@ def design(options: Options) -> int:
     from tinykit.choose.design.run import run_design
     from tinykit.show.report.render import write_report
 
-    use = Use(period_s=options.period, battery=options.battery)
+    use = Use(
+        period_s=options.period, battery=options.battery, sensor=options.sensor,
+        run_current_a=options.run_current, sleep_current_a=options.sleep_current,
+    )  # fmt: skip
     goal = DesignGoal(options.task, Target(options.board), use)
-    outcome = run_design(goal, Path(options.out), progress=say)
+    outcome = run_design(goal, Path(options.out), progress=say, stopped=options.stopped)
     say("writing the report")
     write_report(outcome)
     say(*outcome.summary())
     return 0
 
 
+def make_board(options: Options) -> int:
+    """`tinykit board new`: what no option gives is asked for, where somebody sits at a terminal."""
+    given = {name: getattr(options, name) for name in ASKED}
+    for name in [name for name in ASKED if given[name] is None and sys.stdin.isatty()]:
+        given[name] = _ask(name)
+    board = draft_board(options.out, **given)
+    say(f"{options.out}: {board.mcu}, {board.core}", *(f"- {line}" for line in tell_board(board)))
+    return 0
+
+
+def _ask(name: str) -> Any:
+    """What is typed for a fact, None for nothing; asked again where it is no number."""
+    while True:
+        try:
+            return read_answer(name, input(f"{ASKED[name]} [{unit_of(name) or 'text'}], empty if unknown: "))
+        except ParameterError as error:
+            say(str(error))
+        except EOFError:
+            return None
+
+
 def copy_notebooks(options: Options) -> int:
     """`tinykit notebooks`."""
     target = Path(options.folder)
-    notebooks = sorted(shipped_path("notebooks").glob("*.ipynb"))
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for notebook in notebooks:
-            if (target / notebook.name).exists():
-                raise OutputError(f"{target / notebook.name}: exists already; choose an empty folder")
-        for notebook in notebooks:
-            shutil.copyfile(notebook, target / notebook.name)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another folder") from error
-    say(*(str(target / notebook.name) for notebook in notebooks))
+    notebooks = {one.name: one.read_bytes() for one in sorted(shipped_path("notebooks").glob("*.ipynb"))}
+    add_files(target, notebooks)
+    say(*(str(target / name) for name in notebooks))
     return 0

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import DataError
+from tinykit.ground.errors import DataError, printable
 from tinykit.model.graph.given import take_model
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import load, read
-from tinykit.show.cli.text import printable
 
 Options = argparse.Namespace
 Command = Callable[[Options], int]

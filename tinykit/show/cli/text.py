@@ -4,17 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tinykit.ground.errors import printable
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.lint import Finding
 from tinykit.predict.arena.predict import ArenaEstimate
 from tinykit.predict.packing.cost import cost_of_decode, has_decode
 from tinykit.target.boards.record import Board
-
-
-def printable(text: str) -> str:
-    """The text with control characters escaped, so that a tensor name cannot drive the terminal."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def say(*lines: str) -> None:

@@ -8,6 +8,7 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen.export import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
 from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.show.panels.own import AnyBoard, choose_board
 from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
 from tinykit.show.plots import plot_instructions
 from tinykit.target.boards import boards
@@ -41,7 +42,7 @@ class BoardRunPanel(Panel[BoardRun]):
         self,
         graph: GraphOrFile,
         *,
-        board: str = "nucleo-wl55jc",
+        board: AnyBoard = "nucleo-wl55jc",
         kernels: str = "cmsis-nn",
         ram_kib: float | None = None,
         inputs: Any = None,
@@ -52,7 +53,7 @@ class BoardRunPanel(Panel[BoardRun]):
         self._runs: dict[tuple[Any, ...], BoardRun] = {}
         most = math.floor(largest_kib(board))
         controls = {
-            "board": choose("board", _runnable(), board),
+            "board": choose_board(board, _runnable()),
             "kernels": choose("kernels", KERNELS, kernels),
             "ram_kib": slide("SRAM that is there [KiB]", most if ram_kib is None else ram_kib, 1, most, 1),
         }

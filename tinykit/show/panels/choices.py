@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.budget.assessment.chain import assess
-from tinykit.budget.assessment.use import Use
 from tinykit.budget.offload import SENSORS, UPLINKS, Offload, weigh_design
 from tinykit.budget.power.dvfs import IDLES, ClockSweep
 from tinykit.budget.power.radio import RADIOS
@@ -13,17 +12,18 @@ from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
+from tinykit.show.panels.own import AnyBoard, Powered, choose_board
+from tinykit.show.panels.shell import Panel, choose, slide, slide_log
 from tinykit.show.plots import plot_clocks, plot_ledger, plot_offload
 
 
-class ClockPanel(Panel[ClockSweep]):
+class ClockPanel(Powered[ClockSweep]):
     """Mean power over the clock, idle in SLEEP and in STOP.
 
     Parameters
     ----------
     graph : the model.
-    board : id to start from.
+    board : to start from: id, path of a TOML, or `Board`.
     period_s : from one inference to the next [s].
     """
 
@@ -31,14 +31,14 @@ class ClockPanel(Panel[ClockSweep]):
     board: Any
     period_s: Any
 
-    def __init__(self, graph: GraphOrFile, *, board: str = "stm32f407g-disc1", period_s: float = 0.1) -> None:
+    def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "stm32f407g-disc1", period_s: float = 0.1) -> None:
         self.graph = as_graph(graph)
         controls = {"board": choose_board(board), "period_s": slide_log("period [s]", period_s, -2, 4)}
         super().__init__("Slow clock or race to sleep", self.graph.path, controls)
 
     def compute(self) -> ClockSweep:
         """The sweep for the controls."""
-        return assess(self.graph, self.board.value, Use(period_s=self.period_s.value)).sweep_clocks()
+        return assess(self.graph, self.board.value, self.make_use(period_s=self.period_s.value)).sweep_clocks()
 
     def tell(self, result: ClockSweep) -> Iterable[tuple[str, str]]:
         """The best clock of each idle state."""
@@ -59,13 +59,13 @@ class ClockPanel(Panel[ClockSweep]):
         return ", ".join(found)
 
 
-class CloudPanel(Panel[Offload]):
+class CloudPanel(Powered[Offload]):
     """Think on the device, or send the raw data.
 
     Parameters
     ----------
     graph : the model.
-    board : id to start from.
+    board : to start from: id, path of a TOML, or `Board`.
     sensor : of `SENSORS`.
     radio : of `RADIOS`.
     period_s : between inferences [s].
@@ -85,7 +85,7 @@ class CloudPanel(Panel[Offload]):
         self,
         graph: GraphOrFile,
         *,
-        board: str = "nucleo-l4r5zi",
+        board: AnyBoard = "nucleo-l4r5zi",
         sensor: str = "motion",
         radio: str = "ble",
         period_s: float = 10.0,
@@ -105,7 +105,7 @@ class CloudPanel(Panel[Offload]):
     def compute(self) -> Offload:
         """Energy on the edge and over the radio, for the controls as they stand."""
         return weigh_design(
-            assess(self.graph, self.board.value, Use(period_s=self.period_s.value)),
+            assess(self.graph, self.board.value, self.make_use(period_s=self.period_s.value)),
             sensor=self.sensor.value,
             radio=self.radio.value,
             message_rate=self.sent.value,
@@ -137,7 +137,7 @@ class VariantPanel(Panel[Ledger]):
     Parameters
     ----------
     sparsity, clusters, precision : of the grid, to start from.
-    board : id of the target.
+    board : of the target: id, path of a TOML, or `Board`.
     """
 
     size_in = (7.4, 3.7)
@@ -148,7 +148,7 @@ class VariantPanel(Panel[Ledger]):
     board: Any
 
     def __init__(
-        self, *, sparsity: float = 0.75, clusters: int = 0, precision: str = "int8", board: str = "nucleo-l4r5zi"
+        self, *, sparsity: float = 0.75, clusters: int = 0, precision: str = "int8", board: AnyBoard = "nucleo-l4r5zi"
     ) -> None:
         self.study = find_study(GRID)
         name_point(sparsity, clusters, precision)

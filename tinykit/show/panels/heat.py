@@ -7,25 +7,25 @@ from typing import Any
 import ipywidgets as widgets
 
 from tinykit.budget.assessment.chain import assess
-from tinykit.budget.assessment.use import Use
 from tinykit.budget.thermal.check import PAINTS, ThermalReport, solar_load
 from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Panel, choose, choose_board, slide, slide_log
+from tinykit.show.panels.own import AnyBoard, Powered, choose_board
+from tinykit.show.panels.shell import choose, slide, slide_log
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 
 _CM2 = 1e-4
 
 
-class HeatPanel(Panel[ThermalReport]):
+class HeatPanel(Powered[ThermalReport]):
     """How hot the die gets.
 
     Parameters
     ----------
     graph : the model.
-    board : id to start from.
+    board : to start from: id, path of a TOML, or `Board`.
     ambient_c : of the air [°C].
     duty_cycle : fraction of the time in inference, 0–1.
     box_cm2 : outer surface of the closed box [cm²].
@@ -43,7 +43,7 @@ class HeatPanel(Panel[ThermalReport]):
         self,
         graph: GraphOrFile,
         *,
-        board: str = "nucleo-l4r5zi",
+        board: AnyBoard = "nucleo-l4r5zi",
         ambient_c: float = 25.0,
         duty_cycle: float = 1.0,
         box_cm2: float = 88.0,
@@ -61,7 +61,7 @@ class HeatPanel(Panel[ThermalReport]):
     def compute(self) -> ThermalReport:
         """The heat check for the controls."""
         box_m2 = self.box_cm2.value * _CM2 if self.boxed.value else None
-        use = Use(duty_cycle=self.duty_cycle.value, ambient_c=self.ambient_c.value, enclosure_area_m2=box_m2)
+        use = self.make_use(duty_cycle=self.duty_cycle.value, ambient_c=self.ambient_c.value, enclosure_area_m2=box_m2)
         return assess(self.graph, self.board.value, use).complete()[1]
 
     def tell(self, result: ThermalReport) -> Iterable[tuple[str, str]]:
@@ -82,13 +82,13 @@ _LIT_SHARE = 0.25
 """The share of a box's surface that the sun sees: one of its large faces."""
 
 
-class BurstPanel(Panel[Warming]):
+class BurstPanel(Powered[Warming]):
     """How warm the die gets in bursts, and how long a burst may last.
 
     Parameters
     ----------
     graph : the model.
-    board : id to start from.
+    board : to start from: id, path of a TOML, or `Board`.
     burst_s, pause_s : [s].
     air_c : ambient [°C].
     box_cm2 : outer surface of a closed box [cm²], 0 for open air.
@@ -106,7 +106,7 @@ class BurstPanel(Panel[Warming]):
         self,
         graph: GraphOrFile,
         *,
-        board: str = "nucleo-h743zi2",
+        board: AnyBoard = "nucleo-h743zi2",
         burst_s: float = 10.0,
         pause_s: float = 100.0,
         air_c: float = 25.0,
@@ -128,7 +128,7 @@ class BurstPanel(Panel[Warming]):
         area = self.box_cm2.value * _CM2 or None
         sun = solar_load(area * _LIT_SHARE, self.sun.value) if area and self.sun.value != "none" else 0.0
         burst_s, pause_s = self.burst_s.value, self.pause_s.value
-        use = Use(
+        use = self.make_use(
             duty_cycle=burst_s / (burst_s + pause_s), ambient_c=self.air_c.value, enclosure_area_m2=area, sun_w=sun
         )
         _, heat = assess(self.graph, self.board.value, use).complete()

@@ -11,9 +11,10 @@ from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.plan import Buffer
 from tinykit.predict.arena.predict import ArenaComparison, compare_plans
 from tinykit.predict.latency.prediction import known_runtimes
-from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
+from tinykit.show.panels.own import AnyBoard, choose_board
+from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit, plot_plans
-from tinykit.target.boards import board as find_board
+from tinykit.target.boards import find_board
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Reserve
 
@@ -26,7 +27,7 @@ class FitPanel(Panel[FitReport]):
     Parameters
     ----------
     graph : the model.
-    board : id to start from.
+    board : to start from: id, path of a TOML, or `Board`.
     reserve_kib : SRAM that stack and application take [KiB].
     """
 
@@ -36,7 +37,7 @@ class FitPanel(Panel[FitReport]):
     runtime: Any
     reserve_kib: Any
 
-    def __init__(self, graph: GraphOrFile, *, board: str = "nucleo-l4r5zi", reserve_kib: float = 16.0) -> None:
+    def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", reserve_kib: float = 16.0) -> None:
         self.graph = as_graph(graph)
         runtimes = _runtimes(board)
         controls = {
@@ -77,7 +78,7 @@ class FitPanel(Panel[FitReport]):
         return ", ".join(words)
 
 
-def _runtimes(board: str) -> list[str]:
+def _runtimes(board: AnyBoard) -> list[str]:
     core = find_board(board).core
     return sorted({default_runtime(core), *known_runtimes(core)})
 

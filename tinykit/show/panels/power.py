@@ -4,12 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.budget.assessment.chain import Assessment, assess, sweep_periods
-from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.pack import find_battery
 from tinykit.budget.power.radio import RADIOS
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Panel, choose, choose_battery, choose_board, slide, slide_log
+from tinykit.show.panels.own import (
+    AnyBattery,
+    AnyBoard,
+    AnySensor,
+    Powered,
+    choose_battery,
+    choose_board,
+    choose_sensor,
+)
+from tinykit.show.panels.shell import choose, slide, slide_log
 from tinykit.show.plots import (
     KitFigure,
     lay_axes,
@@ -20,44 +29,51 @@ from tinykit.show.plots import (
     plot_stages,
     plot_states,
 )
-from tinykit.target.boards import board as find_board
+from tinykit.target.boards import find_board
+from tinykit.target.devices import find_sensor
 from tinykit.target.target import Target
 
 _SLOWEST_SHARE = 0.1
 _UNKNOWN_CLOCK_MHZ = 100.0
 
 
-class PowerPanel(Panel[Assessment]):
+class PowerPanel(Powered[Assessment]):
     """What flows when, and how long a battery lasts.
 
     Parameters
     ----------
     graph : the model.
-    board, battery : ids to start from.
+    board, battery : to start from: id, path of a TOML, `Board`, cell or pack.
     period_s : from one inference to the next [s].
+    task, sensor : what the network is for, such as "watch-exercises", which names sensor, window and front end; another
+        sensor: id, path of a TOML, `Sensor` or "none".
     """
 
     size_in = (7.2, 5.8)
     board: Any
+    sensor: Any
     battery: Any
     period_s: Any
     clock_mhz: Any
 
     def __init__(
-        self, graph: GraphOrFile, *, board: str = "nucleo-l4r5zi", battery: str = "cr2032", period_s: float = 10.0
-    ) -> None:
-        self.graph = as_graph(graph)
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
+        period_s: float = 10.0, task: str | None = None, sensor: AnySensor | None = None
+    ) -> None:  # fmt: skip
+        self.graph, self.task = as_graph(graph), task
         top = _top_clock_mhz(board)
         controls = {
             "board": choose_board(board),
             "battery": choose_battery(battery),
             "period_s": slide_log("period [s]", period_s, -2, 5),
             "clock_mhz": slide("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
+            "sensor": choose_sensor(sensor, task),
         }
         super().__init__("Power", self.graph.path, controls)
 
     def adapt(self, changed: Any) -> None:
         """Another board has another range of clocks: start at its highest."""
+        super().adapt(changed)
         if changed is self.board:
             top = _top_clock_mhz(self.board.value)
             with self.clock_mhz.hold_trait_notifications():
@@ -67,7 +83,10 @@ class PowerPanel(Panel[Assessment]):
     def compute(self) -> Assessment:
         """The assessment for the controls."""
         target = Target(self.board.value, clock_hz=self.clock_mhz.value * 1e6)
-        return assess(self.graph, target, Use(period_s=self.period_s.value, battery=self.battery.value))
+        use = self.make_use(
+            period_s=self.period_s.value, battery=self.battery.value, sensor=self.sensor.value or None, task=self.task
+        )
+        return assess(self.graph, target, use)
 
     def draw(self, result: Assessment, figure: KitFigure) -> None:
         """The states of one period, and the life over the period with this one marked."""
@@ -85,41 +104,48 @@ class PowerPanel(Panel[Assessment]):
         return _say_current(result.budget)
 
 
-def _top_clock_mhz(board: str) -> float:
+def _top_clock_mhz(board: AnyBoard) -> float:
     """The highest clock on record [MHz]; 100 where none is, and then every figure reads unknown."""
     clock = find_board(board).clock_hz
     return clock / 1e6 if clock else _UNKNOWN_CLOCK_MHZ
 
 
-class DesignPanel(Panel[Assessment]):
+class DesignPanel(Powered[Assessment]):
     """Does it fit, how long does the battery last, how hot does the die get.
 
     Parameters
     ----------
     graph : the model.
-    board, battery : ids to start from.
+    board, battery : to start from: id, path of a TOML, `Board`, cell or pack.
     period_s : from one inference to the next [s].
+    task, sensor : as of `PowerPanel`.
     """
 
     size_in = (7.2, 4.7)
+    sensor: Any
     period_s: Any
     board: Any
     battery: Any
 
     def __init__(
-        self, graph: GraphOrFile, *, board: str = "nucleo-l4r5zi", battery: str = "cr2032", period_s: float = 10.0
-    ) -> None:
-        self.graph = as_graph(graph)
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
+        period_s: float = 10.0, task: str | None = None, sensor: AnySensor | None = None
+    ) -> None:  # fmt: skip
+        self.graph, self.task = as_graph(graph), task
         controls = {
             "period_s": slide_log("period [s]", period_s, -2, 5),
             "board": choose_board(board),
             "battery": choose_battery(battery),
+            "sensor": choose_sensor(sensor, task),
         }
         super().__init__("Design", self.graph.path, controls)
 
     def compute(self) -> Assessment:
         """Fit, power and heat for the controls."""
-        return assess(self.graph, self.board.value, Use(period_s=self.period_s.value, battery=self.battery.value))
+        use = self.make_use(
+            period_s=self.period_s.value, battery=self.battery.value, sensor=self.sensor.value or None, task=self.task
+        )
+        return assess(self.graph, self.board.value, use)
 
     def draw(self, result: Assessment, figure: KitFigure) -> None:
         """Life against period above, regions below."""
@@ -139,16 +165,16 @@ class DesignPanel(Panel[Assessment]):
 _BESIDE = ("led", "debugger")
 
 
-class TimelinePanel(Panel[PowerBudget]):
+class TimelinePanel(Powered[PowerBudget]):
     """Which state, and which consumer, takes the charge of a period.
 
     Parameters
     ----------
     graph : the model.
-    board, battery : ids, the board to start from.
+    board, battery : id, path of a TOML, `Board`, cell or pack; the board to start from.
     period_s : from one look to the next [s].
     payload_bytes : sent after each inference [byte].
-    sensor : id of a load.
+    sensor : id, path of a TOML or `Sensor`; on while it senses.
     """
 
     size_in = (7.2, 8.0)
@@ -161,16 +187,11 @@ class TimelinePanel(Panel[PowerBudget]):
     also: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: str = "nucleo-l4r5zi",
-        battery: str = "cr2032",
-        period_s: float = 10.0,
-        payload_bytes: float = 10.0,
-        sensor: str = "accelerometer",
-    ) -> None:
-        self.graph, self.battery, self.payload_bytes, self.sensor = as_graph(graph), battery, payload_bytes, sensor
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
+        period_s: float = 10.0, payload_bytes: float = 10.0, sensor: AnySensor = "accelerometer"
+    ) -> None:  # fmt: skip
+        self.graph, self.battery, self.payload_bytes = as_graph(graph), find_battery(battery), payload_bytes
+        self.sensor = find_sensor(sensor)
         controls = {
             "board": choose_board(board),
             "period_s": slide_log("period [s]", period_s, -1, 5),
@@ -184,7 +205,7 @@ class TimelinePanel(Panel[PowerBudget]):
     def compute(self) -> PowerBudget:
         """The budget for the controls."""
         radio = self.radio.value
-        use = Use(
+        use = self.make_use(
             period_s=self.period_s.value,
             battery=self.battery,
             sense_s=self.sense_s.value,

@@ -9,7 +9,7 @@ import jinja2
 
 from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.model.record import write_atomically
+from tinykit.ground.writing import write_atomically
 from tinykit.show.plots import (
     plot_accuracy,
     plot_banks,
@@ -19,17 +19,6 @@ from tinykit.show.plots import (
     plot_sizes,
     plot_states,
     to_png,
-)
-
-_KINDS = (
-    ("measured", "read off a device, by the source named"),
-    ("datasheet", "typical figure of the maker's document"),
-    ("measured_by_others", "read off a device by someone else, named as the source"),
-    ("vendor", "a headline of the maker, no table behind it"),
-    ("compiled", "counted in linked code"),
-    ("simulated", "counted on an instruction-set simulator"),
-    ("modelled", "computed by a model calibrated on published measurements"),
-    ("assumed", "a stated assumption; replace it with your own figure"),
 )
 
 
@@ -59,11 +48,7 @@ def render_report(outcome: DesignOutcome) -> str:
     environment.filters["bytes"] = lambda value: format_quantity(value, "byte")
     template = environment.get_template("report.html")
     return template.render(
-        outcome=outcome,
-        kinds=_KINDS,
-        pictures=_draw_all(outcome),
-        estimates=_list_estimates(outcome),
-        sources=_list_sources(outcome),
+        outcome=outcome, pictures=_draw_all(outcome), estimates=_list_estimates(outcome), sources=_list_sources(outcome)
     )
 
 

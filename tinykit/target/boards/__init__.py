@@ -38,8 +38,8 @@ A board is one TOML file, `data/boards/<id>.toml`. A user's file has the same fo
 
 Every figure is an inline table `{value, unit, kind, source, locator, conditions, low, high}`, the last four optional;
 `low` and `high` are the range that the document gives. `kind` is one of `tinykit.ground.quantity.BASES`. Without a
-[sources] table `source` is the document's full text. Further keys are the fields of `Board`, `Core`, `Region`,
-`RunPoint` and `PowerRange` in `tinykit.target.boards.record`.
+[sources] table `source` is the document's full text. For a trial `{value, unit}` will do: kind "given", your own word.
+Further keys are the fields of `Board`, `Core`, `Region`, `RunPoint` and `PowerRange` in `tinykit.target.boards.record`.
 """
 
 import os

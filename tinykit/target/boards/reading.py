@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from tinykit.ground.errors import FactError
+from tinykit.ground.errors import FactError, name_nearest
 from tinykit.ground.facts import read_toml
 from tinykit.target.boards.record import (
+    CORES,
     EXTERNAL_RAM_KINDS,
+    OTHER_CORES,
     RAM_KINDS,
     REGION_KINDS,
     REGULATORS,
@@ -35,7 +39,23 @@ def _cores(board: FactTable) -> tuple[Core, ...]:
     mains = [table for table in tables if table.flag("main")] if len(tables) > 1 else tables
     if len(mains) != 1:
         raise FactError(f"{board.where}: {len(mains)} of {len(tables)} cores are main\nset main = true on exactly one")
-    return tuple(table.read(Core, "main") for table in sorted(tables, key=lambda table: table is not mains[0]))
+    found = tuple(table.read(Core, "main") for table in sorted(tables, key=lambda table: table is not mains[0]))
+    for name in (core.name for core in found):
+        if name not in CORES and not name.startswith(OTHER_CORES):
+            others = ", ".join(f"{start}…" for start in OTHER_CORES)
+            raise FactError(f"{board.where}: core {name!r} is not known\n{name_nearest(name, CORES)}; others: {others}")
+    return found
+
+
+def _run_points(board: FactTable, main: Core) -> tuple[RunPoint, ...]:
+    """Run currents, none above the highest clock but behind another regulator than the board's."""
+    points = tuple(table.read(RunPoint) for table in board.tables("run_points"))
+    for place, one in enumerate(points):
+        most = main.clock_max.value if main.clock_max and one.regulator == points[0].regulator else math.inf
+        if (clock := one.clock.value) > most * (1 + 1e-9):
+            told = f"{clock:g} Hz given, but {main.name} runs at {most:g} Hz at most\ncorrect either"
+            raise FactError(f"{board.where}: run_points[{place}].clock: {told}")
+    return points
 
 
 def _region(table: FactTable) -> Region:
@@ -98,7 +118,11 @@ def read_board(path: str | Path) -> Board:
     FactError : the file cannot be read, or a key, unit, value or source in it breaks the rules; the message
         names file and key, says what was given and what is allowed.
     """
-    raw, where = read_toml(Path(path)), Path(path).name
+    return make_board(read_toml(Path(path)), Path(path).name)
+
+
+def make_board(raw: dict[str, Any], where: str) -> Board:
+    """The board that a parsed TOML holds; errors as `read_board`, which name `where` it came from."""
     table = FactTable(raw, where, read_sources(raw.get("sources"), where), _WORDS)
     board = table.read(Board, "sources", cores=(), regions=(), run_points=(), ml_power=(), as_sold=_as_sold(table))
     if not _ID.fullmatch(board.id):
@@ -106,8 +130,8 @@ def read_board(path: str | Path) -> Board:
     known = [fact.value for fact in (board.supply_min, board.supply_typical, board.supply_max) if fact]
     if known != sorted(known):
         raise FactError(f"{where}: supply_min, supply_typical, supply_max are {known} V; they must rise")
+    cores = _cores(table)
     return replace(
-        board, cores=_cores(table), regions=_regions(table),
-        run_points=tuple(one.read(RunPoint) for one in table.tables("run_points")),
+        board, cores=cores, regions=_regions(table), run_points=_run_points(table, cores[0]),
         ml_power=tuple(_power_range(one) for one in table.tables("ml_power")),
     )  # fmt: skip

@@ -23,6 +23,10 @@ SLEEPS = ("stop", "standby")
 CORE_FAMILIES = ("plain", "dsp", "mve")
 """Cores by what their kernels differ in: neither extension, Arm's DSP extension, Helium (MVE)."""
 
+CORES = tuple(f"cortex-m{name}" for name in ("0", "0plus", "1", "3", "4", "7", "23", "33", "35p", "52", "55", "85"))
+OTHER_CORES = ("cortex-a", "cortex-r", "xtensa-", "riscv-", "arc-", "avr", "c28x", "hifi", "msp430", "rx")
+"""Names of Arm's cores for microcontrollers, and how those of all others begin."""
+
 _FAMILY_OF_CORE = {
     "cortex-m4": "dsp", "cortex-m7": "dsp", "cortex-m33": "dsp", "cortex-m55": "mve", "cortex-m85": "mve",
 }  # fmt: skip

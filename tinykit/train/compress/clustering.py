@@ -119,7 +119,10 @@ def cluster(
     held = {name: _share(copy.get_layer(name), count, per_channel, name in sparse) for name, count in chosen.items()}
     held |= _hold_zeros(copy, tuple(chosen), preserve_sparsity)
     holder = make_holder({name: copy.get_layer(name).kernel for name in held}, held)
-    history = run_fit(copy, data, fit, stage="cluster", seed=seed, progress=progress, callbacks=(holder,))
+    choices = sorted(chosen.items()), per_channel, sparse
+    history = run_fit(
+        copy, data, fit, stage="cluster", seed=seed, progress=progress, callbacks=(holder,), choices=choices
+    )
     names = tuple(chosen)
     notes = (f"{', '.join(skipped)}: not clustered, as few weights as clusters in each channel",) if skipped else ()
     return Clustered(

@@ -114,7 +114,9 @@ def prune(
     with quiet():
         wrapped = _wrap(clone(model), chosen, schedule, steps)
     updates = (tfmot.sparsity.keras.UpdatePruningStep(),)
-    history = run_fit(wrapped, data, fit, stage="prune", seed=seed, progress=progress, callbacks=updates)
+    history = run_fit(
+        wrapped, data, fit, stage="prune", seed=seed, progress=progress, callbacks=updates, choices=schedule
+    )
     with quiet():
         stripped = clone(tfmot.sparsity.keras.strip_pruning(wrapped))
     few = f"{steps} steps of pruning are few: sparsity is reached, accuracy may not have recovered; give more epochs"

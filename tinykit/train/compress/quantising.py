@@ -94,7 +94,9 @@ def quantise_aware(
     calibrate_ranges(wrapped, folded, to_samples(folded, data.train.take(_CALIBRATION_SAMPLES, seed).x))
     inner = {layer.layer.name: layer for layer in wrapped.layers if hasattr(layer, "layer")}
     holders = (make_holder({name: find_kernel(inner[name]) for name in held}, held),) if held else ()
-    history = run_fit(wrapped, data, fit, stage="quantise", seed=seed, progress=progress, callbacks=holders)
+    history = run_fit(
+        wrapped, data, fit, stage="quantise", seed=seed, progress=progress, callbacks=holders, choices=preserve
+    )
     return Quantised(wrapped, history, preserve, names, judge_steps(history.steps))
 
 

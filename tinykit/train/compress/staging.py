@@ -50,6 +50,8 @@ def keep_model(
         "validation_accuracy": [round(value, 4) for value in made.history.validation_accuracy],
         "accuracy": evaluate(made.model, data.test).to_json(),
     }
+    if len(made.history.loss) < made.history.fit.epochs:
+        results["stopped"] = f"after {len(made.history.loss)} of {made.history.fit.epochs} epochs, the best kept"
     if isinstance(made, Pruned):
         results["sparsity"] = round(made.sparsity, 4)
     if isinstance(made, Clustered):

@@ -1,5 +1,6 @@
 """Training, and what every stage of training shares."""
 
+import contextlib
 import itertools
 import math
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import numpy as np
 from tinykit.ground.errors import DataError, EngineError, ModelError
 from tinykit.ground.results import Result
 from tinykit.train.compress.recipe import RECIPE, Progress, Training
+from tinykit.train.compress.resuming import Epochs, drawn_on, identify
 from tinykit.train.datasets.dataset import Dataset, Split
 from tinykit.train.datasets.scoring import Accuracy, score_predictions
 from tinykit.train.keras import load_keras, quiet, require_model
@@ -133,8 +135,12 @@ def run_fit(
     seed: int,
     progress: Progress | None,
     callbacks: tuple[Any, ...] = (),
+    choices: object = None,
 ) -> History:
-    """Fit in place with Adam, a cosine learning rate and the loss of its kind; the caller has seeded and cloned."""
+    """Fit in place with Adam, a cosine learning rate and the loss of its kind; the caller has seeded and cloned.
+
+    `choices` are what besides the model decides its training. `TrainingStopped` where it is interrupted.
+    """
     keras = load_keras()
     steps = fit.steps(len(data.train))
     rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
@@ -144,16 +150,26 @@ def run_fit(
     if not is_autoencoder(model):
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
         metrics = ["accuracy"]
-    with quiet():
-        model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics)
-        log = model.fit(
-            x, y, validation_data=validation, epochs=fit.epochs, batch_size=fit.batch_size, verbose=0,
-            callbacks=[*callbacks, reporter],
-        ).history  # fmt: skip
+    key = identify(model, x, y, fit, seed, stage, choices, keras.__version__)
+    epochs = Epochs(model, key, last_is_best=stage == "prune")  # the zeros grow
+    if not epochs.recall():
+        going_on = drawn_on(model, len(data.train), fit.batch_size) if epochs.logs else contextlib.nullcontext()
+        with quiet(), going_on:
+            model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics)
+            last = (epochs.callback(), reporter)
+            try:
+                model.fit(
+                    x, y, validation_data=validation, epochs=fit.epochs, batch_size=fit.batch_size, verbose=0,
+                    callbacks=[*callbacks, *last],
+                )  # fmt: skip
+            except KeyboardInterrupt:
+                raise epochs.stopped(stage, fit.epochs) from None
+    epochs.forget()
+    log = {name: [float(one[name]) for one in epochs.logs] for name in epochs.logs[0]}
     if not all(math.isfinite(value) for value in log["loss"]):
         raise EngineError(f"{stage}: the loss became {log['loss'][-1]}; lower the learning rate ({fit.learning_rate})")
-    curves = [tuple(float(value) for value in log.get(name, ())) for name in ("loss", "accuracy", "val_accuracy")]
-    return History(stage, fit, seed, steps, *curves)
+    curves = [tuple(log.get(name, ())) for name in ("loss", "accuracy", "val_accuracy")]
+    return History(stage, fit, seed, steps * len(epochs.logs) // fit.epochs, *curves)
 
 
 def _pair(model: Any, split: Split) -> tuple[Any, Any]:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tinykit.ground.child.process import ChildError
 from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
 from tinykit.ground.results import Result
+from tinykit.ground.writing import write_atomically
 from tinykit.model.graph.model import Precision
 from tinykit.model.graph.reading import read
-from tinykit.model.record import hash_bytes, write_atomically
+from tinykit.model.record import hash_bytes
 from tinykit.train.conversion.converter import TIMEOUT_S, ask_converter
 from tinykit.train.conversion.keras_file import KerasFile, copy_inspected, save_model
 from tinykit.train.conversion.saved_model import copy_saved_model

@@ -6,7 +6,6 @@ Only what `keras_gate` lets through is loaded: no Lambda, no object of the file'
 
 import contextlib
 import json
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from tinykit.ground.errors import KerasVersionError, ModelError, OutputError
 from tinykit.ground.results import Result
+from tinykit.ground.writing import write_atomically
 from tinykit.train.conversion.converter import ask_converter
 from tinykit.train.conversion.keras3_description import carry
 from tinykit.train.conversion.keras3_model import rebuild, write_described
@@ -164,7 +164,9 @@ def save_model(model: Any, path: str | Path) -> Path:
             draft = Path(folder) / f"model{target.suffix.lower()}"
             with quiet():
                 model.save(str(draft), **({} if draft.suffix == ".keras" else {"include_optimizer": False}))
-            os.replace(draft, target)
+            write_atomically(target, draft.read_bytes())
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another folder") from error
     return target
