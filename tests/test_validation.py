@@ -16,6 +16,7 @@ from tests.models import Net, small_cnn
 from tinykit.budget import Use, assess
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError, UnknownRuntimeError
+from tinykit.ground.facts import shipped_path
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy, predict_run_current
@@ -445,6 +446,19 @@ def test_a_model_that_was_bounded_alone_calibrates_nothing(folder):
     result = calibrate(write(folder, {"latency_ms": "20"}, other), board("nucleo-l4r5zi"))
     assert [one.reason for one in result.skipped] == ["operator 0 CONV_2D was not counted, only bounded"]
     assert len(result.rows) == 1
+
+
+def test_a_board_of_ones_own_is_calibrated_and_taken_back(folder, network, capsys):
+    shipped = shipped_path("data", "boards", "nucleo-l4r5zi.toml").read_text(encoding="utf-8")
+    own, path = folder / "bench-board.toml", write(folder, {"latency_ms": "20"})
+    own.write_text(shipped.replace("\"nucleo-l4r5zi\"", "\"bench-board\"", 1), encoding="utf-8")
+    model = str(folder / "models" / "net.tflite")
+    assert main(["calibrate", str(path), "--board", str(own)]) == 0
+    assert main(["fit", model, "--board", str(own), "--build", "O3"]) == 0
+    assert "20.0 ms [19.4 ms … 20.6 ms] (measured)" in capsys.readouterr().out
+    assert expected(network).basis == "modelled"
+    assert main(["calibrate", "--undo", "--board", str(own)]) == 0
+    assert not list_own()
 
 
 def test_the_calibrate_command(folder, network, capsys):

@@ -47,11 +47,11 @@ def validate(options: Options) -> int:
 def calibrate(options: Options) -> int:
     """`tinykit calibrate`."""
     if options.undo:
-        path = undo_own(options.board)
+        path = undo_own(one_board(options).id if options.board else None)
         say(f"{path.stem}: {len(read_own(path.stem))} rows, as before the last calibration")
     if options.list or options.undo:
         return _list_own() if options.list else 0
-    if not options.csv or not (options.board or options.board_file):
+    if not options.csv or not options.board:
         raise ParameterError("calibrate by what, and which board? give a CSV and --board ID; or --list, or --undo")
     target = one_board(options)
     result = keep_rows(options.csv, target, models=options.models, build=options.build)
