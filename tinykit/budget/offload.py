@@ -39,7 +39,8 @@ class Offload(Result):
     edge_bytes, cloud_bytes : that leave the device in a day.
     bandwidth_bps : mean of the raw data [bit/s].
     price_per_mb : of 10⁶ byte, None where none was given.
-    break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
+    break_even_bytes : sent a period, with which both take the same energy: with fewer the cloud takes less; 0 where
+        even an empty packet costs more than thinking, inf beyond 10⁹, None where a current is unknown.
     findings : what cannot work.
     uplink : one of `UPLINKS`.
     network : whose work the edge does, in words.
@@ -243,40 +244,11 @@ def weigh_design(
     return replace(found, network=network)
 
 
-def break_even_bytes(
-    board: Board,
-    latency: Workload | Estimate | float,
-    radio: str,
-    *,
-    message_bytes: float = 4.0,
-    message_rate: float = 1.0,
-    setting: Mapping[str, Any] | None = None,
-) -> float | None:
-    """Raw bytes a period for which sending costs as much charge as thinking and sending the answer.
-
-    Front end, gate and what follows the network count as thinking; the sleep that either way displaces is taken off.
-    With fewer bytes the cloud is cheaper, with more the edge. 0 where even an empty packet costs more than thinking;
-    None where a current is unknown, inf where no payload up to 10⁹ byte costs as much.
-
-    Parameters
-    ----------
-    board, latency, radio, message_bytes, message_rate, setting : as in `compare_offload`.
-
-    Raises
-    ------
-    ParameterError : a figure out of range.
-    """
-    work, nothing = as_workload(latency), Signal("", "nothing", "", values=0)
-    rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
-    edge, (device, _) = (
-        work.plus_message(transmission(radio, message_bytes), rate),
-        _send_up(work, nothing, "raw", radio),
-    )
-    return _even_bytes(board, edge, device, radio, dict(setting or {}))
-
-
 def _even_bytes(board: Board, edge: Workload, device: Workload, radio: str, options: dict[str, Any]) -> float | None:
-    """Bytes that a device sends for the charge of the edge, over a period in which either way sleeps."""
+    """Bytes a period for which sending costs as much charge as thinking and sending the answer.
+
+    Over a period in which either way sleeps, so that the sleep both displace is taken off.
+    """
     ways = (edge, device.plus_message(transmission(radio, 0)))
     period = 1.0 + 2.0 * max(sum(stage.duration_s.value * stage.times for stage in way.stages()) for way in ways)
     local, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in ways)
