@@ -499,7 +499,9 @@ def test_the_calibrate_command(folder, network, capsys):
     assert main(["calibrate", str(folder / "none.csv"), "--board", "nucleo-l4r5zi"]) == 2
     capsys.readouterr()
     assert main(["calibrate"]) == main(["calibrate", str(path)]) == 2
-    assert "give a CSV and --board ID; or --list, or --undo" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "give a CSV and --board ID; or --list, or --undo" in told
+    assert "no board given; add --board ID" in told
 
 
 WORK = ", ".join(["0.0", "1e6", *["0.0"] * (len(PARTS) - 2)])

@@ -51,13 +51,8 @@ def calibrate(options: Options) -> int:
         say(f"{path.stem}: {len(read_own(path.stem))} rows, as before the last calibration")
     if options.list or options.undo:
         return _list_own() if options.list else 0
-<<<<<<< HEAD
-    if not options.csv or not options.board:
-        raise ParameterError("calibrate by what, and which board? give a CSV and --board ID; or --list, or --undo")
-=======
     if not options.csv:
         raise ParameterError("calibrate by what? give a CSV and --board ID; or --list, or --undo")
->>>>>>> device
     target = one_board(options)
     result = keep_rows(options.csv, target, models=options.models, build=options.build)
     say(f"{target.id}: {len(result.rows)} rows kept in {result.path}; `tinykit calibrate --undo` takes them back")
