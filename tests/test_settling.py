@@ -127,6 +127,16 @@ def test_an_unknown_figure_says_what_it_is_unknown_for():
     assert told == "measure the current of the rest of the board: without it the battery life is unknown"
 
 
+def test_what_no_input_explains_is_named_by_its_state():
+    deaf = replace(NRF, sleep_current=None)
+    listening = plan_workload(deaf, 0.01, sense_s=1.0, sense_at="sleep")
+    told = settle_budget(budget_power(deaf, listening, battery="cr2032", period_s=10.0))
+    assert [one.input for one in told] == ["current of sense"]
+    nowhere = replace(U575, supply_typical=None, run_points=(), ml_power=())
+    told = settle_budget(budget_power(nowhere, 0.01, run_current_a=8e-3, sleep_current_a=8e-6))
+    assert [str(one) for one in told] == ["measure the supply voltage: without it the average power is unknown"]
+
+
 def test_inputs_put_back_as_they_are_change_nothing():
     radio = plan_workload(L4R5, 0.01, sense_s=2.0, send=("ble", 4), loads=[make_load("imu", during=["sense"])])
     budget = budget_power(L4R5, radio, battery="lipo-500", period_s=10.0)
