@@ -9,16 +9,18 @@ from tinykit.budget.power.pack import find_battery
 from tinykit.budget.power.radio import RADIOS
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.own import (
+from tinykit.show.panels.shell import (
     AnyBattery,
     AnyBoard,
     AnySensor,
     Powered,
+    choose,
     choose_battery,
     choose_board,
     choose_sensor,
+    slide,
+    slide_log,
 )
-from tinykit.show.panels.shell import choose, slide, slide_log
 from tinykit.show.plots import (
     KitFigure,
     lay_axes,
