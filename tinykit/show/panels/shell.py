@@ -24,11 +24,9 @@ from tinykit.target.devices import NOTHING, Sensor, find_sensor, find_signal, li
 
 Result = TypeVar("Result")
 AnyBoard = Board | str | os.PathLike[str]
-"""A board as every panel takes it: id of the catalogue, path of a TOML, or the board itself."""
 AnyBattery = Battery | CellPack | str | os.PathLike[str]
-"""A cell as every panel takes it."""
 AnySensor = Sensor | str | os.PathLike[str]
-"""A sensor as every panel takes it."""
+"""As every panel takes them: id of the catalogue, path of a TOML, or the thing itself."""
 
 _ASKED = {
     "run_current_ma": ("run current [mA]", "run_current_a", 1e-3),
@@ -155,11 +153,9 @@ class NumberField(widgets.Text):
 
     def read(self) -> float | None:
         """The number, None where it is empty; ParameterError where it is none."""
-        text = self.value.strip()
+        text, name = self.value.strip(), self.description
         if text and not is_number(text):
-            raise ParameterError(
-                f"{self.description}: {text!r} is not a number; write one such as 6.2, or leave it empty"
-            )
+            raise ParameterError(f"{name}: {text!r} is not a number; write one such as 6.2, or leave it empty")
         return float(text) if text else None
 
 
