@@ -167,6 +167,8 @@ def test_the_report_is_one_page_that_loads_nothing_and_tells_each_figure(finishe
         assert f"{variant.accuracy.fraction:.3f}" in page
     assert outcome.chosen.graph.sha256 in page
     assert all(report.board.id in page for report in outcome.fits)
+    assert all(str(one) in page for one in outcome.assessment.settle())
+    assert "What would settle it, the most telling measurement first" in page
 
 
 def test_the_deployed_model_is_proven_on_the_virtual_board(finished):

@@ -7,15 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.budget import SENSORS, Sensor, break_even_bytes, compare_offload, make_load, plan_workload, transmission
+from tinykit.budget import SENSORS, break_even_bytes, compare_offload, make_load, plan_workload, transmission
 from tinykit.ground.errors import ParameterError
 from tinykit.target.boards import board
+from tinykit.target.devices import Signal
 
 U575 = board("nucleo-u575zi-q")
 GIVEN = {"run_current_a": 9.56e-3, "sleep_current_a": 9.3e-6, "supply_v": 3.0}
 
 
-def compare(sensor: str | Sensor = "keyword", radio: str = "ble", **more):
+def samples(values: float, bytes_each: float = 2.0) -> Signal:
+    return Signal("own", "as many", "imu", values=values, bits=8 * bytes_each)
+
+
+def compare(sensor: str | Signal = "keyword", radio: str = "ble", **more):
     chosen = SENSORS[sensor] if isinstance(sensor, str) else sensor
     asked = {"period_s": 60.0, "setting": GIVEN} | more
     return compare_offload(U575, 0.0289, chosen, radio, **asked)
@@ -32,14 +37,14 @@ def test_audio_belongs_on_the_edge():
 
 
 def test_a_few_bytes_and_a_slow_network_belong_in_the_cloud():
-    tiny = Sensor("a temperature", 2)
+    tiny = samples(2)
     found = compare_offload(U575, 2.0, tiny, "ble", period_s=60.0, setting=GIVEN)
     assert found.verdict == "cloud"
 
 
 def test_at_the_break_even_both_take_the_same_energy():
     sent = break_even_bytes(U575, 0.0289, "ble", setting=GIVEN)
-    found = compare(Sensor("as many", sent / 2), "ble")
+    found = compare(samples(sent / 2), "ble")
     assert found.break_even_bytes == sent
     assert found.verdict == "even"
     assert found.edge_j.value == pytest.approx(found.cloud_j.value, rel=0.05)
@@ -52,7 +57,7 @@ def test_the_break_even_counts_all_the_thinking(period_s):
     work = plan_workload(U575, 0.0289, **gated)
     sent = break_even_bytes(U575, work, "ble", setting=GIVEN)
     few, many = (
-        compare_offload(U575, work, Sensor("x", sent + more, 1), "ble", period_s=period_s, setting=GIVEN)
+        compare_offload(U575, work, samples(sent + more, 1), "ble", period_s=period_s, setting=GIVEN)
         for more in (-2, 2)
     )
     assert few.cloud_j.value < few.edge_j.value == many.edge_j.value < many.cloud_j.value
@@ -113,8 +118,9 @@ def test_raw_bytes_by_hand():
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda: Sensor("x", 0), "values of x"),
-        (lambda: Sensor("x", 1, -1), "bytes of a value of x"),
+        (lambda: compare(samples(-1)), "payload"),
+        (lambda: compare(uplink="row"), "uplink 'row' is unknown; nearest: raw"),
+        (lambda: compare(samples(10), uplink="features"), "sensor 'own' is unknown"),
         (lambda: compare(message_rate=2.0), "message rate"),
         (lambda: break_even_bytes(U575, 0.0289, "ble", message_rate=float("nan")), "message rate"),
         (lambda: compare(compression=0.5), "compression"),

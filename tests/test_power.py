@@ -138,6 +138,8 @@ def test_an_average_beyond_the_continuous_limit_and_a_life_beyond_shelf_life_are
     assert any("average current" in finding and "continuous limit" in finding for finding in busy.findings)
     lazy = budget_power(u575, 0.001, battery="lisocl2-a3400", period_s=600.0, sleep_mode="standby")
     assert any("shelf life" in finding for finding in lazy.findings)
+    assert lazy.battery_life_s.value == pytest.approx(10 * 365.25 * 86_400, rel=1e-6)
+    assert lazy.life_without_self_discharge_s.value > lazy.battery_life_s.value
 
 
 def test_a_clock_above_the_highest_is_a_finding(u575):

@@ -13,18 +13,21 @@ from pathlib import Path
 import pytest
 
 from tests.models import Net, small_cnn
+from tinykit.budget import Use, assess
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError, UnknownRuntimeError
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy, predict_run_current
 from tinykit.predict.latency.kernels import PARTS
-from tinykit.predict.latency.measured import calibration_path, name_damage, read_own
+from tinykit.predict.latency.measured import calibration_path, list_own, name_damage, read_own, undo_own
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.validation.compare import calibrate, validate
 from tinykit.predict.validation.measured_rows import match_board, name_core, name_runtime, read_rows
 from tinykit.show.cli.main import main
+from tinykit.show.panels import DesignPanel
 from tinykit.target.boards import board
+from tinykit.target.target import Target
 
 COLUMNS = (
     "source_repo board core clock_mhz stack model_name precision model_file_path_local latency_ms energy_uj "
@@ -283,16 +286,115 @@ def test_the_command_prints_the_table_and_json(folder, capsys):
 
 def test_own_rows_shift_the_prediction_for_their_board_alone(folder, network):
     before, elsewhere = expected(network), expected(network, board="nucleo-f446re")
+    other = expected(small_cnn())
     path = write(folder, {"latency_ms": str(before.value * 1e3 * 1.25)})
     result = calibrate(path, board("nucleo-l4r5zi"))
-    after = expected(network)
-    assert before.value < after.value < 1.25 * before.value
-    assert math.log(after.high / after.low) < math.log(before.high / before.low)
+    after = expected(small_cnn())
+    assert other.value < after.value < 1.25 * other.value
+    assert math.log(after.high / after.low) < math.log(other.high / other.low)
     assert "by your own rows of 1 models (tinykit calibrate)" in after.source
     assert expected(network, board="nucleo-f446re") == elsewhere
     assert result.factors["tflm-cmsis-nn"][0] > 1
-    result.path.unlink()
+    undo_own("nucleo-l4r5zi")
+    assert (expected(network), expected(small_cnn())) == (before, other)
+
+
+def test_the_very_case_that_was_measured_is_the_answer(folder, network):
+    modelled = expected(network).value
+    times = [modelled * 1.25e3, modelled * 1.35e3]
+    calibrate(write(folder, *[{"latency_ms": f"{ms!r}"} for ms in times]), board("nucleo-l4r5zi"))
+    found = expected(network)
+    assert found.basis == "measured"
+    assert found.value == pytest.approx(math.sqrt(times[0] * times[1]) * 1e-3)
+    assert found.low <= times[0] * 1e-3 <= times[1] * 1e-3 <= found.high
+    assert found.source.startswith("measured by you on nucleo-l4r5zi: net, rows.csv, line 2; net, rows.csv, line 3")
+    for other in ({"clock_hz": 80e6}, {"runtime": "tflm-reference"}, {"modelled": True}):
+        assert expected(network, **other).basis == "modelled"
+    assert expected(small_cnn()).basis == "modelled"
+
+
+def test_rows_of_one_build_say_nothing_of_another(folder, network):
+    before = {build: expected(network, build=build) for build in ("-O3", "-Os", None)}
+    path = write(folder, {"latency_ms": f"{before['-O3'].value * 1.5e3!r}"})
+    calibrate(path, board("nucleo-l4r5zi"))
+    for build in ("-Os", None):
+        found = expected(network, build=build)
+        told = f"your own rows are of build -O3, not {build or 'unknown'}: not used (--build)"
+        assert (found.value, found.low, found.high) == (before[build].value, before[build].low, before[build].high)
+        assert told in found.sources
+    assert expected(network, build="-O3").basis == "measured"
+
+
+def test_a_build_is_given_to_rows_that_name_none(folder, network):
+    rows = {"stack": "TFLM + CMSIS-NN", "latency_ms": "20"}, {"latency_ms": "20"}
+    result = calibrate(write(folder, *rows), board("nucleo-l4r5zi"), build="-Os")
+    assert [row.build for row in result.rows] == ["-Os", "-O3"]
+    assert set(result.factors) == {"tflm-cmsis-nn -Os", "tflm-cmsis-nn -O3"}
+    with pytest.raises(ParameterError, match="build '-O7' is unknown"):
+        calibrate(write(folder, *rows), board("nucleo-l4r5zi"), build="-O7")
+
+
+@pytest.mark.parametrize("factor", [1e-3, 40.0, 1e3])
+def test_a_row_off_by_orders_of_magnitude_is_refused(folder, network, factor):
+    good = expected(network).value * 1e3
+    path = write(folder, {"latency_ms": f"{good!r}"}, {"latency_ms": f"{good * factor!r}"})
+    result = calibrate(path, board("nucleo-l4r5zi"))
+    (left,) = result.skipped
+    assert left.line == 3
+    assert f"it took {factor:.3g} times what its operators take; is its unit right?" in left.reason
+    assert expected(network).value == pytest.approx(good * 1e-3)
+    slow = write(folder, {"latency_ms": f"{8 * good!r}"})
+    assert not calibrate(slow, board("nucleo-l4r5zi")).skipped
+
+
+def test_a_calibration_is_taken_back(folder, network):
+    before, target = expected(network), board("nucleo-l4r5zi")
+    calibrate(write(folder, {"latency_ms": "20"}), target)
+    first = expected(network)
+    calibrate(write(folder, {"latency_ms": "25"}), target)
+    assert expected(network).value == pytest.approx(0.025)
+    undo_own()
+    assert expected(network) == first
+    undo_own(target.id)
     assert expected(network) == before
+    with pytest.raises(ParameterError, match="no own rows of nucleo-l4r5zi in .*: nothing to undo"):
+        undo_own(target.id)
+
+
+def test_the_last_board_calibrated_is_the_one_taken_back(folder):
+    path = write(folder, {"latency_ms": "20"})
+    for name in ("nucleo-l4r5zi", "nucleo-f446re"):
+        calibrate(path, board(name))
+    assert [one.stem for one in list_own()] == ["nucleo-l4r5zi", "nucleo-f446re"]
+    assert undo_own().stem == "nucleo-f446re"
+    assert [one.stem for one in list_own()] == ["nucleo-l4r5zi"]
+
+
+def test_own_rows_belong_to_a_workspace(monkeypatch, tmp_path):
+    named = calibration_path("nucleo-l4r5zi")
+    assert named == tmp_path / "own" / "nucleo-l4r5zi.toml"
+    monkeypatch.delenv("TINYKIT_CALIBRATION")
+    monkeypatch.setenv("TINYKIT_WORKSPACE", str(tmp_path / "mine"))
+    assert calibration_path("nucleo-l4r5zi") == tmp_path / "mine" / "calibration" / "nucleo-l4r5zi.toml"
+    monkeypatch.delenv("TINYKIT_WORKSPACE")
+    monkeypatch.chdir(tmp_path)
+    assert calibration_path("nucleo-l4r5zi") == Path("build/workspace/calibration/nucleo-l4r5zi.toml")
+
+
+def test_the_measured_point_is_the_answer_through_every_door(folder, network, capsys):
+    path = write(folder, {"latency_ms": "20"})
+    calibrate(path, board("nucleo-l4r5zi"))
+    target = Target("nucleo-l4r5zi", build="-O3")
+    found = assess(read(network), target, Use(battery="cr2032"))
+    assert (found.fit.latency_s.basis, found.fit.latency_s.value) == ("measured", pytest.approx(0.02))
+    assert found.budget.latency == found.fit.latency_s
+    assert "latency" not in [one.input for one in found.settle()]
+    model = str(folder / "models" / "net.tflite")
+    for command in ("fit", "budget"):
+        assert main([command, model, "--board", "nucleo-l4r5zi", "--build", "O3"]) == 0
+        assert "20.0 ms [19.4 ms … 20.6 ms] (measured)" in capsys.readouterr().out
+    calibrate(write(folder, {"latency_ms": "20", "stack": "TFLM + CMSIS-NN"}), board("nucleo-l4r5zi"))
+    assert "20.0 ms [19.4 ms … 20.6 ms] (measured)" in DesignPanel(read(network)).verdict.value
 
 
 def test_more_models_shift_further_and_runs_of_one_count_once(folder, network):
@@ -352,8 +454,21 @@ def test_the_calibrate_command(folder, network, capsys):
     assert "nucleo-l4r5zi: 1 rows kept in" in out
     assert "tflm-cmsis-nn: latency times" in out
     assert "left out: 1" in out
+    assert "of build -O3: a prediction uses them where it is told so (--build)" in out
+    assert main(["calibrate", "--list"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"nucleo-l4r5zi +tflm-cmsis-nn +-O3 +net +120 MHz +20.0 ms +rows.csv, line 2", out)
+    assert "1 rows in " in out
+    assert main(["calibrate", "--undo", "--list"]) == 0
+    assert "0 rows, as before" in (out := capsys.readouterr().out)
+    assert "0 rows in " in out
+    assert main(["calibrate", "--undo"]) == 2
+    assert "nothing to undo" in capsys.readouterr().err
     assert main(["calibrate", str(path), "--board", "nucleo"]) == 2
     assert main(["calibrate", str(folder / "none.csv"), "--board", "nucleo-l4r5zi"]) == 2
+    capsys.readouterr()
+    assert main(["calibrate"]) == main(["calibrate", str(path)]) == 2
+    assert "give a CSV and --board ID; or --list, or --undo" in capsys.readouterr().err
 
 
 WORK = ", ".join(["0.0", "1e6", *["0.0"] * (len(PARTS) - 2)])

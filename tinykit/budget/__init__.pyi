@@ -23,8 +23,8 @@ from tinykit.budget.fit.placements import Placement as Placement, list_placement
 from tinykit.budget.fit.verdict import FitReport as FitReport, RegionUse as RegionUse, Verdict as Verdict
 from tinykit.budget.offload import (
     SENSORS as SENSORS,
+    UPLINKS as UPLINKS,
     Offload as Offload,
-    Sensor as Sensor,
     break_even_bytes as break_even_bytes,
     compare_offload as compare_offload,
     weigh_design as weigh_design,
@@ -96,7 +96,13 @@ from tinykit.budget.power.radio import (
     lora_airtime as lora_airtime,
     transmission as transmission,
 )
-from tinykit.budget.power.sensitivity import Swing as Swing, Tornado as Tornado, swing_life as swing_life
+from tinykit.budget.power.sensitivity import (
+    Settling as Settling,
+    Swing as Swing,
+    Tornado as Tornado,
+    settle_budget as settle_budget,
+    swing_life as swing_life,
+)
 from tinykit.budget.power.timeline import (
     SLEEP_MODES as SLEEP_MODES,
     State as State,
@@ -113,6 +119,12 @@ from tinykit.budget.power.workload import (
     as_workload as as_workload,
     make_load as make_load,
     plan_workload as plan_workload,
+)
+from tinykit.budget.scenarios import (
+    Scenario as Scenario,
+    find_scenario as find_scenario,
+    list_scenarios as list_scenarios,
+    scenario_of as scenario_of,
 )
 from tinykit.budget.thermal.check import (
     CONTACTS as CONTACTS,

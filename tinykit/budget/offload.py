@@ -1,7 +1,7 @@
 """Edge or cloud: the same sensor twice, thinking on the device with a short message, or raw data over the radio."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -9,53 +9,22 @@ from typing import Any
 from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
-from tinykit.budget.power.workload import TRANSMIT, Workload, as_workload
-from tinykit.ground.errors import ParameterError, keywords, name_nearest
-from tinykit.ground.quantity import DAY_S, Estimate, propagate
+from tinykit.budget.power.workload import Activity, Workload, as_workload
+from tinykit.budget.scenarios import find_scenario, list_scenarios, scenario_of
+from tinykit.ground.errors import ParameterError, UnknownFactError, keywords, name_nearest
+from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
-from tinykit.predict.energy.inputs import as_estimate
+from tinykit.predict.energy.inputs import as_estimate, stated
+from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
+from tinykit.target.devices import Signal, find_signal
+
+UPLINKS = ("raw", "compressed", "features")
+"""What the cloud is sent: the samples, the samples compressed, or what front end or scaling leave of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sensor(Result):
-    """Raw data of one inference.
-
-    Parameters
-    ----------
-    name : for messages.
-    values : samples times channels of one inference.
-    bytes_each : of a value.
-
-    Raises
-    ------
-    ParameterError : a figure out of range.
-    """
-
-    name: str
-    values: float
-    bytes_each: float = 2.0
-
-    def __post_init__(self) -> None:
-        as_estimate(self.values, "1", f"values of {self.name}", low=1.0, high=1e9)
-        as_estimate(self.bytes_each, "byte", f"bytes of a value of {self.name}", low=0.125, high=16.0)
-
-    @property
-    def raw_bytes(self) -> float:
-        """Raw bytes of one inference."""
-        return self.values * self.bytes_each
-
-
-SENSORS = MappingProxyType(
-    {
-        "keyword": Sensor("one second of 16 kHz audio", 16_000, 2),
-        "motion": Sensor("2 s of a six-axis motion sensor at 50 Hz", 600, 2),
-        "vibration": Sensor("one second of 10 kHz vibration", 10_000, 2),
-        "person": Sensor("a 96 × 96 grey image", 96 * 96, 1),
-        "image": Sensor("a 320 × 240 grey image", 320 * 240, 1),
-    }
-)
-"""Usual ones by id."""
+SENSORS = MappingProxyType({name: find_signal(name) for name in list_scenarios()})
+"""What each of them listens to, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +35,17 @@ class Offload(Result):
     ----------
     radio : of both.
     edge, cloud : their budgets.
-    edge_latency_s, cloud_latency_s : from the last sample to the answer [s].
+    edge_latency_s, cloud_latency_s : from the last sample to the answer [s], what comes before network or radio too.
     edge_bytes, cloud_bytes : that leave the device in a day.
     bandwidth_bps : mean of the raw data [bit/s].
     price_per_mb : of 10⁶ byte, None where none was given.
     break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
     findings : what cannot work.
+    uplink : one of `UPLINKS`.
+    network : whose work the edge does, in words.
     """
 
-    LINE = ("edge.board", "radio", "verdict", "edge_latency_s", "cloud_latency_s")
+    LINE = ("edge.board", "radio", "uplink", "verdict", "edge_latency_s", "cloud_latency_s")
 
     radio: str
     edge: PowerBudget
@@ -87,6 +58,8 @@ class Offload(Result):
     price_per_mb: float | None
     break_even_bytes: float | None
     findings: tuple[str, ...] = ()
+    uplink: str = "raw"
+    network: str = "the design's own"
 
     @property
     def edge_j(self) -> Estimate | None:
@@ -109,22 +82,68 @@ class Offload(Result):
         return None if self.price_per_mb is None else self.price_per_mb * self.cloud_bytes * 1e-6
 
     @property
+    def difference_j(self) -> Estimate | None:
+        """Energy of a day on the device less that of sending [J]: what both share moves on both sides at once."""
+        terms, function = self._terms()
+        return propagate(function, *terms, unit="J", source="edge less cloud") if terms else None
+
+    @property
     def verdict(self) -> str:
-        """ "edge" or "cloud" where the intervals are apart, else "even"; "unknown" without a figure."""
-        if self.edge_j is None or self.cloud_j is None:
+        """ "edge" or "cloud" where the difference is one whatever its interval, else "even"; "unknown" without it."""
+        less = self.difference_j
+        if less is None:
             return "unknown"
-        if self.edge_j.high < self.cloud_j.low:
-            return "edge"
-        return "cloud" if self.cloud_j.high < self.edge_j.low else "even"
+        return "edge" if less.high < 0 else "cloud" if less.low > 0 else "even"
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """What the verdict turns on: each input that at an end of its interval alone makes the other way take less."""
+        terms, function = self._terms()
+        usual = [one.value for one in terms]
+        told = []
+        for place, (one, name) in enumerate(terms.items()):
+            for end in {one.low, one.high} - {one.value}:
+                less = function(*usual[:place], end, *usual[place + 1 :])
+                if less * function(*usual) < 0:
+                    told.append(
+                        f"{name} {format_quantity(end, one.unit)}: the {'edge' if less < 0 else 'cloud'} takes less"
+                    )
+        return tuple(told)
+
+    def _terms(self) -> tuple[dict[Estimate, str], Callable[..., float]]:
+        """Each input of the difference once, with its name, and the difference as their function; none if unknown."""
+        terms: dict[Estimate, str] = {}
+        states = sorted((*self.edge.states, *self.cloud.states), key=lambda state: state.name != "inference")
+        for state in states if self.edge_j and self.cloud_j else ():
+            for known, word in ((state.duration_s, "time"), (state.current_a, "current")):
+                if known is not None and (word, state.name) != ("time", "sleep"):
+                    terms.setdefault(known, f"{word} of {state.name}")
+
+        def less(*values: float) -> float:
+            at = dict(zip(terms, values, strict=True))
+            return DAY_S * (_mean_w(self.edge, at) - _mean_w(self.cloud, at))
+
+        return terms, less
+
+
+def _mean_w(way: PowerBudget, at: dict[Estimate, float]) -> float:
+    """Mean power with the inputs at other values [W]; sleep takes what is left, without it what senses."""
+    last = "sleep" if way.states[-1].name == "sleep" else "sense"
+    amperes = {state.name: at[state.current_a] for state in way.states if state.current_a is not None}
+    awake = [(at[state.duration_s], amperes[state.name]) for state in way.states if state.name != last]
+    rest = max(0.0, way.period_s - sum(seconds for seconds, _ in awake)) if last in amperes else 0.0
+    charge = sum(seconds * ampere for seconds, ampere in awake) + rest * amperes.get(last, 0.0)
+    return charge / (rest + sum(seconds for seconds, _ in awake)) * (way.source_v or 0.0)
 
 
 def compare_offload(
     board: Board,
     latency: Workload | Estimate | float,
-    sensor: Sensor,
+    sensor: Signal,
     radio: str,
     *,
     period_s: float,
+    uplink: str = "raw",
     message_bytes: float = 4.0,
     message_rate: float = 1.0,
     compression: float = 1.0,
@@ -138,9 +157,10 @@ def compare_offload(
     ----------
     board : catalogue id, or a `Board`.
     latency : one inference [s], or a workload without a radio.
-    sensor : whose raw data is sent.
+    sensor : whose data is sent.
     radio : one of `RADIOS`.
     period_s : between inferences [s].
+    uplink : one of `UPLINKS`; any but "raw" for the sensor of a `Scenario` alone.
     message_bytes : the answer that the edge sends.
     message_rate : of the inferences that end in a message, 0–1.
     compression : raw over sent bytes, 1 and above.
@@ -156,20 +176,21 @@ def compare_offload(
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     factor = as_estimate(compression, "1", "compression", low=1.0, high=1e6).value
     answer = as_estimate(cloud_s, "s", "time of the cloud", high=1e5)
-    message, raw = transmission(radio, message_bytes), transmission(radio, sensor.raw_bytes / factor)
+    message, options = transmission(radio, message_bytes), dict[str, Any](setting or {})
+    clock = options.get("clock_hz") or find_board(board).clock_hz
+    device, raw = _send_up(work, sensor, uplink, radio, factor=factor, clock_hz=clock)
     need, text = raw.duration_s.value, f"sending {raw.payload_bytes:,.0f} bytes takes"
     slow = (f"{text} {need:.3g} s, longer than the period of {period_s:g} s",) if need > period_s else ()
     period = max(period_s, need * (1 + 1e-6)) if slow else period_s
-    options: dict[str, Any] = dict(setting or {})
-    ways = {"edge": work.plus_message(message, rate), "cloud": _raw_only(work, raw)}
+    ways = {"edge": work.plus_message(message, rate), "cloud": device.plus_message(raw)}
     edge = budget_power(board, ways["edge"], period_s=period_s, **options)
     cloud = budget_power(board, ways["cloud"], period_s=period, **options)
     law = (f"{name}: {text}" for name, way in ways.items() for text in way.check_duty(period_s))
     even = break_even_bytes(board, work, radio, message_bytes=message_bytes, message_rate=rate, setting=options)
     price = None if price_per_mb is None else as_estimate(price_per_mb, "1", "price", high=1e6).value
     return Offload(
-        radio=radio, edge=edge, cloud=cloud, edge_latency_s=work.latency,
-        cloud_latency_s=propagate(lambda sent, rest: sent + rest, raw.duration_s, answer, unit="s"),
+        radio=radio, edge=edge, cloud=cloud, edge_latency_s=_answer_s(work, work.latency), uplink=uplink,
+        cloud_latency_s=_answer_s(device, raw.duration_s, answer),
         edge_bytes=rate * work.rate * message.payload_bytes * DAY_S / period_s,
         cloud_bytes=raw.payload_bytes * DAY_S / period_s, bandwidth_bps=8.0 * raw.payload_bytes / period_s,
         price_per_mb=price, break_even_bytes=even, findings=(*slow, *law),
@@ -180,35 +201,47 @@ def compare_offload(
 def weigh_design(
     assessment: Assessment,
     *,
-    sensor: Sensor | str,
+    sensor: Signal | str,
     radio: str,
+    uplink: str = "raw",
     message_bytes: float = 4.0,
     message_rate: float = 1.0,
     compression: float = 1.0,
     cloud_s: float = 0.1,
     price_per_mb: float | None = None,
 ) -> Offload:
-    """A network in its use against sending the raw data of its sensor.
+    """A design against sending the data of its sensor: the same window, sensor and cell on both sides.
+
+    A scenario brings sensor, window and front end of its task, and where the design's network is that of another
+    scenario (`scenario_of`) also the network on record.
 
     Parameters
     ----------
     assessment : of the network on the device; what it sends by itself is left out.
-    sensor : one of `SENSORS` by id, or one's own.
-    radio, message_bytes, message_rate, compression, cloud_s, price_per_mb : as in `compare_offload`.
+    sensor : of `SENSORS` by id, or one's own, for which the design's network is taken.
+    radio, uplink, message_bytes, message_rate, compression, cloud_s, price_per_mb : as in `compare_offload`.
 
     Raises
     ------
-    UnknownFactError : the latency is unknown. ParameterError : a figure out of range, or no such sensor.
+    UnknownFactError, UnknownRuntimeError : the latency is unknown. ParameterError : a figure out of range, or no such
+    sensor.
     """
-    budget, _ = assessment.complete()
-    if isinstance(sensor, str) and sensor not in SENSORS:
-        raise ParameterError(f"sensor {sensor!r} is unknown; {name_nearest(sensor, SENSORS)}")
-    work = replace(assessment.use, send=None).plan(assessment.target, budget.latency)
-    return compare_offload(
-        budget.board, work, SENSORS[sensor] if isinstance(sensor, str) else sensor, radio, period_s=budget.period_s,
-        message_bytes=message_bytes, message_rate=message_rate, compression=compression, cloud_s=cloud_s,
-        price_per_mb=price_per_mb, setting=assessment.use.list_power(assessment.target),
+    use, target = replace(assessment.use, send=None), assessment.target
+    scene = find_scenario(sensor) if isinstance(sensor, str) else None
+    if scene is None or scenario_of(assessment.fit.graph, use.task) in (None, scene.id):
+        latency, network = assessment.complete()[0].latency, "the design's own"
+    else:
+        latency, network = scene.latency_s(target), scene.network
+        use = replace(use, task=scene.id, sensor=None, sense_s=None, front_end=None, capture_factor=None)
+    if scene is not None and use.task is None and use.sensor is None:
+        use = replace(use, task=scene.id)
+    budget = assessment.power
+    found = compare_offload(
+        budget.board, use.plan(target, latency), SENSORS[sensor] if isinstance(sensor, str) else sensor, radio,
+        period_s=budget.period_s, uplink=uplink, message_bytes=message_bytes, message_rate=message_rate,
+        compression=compression, cloud_s=cloud_s, price_per_mb=price_per_mb, setting=use.list_power(target),
     )  # fmt: skip
+    return replace(found, network=network)
 
 
 def break_even_bytes(
@@ -238,25 +271,16 @@ def break_even_bytes(
     rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
     stages = work.plus_message(transmission(radio, message_bytes), rate)
     period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
-    empty = _raw_only(work, transmission(radio, 0))
+    nothing = Signal("", "nothing", "", values=0)
+    empty = _send_up(work, nothing, "raw", radio)[0].plus_message(transmission(radio, 0))
     edge, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in (stages, empty))
-    local, sent, sending = _above_sleep(edge), _above_sleep(cloud), _above_sleep(cloud, only=TRANSMIT)
-    if local is None or sent is None or sending is None:
+    if edge.average_current_a is None or cloud.average_current_a is None:
         return None
-    if sent >= local:
-        return 0.0
-    each = transmission(radio, 0).duration_s.value
-    longest = each + (local - sent) * each / sending if sending > 0 else math.inf
-    return _most_bytes(radio, longest)
-
-
-def _above_sleep(budget: PowerBudget, only: str = "") -> float | None:
-    """Charge of a period above sleep [C], of one state or of all: what differs between two ways of the same sleep."""
-    asleep = next((state.current_a for state in budget.states if state.name == "sleep"), None)
-    floor = 0.0 if asleep is None else asleep.value
-    awake = [state for state in budget.states if state.name == only or (not only and state.name != "sleep")]
-    known = [(state.duration_s.value, state.current_a.value) for state in awake if state.current_a is not None]
-    return sum(seconds * (ampere - floor) for seconds, ampere in known) if len(known) == len(awake) else None
+    more_c = (edge.average_current_a.value - cloud.average_current_a.value) * period
+    sent, asleep = cloud.states[-2:]
+    gap_a = sent.current_a.value - asleep.current_a.value if sent.current_a and asleep.current_a else 0.0
+    longest = sent.duration_s.value + more_c / gap_a if gap_a > 0 else math.inf
+    return _most_bytes(radio, longest) if more_c > 0 else 0.0
 
 
 def _most_bytes(radio: str, seconds: float) -> float:
@@ -270,9 +294,36 @@ def _most_bytes(radio: str, seconds: float) -> float:
     return low
 
 
-def _raw_only(work: Workload, raw: Transmission) -> Workload:
-    """The sensing of a workload, no front end, no gate, no network: the radio takes their place."""
-    sensing = tuple(stage for stage in work.before if stage.name == "sense")
-    kept = tuple(load for load in work.loads if not load.during or set(load.during) <= {"sense", "sleep"})
+def _send_up(
+    work: Workload, sensor: Signal, uplink: str, radio: str, *, factor: float = 1.0, clock_hz: float | None = None
+) -> tuple[Workload, Transmission]:
+    """The sensing of a workload without gate and network, and what is sent instead of an answer."""
+    if uplink not in UPLINKS:
+        raise ParameterError(f"uplink {uplink!r} is unknown; {name_nearest(str(uplink), UPLINKS)}")
+    names = ("sense", "front end") if uplink == "features" else ("sense",)
+    before = [stage for stage in work.before if stage.name in names]
+    during = {load: tuple(name for name in load.during if name in (*names, "sleep")) for load in work.loads}
+    loads = tuple(replace(load, during=kept) for load, kept in during.items() if kept or not load.during)
+    event = transmission(radio, sensor.raw_bytes / factor)
+    if uplink == "features":
+        event = transmission(radio, find_scenario(sensor.id).features / factor)
+    if uplink == "compressed":
+        if clock_hz is None:
+            raise UnknownFactError("how long compressing takes hangs on the clock, which is unknown; give clock_hz")
+        scene, size, clock = find_scenario(sensor.id), sensor.raw_bytes, clock_hz
+        packing = propagate(lambda c: c * size / clock, stated(scene.cycles), unit="s", source="compressing")
+        before.append(Activity("compress", packing))
+        event = transmission(radio, size / scene.ratio.value)
+        usual, ratio = event.duration_s.value, stated(scene.ratio)
+        sent = propagate(
+            lambda t, r: t * transmission(radio, size / r).duration_s.value / usual, event.duration_s, ratio, unit="s"
+        )
+        event = replace(event, duration_s=sent)
     none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
-    return Workload(none, sensing, (), 1.0, kept).plus_message(raw)
+    return Workload(none, tuple(before), (), 1.0, loads, work.way_out), event
+
+
+def _answer_s(work: Workload, *then: Estimate) -> Estimate:
+    """From the last sample to the answer [s]: what comes before, and what follows it."""
+    parts = [stage.duration_s for stage in work.before if stage.name != "sense"]
+    return then[0] if len(then) == 1 and not parts else propagate(lambda *t: sum(t), *parts, *then, unit="s")

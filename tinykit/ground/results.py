@@ -102,8 +102,8 @@ class Rows(tuple[_T_co, ...]):
 
 
 def _names(result: Any) -> list[str]:
-    """The fields of a result, without those of its own."""
-    return [field.name for field in fields(result) if not field.name.startswith("_")]
+    """The fields of a result, without those of its own and those that do not count among its values."""
+    return [field.name for field in fields(result) if not field.name.startswith("_") and (field.compare or field.repr)]
 
 
 def tell_line(result: Any) -> str:

@@ -154,13 +154,13 @@ def open_record(folder: str | Path, task: str = "watch-exercises", **changes: An
 
 
 def workspace(task: str = "watch-exercises") -> DesignRecord:
-    """The record that notebooks share.
+    """The record that notebooks share, in the `workspace_folder`."""
+    return open_record(Path(workspace_folder()) / task, task)
 
-    It lies in the folder that the environment variable TINYKIT_WORKSPACE names, else in `build/workspace`
-    below the current folder.
-    """
-    folder = os.environ.get("TINYKIT_WORKSPACE") or Path("build") / "workspace"
-    return open_record(Path(folder) / task, task)
+
+def workspace_folder() -> str:
+    """Where records and own rows lie: what TINYKIT_WORKSPACE names, else `build/workspace` below the current folder."""
+    return os.environ.get("TINYKIT_WORKSPACE") or os.path.join("build", "workspace")
 
 
 def resume(stage: str, task: str = "watch-exercises") -> DesignRecord:

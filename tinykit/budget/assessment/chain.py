@@ -13,6 +13,7 @@ from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.dvfs import ClockSweep, sweep_clocks
 from tinykit.budget.power.inverse import Answer, longest_latency as bisect_latency, shortest_period as bisect_period
+from tinykit.budget.power.sensitivity import Settling, say_settling, settle_budget
 from tinykit.budget.power.workload import Workload
 from tinykit.budget.thermal.check import ThermalReport, check_heat
 from tinykit.ground.caches import remember
@@ -134,6 +135,12 @@ class Assessment(Result):
         around = partial(self.use.plan, self.target)
         return bisect_latency(self.target.board, life_s, self.use.period_s, around=around, **setting)
 
+    def settle(self) -> tuple[Settling, ...]:
+        """Which input, measured, would narrow the life (without a cell: the mean power) most, and by how much."""
+        if self.budget is None:
+            return (Settling("latency", "average power" if self.use.battery is None else "battery life"),)
+        return settle_budget(self.budget)
+
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""
         fit, budget, heat = self.fit, self.budget, self.heat
@@ -153,6 +160,7 @@ class Assessment(Result):
             *((("charge by consumer", self.say_consumers()),) if self.say_consumers() else ()),
             ("battery life", life),
             ("junction", f"{heat.verdict}: {heat.reasons[0]}" if heat else "unknown"),
+            ("to settle it", say_settling(self.settle())),
             *(("look out", finding) for finding in told),
         )
 
@@ -198,6 +206,7 @@ class Assessment(Result):
             **(self.budget.to_json() if self.budget else {}),
             **({"without_network": self.beside.to_json()} if self.beside else {}),
             **(self.heat.to_json() if self.heat else {}),
+            "settle": [one.to_json() for one in self.settle()],
             "assumed": dict(self.target.assumed),
         }
 

@@ -3,9 +3,9 @@
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from tinykit.budget.power.cells import Battery, cell_at
 from tinykit.budget.power.pack import CellPack, check_average, check_pack, find_battery, pack_life, wire_pack
@@ -29,6 +29,9 @@ from tinykit.predict.energy.predict import check_supply, predict_run_current, su
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
 
+REGULATOR = "regulator"
+"""The load of a linear regulator between pack and board; one of this name in a workload is the user's own figure."""
+
 
 @dataclass(frozen=True, slots=True)
 class PowerBudget(Result):
@@ -50,6 +53,7 @@ class PowerBudget(Result):
     unknown : why a figure is None.
     lines : the same charge by consumer: MCU, radio, loads, regulator.
     derate : as it was asked for.
+    asked : the arguments of `budget_power`, to ask again with another figure; None where it did not make this.
     """
 
     LINE = ("board", "period_s", "pack.cell", "average_power_w", "battery_life_s")
@@ -83,6 +87,7 @@ class PowerBudget(Result):
     unknown: tuple[str, ...] = ()
     lines: tuple[LoadShare, ...] = ()
     derate: bool = True
+    asked: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +162,8 @@ def budget_power(
     ParameterError : a value is negative, NaN or absurd, or the period is shorter than the time awake.
     UnknownBatteryError, UnknownBoardError : no cell or board of that id.
     """
-    target = find_board(board)
-    work = as_workload(latency)
+    asked = dict(locals())
+    target, given = find_board(board), as_workload(latency)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     ambient = as_estimate(ambient_c, "degC", "ambient", low=-60.0, high=200.0).value
     pack = _take_pack(battery, target, ambient)
@@ -170,16 +175,17 @@ def budget_power(
     idle = {mode: attempt(partial(asleep, mode, ambient))[0] for mode in SLEEP_MODES}
     ways = {mode: wake_up(target, mode, run, boot_s) for mode in SLEEP_MODES}
     left = period - sum(state.duration_s.value for state in extra_states)
-    work = work.within(left)
+    work = given.within(left)
     rest = left - sum(stage.duration_s.value * stage.times for stage in work.stages())
     mode = sleep_mode or ("stop" if sleep_current_a is not None else best_sleep(idle, ways, rest))
     sleep, no_sleep = attempt(lambda: asleep(mode, ambient, sleep_current_a))
     find = {**idle, mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
-    timeline = lay_timeline(Timeline(busy, None, period), run=run, sleep=sleep, way=ways[mode])
+    timeline = lay_timeline(Timeline(busy, None, period), run=run, sleep=sleep, way=given.way_out or ways[mode])
     notes = _check_clock(target, clock_hz)
     design = _Design(target, work, pack, mode, ambient, supply, timeline, derate, notes)
-    return _total(design, run, no_run, no_sleep if timeline.sleep else "")
+    found = _total(design, run, no_run, no_sleep if timeline.sleep else "")
+    return replace(found, asked=asked | {"board": target, "latency": given, "battery": pack, "sleep_mode": mode})
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +226,10 @@ def _draw(design: _Design) -> tuple[Timeline, tuple[Load, ...]]:
     """The timeline as the source sees it, and what draws beside the MCU: loads, and a regulator's own current."""
     loads = design.work.loads
     drawn = add_loads(design.timeline, loads)
-    if not design.supply.regulated:
+    if not design.supply.regulated or any(one.name == REGULATOR for one in loads):
         return drawn, loads
     own = regulator_quiescent()
-    return add_loads(drawn, [Load("the regulator's own current", own)]), (*loads, Load("regulator", own))
+    return add_loads(drawn, [Load("the regulator's own current", own)]), (*loads, Load(REGULATOR, own))
 
 
 def _unknown_currents(bare: Timeline, loads: Sequence[Load]) -> tuple[str, ...]:
@@ -244,7 +250,7 @@ def _unknown_supply(design: _Design) -> tuple[str, ...]:
     return (f"board {name!r} has no lowest supply on record: whether {design.pack} can start it is unknown",)
 
 
-def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Estimate | None]:
+def _powers(design: _Design, run: Estimate | None, average: Estimate | None) -> dict[str, Any]:
     """Current, powers and energies of a budget: drawn from the source on average, and turned to heat in the MCU."""
     supply, law = design.supply, "P = V I"
     power, run_power = _times(average, supply.source_v, "W", law), _times(run, supply.mcu_v, "W", law)

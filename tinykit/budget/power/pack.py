@@ -71,20 +71,20 @@ def wire_pack(cell: Battery, supply_min: float | None) -> CellPack:
 
 
 def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_discharge: bool = True) -> Estimate:
-    """Life of a pack under an average current [s]: L = u C(I) / (I + I_q + s C / 730 h).
+    """Life of a pack under an average current [s]: L = u C(I) / (I + I_q + s C / 730 h), at most the cells' shelf life.
 
     Parameters
     ----------
     pack : the cells.
     average_a : drawn from the pack [A].
     derate : lower the capacity at high average current, for cells whose exponent is known (coin cells).
-    self_discharge : count the cell's own loss; False shows what it costs.
+    self_discharge : count the cell's own loss and the end of its shelf life; False leaves the charge alone.
 
     Raises
     ------
     ParameterError : nothing at all draws current, so that the life has no end.
     """
-    cell, spread = pack.cell, load_constants("power", "sleep.toml")["cell"]
+    cell = pack.cell
     per_month = cell.self_discharge.value if self_discharge else 0.0
     quiescent = cell.quiescent.value if cell.quiescent else 0.0
     exponent, anchor = cell.rate_exponent, cell.rate_anchor
@@ -97,11 +97,19 @@ def pack_life(pack: CellPack, average_a: Estimate, *, derate: bool = True, self_
         if derate and exponent is not None and anchor is not None:
             rated = float(effective_capacity(capacity, each, exponent.value, anchor.value))
         loss = self_discharge_current(capacity, per_month)
-        return float(battery_life(rated, each, loss, 1.0 if cell.usable is None else cell.usable.value))
+        lasts = float(battery_life(rated, each, loss, 1.0 if cell.usable is None else cell.usable.value))
+        return min(lasts, shelf_life_s()) if self_discharge else lasts
 
-    capacity = cell.capacity.estimate(spread["low"].value, spread["high"].value)
     source = f"{pack} over its average current"
-    return propagate(life, average_a, capacity, unit="s", source=source, basis="modelled")
+    return propagate(life, average_a, capacity_of(cell), unit="s", source=source, basis="modelled")
+
+
+def capacity_of(cell: Battery) -> Estimate:
+    """Capacity of a cell [mAh]: over the range on record with it, else over that of cells from the shelf."""
+    if cell.capacity.ends != (cell.capacity.value, cell.capacity.value):
+        return cell.capacity.estimate()
+    spread = load_constants("power", "sleep.toml")["cell"]
+    return cell.capacity.estimate(spread["low"].value, spread["high"].value)
 
 
 def check_pack(
@@ -121,12 +129,18 @@ def check_pack(
     return tuple(filter(None, findings))
 
 
+def shelf_life_s() -> float:
+    """When corrosion and seals end a cell, charged or not [s]."""
+    return load_constants("power", "sleep.toml")["cell"]["shelf_life"].value * YEAR_S
+
+
 def check_average(pack: CellPack, average_a: Estimate, life_s: Estimate) -> tuple[str, ...]:
-    """Findings on the average current [A] against the continuous limit, and on a life [s] beyond shelf life."""
+    """Findings on the average current [A] against the continuous limit, and on a life [s] that shelf life ends."""
     findings = [_check_limit("average current", average_a, pack, pack.cell.max_continuous, "continuous")]
-    shelf = load_constants("power", "sleep.toml")["cell"]["shelf_life"].value
-    if life_s.value > shelf * YEAR_S:
-        findings.append(f"life is beyond {shelf:.0f} years: the shelf life of the cell comes first")
+    if life_s.value >= shelf_life_s() * (1 - 1e-9):
+        findings.append(
+            f"the charge would last longer, but cells end after {shelf_life_s() / YEAR_S:.0f} years of shelf life"
+        )
     return tuple(filter(None, findings))
 
 

@@ -1,18 +1,73 @@
-"""What moves the life of a battery: each input to the ends of its own interval, the widest swing first."""
+"""What moves the life of a battery, and what would settle it: one input at a time, all else as it was asked."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from tinykit.budget.power.budget import PowerBudget
-from tinykit.budget.power.pack import CellPack, pack_life
-from tinykit.budget.power.timeline import State, Timeline
+from tinykit.budget.power.budget import REGULATOR, PowerBudget, budget_power
+from tinykit.budget.power.pack import capacity_of
+from tinykit.budget.power.timeline import attempt, regulator_quiescent, sleep_current, wake_up
+from tinykit.budget.power.workload import TRANSMIT, Load, Workload
 from tinykit.ground.errors import UnknownFactError
-from tinykit.ground.quantity import Estimate, Fact, relabel
+from tinykit.ground.quantity import Estimate, Fact, format_quantity, relabel
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import load_constants
+from tinykit.predict.energy.predict import predict_run_current
 
 _LOSS_FACTORS = (0.5, 2.0)
+_LEAST_GAIN = 0.01
+_SIDES = ("before", "after", "loads")
+_NAMES = {TRANSMIT: "radio event", "wake-up": "wake-up", "reboot": "reboot"}
+_WORDS = (("duration_s", "time"), ("current_a", "current"), ("idle_a", "idle current"))
+_Asked = dict[str, Any]
+
+
+class Input(NamedTuple):
+    """A figure of a budget: what to measure for it, its label, what is known of it, and its place in the question."""
+
+    measure: str
+    label: str
+    known: Estimate | None
+    path: tuple[str | int, ...]
+
+    def put(self, asked: _Asked, new: Estimate) -> _Asked:
+        """The arguments of `budget_power` with another figure in its place."""
+        question: _Asked = _put(asked, self.path, new)
+        return question
+
+
+def _put(old: Any, path: Sequence[Any], new: Estimate) -> Any:
+    if path and isinstance(old, tuple):
+        return (*old[: path[0]], _put(old[path[0]], path[1:], new), *old[path[0] + 1 :])
+    if path and isinstance(old, dict):
+        return old | {path[0]: _put(old[path[0]], path[1:], new)}
+    if path:
+        return replace(old, **{path[0]: _put(getattr(old, path[0]), path[1:], new)})
+    if isinstance(old, Fact):
+        return Fact(new.value, new.unit, new.basis, new.source, low=new.low, high=new.high)
+    return new.value if isinstance(old, float | int) else new
+
+
+@dataclass(frozen=True, slots=True)
+class Settling(Result):
+    """What one measurement would do to a budget.
+
+    Parameters
+    ----------
+    input : what to measure.
+    figure : what it narrows, "battery life", or "average power" without a cell.
+    now, then : that figure as it is, and once the input is measured; None where it is unknown without it.
+    """
+
+    input: str
+    figure: str
+    now: Estimate | None = None
+    then: Estimate | None = None
+
+    def __str__(self) -> str:
+        if self.now is None or self.then is None:
+            return f"measure the {self.input}: without it the {self.figure} is unknown"
+        return f"measure the {self.input}: {_span(self.now)} becomes {_span(self.then)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +106,110 @@ class Tornado(Result):
     swings: tuple[Swing, ...]
 
 
+def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
+    """Which input, once measured, narrows the interval of a life (without a cell: of the mean power) most, that first.
+
+    Each input alone takes the interval that a meter leaves, ±5 % of its value where it is wider now, and the budget is
+    made again. Where the figure is unknown: the inputs it is unknown for.
+
+    Parameters
+    ----------
+    budget : as `budget_power` made it.
+    """
+    figure, now = _figure(budget)
+    plain, inputs = list_inputs(budget)
+    groups: dict[str, list[Input]] = {}
+    for one in inputs:
+        groups.setdefault(one.measure, []).append(one)
+    if now is None:
+        dark = [name for name, group in groups.items() if any(one.known is None for one in group)]
+        return tuple(Settling(name, figure) for name in dark)
+    left: dict[Settling, float] = {}
+    for name, group in groups.items():
+        asked = plain
+        for one in group:
+            asked = one.put(asked, _measure(one.known)) if one.known else asked
+        if then := _figure(budget_power(**asked))[1]:
+            left[Settling(name, figure, now, then)] = then.high - then.low
+    most = (1 - _LEAST_GAIN) * (now.high - now.low)
+    return tuple(sorted((one for one, width in left.items() if width < most), key=left.__getitem__))
+
+
+def say_settling(found: Sequence[Settling]) -> str:
+    """The first of what `settle_budget` found, as a sentence."""
+    error = load_constants("power", "sleep.toml")["meter"]["error"].value
+    return str(found[0]) if found else f"no single measurement to {error:.0%} narrows it by more than {_LEAST_GAIN:.0%}"
+
+
+def _figure(budget: PowerBudget) -> tuple[str, Estimate | None]:
+    if budget.pack is None:
+        return "average power", budget.average_power_w
+    return "battery life", budget.battery_life_s
+
+
+def _measure(known: Estimate) -> Estimate:
+    """The estimate as wide as a meter leaves it."""
+    error = load_constants("power", "sleep.toml")["meter"]["error"]
+    low, high = max(known.low, known.value * (1 - error.value)), min(known.high, known.value * (1 + error.value))
+    return relabel(known, low=low, high=high, sources=(*known.sources, f"as if measured: {error.source}"))
+
+
+def _span(one: Estimate) -> str:
+    low, high = format_quantity(one.low, one.unit), format_quantity(one.high, one.unit)
+    number, _, unit = low.rpartition(" ")
+    return f"{number if high.endswith(f' {unit}') else low} … {high}"
+
+
+def list_inputs(budget: PowerBudget) -> tuple[_Asked, tuple[Input, ...]]:
+    """The question of a budget spelt out, and everything in it that can be measured.
+
+    Nothing where `budget_power` did not make it.
+    """
+    if budget.asked is None:
+        return {}, ()
+    asked, run = _spell_out(budget.asked, budget)
+    given, mode = asked["sleep_current_a"], budget.sleep_mode
+    sleep, _ = attempt(lambda: sleep_current(asked["board"], mode, budget.ambient_c, given))
+    found = [
+        Input("run current", "current of inference", run, ("run_current_a",)),
+        Input("sleep current", "current of sleep", sleep, ("sleep_current_a",)),
+        Input("latency", "time of inference", asked["latency"].latency, ("latency", "latency")),
+        *_list_parts(asked["latency"]),
+    ]
+    if budget.pack:
+        path = ("battery", "cell", "capacity")
+        found.append(Input("capacity of the cell", "capacity", capacity_of(budget.pack.cell), path))
+    sleeps = budget.states[-1].name == "sleep"
+    return asked, tuple(one for one in found if sleeps or one.measure != "sleep current")
+
+
+def _list_parts(work: Workload) -> Iterator[Input]:
+    """The way out of sleep, what comes before and after the network, and the loads beside it."""
+    places: list[tuple[str | int, ...]] = [("way_out",)] if work.way_out else []
+    places += [(side, place) for side in _SIDES for place in range(len(getattr(work, side)))]
+    for place in places:
+        one = getattr(work, str(place[0]))
+        one = one[place[1]] if len(place) > 1 else one
+        what = "current" if isinstance(one, Load) else "time"
+        name = _NAMES.get(one.name, f"{what} of the {one.name}")
+        for field, word in _WORDS:
+            known = getattr(one, field, None)
+            if known is not None or (what, field) == ("current", "current_a"):
+                yield Input(name, f"{word} of {one.name}", known, ("latency", *place, field))
+
+
+def _spell_out(asked: _Asked, budget: PowerBudget) -> tuple[_Asked, Estimate | None]:
+    """The question with the regulator and the way out of sleep as the workload's own; and the run current."""
+    board, work, names = asked["board"], asked["latency"], [state.name for state in budget.states]
+    own = {name: asked[name] for name in ("clock_hz", "run_current_a")}
+    run, _ = attempt(lambda: predict_run_current(board, supply_v=budget.supply_v, **own))
+    way = work.way_out or wake_up(board, budget.sleep_mode, run, asked["boot_s"])
+    loads = [one.name for one in work.loads]
+    more = [REGULATOR for line in budget.lines if line.name == REGULATOR and REGULATOR not in loads]
+    kept = (*work.loads, *(Load(name, regulator_quiescent()) for name in more))
+    return asked | {"latency": replace(work, loads=kept, way_out=way if way and way.name in names else None)}, run
+
+
 def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     """Move each current, each time, the capacity, self-discharge and period alone, and see the life.
 
@@ -66,56 +225,37 @@ def swing_life(budget: PowerBudget, *, derate: bool | None = None) -> Tornado:
     ------
     UnknownFactError : the budget has no battery life.
     """
-    pack, average = budget.pack, budget.average_current_a
-    if pack is None or average is None:
+    asked, inputs = list_inputs(budget)
+    if budget.pack is None or budget.battery_life_s is None or not asked:
         raise UnknownFactError("the battery life of this budget is unknown, nothing moves it; give cell and currents")
-    rated, basis, last = budget.derate if derate is None else derate, average.basis, budget.states[-1]
-    awake = budget.states[:-1] if last.name == "sleep" else budget.states
-    timeline = Timeline(awake, last if last.name == "sleep" else None, budget.period_s)
-
-    def life(moved: Timeline = timeline, cells: CellPack = pack) -> float:
-        mean = moved.average_current()
-        return pack_life(cells, Estimate.exact(mean.value if mean else 0.0, "A", basis, "swing"), derate=rated).value
-
-    swings = [*_state_swings(timeline, life), *_cell_swings(pack, lambda cells: life(cells=cells))]
-    busy = sum(state.duration_s.value for state in awake)
-    periods = (max(busy, 0.9 * timeline.period_s), 1.1 * timeline.period_s)
-    swings.append(_swing("period (a choice)", periods, "s", [life(replace(timeline, period_s=one)) for one in periods]))
+    asked, loss = asked | ({} if derate is None else {"derate": derate}), budget.pack.cell.self_discharge
+    period = Estimate(
+        budget.period_s, max(_awake_s(asked), 0.9 * budget.period_s), 1.1 * budget.period_s, "s", "assumed"
+    )
+    choices = (
+        Input("", "self-discharge", loss.estimate(*_LOSS_FACTORS), ("battery", "cell", "self_discharge")),
+        Input("", "period (a choice)", period, ("period_s",)),
+    )
+    swings = [
+        Swing(one.label, known.low, known.high, known.unit, min(lives), max(lives))
+        for one in (*inputs, *choices)
+        if (known := one.known) and known.low < known.high
+        for lives in [[_life(one.put(asked, _at(known, end))) for end in (known.low, known.high)]]
+    ]
     kept = sorted((swing for swing in swings if swing.width_s > 0), key=lambda swing: -swing.width_s)
-    return Tornado(budget, life(), tuple(kept))
+    return Tornado(budget, _life(asked), tuple(kept))
 
 
-def _swing(name: str, ends: Sequence[float], unit: str, lives: Sequence[float]) -> Swing:
-    return Swing(name, min(ends), max(ends), unit, min(lives), max(lives))
+def _at(known: Estimate, end: float) -> Estimate:
+    return relabel(known, value=end, low=end, high=end)
 
 
-def _cell_swings(pack: CellPack, life: Callable[[CellPack], float]) -> Iterator[Swing]:
-    """Capacity to the ends of its spread, self-discharge to half and twice."""
-    spread = load_constants("power", "sleep.toml")["cell"]
-    ranges = {"capacity": (spread["low"].value, spread["high"].value), "self_discharge": _LOSS_FACTORS}
-    for field, factors in ranges.items():
-        fact: Fact = getattr(pack.cell, field)
-        ends = [fact.value * factor for factor in factors]
-        changes: list[dict[str, Any]] = [{field: replace(fact, value=end)} for end in ends]
-        lives = [life(replace(pack, cell=replace(pack.cell, **change))) for change in changes]
-        yield _swing(field.replace("_", "-"), ends, fact.unit, lives)
+def _awake_s(asked: _Asked) -> float:
+    return float(asked["latency"].busy_s + sum(state.duration_s.value for state in asked["extra_states"]))
 
 
-def _state_swings(timeline: Timeline, life: Callable[[Timeline], float]) -> Iterator[Swing]:
-    """One swing for the current and one for the time of every state; the sleep takes up what a time leaves."""
-    for place, state in enumerate(timeline.states):
-        for field, unit, word in (("current_a", "A", "current"), ("duration_s", "s", "time")):
-            estimate: Estimate | None = getattr(state, field)
-            if estimate is None or estimate.low == estimate.high or (state is timeline.sleep and unit == "s"):
-                continue
-            lives = []
-            for end in (estimate.low, estimate.high):
-                change: dict[str, Any] = {field: relabel(estimate, value=end, low=end, high=end)}
-                lives.append(life(_with_state(timeline, place, replace(state, **change))))
-            yield _swing(f"{word} of {state.name}", (estimate.low, estimate.high), unit, lives)
-
-
-def _with_state(timeline: Timeline, place: int, state: State) -> Timeline:
-    if place == len(timeline.awake):
-        return replace(timeline, sleep=state)
-    return replace(timeline, awake=(*timeline.awake[:place], state, *timeline.awake[place + 1 :]))
+def _life(asked: _Asked) -> float:
+    """The life [s]; a period shorter than the time awake is stretched to it."""
+    period_s = max(asked["period_s"], _awake_s(asked) * (1 + 1e-9))
+    life = budget_power(**asked | {"period_s": period_s}).battery_life_s
+    return life.value if life else 0.0

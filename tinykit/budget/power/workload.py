@@ -120,6 +120,7 @@ class Workload(Result):
     before, after : stages; `after` comes as often as the network runs.
     rate : inferences a period on average, 1 without a gate.
     loads : currents on top, as of `make_load`.
+    way_out : of sleep, your own time and current; None for the board's.
     """
 
     latency: Estimate
@@ -127,6 +128,7 @@ class Workload(Result):
     after: tuple[Activity, ...] = ()
     rate: float = 1.0
     loads: tuple[Load, ...] = ()
+    way_out: State | None = None
 
     def stages(self) -> tuple[Activity, ...]:
         """All stages, the network as "inference"."""

@@ -1,8 +1,8 @@
-"""What was measured: the very same case as published wins over the model, and the user's own rows of a board shift it.
+"""What was measured: the very same case, one's own or published, wins over the model, and own rows of a board shift it.
 
 Kernels take the time their shapes ask for, whatever the weights: a model is the same where its operators are.
 `tinykit calibrate` writes own rows, one TOML a board, into the folder that TINYKIT_CALIBRATION names, else into
-`tinykit/calibration` of the user's data folder. What was published and shipped is never changed.
+`calibration` of the workspace. What was published and shipped is never changed.
 """
 
 import math
@@ -18,8 +18,10 @@ from tinykit.ground.caches import remember, remember_table
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.ground.quantity import Estimate
+from tinykit.ground.writing import write_atomically
+from tinykit.model.record import workspace_folder
 from tinykit.predict.latency.effects import RUNTIMES, Case, shipped_profile, unseen_spread
-from tinykit.predict.latency.instructions import Shapes
+from tinykit.predict.latency.instructions import TO_80, Shapes
 from tinykit.predict.latency.kernels import PARTS, kind_of
 from tinykit.predict.latency.shapes import OperatorShape, from_rows, read_table
 
@@ -28,8 +30,8 @@ _AGAIN = 1.03
 0.2 % between two rounds of MLPerf Tiny."""
 
 _SAME_CLOCK = 1e-3
-_MOST_APART = 100.0
-"""Factor between an own row and the model beyond which its unit or its network is another."""
+_MOST_APART = 10.0
+"""Factor beyond the model's 80 % interval from which the unit or the network of an own row is another."""
 _LEAST_A, _MOST_A = 1e-9, 10.0
 _MOST_FAULTS = 3
 _BUILT_BY_USER = ("tflm-cmsis-nn", "tflm-reference", "esp-nn")
@@ -46,10 +48,27 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
     rows = [row for row in rows if _key(model.shapes) == _key_of(row["model"])]
     if not rows:
         return None
-    logs = [math.log(float(row["latency_s"])) for row in rows]
-    low, high = math.exp(min(logs)) / _AGAIN, math.exp(max(logs)) * _AGAIN
     told = "; ".join(dict.fromkeys(f"{row['model']}, {row['stack']}, {row['source_repo']}" for row in rows))
     source = f"measured on {case.board}: {told} (data/latency/measured.csv)"
+    return _average([float(row["latency_s"]) for row in rows], case, source)
+
+
+def find_own(work: tuple[float, ...], case: Case, clock_hz: float) -> Estimate | None:
+    """The user's own latency [s] of a model in this very case, basis "measured"; None where there is none.
+
+    The same as `find_measured` asks for, and the same work: the modelled instructions of the model, by part.
+    """
+    rows = [row for row in own_rows(case) if not case.arena and _minor(row.version) == _minor(case.version)]
+    rows = [row for row in rows if abs(row.clock_hz / clock_hz - 1) <= _SAME_CLOCK]
+    rows = [row for row in rows if all(map(math.isclose, row.work, work))]
+    told = "; ".join(dict.fromkeys(f"{row.model}, {row.source}" for row in rows))
+    source = f"measured by you on {case.board}: {told} (tinykit calibrate)"
+    return _average([row.latency_s for row in rows], case, source) if rows else None
+
+
+def _average(latencies_s: list[float], case: Case, source: str) -> Estimate:
+    logs = [math.log(one) for one in latencies_s]
+    low, high = math.exp(min(logs)) / _AGAIN, math.exp(max(logs)) * _AGAIN
     return Estimate(math.exp(sum(logs) / len(logs)), low, high, "s", "measured", runtime=case.runtime, sources=source)
 
 
@@ -133,9 +152,11 @@ def calibration_path(board_id: str) -> Path:
     """Where the own rows of a board lie; ParameterError where its id cannot be a file name."""
     if not board_id or set(board_id) - _ID or board_id.startswith("."):
         raise ParameterError(f"board id {board_id!r} cannot name a file; use letters, digits and hyphens")
-    given = os.environ.get("TINYKIT_CALIBRATION")
-    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return _join(given or f"{data}/tinykit/calibration", board_id)
+    return _join(_folder(), board_id)
+
+
+def _folder() -> str:
+    return os.environ.get("TINYKIT_CALIBRATION") or os.path.join(workspace_folder(), "calibration")
 
 
 @remember_table
@@ -148,6 +169,36 @@ def render_own(rows: tuple[OwnRow, ...]) -> bytes:
     """The rows as TOML."""
     tables = [{**asdict(row), "work": list(row.work)} for row in rows]
     return tomli_w.dumps({"rows": tables}).encode()
+
+
+def keep_own(board_id: str, rows: tuple[OwnRow, ...]) -> Path:
+    """Write the own rows of a board, those before kept beside for `undo_own`; OutputError where that cannot be."""
+    path = calibration_path(board_id)
+    write_atomically(path.with_suffix(".before"), path.read_bytes() if path.is_file() else b"")
+    write_atomically(path, render_own(rows))
+    return path
+
+
+def list_own() -> tuple[Path, ...]:
+    """The files of own rows, the last one written last."""
+    return tuple(sorted(Path(_folder()).glob("*.toml"), key=lambda path: path.stat().st_mtime_ns))
+
+
+def undo_own(board_id: str | None = None) -> Path:
+    """Take back the last calibration, of a board where one is given: the rows before it are there again.
+
+    Raises
+    ------
+    ParameterError : there are no own rows. OutputError : the file cannot be written.
+    """
+    paths = [path for path in list_own() if board_id in (None, path.stem)]
+    if not paths:
+        raise ParameterError(f"no own rows{f' of {board_id}' if board_id else ''} in {_folder()}: nothing to undo")
+    before = paths[-1].with_suffix(".before")
+    kept = before.read_bytes() if before.is_file() else b""
+    write_atomically(paths[-1], kept) if kept else paths[-1].unlink()
+    before.unlink(missing_ok=True)
+    return paths[-1]
 
 
 def read_own(board_id: str) -> tuple[OwnRow, ...]:
@@ -214,27 +265,47 @@ def _check(row: OwnRow) -> None:
         raise ValueError("a figure is missing, below 0, infinite or none")
     if row.runtime not in RUNTIMES or (row.energy_j and not _LEAST_A <= current <= _MOST_A):
         raise ValueError(f"runtime {row.runtime[:40]!r} is not known, or {current:.3g} A is no current of a board")
-    if abs(apart := _log_factor(row)) > math.log(_MOST_APART):
-        raise ValueError(f"it took {math.exp(apart):.3g} times what its operators take; is its unit right?")
+    apart, width = _log_factor(row)
+    most = _MOST_APART * math.exp(width)
+    if abs(apart) > math.log(most):
+        told = f"it took {math.exp(apart):.3g} times what its operators take; is its unit right?"
+        raise ValueError(f"{told} a factor of {most:.3g} is taken")
 
 
-def _log_factor(row: OwnRow) -> float:
-    """Log of the cycles that were measured over those that the shipped model has for the same work."""
+def _log_factor(row: OwnRow) -> tuple[float, float]:
+    """Log of the cycles measured over those the shipped model has for the same work; its 80 % interval, either way."""
     measured = Case(row.core, row.runtime, row.version, row.board, row.build)
-    return math.log(row.latency_s) + math.log(row.clock_hz / shipped_profile(measured).cycles(row.work)[0])
+    cycles, spread = shipped_profile(measured).cycles(row.work)
+    width = TO_80 * math.hypot(spread, row.noise, unseen_spread(row.runtime, row.core))
+    return math.log(row.latency_s) + math.log(row.clock_hz / cycles), width
+
+
+def own_rows(case: Case, rows: tuple[OwnRow, ...] | None = None, *, any_build: bool = False) -> tuple[OwnRow, ...]:
+    """Those of own rows (of the ones kept, if None) that speak of a case: of its core, runtime, version and build.
+
+    Rows of another build say nothing: the compiler's level moves a kernel by more than boards differ.
+    """
+    found = [row for row in (read_own(case.board) if rows is None else rows) if row.core == case.core]
+    found = [row for row in found if row.runtime == case.runtime and case.version in ("", row.version)]
+    return tuple(row for row in found if any_build or row.runtime not in _BUILT_BY_USER or row.build == case.build)
+
+
+def name_unused(case: Case) -> tuple[str, ...]:
+    """What of a board's own rows says nothing of a case: those of other builds only, and those that are damaged."""
+    builds = dict.fromkeys(row.build or "unknown" for row in own_rows(case, any_build=True))
+    told = f"your own rows are of build {', '.join(builds)}, not {case.build or 'unknown'}: not used (--build)"
+    return (*([told] if builds and not own_rows(case) else ()), *name_damage(case.board))
 
 
 def shift_of(case: Case, spread: float, rows: tuple[OwnRow, ...] | None = None) -> OwnShift:
-    """The posterior shift of a case given own rows (those kept, if None) of its core and runtime (and kernel version).
+    """The posterior shift of a case given own rows (those kept, if None) that speak of it (`own_rows`).
 
     Its prior is N(0, spread²), what published rows leave open; each model, whatever its runs, is one observation with
     the deviation of an architecture and of its row.
     """
     logs: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for row in read_own(case.board) if rows is None else rows:
-        if (row.core, row.runtime) != (case.core, case.runtime) or (case.version and row.version != case.version):
-            continue
-        logs[row.model].append((_log_factor(row), row.noise))
+    for row in own_rows(case, rows):
+        logs[row.model].append((_log_factor(row)[0], row.noise))
     if not logs or spread <= 0:
         return OwnShift(0.0, spread, 0)
     weight, total = spread**-2, 0.0

@@ -23,7 +23,7 @@ from tinykit.predict.latency.instructions import (
     shapes_of,
 )  # fmt: skip
 from tinykit.predict.latency.kernels import PARTS
-from tinykit.predict.latency.measured import OwnShift, find_measured, name_damage, read_own, shift_of
+from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, name_unused, own_rows, shift_of
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -102,13 +102,22 @@ def predict_latency(
     place = _read_place(core, record, arena_region)
     case = replace(place, runtime=name, version=runtime_version or "", build=normalise_build(build))
     clock = _check_clock(clock_hz)
-    known = None if modelled or read_own(case.board) else find_measured(shapes_of(opened), case, clock)
+    known = None if modelled else _find_known(opened, case, clock, has_fpu(record, core))
     found = known or _doubt_flash(_model_case(opened, case, clock, has_fpu(record, core)), opened, record, core)
     found = found if name == asked else relabel(found, runtime=asked)
-    more = name_damage(case.board)
+    more = name_unused(case)
     if runtime_option is not None:
         more = (*more, f"option {runtime_option}: recorded, its effect is not yet used")
     return relabel(found, sources=(*found.sources, *more)) if more else found
+
+
+def _find_known(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate | None:
+    """This very case as the user measured it, else as published where no own row speaks of the case."""
+    if not own_rows(case):
+        return find_measured(shapes_of(model), case, clock)
+    runtime, core, build = proxy_of(case)
+    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic_of(case.core, case.runtime, fpu))
+    return find_own(report.parts, case, clock)
 
 
 def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:

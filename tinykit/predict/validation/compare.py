@@ -5,20 +5,19 @@ import statistics
 import tomllib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result, Rows
-from tinykit.ground.writing import write_atomically
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise
-from tinykit.predict.latency.instructions import predict_instructions
-from tinykit.predict.latency.measured import OwnRow, calibration_path, read_own, render_own, shift_of, take_own
+from tinykit.predict.latency.instructions import normalise_build, predict_instructions
+from tinykit.predict.latency.measured import OwnRow, keep_own, read_own, render_own, shift_of, take_own
 from tinykit.predict.latency.prediction import known_runtimes, predict_latency
 from tinykit.predict.latency.shapes import read_table
 from tinykit.predict.validation.measured_rows import MeasuredRow, Skipped, is_exact, read_rows
@@ -207,10 +206,10 @@ class Calibration(Result):
     Parameters
     ----------
     board : whose.
-    path : where the rows lie; delete the file to undo.
+    path : where the rows lie.
     rows : kept.
     skipped : left out, and why.
-    factors : runtime -> (factor on latency, models behind it).
+    factors : runtime, with its build where there are several -> (factor on latency, models behind it).
     """
 
     board: Board = field(repr=False)
@@ -220,33 +219,47 @@ class Calibration(Result):
     factors: dict[str, tuple[float, int]] = field(hash=False)
 
 
-def calibrate(path: str | Path, board: Board, *, models: str | Path | None = None) -> Calibration:
+def calibrate(
+    path: str | Path, board: Board, *, models: str | Path | None = None, build: str | None = None
+) -> Calibration:
     """Keep the measured latencies of a CSV as a board's own; a later call for the board replaces them.
 
-    Every row of the board's core whose runtime has a latency model counts as measured on this board.
+    Every row of the board's core whose runtime has a latency model counts as measured on this board. `undo_own` takes
+    the last call back.
 
     Parameters
     ----------
     path, models : as for `validate`.
     board : of the catalogue.
+    build : compiler level of the rows whose stack names none, such as "-O3".
 
     Raises
     ------
-    DataError : no CSV, or no row of it can be used. OutputError : the rows cannot be kept.
+    DataError : no CSV, or no row of it can be used. OutputError : the rows cannot be kept. ParameterError : no such
+    build.
     """
+    level = normalise_build(build)
     found, skipped = read_rows(Path(path), None if models is None else Path(models))
-    made = [_prove(row.line, _to_own(row, board, Path(path).name)) for row in found]
+    built = [replace(row, build=row.build or level) for row in found]
+    made = [_prove(row.line, _to_own(row, board, Path(path).name)) for row in built]
     kept = [one for one in made if isinstance(one, OwnRow)]
     left = [*skipped, *(one for one in made if isinstance(one, Skipped))]
     if not kept:
         why = left[0].reason if left else "it has no rows"
         raise DataError(f"{path}: no latency of {board.core} in it that {board.id} could be calibrated by; {why}")
-    target = calibration_path(board.id)
+    rows = tuple(kept)
     # as a prediction for the board sees them, with a prior as wide as an unknown board's
-    shifts = {row.runtime: shift_of(Case(board.core, row.runtime, "", board.id), 0.15, tuple(kept)) for row in kept}
-    factors = {name: (math.exp(shift.log_factor), shift.models) for name, shift in shifts.items()}
-    write_atomically(target, render_own(tuple(kept)))
-    return Calibration(board, target, tuple(kept), tuple(left), factors)
+    cases = {(row.runtime, row.build): Case(board.core, row.runtime, "", board.id, row.build) for row in rows}
+    shifts = {place: shift_of(case, 0.15, rows) for place, case in cases.items()}
+    factors = {place: (math.exp(shift.log_factor), shift.models) for place, shift in shifts.items()}
+    return Calibration(board, keep_own(board.id, rows), rows, tuple(left), _name_builds(factors))
+
+
+def _name_builds(factors: dict[tuple[str, str], tuple[float, int]]) -> dict[str, tuple[float, int]]:
+    """By runtime, and by its build where there are several."""
+    alone = Counter(runtime for runtime, _ in factors)
+    names = {(one, build): one if alone[one] == 1 else f"{one} {build or 'of unknown build'}" for one, build in factors}
+    return {names[place]: factor for place, factor in factors.items()}
 
 
 def _prove(line: int, row: OwnRow | Skipped) -> OwnRow | Skipped:

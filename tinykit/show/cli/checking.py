@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import format_quantity
+from tinykit.predict.latency.measured import calibration_path, list_own, name_damage, read_own, undo_own
 from tinykit.predict.runtime.reference import find_reference
 from tinykit.predict.validation.compare import GroupError, calibrate as keep_rows, validate as compare
 from tinykit.predict.validation.published import from_groups, to_markdown
@@ -45,13 +46,32 @@ def validate(options: Options) -> int:
 
 def calibrate(options: Options) -> int:
     """`tinykit calibrate`."""
-    board = one_board(options)
-    result = keep_rows(options.csv, board, models=options.models)
-    say(f"{board.id}: {len(result.rows)} rows kept in {result.path}; delete that file to undo")
+    if options.undo:
+        path = undo_own(options.board)
+        say(f"{path.stem}: {len(read_own(path.stem))} rows, as before the last calibration")
+    if options.list or options.undo:
+        return _list_own() if options.list else 0
+    if not options.csv:
+        raise ParameterError("calibrate by what? give a CSV and --board ID; or --list, or --undo")
+    target = one_board(options)
+    result = keep_rows(options.csv, target, models=options.models, build=options.build)
+    say(f"{target.id}: {len(result.rows)} rows kept in {result.path}; `tinykit calibrate --undo` takes them back")
     for runtime, (factor, models) in result.factors.items():
         say(f"  {runtime}: latency times {factor:.3f}, from {models} models")
+    if builds := sorted({row.build for row in result.rows if row.build}):
+        say(f"  of build {', '.join(builds)}: a prediction uses them where it is told so (--build)")
     if result.skipped:
         say(f"left out: {len(result.skipped)}, the first because: {result.skipped[0].reason}")
+    return 0
+
+
+def _list_own() -> int:
+    ids, header = [path.stem for path in list_own()], ("board", "runtime", "build", "model", "clock", "latency", "from")
+    rows = [row for name in ids for row in read_own(name)]
+    clocks = [(format_quantity(row.clock_hz, "Hz"), format_quantity(row.latency_s, "s")) for row in rows]
+    texts = [(row.board, row.runtime, row.build or "unknown", row.model) for row in rows]
+    say_table(header, [(*text, *pair, row.source) for text, pair, row in zip(texts, clocks, rows, strict=True)])
+    say(f"{len(rows)} rows in {calibration_path('own').parent}", *(one for name in ids for one in name_damage(name)))
     return 0
 
 

@@ -109,7 +109,11 @@ _COMMANDS: tuple[tuple[str, Command, str, tuple[_Flag, ...]], ...] = (
     ("validate", checking.validate, "predictions against measured rows, by core and runtime", (
         _JSON, _switch("--markdown", "the table as Markdown, and nothing else"), *_MEASURED)),
     ("calibrate", checking.calibrate, "let your own measured rows shift a board's latency", (
-        _BOARD, _BOARD_FILE, *_MEASURED)),
+        _flag("csv", "CSV", "columns core, clock_mhz, stack, model_name; see README", nargs="?"),
+        _BOARD, _BOARD_FILE,
+        _flag("--build", "LEVEL", "compiler level of rows whose stack names none: Os, O2 or O3", type=_to_build),
+        _switch("--list", "the rows kept in this workspace"),
+        _switch("--undo", "take back the last calibration (of the board, where one is given)"), _MEASURED[1])),
     ("run", checking.run_model, "compile and run on the virtual board, checked against TFLM", (*_MODEL,
         _BOARD, *_SETTING,
         _flag("--kernels", "SET", "cmsis-nn (default) or portable"),

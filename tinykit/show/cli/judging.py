@@ -12,6 +12,7 @@ from tinykit.budget.fit.check import MACHINES, check_target, line_up, name_machi
 from tinykit.budget.fit.placements import Placement, list_placements
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.sensitivity import say_settling
 from tinykit.budget.thermal.check import ThermalReport
 from tinykit.budget.trace.compare import TraceRow, calibrate_board, compare_trace
 from tinykit.budget.trace.plateaus import Trace, read_trace
@@ -183,7 +184,8 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
         "ambient at Tj limit": heat.t_ambient_max_c,
     }
     say_figures(figures)
-    say(*(f"- {line}" for line in (*plan.findings, *found.left_out(), *plan.unknown, *heat.reasons)))
+    told = (*plan.findings, *found.left_out(), *plan.unknown, *heat.reasons, say_settling(found.settle()))
+    say(*(f"- {line}" for line in told))
     _say_assumed(found.target)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.budget.assessment.chain import assess
-from tinykit.budget.offload import SENSORS, Offload, weigh_design
+from tinykit.budget.offload import SENSORS, UPLINKS, Offload, weigh_design
 from tinykit.budget.power.dvfs import IDLES, ClockSweep
 from tinykit.budget.power.radio import RADIOS
 from tinykit.choose.design.studies import CLUSTERS, GRID, PRECISIONS, SPARSITIES, find_study, name_point
@@ -68,6 +68,7 @@ class CloudPanel(Powered[Offload]):
     sensor : of `SENSORS`.
     radio : of `RADIOS`.
     period_s : between inferences [s].
+    uplink : of `UPLINKS`.
     """
 
     size_in = (7.2, 2.2)
@@ -77,6 +78,7 @@ class CloudPanel(Powered[Offload]):
     radio: Any
     period_s: Any
     sent: Any
+    uplink: Any
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class CloudPanel(Powered[Offload]):
         sensor: str = "motion",
         radio: str = "ble",
         period_s: float = 10.0,
+        uplink: str = "raw",
     ) -> None:
         self.graph = as_graph(graph)
         controls = {
@@ -94,6 +97,7 @@ class CloudPanel(Powered[Offload]):
             "radio": choose("radio", list(RADIOS), radio),
             "period_s": slide_log("period [s]", period_s, -1, 5),
             "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
+            "uplink": choose("sent to the cloud", UPLINKS, uplink),
         }
         super().__init__("Edge or cloud", self.graph.path, controls)
 
@@ -104,12 +108,14 @@ class CloudPanel(Powered[Offload]):
             sensor=self.sensor.value,
             radio=self.radio.value,
             message_rate=self.sent.value,
+            uplink=self.uplink.value,
         )
 
     def tell(self, result: Offload) -> Iterable[tuple[str, str]]:
-        """Verdict, energies, latencies, bytes."""
+        """Verdict and what it turns on, network, energies, latencies, bytes."""
         even = result.break_even_bytes
-        yield "verdict", result.verdict
+        yield "verdict", f"{result.verdict}, the network is {result.network}"
+        yield "turns on", "; ".join(result.turns) or "no input alone"
         yield "edge", f"{result.edge_j or 'unknown'} a day, {result.edge_latency_s}, {result.edge_bytes:,.0f} bytes"
         yield "cloud", f"{result.cloud_j or 'unknown'} a day, {result.cloud_latency_s}, {result.cloud_bytes:,.0f} bytes"
         yield "break-even", "unknown" if even is None else f"{even:,.0f} raw bytes an inference"

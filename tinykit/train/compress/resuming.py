@@ -87,7 +87,7 @@ class Epochs:
         parts = {"state": self.state, "best": self.best}
         arrays = {f"{part}{n}": one for part, several in parts.items() for n, one in enumerate(several)}
         rows, stream = [list(one.values()) for one in self.logs], io.BytesIO()
-        counts = {part: len(several) for part, several in parts.items()}
+        counts: dict[str, Any] = {part: len(several) for part, several in parts.items()}
         np.savez(stream, key=self.key, names=list(self.logs[0]), logs=rows, best_at=self.best_at, **counts, **arrays)
         file = _asked[-1][1]
         if file is not None:
