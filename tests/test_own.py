@@ -25,7 +25,7 @@ from tinykit.ground.errors import FactError, OutputError, ParameterError, Unknow
 from tinykit.model.graph.reading import read
 from tinykit.show.cli.main import main
 from tinykit.show.panels import PANELS, BoardForm, ClockPanel, DesignPanel, PowerPanel, TimelinePanel
-from tinykit.show.panels.own import Powered
+from tinykit.show.panels.shell import Powered
 from tinykit.show.report.render import render_report
 from tinykit.target.boards import board, boards
 from tinykit.target.boards.reading import read_board

@@ -2,7 +2,7 @@
 
 import sys
 
-from tinykit.show.cli.main import main
+from tinykit.show.cli.program import main
 
 if __name__ == "__main__":
     sys.exit(main())

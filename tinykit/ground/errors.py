@@ -9,6 +9,7 @@ import difflib
 import errno
 import functools
 import re
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -19,6 +20,7 @@ _T = TypeVar("_T")
 BAD_INPUT, MACHINE, FAULT, STOPPED = 2, 3, 70, 130
 """Exit statuses besides 0 and 1, which are verdicts."""
 _LONGEST_LINE = 1000
+_LEAST_ROOM_BYTES = 65_536
 _MACHINE_CODES = frozenset(
     getattr(errno, name, 0)
     for name in "EACCES EAGAIN EBADF EDQUOT EFBIG EIO EMFILE ENFILE ENOMEM ENOSPC EPERM EPIPE EROFS".split()
@@ -140,6 +142,13 @@ def _is_of_machine(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or _MACHINE_WORDS.search(str(error)):
         return True
     return isinstance(error, OSError) and not isinstance(error, TinykitError) and error.errno in _MACHINE_CODES
+
+
+def name_lack(said: str, *folders: str | Path) -> str:
+    """What the machine lacked, by what a program said of it and by the room in folders; "" where it lacked nothing."""
+    found = _MACHINE_WORDS.search(said)
+    full = [one for one in folders if Path(one).exists() and shutil.disk_usage(one).free < _LEAST_ROOM_BYTES]
+    return found[0] if found else f"No space left in {full[0]}" if full else ""
 
 
 def name_nearest(name: str, allowed: Iterable[str], limit: int = 3) -> str:

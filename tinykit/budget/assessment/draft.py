@@ -2,7 +2,6 @@
 
 import os
 import re
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -113,13 +112,9 @@ def _without_none(table: Any) -> Any:
 
 def _list_family(mcu: str, core: str | None, scope: str) -> list[Board]:
     """Boards of the catalogue with a part of the family, nearest by name first, of the core where one is given."""
-
-    def alike(one: Board) -> int:
-        pairs = zip(one.mcu.upper(), mcu.upper(), strict=False)
-        return len([*takewhile(lambda pair: pair[0] == pair[1], pairs)])
-
-    near = [one for one in boards() if alike(one) >= _FAMILY and one.current_scope == scope]
-    return sorted((one for one in near if core in (None, one.core)), key=alike, reverse=True)
+    alike = {one.id: len(os.path.commonprefix([one.mcu.upper(), mcu.upper()])) for one in boards()}  # noqa: RUF071
+    near = [one for one in boards() if alike[one.id] >= _FAMILY and one.current_scope == scope]
+    return sorted((one for one in near if core in (None, one.core)), key=lambda one: -alike[one.id])
 
 
 def _imply(family: list[Board], supply_v: float | None) -> dict[str, Any]:

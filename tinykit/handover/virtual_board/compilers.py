@@ -23,6 +23,7 @@ from tinykit.ground.errors import (
     ParameterError,
     UnknownRuntimeError,
     name_install,
+    name_lack,
 )
 from tinykit.target.boards.record import Board, Core
 
@@ -170,7 +171,8 @@ def ask_version(command: Sequence[str], cure: str, *, bounds: Bounds) -> str:
     except EngineError as error:
         raise EngineError(f"{command[0]} does not start ({error}); {cure}") from error
     if done.status:
-        raise EngineError(f"{command[0]} does not start (status {done.status}); {cure}")
+        lack = name_lack(done.said) or f"status {done.status}"
+        raise EngineError(f"{command[0]} does not start ({lack}); {cure}")
     return done.printed.decode(errors="replace")
 
 
@@ -179,10 +181,15 @@ def call_compiler(command: Sequence[str], folder: Path) -> Ended:
     cache = str(cache_folder() / "zig")
     done = run_program(
         command, timeout_s=_TIMEOUT_S, bounds=_BOUNDS, folder=folder,
-        ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache,
+        ZIG_GLOBAL_CACHE_DIR=cache, ZIG_LOCAL_CACHE_DIR=cache, LC_ALL="C",
     )  # fmt: skip
+    name = Path(command[0]).name
     if done.late:
-        raise EngineError(f"{Path(command[0]).name} was stopped after {_TIMEOUT_S} s on {command[-1]}")
+        raise EngineError(f"{name} was stopped after {_TIMEOUT_S} s on {command[-1]}")
+    lack = name_lack(done.said, folder, cache) if done.status else ""
+    if lack or done.status < 0:
+        lack = lack or f"No space left or no memory (signal {-done.status})"
+        raise EngineError(f"{name} could not work: {lack}\nfree some, or set TMPDIR and TINYKIT_CACHE to other folders")
     return done
 
 

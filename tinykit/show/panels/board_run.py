@@ -8,8 +8,7 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen.export import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.own import AnyBoard, choose_board
-from tinykit.show.panels.shell import Panel, choose, largest_kib, slide
+from tinykit.show.panels.shell import AnyBoard, Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import plot_instructions
 from tinykit.target.boards import boards
 

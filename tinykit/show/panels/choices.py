@@ -12,8 +12,7 @@ from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.own import AnyBoard, Powered, choose_board
-from tinykit.show.panels.shell import Panel, choose, slide, slide_log
+from tinykit.show.panels.shell import AnyBoard, Panel, Powered, choose, choose_board, slide, slide_log
 from tinykit.show.plots import plot_clocks, plot_ledger, plot_offload
 
 

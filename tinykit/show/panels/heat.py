@@ -12,8 +12,7 @@ from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.own import AnyBoard, Powered, choose_board
-from tinykit.show.panels.shell import choose, slide, slide_log
+from tinykit.show.panels.shell import AnyBoard, Powered, choose, choose_board, slide, slide_log
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 
 _CM2 = 1e-4

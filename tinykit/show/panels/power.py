@@ -9,16 +9,18 @@ from tinykit.budget.power.pack import find_battery
 from tinykit.budget.power.radio import RADIOS
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.own import (
+from tinykit.show.panels.shell import (
     AnyBattery,
     AnyBoard,
     AnySensor,
     Powered,
+    choose,
     choose_battery,
     choose_board,
     choose_sensor,
+    slide,
+    slide_log,
 )
-from tinykit.show.panels.shell import choose, slide, slide_log
 from tinykit.show.plots import (
     KitFigure,
     lay_axes,
@@ -37,8 +39,8 @@ _SLOWEST_SHARE = 0.1
 _UNKNOWN_CLOCK_MHZ = 100.0
 
 
-class PowerPanel(Powered[Assessment]):
-    """What flows when, and how long a battery lasts.
+class DesignPanel(Powered[Assessment]):
+    """Does it fit, how long does the battery last, how hot does the die get.
 
     Parameters
     ----------
@@ -49,27 +51,56 @@ class PowerPanel(Powered[Assessment]):
         sensor: id, path of a TOML, `Sensor` or "none".
     """
 
-    size_in = (7.2, 5.8)
-    board: Any
-    sensor: Any
-    battery: Any
+    size_in = (7.2, 4.7)
+    title = "Design"
+    shown: tuple[str, ...] = ("period_s", "board", "battery", "sensor")
     period_s: Any
-    clock_mhz: Any
+    board: Any
+    battery: Any
+    sensor: Any
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
         period_s: float = 10.0, task: str | None = None, sensor: AnySensor | None = None
     ) -> None:  # fmt: skip
-        self.graph, self.task = as_graph(graph), task
-        top = _top_clock_mhz(board)
+        self.graph, self.task, top = as_graph(graph), task, _top_clock_mhz(board)
         controls = {
+            "period_s": slide_log("period [s]", period_s, -2, 5),
             "board": choose_board(board),
             "battery": choose_battery(battery),
-            "period_s": slide_log("period [s]", period_s, -2, 5),
-            "clock_mhz": slide("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
             "sensor": choose_sensor(sensor, task),
+            "clock_mhz": slide("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
         }
-        super().__init__("Power", self.graph.path, controls)
+        super().__init__(self.title, self.graph.path, {name: controls[name] for name in self.shown})
+
+    def compute(self) -> Assessment:
+        """Fit, power and heat for the controls."""
+        clock, sensor = self._controls.get("clock_mhz"), self.sensor.value or None
+        target = Target(self.board.value, clock_hz=clock.value * 1e6 if clock else None)
+        told = {"period_s": self.period_s.value, "battery": self.battery.value, "sensor": sensor, "task": self.task}
+        return assess(self.graph, target, self.make_use(**told))
+
+    def draw(self, result: Assessment, figure: KitFigure) -> None:
+        """Life against period above, regions below."""
+        above, below = lay_axes(figure, 1.25, 1.0)
+        plot_life(sweep_periods(result), point=result.budget, ax=above)
+        plot_fit(result.fit, ax=below)
+
+    def tell(self, result: Assessment) -> Iterable[tuple[str, str]]:
+        """Every verdict with its interval and basis."""
+        return result.lines()
+
+    def summarise(self, result: Assessment) -> str:
+        """Fit, life and junction."""
+        return f"{result.fit.verdict.words}, life {tell(result.battery_life_s)}, Tj {tell(result.t_junction_c)}"
+
+
+class PowerPanel(DesignPanel):
+    """What flows when, and how long a battery lasts; parameters as of `DesignPanel`."""
+
+    size_in = (7.2, 5.8)
+    title, shown = "Power", ("board", "battery", "period_s", "clock_mhz", "sensor")
+    clock_mhz: Any
 
     def adapt(self, changed: Any) -> None:
         """Another board has another range of clocks: start at its highest."""
@@ -79,14 +110,6 @@ class PowerPanel(Powered[Assessment]):
             with self.clock_mhz.hold_trait_notifications():
                 self.clock_mhz.min, self.clock_mhz.max = top * _SLOWEST_SHARE, top
                 self.clock_mhz.step, self.clock_mhz.value = top / 100, top
-
-    def compute(self) -> Assessment:
-        """The assessment for the controls."""
-        target = Target(self.board.value, clock_hz=self.clock_mhz.value * 1e6)
-        use = self.make_use(
-            period_s=self.period_s.value, battery=self.battery.value, sensor=self.sensor.value or None, task=self.task
-        )
-        return assess(self.graph, target, use)
 
     def draw(self, result: Assessment, figure: KitFigure) -> None:
         """The states of one period, and the life over the period with this one marked."""
@@ -108,58 +131,6 @@ def _top_clock_mhz(board: AnyBoard) -> float:
     """The highest clock on record [MHz]; 100 where none is, and then every figure reads unknown."""
     clock = find_board(board).clock_hz
     return clock / 1e6 if clock else _UNKNOWN_CLOCK_MHZ
-
-
-class DesignPanel(Powered[Assessment]):
-    """Does it fit, how long does the battery last, how hot does the die get.
-
-    Parameters
-    ----------
-    graph : the model.
-    board, battery : to start from: id, path of a TOML, `Board`, cell or pack.
-    period_s : from one inference to the next [s].
-    task, sensor : as of `PowerPanel`.
-    """
-
-    size_in = (7.2, 4.7)
-    sensor: Any
-    period_s: Any
-    board: Any
-    battery: Any
-
-    def __init__(
-        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
-        period_s: float = 10.0, task: str | None = None, sensor: AnySensor | None = None
-    ) -> None:  # fmt: skip
-        self.graph, self.task = as_graph(graph), task
-        controls = {
-            "period_s": slide_log("period [s]", period_s, -2, 5),
-            "board": choose_board(board),
-            "battery": choose_battery(battery),
-            "sensor": choose_sensor(sensor, task),
-        }
-        super().__init__("Design", self.graph.path, controls)
-
-    def compute(self) -> Assessment:
-        """Fit, power and heat for the controls."""
-        use = self.make_use(
-            period_s=self.period_s.value, battery=self.battery.value, sensor=self.sensor.value or None, task=self.task
-        )
-        return assess(self.graph, self.board.value, use)
-
-    def draw(self, result: Assessment, figure: KitFigure) -> None:
-        """Life against period above, regions below."""
-        above, below = lay_axes(figure, 1.25, 1.0)
-        plot_life(sweep_periods(result), point=result.budget, ax=above)
-        plot_fit(result.fit, ax=below)
-
-    def tell(self, result: Assessment) -> Iterable[tuple[str, str]]:
-        """Every verdict with its interval and basis."""
-        return result.lines()
-
-    def summarise(self, result: Assessment) -> str:
-        """Fit, life and junction."""
-        return f"{result.fit.verdict.words}, life {tell(result.battery_life_s)}, Tj {tell(result.t_junction_c)}"
 
 
 _BESIDE = ("led", "debugger")

@@ -8,14 +8,32 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import ipywidgets as widgets
+import traitlets
 
+from tinykit.budget.assessment.draft import list_open
+from tinykit.budget.assessment.use import Use
+from tinykit.budget.power.cells import Battery, batteries
+from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.ground.errors import ParameterError, judge_failure, printable
+from tinykit.ground.quantity import is_number
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.style import styled
-from tinykit.target.boards import find_board
+from tinykit.target.boards import boards, find_board
 from tinykit.target.boards.record import Board
+from tinykit.target.devices import NOTHING, Sensor, find_sensor, find_signal, list_sensors
 
 Result = TypeVar("Result")
+AnyBoard = Board | str | os.PathLike[str]
+AnyBattery = Battery | CellPack | str | os.PathLike[str]
+AnySensor = Sensor | str | os.PathLike[str]
+"""As every panel takes them: id of the catalogue, path of a TOML, or the thing itself."""
+
+_ASKED = {
+    "run_current_ma": ("run current [mA]", "run_current_a", 1e-3),
+    "sleep_current_ua": ("sleep current [µA]", "sleep_current_a", 1e-6),
+    "supply_v": ("supply [V]", "supply_v", 1.0),
+}
+"""The fields: label, which begins with what `list_open` calls it, parameter of `Use`, and the unit in that of `Use`."""
 _LONGEST_REPR = 109
 _STYLE = {"description_width": "150px"}
 _CONTROL_WIDTH = "560px"
@@ -128,6 +146,60 @@ class Panel(widgets.VBox, Generic[Result]):
         return line if len(line) <= _LONGEST_REPR else line[: _LONGEST_REPR - 1] + "…"
 
 
+class NumberField(widgets.Text):
+    """A number that may be left empty, which a widget of numbers may not."""
+
+    value = traitlets.CUnicode("").tag(sync=True)
+
+    def read(self) -> float | None:
+        """The number, None where it is empty; ParameterError where it is none."""
+        text, name = self.value.strip(), self.description
+        if text and not is_number(text):
+            raise ParameterError(f"{name}: {text!r} is not a number; write one such as 6.2, or leave it empty")
+        return float(text) if text else None
+
+
+class Powered(Panel[Result]):
+    """A panel whose answer rests on currents and supply of its board: it asks for those that the record does not have.
+
+    Attributes
+    ----------
+    run_current_ma, sleep_current_ua, supply_v : fields, shown where the board lacks that figure, empty for none.
+    """
+
+    board: Any
+    run_current_ma: Any
+    sleep_current_ua: Any
+    supply_v: Any
+
+    def __init__(self, title: str, path: str, controls: dict[str, Any]) -> None:
+        ask = {"placeholder": "not on record: type yours, then Enter", "continuous_update": False}
+        fields = {name: make_control(NumberField, label, **ask) for name, (label, _, _) in _ASKED.items()}
+        _show_lacking(controls["board"].value, fields)
+        super().__init__(title, path, {**controls, **fields})
+
+    def adapt(self, changed: Any) -> None:
+        """Another board lacks other figures, and what was typed was not of it."""
+        if changed is self.board:
+            _show_lacking(self.board.value, self._controls)
+
+    def make_use(self, **given: Any) -> Use:
+        """A use with the figures that were typed."""
+        for name, (_, parameter, unit) in _ASKED.items():
+            number = self._controls[name].read()
+            given[parameter] = None if number is None else number * unit
+        return Use(**given)
+
+
+def _show_lacking(board: AnyBoard, controls: dict[str, Any]) -> None:
+    """Empty the fields, and show those whose figure the board lacks."""
+    lacking = {what for what, _ in list_open(find_board(board))}
+    for name, (label, _, _) in _ASKED.items():
+        field = controls[name]
+        field.value, field.disabled = "", label.partition(" [")[0] not in lacking
+        field.layout.set_trait("display", "none" if field.disabled else None)
+
+
 def format_value(value: Any) -> str:
     """A control's value in a few characters: 12.5, 'cr2032', True; of a board of one's own its id."""
     return f"{value:.4g}" if isinstance(value, float) else str(getattr(value, "id", value))
@@ -144,6 +216,37 @@ def to_table(rows: Iterable[tuple[str, str]]) -> str:
 def choose(description: str, options: Sequence[Any], value: Any) -> Any:
     """A dropdown; options are values or (label, value) pairs."""
     return make_control(widgets.Dropdown, description, options=options, value=value)
+
+
+def choose_board(value: AnyBoard, ids: Sequence[str] | None = None) -> Any:
+    """A dropdown of boards by id, all of the catalogue's unless some are named; one of one's own comes first."""
+    listed = [board.id for board in boards()] if ids is None else list(ids)
+    return _choose("board", dict(zip(listed, listed, strict=True)), find_board(value), boards())
+
+
+def choose_battery(value: AnyBattery) -> Any:
+    """A dropdown of the catalogue's cells by name; a cell or a pack of one's own comes first."""
+    return _choose("battery", {cell.id: cell.name for cell in batteries()}, find_battery(value), batteries())
+
+
+def choose_sensor(value: AnySensor | None, task: str | None) -> Any:
+    """A dropdown of sensors by name, none at all among them; without one of one's own it starts with the task's."""
+    labels = {NOTHING: NOTHING, **{one.id: one.name for one in list_sensors()}}
+    if value is None and task is None:
+        labels = {"": "not chosen: none is counted", **labels}
+    named = (find_signal(task).sensor if task else "") if value is None else value
+    return _choose("sensor", labels, named if named in labels else find_sensor(named), list_sensors())
+
+
+def _choose(description: str, labels: dict[str, str], found: Any, catalogue: Sequence[Any]) -> Any:
+    """Labels by id; what is found is its id where the catalogue has exactly that, else itself, before the others."""
+    options = [(label, name) for name, label in labels.items()]
+    known = found.id if found in catalogue else found
+    if known in labels:
+        return choose(description, list(labels) if list(labels) == list(labels.values()) else options, known)
+    label = found.name if isinstance(found, Battery | Sensor) else format_value(found)
+    own = f"{label} (your own)" if label in labels.values() else label
+    return choose(description, [(own, found), *options], found)
 
 
 def slide(description: str, value: float, low: float, high: float, step: float) -> Any:

@@ -1,30 +1,31 @@
 """A training that is stopped, or killed, loses no whole epoch: the same call goes on where it was, to the same bits.
 
-TensorFlow's random kernels count what they drew in their own memory. So the epochs that were done are walked through
-again without training: the order of the samples comes out the same, and what is drawn after them comes from the same
-counter-based generator (Philox) at the place where it would be.
+The epochs that were done are walked through without training, so that the samples come in the same order. What is drawn
+after them comes from the same counter-based generator (Philox), at the place where TensorFlow's kernels would be: they
+set 256 places aside for each number they draw.
 """
 
 import contextlib
 import hashlib
 import io
+import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.writing import write_atomically
+from tinykit.train.datasets.arrays import read_arrays
 from tinykit.train.keras import load_keras, load_tensorflow
 
 CHOICES = ("go on", "keep", "discard")
-_DRAWS = {"random_uniform": "StatelessRandomUniformV2", "random_standard_normal": "StatelessRandomNormalV2"}
-_RESERVED = 256  # places of the generator that a kernel sets aside for each number it draws
-_kept: dict[str, bytes] = {}
+_RESERVED = 256
+_DRAWN_OTHERWISE = "Gaussian", "Alpha", "Random"  # layers whose training starts anew
+_kept: dict[str, dict[str, Any]] = {}
 _asked: list[tuple[str, Path | None]] = [("go on", None)]
 
 
@@ -34,13 +35,13 @@ class TrainingStopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def after_stop(choice: str = "go on", file: Path | None = None) -> Iterator[None]:
-    """What the trainings of the block do with one of the same recipe, model and data that was stopped before.
+    """What trainings of the block do where the same one (model, data, recipe) was stopped before.
 
     Parameters
     ----------
-    choice : "go on" after its last whole epoch, as without this block; "keep" its best epoch, and train no further;
+    choice : "go on" after its last whole epoch, as without this block; "keep" its best epoch and train no further;
         "discard" it.
-    file : where it outlives the process, written after each epoch; in memory if None.
+    file : where it outlives the process, an `.npz` written after each epoch; in memory if None.
 
     Raises
     ------
@@ -55,123 +56,110 @@ def after_stop(choice: str = "go on", file: Path | None = None) -> Iterator[None
         _asked.pop()
 
 
-@dataclass(slots=True)
 class Epochs:
-    """The whole epochs of one training: their logs, the weights and the optimiser after the last, the best weights."""
+    """The whole epochs of one training: their logs, what the last left, the weights of the best and its number."""
 
-    model: Any
-    key: str
-    last_is_best: bool
-    logs: list[dict[str, float]] = field(default_factory=list)
-    state: list[Any] = field(default_factory=list)
-    best: list[Any] = field(default_factory=list)
-    best_at: int = 0
+    def __init__(self, model: Any, *decides: Any, last_is_best: bool) -> None:
+        self._model, self._last_is_best, self.best_at = model, last_is_best, 0
+        self.logs: list[dict[str, float]] = []
+        self._state: list[Any] = []
+        self._best: list[Any] = []
+        digest = hashlib.sha256(model.to_json().encode())
+        for one in (*model.get_weights(), *decides):
+            digest.update(np.ascontiguousarray(one).tobytes() if isinstance(one, np.ndarray) else repr(one).encode())
+        self._key = digest.hexdigest()
+        choice, self._file = _asked[-1]
+        if choice != "discard" and not any(type(one).__name__.startswith(_DRAWN_OTHERWISE) for one in model.layers):
+            self._recall()
+        self.enough = bool(self.logs) and choice == "keep"
+        if self.enough:
+            model.set_weights(self._best)
 
-    def recall(self) -> bool:
-        """Take over what is kept of the same training; whether its best weights shall be all (they are set then)."""
-        choice, file = _asked[-1]
-        data = _kept.get(self.key) if file is None else file.read_bytes() if file.is_file() else None
-        if data is None or choice == "discard":
-            return False
-        with contextlib.suppress(ValueError, OSError, KeyError, EOFError), np.load(io.BytesIO(data)) as found:
-            if str(found["key"]) == self.key:
-                self.logs = [dict(zip(found["names"].tolist(), row, strict=True)) for row in found["logs"].tolist()]
-                parts = [[found[f"{part}{n}"] for n in range(found[part])] for part in ("state", "best")]
-                (self.state, self.best), self.best_at = parts, int(found["best_at"])
-        if self.logs and choice == "keep":
-            self.model.set_weights(self.best)
-        return bool(self.logs) and choice == "keep"
+    def _recall(self) -> None:
+        arrays = _kept.get(self._key, {})
+        with contextlib.suppress(DataError, ValueError, KeyError):
+            arrays = read_arrays(self._file) if self._file is not None and self._file.is_file() else arrays
+            about = json.loads(arrays["about"].tobytes())
+            if about["key"] == self._key:
+                self.logs, self.best_at = about["logs"], about["best_at"]
+                kinds = [[one for name, one in arrays.items() if name.startswith(kind)] for kind in ("state", "best")]
+                self._state, self._best = kinds
 
-    def keep(self) -> None:
-        """Keep what there is, in the place of any other."""
-        parts = {"state": self.state, "best": self.best}
-        arrays = {f"{part}{n}": one for part, several in parts.items() for n, one in enumerate(several)}
-        rows, stream = [list(one.values()) for one in self.logs], io.BytesIO()
-        counts: dict[str, Any] = {part: len(several) for part, several in parts.items()}
-        np.savez(stream, key=self.key, names=list(self.logs[0]), logs=rows, best_at=self.best_at, **counts, **arrays)
-        file = _asked[-1][1]
-        if file is not None:
-            write_atomically(file, stream.getvalue())
-        else:
+    def _keep(self) -> None:
+        about = json.dumps({"key": self._key, "logs": self.logs, "best_at": self.best_at}).encode()
+        kinds = (("state", self._state), ("best", self._best))
+        arrays = {f"{kind}{n}": one for kind, several in kinds for n, one in enumerate(several)}
+        arrays["about"] = np.frombuffer(about, np.uint8)
+        if self._file is None:
             _kept.clear()
-            _kept[self.key] = stream.getvalue()
+            _kept[self._key] = arrays
+        else:
+            np.savez(stream := io.BytesIO(), **arrays)
+            write_atomically(self._file, stream.getvalue())
 
     def forget(self) -> None:
         """The training is whole: nothing of it is kept here any more."""
-        _kept.pop(self.key, None)
-        if (file := _asked[-1][1]) is not None:
-            file.unlink(missing_ok=True)
+        _kept.pop(self._key, None)
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
 
     def callback(self) -> Any:
         """What makes `fit` walk through the epochs that are done, and keeps each that follows."""
-        model, done = self.model, len(self.logs)
+        model, done = self._model, len(self.logs)
         if done:
             model.optimizer.build(model.trainable_variables)
             model.train_function = lambda batches: next(batches) and dict.fromkeys(self.logs[0], 0.0)
-        every = [*model.variables, *model.optimizer.variables] if done else []
 
         def begin(epoch: int, logs: object) -> None:
             if done and epoch == done:
-                for variable, value in zip(every, self.state, strict=True):
+                for variable, value in zip(self._variables(), self._state, strict=True):
                     variable.assign(value)
                 model.make_train_function(force=True)
 
         def end(epoch: int, logs: dict[str, float]) -> None:
-            if epoch < done:
-                return
-            self.logs.append({name: float(value) for name, value in logs.items()})
-            self.state = [one.numpy() for one in (*model.variables, *model.optimizer.variables)]
-            if self.last_is_best or self._rate(epoch) >= self._rate(self.best_at):
-                self.best, self.best_at = model.get_weights(), epoch
-            self.keep()
+            if epoch >= done:
+                self.logs.append({name: float(value) for name, value in logs.items()})
+                self._state = [one.numpy() for one in self._variables()]
+                if self._last_is_best or self._rate(epoch) >= self._rate(self.best_at):
+                    self._best, self.best_at = model.get_weights(), epoch
+                self._keep()
 
         return load_keras().callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
 
+    def _variables(self) -> list[Any]:
+        return [*self._model.variables, *self._model.optimizer.variables]
+
     def _rate(self, epoch: int) -> float:
-        return self.logs[epoch].get("val_accuracy", -self.logs[epoch].get("val_loss", 0.0))
+        log = self.logs[epoch]
+        return log.get("val_accuracy", -log["val_loss"])
 
     def stopped(self, stage: str, epochs: int) -> TrainingStopped:
         """What is said of an interruption, with the offer."""
         told = f"{stage}: stopped in epoch {len(self.logs) + 1} of {epochs}"
         if not self.logs:
             return TrainingStopped(f"{told}, before one was whole; nothing is kept")
-        rate = (
-            f"{'validation accuracy' if 'val_accuracy' in self.logs[0] else 'loss'} {abs(self._rate(self.best_at)):.3f}"
-        )
+        kind = "validation accuracy" if "val_accuracy" in self.logs[0] else "validation loss"
         return TrainingStopped(
-            f"{told}; the best so far, epoch {self.best_at + 1} ({rate}), is kept\n"
-            "go on: the same again · keep it: --stopped keep, in Python `with after_stop('keep'):` · or 'discard' it"
+            f"{told}; the best so far, epoch {self.best_at + 1} ({kind} {abs(self._rate(self.best_at)):.3f}), is kept\n"
+            "go on: the same again; keep it or discard it: `--stopped keep`, in Python `with after_stop('keep'):`"
         )
-
-
-def identify(model: Any, *parts: Any) -> str:
-    """SHA-256 of a model's structure and weights, and of all else that decides what a training makes of it."""
-    digest = hashlib.sha256(model.to_json().encode())
-    for one in (*model.get_weights(), *parts):
-        digest.update(np.ascontiguousarray(one).tobytes() if isinstance(one, np.ndarray) else repr(one).encode())
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager
 def drawn_on(model: Any, samples: int, batch: int) -> Iterator[None]:
-    """Have the random kernels of a compiled model draw what they would at the step its optimiser stands at."""
+    """Have a compiled model's dropout draw what it would at the step its optimiser stands at."""
     from tensorflow.python.framework.tensor_util import constant_value_as_shape
     from tensorflow.python.ops import gen_random_ops
 
-    cast, steps = load_tensorflow().cast, -(-samples // batch)
+    tensorflow, steps = load_tensorflow(), -(-samples // batch)
 
-    def from_place(stateless: Any) -> Callable[..., Any]:
-        def draw(shape: Any, dtype: Any, seed: int = 0, seed2: int = 0, name: str | None = None) -> Any:
-            step = model.optimizer.iterations
-            seen = step // steps * samples + step % steps * batch
-            each = math.prod(constant_value_as_shape(shape).as_list()[1:]) * _RESERVED
-            key, counter = cast([seed], "uint64"), cast([seen * each, seed2], "uint64")
-            return stateless(shape=shape, key=key, counter=counter, alg=1, dtype=dtype)
+    def draw(shape: Any, dtype: Any, seed: int = 0, seed2: int = 0, name: str | None = None) -> Any:
+        step = model.optimizer.iterations
+        seen = step // steps * samples + step % steps * batch
+        each = math.prod(constant_value_as_shape(shape).as_list()[1:]) * _RESERVED
+        key, counter = (tensorflow.cast(one, "uint64") for one in ([seed], [seen * each, seed2]))
+        stateless = tensorflow.raw_ops.StatelessRandomUniformV2
+        return stateless(shape=shape, key=key, counter=counter, alg=1, dtype=dtype)
 
-        return draw
-
-    with contextlib.ExitStack() as patched:
-        for old, new in _DRAWS.items():
-            draw = from_place(getattr(load_tensorflow().raw_ops, new))
-            patched.enter_context(mock.patch.object(gen_random_ops, old, draw))
+    with mock.patch.object(gen_random_ops, "random_uniform", draw):
         yield

@@ -11,7 +11,7 @@ import numpy as np
 from tinykit.ground.errors import DataError, EngineError, ModelError
 from tinykit.ground.results import Result
 from tinykit.train.compress.recipe import RECIPE, Progress, Training
-from tinykit.train.compress.resuming import Epochs, drawn_on, identify
+from tinykit.train.compress.resuming import Epochs, drawn_on
 from tinykit.train.datasets.dataset import Dataset, Split
 from tinykit.train.datasets.scoring import Accuracy, score_predictions
 from tinykit.train.keras import load_keras, quiet, require_model
@@ -141,35 +141,36 @@ def run_fit(
 
     `choices` are what besides the model decides its training. `TrainingStopped` where it is interrupted.
     """
-    keras = load_keras()
-    steps = fit.steps(len(data.train))
-    rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
-    reporter = _make_reporter(stage, steps, progress)
+    steps, version = fit.steps(len(data.train)), load_keras().__version__
     (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
-    loss, metrics = keras.losses.MeanSquaredError(), []
-    if not is_autoencoder(model):
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
-        metrics = ["accuracy"]
-    key = identify(model, x, y, fit, seed, stage, choices, keras.__version__)
-    epochs = Epochs(model, key, last_is_best=stage == "prune")  # the zeros grow
-    if not epochs.recall():
-        going_on = drawn_on(model, len(data.train), fit.batch_size) if epochs.logs else contextlib.nullcontext()
+    decides = x, y, fit, seed, stage, choices, version
+    epochs = Epochs(model, *decides, last_is_best=stage == "prune")  # its zeros grow
+    if not epochs.enough:
+        going_on = drawn_on(model, len(x), fit.batch_size) if epochs.logs else contextlib.nullcontext()
         with quiet(), going_on:
-            model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics)
-            last = (epochs.callback(), reporter)
+            _compile(model, fit, steps)
             try:
                 model.fit(
                     x, y, validation_data=validation, epochs=fit.epochs, batch_size=fit.batch_size, verbose=0,
-                    callbacks=[*callbacks, *last],
+                    callbacks=[*callbacks, epochs.callback(), _make_reporter(stage, steps, progress)],
                 )  # fmt: skip
             except KeyboardInterrupt:
                 raise epochs.stopped(stage, fit.epochs) from None
     epochs.forget()
-    log = {name: [float(one[name]) for one in epochs.logs] for name in epochs.logs[0]}
-    if not all(math.isfinite(value) for value in log["loss"]):
-        raise EngineError(f"{stage}: the loss became {log['loss'][-1]}; lower the learning rate ({fit.learning_rate})")
-    curves = [tuple(log.get(name, ())) for name in ("loss", "accuracy", "val_accuracy")]
+    curves = [tuple(one[name] for one in epochs.logs if name in one) for name in ("loss", "accuracy", "val_accuracy")]
+    if not all(map(math.isfinite, curves[0])):
+        raise EngineError(f"{stage}: the loss became {curves[0][-1]}; lower the learning rate ({fit.learning_rate})")
     return History(stage, fit, seed, steps * len(epochs.logs) // fit.epochs, *curves)
+
+
+def _compile(model: Any, fit: Training, steps: int) -> None:
+    keras = load_keras()
+    loss, metrics = keras.losses.MeanSquaredError(), []
+    if not is_autoencoder(model):
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not _gives_probabilities(model))
+        metrics = ["accuracy"]
+    rate = keras.optimizers.schedules.CosineDecay(fit.learning_rate, steps)
+    model.compile(keras.optimizers.Adam(rate), loss, metrics=metrics)
 
 
 def _pair(model: Any, split: Split) -> tuple[Any, Any]:
