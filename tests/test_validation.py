@@ -256,9 +256,7 @@ def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path, what):
             stream.truncate(2**40)
     else:
         os.mkfifo(path) if what == "fifo" else path.mkdir()
-    said = (
-        "more than 67,108,864 bytes" if what == "sparse" else r"cannot be read \(a folder, pipe or device, not a file\)"
-    )
+    said = "more than 268,435,456 bytes" if what == "sparse" else r"cannot be read \(a folder, pipe or device, .*\)"
     with pytest.raises(DataError, match=f"{said}; give a CSV of measured rows"):
         read_rows(path)
 
@@ -413,7 +411,7 @@ def test_a_store_that_is_no_file_is_passed_over(tmp_path):
     path.parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(path)
     assert read_own("nucleo-l4r5zi") == ()
-    assert "a folder, pipe or device, not a file" in name_damage("nucleo-l4r5zi")[0]
+    assert "a folder, pipe or device" in name_damage("nucleo-l4r5zi")[0]
 
 
 @pytest.mark.parametrize(

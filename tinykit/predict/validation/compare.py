@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result, Rows
@@ -245,7 +246,9 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
     # as a prediction for the board sees them, with a prior as wide as an unknown board's
     shifts = {row.runtime: shift_of(Case(board.core, row.runtime, "", board.id), 0.15, tuple(kept)) for row in kept}
     factors = {name: (math.exp(shift.log_factor), shift.models) for name, shift in shifts.items()}
-    write_atomically(target, render_own(tuple(kept)))
+    if len(rendered := render_own(tuple(kept))) > limits.SETTINGS_BYTES:
+        raise DataError(f"{path}: {len(kept):,} rows are more than a board's store holds; give the rows of one board")
+    write_atomically(target, rendered)
     return Calibration(board, target, tuple(kept), tuple(left), factors)
 
 
