@@ -68,3 +68,18 @@ def test_a_whole_table_becomes_a_fact():
 def test_a_table_that_is_no_fact_is_refused_with_its_place(table, message):
     with pytest.raises(FactError, match=message):
         to_fact(table, "x.toml")
+
+
+@pytest.mark.parametrize("key", [".".join("a" * 5000), " . ".join(["'b c'"] * 40), '."."' * 40 + "x", "1" + ".1" * 99])
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "x = {{ {} = 1 }}"])
+def test_a_key_of_many_parts_is_not_parsed(tmp_path, key, line):
+    path = tmp_path / "a.toml"
+    path.write_text(line.format(key))
+    with pytest.raises(FactError, match="not a TOML file that can be taken .a key of over 16 parts."):
+        read_toml(path)
+
+
+def test_numbers_and_prose_with_points_are_no_keys(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"x = [" + b"0.5, " * 99 + b"]\r\ny = 'one. two. three " + b"e.g. this one. " * 20 + b"'\r\n")
+    assert read_toml(path)["x"] == [0.5] * 99
