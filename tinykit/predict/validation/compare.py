@@ -236,7 +236,7 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
     DataError : no CSV, or no row of it can be used. OutputError : the rows cannot be kept.
     """
     found, skipped = read_rows(Path(path), None if models is None else Path(models))
-    made = [_prove(row.line, _to_own(row, board, Path(path).name)) for row in found]
+    made = [_to_own(row, board, Path(path).name) for row in found]
     kept = [one for one in made if isinstance(one, OwnRow)]
     left = [*skipped, *(one for one in made if isinstance(one, Skipped))]
     if not kept:
@@ -250,14 +250,6 @@ def calibrate(path: str | Path, board: Board, *, models: str | Path | None = Non
         raise DataError(f"{path}: {len(kept):,} rows are more than a board's store holds; give the rows of one board")
     write_atomically(target, rendered)
     return Calibration(board, target, tuple(kept), tuple(left), factors)
-
-
-def _prove(line: int, row: OwnRow | Skipped) -> OwnRow | Skipped:
-    """The row as it will be read from the store again; left out where it could not be."""
-    if isinstance(row, Skipped):
-        return row
-    kept, faults = take_own(tomllib.loads(render_own((row,)).decode()))
-    return kept[0] if kept else Skipped(line, faults[0])
 
 
 def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
@@ -278,9 +270,11 @@ def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
     if bounded := [operator for operator in report.operators if operator.cycles]:
         return Skipped(row.line, f"operator {bounded[0].index} {bounded[0].name} was not counted, only bounded")
     macs = row.model.macs if isinstance(row.model, ModelGraph) else sum(shape.macs for shape in row.model)
-    return OwnRow(
+    made = OwnRow(
         board=board.id, core=row.core, runtime=row.runtime, version=row.version, build=row.build,
         model=row.model_name, source=f"{source}, line {row.line}", clock_hz=row.clock_hz, latency_s=row.latency_s,
         work=report.parts, noise=row_noise(case, macs, report), energy_j=row.energy_j or 0.0,
         supply_v=row.supply_v or 0.0,
     )  # fmt: skip
+    kept, faults = take_own(tomllib.loads(render_own((made,)).decode()))  # as it will be read from the store again
+    return kept[0] if kept else Skipped(row.line, faults[0])

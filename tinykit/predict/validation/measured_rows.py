@@ -215,10 +215,6 @@ def _positive(text: str, unit: float = 1.0) -> float | None:
     return value * unit if 0 < value < math.inf else None
 
 
-def _sizes(one: OperatorShape) -> tuple[int, ...]:
-    return *one.input_shape, *one.weight_shape, *one.output_shape, *one.stride, *one.dilation
-
-
 class _Finder:
     """Models by the path a row gives: the file where it is at hand, else its operators from the table."""
 
@@ -246,7 +242,8 @@ class _Finder:
                     return read(load(path), name)
             rows = self._operators.get(name, [])
             shapes = from_rows(rows)
-            if any(not 0 < size <= _MOST_SIZE for one in shapes for size in _sizes(one)):
+            named = [(*s.input_shape, *s.weight_shape, *s.output_shape, *s.stride, *s.dilation) for s in shapes]
+            if any(not 0 < size <= _MOST_SIZE for sizes in named for size in sizes):
                 return f"model {name}: a size of its operators is not from 1 to {_MOST_SIZE:,}"
             return shapes or f"model {name} not at hand, and not in model_operators.csv"
         except (ModelError, OSError, ValueError) as error:

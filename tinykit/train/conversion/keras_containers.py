@@ -100,25 +100,21 @@ def write_h5(path: Path, told: dict[str, Any], config: Any, name: str) -> None:
     """A new HDF5 file at `path` of what `take_h5` told and the configuration that was looked at, None for weights."""
     import h5py
 
-    data = iter(told["data"])
+    data, text = iter(told["data"]), None if config is None else _render(config, name)
     try:
         with h5py.File(path, "w") as file:
             for place, attributes, held in told["items"]:
-                item = file.require_group(place or "/") if held is None else _write_data(file, place, held, next(data))
+                if held is None:
+                    item = file.require_group(place or "/")
+                else:
+                    item = file.create_dataset(place, data=np.frombuffer(next(data), held[0]).reshape(held[1]))
                 for key, kind, shape, values in attributes:
                     array = np.array(values, object if kind == "text" else kind).reshape(shape)
                     item.attrs.create(key, array, dtype=h5py.string_dtype() if kind == "text" else None)
-            if config is not None:
-                file.attrs["model_config"] = _render(config, name)
+            if text is not None:
+                file.attrs["model_config"] = text
     except (OSError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, ModelError):
-            raise
         raise ModelError(f"{name}: not a readable HDF5 file, or truncated ({error!r:.200})") from error
-
-
-def _write_data(file: Any, place: str, held: Any, content: bytes) -> Any:
-    kind, shape = held
-    return file.create_dataset(place, data=np.frombuffer(content, kind).reshape(shape))
 
 
 def _render(part: Any, name: str) -> str:
