@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import marshal
+import resource
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +17,12 @@ import h5py
 import numpy as np
 import pytest
 
-from tinykit.ground.errors import ModelError
+from tinykit.ground import limits
+from tinykit.ground.errors import EngineError, ModelError
 from tinykit.train.conversion import keras_containers, keras_file
 from tinykit.train.conversion.converting import convert
 from tinykit.train.conversion.keras_file import inspect_keras_file, load_model, save_model
-from tinykit.train.keras import load_keras
+from tinykit.train.keras import load_keras, load_tensorflow, quiet
 
 NAMES = ["model.h5", "model.H5", "model.hdf5", "model.keras", "model.KERAS", "model.Keras"]
 MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
@@ -307,8 +310,14 @@ def test_members_over_their_limit(
     good: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str
 ) -> None:
     limit = len(unzip(good[".keras"])[member]) - 1
-    monkeypatch.setitem(keras_containers._LIMITS_BYTES, member, limit)
-    refuse(tmp_path / "model.keras", good[".keras"], f"its {member} is over {limit} bytes, no model needs that")
+    path = tmp_path / "model.keras"
+    path.write_bytes(good[".keras"])
+    stream = path.open("rb")
+    kinds = dict(zip(MEMBERS, ("DESCRIPTION_BYTES", "METADATA_BYTES", "WEIGHTS_BYTES"), strict=True))
+    monkeypatch.setattr(limits, kinds[member], limit)
+    match = f"its {member} is over {limit} bytes, no model needs that"
+    with stream, zipfile.ZipFile(stream) as archive, pytest.raises(ModelError, match=match):
+        keras_containers._check_members(archive, stream, path.name)
 
 
 def test_a_member_that_is_longer_than_it_says(good: dict[str, bytes], tmp_path: Path) -> None:
@@ -344,8 +353,9 @@ def test_a_description_too_deep_to_write_again(tmp_path: Path) -> None:
 def test_files_over_the_limit_and_unreadable_ones(
     good: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keras_containers, "MAX_FILE_BYTES", 1000)
-    refuse(tmp_path / "model.h5", good[".h5"], "over 1000 bytes, no model for a microcontroller needs that")
+    with monkeypatch.context() as patched:
+        patched.setattr(limits, "WEIGHTS_BYTES", 1000)
+        refuse(tmp_path / "model.h5", good[".h5"], "more than 1,000 bytes; no model for a microcontroller needs that")
 
     def fail(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
@@ -366,3 +376,188 @@ def test_a_file_under_a_strange_name_is_converted(good: dict[str, bytes], tmp_pa
     path.write_bytes(good[kind])
     other.write_bytes(good[kind])
     assert convert(path, precision="float32").sha256 == convert(other, precision="float32").sha256
+
+
+def test_what_is_loaded_was_written_anew(model: Any, good: dict[str, bytes], tmp_path: Path) -> None:
+    """No byte of the stranger's container reaches the process that builds: not what lies before, between or behind."""
+    path = tmp_path / "model.h5"
+    path.write_bytes(good[".h5"])
+    with h5py.File(path, "r+") as file:
+        file.attrs["training_config"] = "HIDDEN"
+        file.attrs["odd"] = np.array([1.5, np.nan])
+        file.attrs["none"] = h5py.Empty("f4")
+        file.create_group("optimizer_weights")["deep/er"] = np.arange(3, dtype=">i2")
+        file["text"] = np.array([b"a", b"bc"])
+        file["nothing"] = np.zeros((0, 3), np.float16)
+        file["truth"] = np.array([True, False])
+    path.write_bytes(bytes(8) + b"HIDDEN-BEFORE".ljust(504, b"\0") + path.read_bytes() + b"HIDDEN-BEHIND")
+    (tmp_path / "inside").mkdir()
+    _, copy = keras_file.copy_inspected(path, tmp_path / "inside")
+    assert b"HIDDEN-" not in copy.read_bytes()
+    with h5py.File(copy, "r") as file, h5py.File(io.BytesIO(path.read_bytes()[512:]), "r") as source:
+        names = names_of(source)
+        assert names_of(file) == names
+        for name in names:
+            if isinstance(source[name], h5py.Dataset):
+                np.testing.assert_array_equal(file[name][()], source[name][()])
+                assert file[name].dtype == source[name].dtype
+        np.testing.assert_array_equal(file.attrs["odd"], source.attrs["odd"])
+        assert json.loads(file.attrs["model_config"]) == json.loads(source.attrs["model_config"])
+    np.testing.assert_array_equal(load_model(path)(X), model(X))
+
+
+@pytest.mark.parametrize("size", [2**31, 2**33, 10**12, 10**30, -1, 0, 1.5, "many", None, [2]])
+def test_sizes_that_no_memory_holds_take_no_memory_of_the_caller(
+    good: dict[str, bytes], tmp_path: Path, size: Any
+) -> None:
+    path = tmp_path / "model.h5"
+    path.write_bytes(good[".h5"])
+    with h5py.File(path, "r+") as file:
+        described = json.loads(file.attrs["model_config"])
+        described["config"]["layers"][-1]["config"]["units"] = size
+        file.attrs["model_config"] = json.dumps(described)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises((ModelError, EngineError)) as caught:
+        load_model(path)
+    assert len(str(caught.value)) < 700
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        DENSE | {"registered_name": "mine>Dense"},
+        DENSE | {"registered_name": "Custom>Dense", "module": "keras.layers"},
+        {"class_name": "Custom>Dense", "config": {}},
+        DENSE | {"config": {"kernel_initializer": {"class_name": "Zeros", "registered_name": "a>b", "config": {}}}},
+        DENSE | {"config": {"activation": {"class_name": "function", "config": "relu", "registered_name": "a>relu"}}},
+        DENSE | {"config": {"dtype": {"class_name": "Policy", "module": "keras.mixed_precision;os", "config": {}}}},
+        {"class_name": "TimeDistributed", "config": {"layer": {"class_name": "Lambda", "config": {}}}},
+        {"class_name": "RNN", "config": {"cell": {"class_name": "cell", "module": "evil", "config": {}}}},
+        {"class_name": "Bidirectional", "config": {"layer": {"class_name": "LSTM", "module": "evil", "config": {}}}},
+        DENSE | {"build_config": [{"deep": {"class_name": "Popen", "module": "subprocess"}}]},
+        DENSE | {"module": "keras.src.layers.core.dense;os"},
+        DENSE | {"module": ["keras.layers"]},
+        {"class_name": ["Dense"], "config": {}},
+        {"class_name": {"class_name": "Dense"}, "config": {}},
+    ],
+)
+def test_registered_and_nested_objects_are_refused(tmp_path: Path, item: dict[str, Any]) -> None:
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["keras_version"] = "2.15.0"
+        file.attrs["model_config"] = sequential(item)
+    members = dict(zip(MEMBERS, (sequential(item).encode(), b"{}", b""), strict=True))
+    (tmp_path / "m.keras").write_bytes(zipped(members))
+    for name in ("m.h5", "m.keras"):
+        with pytest.raises(ModelError, match="which is code"):
+            inspect_keras_file(tmp_path / name)
+
+
+def exported(folder: Path, **more: Any) -> Any:
+    """A SavedModel that multiplies by a variable, with more to go with it, and its program to be forged."""
+    tensorflow = load_tensorflow()
+    module = tensorflow.Module()
+    module.v = tensorflow.Variable(2.0)
+    spec = tensorflow.TensorSpec((1, 3), tensorflow.float32, name="x")
+    module.f = tensorflow.function(lambda x: {"y": x * module.v}, input_signature=[spec])
+    signatures = {"serving_default": module.f}
+    for name, value in more.items():
+        kept = tensorflow.function(value, input_signature=[spec]) if callable(value) else value
+        setattr(module, name, kept)
+        signatures |= {name: kept} if callable(value) else {}
+    with quiet():
+        tensorflow.saved_model.save(module, str(folder), signatures=signatures)
+    program = load_proto().SavedModel()
+    program.ParseFromString((folder / "saved_model.pb").read_bytes())
+    return program
+
+
+def load_proto() -> Any:
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    return saved_model_pb2
+
+
+def refuse_folder(folder: Path, program: Any, match: str) -> None:
+    (folder / "saved_model.pb").write_bytes(program.SerializeToString())
+    with pytest.raises(ModelError, match=match):
+        convert(folder, precision="float32")
+
+
+def test_a_saved_model_that_restores_by_its_own_code_runs_nothing(tmp_path: Path, touched: Path) -> None:
+    """TensorFlow calls such a function in loading, before anyone could look at what is loaded."""
+    tensorflow = load_tensorflow()
+
+    class Evil(tensorflow.__internal__.tracking.AutoTrackable):  # type: ignore[misc]
+        def _serialize_to_tensors(self) -> Any:
+            return {"a": tensorflow.constant(1.0)}
+
+        def _restore_from_tensors(self, stored: Any) -> Any:
+            with tensorflow.control_dependencies([tensorflow.io.write_file(str(touched), "x")]):
+                return tensorflow.identity(stored["a"])
+
+    program = exported(tmp_path / "m", evil=Evil())
+    refuse_folder(tmp_path / "m", program, "holds a saver of its own, which TensorFlow would start")
+    assert not touched.exists()
+
+
+def test_a_saved_model_whose_signature_is_another_function_runs_nothing(tmp_path: Path, touched: Path) -> None:
+    """The list of signatures and the objects name a function each: what counts is the one that would run."""
+    tensorflow = load_tensorflow()
+
+    def write(x: Any) -> Any:
+        with tensorflow.control_dependencies([tensorflow.io.write_file(str(touched), "x")]):
+            return {"y": x + 1.0}
+
+    def deep(x: Any) -> Any:
+        return tensorflow.function(tensorflow.function(write))(x)
+
+    for kind in (write, deep):
+        program = exported(tmp_path / kind.__name__, other=kind)
+        graph = program.meta_graphs[0]
+        nodes = graph.object_graph_def.nodes
+        place = next(child.node_id for child in nodes[0].children if child.local_name == "signatures")
+        ends = {child.local_name: child for child in nodes[place].children}
+        ends["serving_default"].node_id, ends["other"].node_id = ends["other"].node_id, ends["serving_default"].node_id
+        del graph.signature_def["other"]
+        refuse_folder(tmp_path / kind.__name__, program, "its program holds WriteFile; only arithmetic is loaded")
+    assert not touched.exists()
+
+
+def test_objects_of_a_saved_model_that_would_be_looked_up(tmp_path: Path) -> None:
+    program = exported(tmp_path / "m")
+    node = program.meta_graphs[0].object_graph_def.nodes[0]
+    node.registered_name = "mine.Evil"
+    refuse_folder(tmp_path / "m", program, r"holds a registered mine\.Evil, which TensorFlow would start")
+    node.registered_name, node.registered_saver = "", "mine.Saver"
+    refuse_folder(tmp_path / "m", program, "holds a saver of its own")
+    node.registered_saver = ""
+    program.meta_graphs[0].object_graph_def.nodes.add().asset.asset_file_def_index = 0
+    refuse_folder(tmp_path / "m", program, "holds a asset, which TensorFlow would start")
+
+
+@pytest.mark.parametrize(
+    ("name", "operator"),
+    [("io.read_file", "ReadFile"), ("io.matching_files", "MatchingFiles"), ("print", "PrintV2|StringFormat"),
+     ("io.decode_raw", "DecodeRaw"), ("strings.to_number", "StringToNumber"), ("py_function", "EagerPyFunc"),
+     ("random.normal", "RandomStandardNormal")],
+)  # fmt: skip
+def test_operators_other_than_arithmetic_are_named(tmp_path: Path, name: str, operator: str) -> None:
+    tensorflow = load_tensorflow()
+    call = functools.reduce(getattr, name.split("."), tensorflow)
+
+    def other(x: Any) -> Any:
+        if name == "py_function":
+            return {"y": call(lambda one: one, [x], tensorflow.float32)}
+        if name == "random.normal":
+            return {"y": x + call((1, 3))}
+        more = ("float32",) if name == "io.decode_raw" else ()
+        with tensorflow.control_dependencies([made] if (made := call("a", *more)) is not None else []):
+            return {"y": x + 1.0}
+
+    program = exported(tmp_path / "m", other=other)
+    nodes = program.meta_graphs[0].object_graph_def.nodes
+    place = next(child.node_id for child in nodes[0].children if child.local_name == "signatures")
+    ends = {child.local_name: child for child in nodes[place].children}
+    ends["serving_default"].node_id = ends["other"].node_id
+    refuse_folder(tmp_path / "m", program, f"its program holds .*({operator})")

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.keras3_models import CARRIED, LOST
+from tinykit.ground import limits
 from tinykit.ground.caches import clear_caches
 from tinykit.ground.errors import DataError, EngineError, KerasVersionError, ModelError
 from tinykit.model.graph.reading import read
@@ -388,14 +389,14 @@ def test_folders_that_are_no_saved_model(made: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_over_its_limit(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saved_model, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(limits, "WEIGHTS_BYTES", 1000)
     with pytest.raises(ModelError, match="over 1000 bytes or 16 parts"):
         saved_model.copy_saved_model(made / "ordered-exported", tmp_path)
 
     def fail(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(saved_model, "MAX_FILE_BYTES", 2**30)
+    monkeypatch.setattr(limits, "WEIGHTS_BYTES", 2**30)
     monkeypatch.setattr(saved_model.shutil, "copyfile", fail)
     with pytest.raises(ModelError, match=r"cannot be copied to be looked at \(Permission denied\)"):
         saved_model.copy_saved_model(made / "ordered-exported", tmp_path)

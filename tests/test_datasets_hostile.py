@@ -208,7 +208,7 @@ def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path: Path, make: Call
         (tmp_path / label).mkdir()
         make(tmp_path / label / name)
     read = read_npz if name.endswith("npz") else lambda path: read_folder(path.parents[1], rate_hz=100, window_s=0.1)
-    with pytest.raises(DataError, match=r"more than [0-9,]+ bytes|\(a folder, pipe or device, not a file\)"):
+    with pytest.raises(DataError, match=r"more than [0-9,]+ bytes"):
         read(tmp_path / "one" / name)
 
 

@@ -94,3 +94,18 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, name):
         os.mkfifo(path)
     with pytest.raises(FactError, match=r"a folder, pipe or device, not a file\); give the path of a TOML file"):
         read_toml(path)
+
+
+@pytest.mark.parametrize("key", [".".join("a" * 5000), " . ".join(["'b c'"] * 40), '."."' * 40 + "x", "1" + ".1" * 99])
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "x = {{ {} = 1 }}"])
+def test_a_key_of_many_parts_is_not_parsed(tmp_path, key, line):
+    path = tmp_path / "a.toml"
+    path.write_text(line.format(key))
+    with pytest.raises(FactError, match="not a TOML file that can be taken .a key of over 16 parts."):
+        read_toml(path)
+
+
+def test_numbers_and_prose_with_points_are_no_keys(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_bytes(b"x = [" + b"0.5, " * 99 + b"]\r\ny = 'one. two. three " + b"e.g. this one. " * 20 + b"'\r\n")
+    assert read_toml(path)["x"] == [0.5] * 99

@@ -64,7 +64,7 @@ class TestRead:
             assert "fits" in (out := capsys.readouterr().out) or str(path) in out
 
     def test_gzip_is_bounded(self, monkeypatch):
-        monkeypatch.setattr("tinykit.model.graph.given._MOST_BYTES", 1000)
+        monkeypatch.setattr("tinykit.ground.limits.UNPACKED_BYTES", 1000)
         with pytest.raises(ModelError, match="bomb.gz: gzip of more than 1,000 bytes"):
             take_model(gzip.compress(bytes(10**6)), "bomb.gz")
 

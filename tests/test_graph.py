@@ -9,6 +9,7 @@ import pytest
 
 from tests.models import OPTIONS, Net, autoencoder, hybrid, residual, schema, small_cnn
 from tests.test_arena import MODELS, reduce, svdf, transpose_conv
+from tinykit.ground import limits
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph import reading as reading_room
 from tinykit.model.graph.flatbuffer import FlatBuffer
@@ -352,13 +353,13 @@ class TestErrors:
             read("a\0b")
 
     def test_too_large_a_file_is_not_read_whole(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(reading_room, "_LARGEST_FILE_BYTES", 1000)
+        monkeypatch.setattr(limits, "MODEL_BYTES", 1000)
         (tmp_path / "m.tflite").write_bytes(small_cnn())
         with pytest.raises(ModelError, match=r"more than 1,000 bytes; a \.tflite model for a microcontroller is far"):
             read(tmp_path / "m.tflite")
 
     def test_an_endless_file_ends(self, monkeypatch):
-        monkeypatch.setattr(reading_room, "_LARGEST_FILE_BYTES", 10_000)
+        monkeypatch.setattr(limits, "MODEL_BYTES", 10_000)
         with pytest.raises(ModelError, match="more than 10,000 bytes"):
             read("/dev/zero")
 

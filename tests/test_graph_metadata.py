@@ -117,3 +117,10 @@ def pack(tree) -> bytes:
     builder = flatbuffers.Builder(4096)
     builder.Finish(tree.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def test_an_offset_beyond_32_bits_is_refused():
+    offsets = [0] * len(read(MODEL).tensors)
+    assert write_offline_offsets(MODEL, [2**31 - 1, *offsets[1:]])
+    with pytest.raises(ModelError, match="an offset of 2,147,483,648 bytes does not fit the plan's 32 bits"):
+        write_offline_offsets(MODEL, [2**31, *offsets[1:]])

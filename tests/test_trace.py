@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import tracemalloc
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -384,3 +387,38 @@ def test_rows_of_one_time_share_it_alike(tmp_path, rows):
     path, values = tmp_path / "coarse.csv", np.where(np.arange(20 * rows) % rows < max(1, rows // 7), 15.0, 0.02)
     path.write_text("t_s;I_mA\n" + "\n".join(f"{place // rows};{one}" for place, one in enumerate(values)) + "\n")
     assert read_trace(path).average_a == pytest.approx(values.mean() / 1e3, rel=1e-9)
+
+
+@pytest.mark.parametrize("step", ["%de-323", "%de-12", "%de14"])
+def test_a_trace_lasts_as_long_as_a_recording_can(tmp_path, step):
+    path = tmp_path / "trace.csv"
+    path.write_text("time_s,current_a\n" + "".join(f"{step % row},0.1\n" for row in range(100)))
+    with pytest.raises(DataError, match="lasts .* s; the unit is wrong, give it yourself"):
+        read_trace(path)
+
+
+@pytest.mark.parametrize("what", ["fifo", "folder", "sparse"])
+def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path, what):
+    path = tmp_path / "trace.csv"
+    if what == "sparse":
+        with path.open("wb") as stream:
+            stream.truncate(2**40)
+    else:
+        os.mkfifo(path) if what == "fifo" else path.mkdir()
+    with pytest.raises(DataError, match=r"more than 68,719,476,736 bytes\)?; give the file of a recording"):
+        read_trace(path)
+
+
+def test_a_session_that_lists_thousands_is_not_listed(tmp_path):
+    path = tmp_path / "run.ppk2"
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(1100):
+            archive.writestr(str(index), b"")
+    with pytest.raises(DataError, match=r"not readable as a \.ppk2 .* .lists 1100 members"):
+        read_trace(path)
+    whole = path.read_bytes()  # zip64 says the number in another place
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, 2**32, 2**32, 2**40, 0)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, len(whole) - 22, 1)
+    path.write_bytes(whole[:-22] + record + locator + whole[-22:])
+    with pytest.raises(DataError, match="lists 4294967296 members in 1099511627776 bytes"):
+        read_trace(path)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,9 +261,7 @@ def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path, what):
             stream.truncate(2**40)
     else:
         os.mkfifo(path) if what == "fifo" else path.mkdir()
-    said = (
-        "more than 67,108,864 bytes" if what == "sparse" else r"cannot be read \(a folder, pipe or device, not a file\)"
-    )
+    said = "more than 268,435,456 bytes" if what == "sparse" else r"cannot be read \(a folder, pipe or device, .*\)"
     with pytest.raises(DataError, match=f"{said}; give a CSV of measured rows"):
         read_rows(path)
 
@@ -561,7 +560,7 @@ def test_a_store_that_is_no_file_is_passed_over(tmp_path):
     path.parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(path)
     assert read_own("nucleo-l4r5zi") == ()
-    assert "a folder, pipe or device, not a file" in name_damage("nucleo-l4r5zi")[0]
+    assert "a folder, pipe or device" in name_damage("nucleo-l4r5zi")[0]
 
 
 @pytest.mark.parametrize(
@@ -690,3 +689,34 @@ def test_an_arena_outside_is_read_from_the_notes_and_predicted_there(folder, net
     result = calibrate(path, board("nucleo-l4r5zi"))
     assert [one.reason for one in result.skipped] == ["arena in sdram, not in on-chip RAM"]
     assert len(result.rows) == 1
+
+
+HEADER = "model_file,index,operator,input,weights,output,dtype,stride,padding,dilation,depth_multiplier"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "CONV_2D,1x99999999999x99999999999x3,8x3x3x3,1x32x32x8,INT8,1x1,SAME,1x1,",
+        f"CONV_2D,1x32x32x3,8x3x3x3,1x{'9' * 400}x32x8,INT8,1x1,SAME,1x1,",
+        "CONV_2D,1x-32x32x3,8x3x3x3,1x32x32x8,INT8,1x1,SAME,1x1,",
+        "CONV_2D,1x32x32x3,8x1000000000x3x3,1x32x32x8,INT8,1x1,SAME,1x1,",
+        "CONV_2D,1x32x32x3,8x3x3x3,1x32x32x8,INT8,0x0,SAME,1x1,",
+        "CONV_2D,1x32x32x3,8x3x3x3,1x32x32x8,INT8,1x1,SAME,-1x-1,",
+        "FULLY_CONNECTED,1x0,0x0,1x0,INT8,1x1,SAME,1x1,",
+    ],
+)
+def test_operators_of_sizes_that_none_has_are_left_out(folder, row):
+    (folder / "model_operators.csv").write_text(f"{HEADER}\naway.tflite,0,{row}\n")
+    path = write(folder, {"latency_ms": "5", "model_file_path_local": "away.tflite"})
+    for read_them in (validate, lambda path: calibrate(path, board("nucleo-l4r5zi"))):
+        with pytest.raises(DataError, match="a size of its operators is not from 1 to 1,048,576"):
+            read_them(path)
+
+
+@pytest.mark.parametrize("column", ["stack", "core", "board", "precision", "accelerator", "notes"])
+@pytest.mark.parametrize("text", ["TFLM " * 20_000 + "CMSIS", "(" * 100_000, "-O" * 50_000, "1." * 50_000])
+def test_long_cells_take_no_time(folder, column, text):
+    start = time.monotonic()
+    read_rows(write(folder, {"latency_ms": "5", column: text}))
+    assert time.monotonic() - start < 2

@@ -1,16 +1,18 @@
 """The shelf: where `data/` lies, and how a TOML of sourced figures becomes `Fact` objects, a CSV of them rows."""
 
 import csv
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import FactError
-from tinykit.ground.limits import SETTINGS_BYTES, open_file
+from tinykit.ground.limits import KEY_PARTS, SETTINGS_BYTES, open_file
 from tinykit.ground.quantity import Basis, Fact
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_DEEP = re.compile(rb"""(?:\.[ \t]*+(?:"[^"\n]*+"|'[^'\n]*+'|[^\s.=,\[\]{}"']++)[ \t]*+){%d}""" % KEY_PARTS)
 _FACT_KEYS = {"value", "unit", "kind", "source", "locator", "conditions", "low", "high"}
 
 
@@ -29,7 +31,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         with open_file(path, SETTINGS_BYTES, FactError, "give the path of a TOML file") as stream:
-            return tomllib.loads(stream.read().decode("utf-8-sig"))
+            if _DEEP.search(content := stream.read()):
+                raise FactError(f"{path}: not a TOML file that can be taken (a key of over {KEY_PARTS} parts)")
+            return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
     except FactError:
         raise
     except (OSError, UnicodeDecodeError) as error:

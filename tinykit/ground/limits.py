@@ -14,28 +14,20 @@ from typing import BinaryIO
 from tinykit.ground.errors import TinykitError
 
 _MIB = 2**20
-MODEL_BYTES = 512 * _MIB
-"""Of a `.tflite` and each other model that is read whole."""
-UNPACKED_BYTES = 64 * _MIB
-"""Of a model in a gzip file or a source of C."""
-WEIGHTS_BYTES = 1024 * _MIB
-"""Of a Keras file, a SavedModel, the weights in either, and of all arrays of an `.npz`."""
-DESCRIPTION_BYTES = 16 * _MIB
-"""Of the text that describes a network."""
-TEXT_BYTES = 256 * _MIB
-"""Of a table or recording that is read whole."""
-SETTINGS_BYTES = 4 * _MIB
-"""Of a TOML, or of what an archive says of itself."""
-TABLE_CELLS = 12_000_000
-"""Cells and rows of a table that is held whole, each row counted as wide as the first."""
-RATIO, RATIO_FROM_BYTES = 100, _MIB
-"""How many times smaller than its content a packed file may be, once that is larger than so much."""
-FREE_BYTES = 64 * _MIB
-"""What arrays may take however small they are packed: masks and silence pack well."""
-MEMBERS, MEMBER_BYTES = 64, 1024
-"""Members of an archive, and what its directory may say of each."""
-OBJECTS = 20_000
-"""Groups and data sets in an HDF5 file."""
+MODEL_BYTES = 512 * _MIB  # a `.tflite`, and each other model that is read whole
+UNPACKED_BYTES = 64 * _MIB  # a model in a gzip file or a source of C
+WEIGHTS_BYTES = 1024 * _MIB  # a Keras file or a SavedModel, the weights in either, and all arrays of an `.npz`
+FREE_BYTES = 64 * _MIB  # arrays that may be packed to whatever size: masks and silence pack well
+DESCRIPTION_BYTES = 16 * _MIB  # the text that describes a network
+METADATA_BYTES = _MIB  # what an archive says of itself
+SETTINGS_BYTES = 4 * _MIB  # a TOML
+KEY_PARTS = 16  # names that dots join to the key of a TOML: the standard library's time grows with their square
+TEXT_BYTES = 256 * _MIB  # a table or recording that is read whole
+TABLE_CELLS = 12_000_000  # of a table that is held whole: its cells, each row as wide as the first, and its rows
+TRACE_BYTES = 2**36  # a recording that is read by blocks
+RATIO, RATIO_FROM_BYTES = 100, _MIB  # content over the size of its packed file, once it is larger than so much
+MEMBERS, MEMBER_BYTES = 64, 1024  # members of an archive, and what its directory may say of each
+OBJECTS = 20_000  # groups and data sets in an HDF5 file
 
 
 def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str) -> BinaryIO:
@@ -51,7 +43,7 @@ def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str
     if stat.S_ISREG(about.st_mode) and about.st_size <= most_bytes:
         return os.fdopen(handle, "rb")
     os.close(handle)
-    odd = "cannot be read (a folder, pipe or device, not a file)"
+    odd = f"cannot be read (a folder, pipe or device, which may hold more than {most_bytes:,} bytes)"
     raise refuse(f"{path}: {f'more than {most_bytes:,} bytes' if stat.S_ISREG(about.st_mode) else odd}; {cure}")
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -20,8 +19,9 @@ from typing import Any
 
 import tomli_w
 
-from tinykit.ground.errors import RecordError, UnknownStageError, name_nearest
-from tinykit.ground.facts import shipped_path
+from tinykit.ground import limits
+from tinykit.ground.errors import FactError, RecordError, UnknownStageError, name_nearest
+from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
 
@@ -90,7 +90,8 @@ class DesignRecord(Result):
         stage = self.stage(name)
         path = self.path(name)
         try:
-            data = path.read_bytes() if path.is_file() or not path.exists() else b""  # a pipe has no end
+            with limits.open_file(path, limits.WEIGHTS_BYTES, RecordError, "run that step again") as stream:
+                data = stream.read()
         except OSError as error:
             raise RecordError(f"{path}: the artefact of stage {name!r} cannot be read ({error.strerror})") from error
         if hash_bytes(data) != stage.sha256:
@@ -196,8 +197,8 @@ def _from_toml(folder: Path) -> DesignRecord:
     if not path.is_file():
         raise RecordError(f"{path}: not a readable record (no regular file); remove it to start again")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        table = read_toml(path)
+    except FactError as error:
         raise RecordError(f"{path}: not a readable record ({error}); remove it to start again") from error
     if table.get("format") != _FORMAT:
         raise RecordError(f"{path}: record format {table.get('format')!r}, this tinykit reads {_FORMAT}")

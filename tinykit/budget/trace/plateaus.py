@@ -20,6 +20,7 @@ _BINS = int((_DECADES[1] - _DECADES[0]) * _BINS_A_DECADE)
 _APART = 2.0
 _HYSTERESIS = 1.25
 _MOST_A = 1000.0
+_LEAST_S, _MOST_S = 1e-9, 1e12
 _ROUNDING = 1e-12
 
 
@@ -114,6 +115,8 @@ def read_trace(path: str | Path, *, time_unit: str | None = None, current_unit: 
 
 def _check_plausible(name: str, counted: _Counted) -> None:
     """Refuse what only a wrong unit or swapped leads can give; noise around 0 is let through."""
+    if not _LEAST_S < counted.duration_s < _MOST_S:
+        raise DataError(f"{name}: lasts {counted.duration_s:.3g} s; the unit is wrong, give it yourself (ms, us)")
     mean, largest = counted.charge_c / counted.duration_s, max(counted.peak, -counted.lowest)
     if largest > _MOST_A:
         raise DataError(f"{name}: a current of {largest:.3g} A; the unit is wrong, give it yourself (mA, uA)")

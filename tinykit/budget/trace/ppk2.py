@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.budget.trace.header import TraceLayout
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError
 
 SESSION, METADATA = "session.raw", "metadata.json"
@@ -22,10 +23,7 @@ _FRAME = np.dtype([("current", "<f4"), ("bits", "<u2")])
 _BLOCK_SAMPLES = 1 << 18
 _VERSION = 2
 _MOST_HZ = 1e6
-_MOST_ENTRIES = 64
-_MOST_METADATA_BYTES = 1 << 16
-_MOST_SESSION_BYTES = 1 << 36
-_FREE_BYTES, _MOST_RATIO = 1 << 30, 100
+_FREE_BYTES = 1 << 30
 _ZIP = b"PK\x03\x04"
 _WAY_ON = "open it in nRF Connect's Power Profiler, choose Export and CSV, and give the CSV"
 
@@ -48,10 +46,13 @@ def find_ppk2_layout(path: Path) -> TraceLayout:
         too large when unpacked.
     """
     try:
+        with path.open("rb") as stream:
+            if doubt := limits.doubt_archive(stream, 16 * limits.MEMBERS, large=True):
+                raise zipfile.BadZipFile(doubt)
         with zipfile.ZipFile(path) as archive:
             _check_sizes(path.name, {one.filename: one for one in archive.infolist()})
             with archive.open(METADATA) as file:
-                about = json.loads(file.read(_MOST_METADATA_BYTES))
+                about = json.loads(file.read(limits.METADATA_BYTES))
         rate, version = about["metadata"]["samplesPerSecond"], about.get("formatVersion", 1)
         known = 0 < float(rate) <= _MOST_HZ and int(version) <= _VERSION
     except DataError:
@@ -92,12 +93,13 @@ def _check_sizes(name: str, entries: dict[str, zipfile.ZipInfo]) -> None:
         )
     session, about = entries[SESSION], entries[METADATA]
     ratio = session.file_size / max(session.compress_size, 1)
-    bomb = session.file_size > _FREE_BYTES and ratio > _MOST_RATIO
-    if len(entries) > _MOST_ENTRIES or session.file_size > _MOST_SESSION_BYTES or bomb or about.file_size > 1 << 16:
+    bomb = session.file_size > _FREE_BYTES and ratio > limits.RATIO
+    many = len(entries) > limits.MEMBERS
+    if many or session.file_size > limits.TRACE_BYTES or bomb or about.file_size > limits.METADATA_BYTES:
         raise DataError(
             f"{name}: {len(entries)} files, a session of {session.file_size:,} bytes packed {ratio:.0f} times\n"
-            f"allowed: {_MOST_ENTRIES} files, {_MOST_SESSION_BYTES:,} bytes, above {_FREE_BYTES:,} of them "
-            f"{_MOST_RATIO} times; export a part of it as CSV"
+            f"allowed: {limits.MEMBERS} files, {limits.TRACE_BYTES:,} bytes, above {_FREE_BYTES:,} of them "
+            f"{limits.RATIO} times; export a part of it as CSV"
         )
 
 

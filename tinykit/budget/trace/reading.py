@@ -3,6 +3,7 @@
 What a recording lacks (a cell without a number, a lost sample) comes as NaN: `weighing` bridges it and says so.
 """
 
+import contextlib
 import re
 import struct
 import warnings
@@ -25,6 +26,7 @@ from tinykit.budget.trace.header import (
     to_number,
 )
 from tinykit.budget.trace.ppk2 import find_ppk2_layout, is_ppk2, read_ppk2_chunks
+from tinykit.ground import limits
 from tinykit.ground.child.process import Bounds, Child, ChildError
 from tinykit.ground.errors import DataError, EngineError, MissingPackageError, name_install
 from tinykit.ground.quantity import is_number
@@ -59,6 +61,8 @@ def find_layout(path: str | Path, *, time_unit: str | None = None, current_unit:
     MissingPackageError : a JLS, and pyjls is not installed.
     """
     where = Path(path)
+    with contextlib.suppress(OSError):  # what cannot be opened says so below
+        limits.open_file(where, limits.TRACE_BYTES, DataError, "give the file of a recording").close()
     if is_jls(where):
         return find_jls_layout(where, current_unit)
     return find_ppk2_layout(where) if is_ppk2(where) else find_table_layout(where, time_unit, current_unit)

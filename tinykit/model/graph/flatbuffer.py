@@ -177,8 +177,10 @@ def write_offline_offsets(data: bytes, offsets: Sequence[int]) -> bytes:
 
     Raises
     ------
-    ModelError : as `write_metadata`.
+    ModelError : as `write_metadata`, or an offset that its 32 bits cannot hold.
     """
+    if (most := max([0, *offsets])) >= 2**31:
+        raise ModelError(f"an offset of {most:,} bytes does not fit the plan's 32 bits; no target has such RAM")
     every = max(len(offsets), _count_tensors(FlatBuffer(data).root(schema.IDENTIFIER)))
     words = [1, 0, every, *offsets, *[-1] * (every - len(offsets))]
     return write_metadata(data, OFFLINE_PLAN, np.array(words, "<i4").tobytes())

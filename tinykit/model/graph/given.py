@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from tinykit.ground import limits
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.schema import IDENTIFIER
 
-_MOST_BYTES = 64 * 2**20
 """Most that gzip is unpacked to, and most text that is searched for an array: no microcontroller holds more."""
 _GZIP = b"\x1f\x8b"
 _COMMENT = re.compile(rb"/\*.*?\*/|//[^\n]*", re.DOTALL)
@@ -104,11 +104,11 @@ def name_folder(path: Path) -> str:
 
 def _unpack(data: bytes, path: str) -> bytes:
     try:
-        unpacked = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, _MOST_BYTES + 1)
+        unpacked = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, limits.UNPACKED_BYTES + 1)
     except zlib.error as error:
         raise ModelError(f"{path}: a damaged gzip file ({error}); copy it again, or give the .tflite") from error
-    if len(unpacked) > _MOST_BYTES:
-        raise ModelError(f"{path}: gzip of more than {_MOST_BYTES:,} bytes, which no microcontroller holds")
+    if len(unpacked) > limits.UNPACKED_BYTES:
+        raise ModelError(f"{path}: gzip of more than {limits.UNPACKED_BYTES:,} bytes, which no microcontroller holds")
     return unpacked
 
 
@@ -116,7 +116,7 @@ def _find_array(content: bytes) -> bytes | None:
     """The first array of bytes in a source of C that is a model; Windows may have written it as UTF-16."""
     if content[:2] == codecs.BOM_UTF16_LE:
         content = content.decode("utf-16", "replace").encode()
-    if len(content) > _MOST_BYTES or b"{" not in content or b"\0" in content:
+    if len(content) > limits.UNPACKED_BYTES or b"{" not in content or b"\0" in content:
         return None
     for match in _ARRAY.finditer(_COMMENT.sub(b" ", content)):
         try:
@@ -147,7 +147,10 @@ def _name(content: bytes, path: str) -> str:
 
 def _name_archive(content: bytes) -> Kind | None:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        stream = io.BytesIO(content)
+        if limits.doubt_archive(stream, limits.MEMBERS * limits.MEMBERS):
+            return None
+        with zipfile.ZipFile(stream) as archive:
             names = [name.encode() for name in archive.namelist()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeError):
         return None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tinykit.ground import limits
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
@@ -16,12 +17,12 @@ from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
 
-_LARGEST_FILE_BYTES = 512 * 1024 * 1024
 _LARGEST_TENSOR_ELEMENTS = 2**31
 _LONGEST_NAME = 256
 _MOST_ENTRIES = 4096
 """Most tensors, operators or buffers of a model: fifteen times the largest seen for a microcontroller. Entries of a
 hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
+_FAR_SMALLER = "a .tflite model for a microcontroller is far smaller"
 _PRECISION_BY_TYPES = {
     ("float32", "float32"): "float32", ("float32", "int8"): "hybrid",
     ("int8", "int8"): "int8", ("int8", "int4"): "int8", ("int16", "int8"): "int16x8",
@@ -96,16 +97,13 @@ def load(path: Path) -> bytes:
     if path.is_dir():
         raise ModelError(f"{path}: not a .tflite file but {name_folder(path)}")
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST_FILE_BYTES + 1)
+        with limits.open_file(path, limits.MODEL_BYTES, ModelError, _FAR_SMALLER) as stream:
+            return stream.read()
+    except ModelError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         reason = error.strerror if isinstance(error, OSError) else error
         raise ModelError(f"{path}: cannot be read ({reason}); give the path of a .tflite file") from error
-    if len(data) > _LARGEST_FILE_BYTES:
-        raise ModelError(
-            f"{path}: more than {_LARGEST_FILE_BYTES:,} bytes; a .tflite model for a microcontroller is far smaller"
-        )
-    return data
 
 
 def take_tables(parent: Table, slot: int, what: str) -> tuple[Table, ...]:

@@ -242,7 +242,7 @@ def calibrate(
     level = normalise_build(build)
     found, skipped = read_rows(Path(path), None if models is None else Path(models))
     built = [replace(row, build=row.build or level) for row in found]
-    made = [_prove(row.line, _to_own(row, board, Path(path).name)) for row in built]
+    made = [_to_own(row, board, Path(path).name) for row in built]
     kept = [one for one in made if isinstance(one, OwnRow)]
     left = [*skipped, *(one for one in made if isinstance(one, Skipped))]
     if not kept:
@@ -265,14 +265,6 @@ def _name_builds(factors: dict[tuple[str, str], tuple[float, int]]) -> dict[str,
     return {names[place]: factor for place, factor in factors.items()}
 
 
-def _prove(line: int, row: OwnRow | Skipped) -> OwnRow | Skipped:
-    """The row as it will be read from the store again; left out where it could not be."""
-    if isinstance(row, Skipped):
-        return row
-    kept, faults = take_own(tomllib.loads(render_own((row,)).decode()))
-    return kept[0] if kept else Skipped(line, faults[0])
-
-
 def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
     if row.latency_s is None:
         return Skipped(row.line, "no latency given")
@@ -291,9 +283,11 @@ def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
     if bounded := [operator for operator in report.operators if operator.cycles]:
         return Skipped(row.line, f"operator {bounded[0].index} {bounded[0].name} was not counted, only bounded")
     macs = row.model.macs if isinstance(row.model, ModelGraph) else sum(shape.macs for shape in row.model)
-    return OwnRow(
+    made = OwnRow(
         board=board.id, core=row.core, runtime=row.runtime, version=row.version, build=row.build,
         model=row.model_name, source=f"{source}, line {row.line}", clock_hz=row.clock_hz, latency_s=row.latency_s,
         work=report.parts, noise=row_noise(case, macs, report), energy_j=row.energy_j or 0.0,
         supply_v=row.supply_v or 0.0,
     )  # fmt: skip
+    kept, faults = take_own(tomllib.loads(render_own((made,)).decode()))  # as it will be read from the store again
+    return kept[0] if kept else Skipped(row.line, faults[0])

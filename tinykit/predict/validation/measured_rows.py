@@ -21,6 +21,8 @@ from tinykit.predict.latency.shapes import OperatorShape, from_rows
 from tinykit.target.boards import boards
 from tinykit.target.boards.record import Board
 
+_MOST_SIZE = 1 << 20
+_LONGEST = 200
 _NEEDED = ("core", "clock_mhz", "stack", "model_name")
 _RANGES = {"clock_mhz": (1e-3, 1e4), "latency_ms": (1e-6, 1e8), "energy_uj": (1e-6, 1e12), "supply_v": (0.3, 60)}
 """What a column may hold: nothing beyond was ever measured, and all of it can be reckoned with."""
@@ -109,6 +111,7 @@ def name_runtime(stack: str) -> str | None:
     >>> name_runtime("X-CUBE-AI v8.1.0"), name_runtime("TFLM + CMSIS-NN -O3"), name_runtime("TinyMaix")
     ('x-cube-ai', 'tflm-cmsis-nn', None)
     """
+    stack = stack[:_LONGEST]  # a search for two words takes the square of the length
     named = stack.partition(" ")[0]
     return named if named in RUNTIMES else next((name for name, sign in _STACKS.items() if sign.search(stack)), None)
 
@@ -165,7 +168,7 @@ def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredR
     return MeasuredRow(
         line=line, board_name=table.get("board", ""),
         board=match_board(table["board"]) if table.get("board") else None,
-        core=name_core(table["core"]), runtime=runtime, version=version, build=build, clock_hz=clock,
+        core=name_core(table["core"][:_LONGEST]), runtime=runtime, version=version, build=build, clock_hz=clock,
         model_name=Path(given).stem or table["model_name"], model=model,
         latency_s=_positive(table.get("latency_ms", ""), 1e-3), energy_j=_positive(table.get("energy_uj", ""), 1e-6),
         supply_v=_positive(table.get("supply_v", "")), arena_bytes=_positive(_arena_text(table)),
@@ -237,7 +240,11 @@ class _Finder:
             for path in candidates:
                 if not Path(given).is_absolute() and ".." not in Path(given).parts and path.is_file():
                     return read(load(path), name)
-            rows = self._operators.get(name)
-            return from_rows(rows) if rows else f"model {name} not at hand, and not in model_operators.csv"
+            rows = self._operators.get(name, [])
+            shapes = from_rows(rows)
+            named = [(*s.input_shape, *s.weight_shape, *s.output_shape, *s.stride, *s.dilation) for s in shapes]
+            if any(not 0 < size <= _MOST_SIZE for sizes in named for size in sizes):
+                return f"model {name}: a size of its operators is not from 1 to {_MOST_SIZE:,}"
+            return shapes or f"model {name} not at hand, and not in model_operators.csv"
         except (ModelError, OSError, ValueError) as error:
             return f"model {str(error).splitlines()[0][:120]}"

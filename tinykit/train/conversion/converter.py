@@ -12,7 +12,7 @@ from tinykit.ground.errors import EngineError, ModelError
 
 TIMEOUT_S = 300.0
 _WORKER = Path(__file__).with_name("child.py")
-_BOUNDS = Bounds(32 * 2**30, file_bytes=2**31)
+_BOUNDS = Bounds(8 * 2**30, file_bytes=2**31)
 _REFUSED = "the converter refused the model: {}"
 _USES = 50
 
@@ -21,7 +21,7 @@ class Converter(Child):
     """A process with TensorFlow in it that takes one model after the other."""
 
     def __init__(self) -> None:
-        own = {"KERAS_BACKEND": "tensorflow"}
+        own = {"KERAS_BACKEND": "tensorflow", "MALLOC_ARENA_MAX": "4"}  # arenas claim room by the core
         super().__init__("the converter", _WORKER, bounds=_BOUNDS, adopt=True, environment=own)
 
     def answer(

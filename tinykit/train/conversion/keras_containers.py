@@ -13,18 +13,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
+from tinykit.ground import limits
 from tinykit.ground.child.process import Bounds, Child, ChildError
 from tinykit.ground.errors import MissingPackageError, ModelError, name_install
 
-MAX_FILE_BYTES = 2**30
-_LIMITS_BYTES = {"config.json": 16 * 2**20, "metadata.json": 2**20, "model.weights.h5": MAX_FILE_BYTES}
-_MAX_MEMBERS, _MAX_DIRECTORY_BYTES = 64, 2**16
-_MAX_RATIO, _SMALL_BYTES = 100, 2**20
 _HDF5, _ZIP, _ZIP_END = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06"
-_ZIP_END_BYTES, _ZIP_COMMENT_BYTES = 22, 2**16
+_ZIP_TAIL_BYTES = 22 + 2**16
+_MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _WORKER = Path(__file__).with_name("h5_child.py")
-_BOUNDS = Bounds(4 * 2**30, file_bytes=0, answer_bytes=128 * 2**20)
+_BOUNDS = Bounds(4 * 2**30, file_bytes=0, answer_bytes=limits.WEIGHTS_BYTES + 128 * 2**20)
 _TIMEOUT_S = 60.0
+_TOO_LARGE = "no model for a microcontroller needs that"
 _ZIP_ERRORS = (
     OSError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError, ValueError, zlib.error, struct.error
 )  # fmt: skip
@@ -34,15 +35,8 @@ def copy_file(source: Path, folder: Path) -> Path:
     """A copy of a stranger's file in `folder`: `model.h5`, or `strange.zip`, as its bytes say."""
     draft = folder / "strange"
     try:
-        with source.open("rb") as stream, draft.open("wb") as copy:
-            left = MAX_FILE_BYTES
-            while block := stream.read(2**20):
-                left -= len(block)
-                if left < 0:
-                    raise ModelError(
-                        f"{source.name}: over {MAX_FILE_BYTES} bytes, no model for a microcontroller needs that"
-                    )
-                copy.write(block)
+        with limits.open_file(source, limits.WEIGHTS_BYTES, ModelError, _TOO_LARGE) as file, draft.open("wb") as copy:
+            shutil.copyfileobj(file, copy, 2**20)
     except OSError as error:
         raise ModelError(f"{source.name}: cannot be copied to be looked at ({error.strerror or error})") from error
     with draft.open("rb") as stream:
@@ -53,7 +47,10 @@ def copy_file(source: Path, folder: Path) -> Path:
 def read_archive(archive: Path, folder: Path, name: str) -> tuple[bytes, bytes]:
     """Configuration and metadata of a `.keras` archive; its weights are left in `folder`, nothing else is unpacked."""
     try:
-        with archive.open("rb") as stream, zipfile.ZipFile(_check_end(stream, name)) as opened:
+        with archive.open("rb") as stream:
+            if doubt := limits.doubt_archive(stream, limits.MEMBERS):
+                raise ModelError(f"{name}: not a readable .keras archive, or truncated: {doubt}")
+            opened = zipfile.ZipFile(stream)
             members = _check_members(opened, stream, name)
             with opened.open(members[2]) as weights, (folder / members[2].filename).open("wb") as sink:
                 shutil.copyfileobj(weights, sink, 2**20)
@@ -67,10 +64,7 @@ def read_archive(archive: Path, folder: Path, name: str) -> tuple[bytes, bytes]:
 def pack_archive(folder: Path, config: Any, metadata: Any, name: str) -> Path:
     """`model.keras` in `folder`: what was looked at, written anew, and the weights that `read_archive` left there."""
     path, weights = folder / "model.keras", folder / "model.weights.h5"
-    try:
-        texts = [json.dumps(part) for part in (config, metadata)]
-    except RecursionError as error:
-        raise ModelError(f"{name}: its description is nested too deep to be a model's") from error
+    texts = [_render(part, name) for part in (config, metadata)]
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", texts[0])
         archive.writestr("metadata.json", texts[1])
@@ -79,13 +73,18 @@ def pack_archive(folder: Path, config: Any, metadata: Any, name: str) -> Path:
     return path
 
 
-def read_h5(path: Path, name: str) -> dict[str, str | None]:
-    """`config` and `version` that an HDF5 file states, by a child process which looks at all that is in it."""
+def take_h5(path: Path, name: str) -> dict[str, Any]:
+    """`config`, `version` and `items` of an HDF5 file, read by a child process, and their data: that they alone have.
+
+    It is left at `path` as it was; `write_h5` puts in its place what was read.
+    """
     if find_spec("h5py") is None:
         raise MissingPackageError(f"h5py is not installed; {name_install('train')}")
+    most = {"bytes": limits.WEIGHTS_BYTES, "text": limits.DESCRIPTION_BYTES, "objects": limits.OBJECTS}
+    most |= {"ratio": limits.RATIO, "small": limits.RATIO_FROM_BYTES}
     try:
         with Child("the reader of HDF5", _WORKER, bounds=_BOUNDS, folder=path.parent) as child:
-            found, parts = child.exchange({"path": str(path.absolute())}, timeout_s=_TIMEOUT_S)
+            found, parts = child.exchange({"path": str(path.absolute()), "most": most}, timeout_s=_TIMEOUT_S)
     except ChildError as error:
         how = f": no end after {_TIMEOUT_S:g} s" if error.late else ", or truncated: its reader crashed"
         raise ModelError(f"{name}: not a readable HDF5 file{how}") from error
@@ -94,8 +93,35 @@ def read_h5(path: Path, name: str) -> dict[str, str | None]:
     if kind := found.get("error"):
         reason = f"{kind}: {found['text']}"[:200]
         raise ModelError(f"{name}: not a readable HDF5 file, or truncated ({reason})")
-    described: dict[str, str | None] = json.loads(parts[0])
-    return described
+    return {**json.loads(parts[0]), "data": parts[1:]}
+
+
+def write_h5(path: Path, told: dict[str, Any], config: Any, name: str) -> None:
+    """A new HDF5 file at `path` of what `take_h5` told and the configuration that was looked at, None for weights."""
+    import h5py
+
+    data, text = iter(told["data"]), None if config is None else _render(config, name)
+    try:
+        with h5py.File(path, "w") as file:
+            for place, attributes, held in told["items"]:
+                if held is None:
+                    item = file.require_group(place or "/")
+                else:
+                    item = file.create_dataset(place, data=np.frombuffer(next(data), held[0]).reshape(held[1]))
+                for key, kind, shape, values in attributes:
+                    array = np.array(values, object if kind == "text" else kind).reshape(shape)
+                    item.attrs.create(key, array, dtype=h5py.string_dtype() if kind == "text" else None)
+            if text is not None:
+                file.attrs["model_config"] = text
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{name}: not a readable HDF5 file, or truncated ({error!r:.200})") from error
+
+
+def _render(part: Any, name: str) -> str:
+    try:
+        return json.dumps(part)
+    except RecursionError as error:
+        raise ModelError(f"{name}: its description is nested too deep to be a model's") from error
 
 
 def _kind_of(stream: BinaryIO, name: str) -> str:
@@ -107,7 +133,7 @@ def _kind_of(stream: BinaryIO, name: str) -> str:
             f"{name}: neither HDF5 nor a .keras archive by its first bytes, or truncated; save it again with model.save"
         )
     size = stream.seek(0, 2)
-    if _ZIP_END in _read_at(stream, max(0, size - _ZIP_END_BYTES - _ZIP_COMMENT_BYTES), size):
+    if _ZIP_END in _read_at(stream, max(0, size - _ZIP_TAIL_BYTES), size):
         raise ModelError(f"{name}: HDF5 and a zip archive in one file, which no program saves; it is not loaded")
     return "hdf5"
 
@@ -123,31 +149,18 @@ def _read_at(stream: BinaryIO, place: int, count: int) -> bytes:
     return stream.read(count)
 
 
-def _check_end(stream: BinaryIO, name: str) -> BinaryIO:
-    """The stream itself, if a plain directory of few members closes it: what Python would hold in memory at once."""
-    size = stream.seek(0, 2)
-    end = _read_at(stream, max(0, size - _ZIP_END_BYTES), _ZIP_END_BYTES)
-    if len(end) < _ZIP_END_BYTES or not end.startswith(_ZIP_END) or end[-2:] != b"\0\0":
-        raise ModelError(f"{name}: not a readable .keras archive, or truncated: it does not end as one")
-    count, directory_bytes = struct.unpack("<HI", end[10:16])
-    if count > _MAX_MEMBERS or directory_bytes > _MAX_DIRECTORY_BYTES:
-        raise ModelError(f"{name}: lists {count} members in {directory_bytes} bytes; a .keras archive has three")
-    if _read_at(stream, max(0, size - 42), 4) == b"PK\x06\x07":
-        raise ModelError(f"{name}: a zip64 archive, which no model for a microcontroller needs; save it again")
-    return stream
-
-
 def _check_members(archive: zipfile.ZipFile, stream: BinaryIO, name: str) -> list[zipfile.ZipInfo]:
     names = archive.namelist()
     if len(names) != len(set(names)):
         raise ModelError(f"{name}: lists a member twice, so readers differ on what it holds; it is not loaded")
     members = []
-    for wanted, limit in _LIMITS_BYTES.items():
+    most = (limits.DESCRIPTION_BYTES, limits.METADATA_BYTES, limits.WEIGHTS_BYTES)
+    for wanted, limit in zip(_MEMBERS, most, strict=True):
         member = archive.getinfo(wanted)
         if member.file_size > limit:
             raise ModelError(f"{name}: its {wanted} is over {limit} bytes, no model needs that")
-        if member.file_size > max(_SMALL_BYTES, _MAX_RATIO * member.compress_size):
-            raise ModelError(f"{name}: its {wanted} is packed over {_MAX_RATIO} to 1, no model is")
+        if member.file_size > max(limits.RATIO_FROM_BYTES, limits.RATIO * member.compress_size):
+            raise ModelError(f"{name}: its {wanted} is packed over {limits.RATIO} to 1, no model is")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ModelError(f"{name}: its {wanted} is packed by method {member.compress_type}, not stored or deflated")
         members.append(member)

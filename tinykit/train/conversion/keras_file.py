@@ -17,7 +17,7 @@ from tinykit.ground.writing import write_atomically
 from tinykit.train.conversion.converter import ask_converter
 from tinykit.train.conversion.keras3_description import carry
 from tinykit.train.conversion.keras3_model import rebuild, write_described
-from tinykit.train.conversion.keras_containers import copy_file, pack_archive, read_archive, read_h5
+from tinykit.train.conversion.keras_containers import copy_file, pack_archive, read_archive, take_h5, write_h5
 from tinykit.train.conversion.keras_gate import (
     LAYERS,
     PRUNING,
@@ -84,30 +84,30 @@ def copy_inspected(path: str | Path, folder: Path) -> tuple[KerasFile, Path]:
         raise ModelError(f"{source}: no such file")
     copy = copy_file(source, folder)
     if copy.suffix == ".h5":
-        stated, metadata = read_h5(copy, source.name), None
-        if stated["config"] is None:
+        told, metadata = take_h5(copy, source.name), None
+        if told["config"] is None:
             raise ModelError(f"{source.name}: holds no model_config (weights alone?); save the whole model, model.save")
-        version, config = stated["version"] or "2", _parse(source, stated["config"])
+        version, config = told["version"] or "2", _parse(source, told["config"])
     else:
         texts = read_archive(copy, folder, source.name)
         config, metadata = (_parse(source, part.decode("utf-8", "replace")) for part in texts)
         version = str(metadata.get("keras_version", "2")) if isinstance(metadata, dict) else "2"
-    described = None
-    if _major(version) == _KERAS_3:
-        described, config = carry(config, source.name)
+    described, config = carry(config, source.name) if _major(version) == _KERAS_3 else (None, config)
     found = _inspect(source, version, config)
     if copy.suffix != ".h5":
         copy = folder / "model.weights.h5"
-        read_h5(copy, source.name)
+        told = take_h5(copy, source.name)
+    write_h5(copy, told, config if metadata is None else None, source.name)
     if described is not None:
         return found, write_described(copy, described, config)
     return found, copy if metadata is None else pack_archive(folder, config, metadata, source.name)
 
 
 def load_model(path: str | Path) -> Any:
-    """The tf-keras model of a `.h5` or `.keras` file, not compiled; a copy is inspected first, and that one is loaded.
+    """The tf-keras model of a `.h5` or `.keras` file, not compiled; built of a copy made anew from what was looked at.
 
-    A model of Keras 3 is rebuilt in tf-keras, and its outputs are held against Keras 3's own in a child process.
+    It is built in a child process first, within limits on memory and time. A model of Keras 3 is rebuilt in tf-keras,
+    and its outputs are held against Keras 3's own there.
 
     Raises
     ------
@@ -117,10 +117,9 @@ def load_model(path: str | Path) -> Any:
     """
     with tempfile.TemporaryDirectory(prefix="tinykit-keras-") as folder:
         found, copy = copy_inspected(path, Path(folder))
-        if _major(found.keras_version) == _KERAS_3:
-            asked = {"model": str(copy), "name": found.path.name, "quantised": False, "pruned": False}
-            ask_converter({**asked, "precisions": [], "shapes": []})
-        return load_inspected(copy, found.path.name, quantised=found.quantised, pruned=found.pruned)
+        kinds = {"quantised": found.quantised, "pruned": found.pruned}
+        ask_converter({"model": str(copy), "name": found.path.name, "precisions": [], "shapes": [], **kinds})
+        return load_inspected(copy, found.path.name, **kinds)
 
 
 def load_inspected(copy: Path, name: str, *, quantised: bool, pruned: bool) -> Any:

@@ -61,7 +61,9 @@ def check_object(file: str, item: dict[str, Any]) -> None:
     config = item.get("config")
     if "lambda" in kind.lower() and kind not in LAYERS:
         raise ModelError(f"{file}: holds a {kind}, which is code; it is not loaded. Write it with ordinary layers")
-    if kind in QUANTISATION | PRUNING:
+    if ">" in str(item.get("registered_name")) and kind not in QUANTISATION | PRUNING:
+        trusted = False
+    elif kind in QUANTISATION | PRUNING:
         trusted = module is None or str(module).startswith(_TFMOT)
     else:
         trusted = kind in LAYERS | PARTS and (module is None or bool(_MODULES.match(str(module))))

@@ -1,17 +1,16 @@
 """SavedModel folders: a program of TensorFlow, of which only arithmetic is let through, and only its signature run.
 
-The parent copies the three parts that a model needs. The child looks at the graph before it loads anything: what leads
-to the signature's outputs may hold arithmetic and nothing else, and no object may stand in it that TensorFlow would
-initialise by running the file's own functions (tables, files).
+The parent copies the three parts that a model needs. Before the child loads them, no object may stand in them that
+TensorFlow would initialise or restore by the file's own functions (tables, files, savers). What it then looks at is the
+very function that will run, with all that this calls, whatever else the file says of it: arithmetic and no more.
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tinykit.ground import limits
 from tinykit.ground.errors import ModelError
-from tinykit.train.conversion.keras_containers import MAX_FILE_BYTES
 
 _PROGRAM, _VARIABLES = "saved_model.pb", "variables"
 _MAX_SHARDS = 16
@@ -51,10 +50,9 @@ def copy_saved_model(source: Path, folder: Path) -> Path:
             if part.is_symlink() or part.parent.is_symlink() or not part.is_file():
                 raise ModelError(f"{source.name}: {part.name[:60]} is a link or no file, which no program saves")
             size += part.stat().st_size
-            if size > MAX_FILE_BYTES or len(shards) > _MAX_SHARDS:
-                raise ModelError(
-                    f"{source.name}: over {MAX_FILE_BYTES} bytes or {_MAX_SHARDS} parts, no model needs that"
-                )
+            if size > limits.WEIGHTS_BYTES or len(shards) > _MAX_SHARDS:
+                most = f"{limits.WEIGHTS_BYTES} bytes or {_MAX_SHARDS} parts"
+                raise ModelError(f"{source.name}: over {most}, no model needs that")
             target = copy / part.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(part, target, follow_symlinks=False)
@@ -72,12 +70,18 @@ def load_signature(folder: Path, name: str) -> Any:
     """
     import tensorflow
 
-    chosen = _check_program(_parse(folder, name), name)
+    _check_objects(_parse(folder, name), name)
     try:
         loaded = tensorflow.saved_model.load(str(folder))
-        return loaded.signatures[chosen], loaded
+        known = {key: one for key, one in loaded.signatures.items() if one.inputs and one.outputs}
     except Exception as error:
         raise ModelError(f"{name}: this SavedModel cannot be loaded ({str(error)[:200]}); save it again") from error
+    chosen = next((key for key in _SIGNATURES if key in known), min(known) if len(known) == 1 else None)
+    if chosen is None:
+        listed = ", ".join(sorted(known)) or "none"
+        raise ModelError(f"{name}: no signature serving_default (it has: {listed[:120]}); export it with model.export")
+    _check_operators(known[chosen].graph.as_graph_def(), name)
+    return known[chosen], loaded
 
 
 def list_signature_inputs(signature: Any, name: str) -> dict[str, tuple[int | None, ...]]:
@@ -105,18 +109,20 @@ def _parse(folder: Path, name: str) -> Any:
     return graphs[0]
 
 
-def _check_program(graph: Any, name: str) -> str:
-    """The signature to take, once nothing but arithmetic leads to its outputs and no object brings its own start."""
-    kinds = {str(node.WhichOneof("kind")) for node in graph.object_graph_def.nodes}
-    if strange := kinds - _OBJECTS:
-        raise ModelError(f"{name}: holds a {min(strange)}, which TensorFlow would start; only arithmetic is loaded")
-    known = {key: value for key, value in graph.signature_def.items() if value.outputs and value.inputs}
-    chosen = next((key for key in _SIGNATURES if key in known), min(known) if len(known) == 1 else None)
-    if chosen is None:
-        listed = ", ".join(sorted(known)) or "none"
-        raise ModelError(f"{name}: no signature serving_default (it has: {listed[:120]}); export it with model.export")
-    ends = [output.name for output in known[chosen].outputs.values()]
-    used = {node.op for node in _list_nodes(graph.graph_def, ends)}
+def _check_objects(graph: Any, name: str) -> None:
+    """Nothing that TensorFlow would run in loading: what starts, and what saves or restores by the file's own code."""
+    nodes = graph.object_graph_def.nodes
+    strange = sorted({str(node.WhichOneof("kind")) for node in nodes} - _OBJECTS)
+    strange += ["saver of its own" for node in nodes if node.saveable_objects or node.registered_saver]
+    strange += [f"registered {node.registered_name[:60]}" for node in nodes if node.registered_name]
+    if strange:
+        raise ModelError(f"{name}: holds a {strange[0]}, which TensorFlow would start; only arithmetic is loaded")
+
+
+def _check_operators(program: Any, name: str) -> None:
+    """Nothing but arithmetic in what will run: the function itself as it was loaded, and all that it can call."""
+    used = {node.op for node in program.node}
+    used |= {node.op for function in program.library.function for node in function.node_def}
     if used & _LOOPS:
         raise ModelError(
             f"{name}: its recurrent layers are exported as loops of open length, which do not convert\n"
@@ -128,27 +134,3 @@ def _check_program(graph: Any, name: str) -> str:
             f"{name}: its program holds {listed[:200]}; only arithmetic is loaded\n"
             "save the model as .keras, from which it is rebuilt, or leave these out"
         )
-    return chosen
-
-
-def _list_nodes(graph: Any, ends: list[str]) -> Iterator[Any]:
-    """Every node that leads to the ends, those of the functions called on the way included."""
-    nodes = {node.name: node for node in graph.node}
-    functions = {one.signature.name: one for one in graph.library.function}
-    waiting, seen = [_node_of(end) for end in ends], set[str]()
-    while waiting:
-        place = waiting.pop()
-        if place in seen:
-            continue
-        seen.add(place)
-        found = functions[place[1:]].node_def if place.startswith("@") else [nodes[place]]
-        for node in found:
-            yield node
-            called = [value.func.name for value in node.attr.values() if value.HasField("func")]
-            called += [one.name for value in node.attr.values() for one in value.list.func]
-            waiting += [f"@{one}" for one in called if one in functions]
-            waiting += [] if place.startswith("@") else [_node_of(source) for source in node.input]
-
-
-def _node_of(tensor: str) -> str:
-    return tensor.lstrip("^").partition(":")[0]
