@@ -646,7 +646,7 @@ class TestEstimate:
     def test_hybrid_model_has_a_plan(self):
         assert predict_arena(read(hybrid())).head_bytes > 0
 
-    @pytest.mark.parametrize("runtime", ["x-cube-ai", "ethos-u", ""])
+    @pytest.mark.parametrize("runtime", ["edge-impulse-eon", "ethos-u", ""])
     def test_other_planners_are_unknown(self, runtime):
         with pytest.raises(UnknownRuntimeError, match=rf"the arena of runtime {runtime!r} is unknown: its planner is"):
             predict_arena(read(small_cnn()), runtime=runtime)

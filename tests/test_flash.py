@@ -98,7 +98,7 @@ class TestRuntimeRam:
 
     def test_nothing_linked(self):
         with pytest.raises(UnknownRuntimeError, match="nothing linked was published"):
-            predict_runtime_ram(NETWORKS["kws"], runtime="x-cube-ai", core="cortex-m4")
+            predict_runtime_ram(NETWORKS["kws"], runtime="edge-impulse-eon", core="cortex-m4")
 
 
 class TestNoDense:
@@ -168,7 +168,10 @@ class TestNotLinked:
 
     @pytest.mark.parametrize(
         ("core", "runtime"),
-        [("cortex-m4", "x-cube-ai"), ("cortex-m4", "ethos-u"), ("arc-em9d", REFERENCE), ("", CMSIS), ("c28x", CMSIS)],
+        [
+            *(("cortex-m4", name) for name in ("edge-impulse-eon", "ethos-u", "onnxruntime")),
+            *(("arc-em9d", REFERENCE), ("", CMSIS), ("c28x", CMSIS)),
+        ],
     )
     def test_unknown(self, core, runtime):
         with pytest.raises(UnknownRuntimeError, match=rf"flash of runtime '{runtime}' on {core} is unknown: nothing"):

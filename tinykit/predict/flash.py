@@ -12,10 +12,11 @@ from typing import Any
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.facts import read_toml, shipped_path
-from tinykit.ground.quantity import Estimate, relabel
+from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import DECODE, row_of
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, check_build, fill_in
 
@@ -31,8 +32,8 @@ class FlashEstimate(Result):
     Parameters
     ----------
     total : sum, as an `Estimate` in bytes.
-    flatbuffer_bytes : the model's own bytes, exact.
-    runtime_bytes : TFLM with the kernels linked, as an `Estimate` in bytes.
+    flatbuffer_bytes : the model's own bytes, exact; under X-CUBE-AI its constants, all that it keeps of the file.
+    runtime_bytes : the runtime with the kernels linked, as an `Estimate` in bytes.
     build : optimisation level it holds for, None where it is not known.
     """
 
@@ -50,8 +51,9 @@ def predict_flash(
     runtime: str | None = None,
     core: str | None = None,
     build: str | None = None,
+    runtime_version: str | None = None,
 ) -> FlashEstimate:
-    """Flash in bytes of a model with TFLM on a core.
+    """Flash in bytes of a model with TFLM, or under X-CUBE-AI, on a core.
 
     Parameters
     ----------
@@ -59,17 +61,26 @@ def predict_flash(
     target : whose runtime, core and build are meant, instead of them; what is given besides wins.
     runtime : such as "tflm-cmsis-nn"; None for the core's default.
     core : lower-case core name.
-    build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them.
+    build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them; X-CUBE-AI's library is
+        built already.
+    runtime_version : of X-CUBE-AI, None where unknown.
 
     Raises
     ------
     UnknownRuntimeError : nothing linked is known for this runtime and core.
     ParameterError : another build, or neither a core nor a target.
     """
-    runtime, core, build = fill_in(target, runtime=runtime, core=core, build=build)
+    given = {"runtime": runtime, "core": core, "build": build, "runtime_version": runtime_version}
+    runtime, core, build, version = fill_in(target, **given)
     if core is None:
         raise ParameterError("flash on what core? give core, such as 'cortex-m4', or a target")
     graph, runtime = as_graph(graph), runtime or default_runtime(core)
+    if runtime == ST_RUNTIME:
+        check_build(build)
+        memory = predict_st_memory(graph, core, version)
+        total = propagate(lambda weights, code: weights + code, memory.weights, memory.code, unit="byte")
+        total = relabel(total, low=math.floor(total.low), high=math.ceil(total.high))
+        return FlashEstimate(total, int(memory.weights.value), memory.code, build)
     sizes, borrowed = _rows_of(runtime, core, build)
     names = frozenset(operator.name for operator in graph.operators)
     small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
@@ -85,20 +96,25 @@ def decoder_code() -> Estimate:
     return Estimate(value, low, high, "byte", "compiled", runtime="tflm", sources=_table()["decoder_source"])
 
 
-def predict_runtime_ram(graph: GraphOrFile, *, runtime: str, core: str, build: str | None = None) -> Estimate:
-    """RAM in bytes that TFLM takes beside the arena: its stack at the deepest point, and its static data.
+def predict_runtime_ram(
+    graph: GraphOrFile, *, runtime: str, core: str, build: str | None = None, runtime_version: str | None = None
+) -> Estimate:
+    """RAM in bytes that the runtime takes beside the arena: TFLM's stack at the deepest point, and its static data;
+    X-CUBE-AI's static data alone.
 
     Stack high-water marks of the networks linked: that of the network with the same operators, else the deepest of
     them, and a quarter more at the high end. Left out: what the application and its interrupts put on the stack.
 
     Parameters
     ----------
-    graph, runtime, core, build : as for `predict_flash`.
+    graph, runtime, core, build, runtime_version : as for `predict_flash`.
 
     Raises
     ------
     UnknownRuntimeError, ParameterError : as `predict_flash`.
     """
+    if runtime == ST_RUNTIME:
+        return predict_st_memory(as_graph(graph), core, runtime_version).runtime_ram
     graph, (sizes, borrowed) = as_graph(graph), _rows_of(runtime, core, build)
     table, names = _table(), frozenset(operator.name for operator in graph.operators)
     static = table["data_bytes"] + table["bss_bytes"]

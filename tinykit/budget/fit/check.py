@@ -23,6 +23,7 @@ from tinykit.predict.flash import predict_flash, predict_runtime_ram
 from tinykit.predict.npu.compiling import accelerators_of
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.predict.runtime.refusal import Diagnosis, diagnose, diagnose_shapes
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards import boards as all_boards, find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
@@ -194,7 +195,7 @@ def _predict_arena(graph: ModelGraph, target: Target, recorded_head: int | None)
     """The arena, with what the interpreter says of it."""
     arena, _ = attempt(lambda: predict_arena(graph, target=target))
     own = recorded_head if target.runtime.startswith("tflm-") else None
-    return _with_evidence(arena, own, _reference_head(graph)) if arena else None
+    return _with_evidence(arena, own, _reference_head(graph)) if arena and arena.runtime != ST_RUNTIME else arena
 
 
 def _latency(
@@ -222,7 +223,7 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
         told.append(f"{outside[0]} could hold the model, if the chip reads it as memory: see its placements")
     place: dict[str, Any] = {"runtime": target.runtime, "core": target.core, "build": target.build}
     own, _ = attempt(lambda: predict_runtime_ram(graph, **place))
-    if own is not None and target.reserve.sram_bytes < own.value:
+    if own is not None and target.runtime != ST_RUNTIME and target.reserve.sram_bytes < own.value:
         given, needed = (format_quantity(nbytes, "byte") for nbytes in (target.reserve.sram_bytes, own.value))
         told.append(f"the reserve of {given} is less than the {needed} that TFLM's own stack and static data take")
     return tuple(told)

@@ -30,6 +30,7 @@ from tinykit.predict.arena.plan import (
     plan_head,
     unknown_operators,
 )
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, fill_in
 
@@ -113,7 +114,12 @@ class ArenaEstimate(Result):
 
 @keywords
 def predict_arena(
-    graph: GraphOrFile, *, target: Target | None = None, runtime: str | None = None, core: str | None = None
+    graph: GraphOrFile,
+    *,
+    target: Target | None = None,
+    runtime: str | None = None,
+    core: str | None = None,
+    runtime_version: str | None = None,
 ) -> ArenaEstimate:
     """The tensor arena on a 32-bit target, from the graph alone.
 
@@ -121,20 +127,32 @@ def predict_arena(
     Tail: TFLM's persistent
     allocations with 32-bit structures. The interval covers other TFLM versions of the years 2023–2026, whose
     scratch and structures differ, and is wider where an operator's kernel data is not tabulated.
+    Under X-CUBE-AI: the activations (`predict.st_memory`), inputs and outputs within; the tail is the RAM of its
+    runtime, which is no part of `used`, and the plan shows lifetimes alone.
 
     Parameters
     ----------
     graph : the model, or its file.
     target : whose runtime and core are meant, instead of them; what is given besides wins.
-    runtime : one whose planner is TFLM's; None for "tflm-cmsis-nn".
+    runtime : one whose planner is TFLM's, or "x-cube-ai"; None for "tflm-cmsis-nn".
     core : lower-case core name; None for "cortex-m4".
+    runtime_version : of X-CUBE-AI, None where unknown; for TFLM the interval covers the versions.
 
     Raises
     ------
-    UnknownRuntimeError : a runtime whose planner is not TFLM's, or ESP-NN on a core that it is not for.
+    UnknownRuntimeError : a runtime whose planner is unknown, or one on a core that it is not for.
+    ParameterError : a version of X-CUBE-AI that is no number.
     """
-    runtime, core = fill_in(target, runtime=runtime, core=core)
-    return _predict(as_graph(graph), "tflm-cmsis-nn" if runtime is None else runtime, core or "cortex-m4")
+    runtime, core, version = fill_in(target, runtime=runtime, core=core, runtime_version=runtime_version)
+    model, runtime, core = as_graph(graph), "tflm-cmsis-nn" if runtime is None else runtime, core or "cortex-m4"
+    return _predict_st(model, core, version) if runtime == ST_RUNTIME else _predict(model, runtime, core)
+
+
+def _predict_st(graph: ModelGraph, core: str, version: str | None) -> ArenaEstimate:
+    memory = predict_st_memory(graph, core, version)
+    activations, own = int(memory.activations.value), int(memory.runtime_ram.value)
+    plan = plan_head(graph, ((),) * len(graph.operators))
+    return ArenaEstimate(memory.activations, activations + own, activations, own, plan, ST_RUNTIME, core)
 
 
 @remember

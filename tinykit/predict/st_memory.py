@@ -1,0 +1,235 @@
+"""Memory under ST's X-CUBE-AI and ST Edge AI Core, from the graph: activations, the runtime's RAM, weights and code.
+
+ST's planner is closed. What is known of it was read from its reports: scratch of each kernel, outputs laid over inputs
+that are not needed again (placed before them, with a fixed shift), a pool that its convolution computes, padding and
+views that take no buffer of their own. How far published figures stray from such a plan, by version of the tool, is in
+data/firmware/st_memory.toml, fitted to data/firmware/st_memory.csv by tools/st_memory.py.
+"""
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tinykit.ground.caches import remember, remember_table
+from tinykit.ground.errors import UnknownRuntimeError
+from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
+from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.operators.table import row_of
+from tinykit.target.target import check_version
+
+RUNTIME = "x-cube-ai"
+_POOLS, _IN_PLACE = {"pool", "max_pool"}, {"nonlinear", "rescale"}
+_WIDENS_AT_MOST, _FEW_CHANNELS, _SOFTMAX_BYTES = 2, 4, 496
+_CONVOLUTIONS = {"conv", "depthwise", "transpose_conv"}
+"""Kinds of kernel, `OperatorRow.latency`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StMemory(Result):
+    """What a network takes under X-CUBE-AI, each an `Estimate` in bytes.
+
+    Parameters
+    ----------
+    activations : the buffer that the application gives the network, its inputs and outputs within.
+    runtime_ram : data of the network and of the library beside it.
+    weights, code : flash of the constants, and of network description, kernels and their tables.
+    """
+
+    activations: Estimate
+    runtime_ram: Estimate
+    weights: Estimate
+    code: Estimate
+
+
+@remember
+def predict_st_memory(graph: ModelGraph, core: str, version: str | None) -> StMemory:
+    """Memory of a network under X-CUBE-AI.
+
+    Parameters
+    ----------
+    graph : the model.
+    core : a Cortex-M; code and RAM hardly differ between M4, M7 and M33.
+    version : of X-CUBE-AI ("8.1.0") or of ST Edge AI Core ("2.0"), None where unknown: the newest of those measured,
+        as wide as all.
+
+    Raises
+    ------
+    UnknownRuntimeError : another core. ParameterError : a version that does not start with a number.
+    """
+    if not core.startswith("cortex-m"):
+        raise UnknownRuntimeError(f"memory of {RUNTIME} on {core} is unknown: it is for ST's Cortex-M; take another")
+    table, step, figures = _table(), step_of(version), count_features(graph)
+    rows = [table["steps"][name] for name in ([step] if step else table["steps"])]
+    planned = plan_activations(graph)
+    size = "large" if planned > table["large_bytes"] else "small"
+    thinner = table["float_code"] if graph.precision == "float32" else 1.0
+    source = f"{table['source']}; {f'version step {step}' if step else 'version unknown: as wide as all'}"
+    return StMemory(
+        _estimate([(planned, row[size]) for row in rows], source, graph),
+        _estimate([(dot(row["ram"], figures), row["ram_spread"]) for row in rows], source, graph),
+        _estimate([(weight_bytes(graph), table["weights"])], source),
+        _estimate([(thinner * dot(row["code"], figures), row["code_spread"]) for row in rows], source, graph),
+    )
+
+
+def _estimate(told: list[tuple[float, list[float]]], source: str, graph: ModelGraph | None = None) -> Estimate:
+    """The newest step's value, and the ends of all steps told; wider for a graph of other types than int8."""
+    doubt = 1.0
+    if graph and graph.precision != "int8":
+        doubt = _table()["other_types_doubt"]
+        source += f"; {graph.precision} carried over from int8, wider by assumption"
+    low = min(value * factors[0] for value, factors in told) / doubt
+    high = max(value * factors[2] for value, factors in told) * doubt
+    value, factors = told[-1]
+    ends = math.floor(low), math.ceil(high)
+    return Estimate(round(value * factors[1]), *ends, "byte", "modelled", runtime=RUNTIME, sources=source)
+
+
+def step_of(version: str | None) -> str | None:
+    """Which of the tool's steps a version belongs to: X-CUBE-AI 5 to 7, 8, and 9 on; the numbers below 5 are ST Edge
+    AI Core's, which began beside X-CUBE-AI 9."""
+    check_version(version)
+    if not version:
+        return None
+    major = int(version.lstrip("v").partition(".")[0])
+    return "7" if 5 <= major <= 7 else "8" if major == 8 else "9"
+
+
+def weight_bytes(graph: ModelGraph) -> int:
+    """Bytes of the constants that kernels compute with; shapes, axes and paddings are compiled into the network."""
+    used = {
+        (tensor.data_start or -1 - index): tensor.nbytes
+        for operator in graph.operators
+        for place, index in enumerate(operator.inputs)
+        if index >= 0 and (tensor := graph.tensors[index]).is_constant
+        if place > 1 or tensor.dtype not in ("int32", "int64")
+    }
+    return sum(used.values())
+
+
+def count_features(graph: ModelGraph) -> tuple[float, ...]:
+    """What code and RAM grow with: 1, whether anything convolves, convolutions and half of the other operators with
+    weights, which keep fewer tables, and the convolutions' output channels."""
+    weighted = [one for one in graph.operators if row_of(one.name).weights and one.outputs]
+    shapes = [graph.tensors[one.outputs[0]].shape for one in weighted if row_of(one.name).latency in _CONVOLUTIONS]
+    count = len(shapes) + (len(weighted) - len(shapes)) / 2
+    return 1.0, float(bool(shapes)), count, float(sum(shape[-1] for shape in shapes if shape))
+
+
+def dot(weights: list[float], figures: tuple[float, ...]) -> float:
+    """Sum of products."""
+    return sum(weight * figure for weight, figure in zip(weights, figures, strict=True))
+
+
+@remember_table
+def _table() -> dict[str, Any]:
+    return read_toml(shipped_path("data", "firmware", "st_memory.toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One kernel with the buffers that it reads and writes."""
+
+    operator: Operator
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+
+def plan_activations(graph: ModelGraph) -> int:
+    """Bytes of activations, inputs and outputs among them, by the rules known of ST's planner."""
+    steps, sizes, kept = _fuse(graph)
+    first, last = dict.fromkeys(graph.inputs, 0), dict.fromkeys(graph.inputs, 0)
+    for index, step in enumerate(steps):
+        first |= {buffer: index for buffer in step.writes if buffer not in first}
+        last |= dict.fromkeys(step.reads + step.writes, index)
+    last |= dict.fromkeys(kept, len(steps))
+    changes = [0] * (len(steps) + 2)
+    for buffer, start in first.items():
+        changes[start] += sizes[buffer]
+        changes[last[buffer] + 1] -= sizes[buffer]
+    most = 0
+    for index, (step, alive) in enumerate(zip(steps, itertools.accumulate(changes), strict=False)):
+        dying = max((sizes[one] for one in step.reads if last[one] == index), default=0)
+        most = max(most, alive + _scratch(graph, step.operator) - _overlaid(graph, step, dying, sizes))
+    return most
+
+
+def _fuse(graph: ModelGraph) -> tuple[list[_Step], dict[int, int], set[int]]:
+    """Kernels in order, bytes of each buffer, and those kept to the end.
+
+    Views share a buffer, and what a pool alone reads its convolution pools.
+    """
+    readers = Counter(index for one in graph.operators for index in {*one.inputs}) + Counter(graph.outputs)
+    home: dict[int, int] = {}
+    sizes = {index: graph.tensors[index].nbytes for index in graph.inputs}
+    steps: list[_Step] = []
+    for one in graph.operators:
+        own = [index for index in one.inputs if index >= 0 and not graph.tensors[index].is_constant]
+        reads = tuple(dict.fromkeys(home.get(index, index) for index in own))
+        alone, written = len(own) == 1 and readers[own[0]] == 1, sum(graph.tensors[out].nbytes for out in one.outputs)
+        kind = row_of(one.name).latency
+        if alone and one.outputs and (kind == "reshape" or row_of(one.name).role == "quantise"):
+            home[one.outputs[0]] = reads[0]
+            sizes[reads[0]] = max(sizes.get(reads[0], 0), written)
+            continue
+        before = steps[-1] if steps else None
+        pooled = before is not None and before.writes == reads and row_of(before.operator.name).latency == "conv"
+        if alone and kind in _POOLS and before and pooled:
+            steps[-1] = _Step(before.operator, before.reads, one.outputs)
+        else:
+            steps.append(_Step(one, reads, one.outputs))
+        sizes |= {out: graph.tensors[out].nbytes for out in one.outputs}
+        sizes |= {index: graph.tensors[index].nbytes for index in reads if index not in sizes}
+    return steps, sizes, {home.get(out, out) for out in graph.outputs} & sizes.keys()
+
+
+def _overlaid(graph: ModelGraph, step: _Step, dying: int, sizes: Mapping[int, int]) -> int:
+    """Bytes of the output that lie on an input not needed again."""
+    one, most, row = step.operator, min(dying, sum(sizes[out] for out in step.writes)), row_of(step.operator.name)
+    weights = _weights_of(graph, one)
+    if weights is None or row.latency not in ("conv", "depthwise"):
+        return most if row.role == "affine" or row.latency in _IN_PLACE or row.lowering == "padding" else 0
+    columns, width, channels = graph.tensors[one.inputs[0]].shape[2], *(1, 1, *graph.tensors[one.outputs[0]].shape)[-2:]
+    depth, taps = weights.shape[-1], math.prod(weights.shape[1:3])
+    if row.latency == "depthwise":
+        return max(0, most - 2 * (width + 1) * channels)
+    if taps == 1:
+        return most if channels <= _WIDENS_AT_MOST * depth else 0
+    return max(0, most - columns * max(0, 3 * channels - 4)) if depth <= _FEW_CHANNELS else 0
+
+
+def _scratch(graph: ModelGraph, one: Operator) -> int:
+    """Bytes that an int8 kernel works in."""
+    weights, kind = _weights_of(graph, one), row_of(one.name).latency or ""
+    if graph.precision != "int8" or kind == "softmax":
+        return _SOFTMAX_BYTES if graph.precision == "int8" else 0
+    if weights is None or kind not in _SCRATCH:
+        return 0
+    return _SCRATCH[kind](weights.shape[0], math.prod(weights.shape[1:3]), weights.shape[-1], len(weights.scales) > 1)
+
+
+def _scratch_of_convolution(filters: int, taps: int, depth: int, _: bool) -> int:
+    if taps == 1:
+        return 4 * depth + 10 * filters
+    return 75 * filters if depth <= _FEW_CHANNELS else 39 * taps * depth
+
+
+_SCRATCH: dict[str, Callable[[int, int, int, bool], int]] = {
+    "conv": _scratch_of_convolution,
+    "depthwise": lambda _, taps, depth, __: (3 * taps + 10) * depth + 1,
+    "fully_connected": lambda units, _, depth, apart: 2 * depth + (10 * units if apart else 0),
+}
+"""By filters or units, taps, channels, and whether each output has a scale. Read from reports of ST's tool to the byte:
+pointwise and depthwise convolutions, dense; other convolutions come near."""
+
+
+def _weights_of(graph: ModelGraph, one: Operator) -> Tensor | None:
+    """Weights of an operator that has them and whose inputs have the ranks that it takes."""
+    row, ranks = row_of(one.name), [len(graph.tensors[index].shape) if index >= 0 else -1 for index in one.inputs]
+    found = bool(row.weights) and row.takes(ranks) and one.inputs[1] >= 0 and bool(one.outputs)
+    return graph.tensors[one.inputs[1]] if found else None
