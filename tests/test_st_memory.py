@@ -183,7 +183,7 @@ class TestVerdict:
         assert report.arena_bytes.basis == report.flash_bytes.basis == "modelled"
         assert "ST's model zoo" in report.arena_bytes.source
         assert "version step 9" in report.flash_bytes.source
-        assert "of the runtime's own RAM" in report.reasons[0]
+        assert "of it the runtime's own RAM" in report.reasons[0]
         assert {"arena", "flash"}.isdisjoint(what for what, _ in report.unknown)
 
     def test_a_large_one_does_not_and_no_one_speaks_of_two_arrays_or_compilers(self):

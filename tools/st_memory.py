@@ -23,7 +23,7 @@ import numpy as np
 from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
 from tinykit.model.graph.reading import read
-from tinykit.predict.st_memory import count_features, dot, plan_activations, step_of, weight_bytes
+from tinykit.predict.st_memory import count_features, plan_activations, step_of, weight_bytes
 
 ROWS, FITTED = shipped_path("data", "firmware", "st_memory.csv"), shipped_path("data", "firmware", "st_memory.toml")
 LARGE_BYTES = 30 * 1024
@@ -92,6 +92,11 @@ def _to_row(cells: Mapping[str, str]) -> Row:
     features = (1.0, *(numbers.pop(name) or 0.0 for name in ("convolves", "weighted", "channels")))
     named: dict[str, Any] = {**{name: cells[name] for name in _COLUMNS[:3]}, **numbers, "features": features}
     return Row(**named)
+
+
+def dot(weights: Sequence[float], figures: Sequence[float]) -> float:
+    """Sum of products."""
+    return sum(weight * figure for weight, figure in zip(weights, figures, strict=True))
 
 
 # The fit

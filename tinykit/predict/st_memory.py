@@ -9,8 +9,8 @@ data/firmware/st_memory.toml, fitted to data/firmware/st_memory.csv by tools/st_
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import mul
 from typing import Any
 
 from tinykit.ground.caches import remember, remember_table
@@ -24,9 +24,12 @@ from tinykit.target.target import check_version
 
 RUNTIME = "x-cube-ai"
 _POOLS, _IN_PLACE = {"pool", "max_pool"}, {"nonlinear", "rescale"}
-_WIDENS_AT_MOST, _FEW_CHANNELS, _SOFTMAX_BYTES = 2, 4, 496
+_WIDENS_AT_MOST, _FEW_CHANNELS = 2, 4
 _CONVOLUTIONS = {"conv", "depthwise", "transpose_conv"}
 """Kinds of kernel, `OperatorRow.latency`."""
+
+_Step = tuple[Operator, tuple[int, ...], tuple[int, ...]]
+"""A kernel, the buffers that it reads, and those that it writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +74,21 @@ def predict_st_memory(graph: ModelGraph, core: str, version: str | None) -> StMe
     source = f"{table['source']}; {f'version step {step}' if step else 'version unknown: as wide as all'}"
     return StMemory(
         _estimate([(planned, row[size]) for row in rows], source, graph),
-        _estimate([(dot(row["ram"], figures), row["ram_spread"]) for row in rows], source, graph),
+        _estimate([(sum(map(mul, row["ram"], figures)), row["ram_spread"]) for row in rows], source, graph),
         _estimate([(weight_bytes(graph), table["weights"])], source),
-        _estimate([(thinner * dot(row["code"], figures), row["code_spread"]) for row in rows], source, graph),
+        _estimate([(thinner * sum(map(mul, row["code"], figures)), row["code_spread"]) for row in rows], source, graph),
     )
 
 
 def _estimate(told: list[tuple[float, list[float]]], source: str, graph: ModelGraph | None = None) -> Estimate:
     """The newest step's value, and the ends of all steps told; wider for a graph of other types than int8."""
-    doubt = 1.0
+    doubt, (value, (_, middle, _)) = 1.0, told[-1]
     if graph and graph.precision != "int8":
         doubt = _table()["other_types_doubt"]
         source += f"; {graph.precision} carried over from int8, wider by assumption"
-    low = min(value * factors[0] for value, factors in told) / doubt
-    high = max(value * factors[2] for value, factors in told) * doubt
-    value, factors = told[-1]
-    ends = math.floor(low), math.ceil(high)
-    return Estimate(round(value * factors[1]), *ends, "byte", "modelled", runtime=RUNTIME, sources=source)
+    low = math.floor(min(value * factors[0] for value, factors in told) / doubt)
+    high = math.ceil(max(value * factors[2] for value, factors in told) * doubt)
+    return Estimate(round(value * middle), low, high, "byte", "modelled", runtime=RUNTIME, sources=source)
 
 
 def step_of(version: str | None) -> str | None:
@@ -121,41 +122,28 @@ def count_features(graph: ModelGraph) -> tuple[float, ...]:
     return 1.0, float(bool(shapes)), count, float(sum(shape[-1] for shape in shapes if shape))
 
 
-def dot(weights: list[float], figures: tuple[float, ...]) -> float:
-    """Sum of products."""
-    return sum(weight * figure for weight, figure in zip(weights, figures, strict=True))
-
-
 @remember_table
 def _table() -> dict[str, Any]:
     return read_toml(shipped_path("data", "firmware", "st_memory.toml"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One kernel with the buffers that it reads and writes."""
-
-    operator: Operator
-    reads: tuple[int, ...]
-    writes: tuple[int, ...]
 
 
 def plan_activations(graph: ModelGraph) -> int:
     """Bytes of activations, inputs and outputs among them, by the rules known of ST's planner."""
     steps, sizes, kept = _fuse(graph)
     first, last = dict.fromkeys(graph.inputs, 0), dict.fromkeys(graph.inputs, 0)
-    for index, step in enumerate(steps):
-        first |= {buffer: index for buffer in step.writes if buffer not in first}
-        last |= dict.fromkeys(step.reads + step.writes, index)
+    for index, (_, reads, writes) in enumerate(steps):
+        first |= {buffer: index for buffer in writes if buffer not in first}
+        last |= dict.fromkeys(reads + writes, index)
     last |= dict.fromkeys(kept, len(steps))
     changes = [0] * (len(steps) + 2)
     for buffer, start in first.items():
         changes[start] += sizes[buffer]
         changes[last[buffer] + 1] -= sizes[buffer]
     most = 0
-    for index, (step, alive) in enumerate(zip(steps, itertools.accumulate(changes), strict=False)):
-        dying = max((sizes[one] for one in step.reads if last[one] == index), default=0)
-        most = max(most, alive + _scratch(graph, step.operator) - _overlaid(graph, step, dying, sizes))
+    for index, ((operator, reads, writes), alive) in enumerate(zip(steps, itertools.accumulate(changes), strict=False)):
+        dying = max((sizes[one] for one in reads if last[one] == index), default=0)
+        shared = _overlaid(graph, operator, min(dying, sum(sizes[out] for out in writes)))
+        most = max(most, alive + _scratch(graph, operator) - shared)
     return most
 
 
@@ -177,21 +165,18 @@ def _fuse(graph: ModelGraph) -> tuple[list[_Step], dict[int, int], set[int]]:
             home[one.outputs[0]] = reads[0]
             sizes[reads[0]] = max(sizes.get(reads[0], 0), written)
             continue
-        before = steps[-1] if steps else None
-        pooled = before is not None and before.writes == reads and row_of(before.operator.name).latency == "conv"
-        if alone and kind in _POOLS and before and pooled:
-            steps[-1] = _Step(before.operator, before.reads, one.outputs)
-        else:
-            steps.append(_Step(one, reads, one.outputs))
+        step = (one, reads, one.outputs)
+        if alone and kind in _POOLS and steps and steps[-1][2] == reads and row_of(steps[-1][0].name).latency == "conv":
+            step = (*steps.pop()[:2], one.outputs)
+        steps.append(step)
         sizes |= {out: graph.tensors[out].nbytes for out in one.outputs}
         sizes |= {index: graph.tensors[index].nbytes for index in reads if index not in sizes}
     return steps, sizes, {home.get(out, out) for out in graph.outputs} & sizes.keys()
 
 
-def _overlaid(graph: ModelGraph, step: _Step, dying: int, sizes: Mapping[int, int]) -> int:
-    """Bytes of the output that lie on an input not needed again."""
-    one, most, row = step.operator, min(dying, sum(sizes[out] for out in step.writes)), row_of(step.operator.name)
-    weights = _weights_of(graph, one)
+def _overlaid(graph: ModelGraph, one: Operator, most: int) -> int:
+    """Bytes of the output that lie on an input not needed again, of the most that both could share."""
+    row, weights = row_of(one.name), _weights_of(graph, one)
     if weights is None or row.latency not in ("conv", "depthwise"):
         return most if row.role == "affine" or row.latency in _IN_PLACE or row.lowering == "padding" else 0
     columns, width, channels = graph.tensors[one.inputs[0]].shape[2], *(1, 1, *graph.tensors[one.outputs[0]].shape)[-2:]
@@ -204,28 +189,18 @@ def _overlaid(graph: ModelGraph, step: _Step, dying: int, sizes: Mapping[int, in
 
 
 def _scratch(graph: ModelGraph, one: Operator) -> int:
-    """Bytes that an int8 kernel works in."""
+    """Bytes that an int8 kernel works in: as reports say of pointwise, depthwise and dense kernels, near for others."""
     weights, kind = _weights_of(graph, one), row_of(one.name).latency or ""
-    if graph.precision != "int8" or kind == "softmax":
-        return _SOFTMAX_BYTES if graph.precision == "int8" else 0
-    if weights is None or kind not in _SCRATCH:
-        return 0
-    return _SCRATCH[kind](weights.shape[0], math.prod(weights.shape[1:3]), weights.shape[-1], len(weights.scales) > 1)
-
-
-def _scratch_of_convolution(filters: int, taps: int, depth: int, _: bool) -> int:
-    if taps == 1:
-        return 4 * depth + 10 * filters
-    return 75 * filters if depth <= _FEW_CHANNELS else 39 * taps * depth
-
-
-_SCRATCH: dict[str, Callable[[int, int, int, bool], int]] = {
-    "conv": _scratch_of_convolution,
-    "depthwise": lambda _, taps, depth, __: (3 * taps + 10) * depth + 1,
-    "fully_connected": lambda units, _, depth, apart: 2 * depth + (10 * units if apart else 0),
-}
-"""By filters or units, taps, channels, and whether each output has a scale. Read from reports of ST's tool to the byte:
-pointwise and depthwise convolutions, dense; other convolutions come near."""
+    if graph.precision != "int8" or weights is None:
+        return 496 if graph.precision == "int8" and kind == "softmax" else 0
+    units, taps, depth = weights.shape[0], math.prod(weights.shape[1:3]), weights.shape[-1]
+    wide = 75 * units if depth <= _FEW_CHANNELS else 39 * taps * depth
+    told = {
+        "conv": 4 * depth + 10 * units if taps == 1 else wide,
+        "depthwise": (3 * taps + 10) * depth + 1,
+        "fully_connected": 2 * depth + (10 * units if len(weights.scales) > 1 else 0),
+    }
+    return told.get(kind, 0)
 
 
 def _weights_of(graph: ModelGraph, one: Operator) -> Tensor | None:

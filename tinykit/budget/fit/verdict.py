@@ -179,9 +179,7 @@ def _judge_ram(
 
 def _tell_need(arena: ArenaEstimate) -> str:
     need, own = (format_quantity(nbytes, "byte") for nbytes in (arena.to_start, arena.tail_bytes))
-    if arena.runtime == ST_RUNTIME:
-        return f"activations with {own} of the runtime's own RAM, {need} in all,"
-    return f"arena of {need}"
+    return f"arena of {need}" + (f", {own} of it the runtime's own RAM," if arena.runtime == ST_RUNTIME else "")
 
 
 def _judge_short(what: str, use: RegionUse, target: Target, reserve_bytes: int) -> tuple[Verdict, str]:

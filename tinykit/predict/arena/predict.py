@@ -114,13 +114,9 @@ class ArenaEstimate(Result):
 
 @keywords
 def predict_arena(
-    graph: GraphOrFile,
-    *,
-    target: Target | None = None,
-    runtime: str | None = None,
-    core: str | None = None,
-    runtime_version: str | None = None,
-) -> ArenaEstimate:
+    graph: GraphOrFile, *, target: Target | None = None, runtime: str | None = None, core: str | None = None,
+    runtime_version: str | None = None
+) -> ArenaEstimate:  # fmt: skip
     """The tensor arena on a 32-bit target, from the graph alone.
 
     Head: TFLM's greedy plan, or the model's own offline plan, with the scratch buffers of the kernel set on this core.
