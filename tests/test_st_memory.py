@@ -13,7 +13,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
-from tinykit.predict.flash import predict_flash, predict_runtime_ram
+from tinykit.predict.flash import predict_flash
 from tinykit.predict.st_memory import count_features, plan_activations, predict_st_memory, step_of, weight_bytes
 from tools.st_memory import fit, read_rows
 
@@ -157,7 +157,7 @@ class TestPrediction:
         assert "hybrid carried over from int8" in predict_st_memory(read(hybrid()), "cortex-m4", "8.1").code.source
 
     def test_another_core_is_unknown(self):
-        for predict in (predict_arena, predict_flash, predict_runtime_ram):
+        for predict in (predict_arena, predict_flash):
             with pytest.raises(
                 UnknownRuntimeError, match=r"memory of x-cube-ai on xtensa-lx6 is unknown: it is for ST's"
             ):
@@ -171,7 +171,7 @@ class TestPrediction:
         assert arena.to_start == memory.activations.value + memory.runtime_ram.value
         assert (flash.runtime_bytes, flash.flatbuffer_bytes) == (memory.code, memory.weights.value)
         assert flash.total.value == memory.code.value + memory.weights.value
-        assert predict_runtime_ram(self.GRAPH, **words) == memory.runtime_ram
+        assert arena.tail_bytes == memory.runtime_ram.value
         target = tk.Target("nucleo-l4r5zi", runtime=ST, runtime_version="8.1.0")
         assert (predict_arena(self.GRAPH, target=target), predict_flash(self.GRAPH, target=target)) == (arena, flash)
 

@@ -21,12 +21,8 @@ from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, check_build, fill_in
 
-_REFERENCE = "tflm-reference"
 _INTERPRETER, _ARITHMETIC, _OTHER = "interpreter", "shared arithmetic", "other kernel"
-_SUMMED = (
-    "; summed over kernels linked one by one for Cortex-M4 with CMSIS-NN; scaled to other kernel sets, and carried to "
-    "another core by assumption"
-)
+_SUMMED = "; summed over kernels linked one by one for Cortex-M4, scaled or carried to another core by assumption"
 _LINKED_DOUBT = 0.02
 
 
@@ -115,25 +111,20 @@ def decoder_code() -> Estimate:
     return Estimate(value, low, high, "byte", "compiled", runtime="tflm", sources=_table()["decoder_source"])
 
 
-def predict_runtime_ram(
-    graph: GraphOrFile, *, runtime: str, core: str, build: str | None = None, runtime_version: str | None = None
-) -> Estimate:
+def predict_runtime_ram(graph: GraphOrFile, *, runtime: str, core: str, build: str | None = None) -> Estimate:
     """RAM in bytes that TFLM takes beside the arena: its stack at the deepest point, and its static data.
 
-    Under X-CUBE-AI its static data alone. Stack high-water marks of the networks linked: that of the network with the
-    same operators, else the deepest of them, and a quarter more at the high end. Left out: what the application and its
-    interrupts put on the stack.
+    Stack high-water marks of the networks linked: that of the network with the same operators, else the deepest of
+    them, and a quarter more at the high end. Left out: what the application and its interrupts put on the stack.
 
     Parameters
     ----------
-    graph, runtime, core, build, runtime_version : as for `predict_flash`.
+    graph, runtime, core, build : as for `predict_flash`.
 
     Raises
     ------
     UnknownRuntimeError, ParameterError : as `predict_flash`.
     """
-    if runtime == ST_RUNTIME:
-        return predict_st_memory(as_graph(graph), core, runtime_version).runtime_ram
     graph, (sizes, _, borrowed) = as_graph(graph), _rows_of(runtime, core, build)
     table, names = _table(), frozenset(operator.name for operator in graph.operators)
     static = table["data_bytes"] + table["bss_bytes"]
@@ -156,7 +147,7 @@ def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict
     if core not in {row["core"] for row in _table()["sizes"]}:
         carried = (one for prefix, *one in _table()["nearest"] if core.startswith(prefix))
         nearest, reference, other, borrowed = next(carried, ("", 1.0, 1.0, 0.0))
-        factor = reference if kernels == _REFERENCE else other
+        factor = reference if kernels == "tflm-reference" else other
     sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
     if not sizes:
         raise UnknownRuntimeError(
@@ -172,12 +163,10 @@ def _table() -> dict[str, Any]:
 
 
 @remember_table
-def _kernels(core: str, runtime: str, build: str) -> dict[str, dict[str, str]]:
-    """Rows of the parts of an image."""
+def _kernels(*of: str) -> dict[str, dict[str, str]]:
+    """Rows of the parts of an image for a core, runtime and build."""
     rows = read_csv(shipped_path("data", "firmware", "linked_operators.csv")).rows
-    return {
-        row["operator"]: row for row in rows if (row["core"], row["runtime"], row["build"]) == (core, runtime, build)
-    }
+    return {row["operator"]: row for row in rows if (row["core"], row["runtime"], row["build"]) == of}
 
 
 def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, float]:

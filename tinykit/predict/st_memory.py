@@ -1,9 +1,8 @@
 """Memory under ST's X-CUBE-AI and ST Edge AI Core, from the graph: activations, the runtime's RAM, weights and code.
 
-ST's planner is closed. What is known of it was read from its reports: scratch of each kernel, outputs laid over inputs
-that are not needed again (placed before them, with a fixed shift), a pool that its convolution computes, padding and
-views that take no buffer of their own. How far published figures stray from such a plan, by version of the tool, is in
-data/firmware/st_memory.toml, fitted to data/firmware/st_memory.csv by tools/st_memory.py.
+ST's planner is closed; what is known of it was read from reports: scratch of each kernel, outputs laid over inputs that
+are not needed again, a pool that its convolution computes, padding and views without a buffer of their own. How far
+published figures stray from such a plan is in data/firmware/st_memory.toml, by tools/st_memory.py.
 """
 
 import itertools
@@ -23,13 +22,10 @@ from tinykit.model.operators.table import row_of
 from tinykit.target.target import check_version
 
 RUNTIME = "x-cube-ai"
-_POOLS, _IN_PLACE = {"pool", "max_pool"}, {"nonlinear", "rescale"}
 _WIDENS_AT_MOST, _FEW_CHANNELS = 2, 4
+_POOLS, _IN_PLACE = {"pool", "max_pool"}, {"nonlinear", "rescale"}  # kinds of kernel, OperatorRow.latency
 _CONVOLUTIONS = {"conv", "depthwise", "transpose_conv"}
-"""Kinds of kernel, `OperatorRow.latency`."""
-
-_Step = tuple[Operator, tuple[int, ...], tuple[int, ...]]
-"""A kernel, the buffers that it reads, and those that it writes."""
+_Step = tuple[Operator, tuple[int, ...], tuple[int, ...]]  # a kernel, the buffers that it reads and that it writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +53,7 @@ def predict_st_memory(graph: ModelGraph, core: str, version: str | None) -> StMe
     ----------
     graph : the model.
     core : a Cortex-M; code and RAM hardly differ between M4, M7 and M33.
-    version : of X-CUBE-AI ("8.1.0") or of ST Edge AI Core ("2.0"), None where unknown: the newest of those measured,
-        as wide as all.
+    version : of X-CUBE-AI ("8.1.0") or of ST Edge AI Core ("2.0"), None where unknown: as wide as all.
 
     Raises
     ------
@@ -92,8 +87,7 @@ def _estimate(told: list[tuple[float, list[float]]], source: str, graph: ModelGr
 
 
 def step_of(version: str | None) -> str | None:
-    """Which of the tool's steps a version belongs to: X-CUBE-AI 5 to 7, 8, and 9 on; the numbers below 5 are ST Edge
-    AI Core's, which began beside X-CUBE-AI 9."""
+    """The tool's step of a version: X-CUBE-AI to 7, 8, and 9 on; below 5 it is ST Edge AI Core's, as new as 9."""
     check_version(version)
     if not version:
         return None
@@ -103,19 +97,14 @@ def step_of(version: str | None) -> str | None:
 
 def weight_bytes(graph: ModelGraph) -> int:
     """Bytes of the constants that kernels compute with; shapes, axes and paddings are compiled into the network."""
-    used = {
-        (tensor.data_start or -1 - index): tensor.nbytes
-        for operator in graph.operators
-        for place, index in enumerate(operator.inputs)
-        if index >= 0 and (tensor := graph.tensors[index]).is_constant
-        if place > 1 or tensor.dtype not in ("int32", "int64")
-    }
-    return sum(used.values())
+    places = ((place, index) for one in graph.operators for place, index in enumerate(one.inputs) if index >= 0)
+    read = ((place, graph.tensors[index]) for place, index in places if graph.tensors[index].is_constant)
+    used = (one for place, one in read if place > 1 or one.dtype not in ("int32", "int64"))
+    return sum({one.data_start or -1 - one.index: one.nbytes for one in used}.values())
 
 
 def count_features(graph: ModelGraph) -> tuple[float, ...]:
-    """What code and RAM grow with: 1, whether anything convolves, convolutions and half of the other operators with
-    weights, which keep fewer tables, and the convolutions' output channels."""
+    """1, whether anything convolves, convolutions and half of the others with weights, the convolutions' channels."""
     weighted = [one for one in graph.operators if row_of(one.name).weights and one.outputs]
     shapes = [graph.tensors[one.outputs[0]].shape for one in weighted if row_of(one.name).latency in _CONVOLUTIONS]
     count = len(shapes) + (len(weighted) - len(shapes)) / 2
@@ -148,10 +137,7 @@ def plan_activations(graph: ModelGraph) -> int:
 
 
 def _fuse(graph: ModelGraph) -> tuple[list[_Step], dict[int, int], set[int]]:
-    """Kernels in order, bytes of each buffer, and those kept to the end.
-
-    Views share a buffer, and what a pool alone reads its convolution pools.
-    """
+    """Kernels in order, bytes of each buffer, and those kept to the end; views share one, convolutions pool."""
     readers = Counter(index for one in graph.operators for index in {*one.inputs}) + Counter(graph.outputs)
     home: dict[int, int] = {}
     sizes = {index: graph.tensors[index].nbytes for index in graph.inputs}

@@ -223,7 +223,7 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
         told.append(f"{outside[0]} could hold the model, if the chip reads it as memory: see its placements")
     place: dict[str, Any] = {"runtime": target.runtime, "core": target.core, "build": target.build}
     own, _ = attempt(lambda: predict_runtime_ram(graph, **place))
-    if own is not None and target.runtime != ST_RUNTIME and target.reserve.sram_bytes < own.value:
+    if own is not None and target.reserve.sram_bytes < own.value:
         given, needed = (format_quantity(nbytes, "byte") for nbytes in (target.reserve.sram_bytes, own.value))
         told.append(f"the reserve of {given} is less than the {needed} that TFLM's own stack and static data take")
     return tuple(told)

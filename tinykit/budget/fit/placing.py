@@ -41,10 +41,8 @@ def lay_out_whole(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:
 
 
 def lay_out_apart(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:
-    """The best layout for each pair of internal windows that could hold head and tail; none where a place is named, or
-    under X-CUBE-AI."""
-    taken = target.arena_region is None and target.runtime != ST_RUNTIME
-    internal = _internal(target.board) if taken else ()
+    """The best layout for each pair of internal windows that could hold head and tail; TFLM's, no place named."""
+    internal = _internal(target.board) if target.arena_region is None and target.runtime != ST_RUNTIME else ()
     layouts = []
     for head, tail in itertools.permutations(internal, 2):
         parts = {head.name: (arena.head_array_bytes, (ARENA_HEAD,)), tail.name: (arena.tail_array_bytes, (ARENA_TAIL,))}

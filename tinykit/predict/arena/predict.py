@@ -123,8 +123,7 @@ def predict_arena(
     Tail: TFLM's persistent
     allocations with 32-bit structures. The interval covers other TFLM versions of the years 2023–2026, whose
     scratch and structures differ, and is wider where an operator's kernel data is not tabulated.
-    Under X-CUBE-AI: the activations (`predict.st_memory`), inputs and outputs within; the tail is the RAM of its
-    runtime, which is no part of `used`, and the plan shows lifetimes alone.
+    Under X-CUBE-AI: the activations, inputs and outputs within; the tail is its runtime's RAM, no part of `used`.
 
     Parameters
     ----------
