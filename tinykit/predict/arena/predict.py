@@ -34,7 +34,7 @@ from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, fill_in
 
-_ESP_NN_KNOWN = ("xtensa-lx6",)
+_ESP_NN_KNOWN, _LEAN = ("xtensa-lx6",), ("xtensa-lx7",)
 _SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
 _VERIFIED_SLACK_BYTES = 64
 _UNKNOWN_OPERATOR_SLACK_BYTES = 160
@@ -53,8 +53,8 @@ _ESP_NN_SOURCE = (
     "four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
 )
 _ESP_NN_BOUND = (
-    "TFLM's greedy plan and 32-bit tail with reference kernels, and the most scratch that a version of ESP-NN asks for "
-    "on this core: a bound, no arena was published; take arena_used_bytes() on it"
+    "TFLM's greedy plan and 32-bit tail with reference kernels, and scratch from none to the most that a version of "
+    "ESP-NN asks for, on an ESP32-S3 what 1.1 does: a bound, no arena was published; take arena_used_bytes() on it"
 )
 
 
@@ -159,7 +159,9 @@ def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
         return least
     # the scratch of ESP-NN's kernels changes with the version: from none to the most that one asked for
     most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
-    return replace(most, used=replace(most.used, low=least.low, sources=(_ESP_NN_BOUND,)))
+    found = _plan(graph, list_espressif_scratch(graph, reference, lean=True), runtime, core) if core in _LEAN else most
+    low, high = min(least.low, found.low), max(most.high, found.high)
+    return replace(found, used=replace(found.used, low=low, high=high, sources=(_ESP_NN_BOUND,)))
 
 
 def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEstimate:
