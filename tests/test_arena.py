@@ -14,7 +14,7 @@ from tests.models import OPTIONS, Net, autoencoder, hybrid, identity_classifier,
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.predict.arena.plan import Buffer, list_buffers, list_scratch_bytes, plan_greedily
+from tinykit.predict.arena.plan import Buffer, list_buffers, list_espressif_scratch, list_scratch_bytes, plan_greedily
 from tinykit.predict.arena.predict import arena_for_any_core, predict_arena
 from tinykit.predict.runtime.session import Engine, measure_arena
 
@@ -638,6 +638,26 @@ class TestEstimate:
             assert arena_for_any_core(graph) == needs[core] == max(needs.values())
             assert len(set(needs.values())) == 2
 
+    def test_scratch_of_esp_nn_by_its_own_functions(self):
+        """esp_nn_get_conv_scratch_size_esp32s3 and its depthwise twin, by hand."""
+        padded = 10 * 10 * 16
+        for net, scratch in (
+            (Net((1, 8, 8, 16)).conv(4, (1, 1)), 16 * 4 + 16 * 16 + 32),
+            (Net((1, 8, 8, 3)).conv(4, (1, 1)), 8 * 4 + 8 * 8 * 8 + 16 * 8 + 32),
+            (Net((1, 8, 8, 16)).conv(4), padded + 9 * 16 * 4 + 4 * 4 + 32),
+            (Net((1, 8, 8, 3)).conv(4, padding="VALID"), 9 * 16 * 4 + 4 * 4 + 32),
+            (Net((1, 8, 8, 16)).depthwise(), 9 * 16 + padded + 16),
+            (Net((1, 8, 8, 16)).depthwise(stride=(2, 2)), 9 * 16 + padded + 16),
+            (Net((1, 8, 8, 8)).depthwise(), 2 * (9 * 8 + 8 * 8 * 8) + 16),
+            (Net((1, 8, 8, 2)).depthwise(multiplier=4), 2 * (9 * 8 + 8 * 8 * 2) + 16),
+            (Net((1, 8, 8, 3)).depthwise(), 32),
+        ):
+            graph = read(net.to_bytes())
+            assert list_espressif_scratch(graph, ((),), lean=True) == ((scratch,),)
+            found = predict_arena(graph, runtime="esp-nn", core="xtensa-lx7")
+            assert found.low <= predict_arena(graph, runtime="tflm-reference", core="xtensa-lx7").value
+            assert found.value <= found.high
+
     def test_untabulated_operators_widen_the_interval(self):
         known = predict_arena(read(Net((1, 8)).unary("LOGISTIC").to_bytes()))
         unknown = predict_arena(read(Net((1, 8)).unary("GELU").to_bytes()))
@@ -646,7 +666,7 @@ class TestEstimate:
     def test_hybrid_model_has_a_plan(self):
         assert predict_arena(read(hybrid())).head_bytes > 0
 
-    @pytest.mark.parametrize("runtime", ["x-cube-ai", "ethos-u", ""])
+    @pytest.mark.parametrize("runtime", ["edge-impulse-eon", "ethos-u", ""])
     def test_other_planners_are_unknown(self, runtime):
         with pytest.raises(UnknownRuntimeError, match=rf"the arena of runtime {runtime!r} is unknown: its planner is"):
             predict_arena(read(small_cnn()), runtime=runtime)

@@ -165,10 +165,10 @@ class TestFit:
         assert (status, json.loads(out)["results"][0]["verdict"]) == (1, "does_not_fit")
 
     def test_not_known_to_fit(self, tell, model):
-        status, out, _ = tell("fit", model, "--board", "nucleo-l4r5zi", "--runtime", "x-cube-ai", "--json")
+        status, out, _ = tell("fit", model, "--board", "nucleo-l4r5zi", "--runtime", "edge-impulse-eon", "--json")
         (result,) = json.loads(out)["results"]
         assert (status, result["verdict"], result["arena_bytes"]) == (1, "unknown", None)
-        assert result["latency_s"]["runtime"] == "x-cube-ai"
+        assert result["latency_s"]["runtime"] == "edge-impulse-eon"
 
     def test_a_board_of_ones_own(self, tell, model, board_file):
         status, out, _ = tell("fit", model, "--board-file", board_file, "--json")

@@ -129,7 +129,7 @@ class TestWhere:
         regions = ram("SRAM", 64 * KIB), ROOM, code(2**24, "external_flash", xip=False)
         assert len(listed(made(*regions))) == 1
 
-    @pytest.mark.parametrize("runtime", ["x-cube-ai", "ethos-u"])
+    @pytest.mark.parametrize("runtime", ["edge-impulse-eon", "ethos-u"])
     def test_none_where_the_arena_is_unknown(self, runtime):
         assert listed(made(ram("SRAM", 64 * KIB), ROOM), runtime=runtime) == ()
 

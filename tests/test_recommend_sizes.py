@@ -25,7 +25,7 @@ def test_sizes_are_of_the_file_and_gzip_is_kept_apart(graph):
 
 
 def test_the_flash_of_an_unknown_runtime_is_unknown(graph):
-    assert measure_sizes("int8", graph, runtime="x-cube-ai").flash_bytes is None
+    assert measure_sizes("int8", graph, runtime="edge-impulse-eon").flash_bytes is None
 
 
 def test_a_hybrid_layout_of_one_operator_still_has_sizes():

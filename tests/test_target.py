@@ -99,7 +99,7 @@ class TestRuntimes:
     def test_what_stands_in_is_a_runtime_too(self):
         for one in list_runtimes():
             assert {one.kernels, one.linked, one.counted} <= {*NAMES, ""}, one.name
-            assert one.planner in ("tflm", "vela", ""), one.name
+            assert one.planner in ("tflm", "vela", "st", ""), one.name
             assert bool(one.pool) == bool(one.counted) == bool(one.kernels), one.name
 
     def test_what_predicts_nothing_says_so(self):

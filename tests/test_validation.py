@@ -677,7 +677,7 @@ def test_arenas_of_other_versions_lie_in_the_interval():
     with pytest.raises(UnknownRuntimeError, match="arena of esp-nn on cortex-m4 is unknown: ESP-NN has kernels"):
         predict_arena(kws, runtime="esp-nn", core="cortex-m4")
     with pytest.raises(UnknownRuntimeError, match="its planner is not TFLM's"):
-        predict_arena(kws, runtime="x-cube-ai")
+        predict_arena(kws, runtime="edge-impulse-eon")
 
 
 def test_an_arena_outside_is_read_from_the_notes_and_predicted_there(folder, network):

@@ -1,8 +1,8 @@
 """Flash a model takes on a device: flatbuffer, TFLM's own code and the kernels that its operators link.
 
 Linked sizes exist for three sets of operators on four cores, two kernel sets and two optimisation levels
-(data/firmware/linked_sizes.toml). A model with one of those sets gets the linked figure; for another, the bytes
-are divided over kernels by assumed shares, and the interval says so.
+(data/firmware/linked_sizes.toml). A model with one of those sets gets the linked figure; for another, interpreter,
+shared arithmetic and kernels, linked one by one, are added up (data/firmware/linked_operators.csv).
 """
 
 import math
@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
-from tinykit.ground.facts import read_toml, shipped_path
-from tinykit.ground.quantity import Estimate, relabel
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords, name_nearest
+from tinykit.ground.facts import read_csv, read_toml, shipped_path, to_fact
+from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
+from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import DECODE, row_of
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, check_build, fill_in
 
-_EVERYWHERE = ("everywhere", 1.0)
-_SHARE_DOUBT = 0.4
+_INTERPRETER, _ARITHMETIC, _OTHER = "interpreter", "shared arithmetic", "other kernel"
+_SUMMED = "; summed over kernels linked one by one for Cortex-M4, scaled or carried to another core by assumption"
 _LINKED_DOUBT = 0.02
 
 
@@ -31,8 +33,8 @@ class FlashEstimate(Result):
     Parameters
     ----------
     total : sum, as an `Estimate` in bytes.
-    flatbuffer_bytes : the model's own bytes, exact.
-    runtime_bytes : TFLM with the kernels linked, as an `Estimate` in bytes.
+    flatbuffer_bytes : the model's own bytes, exact; under X-CUBE-AI its constants, all that it keeps of the file.
+    runtime_bytes : the runtime with the kernels linked, as an `Estimate` in bytes.
     build : optimisation level it holds for, None where it is not known.
     """
 
@@ -44,14 +46,10 @@ class FlashEstimate(Result):
 
 @keywords
 def predict_flash(
-    graph: GraphOrFile,
-    *,
-    target: Target | None = None,
-    runtime: str | None = None,
-    core: str | None = None,
-    build: str | None = None,
-) -> FlashEstimate:
-    """Flash in bytes of a model with TFLM on a core.
+    graph: GraphOrFile, *, target: Target | None = None, runtime: str | None = None, core: str | None = None,
+    build: str | None = None, runtime_version: str | None = None, platform: str | None = None
+) -> FlashEstimate:  # fmt: skip
+    """Flash in bytes of a model with TFLM, or under X-CUBE-AI, on a core.
 
     Parameters
     ----------
@@ -59,24 +57,52 @@ def predict_flash(
     target : whose runtime, core and build are meant, instead of them; what is given besides wins.
     runtime : such as "tflm-cmsis-nn"; None for the core's default.
     core : lower-case core name.
-    build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them.
+    build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them; X-CUBE-AI's library is
+        built already.
+    runtime_version : of X-CUBE-AI, None where unknown.
+    platform : one of data/firmware/platforms.toml, such as "zephyr": the total then holds it, as a linker's.
 
     Raises
     ------
     UnknownRuntimeError : nothing linked is known for this runtime and core.
-    ParameterError : another build, or neither a core nor a target.
+    ParameterError : another build or platform, or neither a core nor a target.
     """
-    runtime, core, build = fill_in(target, runtime=runtime, core=core, build=build)
+    given = {"runtime": runtime, "core": core, "build": build, "runtime_version": runtime_version}
+    runtime, core, build, version = fill_in(target, **given)
     if core is None:
         raise ParameterError("flash on what core? give core, such as 'cortex-m4', or a target")
     graph, runtime = as_graph(graph), runtime or default_runtime(core)
-    sizes, borrowed = _rows_of(runtime, core, build)
+    check_build(build)
+    if runtime == ST_RUNTIME:
+        memory = predict_st_memory(graph, core, version)
+        model, code = memory.weights, memory.code
+    else:
+        model, code = Estimate.exact(graph.flatbuffer_bytes, "byte", "compiled", ()), _link(graph, runtime, core, build)
+    parts = (model, code, *([platform_flash(platform)] if platform else []))
+    total = propagate(lambda *sizes: sum(sizes), *parts, unit="byte")
+    total = relabel(total, low=math.floor(total.low), high=math.ceil(total.high))
+    return FlashEstimate(total, int(model.value), code, build)
+
+
+def _link(graph: ModelGraph, runtime: str, core: str, build: str | None) -> Estimate:
+    sizes, factor, borrowed = _rows_of(runtime, core, build)
     names = frozenset(operator.name for operator in graph.operators)
-    small, large = _sum_kernels(names, sizes["-Os"]), _sum_kernels(names, sizes["-O3"])
-    runtime_bytes = _estimate(small, large, build, borrowed, runtime)
-    ends = {end: getattr(runtime_bytes, end) + graph.flatbuffer_bytes for end in ("value", "low", "high")}
-    total = relabel(runtime_bytes, **ends)
-    return FlashEstimate(total, graph.flatbuffer_bytes, runtime_bytes, build)
+    sums = (_sum_kernels(names, sizes[level]) for level in ("-Os", "-O3"))
+    small, large = ((factor * nbytes, factor * doubt) for nbytes, doubt in sums)
+    return _estimate(small, large, build, borrowed, runtime)
+
+
+def platform_flash(name: str) -> Estimate:
+    """Flash of what a platform brings beside model and runtime, as an `Estimate` [byte].
+
+    Raises
+    ------
+    ParameterError : none of data/firmware/platforms.toml.
+    """
+    table = read_toml(shipped_path("data", "firmware", "platforms.toml"))
+    if name not in table:
+        raise ParameterError(f"platform {name!r} is unknown; {name_nearest(str(name), table)}")
+    return to_fact(table[name]["flash"], name).estimate()
 
 
 def decoder_code() -> Estimate:
@@ -99,7 +125,7 @@ def predict_runtime_ram(graph: GraphOrFile, *, runtime: str, core: str, build: s
     ------
     UnknownRuntimeError, ParameterError : as `predict_flash`.
     """
-    graph, (sizes, borrowed) = as_graph(graph), _rows_of(runtime, core, build)
+    graph, (sizes, _, borrowed) = as_graph(graph), _rows_of(runtime, core, build)
     table, names = _table(), frozenset(operator.name for operator in graph.operators)
     static = table["data_bytes"] + table["bss_bytes"]
     alike = [network for network, operators in table["networks"].items() if names == frozenset(operators)]
@@ -113,25 +139,34 @@ def predict_runtime_ram(graph: GraphOrFile, *, runtime: str, core: str, build: s
     return Estimate(static + value, low, high, "byte", basis, runtime=runtime, sources=source)
 
 
-def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float]:
-    """Linked rows by build for a runtime and core, or those nearest, and the doubt of carrying them over."""
+def _rows_of(runtime: str, core: str, build: str | None) -> tuple[dict[str, dict[str, Any]], float, float]:
+    """Linked rows by build for a runtime and core, or those nearest; the factor and the doubt of carrying them over."""
     check_build(build)
-    carried = ((one, doubt) for prefix, one, doubt in _table()["nearest"] if core.startswith(prefix))
-    own = core in {row["core"] for row in _table()["sizes"]}
-    nearest, borrowed = (core, 0.0) if own else next(carried, ("", 0.0))
     kernels = next((one.linked for one in list_runtimes() if one.name == runtime), "")
+    nearest, factor, borrowed = core, 1.0, 0.0
+    if core not in {row["core"] for row in _table()["sizes"]}:
+        carried = (one for prefix, *one in _table()["nearest"] if core.startswith(prefix))
+        nearest, reference, other, borrowed = next(carried, ("", 1.0, 1.0, 0.0))
+        factor = reference if kernels == "tflm-reference" else other
     sizes = {row["build"]: row for row in _table()["sizes"] if (row["core"], row["runtime"]) == (nearest, kernels)}
     if not sizes:
         raise UnknownRuntimeError(
             f"flash of runtime {runtime!r} on {core} is unknown: nothing linked was published; "
             "known: TFLM with reference, CMSIS-NN or ESP-NN kernels on Cortex-M, Xtensa and RISC-V"
         )
-    return sizes, borrowed
+    return sizes, factor, borrowed
 
 
 @remember_table
 def _table() -> dict[str, Any]:
     return read_toml(shipped_path("data", "firmware", "linked_sizes.toml"))
+
+
+@remember_table
+def _kernels(*of: str) -> dict[str, dict[str, str]]:
+    """Rows of the parts of an image for a core, runtime and build."""
+    rows = read_csv(shipped_path("data", "firmware", "linked_operators.csv")).rows
+    return {row["operator"]: row for row in rows if (row["core"], row["runtime"], row["build"]) == of}
 
 
 def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, float]:
@@ -140,45 +175,26 @@ def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, flo
         plain, doubt = _sum_kernels(names - {DECODE}, row)
         code = decoder_code()
         return plain + code.value, math.hypot(doubt, (code.high - code.low) / 2)
-    table = _table()
+    table, kernels = _table(), _kernels(row["core"], row["runtime"], row["build"])
     for network, operators in table["networks"].items():
         if names == frozenset(operators):
             return row[network] + table["data_bytes"], _LINKED_DOUBT * row[network]
-    total, doubt = float(row["ad"] + table["data_bytes"]), (_LINKED_DOUBT * row["ad"]) ** 2
-    parts = [_kernel_code(row_of(name).flash, row) for name in sorted(names)]
-    parts += [] if any(row_of(name).flash == _EVERYWHERE for name in names) else [-_dense_code(row)]
-    return total + sum(parts), math.sqrt(doubt + sum((_SHARE_DOUBT * part) ** 2 for part in parts))
-
-
-def _dense_code(row: dict[str, Any]) -> float:
-    """Bytes of the fully connected kernels, which every network linked has and another may not: what they take beyond
-    the reference kernel's, and that one's share of the smallest image, assumed."""
-    same = (one for one in _table()["sizes"] if (one["core"], one["build"]) == (row["core"], row["build"]))
-    reference = min(one["ad"] for one in same)
-    return float(row["ad"] - reference + _table()["dense_share"] * reference)
-
-
-def _kernel_code(told: tuple[str, float] | None, row: dict[str, Any]) -> float:
-    """Bytes of one kernel beyond the smallest image: a share of what the largest has, or of that less the other's."""
-    if told == _EVERYWHERE:
-        return 0.0
-    way, share = told or ("share", _table()["other_share"])
-    code = float(share * (row["kws"] - row["ad"]))
-    return max(0.0, code - (row["kws"] - row["ic"])) if way == "difference" else code
+    computes = any(row_of(name).latency not in ("copy", "reshape") for name in names)
+    total, doubt = float(table["data_bytes"]), 0.0
+    for name in (_INTERPRETER, *([_ARITHMETIC] if computes else []), *sorted(names)):
+        part = kernels.get(name) or kernels[_OTHER]
+        nbytes = float(part["beside_bytes"] if part["beside"] in names else part["bytes"])
+        total, doubt = total + nbytes, doubt + float(part["doubt"]) * nbytes
+    return total, doubt
 
 
 def _estimate(
     small: tuple[float, float], large: tuple[float, float], build: str | None, borrowed: float, runtime: str
 ) -> Estimate:
     value, doubt = large if build in ("-O2", "-O3") else small
-    low, high = value - doubt, value + doubt
-    if build is None:
-        high = large[0] + large[1]
-    if build == "-O2":
-        low = small[0]
-    extra = borrowed * value
-    exact = not borrowed and build != "-O2" and doubt <= _LINKED_DOUBT * value
-    source = _table()["source"] + ("" if exact else "; divided over kernels or carried to another core by assumption")
-    basis = "compiled" if exact else "modelled"
-    low, high = round(low - extra), round(high + extra)
+    extra, exact = borrowed * value, not borrowed and build != "-O2" and doubt <= _LINKED_DOUBT * value
+    low = small[0] if build == "-O2" else value - doubt
+    high = sum(large) if build is None else value + doubt
+    low, high, basis = round(low - extra), round(high + extra), "compiled" if exact else "modelled"
+    source = _table()["source"] + ("" if exact else _SUMMED)
     return Estimate(round(value), low, high, "byte", basis, runtime=runtime, sources=source)

@@ -24,7 +24,7 @@ class Runtime(Result):
     ----------
     name, title : "tflm-cmsis-nn", and in full.
     kernels : the runtime whose kernels it calls, mostly its own.
-    planner : who lays out the arena: "tflm", "vela".
+    planner : who lays out the arena: "tflm", "vela", "st".
     linked : the runtime whose linked sizes hold for its flash.
     pool : runtimes of one pool stray alike in latency; "" where no latency is predicted.
     counted : the runtime whose counted instructions stand for its own.

@@ -23,6 +23,7 @@ from tinykit.predict.flash import predict_flash, predict_runtime_ram
 from tinykit.predict.npu.compiling import accelerators_of
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.predict.runtime.refusal import Diagnosis, diagnose, diagnose_shapes
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards import boards as all_boards, find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
@@ -194,7 +195,7 @@ def _predict_arena(graph: ModelGraph, target: Target, recorded_head: int | None)
     """The arena, with what the interpreter says of it."""
     arena, _ = attempt(lambda: predict_arena(graph, target=target))
     own = recorded_head if target.runtime.startswith("tflm-") else None
-    return _with_evidence(arena, own, _reference_head(graph)) if arena else None
+    return _with_evidence(arena, own, _reference_head(graph)) if arena and arena.runtime != ST_RUNTIME else arena
 
 
 def _latency(

@@ -11,6 +11,7 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import ArenaEstimate, plan_offline
 from tinykit.predict.npu.report import NpuReport
 from tinykit.predict.packing.decoding import foresee_flash
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.target import Reserve, Target
 
@@ -160,20 +161,25 @@ def _judge_ram(
 ) -> tuple[Verdict, str]:
     if arena is None:
         return Verdict.UNKNOWN, "arena unknown: this runtime's planner is not TFLM's and no figure was published"
-    need = format_quantity(arena.to_start, "byte")
+    need = _tell_need(arena)
     if not ram:
-        return Verdict.UNKNOWN, f"arena of {need}, but no contiguous memory of this board is known"
+        return Verdict.UNKNOWN, f"{need}, but no contiguous memory of this board is known"
     use, worst = ram[0], min(ram, key=lambda use: use.margin)
     if worst.margin_bytes < 0:
-        return _judge_short(f"arena of {need}", worst, target, target.reserve.sram_bytes)
+        return _judge_short(need, worst, target, target.reserve.sram_bytes)
     if use.kind in EXTERNAL_RAM_KINDS:
         times = f"{slowdown} times the time" if slowdown else "by how much is not known for this board"
-        return Verdict.TIGHT, f"arena of {need} only in external {use.name}: slower, {times}"
+        return Verdict.TIGHT, f"{need} only in external {use.name}: slower, {times}"
     if ARENA_HEAD in use.holds:
         head, tail = (format_quantity(one.used_bytes, "byte") for one in ram[:2])
         text = f"head of {head} in {use.name}, tail of {tail} in {ram[1].name} (MicroAllocator::Create, two arrays)"
-        return Verdict.TIGHT, f"no bank holds an arena of {need} as one array: {text}"
+        return Verdict.TIGHT, f"no bank holds an {need} as one array: {text}"
     return _judge_whole(arena, ram, target)
+
+
+def _tell_need(arena: ArenaEstimate) -> str:
+    need, own = (format_quantity(nbytes, "byte") for nbytes in (arena.to_start, arena.tail_bytes))
+    return f"arena of {need}" + (f", {own} of it the runtime's own RAM," if arena.runtime == ST_RUNTIME else "")
 
 
 def _judge_short(what: str, use: RegionUse, target: Target, reserve_bytes: int) -> tuple[Verdict, str]:
@@ -200,13 +206,12 @@ def _tell_left(use: RegionUse, reserve_bytes: int, where: str = "") -> str:
 
 def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...], target: Target) -> tuple[Verdict, str]:
     use, worst = ram[0], min(ram, key=lambda use: use.margin)
-    need = format_quantity(arena.to_start, "byte")
     tight = worst.margin < TIGHT_MARGIN or arena.high - arena.value > use.margin_bytes
     text = f"{'only ' if tight else ''}{_tell_left(use, target.reserve.sram_bytes, f' in {use.name}')}"
     if len(ram) > 1:
         beside = f"{format_quantity(use.margin_bytes, 'byte')} left; stack and application in {ram[1].name}"
         text = f"{beside}, {format_quantity(ram[1].margin_bytes, 'byte')} left"
-    return (Verdict.TIGHT if tight else Verdict.FITS), f"arena of {need} in {use.name}: {text}"
+    return (Verdict.TIGHT if tight else Verdict.FITS), f"{_tell_need(arena)} in {use.name}: {text}"
 
 
 def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...], target: Target) -> tuple[Verdict, str]:
@@ -236,7 +241,7 @@ def advise(
     """Advice for the memories that are tight or too small; none where all have room."""
     scarce = {held for use in uses if use.margin < TIGHT_MARGIN for held in use.holds}
     on_arena = advise_on_arena(graph, arena) if arena and scarce & _IN_RAM else ()
-    on_flash = advise_on_flash(graph, runtime) if "model" in scarce else ()
+    on_flash = advise_on_flash(graph, runtime) if "model" in scarce and runtime != ST_RUNTIME else ()
     return on_arena + on_flash
 
 

@@ -276,6 +276,41 @@ def _vector_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
     return (2 * numbers + 16 * values.shape[-1] + 32,)
 
 
+def _lean_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    """Filter and padded input as they are, rows of the filter rounded up; a pointwise one takes no input."""
+    (_, height, width, depth), (filters, *window, _) = call.read(0).shape, call.read(1).shape
+    pads, even = _borders(call), -(-depth // 8) * 8
+    if call.read(0).dtype == "int8" and (*window, *pads, *call.stride) == (1, 1, 0, 0, 1, 1):
+        return (even * filters + height * width * even * (depth % 8 > 0) + 16 * even * (height * width >= 8) + 32,)
+    padded = (height + 2 * pads[0]) * (width + 2 * pads[1]) * depth * any(pads)
+    nbytes = padded + math.prod(window) * (-(-depth // 16) * 16) * filters + 4 * filters + 32
+    return (nbytes,) if call.read(0).dtype == "int8" else ()
+
+
+def _lean_depthwise(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    """As `_lean_convolution` where channels are a multiple of 16, as 16-bit numbers of 8; else next to nothing."""
+    values, kernel, pads = call.read(0).shape, call.read(1).shape, _borders(call)
+    same, small = values[3] == kernel[3], kernel[1:3] == (3, 3)
+    if call.read(0).dtype != "int8":
+        return ()
+    if same and small and values[3] % 16 == 0:
+        ends = [call.outputs[0].shape[axis] * call.stride[axis - 1] + 2 - values[axis] for axis in (1, 2)]
+        more = [2 * pad for pad in pads] if any(pads) else ends
+        return (math.prod(kernel) + (values[1] + more[0]) * (values[2] + more[1]) * values[3] * any(more) + 16,)
+    widens = (same and small and values[3] % 8 == 0) or (values[3] > 0 and kernel[3] // values[3] % 4 == 0)
+    return (2 * (math.prod(kernel) + math.prod(values)) + 16 if widens else 32,)
+
+
+def _borders(call: Call) -> list[int]:
+    """Rows above and columns to the left that padding adds."""
+    pairs = zip(call.read(0).shape[1:3], call.read(1).shape[1:3], call.outputs[0].shape[1:3], call.stride, strict=False)
+    missing = [max(0, (outputs - 1) * stride + taps - size) for size, taps, outputs, stride in pairs]
+    return [one // 2 if call.padding == "SAME" else 0 for one in missing]
+
+
+ESPRESSIF_LEAN: dict[str, BytesRule] = {"conv": _lean_convolution, "depthwise": _lean_depthwise}
+"""As for `ESPRESSIF_MOST`: what the functions of ESP-NN 1.1 ask for on an ESP32-S3 (`esp_nn_get_*_scratch_size_esp32s3`
+in src/convolution of espressif/esp-nn)."""
 ESPRESSIF_MOST: dict[str, BytesRule] = {"conv": _vector_convolution, "depthwise": _vector_convolution}
 """By kind of kernel in the instruction model: the most that any version of ESP-NN asks for with vector instructions
 (ESP32-S3, ESP32-P4). Its `*_get_*_scratch_size` functions changed with the versions (espressif/esp-nn,

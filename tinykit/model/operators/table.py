@@ -102,9 +102,6 @@ class OperatorRow:
     tail, prepared : bytes kept for it, and rule of what its kernel allocates for good.
     scratch : rule of the buffers its kernel asks for while it runs.
     latency : kind of kernel in the instruction model; convolutions go on to kinds by filter.
-    flash : how its kernel's code is told from linked images, and a share: "share" of what the largest image has beyond
-        the smallest, "difference" (that share, less what the largest has beyond the image that links this kernel
-        instead), "everywhere" (in each image), "decoders" (linked apart).
     lowering : kind of C the exporter writes for it.
     counted : kind of correction from the export's instructions to TFLM's.
     rounding : how its kernels may differ by right.
@@ -124,7 +121,6 @@ class OperatorRow:
     prepared: BytesRule | None
     scratch: BytesRule | None
     latency: str | None
-    flash: tuple[str, float] | None
     lowering: str | None
     counted: str | None
     rounding: Rounding | None
@@ -226,7 +222,6 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "tail": lambda cell: Tail(*map(int, cell.split())),
     "prepared": PREPARED.__getitem__,
     "scratch": SCRATCH.__getitem__,
-    "flash": lambda cell: (cell.split()[0], float(cell.split()[1])),
     "options": _read_options,
 }
 """How a cell becomes a value, by column; a text where nothing stands here."""

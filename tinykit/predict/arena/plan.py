@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from tinykit.ground.caches import remember
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.operators.rules import EARLIER, ESPRESSIF_MOST, NEWEST, Kernels
+from tinykit.model.operators.rules import EARLIER, ESPRESSIF_LEAN, ESPRESSIF_MOST, NEWEST, Kernels
 from tinykit.model.operators.table import Tail, row_of
 from tinykit.target.boards.record import core_family
 
@@ -207,9 +207,10 @@ def _ask_kernels(graph: ModelGraph, kernels: Kernels) -> Sizes:
     return tuple(rule(graph.call(one), kernels) if rule else () for rule, one in rules)
 
 
-def list_espressif_scratch(graph: ModelGraph, reference: Sizes) -> Sizes:
-    """The most that any version of ESP-NN asks for; operators without a kernel of its own keep the reference's."""
-    rules = ((ESPRESSIF_MOST.get(row_of(one.name).latency or ""), one) for one in graph.operators)
+def list_espressif_scratch(graph: ModelGraph, reference: Sizes, *, lean: bool = False) -> Sizes:
+    """The most that any version of ESP-NN asks for, or what 1.1 does; other operators keep the reference's."""
+    kinds = ESPRESSIF_LEAN if lean else ESPRESSIF_MOST
+    rules = ((kinds.get(row_of(one.name).latency or ""), one) for one in graph.operators)
     asked = (rule(graph.call(one), Kernels("plain")) if rule else () for rule, one in rules)
     return tuple(own or sizes for own, sizes in zip(asked, reference, strict=True))
 

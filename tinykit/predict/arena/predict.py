@@ -30,10 +30,11 @@ from tinykit.predict.arena.plan import (
     plan_head,
     unknown_operators,
 )
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, fill_in
 
-_ESP_NN_KNOWN = ("xtensa-lx6",)
+_ESP_NN_KNOWN, _LEAN = ("xtensa-lx6",), ("xtensa-lx7",)
 _SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
 _VERIFIED_SLACK_BYTES = 64
 _UNKNOWN_OPERATOR_SLACK_BYTES = 160
@@ -52,8 +53,8 @@ _ESP_NN_SOURCE = (
     "four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
 )
 _ESP_NN_BOUND = (
-    "TFLM's greedy plan and 32-bit tail with reference kernels, and the most scratch that a version of ESP-NN asks for "
-    "on this core: a bound, no arena was published; take arena_used_bytes() on it"
+    "TFLM's greedy plan and 32-bit tail with reference kernels, and scratch from none to the most that a version of "
+    "ESP-NN asks for, on an ESP32-S3 what 1.1 does: a bound, no arena was published; take arena_used_bytes() on it"
 )
 
 
@@ -113,28 +114,40 @@ class ArenaEstimate(Result):
 
 @keywords
 def predict_arena(
-    graph: GraphOrFile, *, target: Target | None = None, runtime: str | None = None, core: str | None = None
-) -> ArenaEstimate:
+    graph: GraphOrFile, *, target: Target | None = None, runtime: str | None = None, core: str | None = None,
+    runtime_version: str | None = None
+) -> ArenaEstimate:  # fmt: skip
     """The tensor arena on a 32-bit target, from the graph alone.
 
     Head: TFLM's greedy plan, or the model's own offline plan, with the scratch buffers of the kernel set on this core.
     Tail: TFLM's persistent
     allocations with 32-bit structures. The interval covers other TFLM versions of the years 2023–2026, whose
     scratch and structures differ, and is wider where an operator's kernel data is not tabulated.
+    Under X-CUBE-AI: the activations, inputs and outputs within; the tail is its runtime's RAM, no part of `used`.
 
     Parameters
     ----------
     graph : the model, or its file.
     target : whose runtime and core are meant, instead of them; what is given besides wins.
-    runtime : one whose planner is TFLM's; None for "tflm-cmsis-nn".
+    runtime : one whose planner is TFLM's, or "x-cube-ai"; None for "tflm-cmsis-nn".
     core : lower-case core name; None for "cortex-m4".
+    runtime_version : of X-CUBE-AI, None where unknown; for TFLM the interval covers the versions.
 
     Raises
     ------
-    UnknownRuntimeError : a runtime whose planner is not TFLM's, or ESP-NN on a core that it is not for.
+    UnknownRuntimeError : a runtime whose planner is unknown, or one on a core that it is not for.
+    ParameterError : a version of X-CUBE-AI that is no number.
     """
-    runtime, core = fill_in(target, runtime=runtime, core=core)
-    return _predict(as_graph(graph), "tflm-cmsis-nn" if runtime is None else runtime, core or "cortex-m4")
+    runtime, core, version = fill_in(target, runtime=runtime, core=core, runtime_version=runtime_version)
+    model, runtime, core = as_graph(graph), "tflm-cmsis-nn" if runtime is None else runtime, core or "cortex-m4"
+    return _predict_st(model, core, version) if runtime == ST_RUNTIME else _predict(model, runtime, core)
+
+
+def _predict_st(graph: ModelGraph, core: str, version: str | None) -> ArenaEstimate:
+    memory = predict_st_memory(graph, core, version)
+    activations, own = int(memory.activations.value), int(memory.runtime_ram.value)
+    plan = plan_head(graph, ((),) * len(graph.operators))
+    return ArenaEstimate(memory.activations, activations + own, activations, own, plan, ST_RUNTIME, core)
 
 
 @remember
@@ -146,7 +159,9 @@ def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
         return least
     # the scratch of ESP-NN's kernels changes with the version: from none to the most that one asked for
     most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
-    return replace(most, used=replace(most.used, low=least.low, sources=(_ESP_NN_BOUND,)))
+    found = _plan(graph, list_espressif_scratch(graph, reference, lean=True), runtime, core) if core in _LEAN else most
+    low, high = min(least.low, found.low), max(most.high, found.high)
+    return replace(found, used=replace(found.used, low=low, high=high, sources=(_ESP_NN_BOUND,)))
 
 
 def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEstimate:
