@@ -178,7 +178,10 @@ def test_a_refused_choice_leaves_the_panel_as_it_was(panel_of):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (ZeroDivisionError("by 0\x1b[2J"), r"a fault of the kit \(ZeroDivisionError: by 0\\x1b\[2J at \w+\.py:\d+\): please report"),
+        (
+            ZeroDivisionError("by 0\x1b[2J"),
+            r"a fault of the kit \(ZeroDivisionError: by 0\\x1b\[2J at \w+\.py:\d+\): please report",
+        ),
         (MemoryError(), "this machine failed .MemoryError"),
         (ParameterError("give less"), "give less"),
     ],
