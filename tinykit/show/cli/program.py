@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 from tinykit.ground.errors import MACHINE, STOPPED, judge_failure
 
@@ -48,10 +50,9 @@ def _run(given: list[str]) -> int:
     import mmap
 
     mmap.mmap(-1, _LEAST_BYTES).close()  # OpenBLAS would leave with status 1, which is a verdict
-    from tinykit.show.cli.main import make_parser  # most of the kit, which may be stopped or fail too
-
+    table: Any = import_module("tinykit.show.cli.main")  # most of the kit, which may be stopped or fail too
     try:
-        options = make_parser().parse_args(given)
+        options = table.make_parser().parse_args(given)
         status: int = options.run(options)
         return status
     except SystemExit as stop:  # help, and wrong usage

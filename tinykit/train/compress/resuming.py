@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import io
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,7 +147,6 @@ class Epochs:
 @contextlib.contextmanager
 def drawn_on(model: Any, samples: int, batch: int) -> Iterator[None]:
     """Have a compiled model's dropout draw what it would at the step its optimiser stands at."""
-    from tensorflow.python.framework.tensor_util import constant_value_as_shape
     from tensorflow.python.ops import gen_random_ops
 
     tensorflow, steps = load_tensorflow(), -(-samples // batch)
@@ -156,7 +154,7 @@ def drawn_on(model: Any, samples: int, batch: int) -> Iterator[None]:
     def draw(shape: Any, dtype: Any, seed: int = 0, seed2: int = 0, name: str | None = None) -> Any:
         step = model.optimizer.iterations
         seen = step // steps * samples + step % steps * batch
-        each = math.prod(constant_value_as_shape(shape).as_list()[1:]) * _RESERVED
+        each = tensorflow.reduce_prod(tensorflow.cast(shape, "int64")[1:]) * _RESERVED
         key, counter = (tensorflow.cast(one, "uint64") for one in ([seed], [seen * each, seed2]))
         stateless = tensorflow.raw_ops.StatelessRandomUniformV2
         return stateless(shape=shape, key=key, counter=counter, alg=1, dtype=dtype)

@@ -1,0 +1,33 @@
+"""Every command in every fault of the machine: its status, and whether it ended in three lines without a traceback."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.faults import FAULTS, NEEDS_A_FULL_DISK, commands, full_disk, meet, prepare
+
+TITLE = "Faults of the machine: exit status of each command (0, 1 a verdict, 2 input, 3 the machine; ! is wrong)"
+
+
+def table() -> list[dict[str, Any]]:
+    """One row a fault, one column a command."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, full_disk(Path(folder)) as full:
+        work = Path(folder)
+        prepare(work)
+        for name in FAULTS:
+            row: dict[str, Any] = {"fault": name}
+            rows.append(row)
+            for short, command in commands(work).items():
+                if name in NEEDS_A_FULL_DISK and full is None:
+                    row[short] = "not tried: nothing can be mounted here"
+                    continue
+                for made in ("export", "packed.tflite", "planned.tflite", "course"):
+                    shutil.rmtree(work / made, ignore_errors=True)
+                    (work / made).unlink(missing_ok=True)
+                met = meet(command, name, work, full)
+                row[short] = f"{met.status} ! {met.wrong}" if met.wrong else met.status
+    return rows

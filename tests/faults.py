@@ -1,0 +1,142 @@
+"""Faults of a machine and the commands that meet them: each pair ends in a status and three lines at most."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.models import small_cnn
+
+HERE = Path(__file__).parents[1]
+VERDICTS, MACHINE = {0, 1}, {3}
+"""What a status may be: a verdict where the fault does not reach, and the machine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How the shell starts the command `$@` in it, and the statuses it may end with."""
+
+    line: str
+    allowed: frozenset[int]
+
+
+def fault(line: str, *allowed: set[int]) -> Fault:
+    return Fault(line, frozenset().union(*allowed))
+
+
+FAULTS = {
+    "none": fault('"$@"', VERDICTS),
+    "stdout closed": fault('"$@" >&-', MACHINE),
+    "stdout full": fault('"$@" > /dev/full', MACHINE),
+    "stderr closed": fault('"$@" 2>&-', VERDICTS),
+    "stdin closed": fault('"$@" <&-', VERDICTS),
+    "reader gone": fault('set -o pipefail; "$@" | head -1', VERDICTS),
+    "ascii": fault('PYTHONIOENCODING=ascii "$@"', VERDICTS, MACHINE),
+    "latin-1": fault('PYTHONIOENCODING=latin-1 "$@"', VERDICTS, MACHINE),
+    "LC_ALL=C": fault('LC_ALL=C "$@"', VERDICTS),
+    "POSIX, uncoerced": fault('LC_ALL=POSIX PYTHONCOERCECLOCALE=0 PYTHONUTF8=0 "$@"', VERDICTS, MACHINE),
+    "tr_TR": fault('LC_ALL=tr_TR.UTF-8 LANGUAGE=tr TZ=Asia/Kathmandu "$@"', VERDICTS),
+    "90 MB of memory": fault('ulimit -v 90000; "$@"', MACHINE),
+    "250 MB of memory": fault('ulimit -v 250000; "$@"', VERDICTS, MACHINE),
+    "5 handles": fault('ulimit -n 5; "$@"', MACHINE),
+    "10 handles": fault('ulimit -n 10; "$@"', VERDICTS, MACHINE),
+    "no HOME": fault('env -u HOME -u XDG_CACHE_HOME -u TINYKIT_CACHE "$@"', VERDICTS),
+    "HOME is a file": fault('HOME="$MODEL" "$@"', VERDICTS),
+    "no TMPDIR": fault('TMPDIR=/no/such/folder "$@"', VERDICTS),
+    "TMPDIR is a file": fault('TMPDIR="$MODEL" "$@"', VERDICTS),
+    "empty environment": fault('env -i TINYKIT_CACHE="$TINYKIT_CACHE" "$@"', VERDICTS),
+    "folder gone": fault('mkdir "$WORK/gone"; cd "$WORK/gone"; rmdir "$WORK/gone"; "$@"', VERDICTS, MACHINE),
+    "files of 0 bytes": fault('ulimit -f 0; "$@"', VERDICTS, MACHINE),
+    "TMPDIR full": fault('TMPDIR="$FULL" "$@"', VERDICTS, MACHINE),
+    "cache full": fault('TINYKIT_CACHE="$FULL" "$@"', VERDICTS, MACHINE),
+    "optimised": fault('PYTHONOPTIMIZE=2 "$@"', VERDICTS),
+}
+NEEDS_A_FULL_DISK = ("TMPDIR full", "cache full")
+
+
+def commands(work: Path) -> dict[str, list[str]]:
+    """Every command of the kit that is quick, on a small model; what they write goes into `work`."""
+    model, board = str(work / "cnn.tflite"), ["--board", "nucleo-l4r5zi"]
+    return {
+        "boards": ["boards"],
+        "boards --json": ["boards", "--json"],
+        "help": ["fit", "--help"],
+        "inspect": ["inspect", model],
+        "lint": ["lint", model],
+        "fit": ["fit", model, *board],
+        "fit --json": ["fit", model, *board, "--json"],
+        "compare": ["compare", model],
+        "budget": ["budget", model, *board, "--battery", "cr2032"],
+        "verify": ["verify", model],
+        "validate": ["validate", str(work / "rows.csv"), "--models", str(work)],
+        "deploy": ["deploy", model, "--out", str(work / "export")],
+        "pack": ["pack", model, "--out", str(work / "packed.tflite")],
+        "plan": ["plan", model, "--out", str(work / "planned.tflite")],
+        "run": ["run", model, *board],
+        "ledger": ["ledger", "watch-grid"],
+        "notebooks": ["notebooks", str(work / "course")],
+    }
+
+
+def prepare(work: Path) -> None:
+    """The files that the commands take."""
+    (work / "cnn.tflite").write_bytes(small_cnn())
+    (work / "rows.csv").write_text(
+        "board,core,clock_mhz,stack,model_name,precision,model_file_path_local,latency_ms\n"
+        "NUCLEO-L4R5ZI,cortex-m4,120,TFLM (CMSIS-NN) -O3,cnn,int8,cnn.tflite,1.2\n"
+    )
+
+
+@contextlib.contextmanager
+def full_disk(work: Path) -> Iterator[Path | None]:
+    """A folder on a disk of 64 KiB; None where none can be mounted here."""
+    folder = work / "disk"
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    try:
+        yield folder if mounted else None
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(folder)], check=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """How a command ended in a fault."""
+
+    status: int
+    out: str
+    err: str
+    allowed: frozenset[int]
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with the end, "" where nothing is."""
+        if "Traceback" in self.err or "Exception ignored" in self.err:
+            return "a traceback"
+        if self.status not in self.allowed:
+            return f"status {self.status}"
+        if self.status > 1 and not self.err.strip():
+            return "no message"
+        return "more than three lines" if self.err.count("\n") > 3 else ""
+
+
+def meet(command: list[str], name: str, work: Path, full: Path | None) -> Met:
+    """Start a command in a fault and see how it ends."""
+    given = {"MODEL": str(work / "cnn.tflite"), "WORK": str(work), "FULL": str(full), "PYTHONPATH": str(HERE)}
+    given["TINYKIT_CACHE"] = os.environ.get("TINYKIT_CACHE", str(work / "cache"))
+    line = ["bash", "-c", FAULTS[name].line, "bash", sys.executable, "-m", "tinykit", *command]
+    done = subprocess.run(
+        line, cwd=work, env=os.environ | given, capture_output=True, text=True, errors="replace", check=False,
+        timeout=300, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return Met(done.returncode, done.stdout, done.stderr, FAULTS[name].allowed)
