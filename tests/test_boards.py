@@ -212,7 +212,7 @@ def test_a_board_as_sold_draws_more_than_its_chip_or_as_much_and_says_so_of_the_
 
 def test_standby_is_left_in_the_time_that_documents_give():
     left = {item.id: item.standby_wakeup.value for item in boards() if item.standby_wakeup}
-    assert len(left) >= 10
+    assert len(left) >= 13
     assert left["nucleo-l4r5zi"] == pytest.approx(30.7e-6)
     assert left["nucleo-f411re"] == pytest.approx(314e-6)
     assert left["esp32-devkitc-v4"] == pytest.approx(0.07)

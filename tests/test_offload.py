@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.budget import SENSORS, break_even_bytes, compare_offload, make_load, plan_workload, transmission
+from tinykit.budget import SENSORS, compare_offload, make_load, plan_workload, transmission
 from tinykit.ground.errors import ParameterError
 from tinykit.target.boards import board
 from tinykit.target.devices import Signal
@@ -24,6 +24,11 @@ def compare(sensor: str | Signal = "keyword", radio: str = "ble", **more):
     chosen = SENSORS[sensor] if isinstance(sensor, str) else sensor
     asked = {"period_s": 60.0, "setting": GIVEN} | more
     return compare_offload(U575, 0.0289, chosen, radio, **asked)
+
+
+def break_even_bytes(target, latency, radio, **more) -> float | None:
+    asked = {"period_s": 200_000.0, **more}
+    return compare_offload(target, latency, SENSORS["motion"], radio, **asked).break_even_bytes
 
 
 def test_audio_belongs_on_the_edge():
@@ -122,7 +127,7 @@ def test_raw_bytes_by_hand():
         (lambda: compare(uplink="row"), "uplink 'row' is unknown; nearest: raw"),
         (lambda: compare(samples(10), uplink="features"), "sensor 'own' is unknown"),
         (lambda: compare(message_rate=2.0), "message rate"),
-        (lambda: break_even_bytes(U575, 0.0289, "ble", message_rate=float("nan")), "message rate"),
+        (lambda: compare(message_rate=float("nan")), "message rate"),
         (lambda: compare(compression=0.5), "compression"),
         (lambda: compare(cloud_s=-1.0), "time of the cloud"),
         (lambda: compare(price_per_mb=float("nan")), "price"),

@@ -233,8 +233,9 @@ def test_the_catalogue_of_cells():
     assert names == sorted(names)
     assert set(names) == {"aa", "aaa", "cr2032", "cr2477", "lipo-500", "lisocl2-a3400", "nimh-aa"}
     assert battery(" CR2032 ").capacity.value == 225
-    assert all(cell.sources() for cell in batteries() if cell.id != "lipo-500")
-    assert battery("lipo-500").capacity.kind == "assumed"
+    assert all(cell.sources() for cell in batteries())
+    assert battery("lipo-500").capacity.kind == "vendor"
+    assert battery("lipo-500").quiescent.kind == "assumed"
     assert battery("aa").rate_exponent is None
 
 

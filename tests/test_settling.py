@@ -52,7 +52,7 @@ def test_the_run_current_measured_by_hand_gives_the_interval_that_was_promised()
 
 
 def test_the_most_telling_comes_first_and_each_narrows():
-    for target, period_s in ((L4R5, 1.0), (U575, 60.0), (F407, 10.0), (NRF, 600.0)):
+    for target, period_s in ((L4R5, 1.0), (U575, 60.0), (F407, 10.0), (NRF, 10.0)):
         found = settle_budget(budget_power(target, 0.03, battery="cr2032", period_s=period_s))
         widths = [width(one.then) for one in found]
         assert found
@@ -125,6 +125,16 @@ def test_an_unknown_figure_says_what_it_is_unknown_for():
     unknown = plan_workload(U575, 0.01, loads=[Load("rest of the board", None)])
     told = say_settling(settle_budget(budget_power(U575, unknown, **COIN)))
     assert told == "measure the current of the rest of the board: without it the battery life is unknown"
+
+
+def test_what_no_input_explains_is_named_by_its_state():
+    deaf = replace(NRF, sleep_current=None)
+    listening = plan_workload(deaf, 0.01, sense_s=1.0, sense_at="sleep")
+    told = settle_budget(budget_power(deaf, listening, battery="cr2032", period_s=10.0))
+    assert [one.input for one in told] == ["current of sense"]
+    nowhere = replace(U575, supply_typical=None, run_points=(), ml_power=())
+    told = settle_budget(budget_power(nowhere, 0.01, run_current_a=8e-3, sleep_current_a=8e-6))
+    assert [str(one) for one in told] == ["measure the supply voltage: without it the average power is unknown"]
 
 
 def test_inputs_put_back_as_they_are_change_nothing():

@@ -156,7 +156,7 @@ def test_a_burst_longer_than_the_package_counts_as_continuous(h743):
 
 
 def test_an_unknown_average_is_judged_as_if_inference_never_paused(h743):
-    budget = budget_power(replace(h743, stop_current=None), 0.01)
+    budget = budget_power(replace(h743, sleep_current=None, stop_current=None, standby_current=None), 0.01)
     report = check_heat(h743, budget)
     assert report.t_junction_c is None
     assert report.t_junction_continuous_c is not None

@@ -15,7 +15,8 @@ import pytest
 from tests.models import Net, small_cnn
 from tinykit.budget import Use, assess
 from tinykit.ground import limits
-from tinykit.ground.errors import DataError, ParameterError, UnknownRuntimeError
+from tinykit.ground.errors import DataError, OutputError, ParameterError, UnknownRuntimeError
+from tinykit.ground.facts import shipped_path
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy, predict_run_current
@@ -361,6 +362,23 @@ def test_a_calibration_is_taken_back(folder, network):
         undo_own(target.id)
 
 
+def test_a_store_that_cannot_be_changed_is_said(folder, monkeypatch):
+    calibrate(write(folder, {"latency_ms": "20"}), board("nucleo-l4r5zi"))
+
+    def refuse(self, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=r"nucleo-l4r5zi.toml: cannot be taken back \(Permission denied\); see to"):
+        undo_own()
+
+
+def test_more_rows_than_a_store_holds_are_refused(folder, monkeypatch):
+    monkeypatch.setattr(limits, "SETTINGS_BYTES", 100)
+    with pytest.raises(DataError, match="1 rows are more than a board's store holds; give the rows of one board"):
+        calibrate(write(folder, {"latency_ms": "20"}), board("nucleo-l4r5zi"))
+
+
 def test_the_last_board_calibrated_is_the_one_taken_back(folder):
     path = write(folder, {"latency_ms": "20"})
     for name in ("nucleo-l4r5zi", "nucleo-f446re"):
@@ -447,6 +465,19 @@ def test_a_model_that_was_bounded_alone_calibrates_nothing(folder):
     assert len(result.rows) == 1
 
 
+def test_a_board_of_ones_own_is_calibrated_and_taken_back(folder, network, capsys):
+    shipped = shipped_path("data", "boards", "nucleo-l4r5zi.toml").read_text(encoding="utf-8")
+    own, path = folder / "bench-board.toml", write(folder, {"latency_ms": "20"})
+    own.write_text(shipped.replace('"nucleo-l4r5zi"', '"bench-board"', 1), encoding="utf-8")
+    model = str(folder / "models" / "net.tflite")
+    assert main(["calibrate", str(path), "--board", str(own)]) == 0
+    assert main(["fit", model, "--board", str(own), "--build", "O3"]) == 0
+    assert "20.0 ms [19.4 ms … 20.6 ms] (measured)" in capsys.readouterr().out
+    assert expected(network).basis == "modelled"
+    assert main(["calibrate", "--undo", "--board", str(own)]) == 0
+    assert not list_own()
+
+
 def test_the_calibrate_command(folder, network, capsys):
     path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "stack": "TinyMaix"})
     assert main(["calibrate", str(path), "--board", "nucleo-l4r5zi"]) == 0
@@ -468,7 +499,9 @@ def test_the_calibrate_command(folder, network, capsys):
     assert main(["calibrate", str(folder / "none.csv"), "--board", "nucleo-l4r5zi"]) == 2
     capsys.readouterr()
     assert main(["calibrate"]) == main(["calibrate", str(path)]) == 2
-    assert "give a CSV and --board ID; or --list, or --undo" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "give a CSV and --board ID; or --list, or --undo" in told
+    assert "no board given; add --board ID" in told
 
 
 WORK = ", ".join(["0.0", "1e6", *["0.0"] * (len(PARTS) - 2)])

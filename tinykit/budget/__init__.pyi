@@ -25,7 +25,6 @@ from tinykit.budget.offload import (
     SENSORS as SENSORS,
     UPLINKS as UPLINKS,
     Offload as Offload,
-    break_even_bytes as break_even_bytes,
     compare_offload as compare_offload,
     weigh_design as weigh_design,
 )

@@ -10,7 +10,7 @@ from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
 from tinykit.budget.power.workload import Activity, Workload, as_workload
-from tinykit.budget.scenarios import find_scenario, list_scenarios, scenario_of
+from tinykit.budget.scenarios import Scenario, find_scenario, list_scenarios, scenario_of
 from tinykit.ground.errors import ParameterError, UnknownFactError, keywords, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
 from tinykit.ground.results import Result
@@ -39,7 +39,8 @@ class Offload(Result):
     edge_bytes, cloud_bytes : that leave the device in a day.
     bandwidth_bps : mean of the raw data [bit/s].
     price_per_mb : of 10⁶ byte, None where none was given.
-    break_even_bytes : raw bytes a period for which both take the same energy; None where unknown.
+    break_even_bytes : sent a period, with which both take the same energy: with fewer the cloud takes less; 0 where
+        even an empty packet costs more than thinking, inf beyond 10⁹, None where a current is unknown.
     findings : what cannot work.
     uplink : one of `UPLINKS`.
     network : whose work the edge does, in words.
@@ -102,12 +103,11 @@ class Offload(Result):
         usual = [one.value for one in terms]
         told = []
         for place, (one, name) in enumerate(terms.items()):
-            for end in {one.low, one.high} - {one.value}:
+            for end in (one.low, one.high):
                 less = function(*usual[:place], end, *usual[place + 1 :])
                 if less * function(*usual) < 0:
-                    told.append(
-                        f"{name} {format_quantity(end, one.unit)}: the {'edge' if less < 0 else 'cloud'} takes less"
-                    )
+                    winner = "edge" if less < 0 else "cloud"
+                    told.append(f"{name} {format_quantity(end, one.unit)}: the {winner} takes less")
         return tuple(told)
 
     def _terms(self) -> tuple[dict[Estimate, str], Callable[..., float]]:
@@ -186,7 +186,7 @@ def compare_offload(
     edge = budget_power(board, ways["edge"], period_s=period_s, **options)
     cloud = budget_power(board, ways["cloud"], period_s=period, **options)
     law = (f"{name}: {text}" for name, way in ways.items() for text in way.check_duty(period_s))
-    even = break_even_bytes(board, work, radio, message_bytes=message_bytes, message_rate=rate, setting=options)
+    even = _even_bytes(board, ways["edge"], device, radio, options)
     price = None if price_per_mb is None else as_estimate(price_per_mb, "1", "price", high=1e6).value
     return Offload(
         radio=radio, edge=edge, cloud=cloud, edge_latency_s=_answer_s(work, work.latency), uplink=uplink,
@@ -244,39 +244,17 @@ def weigh_design(
     return replace(found, network=network)
 
 
-def break_even_bytes(
-    board: Board,
-    latency: Workload | Estimate | float,
-    radio: str,
-    *,
-    message_bytes: float = 4.0,
-    message_rate: float = 1.0,
-    setting: Mapping[str, Any] | None = None,
-) -> float | None:
-    """Raw bytes a period for which sending costs as much charge as thinking and sending the answer.
+def _even_bytes(board: Board, edge: Workload, device: Workload, radio: str, options: dict[str, Any]) -> float | None:
+    """Bytes a period for which sending costs as much charge as thinking and sending the answer.
 
-    Front end, gate and what follows the network count as thinking; the sleep that either way displaces is taken off.
-    With fewer bytes the cloud is cheaper, with more the edge. 0 where even an empty packet costs more than thinking;
-    None where a current is unknown, inf where no payload up to 10⁹ byte costs as much.
-
-    Parameters
-    ----------
-    board, latency, radio, message_bytes, message_rate, setting : as in `compare_offload`.
-
-    Raises
-    ------
-    ParameterError : a figure out of range.
+    Over a period in which either way sleeps, so that the sleep both displace is taken off.
     """
-    work, options = as_workload(latency), dict(setting or {})
-    rate = as_estimate(message_rate, "1", "message rate", high=1.0).value
-    stages = work.plus_message(transmission(radio, message_bytes), rate)
-    period = 1.0 + 2.0 * sum(stage.duration_s.value * stage.times for stage in stages.stages())
-    nothing = Signal("", "nothing", "", values=0)
-    empty = _send_up(work, nothing, "raw", radio)[0].plus_message(transmission(radio, 0))
-    edge, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in (stages, empty))
-    if edge.average_current_a is None or cloud.average_current_a is None:
+    ways = (edge, device.plus_message(transmission(radio, 0)))
+    period = 1.0 + 2.0 * max(sum(stage.duration_s.value * stage.times for stage in way.stages()) for way in ways)
+    local, cloud = (budget_power(board, way, **{**options, "period_s": period}) for way in ways)
+    if local.average_current_a is None or cloud.average_current_a is None:
         return None
-    more_c = (edge.average_current_a.value - cloud.average_current_a.value) * period
+    more_c = (local.average_current_a.value - cloud.average_current_a.value) * period
     sent, asleep = cloud.states[-2:]
     gap_a = sent.current_a.value - asleep.current_a.value if sent.current_a and asleep.current_a else 0.0
     longest = sent.duration_s.value + more_c / gap_a if gap_a > 0 else math.inf
@@ -300,7 +278,9 @@ def _send_up(
     """The sensing of a workload without gate and network, and what is sent instead of an answer."""
     if uplink not in UPLINKS:
         raise ParameterError(f"uplink {uplink!r} is unknown; {name_nearest(str(uplink), UPLINKS)}")
-    names = ("sense", "front end") if uplink == "features" else ("sense",)
+    known = list_scenarios().get(sensor.id)
+    done = uplink == "features" or (known and known.features == sensor.values)  # what is sent is what it leaves
+    names = ("sense", "front end") if done else ("sense",)
     before = [stage for stage in work.before if stage.name in names]
     during = {load: tuple(name for name in load.during if name in (*names, "sleep")) for load in work.loads}
     loads = tuple(replace(load, during=kept) for load, kept in during.items() if kept or not load.during)
@@ -308,19 +288,24 @@ def _send_up(
     if uplink == "features":
         event = transmission(radio, find_scenario(sensor.id).features / factor)
     if uplink == "compressed":
-        if clock_hz is None:
-            raise UnknownFactError("how long compressing takes hangs on the clock, which is unknown; give clock_hz")
-        scene, size, clock = find_scenario(sensor.id), sensor.raw_bytes, clock_hz
-        packing = propagate(lambda c: c * size / clock, stated(scene.cycles), unit="s", source="compressing")
-        before.append(Activity("compress", packing))
-        event = transmission(radio, size / scene.ratio.value)
-        usual, ratio = event.duration_s.value, stated(scene.ratio)
-        sent = propagate(
-            lambda t, r: t * transmission(radio, size / r).duration_s.value / usual, event.duration_s, ratio, unit="s"
-        )
-        event = replace(event, duration_s=sent)
+        packing, event = _compress(find_scenario(sensor.id), sensor.raw_bytes, radio, clock_hz)
+        before.append(packing)
     none = Estimate.exact(0.0, "s", "measured", "no inference on the device")
     return Workload(none, tuple(before), (), 1.0, loads, work.way_out), event
+
+
+def _compress(scene: Scenario, size: float, radio: str, clock_hz: float | None) -> tuple[Activity, Transmission]:
+    """The stage that compresses so many bytes, and what is sent of them, the ratio's doubt in its time."""
+    if clock_hz is None:
+        raise UnknownFactError("how long compressing takes hangs on the clock, which is unknown; give clock_hz")
+    packing = propagate(lambda c: c * size / clock_hz, stated(scene.cycles), unit="s", source="compressing")
+    event = transmission(radio, size / scene.ratio.value)
+
+    def seconds(usual: float, ratio: float) -> float:
+        return usual * transmission(radio, size / ratio).duration_s.value / event.duration_s.value
+
+    sent = propagate(seconds, event.duration_s, stated(scene.ratio), unit="s")
+    return Activity("compress", packing), replace(event, duration_s=sent)
 
 
 def _answer_s(work: Workload, *then: Estimate) -> Estimate:

@@ -123,7 +123,8 @@ def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
         groups.setdefault(one.measure, []).append(one)
     if now is None:
         dark = [name for name, group in groups.items() if any(one.known is None for one in group)]
-        return tuple(Settling(name, figure) for name in dark)
+        states = [f"current of {state.name}" for state in budget.states if state.current_a is None]
+        return tuple(Settling(name, figure) for name in dark or states or ["supply voltage"])
     left: dict[Settling, float] = {}
     for name, group in groups.items():
         asked = plain

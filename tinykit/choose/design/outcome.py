@@ -1,5 +1,6 @@
 """What a design is for, and what it came to: variants, the chosen board, power, heat, firmware files."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.thermal.check import ThermalReport
 from tinykit.choose.ledger.variants import Variant
+from tinykit.ground.errors import UnknownTaskError
 from tinykit.ground.results import Result
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun
@@ -42,7 +44,8 @@ class DesignGoal(Result):
         read_card(self.task)
         object.__setattr__(self, "target", as_target(self.target))
         if self.use.task is None:
-            object.__setattr__(self, "use", replace(self.use, task=self.task))
+            with suppress(UnknownTaskError):  # of a task of one's own nobody knows what it listens to
+                object.__setattr__(self, "use", replace(self.use, task=self.task))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 import tomli_w
 
 from tinykit.ground.caches import remember, remember_table
-from tinykit.ground.errors import FactError, ParameterError
+from tinykit.ground.errors import FactError, OutputError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.writing import write_atomically
@@ -181,7 +181,7 @@ def keep_own(board_id: str, rows: tuple[OwnRow, ...]) -> Path:
 
 def list_own() -> tuple[Path, ...]:
     """The files of own rows, the last one written last."""
-    return tuple(sorted(Path(_folder()).glob("*.toml"), key=lambda path: path.stat().st_mtime_ns))
+    return tuple(sorted(Path(_folder()).glob("*.toml"), key=lambda path: path.lstat().st_mtime_ns))
 
 
 def undo_own(board_id: str | None = None) -> Path:
@@ -195,9 +195,12 @@ def undo_own(board_id: str | None = None) -> Path:
     if not paths:
         raise ParameterError(f"no own rows{f' of {board_id}' if board_id else ''} in {_folder()}: nothing to undo")
     before = paths[-1].with_suffix(".before")
-    kept = before.read_bytes() if before.is_file() else b""
-    write_atomically(paths[-1], kept) if kept else paths[-1].unlink()
-    before.unlink(missing_ok=True)
+    try:
+        kept = before.read_bytes() if before.is_file() else b""
+        write_atomically(paths[-1], kept) if kept else paths[-1].unlink()
+        before.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{paths[-1]}: cannot be taken back ({error.strerror}); see to its folder") from error
     return paths[-1]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result, Rows
@@ -248,6 +249,8 @@ def calibrate(
         why = left[0].reason if left else "it has no rows"
         raise DataError(f"{path}: no latency of {board.core} in it that {board.id} could be calibrated by; {why}")
     rows = tuple(kept)
+    if len(render_own(rows)) > limits.SETTINGS_BYTES:
+        raise DataError(f"{path}: {len(rows):,} rows are more than a board's store holds; give the rows of one board")
     # as a prediction for the board sees them, with a prior as wide as an unknown board's
     cases = {(row.runtime, row.build): Case(board.core, row.runtime, "", board.id, row.build) for row in rows}
     shifts = {place: shift_of(case, 0.15, rows) for place, case in cases.items()}

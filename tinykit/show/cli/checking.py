@@ -47,7 +47,7 @@ def validate(options: Options) -> int:
 def calibrate(options: Options) -> int:
     """`tinykit calibrate`."""
     if options.undo:
-        path = undo_own(options.board)
+        path = undo_own(one_board(options).id if options.board else None)
         say(f"{path.stem}: {len(read_own(path.stem))} rows, as before the last calibration")
     if options.list or options.undo:
         return _list_own() if options.list else 0
