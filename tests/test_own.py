@@ -15,7 +15,24 @@ import tinykit.show.panels
 from tests import test_graph_hostile as hostile
 from tests.models import small_cnn
 from tests.panels import parameters_of
-from tinykit.budget import ASKED, assess, check_fit, draft_board, line_up, list_open, tell_board
+from tinykit.budget import (
+    ASKED,
+    SENSORS,
+    FrontEnd,
+    assess,
+    budget_power,
+    check_fit,
+    check_heat,
+    compare_offload,
+    draft_board,
+    front_end_time,
+    largest_model,
+    line_up,
+    list_open,
+    lowest_clock_for_life,
+    sweep_clocks,
+    tell_board,
+)
 from tinykit.budget.assessment.draft import label_of
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.cells import read_battery
@@ -23,6 +40,7 @@ from tinykit.budget.power.pack import CellPack
 from tinykit.budget.thermal.die import theta_ja
 from tinykit.ground.errors import FactError, OutputError, ParameterError, UnknownBoardError, UnknownSensorError
 from tinykit.model.graph.reading import read
+from tinykit.predict import predict_energy, predict_run_current
 from tinykit.show.cli.main import main
 from tinykit.show.panels import PANELS, BoardForm, ClockPanel, DesignPanel, PowerPanel, TimelinePanel
 from tinykit.show.panels.shell import Powered
@@ -126,6 +144,25 @@ def test_a_given_current_is_taken_as_a_data_sheets_and_says_that_nobody_document
     trial = assess(own.model, mine, Use(battery="cr2032")).battery_life_s
     assert (trial.value, trial.low, trial.high) == (documented.value, documented.low, documented.high)
     assert mine.sources() == read_battery(own.cell).sources() == ()
+
+
+ASKS = {
+    "energy": lambda it: predict_energy(0.01, it), "current": predict_run_current,
+    "power": lambda it: budget_power(it, 0.01, period_s=10.0).average_power_w,
+    "heat": lambda it: check_heat(it, 0.1).t_junction_c, "theta": theta_ja,
+    "clocks": lambda it: sweep_clocks(it, 1e6, 1.0).points[-1].power_w["stop"],
+    "front end": lambda it: front_end_time(FrontEnd("fft", frames=1, samples=64), it),
+    "inverse": lambda it: lowest_clock_for_life(it, 1e6, 1e6, 1.0, battery="cr2032"),
+    "largest": lambda it: largest_model(it, 1e6, 1.0, cycles_per_mac=3.0, battery="cr2032"),
+    "offload": lambda it: compare_offload(it, 0.01, SENSORS["keyword"], "ble", period_s=60.0).edge_j,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ask", ASKS)
+def test_every_function_that_takes_a_board_takes_its_file(own, ask):
+    answers = [ASKS[ask](one) for one in (read_board(own.board), own.board, str(own.board))]
+    assert answers[0] == answers[1] == answers[2] is not None
+    assert ASKS[ask]("nucleo-l4r5zi") == ASKS[ask](board("nucleo-l4r5zi"))
 
 
 # --- commands -------------------------------------------------------------------------------------

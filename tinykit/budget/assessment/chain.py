@@ -220,16 +220,16 @@ class Assessment(Result):
 
 def _with_own_currents(board: Board, use: Use, at: tuple[float | None, float]) -> Board:
     """The board with the user's own currents for its record's, of a network at a supply [V] and a clock [Hz]."""
-    (supply, clock), given = at, (use.run_current_a, use.sleep_current_a)
-    run, asleep = (None if one is None else as_estimate(one, "A", "current") for one in given)
-
-    def fact(value: float, unit: str, of: Estimate) -> Fact:
-        return Fact(value, unit, of.basis, of.source or "given by the user")
-
-    if run is not None and supply is not None:
-        low, high = (fact(end * supply, "W", run) for end in (run.low, run.high))
-        board = replace(board, ml_power=(PowerRange(low, high, fact(supply, "V", run), fact(clock, "Hz", run)),))
-    return board if asleep is None else replace(board, stop_current=fact(asleep.value, "A", asleep))
+    (supply, clock), source = at, "current given by the user"
+    if use.run_current_a is not None and supply is not None:
+        run = as_estimate(use.run_current_a, "A", "run current")
+        figures = ((run.low * supply, "W"), (run.high * supply, "W"), (supply, "V"), (clock, "Hz"))
+        low, high, *place = (Fact(value, unit, run.basis, source) for value, unit in figures)
+        board = replace(board, ml_power=(PowerRange(low, high, *place),))
+    if use.sleep_current_a is None:
+        return board
+    asleep = as_estimate(use.sleep_current_a, "A", "sleep current")
+    return replace(board, stop_current=Fact(asleep.value, "A", asleep.basis, source))
 
 
 def _or_unknown(estimate: Estimate | None, reasons: Iterable[str] = ()) -> str:

@@ -10,6 +10,7 @@ from tinykit.ground.quantity import LONGEST_S, Estimate, propagate
 from tinykit.ground.results import Result, Rows
 from tinykit.predict.energy.inputs import as_estimate
 from tinykit.predict.energy.predict import check_clock, check_supply, predict_run_current, supply_voltage
+from tinykit.target.boards import AnyBoard, find_board
 from tinykit.target.boards.record import Board
 
 IDLES = ("sleep", "stop")
@@ -58,7 +59,7 @@ class ClockSweep(Result):
 
 
 def sweep_clocks(
-    board: Board,
+    board: AnyBoard,
     cycles: Estimate | float,
     period_s: float,
     *,
@@ -84,6 +85,7 @@ def sweep_clocks(
     ParameterError : no clock meets the period, or a figure out of range.
     UnknownFactError : clock, supply or run current of the board are unknown.
     """
+    board = find_board(board)
     work = as_estimate(cycles, "cycle", "cycles", high=1e15)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     supply = supply_voltage(board) if supply_v is None else check_supply(supply_v)

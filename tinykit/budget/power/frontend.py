@@ -12,7 +12,7 @@ from tinykit.ground.errors import MissingPackageError, ParameterError, UnknownFa
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
-from tinykit.target.boards.record import Board
+from tinykit.target.boards import AnyBoard, find_board
 
 FRONT_ENDS = ("none", "window", "fft", "mel", "mfcc", "filter", "image")
 ARITHMETIC = ("q15", "f32")
@@ -130,7 +130,7 @@ def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:
 
 
 def front_end_time(
-    front: FrontEnd, board: Board, *, clock_hz: float | None = None, measured_s: Estimate | float | None = None
+    front: FrontEnd, board: AnyBoard, *, clock_hz: float | None = None, measured_s: Estimate | float | None = None
 ) -> Estimate:
     """Time of a front end on a board's main core [s]; a time the user measured is taken as it is.
 
@@ -148,6 +148,7 @@ def front_end_time(
     """
     if measured_s is not None:
         return as_estimate(measured_s, "s", "front end time", high=1e5)
+    board = find_board(board)
     clock = board.clock_hz if clock_hz is None else as_estimate(clock_hz, "Hz", "clock", low=1e3, high=1e10).value
     if clock is None:
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clock_hz")

@@ -12,6 +12,7 @@ from tinykit.ground.errors import UnknownFactError
 from tinykit.ground.quantity import LONGEST_S, Estimate, format_quantity
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import as_estimate
+from tinykit.target.boards import AnyBoard, find_board
 from tinykit.target.boards.record import Board
 
 _STEPS = 80
@@ -95,7 +96,7 @@ def longest_latency(
 
 
 def largest_model(
-    board: Board,
+    board: AnyBoard,
     life_s: float,
     period_s: float,
     *,
@@ -122,6 +123,7 @@ def largest_model(
     UnknownFactError : life or clock are unknown. ParameterError : a figure out of range.
     """
     each = as_estimate(cycles_per_mac, "cycle", "cycles per MAC", low=1e-6, high=1e6)
+    board = find_board(board)
     clock = clock_hz if clock_hz is not None else board.clock_hz
     if clock is None:
         raise UnknownFactError(f"the clock of board {board.id!r} is unknown; give clock_hz")
@@ -136,7 +138,7 @@ def largest_model(
 
 
 def lowest_clock_for_life(
-    board: Board,
+    board: AnyBoard,
     cycles: Estimate | float,
     life_s: float,
     period_s: float,
@@ -160,7 +162,7 @@ def lowest_clock_for_life(
     ------
     UnknownFactError : clock or life are unknown. ParameterError : a figure out of range.
     """
-    wished = _wish(life_s)
+    board, wished = find_board(board), _wish(life_s)
     work = as_estimate(cycles, "cycle", "cycles", low=1.0, high=1e15)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
     if not board.list_clocks():

@@ -8,7 +8,7 @@ from tinykit.budget.thermal.laws import junction_with_leakage, maximum_ambient_w
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.predict.energy.inputs import as_estimate, load_constants
 from tinykit.predict.energy.laws import retention_current
-from tinykit.target.boards.record import Board
+from tinykit.target.boards import AnyBoard, find_board
 
 _FAMILIES = {"QFP": "QFP", "QFN": "QFN", "BGA": "BGA", "WLCSP": "CSP", "CSP": "CSP"}
 DESTROYED_C = 250.0
@@ -61,7 +61,7 @@ class Die:
         return float(junction_with_leakage(air_c, rest, theta, warm, doubling))
 
 
-def theta_ja(board: Board, given: Estimate | float | None = None) -> Estimate | None:
+def theta_ja(board: AnyBoard, given: Estimate | float | None = None) -> Estimate | None:
     """Junction-to-ambient resistance of a board's MCU [K/W]; None where neither figure nor package is known.
 
     The stated JEDEC figure θ gives the band [θ, 1.7 θ] with θ as the value, a board of fewer copper
@@ -74,7 +74,7 @@ def theta_ja(board: Board, given: Estimate | float | None = None) -> Estimate | 
     """
     if given is not None:
         return as_estimate(given, "K/W", "theta_ja", low=0.1, high=1000.0)
-    group = load_constants("thermal", "constants.toml")["theta_ja"]
+    board, group = find_board(board), load_constants("thermal", "constants.toml")["theta_ja"]
     if board.theta_ja is not None:
         ranged = board.theta_ja.kind == "assumed" and board.theta_ja.high is not None  # a prior, written down
         return board.theta_ja.estimate(1.0, 1.0 if ranged else group["board_factor_high"].value)

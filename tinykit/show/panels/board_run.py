@@ -8,9 +8,9 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen.export import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import AnyBoard, Panel, choose, choose_board, largest_kib, slide
+from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import plot_instructions
-from tinykit.target.boards import boards
+from tinykit.target.boards import AnyBoard, boards
 
 _KIB = 1024
 _STACK_BYTES = 1024
@@ -38,15 +38,9 @@ class BoardRunPanel(Panel[BoardRun]):
     ram_kib: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: AnyBoard = "nucleo-wl55jc",
-        kernels: str = "cmsis-nn",
-        ram_kib: float | None = None,
-        inputs: Any = None,
-        compiler: str | None = None,
-    ) -> None:
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-wl55jc", kernels: str = "cmsis-nn",
+        ram_kib: float | None = None, inputs: Any = None, compiler: str | None = None
+    ) -> None:  # fmt: skip
         self.graph, self.compiler = as_graph(graph), compiler
         self.inputs = sample_codes(graph, _SAMPLES) if inputs is None else inputs
         self._runs: dict[tuple[Any, ...], BoardRun] = {}

@@ -12,8 +12,9 @@ from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import AnyBoard, Panel, Powered, choose, choose_board, slide, slide_log
+from tinykit.show.panels.shell import Panel, Powered, choose, choose_board, slide, slide_log
 from tinykit.show.plots import plot_clocks, plot_ledger, plot_offload
+from tinykit.target.boards import AnyBoard
 
 
 class ClockPanel(Powered[ClockSweep]):
@@ -81,15 +82,9 @@ class CloudPanel(Powered[Offload]):
     uplink: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: AnyBoard = "nucleo-l4r5zi",
-        sensor: str = "motion",
-        radio: str = "ble",
-        period_s: float = 10.0,
-        uplink: str = "raw",
-    ) -> None:
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", sensor: str = "motion", radio: str = "ble",
+        period_s: float = 10.0, uplink: str = "raw"
+    ) -> None:  # fmt: skip
         self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),

@@ -12,8 +12,9 @@ from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import AnyBoard, Powered, choose, choose_board, slide, slide_log
+from tinykit.show.panels.shell import Powered, choose, choose_board, slide, slide_log
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
+from tinykit.target.boards import AnyBoard
 
 _CM2 = 1e-4
 
@@ -39,14 +40,9 @@ class HeatPanel(Powered[ThermalReport]):
     boxed: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: AnyBoard = "nucleo-l4r5zi",
-        ambient_c: float = 25.0,
-        duty_cycle: float = 1.0,
-        box_cm2: float = 88.0,
-    ) -> None:
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", ambient_c: float = 25.0,
+        duty_cycle: float = 1.0, box_cm2: float = 88.0
+    ) -> None:  # fmt: skip
         self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),
@@ -102,15 +98,9 @@ class BurstPanel(Powered[Warming]):
     sun: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        board: AnyBoard = "nucleo-h743zi2",
-        burst_s: float = 10.0,
-        pause_s: float = 100.0,
-        air_c: float = 25.0,
-        box_cm2: float = 0.0,
-    ) -> None:
+        self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-h743zi2", burst_s: float = 10.0,
+        pause_s: float = 100.0, air_c: float = 25.0, box_cm2: float = 0.0
+    ) -> None:  # fmt: skip
         self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),

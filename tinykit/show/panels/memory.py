@@ -11,9 +11,9 @@ from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.plan import Buffer
 from tinykit.predict.arena.predict import ArenaComparison, compare_plans
 from tinykit.predict.latency.prediction import known_runtimes
-from tinykit.show.panels.shell import AnyBoard, Panel, choose, choose_board, largest_kib, slide
+from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit, plot_plans
-from tinykit.target.boards import find_board
+from tinykit.target.boards import AnyBoard, find_board
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Reserve
 

@@ -27,13 +27,9 @@ class NpuPanel(Panel[NpuReport]):
     clock_mhz: Any
 
     def __init__(
-        self,
-        graph: GraphOrFile,
-        *,
-        accelerator: str = "ethos-u55-128",
-        memory_mode: str = "Shared_Sram",
-        clock_mhz: float = 400.0,
-    ) -> None:
+        self, graph: GraphOrFile, *, accelerator: str = "ethos-u55-128", memory_mode: str = "Shared_Sram",
+        clock_mhz: float = 400.0
+    ) -> None:  # fmt: skip
         self.graph = as_graph(graph)
         controls = {
             "accelerator": choose("accelerator", ACCELERATORS, accelerator),

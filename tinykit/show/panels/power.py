@@ -11,7 +11,6 @@ from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.shell import (
     AnyBattery,
-    AnyBoard,
     AnySensor,
     Powered,
     choose,
@@ -31,7 +30,7 @@ from tinykit.show.plots import (
     plot_stages,
     plot_states,
 )
-from tinykit.target.boards import find_board
+from tinykit.target.boards import AnyBoard, find_board
 from tinykit.target.devices import find_sensor
 from tinykit.target.target import Target
 

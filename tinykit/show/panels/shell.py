@@ -18,12 +18,10 @@ from tinykit.ground.errors import ParameterError, judge_failure, printable
 from tinykit.ground.quantity import is_number
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.style import styled
-from tinykit.target.boards import boards, find_board
-from tinykit.target.boards.record import Board
+from tinykit.target.boards import AnyBoard, boards, find_board
 from tinykit.target.devices import NOTHING, Sensor, find_sensor, find_signal, list_sensors
 
 Result = TypeVar("Result")
-AnyBoard = Board | str | os.PathLike[str]
 AnyBattery = Battery | CellPack | str | os.PathLike[str]
 AnySensor = Sensor | str | os.PathLike[str]
 """As every panel takes them: id of the catalogue, path of a TOML, or the thing itself."""
@@ -266,7 +264,7 @@ def make_control(kind: Any, description: str, **settings: Any) -> Any:
     return kind(description=description, style=_STYLE, layout=widgets.Layout(width=_CONTROL_WIDTH), **settings)
 
 
-def largest_kib(board: Board | str | os.PathLike[str]) -> float:
+def largest_kib(board: AnyBoard) -> float:
     """The internal memory of a board with most room [KiB], the end of a slider; 1 MiB where none is known."""
     windows = find_board(board).sram_windows()
     return windows[0].available_bytes / 1024 if windows else 1024.0

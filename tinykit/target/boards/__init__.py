@@ -52,6 +52,9 @@ from tinykit.ground.results import Rows
 from tinykit.target.boards.reading import read_board
 from tinykit.target.boards.record import Board
 
+AnyBoard = Board | str | os.PathLike[str]
+"""A board as all that takes one does: id of the catalogue, path of a TOML, or the board itself."""
+
 
 def board(name: str) -> Board:
     """The board of that id.
@@ -68,7 +71,7 @@ def board(name: str) -> Board:
     return _load(name)
 
 
-def find_board(target: Board | str | os.PathLike[str]) -> Board:
+def find_board(target: AnyBoard) -> Board:
     """The board itself, the catalogue's of that id, or that of a TOML: what every function that takes a board accepts.
 
     Parameters
