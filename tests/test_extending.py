@@ -26,6 +26,7 @@ MOST = {
     "An operator": 5,
     "A rule of the lint": 1,
     "A task with data": 6,
+    "A scenario": 2,
     "A hand-over target": 3,
 }
 COPIED = ("tinykit", "data", "tests", "docs")
@@ -207,13 +208,28 @@ def add_target(project: Path) -> None:
     add_line(table, "TARGETS = {", '    "my-own": Exporter(deploy_my_own, "the bytes alone"),')
 
 
+def add_scenario(project: Path) -> None:
+    devices = project / "data" / "devices"
+    with (devices / "tasks.toml").open("a") as stream:
+        stream.write('\n[my-own]\nname = "a second of hum"\nsensor = "vibration"\nvalues = 1000\nbits = 16\n')
+    made = '{ value = 2.0, unit = "%s", kind = "assumed", source = "made up for a test", low = 1.0, high = 3.0 }'
+    with (devices / "scenarios.toml").open("a") as stream:
+        stream.write('\n[my-own]\nnetwork = "mlperf_ad01_int8"\nreads = 640\nfeatures = 640\n')
+        stream.write(f"ratio = {made % '1'}\ncycles = {made % 'cycle/byte'}\n")
+
+
 def check_board(project: Path) -> None:
     assert "my-own" in answer(project, "-m", "tinykit", "boards")
     run_tests(project, "tests/test_boards.py", "tests/test_data.py")
 
 
+def check_scenario(project: Path) -> None:
+    assert "my-own" in answer(project, "-c", "from tinykit.budget import SENSORS; print(*SENSORS)")
+    run_tests(project, "tests/test_data.py", "-k", "tasks or scenarios")
+
+
 def check_panel(project: Path) -> None:
-    assert "5 passed" in run_tests(project, "tests/test_panels.py", "-k", "MyOwn or every_module")
+    assert "6 passed" in run_tests(project, "tests/test_panels.py", "-k", "MyOwn or every_module")
 
 
 def check_runtime(project: Path) -> None:
@@ -278,6 +294,7 @@ WAYS: dict[str, Way] = {
     "An operator": (add_operator, check_operator),
     "A rule of the lint": (add_rule, check_rule),
     "A task with data": (add_task, check_task),
+    "A scenario": (add_scenario, check_scenario),
     "A hand-over target": (add_target, check_target),
 }
 

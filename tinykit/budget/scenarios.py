@@ -7,7 +7,7 @@ from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
-from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.latency.measured import model_shapes
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.target.devices import find_signal
@@ -59,11 +59,12 @@ def find_scenario(task: str) -> Scenario:
     return known[task]
 
 
-def scenario_of(graph: ModelGraph, task: str | None = None) -> str | None:
+def scenario_of(graph: GraphOrFile, task: str | None = None) -> str | None:
     """The scenario that a network is for: that of its task, else the one whose network takes as many values; or None.
 
     Three channels instead of one count as the same.
     """
-    size = sum(graph.tensors[index].elements for index in graph.inputs)
+    read = as_graph(graph)
+    size = sum(read.tensors[index].elements for index in read.inputs)
     fitting = (name for name, one in list_scenarios().items() if size in (one.reads, 3 * one.reads))
     return next(fitting, None) if task is None else find_signal(task).id
