@@ -17,7 +17,7 @@ from tinykit.ground.caches import remember, remember_table
 from tinykit.ground.errors import FactError, ParameterError
 from tinykit.ground.facts import read_toml
 from tinykit.ground.quantity import Estimate
-from tinykit.predict.latency.effects import RUNTIMES, Case, shipped_profile, unseen_spread
+from tinykit.predict.latency.effects import RUNTIMES, Case, has_options, shipped_profile, unseen_spread, version_number
 from tinykit.predict.latency.instructions import Shapes
 from tinykit.predict.latency.kernels import PARTS, kind_of
 from tinykit.predict.latency.shapes import OperatorShape, from_rows, read_table
@@ -27,6 +27,7 @@ _AGAIN = 1.03
 0.2 % between two rounds of MLPerf Tiny."""
 
 _SAME_CLOCK = 1e-3
+Key = frozenset[tuple[OperatorShape, int]]
 _BUILT_BY_USER = ("tflm-cmsis-nn", "tflm-reference", "esp-nn")
 
 
@@ -34,11 +35,12 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
     """The published latency [s] of this model in this case, basis "measured"; None where there is none.
 
     Board, core, runtime, clock and the arena's memory (on the chip or outside) have to be the same; of X-CUBE-AI also
-    major and minor version, of runtimes that are built from source the build: one that is not known is another one.
+    major and minor version, and the option where it is told; of runtimes that are built from source the build: one
+    that is not known is another one.
     Rows of several sources are averaged, and the interval holds them all.
     """
     rows = [row for row in _rows_of(case.board) if _is_same(row, case, clock_hz)]
-    rows = [row for row in rows if _key(model.shapes) == _key_of(row["model"])]
+    rows = [row for row in rows if key_of(model.shapes) == key_of(model_shapes()[row["model"]])]
     if not rows:
         return None
     logs = [math.log(float(row["latency_s"])) for row in rows]
@@ -56,16 +58,9 @@ def _is_same(row: dict[str, str], case: Case, clock_hz: float) -> bool:
         return False
     if case.runtime in _BUILT_BY_USER:
         return bool(case.build) and row["build"] == case.build and not row["stack"].startswith("microTVM")
-    return bool(case.version) and _minor(row["version"]) == _minor(case.version)
-
-
-def _minor(version: str) -> tuple[str, ...]:
-    """Major and minor number.
-
-    >>> _minor("v8.1.0") == _minor("8.1"), _minor("10") == _minor("10.0.0")
-    (True, True)
-    """
-    return tuple((*version.lstrip("v").split("."), "0")[:2])
+    if has_options(case) and case.option not in ("", row["option"]):
+        return False
+    return bool(case.version) and version_number(row["version"]) == version_number(case.version)
 
 
 @remember_table
@@ -83,12 +78,7 @@ def _rows_of(board: str) -> tuple[dict[str, str], ...]:
     return tuple(row for row in read_table("measured").rows if board and row["board"] == board)
 
 
-@remember_table
-def _key_of(model: str) -> frozenset[tuple[OperatorShape, int]]:
-    return _key(model_shapes()[model])
-
-
-def _key(shapes: tuple[OperatorShape, ...]) -> frozenset[tuple[OperatorShape, int]]:
+def key_of(shapes: tuple[OperatorShape, ...]) -> Key:
     """The operators with their number, whatever their order; those that move no data are left out."""
     return frozenset(Counter(shape for shape in shapes if kind_of(shape) != "reshape").items())
 
