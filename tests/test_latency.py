@@ -320,17 +320,6 @@ def test_an_inference_has_a_cost_of_its_own(core, clock_hz, latency_s):
     assert found.low < latency_s < found.high
 
 
-def test_an_arena_that_no_ram_of_the_chip_holds_is_outside():
-    huge = read(Net((1, 640, 640, 3)).conv(8).pool().flatten().dense().to_bytes())
-    giga = {"core": "cortex-m7", "clock_hz": 480e6, "board": "arduino-giga-r1"}
-    found, asked = predict_latency(huge, **giga), predict_latency(huge, **giga, arena_region="sdram")
-    assert found.value == asked.value
-    assert "fits in no RAM of the chip" in found.source
-    assert found.value > predict_latency(huge, core="cortex-m7", clock_hz=480e6).value
-    small = predict_latency(read(small_cnn()), **giga)
-    assert "fits in no RAM" not in small.source
-
-
 def test_errors_on_unseen_networks(residuals):
     of_size = [one for one in residuals if one.row.macs >= 100_000]
     scores = {(score.runtime, score.core): score for score in score_groups(of_size)}

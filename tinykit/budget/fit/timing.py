@@ -17,7 +17,7 @@ from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import row_of
 from tinykit.predict.packing.cost import predict_packed_latency
 from tinykit.target.boards.record import Board
-from tinykit.target.target import Target, is_external
+from tinykit.target.target import Target
 
 _LINE_BYTES = 32
 _TCM_CYCLES = (10.0, 20.0, 40.0)
@@ -39,9 +39,7 @@ def predict_time(graph: ModelGraph, target: Target) -> tuple[Estimate | None, st
     """Latency [s] with the arena in on-chip RAM; None with the reason."""
     if target.clock_hz is None:
         return None, f"the clock of {target.board.id} is not on record; give it with --clock HZ"
-    inside = next((window.name for window in target.board.sram_windows()), None)
-    case = _case_of(target) | {"arena_region": None if is_external(target.board, inside) else inside}
-    found, why = attempt(lambda: predict_packed_latency(graph, **case, board=target.board))
+    found, why = attempt(lambda: predict_packed_latency(graph, **_case_of(target), board=target.board))
     return found, why.partition("\n")[0]
 
 

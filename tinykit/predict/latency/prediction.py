@@ -13,7 +13,6 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate, format_quantity, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.latency.bounds import arithmetic_of, computes_in_floats, core_factor, most_fetching_s
 from tinykit.predict.latency.effects import (
     KERNEL_VERSIONS,
@@ -40,7 +39,7 @@ from tinykit.predict.latency.known import Carried, carry_over, conformal_factor,
 from tinykit.predict.latency.measured import OwnShift, find_measured, read_own, shift_of
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
-from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
+from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime, find_runtime
 from tinykit.target.target import Target, check_option, check_version, fill_in, is_external
 
@@ -49,9 +48,8 @@ _OPEN_BUILDS = ("esp-nn",)
 
 _NORMAL = np.array([NormalDist().inv_cdf((number + 0.5) / 100) for number in range(100)])
 
-_EXTERNAL_DOUBT = 0.35
-"""Log standard deviation of what external RAM costs other networks, boards and builds than the three measured: a bus of
-16 bits or no cache of its lines may take twice as long (assumed)."""
+_EXTERNAL_DOUBT = 0.15
+"""Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
 
 
 @keywords
@@ -93,8 +91,7 @@ def predict_latency(
     board : catalogue id, Board or None; a board that was measured carries its own factor, and rows of your own
         (`tinykit calibrate`) shift it.
     build : "-Os", "-O2", "-O3" or None (unknown: a wider interval).
-    arena_region : name of the board's region, or "psram", where the arena lies; None means on-chip RAM, or that outside
-        where no RAM of the board's chip holds the arena.
+    arena_region : name of the board's region, or "psram", where the arena lies; None means on-chip RAM.
     modelled : never take a measured figure, as error tables need it that hold one against the other.
 
     Raises
@@ -118,24 +115,12 @@ def predict_latency(
     check_option(runtime_option, name)
     record = None if board is None else find_board(board)
     place = _read_place(core, record, arena_region)
-    outgrown = arena_region is None and record is not None and _outgrows(opened, record, replace(place, runtime=name))
-    place = replace(place, arena="external") if outgrown else place
     version, option = runtime_version or "", runtime_option or ""
     case = replace(place, runtime=name, version=version, build=normalise_build(build), option=option)
     clock = _check_clock(clock_hz)
     known = None if modelled or read_own(case.board) else find_measured(shapes_of(opened), case, clock)
     found = known or _doubt_flash(_model_any(opened, case, clock, has_fpu(record, core)), opened, record, core)
-    found = relabel(found, sources=(*found.sources, "its arena fits in no RAM of the chip")) if outgrown else found
     return found if name == asked else relabel(found, runtime=asked)
-
-
-def _outgrows(model: Model, board: Board, case: Case) -> bool:
-    """Whether a network's smallest arena is larger than each RAM of the chip, on a board that has RAM outside."""
-    windows = board.sram_windows()
-    inside = [window.total_bytes for window in windows if window.kind not in EXTERNAL_RAM_KINDS]
-    if len(inside) == len(windows) or find_runtime(case.runtime).planner != "tflm" or not isinstance(model, ModelGraph):
-        return False
-    return predict_arena(model, runtime=case.runtime, core=case.core).low > max(inside, default=0)
 
 
 def _model_any(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
