@@ -14,7 +14,7 @@ from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import list_rows
 from tinykit.predict.latency.bounds import arithmetic_of, find_loop
-from tinykit.predict.latency.instructions import predict_instructions
+from tinykit.predict.latency.instructions import INFERENCE, predict_instructions
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
 from tinykit.target.boards import board as find_board
@@ -198,7 +198,7 @@ def test_integer_predictions_are_what_they_were():
     found = predict_latency(MODELS["kws"], **M4, build="-O3", board="nucleo-l4r5zi", modelled=True)
     assert not any("bounded" in source for source in found.sources)
     report = predict_instructions(MODELS["kws"], core="cortex-m4", runtime="tflm-cmsis-nn", build="-O3")
-    assert math.isclose(sum(report.parts), report.total.value)
+    assert math.isclose(sum(report.parts), report.total.value + INFERENCE)
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7", "cortex-m33", "cortex-m0plus", "xtensa-lx7"])
@@ -228,4 +228,5 @@ def test_flash_behind_a_small_cache_leaves_room(model, latency_s):
 def test_a_network_measured_from_such_flash_keeps_its_interval():
     case = {"core": "cortex-m0plus", "clock_hz": 133e6}
     on_board = predict_latency(MODELS["kws"], **case, board="raspberry-pi-pico")
-    assert ratio(on_board) == pytest.approx(ratio(predict_latency(MODELS["kws"], **case)))
+    assert ratio(on_board) < ratio(predict_latency(MODELS["kws"], **case))
+    assert "external flash" not in on_board.source

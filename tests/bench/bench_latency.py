@@ -1,4 +1,8 @@
-"""Latency errors on networks and boards the fit has not seen, beside a cycles-per-MAC constant scored the same way."""
+"""Latency errors on networks, boards and versions the fit has not seen, side by side, beside a cycles-per-MAC constant.
+
+Each way leaves out in turn and predicts as a user would be told; `factor to 80 %` is by how much the intervals would
+have to grow (above 1) or shrink to hold 80 % of the rows. Pools of fewer than ten rows or two boards are named thin.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +10,39 @@ import math
 from collections.abc import Sequence
 
 from tools.latency.published import read_measured
-from tools.latency.scoring import Residual, leave_architectures_out, leave_boards_out, pooled_coverage, score_groups
+from tools.latency.scoring import WAYS, Residual, factor_to_80, is_thin, leave_out, pooled_coverage, score_groups
 
-TITLE = "Latency with networks and boards left out, on published int8 CPU rows of at least 0.1 M MAC"
+TITLE = "Latency with networks, boards, versions, and networks on new boards left out, on published int8 CPU rows"
 
 
 def table() -> list[dict[str, object]]:
-    """One row per runtime and core, then the coverage over all of them; fractions in percent."""
+    """One row per way, runtime and core, then over all of them; fractions in percent."""
     rows = read_measured()
-    networks, boards = leave_architectures_out(rows), leave_boards_out(rows)
-    return [*_score("architecture", networks), *_score("board", boards)]
+    return [line for way in WAYS for line in _score(way, leave_out(rows, way))]
 
 
 def _score(left_out: str, residuals: Sequence[Residual]) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = [
-        {
-            "left out": left_out,
-            "runtime": score.runtime,
-            "core": score.core,
-            "rows": score.rows,
-            "architectures": score.architectures,
-            "median error %": round(100 * score.median_ape, 1),
-            "p90 error %": round(100 * score.p90_ape, 1),
-            "in the 80 % interval %": round(100 * score.coverage_80),
-            "bias %": round(100 * score.bias, 1),
+    lines: list[dict[str, object]] = []
+    for score in score_groups(residuals):
+        place = (score.runtime, score.core)
+        group = [one for one in residuals if (one.row.case.runtime, one.row.case.core) == place]
+        lines.append({
+            "left out": left_out, "runtime": score.runtime, "core": score.core, "rows": score.rows,
+            "boards": len({one.row.case.board for one in group}), "architectures": score.architectures,
+            "median error %": round(100 * score.median_ape, 1), "p90 error %": round(100 * score.p90_ape, 1),
+            "in the 80 % interval %": round(100 * sum(one.inside for one in group) / len(group)),
+            "factor to 80 %": round(factor_to_80(group), 2), "bias %": round(100 * score.bias, 1),
             "constant: median %": _percent(score.naive_median_ape),
-            "constant: p90 %": _percent(score.naive_p90_ape),
-        }
-        for score in score_groups(residuals)
-    ]
+            "constant: p90 %": _percent(score.naive_p90_ape), "pool": "thin" if is_thin(group) else "",
+        })  # fmt: skip
     covered = round(100 * pooled_coverage(residuals))
-    return [*rows, {"left out": left_out, "runtime": "all", "rows": len(residuals), "in the 80 % interval %": covered}]
+    plain = round(100 * sum(one.inside for one in residuals) / len(residuals))
+    pooled = {"in the 80 % interval %": plain, "the same by architecture %": covered}
+    factor = round(factor_to_80(residuals), 2)
+    return [
+        *lines,
+        {"left out": left_out, "runtime": "all", "rows": len(residuals), **pooled, "factor to 80 %": factor},
+    ]
 
 
 def _percent(fraction: float) -> float | None:

@@ -19,8 +19,9 @@ from tinykit.predict.latency.effects import (
     Effect,
     Posterior,
     effects_of,
+    has_options,
     prior_mean,
-    version_step,
+    steps_of,
 )
 from tinykit.predict.latency.kernels import PARTS
 from tinykit.target.runtimes import find_runtime
@@ -117,7 +118,9 @@ def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
     name = f"architecture {architecture}|{known.kernels}"
     effects = [(name, everywhere), (f"{name}|{case.core}", here)]
     if case.runtime == "x-cube-ai":
-        effects.append((f"{name}|version {version_step(case.version)}", PRIORS["architecture_version"]))
+        effects.append((f"{name}|version {steps_of(case.version)[-1:]}", PRIORS["architecture_version"]))
+        if case.option == "time" and has_options(case):
+            effects.append((f"{name}|option {case.option}", PRIORS["architecture_option"]))
     return tuple(effects)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tinykit.predict.latency.effects import Case, proxy_of, row_noise
 from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.kernels import FAMILIES, PARTS
+from tinykit.predict.latency.known import case_of
 from tinykit.predict.latency.measured import model_shapes
 from tinykit.predict.latency.shapes import OperatorShape, read_table
 
@@ -49,12 +50,6 @@ def read_measured() -> tuple[Measured, ...]:
     return tuple(_measured_of(row, shapes[row["model"]]) for row in read_table("measured").rows)
 
 
-def case_of(row: dict[str, str]) -> Case:
-    """What a row of `measured.csv` was measured on."""
-    system = "microTVM" if row["stack"].startswith("microTVM") else row["source_repo"]
-    return Case(row["core"], row["runtime"], row["version"], row["board"], row["build"], system, row["arena"])
-
-
 def count_evidence(rows: Sequence[Measured]) -> str:
     """The text of `data/latency/evidence.csv`: how much was measured, by runtime and core."""
     lines = [
@@ -78,6 +73,6 @@ def _measured_of(row: dict[str, str], shapes: tuple[OperatorShape, ...]) -> Meas
     parts = zip(PARTS, report.parts, strict=True)
     work = tuple(value if whole or part.removesuffix(" outside") in kept else 0.0 for part, value in parts)
     macs = sum(shape.macs for shape in shapes)
-    noise = row_noise(case, macs, report)
+    noise = row_noise(case, report)
     cycles = float(row["latency_s"]) * float(row["clock_hz"])
     return Measured(case, row["architecture"], row["model"], cycles, work, noise, macs, whole)

@@ -12,6 +12,7 @@ from tinykit.ground.facts import shipped_path
 from tools.latency.calibrating import fit_effects, is_lasting, keep_effects, render_posterior
 from tools.latency.fitting import render_coefficients
 from tools.latency.published import count_evidence, read_measured
+from tools.latency.scoring import render_conformal
 
 
 def refit(folder: Path | None = None) -> tuple[Path, ...]:
@@ -35,6 +36,7 @@ def render_all() -> Iterator[tuple[str, str]]:
     rows = read_measured()
     yield "evidence.csv", count_evidence(rows)
     yield "cycles.csv", render_posterior(keep_effects(fit_effects(rows), is_lasting), len(rows))
+    yield "conformal.csv", render_conformal(rows)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,13 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinykit.predict.latency.effects import Posterior, profile_of, unseen_spread
+from tinykit.predict.latency.effects import Posterior, profile_of, version_number
 from tinykit.predict.latency.instructions import TO_80
-from tools.latency.calibrating import fit_effects
+from tinykit.predict.latency.known import Known, carry_over, conformal_factor, new_of, width_of
+from tinykit.predict.latency.measured import key_of, model_shapes
+from tools.latency.calibrating import fit_effects, is_lasting, keep_effects
 from tools.latency.published import Measured
 
-LEAST_MACS = 100_000
-"""Smaller models are left out of the score: their fixed costs are no matter of the network."""
+_HELD, _LEAST_ROWS, _LEAST_BOARDS = 0.83, 10, 2
+_LEAST_BUILT = 0.85
+"""Least factor where users build the kernels: two builds of one network on one board were 27 % apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,9 @@ class Residual:
     ----------
     row : the measurement.
     error : log(predicted / measured).
-    spread : predicted log standard deviation.
+    spread : predicted log standard deviation, as it is shipped.
+    raw : the same before the conformal factor.
+    new : what is new of the row's case (`new_of`).
     naive_error : log error of one cycles-per-MAC constant per core and runtime, NaN where no other
         architecture (or board) was measured there.
     """
@@ -35,6 +41,13 @@ class Residual:
     error: float
     spread: float
     naive_error: float
+    raw: float
+    new: str
+
+    @property
+    def inside(self) -> bool:
+        """Whether the row lies in its 80 % interval."""
+        return abs(self.error) <= TO_80 * self.spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +66,112 @@ class GroupScore:
     naive_p90_ape: float
 
 
-def leave_architectures_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
-    """Every whole-model row predicted by effects fitted without its architecture, anywhere."""
-    return _leave_out(rows, lambda row: row.architecture)
+def _version(row: Measured) -> tuple[int, int] | None:
+    return version_number(row.case.version) if row.case.version else None
 
 
-def leave_boards_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
-    """Every whole-model row predicted by effects fitted without its board."""
-    return _leave_out(rows, lambda row: row.case.board)
+WAYS: dict[str, tuple[Callable[[Measured], object], Callable[[Measured, object], bool]]] = {
+    "architecture": (lambda row: row.architecture, lambda row, left: row.architecture == left),
+    "board": (lambda row: row.case.board, lambda row, left: row.case.board == left),
+    "version": (_version, lambda row, left: _version(row) == left),
+    "board and architecture": (
+        lambda row: (row.case.board, row.architecture),
+        lambda row, left: row.case.board == left[0] or row.architecture == left[1],  # type: ignore[index]
+    ),
+}
+"""What is left out, and what of the rows goes with it: a network, a board, a version, or both of a case."""
 
 
-def _leave_out(rows: Sequence[Measured], key: Callable[[Measured], str]) -> tuple[Residual, ...]:
-    residuals, start = [], fit_effects(rows)
-    for left in sorted({key(row) for row in rows}):
-        others = [row for row in rows if key(row) != left]
-        tested = [row for row in rows if key(row) == left and row.whole and row.macs >= LEAST_MACS]
-        if tested and others:
-            posterior = fit_effects(others, start)
-            residuals += [_residual(row, posterior, others) for row in tested]
+def leave_out(rows: Sequence[Measured], way: str) -> tuple[Residual, ...]:
+    """Every whole-model row predicted by what is fitted and known without its architecture, board, version or both.
+
+    A board counts where its core is known from another, a version where its runtime has versions; each row is predicted
+    as a user would be told: its network is known where it was measured elsewhere.
+    """
+    name, goes = WAYS[way]
+    residuals: list[Residual] = []
+    start = fit_effects(rows)
+    for left in sorted({name(row) for row in rows if row.whole} - {None}, key=str):
+        others = [row for row in rows if not goes(row, left)]
+        places = {(row.case.runtime, row.case.core) for row in others if row.whole}
+        tested = [row for row in rows if name(row) == left and row.whole]
+        tested = [row for row in tested if (row.case.runtime, row.case.core) in places]
+        if tested:
+            told = _Told(keep_effects(fit_effects(others, start), is_lasting), others)
+            residuals += [told.residual(row) for row in tested]
     return tuple(residuals)
 
 
-def _residual(row: Measured, posterior: Posterior, others: Sequence[Measured]) -> Residual:
-    cycles, spread = profile_of(posterior, replace(row.case, system="")).cycles(row.work)
-    width = math.hypot(spread, row.noise, unseen_spread(row.case.runtime, row.case.core))
-    return Residual(row, _log(cycles, row), width, _log(_naive_cycles(row, others), row))
+def leave_architectures_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
+    """Every whole-model row predicted without its architecture, anywhere."""
+    return leave_out(rows, "architecture")
+
+
+def leave_boards_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
+    """Every whole-model row predicted without its board."""
+    return leave_out(rows, "board")
+
+
+class _Told:
+    """Predictions from some rows alone."""
+
+    def __init__(self, posterior: Posterior, others: Sequence[Measured]) -> None:
+        self._others = others
+        self._profile = functools.cache(lambda case: profile_of(posterior, case))
+        self._known = functools.cache(self._find_known)
+
+    def _find_known(self, model: str) -> tuple[Known, ...]:
+        key = key_of(model_shapes()[model])
+        alike = [row for row in self._others if row.whole and key_of(model_shapes()[row.model]) == key]
+        return tuple(Known(row.case, -_log(self._cycles(row)[0], row), row.noise) for row in alike)
+
+    def _cycles(self, row: Measured) -> tuple[float, float]:
+        return self._profile(replace(row.case, system="")).cycles(row.work)
+
+    def residual(self, row: Measured) -> Residual:
+        carried = carry_over(self._known(row.model), replace(row.case, system=""))
+        cycles, spread = self._cycles(row)
+        error = _log(cycles * math.exp(carried.log), row)
+        width = width_of(spread, row.noise, carried)
+        factor = conformal_factor(row.case, carried)
+        return Residual(row, error, factor * width, _log(_naive_cycles(row, self._others), row), width, new_of(carried))
+
+
+def factor_to_80(group: Sequence[Residual]) -> float:
+    """By what factor the intervals of a group would have to grow or shrink to hold 80 % of its rows."""
+    return float(np.quantile([abs(one.error) / (TO_80 * one.spread) for one in group], 0.8))
+
+
+def is_thin(group: Sequence[Residual]) -> bool:
+    """Whether a pool is too thin for a factor of its own."""
+    return len(group) < _LEAST_ROWS or len({one.row.case.board for one in group}) < _LEAST_BOARDS
+
+
+def render_conformal(rows: Sequence[Measured]) -> str:
+    """The text of `conformal.csv`: by what factor the modelled widths hold `_HELD` of the rows left out in each way.
+
+    A pool of its own has at least ten rows on two boards; what it lacks it takes from its runtime, and from all.
+    """
+    found: dict[tuple[str, str, str], list[Residual]] = {}
+    for way in WAYS:
+        for one in leave_out(rows, way):
+            runtime, core = one.row.case.runtime, one.row.case.core
+            for pool in ((runtime, core), (runtime, "*"), ("*", "*")):
+                found.setdefault((*pool, one.new), []).append(one)
+    lines = [
+        "# source: rows of measured.csv left out in turn and predicted from the others (tools/latency/scoring.py)",
+        "# content: factor on the modelled width, by what is new of a case; * for pools below ten rows or two boards",
+        "runtime,core,new,rows,boards,factor",
+    ]
+    for (runtime, core, new), group in sorted(found.items()):
+        boards = len({one.row.case.board for one in group})
+        if is_thin(group):
+            continue
+        factor = np.quantile([abs(one.error) / (TO_80 * one.raw) for one in group], _HELD)
+        if new == "place" and runtime not in ("x-cube-ai", "*"):
+            factor = max(factor, _LEAST_BUILT)
+        lines.append(f"{runtime},{core},{new},{len(group)},{boards},{factor:.3f}")
+    return "\n".join(lines) + "\n"
 
 
 def score_groups(residuals: Sequence[Residual]) -> tuple[GroupScore, ...]:
@@ -90,7 +184,7 @@ def score_groups(residuals: Sequence[Residual]) -> tuple[GroupScore, ...]:
 def pooled_coverage(residuals: Sequence[Residual]) -> float:
     """Fraction of rows inside their 80 % interval, every architecture of a core and runtime weighing the same."""
     weights = _weights(residuals)
-    return float(np.average([abs(item.error) <= TO_80 * item.spread for item in residuals], weights=weights))
+    return float(np.average([item.inside for item in residuals], weights=weights))
 
 
 def _score(group: Sequence[Residual]) -> GroupScore:
@@ -130,9 +224,7 @@ def _naive_cycles(row: Measured, others: Sequence[Measured]) -> float:
     same = [
         item
         for item in others
-        if item.whole
-        and item.macs >= LEAST_MACS
-        and (item.case.core, item.case.runtime) == (row.case.core, row.case.runtime)
+        if item.whole and (item.case.core, item.case.runtime) == (row.case.core, row.case.runtime)
     ]
     counts = Counter(item.architecture for item in same)
     if not same:

@@ -28,11 +28,14 @@ _COUNTED_CORE = "cortex-m4"
 Effect = tuple[str, float]
 
 PRIORS = read_toml(shipped_path("data", "latency", "priors.toml"))
-_SPREADS, _SYSTEM, ARCHITECTURE = PRIORS["spread"], PRIORS["system"], PRIORS["architecture"]
+_SPREADS, SYSTEM, ARCHITECTURE = PRIORS["spread"], PRIORS["system"], PRIORS["architecture"]
 _MEANS: dict[str, float] = PRIORS["mean"] | {
     name: math.log(math.prod(parts)) for name, parts in PRIORS["factor"].items()
 }
-_VERSION_STEPS = ((7, 3), (8, 1), (9, 0))
+VERSION_STEPS = tuple((int(one), round(one % 1 * 10)) for one in PRIORS["versions"]["steps"])
+_MEASURED_VERSIONS = tuple(map(tuple, PRIORS["versions"]["measured"]))
+KERNEL_VERSIONS = ("7.1", *("{}.{}".format(*step) for step in VERSION_STEPS))
+_OPTIONS_FROM, _FIRST_CUBE = (8, 1), 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Case:
     build: str = ""
     system: str = ""  # whose measurement it is, "" for a prediction
     arena: str = ""  # "external" where it lies in SDRAM or PSRAM
+    option: str = ""  # what ST's tool optimised for
 
 
 def proxy_of(case: Case) -> tuple[str, str, str]:
@@ -75,8 +79,10 @@ def effects_of(case: Case, part: str) -> tuple[Effect, ...]:
         (f"{'arm' if arm else 'other'}|{family}", _SPREADS["calls" if family == "calls" else place]),
         (f"{runtime}|{family}", _SPREADS.get(f"{runtime}|{family}", _SPREADS["runtime|family"])),
         (f"board {case.board}" if case.board else "", _SPREADS["board"]),
-        (f"system {case.system}|{core}|{case.runtime}" if case.system else "", _SYSTEM[known.pool]),
+        (f"system {case.system}|{core}|{case.runtime}" if case.system else "", SYSTEM[known.pool]),
     ]
+    if family == "calls":
+        effects.append((f"system {case.system}|{core}|{case.runtime}|calls" if case.system else "", SYSTEM["calls"]))
     further = _version_effects(case, family, outside) if runtime == "x-cube-ai" else []
     return (*effects, *_special_effects(case, runtime, family, outside), *further)
 
@@ -91,42 +97,49 @@ def _special_effects(case: Case, runtime: str, family: str, outside: bool) -> li
         effects.append((own[0], _SPREADS[own[1]]))
     if case.arena:
         effects.append((f"arena {case.arena}", _SPREADS["arena"]))
-    if find_runtime(runtime).pool == "tflm" and case.core.startswith("cortex-") and not calls:
+    if runtime != "x-cube-ai" and case.core.startswith("cortex-") and not calls:
+        effects.append((f"{case.core}|{family}", _SPREADS["core|family"]))
         effects.append((f"build {case.build}|{family}" if case.build else "", _SPREADS["build|family"]))
     return effects
 
 
 def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
-    step = version_step(case.version)
-    names = {
-        "version": f"version {step}",
-        "version|family": f"version {step}|{family}",
-        "version|core": f"version {step}|{case.core}",
-        "version|core|family": f"version {step}|{case.core}|{family}",
-    }
-    if family == "calls":
-        names = {kind: name for kind, name in names.items() if "family" not in kind}
-    effects = [(name if step else "", _SPREADS[kind]) for kind, name in names.items()]
+    """Every step of the kernels up to a version's adds to the one before: one that nobody measured is as the last."""
+    effects: list[Effect] = []
+    for step in steps_of(case.version):
+        names = {
+            "version": f"version {step}",
+            "version|family": f"version {step}|{family}",
+            "version|core": f"version {step}|{case.core}",
+            "version|core|family": f"version {step}|{case.core}|{family}",
+        }
+        effects += [(name, _SPREADS[kind]) for kind, name in names.items() if family != "calls" or "family" not in kind]
+        if outside:
+            effects.append((f"version {step}|outside", _SPREADS["version|outside"]))
     if outside:
         effects.append((f"x-cube-ai|{case.core}|outside", _SPREADS["outside"]))
-        effects.append((f"version {step}|outside" if step else "", _SPREADS["outside"]))
+    if not is_measured_version(case.version):
+        effects.append(("", _SPREADS["newer version"]))
+    if case.option not in ("", "balanced") and has_options(case):
+        name = f"option {case.option}|{family}"
+        effects.append((name, _SPREADS.get(name, _SPREADS["option"])))
     return effects
 
 
-def unseen_spread(runtime: str, core: str) -> float:
-    """Log standard deviation of a network never measured on this core and runtime, on a system never measured."""
+def unseen_spread(runtime: str, _core: str) -> float:
+    """Log standard deviation of a network never measured on a runtime, on a system never measured."""
     pool, version = find_runtime(runtime).pool, PRIORS["architecture_version"] if runtime == "x-cube-ai" else 0.0
-    return math.hypot(*ARCHITECTURE[pool], _SYSTEM[pool], version, PRIORS["unseen"].get(f"{runtime}|{core}", 0.0))
+    return math.hypot(*ARCHITECTURE[pool], SYSTEM[pool], version)
 
 
-def row_noise(case: Case, macs: int, report: InstructionReport) -> float:
-    """Log standard deviation of one latency about the model.
+def row_noise(case: Case, report: InstructionReport) -> float:
+    """Log standard deviation of one latency about the model; parts add in quadrature.
 
-    Unknown builds, assumed kernels, and below 100,000 MACs a closed runtime's fixed costs add to it in quadrature.
+    Unknown builds, assumed kernels and, falling smoothly with the work, fixed costs that closed runtimes do not tell.
     """
-    closed = find_runtime(case.runtime).pool != "tflm"
-    tiny = 0.3 * math.sqrt(1e5 / max(macs, 1e3)) if closed and macs < 1e5 else 0.0
-    return math.hypot(PRIORS["row"], report.assumed_share * ASSUMED_SD, report.build_spread, tiny)
+    fixed = PRIORS["fixed"][find_runtime(case.runtime).pool]
+    small = fixed / (fixed + sum(report.parts)) if fixed else 0.0
+    return math.hypot(PRIORS["row"], report.assumed_share * ASSUMED_SD, report.build_spread, small)
 
 
 def prior_mean(effect: str) -> float:
@@ -134,18 +147,39 @@ def prior_mean(effect: str) -> float:
     return _MEANS.get(effect, 0.0)
 
 
-def version_step(version: str) -> str:
-    """The step of X-CUBE-AI's kernels a version belongs to: they changed at 7.3, 8.1 and 9.0.
+def version_number(version: str) -> tuple[int, int] | None:
+    """X-CUBE-AI's number of a version, or of ST Edge AI Core's, which counts the same tools from 1; None for no number.
 
-    >>> version_step("8.0.0"), version_step("10.2"), version_step("")
-    ('7.3', '9.0', '')
+    >>> version_number("v8.1.0"), version_number("2.2"), version_number("4.0.0"), version_number("1.0")
+    ((8, 1), (10, 2), (12, 0), (9, 1))
     """
     parts = version.lstrip("v").split(".")
     if not parts[0].isdigit():
-        return ""
-    number = (int(parts[0]), int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0)
-    reached = [step for step in _VERSION_STEPS if number >= step]
-    return "{}.{}".format(*reached[-1]) if reached else "7.1"
+        return None
+    major, minor = int(parts[0]), int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
+    return (major, minor) if major >= _FIRST_CUBE else (major + 8, minor + (major == 1))
+
+
+def steps_of(version: str) -> tuple[str, ...]:
+    """The steps of X-CUBE-AI's kernels (priors.toml) up to a version's own, beyond the oldest; unknown: all of them.
+
+    >>> steps_of("7.1.0"), steps_of("8.0.0"), steps_of("2.2")
+    ((), ('7.3',), ('7.3', '8.1', '9.0'))
+    """
+    number = version_number(version)
+    return tuple("{}.{}".format(*step) for step in VERSION_STEPS if number is None or number >= step)
+
+
+def is_measured_version(version: str) -> bool:
+    """Whether a version lies between the oldest and the newest of X-CUBE-AI that anyone measured."""
+    number = version_number(version)
+    return number is not None and _MEASURED_VERSIONS[0] <= number <= _MEASURED_VERSIONS[1]
+
+
+def has_options(case: Case) -> bool:
+    """Whether ST's optimisation option changes a case's kernels: since 8.1."""
+    number = version_number(case.version) if case.runtime == "x-cube-ai" else None
+    return number is not None and number >= _OPTIONS_FROM
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from tinykit.ground.facts import read_toml
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.writing import write_atomically
 from tinykit.model.record import workspace_folder
-from tinykit.predict.latency.effects import RUNTIMES, Case, shipped_profile, unseen_spread
+from tinykit.predict.latency.effects import RUNTIMES, Case, has_options, shipped_profile, unseen_spread, version_number
 from tinykit.predict.latency.instructions import TO_80, Shapes
 from tinykit.predict.latency.kernels import PARTS, kind_of
 from tinykit.predict.latency.shapes import OperatorShape, from_rows, read_table
@@ -34,6 +34,7 @@ _MOST_APART = 10.0
 """Factor beyond the model's 80 % interval from which the unit or the network of an own row is another."""
 _LEAST_A, _MOST_A = 1e-9, 10.0
 _MOST_FAULTS = 3
+Key = frozenset[tuple[OperatorShape, int]]
 _BUILT_BY_USER = ("tflm-cmsis-nn", "tflm-reference", "esp-nn")
 
 
@@ -41,11 +42,12 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
     """The published latency [s] of this model in this case, basis "measured"; None where there is none.
 
     Board, core, runtime, clock and the arena's memory (on the chip or outside) have to be the same; of X-CUBE-AI also
-    major and minor version, of runtimes that are built from source the build: one that is not known is another one.
+    major and minor version, and the option where it is told; of runtimes that are built from source the build: one
+    that is not known is another one.
     Rows of several sources are averaged, and the interval holds them all.
     """
     rows = [row for row in _rows_of(case.board) if _is_same(row, case, clock_hz)]
-    rows = [row for row in rows if _key(model.shapes) == _key_of(row["model"])]
+    rows = [row for row in rows if key_of(model.shapes) == key_of(model_shapes()[row["model"]])]
     if not rows:
         return None
     told = "; ".join(dict.fromkeys(f"{row['model']}, {row['stack']}, {row['source_repo']}" for row in rows))
@@ -58,7 +60,9 @@ def find_own(work: tuple[float, ...], case: Case, clock_hz: float) -> Estimate |
 
     The same as `find_measured` asks for, and the same work: the modelled instructions of the model, by part.
     """
-    rows = [row for row in own_rows(case) if not case.arena and _minor(row.version) == _minor(case.version)]
+    same = version_number(case.version) if case.version else None
+    rows = [row for row in own_rows(case) if not case.arena]
+    rows = [row for row in rows if (version_number(row.version) if row.version else None) == same]
     rows = [row for row in rows if abs(row.clock_hz / clock_hz - 1) <= _SAME_CLOCK]
     rows = [row for row in rows if all(map(math.isclose, row.work, work))]
     told = "; ".join(dict.fromkeys(f"{row.model}, {row.source}" for row in rows))
@@ -80,16 +84,9 @@ def _is_same(row: dict[str, str], case: Case, clock_hz: float) -> bool:
         return False
     if case.runtime in _BUILT_BY_USER:
         return bool(case.build) and row["build"] == case.build and not row["stack"].startswith("microTVM")
-    return bool(case.version) and _minor(row["version"]) == _minor(case.version)
-
-
-def _minor(version: str) -> tuple[str, ...]:
-    """Major and minor number.
-
-    >>> _minor("v8.1.0") == _minor("8.1"), _minor("10") == _minor("10.0.0")
-    (True, True)
-    """
-    return tuple((*version.lstrip("v").split("."), "0")[:2])
+    if has_options(case) and case.option not in ("", row["option"]):
+        return False
+    return bool(case.version) and version_number(row["version"]) == version_number(case.version)
 
 
 @remember_table
@@ -107,12 +104,7 @@ def _rows_of(board: str) -> tuple[dict[str, str], ...]:
     return tuple(row for row in read_table("measured").rows if board and row["board"] == board)
 
 
-@remember_table
-def _key_of(model: str) -> frozenset[tuple[OperatorShape, int]]:
-    return _key(model_shapes()[model])
-
-
-def _key(shapes: tuple[OperatorShape, ...]) -> frozenset[tuple[OperatorShape, int]]:
+def key_of(shapes: tuple[OperatorShape, ...]) -> Key:
     """The operators with their number, whatever their order; those that move no data are left out."""
     return frozenset(Counter(shape for shape in shapes if kind_of(shape) != "reshape").items())
 

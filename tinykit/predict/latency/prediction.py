@@ -4,6 +4,9 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from statistics import NormalDist
+
+import numpy as np
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
@@ -11,7 +14,16 @@ from tinykit.ground.quantity import Estimate, format_quantity, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
 from tinykit.predict.latency.bounds import arithmetic_of, computes_in_floats, core_factor, most_fetching_s
-from tinykit.predict.latency.effects import RUNTIMES, Case, proxy_of, row_noise, shipped_profile, unseen_spread
+from tinykit.predict.latency.effects import (
+    KERNEL_VERSIONS,
+    RUNTIMES,
+    Case,
+    has_options,
+    is_measured_version,
+    proxy_of,
+    row_noise,
+    shipped_profile,
+)
 from tinykit.predict.latency.instructions import (
     TO_80,
     InstructionReport,
@@ -23,7 +35,16 @@ from tinykit.predict.latency.instructions import (
     shapes_of,
 )  # fmt: skip
 from tinykit.predict.latency.kernels import PARTS
-from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, name_unused, own_rows, shift_of
+from tinykit.predict.latency.known import Carried, carry_over, conformal_factor, find_known, width_of
+from tinykit.predict.latency.measured import (
+    OwnShift,
+    find_measured,
+    find_own,
+    name_unused,
+    own_rows,
+    read_own,
+    shift_of,
+)
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -32,6 +53,8 @@ from tinykit.target.target import Target, check_option, check_version, fill_in, 
 
 _OPEN_BUILDS = ("esp-nn",)
 """Pools whose int8 kernels are told by counts of one build, and whose other kernels any build compiles."""
+
+_NORMAL = np.array([NormalDist().inv_cdf((number + 0.5) / 100) for number in range(100)])
 
 _EXTERNAL_DOUBT = 0.15
 """Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
@@ -71,8 +94,8 @@ def predict_latency(
     core : "cortex-m4", …
     clock_hz : clock of the core [Hz].
     runtime : one of `known_runtimes(core)`; None takes `default_runtime(core)`.
-    runtime_version : of X-CUBE-AI ("8.1.0"); kernels changed at 7.3, 8.1 and 9.0.
-    runtime_option : of X-CUBE-AI: "time", "balanced" or "ram"; recorded, it does not change the figure yet.
+    runtime_version : of X-CUBE-AI ("8.1.0") or ST Edge AI Core ("2.2"); kernels changed at 7.3, 8.1, 9.0 and Core 3.
+    runtime_option : of X-CUBE-AI: "time", "balanced" or "ram", which matters from 8.1 on; None: over both measured.
     board : catalogue id, Board or None; a board that was measured carries its own factor, and rows of your own
         (`tinykit calibrate`) shift it.
     build : "-Os", "-O2", "-O3" or None (unknown: a wider interval).
@@ -100,14 +123,13 @@ def predict_latency(
     check_option(runtime_option, name)
     record = None if board is None else find_board(board)
     place = _read_place(core, record, arena_region)
-    case = replace(place, runtime=name, version=runtime_version or "", build=normalise_build(build))
+    version, option = runtime_version or "", runtime_option or ""
+    case = replace(place, runtime=name, version=version, build=normalise_build(build), option=option)
     clock = _check_clock(clock_hz)
     known = None if modelled else _find_known(opened, case, clock, has_fpu(record, core))
-    found = known or _doubt_flash(_model_case(opened, case, clock, has_fpu(record, core)), opened, record, core)
+    found = known or _doubt_flash(_model_any(opened, case, clock, has_fpu(record, core)), opened, record, core)
     found = found if name == asked else relabel(found, runtime=asked)
     more = name_unused(case)
-    if runtime_option is not None:
-        more = (*more, f"option {runtime_option}: recorded, its effect is not yet used")
     return relabel(found, sources=(*found.sources, *more)) if more else found
 
 
@@ -120,26 +142,53 @@ def _find_known(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     return find_own(report.parts, case, clock)
 
 
+def _model_any(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
+    """The latency [s] of a case, over every version and option that it may have where they are not told.
+
+    Of the mixture of all in equal parts: the geometric mean, and the ends of its central 80 %.
+    """
+    ones = [_model_case(model, one, clock, fpu) for one in _members_of(case)]
+    if len(ones) == 1 or not ones[0].value:
+        return ones[0]
+    logs = np.log([one.value for one in ones])
+    spreads = np.log([one.high / one.low for one in ones]) / 2 / TO_80
+    low, high = np.exp(np.quantile(logs[:, None] + spreads[:, None] * _NORMAL, (0.1, 0.9)))
+    untold = [] if case.option else ["the option (--runtime-option time, balanced or ram)"]
+    untold += [] if case.version else ["the version (--runtime-version)"]
+    told = f"over all that it may be, in equal parts: tell {' and '.join(untold)} to narrow this"
+    value = float(np.exp(logs.mean()))
+    return replace(ones[-1], value=value, low=float(low), high=float(high), sources=(*ones[-1].sources, told))
+
+
+def _members_of(case: Case) -> list[Case]:
+    """The cases that one may be whose version or option is not told."""
+    versions = [case.version] if case.version or case.runtime != "x-cube-ai" else KERNEL_VERSIONS
+    cases = [replace(case, version=one) for one in versions]
+    options = [("balanced", "time") if has_options(one) and not case.option else (case.option,) for one in cases]
+    return [replace(one, option=name) for one, names in zip(cases, options, strict=True) for name in names]
+
+
 def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
     runtime, core, build = proxy_of(case)
     arithmetic = arithmetic_of(case.core, case.runtime, fpu)
     report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
     cycles, spread = shipped_profile(case).cycles(report.parts)
-    macs = sum(operator.macs for operator in report.operators)
+    known = carry_over(() if read_own(case.board) else find_known(shapes_of(model), case), case)
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
-    width = TO_80 * math.hypot(own.spread, row_noise(case, macs, report), unseen_spread(case.runtime, case.core), doubt)
-    value, factor = cycles * math.exp(own.log_factor) / clock, math.exp(width)
+    told = width_of(own.spread, row_noise(case, report), known)
+    told *= conformal_factor(case, known)
+    value, factor = cycles * math.exp(own.log_factor + known.log) / clock, math.exp(TO_80 * math.hypot(told, doubt))
     found = Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime)
     any_build = find_runtime(case.runtime).pool in _OPEN_BUILDS and any(one.cycles for one in report.operators)
     built = count_operators(shapes_of(model), (core, runtime, case.build), arithmetic) if any_build else report
     bounded = _bound_cycles(built, case, doubt)
     if bounded is None:
-        return relabel(found, sources=tuple(_cite(case, report, own)))
+        return relabel(found, sources=tuple(_cite(case, report, own, known)))
     per_cycle = math.exp(own.log_factor) / clock
     ends = zip((value, found.low, found.high), bounded, strict=True)
     value, low, high = (one + more * per_cycle for one, more in ends)
     share = bounded[0] * per_cycle / value
-    sources = (*(_cite(case, report, own) if cycles else ()), *_cite_bounded(report, case, share))
+    sources = (*(_cite(case, report, own, known) if cycles else ()), *_cite_bounded(report, case, share))
     basis = "assumed" if share * _assumed_share(report) > 0.5 else "modelled"
     return Estimate(value, low, high, "s", basis, runtime=case.runtime, sources=sources)
 
@@ -260,8 +309,15 @@ def _cite_cached(case: Case, proxy: tuple[str, str, str]) -> tuple[str, str]:
     return counted, f"cycles per instruction from {measured} (data/latency/measured.csv)"
 
 
-def _cite(case: Case, report: InstructionReport, own: OwnShift) -> Iterator[str]:
-    yield from _cite_cached(replace(case, version="", board=""), proxy_of(case))
+def _cite(case: Case, report: InstructionReport, own: OwnShift, known: Carried) -> Iterator[str]:
+    yield from _cite_cached(replace(case, version="", board="", option=""), proxy_of(case))
+    if known.log:
+        where = f"{', '.join(known.boards)} by the same kernels" if known.boards else "other cores or versions"
+        yield f"times {math.exp(known.log):.3f}, ±{known.spread:.0%}, as this network was measured on {where}"
+    if case.runtime == "x-cube-ai" and case.version and not is_measured_version(case.version):
+        yield f"version {case.version} is beyond those that anyone measured: as the nearest of them, wider"
+    if case.option == "ram":
+        yield "option ram: nobody measured it, taken as balanced, wider"
     if case.arena:
         yield "arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
     if report.assumed_share > 0.01:

@@ -156,7 +156,8 @@ def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:
 def _latency(row: MeasuredRow) -> Estimate:
     return predict_latency(
         row.model, core=row.core, clock_hz=row.clock_hz, runtime=row.runtime, runtime_version=row.version or None,
-        board=row.board, build=row.build or None, arena_region=row.arena_region or None, modelled=True,
+        runtime_option=row.option or None, board=row.board, build=row.build or None,
+        arena_region=row.arena_region or None, modelled=True,
     )  # fmt: skip
 
 
@@ -282,11 +283,10 @@ def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
         return Skipped(row.line, str(error).splitlines()[0])
     if bounded := [operator for operator in report.operators if operator.cycles]:
         return Skipped(row.line, f"operator {bounded[0].index} {bounded[0].name} was not counted, only bounded")
-    macs = row.model.macs if isinstance(row.model, ModelGraph) else sum(shape.macs for shape in row.model)
     made = OwnRow(
         board=board.id, core=row.core, runtime=row.runtime, version=row.version, build=row.build,
         model=row.model_name, source=f"{source}, line {row.line}", clock_hz=row.clock_hz, latency_s=row.latency_s,
-        work=report.parts, noise=row_noise(case, macs, report), energy_j=row.energy_j or 0.0,
+        work=report.parts, noise=row_noise(case, report), energy_j=row.energy_j or 0.0,
         supply_v=row.supply_v or 0.0,
     )  # fmt: skip
     kept, faults = take_own(tomllib.loads(render_own((made,)).decode()))  # as it will be read from the store again

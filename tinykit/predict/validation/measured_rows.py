@@ -27,9 +27,9 @@ _NEEDED = ("core", "clock_mhz", "stack", "model_name")
 _RANGES = {"clock_mhz": (1e-3, 1e4), "latency_ms": (1e-6, 1e8), "energy_uj": (1e-6, 1e12), "supply_v": (0.3, 60)}
 """What a column may hold: nothing beyond was ever measured, and all of it can be reckoned with."""
 _STACKS = {
-    "x-cube-ai": re.compile("Cube\\.AI|CUBE-AI"),
+    "x-cube-ai": re.compile("Cube\\.AI|CUBE-AI|ST ?Edge ?AI", re.IGNORECASE),
     "tflm-cmsis-nn": re.compile("^(?=.*TFLM)(?!.*(Silabs|MVP|Edge Impulse)).*CMSIS-NN", re.DOTALL),
-    "tflm-reference": re.compile("TFLM.*reference|reference.*TFLM", re.DOTALL),
+    "tflm-reference": re.compile("^(?!.*MLPerf reference)(TFLM.*reference|.*reference.*TFLM)", re.DOTALL),
     "esp-nn": re.compile("ESP-NN"),
     "edge-impulse-eon": re.compile("Edge Impulse EON"),
 }
@@ -37,6 +37,9 @@ _BUILD = re.compile(r"-O(3|fast|s)\b")
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _ARENA_NOTE = re.compile("arena_used_bytes|RecordingMicroAllocator")
 _OUTSIDE = re.compile(r"arena in (?:external )?(sdram|psram)", re.IGNORECASE)
+_OPTION = re.compile(r"\b(time|balanced|ram) optimi[sz]ation", re.IGNORECASE)
+_OPTIONS_BY_SOURCE = {"mlcommons/": "time", "stm32ai-modelzoo": "balanced"}
+"""ST's option behind published rows that do not say it: what their latencies of 1×1 convolutions tell since 8.1."""
 _CORES = {"RISC-V HP core (PIE SIMD)": "riscv-esp32-p4"}
 Model = ModelGraph | tuple[OperatorShape, ...]
 
@@ -55,6 +58,7 @@ class MeasuredRow(Result):
     latency_s, energy_j, supply_v, arena_bytes : what was measured.
     arena_region : "sdram" or "psram" where the notes say that the arena lay there, "" for on-chip RAM.
     source : repository or origin of the row, "" where not said.
+    option : what ST's tool optimised for, as the column runtime_option, stack or notes say, or the source tells.
     """
 
     line: int
@@ -73,6 +77,7 @@ class MeasuredRow(Result):
     arena_bytes: float | None
     source: str
     arena_region: str = ""
+    option: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,7 @@ def _read_row(line: int, table: Mapping[str, str], finder: _Finder) -> MeasuredR
         supply_v=_positive(table.get("supply_v", "")), arena_bytes=_positive(_arena_text(table)),
         source=table.get("source_repo", ""),
         arena_region="".join(_OUTSIDE.findall(table.get("notes", ""))[:1]).lower(),
+        option=_read_option(table) if runtime == "x-cube-ai" else "",
     )  # fmt: skip
 
 
@@ -199,6 +205,12 @@ def _read_stack(stack: str) -> tuple[str, str, str]:
     runtime, build, version = name_runtime(stack) or "", _BUILD.search(stack), _VERSION.search(stack)
     level = {"3": "-O3", "fast": "-O3", "s": "-Os"}[build[1]] if build else ""
     return runtime, version[0] if version and runtime == "x-cube-ai" else "", level
+
+
+def _read_option(table: Mapping[str, str]) -> str:
+    told = table.get("runtime_option") or "".join(_OPTION.findall(table["stack"] + " " + table.get("notes", ""))[:1])
+    source = table.get("source_repo", "")
+    return told.lower() or next((name for sign, name in _OPTIONS_BY_SOURCE.items() if sign in source), "")
 
 
 def _arena_text(table: Mapping[str, str]) -> str:
