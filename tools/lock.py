@@ -26,7 +26,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 INTERPRETER = "tflite-micro"
 CARRIER = re.compile(r'^carrier = "(.*)"', re.MULTILINE)
 HEAD = (
-    "# The SHA-256 of every file that `make` installs on Linux on x86-64 with LOCKED=1; `make lock`, `make hashes` write it.",
+    "# The SHA-256 of the files that `make LOCKED=1` takes on Linux on x86-64; `make lock` and `make hashes` write it.",
 )
 Versions = dict[str, str]
 """By package, in the names of an index: small letters and hyphens."""

@@ -39,11 +39,11 @@ _OURS: tuple[Callable[[], bytes], ...] = (small_cnn, residual, autoencoder, hybr
 
 @functools.cache
 def list_bases() -> dict[str, Callable[[], bytes]]:
-    """Where a case begins: models made in tests, those in the kit's data, and public ones where they lie beside."""
-    files = [*sorted((ROOT / "data").glob("**/*.tflite")), *sorted(SHARED.glob("*.tflite"))]
+    """Where a case begins: models made in tests, and those in the kit's data."""
+    files = sorted((ROOT / "data").glob("**/*.tflite"))
     found: dict[str, Callable[[], bytes]] = {f"made {make.__name__}": make for make in _OURS}
     found |= {f"made {name}": one.build for name, one in NETWORKS.items()}
-    return found | {one.name: one.read_bytes for one in files if one.stat().st_size <= LARGEST_BYTES}
+    return found | {str(one.relative_to(ROOT)): one.read_bytes for one in files}
 
 
 @functools.lru_cache(200)
@@ -53,6 +53,12 @@ def build_base(name: str) -> bytes:
 
 def draw_base(draw: Draw) -> bytes:
     return build_base(draw.choose([*list_bases()]))
+
+
+@functools.cache
+def list_public() -> list[Path]:
+    """Model files of others, where a folder with them lies beside the checkout."""
+    return [path for path in sorted(SHARED.glob("*.tflite")) if path.stat().st_size <= LARGEST_BYTES]
 
 
 # doors
@@ -117,11 +123,21 @@ MODEL_DOORS = (
 )  # fmt: skip
 
 
-@kind(*MODEL_DOORS, share=50)
+@kind(*MODEL_DOORS, share=28)
 def tflite(draw: Draw) -> Case:
-    base = draw_base(draw)
+    return _mutate(draw, draw_base(draw))
+
+
+def _mutate(draw: Draw, base: bytes) -> Case:
     data = mutate_model(draw, base) if draw.chance(0.8) else mutate_bytes(draw, base)
     return Case(mutate_bytes(draw, data) if draw.chance(0.05) else data, "m.tflite")
+
+
+if list_public():
+
+    @kind(*MODEL_DOORS, share=22)
+    def tflite_public(draw: Draw) -> Case:
+        return _mutate(draw, draw.choose(list_public()).read_bytes())
 
 
 @kind(look, rarely(judge, 4), rarely("inspect {file}", 4), rarely("fit {file} --board nucleo-l4r5zi", 8), share=6)
@@ -134,9 +150,9 @@ def wrapped(draw: Draw) -> Case:
     if act == 0:
         return Case(mutate_text(draw, source + f"}};\nunsigned int g_model_len = {len(data)};\n"), "model.cc")
     if act == 1:
-        return Case(gzip.compress(mutate_text(draw, source + "};\n"), 1), "model.h.gz")
+        return Case(gzip.compress(mutate_text(draw, source + "};\n"), 1, mtime=0), "model.h.gz")
     if act == 2:
-        return Case(mutate_bytes(draw, gzip.compress(data, 1)), "m.tflite.gz")
+        return Case(mutate_bytes(draw, gzip.compress(data, 1, mtime=0)), "m.tflite.gz")
     if act == 3:
         return Case(mutate_bytes(draw, pack_zip([("m.tflite", data)])), "m.zip")
     if act == 4:

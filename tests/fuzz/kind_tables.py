@@ -64,20 +64,22 @@ def waves() -> tuple[np.ndarray, np.ndarray]:
     return times, np.where((phase >= 50) & (phase < 80), 9.6e-3, 1e-5)
 
 
-HEADS = {"Timestamp(ms),Current(uA),D0-D7": ",00000000", "#time,current,voltage,power,charge,energy": ",3,0.03,0,0",
-         '"Timestamp (s)","Arc Main Current (A)"': "", "time [us],current [mA]": "", "timestamp,current (uA)": ""}  # fmt: skip
+# fmt: off
+HEADS = (("Timestamp(ms),Current(uA),D0-D7", ",00000000", 1e3, 1e6), ("time [us],current [mA]", "", 1e6, 1e3),
+         ("#time,current,voltage,power,charge,energy", ",3,0.03,0,0", 1.0, 1.0), ("timestamp,current (uA)", "", 0, 1e6),
+         ('"Timestamp (s)","Arc Main Current (A)"', "", 1.0, 1.0))
 TRACE_DOORS = (read_trace,
                rarely("budget model.tflite --board nucleo-u575zi-q --period 0.2 --trace {file} --json", 12),
-               rarely("budget model.tflite --board nucleo-u575zi-q --trace {file} --trace-units ms,mA", 16))  # fmt: skip
+               rarely("budget model.tflite --board nucleo-u575zi-q --trace {file} --trace-units ms,mA", 16))
+# fmt: on
 
 
 @kind(*TRACE_DOORS, share=6)
 def trace(draw: Draw) -> Case:
-    (head, tail), (times, currents) = draw.choose([*HEADS.items()]), waves()
-    clock = head.startswith("timestamp,")
-    pairs = zip(times[:1200], currents[:1200], strict=True)
-    cells = (f"2026-03-01 10:00:{t:06.3f}" if clock else f"{t * 1e3:.6g}" for t, _ in zip(times, currents, strict=True))
-    lines = [f"{cell},{i * 1e6:.6g}{tail}" for cell, (_, i) in zip(cells, pairs, strict=False)]
+    head, tail, per_second, per_ampere = draw.choose(HEADS)
+    pairs = zip(*(one[:1200] for one in waves()), strict=True)
+    stamps = ((f"{t * per_second:.9g}" if per_second else f"2026-03-01 10:00:{t:06.3f}", i) for t, i in pairs)
+    lines = [f"{stamp},{i * per_ampere:.6g}{tail}" for stamp, i in stamps]
     return Case(mutate_text(draw, head + "\n" + "\n".join(lines) + "\n"), draw.choose(("run.csv", "run.txt")), MODEL)
 
 
@@ -157,7 +159,7 @@ def open_a_record(path: Path) -> None:
 @kind(open_a_record, share=2)
 def record(draw: Draw) -> Case:
     folder = ROOT / "data" / "checkpoints" / "watch-exercises"
-    beside = {f"design/{one.name}": one.read_bytes() for one in folder.glob("*.tflite")}
+    beside = {f"design/{one.name}": one.read_bytes() for one in folder.iterdir()}
     text = (folder / "record.toml").read_text(encoding="utf-8")
     if draw.chance(0.3):
         text = text.replace('artefact = "', f'artefact = "{draw.choose(("../", "/etc/", "a/../../", "~/", "."))}', 1)

@@ -11,7 +11,7 @@ from typing import Any
 CATEGORIES = ("crash", "hang", "foreign", "memory", "verdict", "outside", "words", "unmade")
 MEANINGS = {
     "crash": "ended by a signal",
-    "hang": "over its time",
+    "hang": "over 20 s of processor time, or no answer at all",
     "foreign": "an exception that is no TinykitError, or status 3 or 70",
     "memory": "above 2 GiB",
     "verdict": "fits or tight for what TFLM refuses",

@@ -36,7 +36,7 @@ class _Builder(flatbuffers.Builder):
         return int(self.EndVector())
 
 
-def _pack(tree: Any) -> bytes:
+def pack_plainly(tree: Any) -> bytes:
     builder = _Builder(4096)
     builder.Finish(tree.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -49,7 +49,7 @@ def mutate_model(draw: Draw, model: bytes) -> bytes:
             tree = unpack(model)
             for _ in range(draw.choose((1, 1, 1, 2, 3))):
                 _change(draw, tree)
-            return _pack(tree)
+            return pack_plainly(tree)
     return mutate_bytes(draw, model)
 
 
