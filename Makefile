@@ -26,8 +26,7 @@ SLOW   := against browser bench codegen compat compress convert datasets deploy 
 COUNT ?= 10000
 SEED  ?= 0
 
-.PHONY: help design test test-all test-lowest test-newest lab bench readme sweep checkpoints studies lint fuzz fuzz-faults audit \
-        licences lock hashes clean
+.PHONY: help design test test-all test-lowest test-newest lab bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean
 .DEFAULT_GOAL := help
 
 help:

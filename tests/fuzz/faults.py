@@ -29,6 +29,8 @@ LIMIT_S = 300.0
 STAGES = ("loading", "float: training", "pruned: training", "pqat: training", "converting", "scoring", "checking",
           "writing firmware", "writing the report")  # fmt: skip
 """Lines of progress that begin a stage; each is killed at a random moment after its line."""
+_LATE = 4
+"""So many of them are tried with models that are there already."""
 _STATUSES = (0, 2, 3)
 
 
@@ -69,17 +71,28 @@ class Bench:
 
     def __init__(self, place: Path, seed: int = 0) -> None:
         self.place, self.rng = place, np.random.default_rng(seed)
-        self._count = 0
+        self.count = 0
         whole = self.folder()
         start = time.monotonic()
         self.whole_status, self.whole_said = self.run(whole)
         self.seconds = time.monotonic() - start
         self.expected = hash_folder(whole)
-        self.lines = list(self.whole_said)
+        self.trained = [
+            path for path in whole.iterdir() if path.is_file() and path.suffix in (".h5", ".tflite", ".toml")
+        ]
 
     def folder(self, base: Path | None = None) -> Path:
-        self._count += 1
-        return (base or self.place) / f"run{self._count}" / "design"
+        """A place for a design that begins with nothing."""
+        self.count += 1
+        return (base or self.place) / f"run{self.count}" / "design"
+
+    def begun(self, base: Path | None = None) -> Path:
+        """A place for a design whose models are recorded already, so that what follows is tried in seconds."""
+        folder = self.folder(base)
+        folder.mkdir(parents=True)
+        for path in self.trained:
+            shutil.copy(path, folder)
+        return folder
 
     def command(self, out: Path, *options: str) -> list[str]:
         return [sys.executable, str(DESIGN), "design", "--out", str(out), *options]
@@ -183,7 +196,7 @@ def run_faults(names: Sequence[str]) -> int:
 def kill(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """SIGKILL at a random moment of every stage; then a run that is left alone."""
     for stage in STAGES:
-        out = bench.folder()
+        out = bench.begun() if stage in STAGES[-_LATE:] else bench.folder()
         share = float(bench.rng.random())
         bench.kill_after(out, stage, share)
         yield f"{stage}, at {share:.0%}", bench.whole(out)
@@ -201,7 +214,7 @@ def kill_often(bench: Bench) -> Iterator[tuple[str, Outcome]]:
 @fault
 def interrupt(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """A full disk that has room again: what was left is taken over."""
-    out = bench.folder()
+    out = bench.begun()
     status, said = bench.run(out, *ulimit("f", 40))
     yield "files of 20 kB at most", bench.judge(out, status, said)
     yield "and then without that limit", bench.whole(out)
@@ -210,7 +223,7 @@ def interrupt(bench: Bench) -> Iterator[tuple[str, Outcome]]:
 @fault
 def full_disk(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """A small file system for the results, of a size for each write; then with room."""
-    for kilobytes in (4, 64, 160, 300, 420, 560, 900):
+    for kilobytes in (4, 420, 500, 600, 800):
         with mounted(bench.place, kilobytes) as disk:
             if disk is None:
                 yield (
@@ -218,7 +231,7 @@ def full_disk(bench: Bench) -> Iterator[tuple[str, Outcome]]:
                     Outcome(2, "tinykit: not tried: no file system can be mounted here", same=False),
                 )
                 return
-            out = bench.folder(disk)
+            out = bench.folder(disk) if kilobytes < 64 else _begun_on(bench, disk)
             yield f"{kilobytes} kB", bench.judge(out, *bench.run(out))
             kept = bench.folder()
             kept.parent.mkdir(parents=True)
@@ -227,13 +240,21 @@ def full_disk(bench: Bench) -> Iterator[tuple[str, Outcome]]:
             yield f"{kilobytes} kB, then moved to where there is room", bench.whole(kept)
 
 
+def _begun_on(bench: Bench, disk: Path) -> Path:
+    """A begun design on a small disk; what has no room there is not begun."""
+    try:
+        return bench.begun(disk)
+    except OSError:
+        return disk / f"run{bench.count}" / "design"
+
+
 @fault
 def full_temporary(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """A small file system for temporary files."""
     for kilobytes in (4, 256):
         with mounted(bench.place, kilobytes) as disk:
             if disk is not None:
-                out = bench.folder()
+                out = bench.begun()
                 yield f"TMPDIR of {kilobytes} kB", bench.whole(out, TMPDIR=str(disk))
 
 
@@ -299,18 +320,17 @@ def environment(bench: Bench) -> Iterator[tuple[str, Outcome]]:
 def limits(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """ulimit -v and -n."""
     for gigabytes in (0.4, 1, 2, 4, 16):
-        out = bench.folder()
+        out = bench.begun()
         yield f"ulimit -v {gigabytes:g} GiB", bench.judge(out, *bench.run(out, *ulimit("v", int(gigabytes * 2**20))))
     for handles in (16, 32, 64, 256):
-        out = bench.folder()
+        out = bench.begun()
         yield f"ulimit -n {handles}", bench.judge(out, *bench.run(out, *ulimit("n", handles)))
 
 
 @fault
 def together(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """Two designs in one folder, and eight processes on one cold cache."""
-    out = bench.folder()
-    out.parent.mkdir(parents=True)
+    out = bench.begun()
     for number, (status, said) in enumerate(_at_once(bench, [bench.command(out)] * 2, out.parent), start=1):
         yield f"two designs in one folder, {number}", bench.judge(out, status, said)
     yield "and then one alone", bench.whole(out)
@@ -335,7 +355,7 @@ def _at_once(bench: Bench, commands: list[list[str]], folder: Path, **changes: s
 def alone(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """Without a network, and as another user."""
     if _can("unshare", "-n", "true"):
-        out = bench.folder()
+        out = bench.begun()
         yield "no network", bench.judge(out, *bench.run(out, "unshare", "-n"))
     user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
     if not _can(*user, sys.executable, "-c", "import numpy"):
@@ -344,16 +364,14 @@ def alone(bench: Bench) -> Iterator[tuple[str, Outcome]]:
             Outcome(2, "tinykit: not tried: the interpreter is not readable for another user", same=False),
         )
         return
-    out = bench.folder()
-    out.parent.mkdir(parents=True)
+    out = bench.begun()
     home = out.parent / "home"
     home.mkdir()
-    for path in (out.parent, home):
+    for path in (out.parent, home, out, *out.iterdir()):
         os.chown(path, 65534, 65534)
     bench.place.chmod(0o755)
     yield "another user", bench.judge(out, *bench.run(out, *user, HOME=str(home), TMPDIR=str(home)))
-    shut = bench.folder()
-    shut.parent.mkdir(parents=True)
+    shut = bench.begun()
     yield (
         "another user, whose folder is not his",
         bench.judge(shut, *bench.run(shut, *user, HOME=str(home), TMPDIR=str(home))),
