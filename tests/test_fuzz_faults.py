@@ -32,7 +32,7 @@ except OSError as error:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    """A bench for a program that resumes and writes as it should, or with something done before each file or at the end."""
+    """A bench for a program that resumes and writes as it should, or with something done before each file."""
 
     def make(*, before: str = "pass", after: str = "") -> Bench:
         program = tmp_path / "program.py"
