@@ -21,7 +21,7 @@ NEWEST := build/newest
 UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
 SLOW   := against browser bench codegen compat compress convert datasets deploy design elsewhere fuzz latency_sweep layers legacy \
-          lint notebook packaging packing recommend_ledger runtime_scoring trace_jls virtual_board zoo
+          lint notebook packaging packing recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
 
 COUNT ?= 10000
 SEED  ?= 0
