@@ -25,7 +25,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 T = TypeVar("T")
-BLOCK = 500
+BLOCK = 120
 Door = str | Callable[[Path], object]
 
 

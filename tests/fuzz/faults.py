@@ -310,7 +310,6 @@ def environment(bench: Bench) -> Iterator[tuple[str, Outcome]]:
         "locale POSIX, ASCII output": {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
         "locale tr_TR and an odd time zone": {"LC_ALL": "tr_TR.UTF-8", "TZ": "XXX+13:37"},
         "nothing but PATH": {name: None for name in os.environ if name not in ("PATH",)},
-        "an empty PATH": {"PATH": ""},
     }
     for name, settings in changed.items():
         yield name, bench.whole(bench.folder(), **settings)
