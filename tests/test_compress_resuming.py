@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +10,7 @@ import numpy as np
 import pytest
 
 from tests.test_design import tiny_task
-from tinykit.choose.design.steps import Step, follow
 from tinykit.ground.errors import ParameterError
-from tinykit.model.record import open_record, tool_versions
 from tinykit.train.compress import resuming
 from tinykit.train.compress.clustering import cluster
 from tinykit.train.compress.pruning import prune
@@ -144,52 +137,3 @@ def test_layers_that_draw_otherwise_are_begun_anew(data):
 def test_another_choice_is_refused():
     with pytest.raises(ParameterError, match="'resume' with a stopped training: allowed are go on, keep, discard"):
         after_stop("resume").__enter__()
-
-
-SCRIPT = """
-import sys, time
-from pathlib import Path
-from tests.test_compress_resuming import design
-from tinykit.train.compress import resuming
-write = resuming.write_atomically
-def slow(path, data):
-    write(path, data)
-    if "slow" in sys.argv: print("kept", flush=True); time.sleep(60)
-resuming.write_atomically = slow
-design(Path(sys.argv[1]), say=print)
-"""
-
-
-def design(folder: Path, say) -> None:
-    whole = tiny_task()
-    few = replace(whole, train=whole.train.take(90), validation=whole.validation.take(30), test=whole.test.take(30))
-    fit = {"epochs": 3, "learning_rate": 4e-3, "batch_size": 32, "seed": 0}
-    steps = [
-        Step("float", "train", "", {"network": "watch-cnn", **fit}),
-        Step("s", "prune", "float", {"sparsity": 0.5, **fit}),
-    ]
-    record = open_record(folder, few.name, data_sha256=few.sha256, tools=tool_versions())
-    follow(record, steps, few, say=say)
-
-
-def test_a_design_killed_inside_a_stage_ends_in_the_same_bytes(tmp_path):
-    def start(folder: str, *more: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path / folder), *more]
-        return subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    unbroken = start("unbroken")
-    assert unbroken.wait(300) == 0
-    unbroken.stdout.close()
-    killed = start("killed", "slow")
-    while killed.stdout.readline() != "kept\n":
-        assert killed.poll() is None
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    shutil.copy(tmp_path / "killed" / ".training.npz", tmp_path / "seen.npz")
-    begun = time.monotonic()
-    again = start("killed")
-    assert again.wait(300) == 0, f"after {time.monotonic() - begun} s"
-    again.stdout.close()
-    files = {path.name: path.read_bytes() for path in (tmp_path / "unbroken").iterdir()}
-    assert {path.name: path.read_bytes() for path in (tmp_path / "killed").iterdir()} == files
-    assert sorted(files) == ["float.h5", "record.toml", "s.h5"]

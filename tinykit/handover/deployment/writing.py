@@ -100,7 +100,7 @@ def make_golden_vectors(
         given = to_codes(session, sample_inputs(model, 3) if samples is None else _as_arrays(samples))
         outputs = session.run_all(given, keep_state=True)
     refuse_unverified(model, given)
-    return _raw(given), _raw(outputs)
+    return _raw(given, "input"), _raw(outputs, "output")
 
 
 def refuse_unverified(model: bytes, given: tuple[NDArray[np.generic], ...]) -> None:
@@ -125,9 +125,11 @@ def _as_arrays(samples: ArrayLike | tuple[ArrayLike, ...]) -> NDArray[np.float64
     return np.asarray(samples, float)
 
 
-def _raw(tensors: tuple[NDArray[np.generic], ...]) -> NDArray[np.uint8]:
-    rows = [np.frombuffer(np.ascontiguousarray(one).tobytes(), np.uint8).reshape(len(one), -1) for one in tensors]
-    return np.concatenate(rows, axis=1)
+def _raw(tensors: tuple[NDArray[np.generic], ...], ends: str) -> NDArray[np.uint8]:
+    if not any(one.nbytes for one in tensors):
+        raise ModelError(f"the model has no {ends} of any size, so there is no golden vector; convert it again")
+    pairs = ((np.frombuffer(one.tobytes(), np.uint8), len(one)) for one in tensors)
+    return np.concatenate([raw.reshape(n, raw.size // n) for raw, n in pairs], axis=1)
 
 
 def write_export(folder: str | Path, files: Mapping[str, str], about: Mapping[str, Any]) -> Path:

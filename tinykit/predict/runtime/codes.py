@@ -67,7 +67,7 @@ def to_input(x: ArrayLike, info: TensorInfo) -> NDArray[Any]:
     wanted = info.sample_shape
     if without_ones(values.shape[1:]) != without_ones(wanted) or not values.shape or not len(values):
         raise DataError(f"samples have shape {values.shape}, the model takes {('n', *wanted)}; reshape or window them")
-    shaped = values.reshape(-1, *wanted)
+    shaped = values.reshape(len(values), *wanted)
     if info.dtype in INTEGERS:
         return quantise_input(shaped, info.scale, info.zero_point, info.dtype)
     _check_finite(shaped)

@@ -288,7 +288,7 @@ class Session:
                 raise DataError(f"input has shape {array.shape}, the model takes [n, {wanted}]")
             if not len(array):
                 raise DataError("input holds no sample; pass at least one")
-            arrays.append(array.reshape(-1, *info.shape))
+            arrays.append(array.reshape(len(array), *info.shape))
         return arrays
 
 

@@ -148,6 +148,8 @@ def collect_answers(
     with Session(model, timeout_s=timeout_s) as session:
         given = tuple(one[: _SEQUENCE if keep_state else None] for one in to_codes(session, inputs))
         codes = session.run_all(given, keep_state=keep_state, within_s=within_s)
+        if not any(one.size for one in codes):
+            raise ModelError("the model has no output of any size, so nothing can be compared; convert it again")
         given = tuple(one[: len(codes[0])] for one in given)
         answers = _ask_others(model, given, references, keep_state=keep_state, timeout_s=timeout_s)
         own, steps = to_reals(session, codes), [find_step(graph, one) for one in graph.outputs]
