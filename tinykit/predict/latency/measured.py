@@ -60,9 +60,8 @@ def find_own(work: tuple[float, ...], case: Case, clock_hz: float) -> Estimate |
 
     The same as `find_measured` asks for, and the same work: the modelled instructions of the model, by part.
     """
-    same = version_number(case.version) if case.version else None
-    rows = [row for row in own_rows(case) if not case.arena]
-    rows = [row for row in rows if (version_number(row.version) if row.version else None) == same]
+    same = version_number(case.version)
+    rows = [row for row in own_rows(case) if not case.arena and version_number(row.version) == same]
     rows = [row for row in rows if abs(row.clock_hz / clock_hz - 1) <= _SAME_CLOCK]
     rows = [row for row in rows if all(map(math.isclose, row.work, work))]
     told = "; ".join(dict.fromkeys(f"{row.model}, {row.source}" for row in rows))
