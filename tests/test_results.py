@@ -145,6 +145,7 @@ def test_every_table_parses(shown: list[Result]):
         (None, "", "unknown"),
         (True, "", "True"),
         (2048, "size_bytes", "2.0 KiB"),
+        (2.5e-4, "charge_c", "250 µC"),
         (0.25, "", "0.25"),
         (float("nan"), "latency_s", "nan"),
         (float("inf"), "", "inf"),
