@@ -121,6 +121,7 @@ def test_panels_show_what_the_pure_functions_answer(graph):
     assert BurstPanel(graph).result == follow_bursts(heat, 10.0, 100.0)
     planned = assess(graph, "nucleo-l4r5zi", Use(period_s=10.0, battery="cr2032"))
     assert TimelinePanel(graph).result == planned.budget
+    assert dict(TimelinePanel(graph).tell(planned.budget))["to settle it"] == str(planned.settle()[0])
     assert ClockPanel(graph).result == assess(graph, "stm32f407g-disc1", Use(period_s=0.1)).sweep_clocks()
     found = weigh_design(planned, sensor="motion", radio="ble")
     assert CloudPanel(graph).result.edge_latency_s == found.edge_latency_s == planned.fit.latency_s
@@ -138,4 +139,6 @@ def test_a_timeline_without_a_network_says_so():
     """What TFLM refuses draws nothing: the life that is left is not that of a device that works."""
     panel = TimelinePanel(read(hybrid()))
     assert panel.summarise(panel.compute()).startswith("without the network: ")
+    told = dict(panel.tell(panel.result))
+    assert told["to settle it"] == "measure the latency: without it the battery life is unknown"
     assert not TimelinePanel(read(small_cnn())).verdict.value.startswith("without the network")

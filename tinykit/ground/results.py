@@ -18,7 +18,9 @@ _LINE = 109
 _WORD = 40
 _FEW = 4
 _MOST_ROWS = 60
-_UNITS = {"charge_c": "C", "_bytes": "byte", "_hz": "Hz", "_s": "s", "_w": "W", "_j": "J", "_a": "A", "_v": "V", "_c": "degC"}
+_UNITS = {
+    "charge_c": "C", "_bytes": "byte", "_hz": "Hz", "_s": "s", "_w": "W", "_j": "J", "_a": "A", "_v": "V", "_c": "degC"
+}  # fmt: skip
 
 
 class Result:

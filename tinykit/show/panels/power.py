@@ -7,6 +7,7 @@ from tinykit.budget.assessment.chain import Assessment, assess, sweep_periods
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.pack import find_battery
 from tinykit.budget.power.radio import RADIOS
+from tinykit.budget.power.sensitivity import Settling, say_settling, settle_budget
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.shell import (
@@ -187,18 +188,23 @@ class TimelinePanel(Powered[PowerBudget]):
         return assess(self.graph, self.board.value, use).power
 
     def tell(self, result: PowerBudget) -> Iterable[tuple[str, str]]:
-        """Average, life, findings."""
+        """Average, life, what would settle it, findings."""
         yield "average current", str(result.average_current_a or "unknown")
         yield "battery life", str(result.battery_life_s or "unknown")
         shares = (f"{line.name} {line.share:.0%}" for line in result.lines if line.share is not None)
         yield "charge by consumer", ", ".join(shares) or "unknown"
+        found = settle_budget(result) if _knows_network(result) else (Settling("latency", "battery life"),)
+        yield "to settle it", say_settling(found)
         yield from (("look out", finding) for finding in result.findings)
         yield from (("unknown", reason) for reason in result.unknown)
 
     def summarise(self, result: PowerBudget) -> str:
         """Average current and life, of all but the network where that is unknown."""
-        alone = "" if any(state.name == "inference" for state in result.states) else "without the network: "
-        return alone + _say_current(result)
+        return ("" if _knows_network(result) else "without the network: ") + _say_current(result)
+
+
+def _knows_network(budget: PowerBudget) -> bool:
+    return any(state.name == "inference" for state in budget.states)
 
 
 def _say_current(budget: PowerBudget | None) -> str:
