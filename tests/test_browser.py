@@ -218,7 +218,7 @@ def test_currents_typed_for_a_board_without_any_bring_the_life(lab: str, page: A
     wait_until(lambda: "is not a number; write one such as 6.2" in verdict_of(panel), "word on what is no number")
     run.fill("12.5")
     run.press("Enter")
-    wait_until(lambda: "sleep current" not in verdict_of(panel) and "µJ" in verdict_of(panel), "energy")
+    wait_until(lambda: "measure the sleep current" in verdict_of(panel) and "µJ" in verdict_of(panel), "energy")
     assert life_of(panel).split("\t")[1].startswith("unknown")
     asleep.fill("40")
     asleep.press("Tab")
