@@ -37,7 +37,7 @@ help:
 	@echo "make test-newest  the same on the newest allowed versions, whatever constraints.txt has"
 	@echo "make lab          the course in JupyterLab"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
-	@echo "make readme       the README's table of errors, scored again"
+	@echo "make readme       the README's tables of errors and trust, scored again"
 	@echo "make sweep        thousands of single kernels counted on the virtual board"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make studies      makes the shipped compression studies again, about 20 minutes"

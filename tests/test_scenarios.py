@@ -207,3 +207,5 @@ def test_the_panel_says_what_turns_it(watch):
     assert panel.result.verdict == "cloud"
     assert "tflm_person_detect_int8" in panel.verdict.value
     assert "no input alone" in panel.verdict.value
+    panel.sent.value = 0.01
+    assert "uplink=raw, sent=0.01" in repr(panel)

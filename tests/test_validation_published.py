@@ -22,7 +22,7 @@ from tinykit.predict.validation.published import (
     to_markdown,
 )
 from tinykit.show.cli.main import main
-from tools import published_errors as readme
+from tools import published_errors as readme, trust
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 SEEN = PublishedError("latency", "cortex-m4", "x", AS_PUBLISHED, 5, 3, 0, 0.101, 0.25, 0.8, -0.02)
@@ -33,6 +33,27 @@ def test_the_readme_shows_the_shipped_errors():
     text = README.read_text(encoding="utf-8")
     assert readme.START in text, "`make readme` finds its place by this line"
     assert readme.fill(text, to_markdown(read_errors())) == text, "`make readme` writes the block again"
+
+
+def test_the_readme_says_how_far_each_measured_runtime_and_core_may_be_trusted():
+    """Boards and rows are those of the shipped evidence, errors those of the last `make readme`."""
+    text, rows = README.read_text(encoding="utf-8"), trust.read_rows()
+    shown = text.partition(readme.TRUST)[2].partition(readme.TRUST_END)[0].splitlines()
+    without = trust.to_markdown((), rows).splitlines()
+    assert [line.split(" | ")[:5] for line in shown] == [line.split(" | ")[:5] for line in without]
+
+
+def test_a_line_of_trust_by_hand():
+    rows = [
+        {"runtime": "x", "core": "c", "board": board, "version": version, "build": ""}
+        for board, version in (("b", "10.2"), ("a", "7.1.0"), ("a", "3.0.0"))
+    ]
+    score = {
+        "left out": "board", "runtime": "x", "core": "c", "median error %": 8.5, "p90 error %": 21.7,
+        "in the 80 % interval %": 95, "pool": "thin",
+    }  # fmt: skip
+    line = trust.to_markdown([score], rows).splitlines()[2]
+    assert line == "| x | c | a, b | 7.1 to 10.2, ST Edge AI Core 3.0 | 3 |  | 8 / 22 %, 95 %, few |  |  |"
 
 
 def test_what_was_left_out_scores_as_the_shipped_evidence_gives():

@@ -376,6 +376,14 @@ class TestOwnSamples:
         graph = tk.read(small_cnn())
         assert read_inputs(self.write(tmp_path / "a.npz", x=np.zeros((2, 8, 8, 1))), graph).dtype == np.float32
 
+    def test_a_test_set_is_samples_too(self, tmp_path):
+        """x, y and groups, as the ledger takes them: labels are no input."""
+        rows = {"x": np.ones((2, 8, 8, 1)), "y": np.zeros(2, int), "groups": np.zeros(2, int)}
+        read = read_inputs(self.write(tmp_path / "a.npz", **rows), tk.read(small_cnn()))
+        assert np.array_equal(read, rows["x"])
+        with pytest.raises(DataError, match="holds 3 arrays"):
+            read_inputs(self.write(tmp_path / "b.npz", **rows), tk.read(two_heads()))
+
     @pytest.mark.parametrize(
         ("arrays", "said"),
         [

@@ -1,5 +1,7 @@
 """`make readme`: the errors that the README publishes, scored again and written into data/validation and README.md.
 
+Below them goes the table of trust (`tools/trust.py`).
+
 Without ../shared/measurements (or TINYKIT_MEASUREMENTS) the rows scored as published stay as they are.
 """
 
@@ -27,6 +29,7 @@ from tinykit.predict.validation.published import (
     parse_errors,
     to_markdown,
 )
+from tools import trust
 from tools.latency.published import read_measured
 from tools.latency.scoring import leave_architectures_out, score_groups
 
@@ -39,6 +42,7 @@ _HEAD = (
     "# content: relative errors as fractions; known: rows the fit has seen; groups: architectures or boards left out\n"
 )
 START, END = "<!-- errors: made by `make readme` -->\n", "<!-- end of errors -->\n"
+TRUST, TRUST_END = "<!-- trust: made by `make readme` -->\n", "<!-- end of trust -->\n"
 
 
 def left_out() -> tuple[PublishedError, ...]:
@@ -86,17 +90,18 @@ def render_errors(errors: Sequence[PublishedError]) -> str:
     return _HEAD + stream.getvalue()
 
 
-def fill(readme: str, block: str) -> str:
-    """The README with its block of errors replaced."""
-    pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
-    return pattern.sub(lambda _: START + block + END, readme)
+def fill(readme: str, block: str, *, start: str = START, end: str = END) -> str:
+    """The README with its block of errors, or the one between other marks, replaced."""
+    pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    return pattern.sub(lambda _: start + block + end, readme)
 
 
 def main() -> int:
     text = render_errors((*as_published(), *left_out()))
     TABLE.write_text(text, encoding="utf-8")
     block = to_markdown(parse_errors(text, str(TABLE)))
-    README.write_text(fill(README.read_text(encoding="utf-8"), block), encoding="utf-8")
+    filled = fill(README.read_text(encoding="utf-8"), block)
+    README.write_text(fill(filled, trust.block(), start=TRUST, end=TRUST_END), encoding="utf-8")
     print(block, end="")
     return 0
 

@@ -89,7 +89,7 @@ def read_inputs(path: str | Path, graph: GraphOrFile) -> Inputs:
     """Samples of one's own for every input of a model, from an `.npz` that `np.savez` wrote; pickles are never opened.
 
     Each array [n, *shape] is named as the model's input, with or without what a converter adds to a Keras name
-    ("serving_default_x:0"), or none is and they stand in the order of its inputs.
+    ("serving_default_x:0"), or none is and they stand in the order of its inputs; of a single input `x`, beside labels.
 
     Parameters
     ----------
@@ -105,7 +105,8 @@ def read_inputs(path: str | Path, graph: GraphOrFile) -> Inputs:
     names, named = [_plain(one.name) for one in tensors], {_plain(name): one for name, one in arrays.items()}
     if absent := set(names) - set(named) if set(names) & set(named) else ():
         raise DataError(f"{path} has no array for {', '.join(sorted(absent))[:200]}; name one for each input, or none")
-    found = [named[name] for name in names] if set(names) <= set(named) else list(arrays.values())
+    lone = [arrays["x"]] if len(tensors) == 1 and "x" in arrays else list(arrays.values())
+    found = [named[name] for name in names] if set(names) <= set(named) else lone
     if len(found) != len(tensors):
         raise DataError(
             f"{path} holds {len(arrays)} arrays ({', '.join(arrays)[:200]}), the model has {len(tensors)} inputs\n"

@@ -90,9 +90,9 @@ class CloudPanel(Powered[Offload]):
             "board": choose_board(board),
             "sensor": choose("sensor", [(one.name, name) for name, one in SENSORS.items()], sensor),
             "radio": choose("radio", list(RADIOS), radio),
-            "period_s": slide_log("period [s]", period_s, -1, 5),
-            "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
             "uplink": choose("sent to the cloud", UPLINKS, uplink),
+            "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
+            "period_s": slide_log("period [s]", period_s, -1, 5),
         }
         super().__init__("Edge or cloud", self.graph.path, controls)
 
