@@ -39,6 +39,7 @@ from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.cells import read_battery
 from tinykit.budget.power.pack import CellPack
 from tinykit.budget.thermal.die import theta_ja
+from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.ground.errors import FactError, OutputError, ParameterError, UnknownBoardError, UnknownSensorError
 from tinykit.model.graph.reading import read
 from tinykit.predict import predict_energy, predict_run_current
@@ -417,6 +418,8 @@ def test_the_report_says_what_was_left_out_and_no_time_in_raw_digits(tmp_path):
     assert found.use.sensing_s == pytest.approx(0.4212)
     assert "on for 421 ms before each inference" in page
     assert "685 µA [550 µA … 3.80 mA] (datasheet), on for" in " ".join(page.split())
+    said = DesignOutcome.summary(SimpleNamespace(**{**vars(outcome), **parts}))
+    assert [line for line in said if line.startswith("- the board as sold lasts")]
     kept = assess(outcome.chosen.graph, Target(place.board, reserve=place.reserve), found.use)
     parts = {"fit": kept.fit, "budget": kept.budget, "heat": kept.heat, "assessment": kept}
     assert "Kept beside the model: 16.0 KiB" in render_report(SimpleNamespace(**{**vars(outcome), **parts}))
