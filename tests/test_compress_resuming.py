@@ -90,6 +90,28 @@ def test_the_same_again_goes_on_to_the_same_bits(kind, model, data):
     assert not resuming._kept
 
 
+@pytest.mark.parametrize("kind", ["train", "prune"])
+def test_a_training_stopped_behind_its_last_epoch_is_whole(kind, model, data, monkeypatch, tmp_path):
+    """Nothing is left to train: its weights are taken, neither those it began with nor those of its best epoch."""
+    make, keep, file = made_by(kind, model, data), resuming.Epochs._keep, tmp_path / "kept.npz"
+    whole = make(None)
+
+    def stop_behind(epochs: resuming.Epochs) -> None:
+        keep(epochs)
+        if len(epochs.logs) == FIT.epochs:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, after_stop(file=file):
+        patch.setattr(resuming.Epochs, "_keep", stop_behind)
+        assert stop(make, at=-1) == f"{kind}: stopped behind the last of 3 epochs; the same again takes them"
+    kept = file.read_bytes()
+    for choice in ("go on", "keep"):
+        file.write_bytes(kept)
+        with after_stop(choice, file):
+            assert same(whole, make(None)), choice
+        assert not file.exists()
+
+
 def test_the_best_epoch_is_kept_on_demand(model, data):
     make = made_by("train", model, data)
     whole = make(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import html
 import json
 import sys
 from dataclasses import replace
@@ -38,6 +39,7 @@ from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.cells import read_battery
 from tinykit.budget.power.pack import CellPack
 from tinykit.budget.thermal.die import theta_ja
+from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.ground.errors import FactError, OutputError, ParameterError, UnknownBoardError, UnknownSensorError
 from tinykit.model.graph.reading import read
 from tinykit.predict import predict_energy, predict_run_current
@@ -47,6 +49,7 @@ from tinykit.show.panels.shell import Powered
 from tinykit.show.report.render import render_report
 from tinykit.target.boards import board, boards
 from tinykit.target.boards.reading import read_board
+from tinykit.target.target import Target
 
 BOARD = """
 id = "my-board"
@@ -400,6 +403,26 @@ def test_the_report_speaks_of_ones_own_board_cell_and_sensor(own, tmp_path):
         assert text in page, text
     assert "no document read" not in page.partition("<h2>Sources")[2]
     assert "Sensor: none is counted" in render(replace(use, task=None, sensor=None))
+
+
+def test_the_report_says_what_was_left_out_and_no_time_in_raw_digits(tmp_path):
+    """A board as sold takes many times what its chip takes: a report without that line promises days for hours."""
+    outcome = hostile.TestNames().outcome(tmp_path)
+    place = Target(board("arduino-nano-33-ble-sense"))
+    found = assess(outcome.chosen.graph, place, Use(period_s=10.0, battery="cr2032", task="vowels", sensor="imu"))
+    parts = {"fit": found.fit, "budget": found.budget, "heat": found.heat, "assessment": found}
+    page = render_report(SimpleNamespace(**{**vars(outcome), **parts}))
+    assert [line for line in found.left_out() if "the board as sold lasts" in line]
+    for line in (*found.left_out(), f"Counted: {place.scope}.", "Assumed beside the model: 16.0 KiB of SRAM"):
+        assert html.escape(line) in page, line
+    assert found.use.sensing_s == pytest.approx(0.4212)
+    assert "on for 421 ms before each inference" in page
+    assert "685 µA [550 µA … 3.80 mA] (datasheet), on for" in " ".join(page.split())
+    said = DesignOutcome.summary(SimpleNamespace(**{**vars(outcome), **parts}))
+    assert [line for line in said if line.startswith("- the board as sold lasts")]
+    kept = assess(outcome.chosen.graph, Target(place.board, reserve=place.reserve), found.use)
+    parts = {"fit": kept.fit, "budget": kept.budget, "heat": kept.heat, "assessment": kept}
+    assert "Kept beside the model: 16.0 KiB" in render_report(SimpleNamespace(**{**vars(outcome), **parts}))
 
 
 # --- a board, drafted -----------------------------------------------------------------------------

@@ -196,6 +196,17 @@ def test_states_show_the_charge_that_the_budget_holds(budget):
     assert f"{budget.states[-1].charge_c.value / total:.0%}" in shown
 
 
+@pytest.mark.parametrize(("period_s", "since"), [(2.0, "inference began"), (10.0, "inference began"), (0.05, "waking")])
+def test_a_short_inference_behind_a_long_wait_for_samples_is_seen(graph, period_s, since):
+    """On a logarithmic axis that begins with two seconds of sensing ten milliseconds behind them are no line."""
+    found = assess(graph, "nucleo-l4r5zi", Use(period_s=period_s, task="watch-exercises", latency_s=0.01)).budget
+    ax = plot_states(found)
+    spans = [tuple(line.get_xdata()) for line in ax.lines]
+    assert len(spans) == len(found.states) > 1
+    assert sum(end > 1.05 * start for start, end in spans) >= len(spans) - (found.states[0].name == "wake-up")
+    assert ax.get_xlabel() == f"time since {since} [s], log"
+
+
 def test_a_state_without_a_current_is_named_and_no_share_is_claimed():
     shown = words(plot_states(budget_power(board("esp32-c6-devkitc-1"), 0.01)))
     assert "inference\nno current on record" in shown

@@ -111,6 +111,6 @@ class DesignOutcome(Result):
             f"one inference every {budget.period_s:g} s from a {cell}: {life}",
             f"junction {heat.t_junction_c} at {heat.ambient_c:g} °C ambient: {heat.verdict}",
             f"virtual board: {self.proof}",
-            *(f"- {finding}" for finding in budget.findings),
+            *(f"- {finding}" for finding in (*budget.findings, *self.assessment.left_out())),
             f"written to {self.folder}",
         )

@@ -29,7 +29,8 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     """Supply current over one period, time and current both logarithmic: a long sleep and a short burst on one page."""
     ax = new_axes(ax, 7.0, 3.2)
     drawn = [(state, state.current_a) for state in budget.states if state.current_a is not None]
-    spans = _spans(budget)
+    states = _begin(budget.states)
+    spans = _spans(states)
     if not drawn or any(current.low <= 0 for _, current in drawn):
         return say_unknown(ax, plain("; ".join(budget.unknown) or "a current of 0 has no place on a log axis", 200))
     lows, highs = [current.low for _, current in drawn], [current.high for _, current in drawn]
@@ -37,20 +38,31 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
     scale_log(ax.yaxis, min(lows) / 2.5, max(highs) * 25, "A")
     charges = [state.charge_c.value for state in budget.states if state.charge_c is not None]
     total = sum(charges) if len(charges) == len(budget.states) else 0.0
-    for state, (start, end) in zip(budget.states, spans, strict=True):
+    for state, (start, end) in zip(states, spans, strict=True):
         if state.current_a is not None:
             _draw_state(ax, state, state.current_a, (start, end), total)
         else:
             middle, text = np.sqrt(start * end), f"{plain(state.name, 20)}\nno current on record"
             ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=NOTE_COLOUR)
-    ax.set(xlabel="time since waking [s], log", ylabel="current [A], log")
+    since = "waking" if states[0] is budget.states[0] else f"{plain(states[0].name, 20)} began"
+    ax.set(xlabel=f"time since {since} [s], log", ylabel="current [A], log")
     title = f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}"
     return caption(ax, title, name_basis(*(current for _, current in drawn)))
 
 
-def _spans(budget: PowerBudget) -> list[tuple[float, float]]:
+def _begin(states: Sequence[State]) -> Sequence[State]:
+    """The states of a period, which recurs, begun so that the least time is in states too narrow to be seen."""
+
+    def hidden(turn: Sequence[State]) -> float:
+        spans = zip(turn, _spans(turn), strict=True)
+        return sum(state.duration_s.value for state, (start, end) in spans if end < 1.05 * start)
+
+    return min(((*states[first:], *states[:first]) for first in range(len(states))), key=hidden)
+
+
+def _spans(states: Sequence[State]) -> list[tuple[float, float]]:
     """Start and end of each state [s]; a log axis needs a start above 0."""
-    ends = np.cumsum([state.duration_s.value for state in budget.states])
+    ends = np.cumsum([state.duration_s.value for state in states])
     starts = [ends[0] / 8, *ends[:-1]]
     return [(float(start), float(end)) for start, end in zip(starts, ends, strict=True)]
 

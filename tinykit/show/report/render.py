@@ -46,6 +46,7 @@ def render_report(outcome: DesignOutcome) -> str:
     environment.filters["value"] = lambda one: format_quantity(one.value, one.unit)
     environment.filters["interval"] = _show_interval
     environment.filters["bytes"] = lambda value: format_quantity(value, "byte")
+    environment.filters["time"] = lambda value: format_quantity(value, "s")
     template = environment.get_template("report.html")
     return template.render(
         outcome=outcome, pictures=_draw_all(outcome), estimates=_list_estimates(outcome), sources=_list_sources(outcome)

@@ -58,8 +58,8 @@ def after_stop(choice: str = "go on", file: Path | None = None) -> Iterator[None
 class Epochs:
     """The whole epochs of one training: their logs, what the last left, the weights of the best and its number."""
 
-    def __init__(self, model: Any, *decides: Any, last_is_best: bool) -> None:
-        self._model, self._last_is_best, self.best_at = model, last_is_best, 0
+    def __init__(self, model: Any, epochs: int, *decides: Any, last_is_best: bool) -> None:
+        self._model, self._all, self._last_is_best, self.best_at = model, epochs, last_is_best, 0
         self.logs: list[dict[str, float]] = []
         self._state: list[Any] = []
         self._best: list[Any] = []
@@ -70,9 +70,9 @@ class Epochs:
         choice, self._file = _asked[-1]
         if choice != "discard" and not any(type(one).__name__.startswith(_DRAWN_OTHERWISE) for one in model.layers):
             self._recall()
-        self.enough = bool(self.logs) and choice == "keep"
+        self.enough = len(self.logs) == epochs or (bool(self.logs) and choice == "keep")
         if self.enough:
-            model.set_weights(self._best)
+            model.set_weights(self._best if len(self.logs) < epochs else self._state[: len(model.weights)])
 
     def _recall(self) -> None:
         arrays = _kept.get(self._key, {})
@@ -132,9 +132,11 @@ class Epochs:
         log = self.logs[epoch]
         return log.get("val_accuracy", -log["val_loss"])
 
-    def stopped(self, stage: str, epochs: int) -> TrainingStopped:
+    def stopped(self, stage: str) -> TrainingStopped:
         """What is said of an interruption, with the offer."""
-        told = f"{stage}: stopped in epoch {len(self.logs) + 1} of {epochs}"
+        if len(self.logs) == self._all:
+            return TrainingStopped(f"{stage}: stopped behind the last of {self._all} epochs; the same again takes them")
+        told = f"{stage}: stopped in epoch {len(self.logs) + 1} of {self._all}"
         if not self.logs:
             return TrainingStopped(f"{told}, before one was whole; nothing is kept")
         kind = "validation accuracy" if "val_accuracy" in self.logs[0] else "validation loss"

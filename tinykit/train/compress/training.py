@@ -144,7 +144,7 @@ def run_fit(
     steps, version = fit.steps(len(data.train)), load_keras().__version__
     (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
     decides = x, y, fit, seed, stage, choices, version
-    epochs = Epochs(model, *decides, last_is_best=stage == "prune")  # its zeros grow
+    epochs = Epochs(model, fit.epochs, *decides, last_is_best=stage == "prune")  # its zeros grow
     if not epochs.enough:
         going_on = drawn_on(model, len(x), fit.batch_size) if epochs.logs else contextlib.nullcontext()
         with quiet(), going_on:
@@ -155,7 +155,7 @@ def run_fit(
                     callbacks=[*callbacks, epochs.callback(), _make_reporter(stage, steps, progress)],
                 )  # fmt: skip
             except KeyboardInterrupt:
-                raise epochs.stopped(stage, fit.epochs) from None
+                raise epochs.stopped(stage) from None
     epochs.forget()
     curves = [tuple(one[name] for one in epochs.logs if name in one) for name in ("loss", "accuracy", "val_accuracy")]
     if not all(map(math.isfinite, curves[0])):
