@@ -31,6 +31,7 @@ PERIODS_S = tuple(10.0 ** (step / 6) for step in range(-12, 31))
 
 _LEAST_PAUSE = 1.1
 _TENTH = 1.1
+_OWN_FIGURES = {"latency": "latency_s", "run current": "run_current_a", "sleep current": "sleep_current_a"}
 _ASLEEP = {"stop": "STOP, RAM kept", "standby": "STANDBY, RAM lost and a reboot each time", "sleep": "SLEEP, clocks on"}
 
 
@@ -139,7 +140,16 @@ class Assessment(Result):
         """Which input, measured, would narrow the life (without a cell: the mean power) most, and by how much."""
         if self.budget is None:
             return (Settling("latency", "average power" if self.use.battery is None else "battery life"),)
-        return settle_budget(self.budget)
+        return settle_budget(self.budget, self._with_measured)
+
+    def _with_measured(self, what: str, figure: Estimate) -> PowerBudget | None:
+        """The budget with an input measured, and all that hangs on it; None for what `use` has no figure of."""
+        name, (budget, _) = _OWN_FIGURES.get(what), self.complete()
+        if name is None:
+            return None
+        own: dict[str, Any] = {name: figure, "sleep_mode": budget.sleep_mode}
+        use = replace(self.use, **own)
+        return _budget(self.target, figure if name == "latency_s" else budget.latency, use)
 
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""
