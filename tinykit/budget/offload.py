@@ -311,5 +311,5 @@ def _compress(scene: Scenario, size: float, radio: str, clock_hz: float | None) 
 
 def _answer_s(work: Workload, *then: Estimate) -> Estimate:
     """From the last sample to the answer [s]: what comes before, and what follows it."""
-    parts = [stage.duration_s for stage in work.before if stage.name != "sense"]
+    parts = [stage.duration_s for stage in work.before if stage.name not in ("sense", "wake-up")]
     return then[0] if len(then) == 1 and not parts else propagate(lambda *t: sum(t), *parts, *then, unit="s")

@@ -133,8 +133,8 @@ class Assessment(Result):
         UnknownFactError : the life is unknown. ParameterError : the wished life is out of range.
         """
         setting = self.use.list_power(self.target)
-        around = partial(self.use.plan, self.target)
-        return bisect_latency(self.target.board, life_s, self.use.period_s, around=around, **setting)
+        around, period_s = partial(self.use.plan, self.target), (self.budget or self.use).period_s
+        return bisect_latency(self.target.board, life_s, period_s, around=around, **setting)
 
     def settle(self) -> tuple[Settling, ...]:
         """Which input, measured, would narrow the life (without a cell: the mean power) most, and by how much."""
