@@ -223,3 +223,10 @@ def test_a_use_that_cannot_be_is_refused_before_anything_runs(make, error: type[
 def test_bad_input_is_refused(graph, call, error: type[Exception], match: str):
     with pytest.raises(error, match=match):
         call(graph)
+
+
+@pytest.mark.parametrize("asked", [{"period_s": 60.0, "task": "keyword"}, {"duty_cycle": 0.5}, {"period_s": 10.0}])
+def test_the_inverse_of_a_life_is_the_latency_it_was_made_with(graph, asked):
+    found = assess(graph, "nucleo-l4r5zi", Use(battery="cr2032", **asked), use_engine=False)
+    answer = found.longest_latency(found.battery_life_s.value)
+    assert answer.value == pytest.approx(found.fit.latency_s.value, rel=1e-3)

@@ -224,3 +224,24 @@ def test_an_estimate_of_the_factor_keeps_its_interval():
     capture = plan_workload(L4R5, 0.02, capture_factor=factor).before[0]
     assert capture.duration_s.low == pytest.approx(0.0, abs=1e-12)
     assert capture.duration_s.high == pytest.approx(0.8 * 0.02)
+
+
+def test_a_window_or_a_message_that_is_none_is_refused_where_it_is_given(graph):
+    for given in (-0.03, float("nan"), -1.0):
+        with pytest.raises(ParameterError, match=r"sense_s .* is outside 0 to"):
+            Use(task="motion", sense_s=given)
+    for message in ("lora", ("lora",), ("lora", 12, 7)):
+        with pytest.raises(ParameterError, match="give the radio and the bytes of a message"):
+            Use(send=message)
+    with pytest.raises(ParameterError, match="payload -3 is outside"):
+        Use(send=("lora", -3))
+    assert Use(beside="led") == Use(beside=("led",))
+
+
+def test_a_board_without_a_sleep_current_listens_at_a_share_of_its_run_current(graph):
+    mute = replace(L4R5, sleep_current=None)
+    found = life(graph, mute, period_s=60.0, task="keyword", run_current_a=10e-3)
+    sense = next(state for state in found.budget.states if state.name == "sense")
+    heard = found.use.senses.current.value + 0.036 * 10e-3
+    assert sense.current_a.value == pytest.approx(0.23 * 10e-3 + heard, rel=1e-3)
+    assert found.battery_life_s.high / found.battery_life_s.low > 1.5

@@ -101,6 +101,17 @@ def test_a_budget_without_a_latency_keeps_what_is_known():
     assert found.to_json()["without_network"]["halving_inference_s"] == found.beside.halving_s
 
 
+@pytest.mark.parametrize("task", ["motion", "keyword", "person"])
+def test_what_halves_a_life_halves_it_where_samples_are_copied_too(task):
+    model = read(KINDS["compiled for an Ethos-U"].build())
+    use = Use(battery="cr2032", period_s=60.0, task=task)
+    found = assess(model, "arduino-nano-33-ble-sense", use, use_engine=False)
+    half = assess(model, "arduino-nano-33-ble-sense", replace(use, latency_s=found.beside.halving_s), use_engine=False)
+    assert half.battery_life_s.value == pytest.approx(found.power.battery_life_s.value / 2, rel=1e-3)
+    longest = replace(use, latency_s=0.999 * found.beside.longest_s)
+    assert assess(model, "arduino-nano-33-ble-sense", longest, use_engine=False).budget is not None
+
+
 def test_without_a_battery_or_with_room_to_spare_nothing_halves():
     model = read(KINDS["compiled for an Ethos-U"].build())
     found = assess(model, "arduino-nano-33-ble-sense", Use(period_s=2.0), use_engine=False)

@@ -7,13 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from tinykit.budget import SENSORS, compare_offload, make_load, plan_workload, transmission
+from tests.models import small_cnn
+from tinykit.budget import SENSORS, Use, assess, compare_offload, make_load, plan_workload, transmission, weigh_design
 from tinykit.ground.errors import ParameterError
+from tinykit.model.graph.reading import read
 from tinykit.target.boards import board
 from tinykit.target.devices import Signal
 
-U575 = board("nucleo-u575zi-q")
+U575, L4R5 = board("nucleo-u575zi-q"), board("nucleo-l4r5zi")
 GIVEN = {"run_current_a": 9.56e-3, "sleep_current_a": 9.3e-6, "supply_v": 3.0}
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return read(small_cnn())
 
 
 def samples(values: float, bytes_each: float = 2.0) -> Signal:
@@ -106,6 +113,27 @@ def test_a_radio_too_slow_for_the_data_is_a_finding():
     found = compare("keyword", "lora", period_s=10.0)
     assert "longer than the period" in found.findings[0]
     assert found.verdict == "edge"
+
+
+@pytest.mark.parametrize("scene", ["keyword", "person", "vibration"])
+@pytest.mark.parametrize("uplink", ["raw", "compressed", "features"])
+@pytest.mark.parametrize("period_s", [10.0, 60.0])
+def test_what_comes_before_a_slow_radio_does_not_break_the_comparison(graph, scene, uplink, period_s):
+    found = weigh_design(assess(graph, L4R5, Use(period_s=period_s)), sensor=scene, radio="lora", uplink=uplink)
+    slow = [text for text in found.findings if "longer than the period" in text]
+    assert (found.cloud.period_s > period_s) == bool(slow)
+    assert found.cloud_j.value > found.edge_j.value
+
+
+@pytest.mark.parametrize("place", ["nucleo-l4r5zi", "nucleo-u575zi-q", "esp32-s3-devkitc-1"])
+@pytest.mark.parametrize("radio", ["ble", "wifi-connected", "nb-iot"])
+def test_the_difference_is_that_of_both_ways_and_a_full_fifo_wakes_both(graph, place, radio):
+    use = Use(period_s=600.0, battery="lipo-500", task="motion")
+    found = weigh_design(assess(graph, place, use, use_engine=False), sensor="motion", radio=radio)
+    for way in (found.edge, found.cloud):
+        names = [state.name for state in way.states]
+        assert names[names.index("sense") + 1] == "wake-up" or not board(place).wakeup_time
+    assert found.difference_j.value == pytest.approx(found.edge_j.value - found.cloud_j.value, rel=1e-6)
 
 
 def test_an_unknown_board_has_an_unknown_verdict():

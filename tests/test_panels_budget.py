@@ -15,7 +15,7 @@ from tinykit.budget.power.dvfs import sweep_clocks
 from tinykit.budget.power.sensitivity import swing_life
 from tinykit.budget.power.workload import make_load, plan_workload
 from tinykit.budget.thermal.warming import follow_bursts
-from tinykit.ground.errors import ParameterError, UnknownFactError
+from tinykit.ground.errors import ParameterError, UnknownFactError, UnknownSensorError
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.show.panels import BurstPanel, ClockPanel, CloudPanel, TimelinePanel
@@ -125,6 +125,18 @@ def test_panels_show_what_the_pure_functions_answer(graph):
     assert ClockPanel(graph).result == assess(graph, "stm32f407g-disc1", Use(period_s=0.1)).sweep_clocks()
     found = weigh_design(planned, sensor="motion", radio="ble")
     assert CloudPanel(graph).result.edge_latency_s == found.edge_latency_s == planned.fit.latency_s
+
+
+def test_a_timeline_counts_the_sensor_it_is_given_or_none(graph):
+    coin = {"period_s": 10.0, "battery": "cr2032"}
+    for sensor in ("imu", "microphone-pdm", "none"):
+        found = assess(graph, "nucleo-l4r5zi", Use(sensor=sensor, sense_s=0.0, **coin))
+        assert TimelinePanel(graph, sensor=sensor).result == found.budget
+    panel = TimelinePanel(graph, sensor="none")
+    panel.sense_s.value = 2.0
+    assert [line.name for line in panel.result.lines] == ["microcontroller"]
+    with pytest.raises(UnknownSensorError, match="sensor 'imus' is unknown; nearest: imu"):
+        TimelinePanel(graph, sensor="imus")
 
 
 def test_a_design_is_weighed_with_its_latency_or_not_at_all(graph):

@@ -14,6 +14,7 @@ from tinykit.budget import (
     Activity,
     FrontEnd,
     Load,
+    State,
     Workload,
     ble_airtime,
     budget_power,
@@ -126,13 +127,69 @@ def test_a_regulator_is_a_line():
 
 def test_an_unknown_current_leaves_the_total_unknown_with_a_reason():
     mute = replace(U575, sleep_current=None)
-    budget = budget_power(mute, plan_workload(mute, 0.01, sense_s=0.1), **GIVEN)
+    budget = budget_power(mute, plan_workload(mute, 0.01, sense_s=0.1), **GIVEN, sleep_mode="stop")
+    assert budget.states[-3].current_a.value == pytest.approx(0.23 * 9.56e-3), "a share of the run current"
+    mute = replace(mute, run_points=(), ml_power=())
+    budget = budget_power(mute, plan_workload(mute, 0.01, sense_s=0.1), sleep_current_a=9.3e-6)
     assert budget.average_current_a is None
     assert any("'sense' is unknown" in reason for reason in budget.unknown)
     work = Workload(seconds(0.01), loads=(Load("modem", None),))
     assert budget_power(U575, work, **GIVEN).average_current_a is None
     with pytest.raises(UnknownFactError, match="nothing can be simulated"):
         simulate_run(budget)
+
+
+def test_a_halted_core_draws_as_on_record_as_a_share_or_at_most_as_a_running_one():
+    own, mute = Estimate.exact(1e-3, "A", "measured", "test"), replace(U575, sleep_current=None)
+    on_record = plan_workload(U575, 0.01, sense_s=0.1)
+
+    def sense(where, run) -> Estimate:
+        states = budget_power(where, on_record, run_current_a=run, sleep_current_a=9.3e-6).states
+        return next(state.current_a for state in states if state.name == "sense")
+
+    assert sense(U575, 9.56e-3).value == pytest.approx(U575.sleep_current.value)
+    assert sense(U575, own) == own, "a core that halts draws no more than one that runs"
+    share = sense(mute, own)
+    assert (share.low, share.value, share.high) == pytest.approx((0.15e-3, 0.23e-3, 0.5e-3))
+    assert "share of the run current" in share.source
+
+
+def test_a_gate_that_never_opens_copies_nothing_for_its_network():
+    front = FrontEnd("mfcc", frames=5, samples=512)
+
+    def copies(rate: float, latency: float) -> float:
+        work = plan_workload(U575, latency, front_end=front, gate_rate=rate, capture_factor=1.5)
+        return next(stage.duration_s.value for stage in work.before if stage.name == "capture")
+
+    assert copies(0.0, 0.2) == pytest.approx(copies(0.0, 0.01))
+    assert copies(0.5, 0.2) == pytest.approx(copies(0.0, 0.2) + 0.5 * 0.5 * 0.2)
+
+
+def test_a_full_fifo_wakes_the_core_once_more_where_there_is_time():
+    way = State("wake-up", seconds(8e-3), Estimate.exact(40e-3, "A", "measured", "test"))
+    imu = make_load("imu", during=["sense"])
+    work = plan_workload(U575, 0.01, sense_s=2.0, sense_at="stop", loads=[imu]).plus_waking(way)
+    assert plan_workload(U575, 0.01, sense_s=2.0).plus_waking(way).before[1:] == (), "clocks on: nothing to wake from"
+    for period_s, told in (
+        (10.0, ("sense", "wake-up", "inference", "sleep")),
+        (2.0, ("sense", "wake-up", "inference")),
+        (0.015, ("wake-up", "inference")),
+        (0.01, ("inference",)),
+    ):
+        budget = budget_power(U575, work, **GIVEN | {"period_s": period_s})
+        assert tuple(state.name for state in budget.states) == told
+        assert sum(state.duration_s.value for state in budget.states) == pytest.approx(period_s)
+        charge = sum(state.charge_c.value for state in budget.states)
+        assert charge == pytest.approx(budget.average_current_a.value * period_s)
+        assert sum(line.share for line in budget.lines) == pytest.approx(1.0)
+
+
+def test_a_load_of_stages_that_the_period_has_no_room_for_stays_with_the_others():
+    loads = [Load("peripherals", Estimate.exact(1e-3, "A", "measured", "test"), ("sense", "inference"))]
+    work = plan_workload(U575, 0.01, sense_s=2.0, loads=loads, send=("ble", 20))
+    budget = budget_power(U575, work, **GIVEN | {"period_s": work.busy_s})
+    assert [state.name for state in budget.states] == ["inference", "transmit"]
+    assert budget.lines[-1].currents_a == (1e-3, 0.0), "not while the radio sends"
 
 
 @pytest.mark.parametrize("work", [0.0289, listener()], ids=["plain", "cascade"])

@@ -128,9 +128,9 @@ def test_an_unknown_figure_says_what_it_is_unknown_for():
 
 
 def test_what_no_input_explains_is_named_by_its_state():
-    deaf = replace(NRF, sleep_current=None)
-    listening = plan_workload(deaf, 0.01, sense_s=1.0, sense_at="sleep")
-    told = settle_budget(budget_power(deaf, listening, battery="cr2032", period_s=10.0))
+    deaf = replace(NRF, stop_current=None)
+    listening = plan_workload(deaf, 0.01, sense_s=1.0, sense_at="stop")
+    told = settle_budget(budget_power(deaf, listening, battery="cr2032", period_s=10.0, sleep_mode="standby"))
     assert [one.input for one in told] == ["current of sense"]
     nowhere = replace(U575, supply_typical=None, run_points=(), ml_power=())
     told = settle_budget(budget_power(nowhere, 0.01, run_current_a=8e-3, sleep_current_a=8e-6))
@@ -145,6 +145,27 @@ def test_inputs_put_back_as_they_are_change_nothing():
         again = budget_power(**one.put(asked, one.known))
         assert again.battery_life_s.value == pytest.approx(budget.battery_life_s.value, rel=1e-9), one.label
         assert width(again.battery_life_s) == pytest.approx(width(budget.battery_life_s), rel=1e-6), one.label
+
+
+@pytest.mark.parametrize("mode", [None, "standby"])
+@pytest.mark.parametrize("place", ["esp32-s3-devkitc-1", "raspberry-pi-pico", "nucleo-l4r5zi"])
+@pytest.mark.parametrize("task", ["watch-exercises", "keyword"])
+def test_what_is_told_of_a_measurement_is_what_a_budget_with_it_gives(graph, place, mode, task):
+    use = Use(period_s=60.0, task=task, battery="cr2032", sleep_mode=mode)
+    found = assess(graph, place, use, use_engine=False)
+    told, now = {one.input: one.then for one in found.settle()}, found.battery_life_s
+    board_now, volts, clock = found.budget.board, found.budget.supply_v, found.target.clock_hz
+    run = predict_run_current(board_now, supply_v=volts, clock_hz=clock)
+    for name, field, known in (("run current", "run_current_a", run), ("latency", "latency_s", found.fit.latency_s)):
+        low, high = max(known.low, 0.95 * known.value), min(known.high, 1.05 * known.value)
+        measured = Estimate(known.value, low, high, known.unit, "measured")
+        again = replace(use, **{field: measured}, sleep_mode=found.budget.sleep_mode)
+        then = assess(graph, place, again, use_engine=False).battery_life_s
+        if name in told:
+            assert told[name].low == pytest.approx(then.low, rel=1e-6)
+            assert told[name].high == pytest.approx(then.high, rel=1e-6)
+        else:
+            assert width(then) >= 0.98 * width(now)
 
 
 def test_every_door_says_it(network, graph, capsys):

@@ -414,6 +414,20 @@ def test_the_measured_point_is_the_answer_through_every_door(folder, network, ca
     assert "20.0 ms [19.4 ms … 20.6 ms] (measured)" in DesignPanel(read(network)).verdict.value
 
 
+def test_a_measured_energy_is_measured_through_every_door(folder, network, capsys):
+    row = {"latency_ms": "20", "energy_uj": "1200", "supply_v": "3.0"}
+    calibrate(write(folder, row), board("nucleo-l4r5zi"))
+    model, options = str(folder / "models" / "net.tflite"), ["--board", "nucleo-l4r5zi", "--build", "O3", "--json"]
+    assert main(["fit", model, *options]) == 0
+    fit = json.loads(capsys.readouterr().out)["results"][0]["energy_per_inference_j"]
+    assert main(["budget", model, *options, "--battery", "cr2032", "--sensor", "none"]) == 0
+    budget = json.loads(capsys.readouterr().out)["energy_per_inference_j"]
+    assert (fit["basis"], budget["basis"]) == ("measured", "measured")
+    assert (fit["value"], budget["value"]) == pytest.approx((1.2e-3 * 3.3 / 3.0, 1.2e-3)), "a linear regulator, 3.3 V"
+    other = assess(read(small_cnn()), Target("nucleo-l4r5zi", build="-O3"), Use(battery="cr2032"))
+    assert other.fit.energy_per_inference_j.basis == "modelled"
+
+
 def test_more_models_shift_further_and_runs_of_one_count_once(folder, network):
     value = expected(network).value * 1.25e3
     other = expected(small_cnn()).value * 1.25e3

@@ -129,10 +129,11 @@ class Offload(Result):
 def _mean_w(way: PowerBudget, at: dict[Estimate, float]) -> float:
     """Mean power with the inputs at other values [W]; sleep takes what is left, without it what senses."""
     last = "sleep" if way.states[-1].name == "sleep" else "sense"
-    amperes = {state.name: at[state.current_a] for state in way.states if state.current_a is not None}
-    awake = [(at[state.duration_s], amperes[state.name]) for state in way.states if state.name != last]
-    rest = max(0.0, way.period_s - sum(seconds for seconds, _ in awake)) if last in amperes else 0.0
-    charge = sum(seconds * ampere for seconds, ampere in awake) + rest * amperes.get(last, 0.0)
+    known = [(state, at[state.current_a]) for state in way.states if state.current_a is not None]
+    awake = [(at[state.duration_s], ampere) for state, ampere in known if state.name != last]
+    idle = [ampere for state, ampere in known if state.name == last]
+    rest = max(0.0, way.period_s - sum(seconds for seconds, _ in awake)) if idle else 0.0
+    charge = sum(seconds * ampere for seconds, ampere in awake) + rest * sum(idle)
     return charge / (rest + sum(seconds for seconds, _ in awake)) * (way.source_v or 0.0)
 
 
@@ -179,10 +180,10 @@ def compare_offload(
     message, options = transmission(radio, message_bytes), dict[str, Any](setting or {})
     clock = options.get("clock_hz") or find_board(board).clock_hz
     device, raw = _send_up(work, sensor, uplink, radio, factor=factor, clock_hz=clock)
-    need, text = raw.duration_s.value, f"sending {raw.payload_bytes:,.0f} bytes takes"
+    ways = {"edge": work.plus_message(message, rate), "cloud": device.plus_message(raw)}
+    need, text = ways["cloud"].busy_s, f"sending {raw.payload_bytes:,.0f} bytes takes"
     slow = (f"{text} {need:.3g} s, longer than the period of {period_s:g} s",) if need > period_s else ()
     period = max(period_s, need * (1 + 1e-6)) if slow else period_s
-    ways = {"edge": work.plus_message(message, rate), "cloud": device.plus_message(raw)}
     edge = budget_power(board, ways["edge"], period_s=period_s, **options)
     cloud = budget_power(board, ways["cloud"], period_s=period, **options)
     law = (f"{name}: {text}" for name, way in ways.items() for text in way.check_duty(period_s))
@@ -280,7 +281,7 @@ def _send_up(
         raise ParameterError(f"uplink {uplink!r} is unknown; {name_nearest(str(uplink), UPLINKS)}")
     known = list_scenarios().get(sensor.id)
     done = uplink == "features" or (known and known.features == sensor.values)  # what is sent is what it leaves
-    names = ("sense", "front end") if done else ("sense",)
+    names = ("sense", "wake-up", "front end") if done else ("sense", "wake-up")
     before = [stage for stage in work.before if stage.name in names]
     during = {load: tuple(name for name in load.during if name in (*names, "sleep")) for load in work.loads}
     loads = tuple(replace(load, during=kept) for load, kept in during.items() if kept or not load.during)
@@ -310,5 +311,5 @@ def _compress(scene: Scenario, size: float, radio: str, clock_hz: float | None) 
 
 def _answer_s(work: Workload, *then: Estimate) -> Estimate:
     """From the last sample to the answer [s]: what comes before, and what follows it."""
-    parts = [stage.duration_s for stage in work.before if stage.name != "sense"]
+    parts = [stage.duration_s for stage in work.before if stage.name not in ("sense", "wake-up")]
     return then[0] if len(then) == 1 and not parts else propagate(lambda *t: sum(t), *parts, *then, unit="s")

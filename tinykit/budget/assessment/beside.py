@@ -5,7 +5,7 @@ from functools import partial
 
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.budget import PowerBudget, budget_power
-from tinykit.budget.power.inverse import longest_latency
+from tinykit.budget.power.inverse import busy_per_inference, longest_latency
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
@@ -49,7 +49,7 @@ def budget_beside(target: Target, use: Use, why: str) -> Beside:
     plan = partial(use.plan, target)
     found = budget_power(target.board, plan(_NONE), period_s=period_s, **power)
     awake = sum(state.duration_s.high for state in found.states if state.name not in ("sleep", "inference"))
-    longest = max(0.0, period_s - awake)
+    longest = max(0.0, period_s - awake) / busy_per_inference(plan)
     states = tuple(state for state in found.states if state.name != "inference")
     unknown = (f"latency, and with it what the network draws: {why}", *found.unknown)
     budget = replace(found, states=states, energy_per_inference_j=None, lines=(), unknown=unknown)

@@ -31,6 +31,7 @@ PERIODS_S = tuple(10.0 ** (step / 6) for step in range(-12, 31))
 
 _LEAST_PAUSE = 1.1
 _TENTH = 1.1
+_OWN_FIGURES = {"latency": "latency_s", "run current": "run_current_a", "sleep current": "sleep_current_a"}
 _ASLEEP = {"stop": "STOP, RAM kept", "standby": "STANDBY, RAM lost and a reboot each time", "sleep": "SLEEP, clocks on"}
 
 
@@ -132,14 +133,23 @@ class Assessment(Result):
         UnknownFactError : the life is unknown. ParameterError : the wished life is out of range.
         """
         setting = self.use.list_power(self.target)
-        around = partial(self.use.plan, self.target)
-        return bisect_latency(self.target.board, life_s, self.use.period_s, around=around, **setting)
+        around, period_s = partial(self.use.plan, self.target), (self.budget or self.use).period_s
+        return bisect_latency(self.target.board, life_s, period_s, around=around, **setting)
 
     def settle(self) -> tuple[Settling, ...]:
         """Which input, measured, would narrow the life (without a cell: the mean power) most, and by how much."""
         if self.budget is None:
             return (Settling("latency", "average power" if self.use.battery is None else "battery life"),)
-        return settle_budget(self.budget)
+        return settle_budget(self.budget, self._with_measured)
+
+    def _with_measured(self, what: str, figure: Estimate) -> PowerBudget | None:
+        """The budget with an input measured, and all that hangs on it; None for what `use` has no figure of."""
+        name, (budget, _) = _OWN_FIGURES.get(what), self.complete()
+        if name is None:
+            return None
+        own: dict[str, Any] = {name: figure, "sleep_mode": budget.sleep_mode}
+        use = replace(self.use, **own)
+        return _budget(self.target, figure if name == "latency_s" else budget.latency, use)
 
     def lines(self) -> tuple[tuple[str, str], ...]:
         """The verdicts as (subject, sentence), each figure with its interval and basis."""

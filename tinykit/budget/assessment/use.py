@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from tinykit.budget.power.cells import Battery
-from tinykit.budget.power.frontend import FrontEnd
+from tinykit.budget.power.frontend import FrontEnd, capture_factor
 from tinykit.budget.power.pack import CellPack, find_battery
-from tinykit.budget.power.timeline import State, attempt
+from tinykit.budget.power.radio import transmission
+from tinykit.budget.power.timeline import State, attempt, wake_up
 from tinykit.budget.power.workload import (
     TRANSMIT,
     Workload,
-    capture_factor,
     make_load,
     peripherals,
     plan_workload,
@@ -96,14 +96,20 @@ class Use(Result):
             raise ParameterError(
                 f"duty cycle {self.duty_cycle!r}; give the fraction of the time in inference, above 0, at most 1"
             )
-        for name in ("beside", "extra_states"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "beside", (self.beside,) if isinstance(self.beside, str) else tuple(self.beside))
+        object.__setattr__(self, "extra_states", tuple(self.extra_states))
         if self.battery is not None:
             object.__setattr__(self, "battery", find_battery(self.battery))
         if self.sensor not in (None, NOTHING):
             object.__setattr__(self, "sensor", find_sensor(self.sensor))
         if self.task is not None:
             find_signal(self.task)
+        if self.sense_s is not None:
+            as_estimate(self.sense_s, "s", "sense_s", high=LONGEST_S)
+        if self.send is not None:
+            if isinstance(self.send, str) or len(self.send) != len(("radio", "payload")):
+                raise ParameterError(f"send {self.send!r}; give the radio and the bytes of a message, as ('ble', 20)")
+            transmission(*self.send)
 
     @property
     def own_latency_s(self) -> Estimate | None:
@@ -166,12 +172,10 @@ class Use(Result):
             front_end=self.computes, clock_hz=target.clock_hz, gate_rate=self.gate_rate, send=self.send, loads=loads,
             capture_factor=self.capture_factor if self.capture_factor is not None or not streams else capture_factor(),
         )  # fmt: skip
-        return self._with_peripherals(work, target) if streams else work
-
-    def _with_peripherals(self, work: Workload, target: Target) -> Workload:
-        """The workload with what feeds its samples through the core; unknown where the run current is."""
         ask = partial(predict_run_current, target.board, clock_hz=target.clock_hz, run_current_a=self.run_current_a)
         run, _ = attempt(lambda: ask(supply_v=self.supply_v))
+        if not streams:
+            return work.plus_waking(wake_up(target.board, "stop", run))
         names = [stage.name for stage in work.stages() if stage.at != "stop" and stage.name != TRANSMIT]
         return replace(work, loads=(*work.loads, peripherals(run, names))) if run else work
 

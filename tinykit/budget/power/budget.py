@@ -15,6 +15,7 @@ from tinykit.budget.power.timeline import (
     Timeline,
     attempt,
     best_sleep,
+    halted_current,
     lay_timeline,
     regulator_quiescent,
     sleep_current,
@@ -179,7 +180,7 @@ def budget_power(
     rest = left - sum(stage.duration_s.value * stage.times for stage in work.stages())
     mode = sleep_mode or ("stop" if sleep_current_a is not None else best_sleep(idle, ways, rest))
     sleep, no_sleep = attempt(lambda: asleep(mode, ambient, sleep_current_a))
-    find = {**idle, mode: sleep, "run": run}
+    find = {**idle, "sleep": halted_current(idle["sleep"], run), mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
     timeline = lay_timeline(Timeline(busy, None, period), run=run, sleep=sleep, way=given.way_out or ways[mode])
     notes = _check_clock(target, clock_hz)

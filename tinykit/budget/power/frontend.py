@@ -257,3 +257,8 @@ def _load(name: str) -> Any:
         raise MissingPackageError(
             f"cmsisdsp, Arm's DSP functions, is not installed; {name_install('front-end')} (Python 3.11 and 3.12)"
         ) from error
+
+
+def capture_factor() -> Estimate:
+    """Awake time over that of front end and network where samples stream in through the core: 1.5 [1.0, 1.8]."""
+    return band(load_constants("power", "frontend.toml")["capture"], "factor", "low", "high")

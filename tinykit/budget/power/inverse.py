@@ -88,11 +88,19 @@ def longest_latency(
     """
     wished = _wish(life_s)
     period = as_estimate(period_s, "s", "period", low=1e-6, high=LONGEST_S).value
-    beside = around(0.0).busy_s
+    most = (period - around(0.0).busy_s) / busy_per_inference(around) * (1 - 1e-9)
     budget = partial(budget_power, board, battery=battery, period_s=period, **setting)
-    return _answer(
-        lambda seconds: budget(around(seconds)), wished, (1e-9, (period - beside) * (1 - 1e-9)), rising=False
-    )
+    return _answer(lambda seconds: budget(around(seconds)), wished, (1e-9, most), rising=False)
+
+
+def busy_per_inference(around: Callable[[float], Workload]) -> float:
+    """Seconds awake that one second of inference brings, the copies of its samples too; 1 at least.
+
+    Parameters
+    ----------
+    around : the workload of a latency [s].
+    """
+    return max(1.0, around(1.0).busy_s - around(0.0).busy_s)
 
 
 def largest_model(

@@ -1,6 +1,6 @@
 """What moves the life of a battery, and what would settle it: one input at a time, all else as it was asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -106,7 +106,9 @@ class Tornado(Result):
     swings: tuple[Swing, ...]
 
 
-def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
+def settle_budget(
+    budget: PowerBudget, again: Callable[[str, Estimate], PowerBudget | None] = lambda *_: None
+) -> tuple[Settling, ...]:
     """Which input, once measured, narrows the interval of a life (without a cell: of the mean power) most, that first.
 
     Each input alone takes the interval that a meter leaves, ±5 % of its value where it is wider now, and the budget is
@@ -115,6 +117,7 @@ def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
     Parameters
     ----------
     budget : as `budget_power` made it.
+    again : the budget with an input measured, where more hangs on it than its own place; None for all others.
     """
     figure, now = _figure(budget)
     plain, inputs = list_inputs(budget)
@@ -130,7 +133,8 @@ def settle_budget(budget: PowerBudget) -> tuple[Settling, ...]:
         asked = plain
         for one in group:
             asked = one.put(asked, _measure(one.known)) if one.known else asked
-        if then := _figure(budget_power(**asked))[1]:
+        anew = again(name, _measure(group[0].known)) if group[0].known else None
+        if then := _figure(anew or budget_power(**asked))[1]:
             left[Settling(name, figure, now, then)] = then.high - then.low
     most = (1 - _LEAST_GAIN) * (now.high - now.low)
     return tuple(sorted((one for one, width in left.items() if width < most), key=left.__getitem__))

@@ -180,6 +180,25 @@ def sleep_current(
     return propagate(lambda i, k: retention_current(i, ambient_c, k), *inputs, unit="A", source=source)
 
 
+def halted_current(asleep: Estimate | None, run: Estimate | None) -> Estimate | None:
+    """Current with the core halted and its clocks on while a DMA fills a buffer [A], never above the run current.
+
+    Where no document gives it, a share of the run current, as on chips of the catalogue; None where that is unknown.
+
+    Parameters
+    ----------
+    asleep : of the mode "sleep" on record [A].
+    run : the run current [A].
+    """
+    if run is None or (asleep is not None and asleep.value <= run.value):
+        return asleep
+    if asleep is not None:
+        return run
+    share = band(load_constants(*_CONSTANTS)["halted"], "share", "share_low", "share_high")
+    source = ("core halted, clocks on: a share of the run current", share.source)
+    return propagate(lambda i, s: i * s, run, share, unit="A", source=source)
+
+
 def _at_clock(current: Estimate, board: Board, clock_hz: float | None) -> Estimate:
     """SLEEP at another clock [A]: a static share, the rest in proportion to the clock."""
     top = board.run_clock_hz or board.clock_hz

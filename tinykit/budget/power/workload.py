@@ -141,6 +141,14 @@ class Workload(Result):
         link = () if event.upkeep_a is None else (Load(LINK, event.upkeep_a),)
         return replace(self, after=(*self.after, stage), loads=(*self.loads, *link))
 
+    def plus_waking(self, way: State | None) -> Self:
+        """The workload with the way out of the mode in which a sensor's FIFO fills: the full one wakes the core."""
+        asleep = [place for place, stage in enumerate(self.before) if stage.at == "stop"]
+        if way is None or not asleep:
+            return self
+        woken, place = Activity(way.name, way.duration_s, way.current_a, elastic=True), asleep[-1] + 1
+        return replace(self, before=(*self.before[:place], woken, *self.before[place:]))
+
     def check_duty(self, period_s: float) -> tuple[str, ...]:
         """What the law has against the radio's share of a period [s]."""
         sent = ((stage.event, stage.times) for stage in self.stages() if stage.event)
@@ -154,14 +162,19 @@ class Workload(Result):
     def within(self, period_s: float) -> Self:
         """The workload in a period [s]: elastic stages at most as long as what is left, their loads then never off."""
         left = max(0.0, period_s - self.busy_s)
-        long = [stage for stage in self.before if stage.elastic and stage.duration_s.value >= left]
-        if not long:
+        cut: dict[str, Estimate] = {}
+        for stage in (one for one in reversed(self.before) if one.elastic):
+            if stage.duration_s.value >= left:
+                cut[stage.name] = Estimate.exact(left, "s", "modelled", "what the period leaves")
+            left -= min(left, stage.duration_s.value)
+        if not cut:
             return self
-        names, rest = {stage.name for stage in long}, Estimate.exact(left, "s", "modelled", "what the period leaves")
-        before = tuple(replace(one, duration_s=rest) if one in long else one for one in self.before)
-        kept = tuple(stage for stage in before if stage.duration_s.value > 0)
-        loads = (replace(one, during=()) if names & set(one.during) else one for one in self.loads)
-        return replace(self, before=kept, loads=tuple(loads))
+        before = (replace(one, duration_s=cut.get(one.name, one.duration_s)) for one in self.before)
+        gone = {name for name, rest in cut.items() if not rest.value}
+        kept = ([name for name in one.during if name not in gone] for one in self.loads)
+        pairs = zip(self.loads, kept, strict=True)
+        loads = (replace(one, during=() if cut.keys() >= set(one.during) else tuple(names)) for one, names in pairs)
+        return replace(self, before=tuple(one for one in before if one.name not in gone), loads=tuple(loads))
 
 
 def as_workload(latency: Workload | Estimate | float) -> Workload:
@@ -223,7 +236,9 @@ def plan_workload(
     if capture_factor is not None:
         busy = (*(stage.duration_s for stage in before if not stage.elastic), network)
         factor = as_estimate(capture_factor, "1", "capture factor", low=1.0, high=100.0)
-        more = propagate(lambda k, *t: (k - 1.0) * sum(t), factor, *busy, unit="s", source="capture and copies")
+        more = propagate(
+            lambda k, *t: (k - 1.0) * (sum(t[:-1]) + rate * t[-1]), factor, *busy, unit="s", source="capture and copies"
+        )
         before.append(Activity("capture", more))
     after = [_stage("decide", decide_s)] if decide_s is not None else []
     work = Workload(network, tuple(before), tuple(after), rate, tuple(loads))
@@ -288,11 +303,6 @@ def rest_of_board(board: Board) -> Load:
     chip = state.value if state else 0.0
     rest = propagate(lambda whole: max(0.0, whole - chip), stated(sold), unit="A", source="the board less its chip")
     return Load(REST_OF_BOARD, rest)
-
-
-def capture_factor() -> Estimate:
-    """Awake time over that of front end and network where samples stream in through the core: 1.5 [1.0, 1.8]."""
-    return band(load_constants("power", "frontend.toml")["capture"], "factor", "low", "high")
 
 
 def add_loads(timeline: Timeline, loads: Sequence[Load]) -> Timeline:

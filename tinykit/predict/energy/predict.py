@@ -8,7 +8,7 @@ from tinykit.ground.quantity import Estimate, Fact, propagate, relabel
 from tinykit.predict.energy.inputs import as_estimate, load_constants, stated
 from tinykit.predict.energy.laws import activity_factor, clock_ratio, energy_per_inference
 from tinykit.predict.energy.regulators import like_reference, scale_supply
-from tinykit.predict.latency.measured import name_damage, read_own
+from tinykit.predict.latency.measured import OwnRow, name_damage, read_own
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board, PowerRange, RunPoint
 from tinykit.target.target import Target
@@ -48,9 +48,13 @@ def predict_run_current(
     return relabel(current, sources=(*current.sources, *damage)) if damage else current
 
 
+def _own_rows(board: Board) -> list[OwnRow]:
+    return [row for row in read_own(board.id) if row.energy_j > 0 and row.supply_v > 0]
+
+
 def _own_current(board: Board, clock: float | None, supply: float | None) -> Estimate | None:
     """The user's own measured energies (`tinykit calibrate`) over latency and supply; None where there are none."""
-    points = [row for row in read_own(board.id) if row.energy_j > 0 and row.supply_v > 0]
+    points = _own_rows(board)
     if not points:
         return None
     near = min(abs(math.log((clock or row.clock_hz) / row.clock_hz)) for row in points)
@@ -74,8 +78,8 @@ def predict_energy(
 ) -> Estimate:
     """Energy per inference [J], gross of idle, with its 80 % interval: E = k V I t.
 
-    "measured" only where the user gave latency and current: a power measured with other networks
-    makes a prediction for this one.
+    "measured" only where latency and current are the user's own, given or of rows (`tinykit calibrate`): a power
+    measured with other networks makes a prediction for this one.
 
     Parameters
     ----------
@@ -95,7 +99,7 @@ def predict_energy(
     current = predict_run_current(target, clock_hz=clock_hz, supply_v=supply_v, run_current_a=run_current_a)
     supply = supply_voltage(target) if supply_v is None else check_supply(supply_v)
     source = f"E = V I t at {supply:g} V"
-    basis = "modelled" if run_current_a is None else "measured"
+    basis = "modelled" if run_current_a is None and not _own_rows(target) else "measured"
     return propagate(
         lambda t, i: energy_per_inference(t, supply, i), time, current, unit="J", source=source, basis=basis
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.budget.assessment.chain import Assessment, assess, sweep_periods
+from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.pack import find_battery
 from tinykit.budget.power.radio import RADIOS
@@ -32,7 +33,6 @@ from tinykit.show.plots import (
     plot_states,
 )
 from tinykit.target.boards import AnyBoard, find_board
-from tinykit.target.devices import find_sensor
 from tinykit.target.target import Target
 
 _SLOWEST_SHARE = 0.1
@@ -145,7 +145,8 @@ class TimelinePanel(Powered[PowerBudget]):
     board, battery : id, path of a TOML, `Board`, cell or pack; the board to start from.
     period_s : from one look to the next [s].
     payload_bytes : sent after each inference [byte].
-    sensor : id, path of a TOML or `Sensor`; on while it senses.
+    sensor : id, path of a TOML, `Sensor` or "none"; on while it senses, never off where no time is set for it. None for
+        an accelerometer while there is one.
     """
 
     size_in = (7.2, 8.0)
@@ -159,10 +160,10 @@ class TimelinePanel(Powered[PowerBudget]):
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
-        period_s: float = 10.0, payload_bytes: float = 10.0, sensor: AnySensor = "accelerometer"
+        period_s: float = 10.0, payload_bytes: float = 10.0, sensor: AnySensor | None = None
     ) -> None:  # fmt: skip
         self.graph, self.battery, self.payload_bytes = as_graph(graph), find_battery(battery), payload_bytes
-        self.sensor = find_sensor(sensor)
+        self.sensor = Use(sensor=sensor).sensor
         controls = {
             "board": choose_board(board),
             "period_s": slide_log("period [s]", period_s, -1, 5),
@@ -182,7 +183,7 @@ class TimelinePanel(Powered[PowerBudget]):
             sense_s=self.sense_s.value,
             gate_rate=self.gate.value,
             send=None if radio == "none" else (radio, self.payload_bytes),
-            sensor=self.sensor if self.sense_s.value else None,
+            sensor=self.sensor or ("accelerometer" if self.sense_s.value else None),
             beside=() if self.also.value == "none" else (self.also.value,),
         )
         return assess(self.graph, self.board.value, use).power
