@@ -292,6 +292,61 @@ def test_a_local_file_does_not_become_weights(good: dict[str, bytes], tmp_path: 
             reader(path)
 
 
+def dense(name: str, *sources: Any, **more: Any) -> dict[str, Any]:
+    nodes = [[[source, 0, 0, {}] if isinstance(source, str) else list(source)] for source in sources]
+    return {"class_name": "Dense", "name": name, "config": {"name": name, "units": 3}, "inbound_nodes": nodes, **more}
+
+
+def functional(*layers: dict[str, Any], out: str = "a") -> str:
+    start = INPUT | {"name": "input", "inbound_nodes": []}
+    ends = {"input_layers": [["input", 0, 0]], "output_layers": [[out, 0, 0]]}
+    return json.dumps({"class_name": "Functional", "config": {"name": "model", "layers": [start, *layers], **ends}})
+
+
+STUCK = {
+    "one that is never called": (dense("a", "b"), dense("b")),
+    "each other": (dense("a", "b"), dense("b", "a")),
+    "oneself": (dense("a", "a"),),
+    "a call too many": (dense("a", ("b", 1, 0, {})), dense("b", "input")),
+    "a call too early": (dense("a", ("b", -1, 0, {})), dense("b", "input")),
+    "a later call of oneself": (dense("a", ("a", 1, 0), "input"),),
+    "by an argument": (dense("a", ("input", 0, 0, {"mask": ["b", 0, 0]})), dense("b")),
+    "by an argument in a list": (dense("a", ("input", 0, 0, {"initial_state": [["b", 7, 0]]})), dense("b", "input")),
+    "what an input waits for": (dense("a", "input"), dense("i", "b", class_name="InputLayer"), dense("b")),
+    "a network's first call": (
+        dense("a", ("n", 0, 0, {})),
+        dense("n", "input") | json.loads(sequential(DENSE)) | {"name": "n"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_layers_that_would_wait_for_ever_are_refused(tmp_path: Path, name: str) -> None:
+    """tf-keras goes round such a network without end."""
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = functional(*STUCK[name])
+    with pytest.raises(ModelError, match="layers wait for a call of '[abn]' that never comes; save the model again"):
+        inspect_keras_file(path)
+
+
+def test_networks_that_are_called_often_and_out_of_order_are_taken(tmp_path: Path) -> None:
+    layers, keras = load_keras().layers, load_keras()
+    shared, start = layers.Dense(3, name="shared"), layers.Input((3,))
+    inner = keras.Sequential([layers.Dense(3, input_shape=(3,))], name="inner")
+    bare = keras.Sequential([layers.Dense(3)], name="bare")
+    deep = keras.Sequential([layers.Input((3,)), inner, bare], name="deep")
+    made = shared(shared(deep(inner(shared(deep(start))))))
+    model = keras.Model(start, layers.Add()([made, bare(made) * 2.0]))
+    found = inspect_keras_file(save_model(model, tmp_path / "whole.h5"))
+    assert ("Sequential", "deep") in found.layers
+    described = json.loads(model.to_json())
+    described["config"]["layers"] = described["config"]["layers"][::-1]
+    with h5py.File(tmp_path / "turned.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps(described)
+    assert len(inspect_keras_file(tmp_path / "turned.h5").layers) == len(found.layers)
+
+
 def names_of(file: h5py.File) -> list[str]:
     found: list[str] = []
     file.visit(found.append)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,7 @@ def test_a_huge_description_is_not_read(tmp_path: Path) -> None:
     ("code", "message"),
     [
         ("import time; time.sleep(60)", "model.h5: not a readable HDF5 file: no end after 0.5 s"),
+        ("while True: pass", "model.h5: not a readable HDF5 file: no end after 1 s"),
         ("import os; os.abort()", "model.h5: not a readable HDF5 file, or truncated: its reader crashed"),
     ],
 )
@@ -208,6 +210,8 @@ def test_a_reader_that_hangs_or_crashes(
     child.write_text(code)
     monkeypatch.setattr(keras_containers, "_WORKER", child)
     monkeypatch.setattr(keras_containers, "_TIMEOUT_S", 0.5 if "sleep" in code else 60.0)
+    monkeypatch.setattr(keras_containers, "_PROCESSOR_S", 1)
+    monkeypatch.setattr(keras_containers, "_BOUNDS", replace(keras_containers._BOUNDS, processor_s=1))
     with pytest.raises(ModelError, match=message):
         inspect_keras_file(path)
 

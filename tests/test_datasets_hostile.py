@@ -132,7 +132,17 @@ def list_twice(content: bytes) -> bytes:
     return sink.getvalue().replace(b"z.npy", b"x.npy")
 
 
+def repack(content: bytes, method: int) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(sink, "w", method) as other:
+        for name in archive.namelist():
+            other.writestr(name, archive.read(name))
+    return sink.getvalue()
+
+
 SPOILT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "packed by lzma": (lambda content: repack(content, zipfile.ZIP_LZMA), "'x.npy' is packed by method 14"),
+    "packed by bzip2": (lambda content: repack(content, zipfile.ZIP_BZIP2), "'x.npy' is packed by method 12"),
     "says a smaller size": (lie_about_size, "not an .npz of plain arrays"),
     "seventy members": (list_many, "lists 73 members"),
     "a member twice": (list_twice, "lists an array twice"),

@@ -17,11 +17,13 @@ from tinykit.choose.design.run import keep_measurement, prove_on_board, run_desi
 from tinykit.choose.design.steps import Step
 from tinykit.ground.errors import (
     DataError,
+    EngineError,
     OutputError,
     ParameterError,
     UnknownBoardError,
     UnknownFactError,
     UnknownTaskError,
+    judge_failure,
 )
 from tinykit.ground.facts import shipped_path
 from tinykit.model.graph.reading import read
@@ -187,6 +189,18 @@ def test_a_board_that_cannot_be_emulated_is_said_in_words(finished):
     told = prove_on_board(outcome.chosen.graph, tiny_task().test, board("esp32-s3-devkitc-1"))
     assert isinstance(told, str)
     assert "xtensa-lx7" in told
+
+
+def test_what_this_machine_lacks_is_no_word_of_a_record(monkeypatch):
+    graph = read(shipped_path("data", "checkpoints", "watch-exercises", "int8.tflite"))
+
+    def fail(*_):
+        raise EngineError("the emulator ended (status 1): Could not allocate dynamic translator buffer")
+
+    monkeypatch.setattr(RUN, "run_on_board", fail)
+    with pytest.raises(EngineError, match="translator buffer") as caught:
+        prove_on_board(graph, tiny_task().test, board("nucleo-l4r5zi"))
+    assert judge_failure(caught.value)[0] == 3
 
 
 def test_what_a_real_board_said_enters_the_record_as_measured(finished):

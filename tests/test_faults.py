@@ -158,6 +158,10 @@ class TestJudged:
 
     def test_input(self):
         assert judge_failure(ModelError("no model")) == (2, "no model")
+        status, said = judge_failure(OSError(errno.ENAMETOOLONG, "File name too long", "a" * 5000))
+        assert status == 2
+        assert said.endswith("; give a shorter path")
+        assert len(said) < 400
         assert judge_failure(EngineError("cc: write error: No space left on device"))[0] == 3
 
     def test_a_chain_that_bites_its_tail_ends(self):

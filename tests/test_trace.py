@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 import tracemalloc
 import zipfile
 from dataclasses import replace
@@ -209,6 +210,15 @@ GOOD = "time (s),current (A)\n"
         (GOOD + "".join(f"{t},1\n" for t in range(9)) + "1,1\n", "time goes back by 7 s after 8 s\nsort the rows"),
         (GOOD + "0,1\n1,nan\n2,1\n", "50.0% of the time is missing: 1 row without a number"),
         (GOOD + "0,1\n", "1 samples"),
+        (
+            "timestamp,current (uA)\n"
+            + "".join(f"2026-03-01 10:00:00.{t:03d},10\n" for t in range(300))
+            + "2026-03-01 10:00:01,10"
+            + "x" * 140_000
+            + "\n",
+            "field larger than field limit.*; export the trace",
+        ),
+        (GOOD + "0,1\n1,inf\n2,1\n", "50.0% of the time is missing: 1 row without a number"),
         (GOOD + "0,1\n1,9600\n2,1\n", "a current of 9.6e\\+03 A; the unit is wrong"),
         (GOOD + "0,-1\n1,-2\n2,-1\n", "it flows backwards; swap the leads"),
     ],
@@ -218,6 +228,15 @@ def test_bad_traces_are_refused(tmp_path, text, message):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         read_trace(path)
+
+
+def test_a_header_of_a_million_columns_costs_no_time(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(["time (s)", "current (A)", *["c"] * 10**6]) + "\n0,0.1\n1,0.1\n")
+    start = time.process_time()
+    with pytest.raises(DataError, match=r"header has \d+ columns, the numbers 2; make them agree"):
+        read_trace(path)
+    assert time.process_time() - start < 2
 
 
 def test_noise_around_zero_is_no_fault(tmp_path):

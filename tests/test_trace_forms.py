@@ -209,6 +209,11 @@ def test_zips_and_old_saves_are_named_with_the_way_on(tmp_path, monkeypatch):
             read_trace(tmp_path / "broken.ppk2")
     with pytest.raises(DataError, match=r"\d+ files, a session of [\d,]+ bytes packed"):
         read_trace(session(tmp_path / "many.ppk2", waves(2)[1], **{f"f{n}": b"" for n in range(100)}))
+    with zipfile.ZipFile(tmp_path / "run.ppk2") as archive, zipfile.ZipFile(other, "w", zipfile.ZIP_LZMA) as packed:
+        for name in archive.namelist():
+            packed.writestr(name, archive.read(name))
+    with pytest.raises(DataError, match="packed by method 14"):
+        read_trace(other)
     monkeypatch.setattr("tinykit.budget.trace.ppk2._FREE_BYTES", 1000)
     with pytest.raises(DataError, match=r"packed \d+ times\nallowed: 64 files"):
         read_trace(session(tmp_path / "bomb.ppk2", np.zeros(100_000)))

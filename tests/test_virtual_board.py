@@ -22,6 +22,7 @@ from tinykit.ground.errors import (
     ParameterError,
     UnknownBoardError,
     UnknownRuntimeError,
+    judge_failure,
 )
 from tinykit.ground.quantity import Fact
 from tinykit.handover.codegen.export import export_c
@@ -368,6 +369,18 @@ def test_a_cache_that_cannot_be_written_is_named(graph, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYKIT_CACHE", str(tmp_path / "file"))
     with pytest.raises(OutputError, match="TINYKIT_CACHE"):
         run(graph, M4, sample_codes(graph, 1), compiler="zig")
+
+
+def test_a_full_disk_for_temporary_files_is_named(graph, tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYKIT_CACHE", str(tmp_path / "cache"))
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(building._Workshop, "compile", fail)
+    with pytest.raises(OutputError, match=r"temporary files cannot be written \(No space.*\)\nset TMPDIR") as caught:
+        run(graph, M4, sample_codes(graph, 1), compiler="zig")
+    assert judge_failure(caught.value)[0] == 3
 
 
 def test_code_that_does_not_compile_or_link_is_an_engine_error(graph, monkeypatch):

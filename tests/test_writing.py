@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.run import run_design
 from tinykit.ground import writing
 from tinykit.ground.errors import OutputError
-from tinykit.ground.writing import add_files, refuse_other, write_atomically, write_folder
+from tinykit.ground.writing import add_files, refuse_other, scratch, write_atomically, write_folder
 from tinykit.handover.deployment.targets import deploy
 from tinykit.model.graph.reading import read
 from tinykit.model.record import Stage, open_record
@@ -110,6 +111,20 @@ def test_only_a_folder_is_taken_for_a_folder(tmp_path, writer, kind):
 def test_a_name_that_no_system_takes(tmp_path, name):
     with pytest.raises(OutputError, match="cannot be written .*; choose another name"):
         refuse_other(tmp_path / name)
+
+
+def test_temporary_files_that_have_no_place(tmp_path, monkeypatch):
+    with pytest.raises(OutputError, match="a: cannot be written"), scratch("tk-"):
+        raise OutputError("a: cannot be written")
+    with scratch("tk-") as folder:
+        (folder / "file").touch()
+    assert not folder.exists()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with (
+        pytest.raises(OutputError, match=r"temporary files cannot be written \(No such file.*\)\nset TMPDIR"),
+        scratch("tk-"),
+    ):
+        pass
 
 
 def fail_at_the_third(real):

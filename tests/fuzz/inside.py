@@ -126,7 +126,8 @@ def run_case(job: dict[str, Any]) -> Found:
     os.makedirs("out", exist_ok=True)
     before = _list_files(folder)
     places = (folder / "out", folder / "own", folder / "home", folder / "in" / "out")
-    WATCH.allowed = (*map(str, places), os.environ["TMPDIR"], os.environ["XDG_CACHE_HOME"])
+    fonts = os.environ.get("MPLCONFIGDIR", str(folder / "home"))
+    WATCH.allowed = (*map(str, places), os.environ["TMPDIR"], os.environ["XDG_CACHE_HOME"], fonts)
     for name in doors:
         _reset_peak()
         start = _processor_s()

@@ -27,7 +27,7 @@ _MACHINE_CODES = frozenset(
 )
 _MACHINE_WORDS = re.compile(
     "No space left|NoSpaceLeft|Disk quota|usable temporary|determine home|start new thread|failed to map segment|"
-    "annot allocate memory|virtual memory exhausted|Too many open files"
+    "annot allocate memory|not allocate dynamic translator|virtual memory exhausted|Too many open files"
 )
 """What systems, linkers and compilers say where no number tells it."""
 
@@ -129,6 +129,8 @@ def judge_failure(error: BaseException) -> tuple[int, str]:
     if isinstance(error, TinykitError):
         return MACHINE if machine else BAD_INPUT, str(error)
     said = printable(" ".join(f"{type(error).__name__}: {error}".split()), 300)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return BAD_INPUT, f"{said}; give a shorter path"
     if machine or isinstance(error, OSError):
         return MACHINE, f"this machine failed ({said})\nfree memory, room on the disk, handles or rights, and try again"
     from traceback import extract_tb

@@ -10,10 +10,11 @@ import itertools
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tinykit.ground.errors import OutputError
+from tinykit.ground.errors import OutputError, TinykitError
 
 _KINDS = {stat.S_IFLNK: "link", stat.S_IFDIR: "folder", stat.S_IFREG: "file", stat.S_IFIFO: "pipe"}
 _numbers = itertools.count()
@@ -78,6 +79,21 @@ def add_files(folder: Path, files: Mapping[str, bytes]) -> None:
             undo.callback((folder / name).unlink, missing_ok=True)
             (draft / name).rename(folder / name)
         undo.pop_all()
+
+
+@contextlib.contextmanager
+def scratch(prefix: str) -> Iterator[Path]:
+    """A folder among the temporary ones, gone after the block; OutputError where there is none, or no room in it."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+            yield Path(folder)
+    except TinykitError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"temporary files cannot be written ({error.strerror or error})\n"
+            "set TMPDIR to a folder with room that can be written"
+        ) from error
 
 
 @contextlib.contextmanager

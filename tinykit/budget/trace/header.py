@@ -161,7 +161,10 @@ def split(line: str, delimiter: str) -> list[str]:
     """The cells of a line; a blank before a bracket parts nothing."""
     if delimiter == " ":
         return re.split(r"\s+(?![(\[])", line.strip())
-    return next(csv.reader([line.strip("\n")], delimiter=delimiter), [])
+    try:
+        return next(csv.reader([line.strip("\n")], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise DataError(f"{line[:40]!r} is no line of a table ({error}); export the trace as CSV again") from error
 
 
 def to_number(cell: str, decimal: str) -> str:
@@ -225,7 +228,8 @@ def _list_names(header: list[str], delimiter: str, width: int) -> list[str]:
     rows = [split(line.lstrip("#%/ ").replace(_LATIN_MICRO, "µ"), delimiter) for line in header[-2:]]
     above, below = rows[0], [cell.strip() for cell in rows[-1]]
     units = [cell.strip("()[]").lower() for cell in below]
-    bare = all(_BRACKET.fullmatch(cell) or not _read_name(cell).words - set(units) for cell in below)
+    words = set(units)
+    bare = all(_BRACKET.fullmatch(cell) or not _read_name(cell).words - words for cell in below)
     if len(rows) == 2 and len(above) == len(below) == width and TIME.knows(units) and CURRENT.knows(units) and bare:
         return [f"{name} ({unit})" for name, unit in zip(above, units, strict=True)]
     return below

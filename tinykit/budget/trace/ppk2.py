@@ -51,6 +51,8 @@ def find_ppk2_layout(path: Path) -> TraceLayout:
                 raise zipfile.BadZipFile(doubt)
         with zipfile.ZipFile(path) as archive:
             _check_sizes(path.name, {one.filename: one for one in archive.infolist()})
+            if odd := {one.compress_type for one in archive.infolist()} - {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                raise zipfile.BadZipFile(f"packed by method {min(odd)}")
             with archive.open(METADATA) as file:
                 about = json.loads(file.read(limits.METADATA_BYTES))
         rate, version = about["metadata"]["samplesPerSecond"], about.get("formatVersion", 1)

@@ -13,12 +13,14 @@ from tinykit.choose.design.outcome import DesignGoal, DesignOutcome
 from tinykit.choose.design.steps import Say, chain_steps, follow, recipe_of
 from tinykit.choose.ledger.variants import Variant, weigh_variant
 from tinykit.ground.errors import (
+    MACHINE,
     EngineError,
     MissingPackageError,
     ModelError,
     OutputError,
     ParameterError,
     UnknownRuntimeError,
+    judge_failure,
 )
 from tinykit.ground.writing import refuse_other, write_atomically
 from tinykit.handover.deployment.self_test import read_self_test_log
@@ -168,6 +170,8 @@ def prove_on_board(graph: ModelGraph, test: Split, board: Board) -> BoardRun | s
     try:
         return run_on_board(graph, board, quantise_input(samples, edge.scales[0], edge.zero_points[0]))
     except (MissingPackageError, UnknownRuntimeError, ParameterError, ModelError, EngineError) as error:
+        if judge_failure(error)[0] == MACHINE:  # another day it runs: nothing to keep in a record
+            raise
         return str(error).partition("\n")[0]
 
 

@@ -6,7 +6,6 @@ Of the 32-bit little-endian ELF that is made only what is needed is read: segmen
 import os
 import re
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import EngineError
+from tinykit.ground.writing import scratch
 from tinykit.handover.codegen.filling import fill
 from tinykit.handover.virtual_board.compilers import call_compiler, check_folder, hash_of, keep, recall
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap, Place
@@ -85,8 +85,8 @@ def build(plan: BoardPlan) -> Firmware | Overflow:
     if kept is not None:
         return read_elf(kept)
     check_folder()
-    with tempfile.TemporaryDirectory(prefix="tk-") as folder:
-        shop = _Workshop(Path(folder), plan, flags, files)
+    with scratch("tk-") as folder:
+        shop = _Workshop(folder, plan, flags, files)
         shop.compile(units, keys)
         result = shop.link([f"{unit.name}.o" for unit in units], script)
     if isinstance(result, Overflow):

@@ -16,6 +16,7 @@ from typing import Any
 
 from tinykit.ground.child.process import Bounds, Child, ChildError, find_program, run_program
 from tinykit.ground.errors import EngineError, MissingPackageError
+from tinykit.ground.writing import scratch
 from tinykit.handover.virtual_board.building import Firmware
 from tinykit.handover.virtual_board.compilers import (
     INSTALL,
@@ -152,8 +153,7 @@ def _emulate_in_qemu(
     count, ranges = len(inputs) // sum(request["input_sizes"]), request["ranges"]
     start, image = image_of(code)
     header = struct.pack("<5I", len(ranges), request["slots"], request["done"], start, len(image))
-    with tempfile.TemporaryDirectory(prefix="tk-") as folder:
-        place = Path(folder)
+    with scratch("tk-") as place:
         (place / "firmware.elf").write_bytes(firmware.data)
         (place / "mailbox.bin").write_bytes(struct.pack("<IIII", count, 0, 0, 0) + inputs)
         (place / "ranges.bin").write_bytes(header + b"".join(struct.pack("<III", *row) for row in ranges) + image)

@@ -1,12 +1,11 @@
 """Trained and converted models kept as stages of a design record, by notebooks and the headless chain alike."""
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import RecordError
+from tinykit.ground.writing import scratch
 from tinykit.model.record import DesignRecord, Stage, tool_versions
 from tinykit.train.compress.clustering import Clustered
 from tinykit.train.compress.pruning import Pruned
@@ -42,8 +41,8 @@ def keep_model(
     RecordError : the record is of another task or other data. OutputError : its folder cannot be written.
     """
     record = _own(record, data)
-    with tempfile.TemporaryDirectory() as folder:
-        content = save_model(made.model, Path(folder) / f"{name}.h5").read_bytes()
+    with scratch("tinykit-stage-") as folder:
+        content = save_model(made.model, folder / f"{name}.h5").read_bytes()
     results: dict[str, Any] = {
         "steps": made.history.steps,
         "loss": [round(value, 5) for value in made.history.loss],

@@ -3,7 +3,6 @@
 The representative dataset is checked against what the network was trained on, never invented.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from tinykit.ground.child.process import ChildError
 from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.ground.writing import write_atomically
+from tinykit.ground.writing import scratch, write_atomically
 from tinykit.model.graph.model import Precision
 from tinykit.model.graph.reading import read
 from tinykit.model.record import hash_bytes
@@ -117,8 +116,8 @@ def convert_all(
     """
     if unknown := [name for name in precisions if name not in PRECISIONS]:
         raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
-    with tempfile.TemporaryDirectory(prefix="tinykit-convert-") as name:
-        found, copy = _open_model(model, Path(name), timeout_s)
+    with scratch("tinykit-convert-") as folder:
+        found, copy = _open_model(model, folder, timeout_s)
         _check_model(found, precisions)
         samples, notes = list[NDArray[np.float32]](), tuple[str, ...]()
         if not found.quantised and any(precision != "float32" for precision in precisions):

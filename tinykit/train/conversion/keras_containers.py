@@ -23,8 +23,8 @@ _HDF5, _ZIP, _ZIP_END = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"PK\x05\x06"
 _ZIP_TAIL_BYTES = 22 + 2**16
 _MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _WORKER = Path(__file__).with_name("h5_child.py")
-_BOUNDS = Bounds(4 * 2**30, file_bytes=0, answer_bytes=limits.WEIGHTS_BYTES + 128 * 2**20)
-_TIMEOUT_S = 60.0
+_TIMEOUT_S, _PROCESSOR_S = 60.0, 20
+_BOUNDS = Bounds(4 * 2**30, 0, limits.WEIGHTS_BYTES + 128 * 2**20, processor_s=_PROCESSOR_S)
 _TOO_LARGE = "no model for a microcontroller needs that"
 _ZIP_ERRORS = (
     OSError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError, ValueError, zlib.error, struct.error
@@ -86,7 +86,9 @@ def take_h5(path: Path, name: str) -> dict[str, Any]:
         with Child("the reader of HDF5", _WORKER, bounds=_BOUNDS, folder=path.parent) as child:
             found, parts = child.exchange({"path": str(path.absolute()), "most": most}, timeout_s=_TIMEOUT_S)
     except ChildError as error:
-        how = f": no end after {_TIMEOUT_S:g} s" if error.late else ", or truncated: its reader crashed"
+        how = ", or truncated: its reader crashed"
+        if error.late or error.signal in ("SIGKILL", "SIGXCPU"):
+            how = f": no end after {_TIMEOUT_S if error.late else _PROCESSOR_S:g} s"
         raise ModelError(f"{name}: not a readable HDF5 file{how}") from error
     if refused := found.get("refused"):
         raise ModelError(f"{name}: {refused}; it is not loaded\nsave the whole model again with model.save")

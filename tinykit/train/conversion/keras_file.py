@@ -6,6 +6,7 @@ Only what `keras_gate` lets through is loaded: no Lambda, no object of the file'
 
 import contextlib
 import json
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from tinykit.ground.errors import KerasVersionError, ModelError, OutputError
 from tinykit.ground.results import Result
-from tinykit.ground.writing import write_atomically
+from tinykit.ground.writing import scratch, write_atomically
 from tinykit.train.conversion.converter import ask_converter
 from tinykit.train.conversion.keras3_description import carry
 from tinykit.train.conversion.keras3_model import rebuild, write_described
@@ -24,6 +25,7 @@ from tinykit.train.conversion.keras_gate import (
     QUANTISATION,
     Inputs,
     check_object,
+    check_order,
     list_inputs,
     list_objects,
 )
@@ -67,8 +69,8 @@ def inspect_keras_file(path: str | Path) -> KerasFile:
     KerasVersionError : written by a Keras after 3.
     MissingPackageError : h5py is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="tinykit-keras-") as folder:
-        return copy_inspected(path, Path(folder))[0]
+    with scratch("tinykit-keras-") as folder:
+        return copy_inspected(path, folder)[0]
 
 
 def copy_inspected(path: str | Path, folder: Path) -> tuple[KerasFile, Path]:
@@ -80,7 +82,7 @@ def copy_inspected(path: str | Path, folder: Path) -> tuple[KerasFile, Path]:
     source = Path(path)
     if source.suffix.lower() not in KERAS_SUFFIXES:
         raise ModelError(f"{source.name}: not a Keras file by its name; allowed: {', '.join(KERAS_SUFFIXES)}")
-    if not source.is_file():
+    if not os.path.isfile(source):  # False too where the name is longer than any file's
         raise ModelError(f"{source}: no such file")
     copy = copy_file(source, folder)
     if copy.suffix == ".h5":
@@ -115,8 +117,8 @@ def load_model(path: str | Path) -> Any:
     KerasVersionError : written by a Keras after 3, or Keras 3 is loaded in this process.
     EngineError : the child process crashed or ran out of time.
     """
-    with tempfile.TemporaryDirectory(prefix="tinykit-keras-") as folder:
-        found, copy = copy_inspected(path, Path(folder))
+    with scratch("tinykit-keras-") as folder:
+        found, copy = copy_inspected(path, folder)
         kinds = {"quantised": found.quantised, "pruned": found.pruned}
         ask_converter({"model": str(copy), "name": found.path.name, "precisions": [], "shapes": [], **kinds})
         return load_inspected(copy, found.path.name, **kinds)
@@ -195,6 +197,7 @@ def _inspect(source: Path, version: str, config: Any) -> KerasFile:
         raise ModelError(f"{source.name}: its layers are nested too deep to be a model") from error
     for item in found:
         check_object(source.name, item)
+        check_order(source.name, item)
     return _describe(source, version, found, list_inputs(config))
 
 

@@ -5,7 +5,9 @@ through. Lambda layers carry byte code, TensorFlow operators other than arithmet
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from tinykit.ground.errors import ModelError
@@ -74,6 +76,50 @@ def check_object(file: str, item: dict[str, Any]) -> None:
         called = str(config.get("function")) if isinstance(config, dict) else ""
         if not _OPERATORS.match(called):
             raise ModelError(f"{file}: calls the TensorFlow function {called[:60]!r}; only arithmetic is loaded")
+
+
+def check_order(file: str, item: dict[str, Any]) -> None:
+    """`ModelError` where layers of a network wait for a call that never comes: tf-keras would wait without end."""
+    try:
+        calls = _list_calls(item["config"]["layers"])
+        never = {one for before in calls.values() for one in before} - calls.keys()
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        never = set(error.args[1])
+    except (AttributeError, LookupError, TypeError, ValueError):  # no network, or none that tf-keras begins with
+        return
+    if never:
+        names = sorted(str(name)[:60] for name, _ in never)
+        raise ModelError(f"{file}: layers wait for a call of {names[0]!r} that never comes; save the model again")
+
+
+def _list_calls(layers: list[dict[str, Any]]) -> dict[tuple[Any, Any], list[tuple[Any, Any]]]:
+    """Each (layer, number of its call), with those that tf-keras makes before it; of inputs nothing is awaited."""
+    calls: dict[tuple[Any, Any], list[tuple[Any, Any]]] = defaultdict(list)
+    known = {one["name"] for one in layers if one["class_name"] != "InputLayer"}
+    for one in layers:
+        begun = _first_call(one)
+        for number, node in enumerate(one["inbound_nodes"], begun):
+            before = [(one["name"], number - 1)] if number > begun else []
+            calls[one["name"], number] += before + [source for source in _list_sources(node) if source[0] in known]
+    return calls
+
+
+def _first_call(layer: dict[str, Any]) -> int:
+    """The number of a layer's first call in its network: 1 of a network that begins with its inputs, of others 0."""
+    inner = layer["config"].get("layers")
+    if layer["class_name"] == "Sequential" and inner:
+        return int("batch_input_shape" in inner[0]["config"]) or _first_call(inner[0])
+    return int(inner is not None)
+
+
+def _list_sources(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Layer and call of each tensor in what a layer is called with."""
+    if isinstance(node, list) and len(node) in (3, 4) and [type(one) for one in node[:3]] == [str, int, int]:
+        yield node[0], node[1]
+        node = node[3:]
+    for part in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _list_sources(part)
 
 
 def list_ends(node: Any) -> list[list[Any]]:

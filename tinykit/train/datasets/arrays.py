@@ -57,6 +57,8 @@ def _check_claims(archive: zipfile.ZipFile, most: int) -> None:
     for member in members:
         if not member.filename.endswith(".npy"):
             raise ValueError(f"{member.filename[:60]!r} in it is no array")
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{member.filename[:60]!r} is packed by method {member.compress_type}")
         with archive.open(member) as stream:
             shape, kind = _read_header(stream)
             held = member.file_size - stream.tell()
