@@ -9,7 +9,7 @@ import pytest
 from tests.models import small_cnn
 from tinykit.budget import FrontEnd, Use, assess, budget_power, plan_workload
 from tinykit.ground.errors import FactError, ParameterError, UnknownSensorError, UnknownTaskError
-from tinykit.ground.quantity import Estimate, Fact
+from tinykit.ground.quantity import Estimate, Fact, format_quantity
 from tinykit.model.graph.reading import read
 from tinykit.target import (
     AsSold,
@@ -245,3 +245,15 @@ def test_a_board_without_a_sleep_current_listens_at_a_share_of_its_run_current(g
     heard = found.use.senses.current.value + 0.036 * 10e-3
     assert sense.current_a.value == pytest.approx(0.23 * 10e-3 + heard, rel=1e-3)
     assert found.battery_life_s.high / found.battery_life_s.low > 1.5
+
+
+def test_it_is_said_where_a_usual_reboot_would_take_less(graph):
+    said = dict(life(graph, "nucleo-h743zi2", period_s=1.0, sensor="none").lines())["asleep"]
+    standby = life(graph, "nucleo-h743zi2", period_s=1.0, sensor="none", sleep_mode="standby")
+    assert said.startswith(
+        "STOP, RAM kept, the one that takes the least if a reboot is slow (STANDBY with one of 5.00 ms"
+    )
+    assert f"{format_quantity(standby.budget.average_current_a.value, 'A')} on average instead of" in said
+    for period_s in (0.02, 3600.0):
+        told = dict(life(graph, "nucleo-h743zi2", period_s=period_s, sensor="none").lines())["asleep"]
+        assert "if a reboot is slow" not in told

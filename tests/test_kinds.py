@@ -112,6 +112,14 @@ def test_what_halves_a_life_halves_it_where_samples_are_copied_too(task):
     assert assess(model, "arduino-nano-33-ble-sense", longest, use_engine=False).budget is not None
 
 
+def test_a_duty_cycle_of_an_unknown_latency_has_no_period_and_says_so():
+    model = read(KINDS["compiled for an Ethos-U"].build())
+    found = assess(model, "arduino-nano-33-ble-sense", Use(duty_cycle=0.1), use_engine=False)
+    assert "period, which a duty cycle makes of the latency: 10.0 s is taken" in found.power.unknown
+    plain = assess(model, "arduino-nano-33-ble-sense", Use(period_s=10.0), use_engine=False)
+    assert not any("duty cycle" in reason for reason in plain.power.unknown)
+
+
 def test_without_a_battery_or_with_room_to_spare_nothing_halves():
     model = read(KINDS["compiled for an Ethos-U"].build())
     found = assess(model, "arduino-nano-33-ble-sense", Use(period_s=2.0), use_engine=False)

@@ -51,7 +51,9 @@ def budget_beside(target: Target, use: Use, why: str) -> Beside:
     awake = sum(state.duration_s.high for state in found.states if state.name not in ("sleep", "inference"))
     longest = max(0.0, period_s - awake) / busy_per_inference(plan)
     states = tuple(state for state in found.states if state.name != "inference")
-    unknown = (f"latency, and with it what the network draws: {why}", *found.unknown)
+    of_duty = f"period, which a duty cycle makes of the latency: {format_quantity(period_s, 's')} is taken"
+    told = () if use.duty_cycle is None else (of_duty,)
+    unknown = (f"latency, and with it what the network draws: {why}", *told, *found.unknown)
     budget = replace(found, states=states, energy_per_inference_j=None, lines=(), unknown=unknown)
     life = found.battery_life_s
     if life is None or not longest:

@@ -196,7 +196,20 @@ class Assessment(Result):
         own = self.use.sleep_mode is not None or self.use.sleep_current_a is not None
         current = budget.lines[0].currents_a[-1] if budget.lines else None
         at = f", at {format_quantity(current, 'A')}" if current else ""
-        return f"{_ASLEEP[budget.sleep_mode]}{'' if own else ', the one that takes the least'}{at}"
+        why = "" if own else f", the one that takes the least{self._say_standby()}"
+        return f"{_ASLEEP[budget.sleep_mode]}{why}{at}"
+
+    def _say_standby(self) -> str:
+        """What STANDBY would take where STOP was chosen for fear of a slow reboot alone; empty elsewhere."""
+        if self.budget is None or self.budget.sleep_mode != "stop":
+            return ""
+        other = _budget(self.target, self.budget.latency, replace(self.use, sleep_mode="standby"))
+        now, then, names = self.budget.average_current_a, other.average_current_a, [one.name for one in other.states]
+        if now is None or then is None or then.value >= now.value or "reboot" not in names:
+            return ""
+        reboot = format_quantity(other.states[names.index("reboot")].duration_s.value, "s")
+        mean = f"{format_quantity(then.value, 'A')} on average instead of {format_quantity(now.value, 'A')}"
+        return f" if a reboot is slow (STANDBY with one of {reboot}: {mean})"
 
     def say_consumers(self) -> str:
         """Who takes the charge, the most first; empty where the microcontroller is alone or a current is unknown."""
