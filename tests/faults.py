@@ -43,7 +43,7 @@ FAULTS = {
     "tr_TR": fault('LC_ALL=tr_TR.UTF-8 LANGUAGE=tr TZ=Asia/Kathmandu "$@"', VERDICTS),
     "90 MB of memory": fault('ulimit -v 90000; "$@"', MACHINE),
     "250 MB of memory": fault('ulimit -v 250000; "$@"', VERDICTS, MACHINE),
-    "5 handles": fault('ulimit -n 5; "$@"', MACHINE),
+    "5 handles": fault('ulimit -n 5; "$@"', VERDICTS, MACHINE),
     "10 handles": fault('ulimit -n 10; "$@"', VERDICTS, MACHINE),
     "no HOME": fault('env -u HOME -u XDG_CACHE_HOME -u TINYKIT_CACHE "$@"', VERDICTS),
     "HOME is a file": fault('HOME="$MODEL" "$@"', VERDICTS),

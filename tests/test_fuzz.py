@@ -133,8 +133,13 @@ def _refuse(path):
     raise DataError("no")
 
 
+class _WordyError(DataError):
+    def __str__(self):
+        return "\n".join("abcdef")
+
+
 def _go_on(path):
-    raise DataError("\n".join("abcdef"))
+    raise _WordyError
 
 
 def _divide(path):

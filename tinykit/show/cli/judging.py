@@ -48,7 +48,8 @@ def fit(options: Options) -> int:
         say_table(("board", "verdict", "arena", "flash", "latency", "energy"), [_row(report) for report in reports])
         say(*_refusals(reports))
         say("", "Each figure is an estimate: `tinykit fit MODEL --board ID` shows its interval, basis and source.")
-        say(f"Kept beside the model{' (assumed)' * reports[0].target.is_assumed('reserve')}: {reports[0].reserve}.")
+        if any(report.regions for report in reports):
+            say(f"Kept beside the model{' (assumed)' * reports[0].target.is_assumed('reserve')}: {reports[0].reserve}.")
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
 
 

@@ -75,7 +75,7 @@ class DesignPanel(Powered[Assessment]):
 
     def compute(self) -> Assessment:
         """Fit, power and heat for the controls."""
-        clock, sensor = self._controls.get("clock_mhz"), self.sensor.value or None
+        clock, sensor = getattr(self, "clock_mhz", None), self.sensor.value or None
         target = Target(self.board.value, clock_hz=clock.value * 1e6 if clock else None)
         told = {"period_s": self.period_s.value, "battery": self.battery.value, "sensor": sensor, "task": self.task}
         return assess(self.graph, target, self.make_use(**told))
