@@ -236,6 +236,10 @@ def many_groups(file: h5py.File, secret: Path) -> None:
         file.create_group(str(index))
 
 
+def deep_groups(file: h5py.File, secret: Path) -> None:
+    file.create_group("/deep" * 65)
+
+
 FORGED = [
     (external_data, "'/more' takes its data from another file"),
     (virtual_data, "'/more' is a virtual data set"),
@@ -254,6 +258,7 @@ FORGED = [
     (many_texts, "the attribute 'more' is over 16777216 bytes"),
     (named_type, "'/more' is neither a group nor a data set"),
     (many_groups, "holds over 20000 groups and data sets"),
+    (deep_groups, "holds over 20000 groups and data sets, or 64 in each other"),
 ]
 
 

@@ -168,6 +168,18 @@ def test_flipped_bytes_never_escape_as_another_error(
             continue
 
 
+@pytest.mark.parametrize(("version", "error"), [("²", None), ("9" * 5000, KerasVersionError), ("٣.0", None)])
+def test_versions_that_are_no_number(tmp_path: Path, version: str, error: type[Exception] | None) -> None:
+    path = write_h5(tmp_path / "model.h5", sequential(DENSE))
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = version
+    if error is None:
+        assert inspect_keras_file(path).keras_version == version
+    else:
+        with pytest.raises(error, match="this kit reads models of tf-keras and of Keras 3"):
+            inspect_keras_file(path)
+
+
 def test_other_faults(tmp_path: Path, model: Any) -> None:
     with pytest.raises(ModelError, match="not a Keras file by its name"):
         inspect_keras_file(tmp_path / "model.pb")

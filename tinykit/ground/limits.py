@@ -27,7 +27,7 @@ TABLE_CELLS = 12_000_000  # of a table that is held whole: its cells, each row a
 TRACE_BYTES = 2**36  # a recording that is read by blocks
 RATIO, RATIO_FROM_BYTES = 100, _MIB  # content over the size of its packed file, once it is larger than so much
 MEMBERS, MEMBER_BYTES = 64, 1024  # members of an archive, and what its directory may say of each
-OBJECTS = 20_000  # groups and data sets in an HDF5 file
+OBJECTS, DEPTH = 20_000, 64  # groups and data sets in an HDF5 file, and groups within each other
 
 
 def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str) -> BinaryIO:

@@ -34,7 +34,7 @@ def _text(value: Any) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if value is None else str(value)
 
 
-def _walk(root: Any, most: int) -> Iterator[tuple[str, Any]]:
+def _walk(root: Any, most: dict[str, int]) -> Iterator[tuple[str, Any]]:
     """Every group and data set under its path, reached by hard links alone, each once."""
     import h5py
 
@@ -50,8 +50,10 @@ def _walk(root: Any, most: int) -> Iterator[tuple[str, Any]]:
             child = item[name]
             if hash(child.id) in seen:
                 raise RefusedError(f"{inner[:60]!r} stands in it twice, as a loop does")
-            if len(seen) >= most:
-                raise RefusedError(f"holds over {most} groups and data sets")
+            if len(seen) >= most["objects"] or inner.count("/") > most["depth"]:
+                raise RefusedError(
+                    f"holds over {most['objects']} groups and data sets, or {most['depth']} in each other"
+                )
             seen.add(hash(child.id))
             waiting.append((inner, child))
 
@@ -97,7 +99,7 @@ def read(path: str, most: dict[str, int]) -> tuple[dict[str, Any], list[bytes]]:
 
     budget, items, data = Budget(os.stat(path).st_size, most), list[Any](), list[bytes]()
     with h5py.File(path, "r") as file:
-        for name, item in _walk(file["/"], most["objects"]):
+        for name, item in _walk(file["/"], most):
             attributes, place = _read_attributes(name, item, budget), None
             if isinstance(item, h5py.Dataset):
                 value = _read_data(name, item, budget)

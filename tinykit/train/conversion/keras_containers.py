@@ -81,7 +81,7 @@ def take_h5(path: Path, name: str) -> dict[str, Any]:
     if find_spec("h5py") is None:
         raise MissingPackageError(f"h5py is not installed; {name_install('train')}")
     most = {"bytes": limits.WEIGHTS_BYTES, "text": limits.DESCRIPTION_BYTES, "objects": limits.OBJECTS}
-    most |= {"ratio": limits.RATIO, "small": limits.RATIO_FROM_BYTES}
+    most |= {"ratio": limits.RATIO, "small": limits.RATIO_FROM_BYTES, "depth": limits.DEPTH}
     try:
         with Child("the reader of HDF5", _WORKER, bounds=_BOUNDS, folder=path.parent) as child:
             found, parts = child.exchange({"path": str(path.absolute()), "most": most}, timeout_s=_TIMEOUT_S)

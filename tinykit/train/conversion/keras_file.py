@@ -180,7 +180,7 @@ def _refuse_qat_archive(name: str, suffix: str, quantised: bool) -> None:
 
 def _major(version: str) -> int:
     first = version.partition(".")[0]
-    return int(first) if first.isdigit() else 0
+    return int(first[:9]) if first.isascii() and first.isdecimal() else 0
 
 
 def _inspect(source: Path, version: str, config: Any) -> KerasFile:
