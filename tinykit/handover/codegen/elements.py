@@ -9,14 +9,7 @@ import math
 
 import numpy as np
 
-from tinykit.handover.codegen.fixed_point import (
-    activation_range,
-    add_multipliers,
-    mean_multiplier,
-    quantise_multiplier,
-    round_half_away,
-    square_multipliers,
-)
+from tinykit.handover.codegen import fixed_point as fixed
 from tinykit.handover.codegen.plain import broadcast, extend, lower_sums, steps_of
 from tinykit.handover.codegen.program import (
     C_TYPES,
@@ -51,8 +44,10 @@ def lower_difference(program: Program, operator: Operator) -> Lowered:
     """SUB and SQUARED_DIFFERENCE, with an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2)
     squared = lowering_of(operator) == "squared_difference"
-    low, high = activation_range("NONE", result) if squared else fused_range(operator, result)
-    first, second, total = settle(operator, square_multipliers if squared else add_multipliers, a, b, result)
+    low, high = fixed.activation_range("NONE", result) if squared else fused_range(operator, result)
+    first, second, total = settle(
+        operator, fixed.square_multipliers if squared else fixed.add_multipliers, a, b, result
+    )
     fields = _pair(operator, a, b, result.shape) | {
         "out_offset": result.zero_points[0], "low": low, "high": high,
         "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
@@ -72,8 +67,8 @@ def _pair(operator: Operator, a: Tensor, b: Tensor, shape: tuple[int, ...]) -> d
 def lower_slopes(program: Program, operator: Operator) -> Lowered:
     """PRELU: below zero times a slope for each channel."""
     (source, slope), result = program.operands(operator, at_least=2)
-    straight = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
-    bent = settle(operator, quantise_multiplier, source.scales[0] * slope.scales[0] / result.scales[0])
+    straight = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
+    bent = settle(operator, fixed.quantise_multiplier, source.scales[0] * slope.scales[0] / result.scales[0])
     fields = _pair(operator, source, slope, result.shape) | {
         "out_offset": result.zero_points[0], "multiplier": straight.multiplier, "shift": straight.shift,
         "multiplier_b": bent.multiplier, "shift_b": bent.shift,
@@ -86,7 +81,7 @@ def lower_comparison(program: Program, operator: Operator) -> Lowered:
     expect(len(operator.inputs) == 2, operator, f"{len(operator.inputs)} inputs")
     a, b = (program.activation(operator, index) for index in operator.inputs)
     result = program.tensor(operator, operator.outputs[0], ("bool",))
-    first, second = (settle(operator, quantise_multiplier, one.scales[0]) for one in (a, b))
+    first, second = (settle(operator, fixed.quantise_multiplier, one.scales[0]) for one in (a, b))
     expect(first.shift <= 0 and second.shift <= 0, operator, f"scales {a.scales[0]} and {b.scales[0]} from 1 on")
     fields = _pair(operator, a, b, result.shape) | {
         "low": COMPARISONS[lowering_of(operator)], "multiplier_a": first.multiplier, "shift_a": -first.shift,
@@ -105,7 +100,7 @@ def lower_choice(program: Program, operator: Operator) -> Lowered:
 
 def lower_total(program: Program, operator: Operator) -> Lowered:
     """SUM over any axes, rescaled."""
-    return lower_sums(program, operator, lambda source, result, _: mean_multiplier(source, result, 1))
+    return lower_sums(program, operator, lambda source, result, _: fixed.mean_multiplier(source, result, 1))
 
 
 def lower_extreme(program: Program, operator: Operator) -> Lowered:
@@ -163,7 +158,7 @@ def _nearest(operator: Operator, size: int, wanted: int) -> list[int]:
     spread = corners and wanted > 1
     scale = np.float32(size - 1) / np.float32(wanted - 1) if spread else np.float32(size) / np.float32(wanted)
     places = [float((np.float32(row) + np.float32(0.5 if half else 0)) * scale) for row in range(wanted)]
-    return [max(min(round_half_away(at) if corners else math.floor(at), size - 1), 0) for at in places]
+    return [max(min(fixed.round_half_away(at) if corners else math.floor(at), size - 1), 0) for at in places]
 
 
 def lower_gather(program: Program, operator: Operator) -> Lowered:

@@ -4,14 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from tinykit.handover.codegen.fixed_point import (
-    Multiplier,
-    add_multipliers,
-    logistic_parameters,
-    mean_multiplier,
-    quantise_multiplier,
-    softmax_parameters,
-)
+from tinykit.handover.codegen import fixed_point as fixed
 from tinykit.handover.codegen.program import (
     Lowered,
     Lowering,
@@ -28,7 +21,7 @@ from tinykit.model.graph.model import Operator, Tensor
 AXES = 6
 _CURVE_SCALE, _CURVE_ZERO = 1 / 256, -128
 
-Factor = Callable[[Tensor, Tensor, int], Multiplier]
+Factor = Callable[[Tensor, Tensor, int], fixed.Multiplier]
 """How a sum of some elements is rescaled."""
 
 
@@ -48,9 +41,9 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
 def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
     """An addition's kernel divides by powers, so its shifts are given as positive exponents."""
     if lowering_of(operator) == "product":
-        one = settle(operator, quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
+        one = settle(operator, fixed.quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
         return {"multiplier": one.multiplier, "shift": one.shift}
-    first, second, total = settle(operator, add_multipliers, a, b, result)
+    first, second, total = settle(operator, fixed.add_multipliers, a, b, result)
     return {
         "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
         "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
@@ -91,7 +84,7 @@ def lower_quantise(program: Program, operator: Operator) -> Lowered:
     """QUANTIZE from int8 to int8."""
     (source,), result = program.operands(operator)
     expect(source.elements == result.elements, operator, f"shapes {source.shape} to {result.shape}")
-    one = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
+    one = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
     fields = {"count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
               "multiplier": one.multiplier, "shift": one.shift}  # fmt: skip
     return call_kernel(program, operator, "quantize", "rescale", fields, unit="pairs")
@@ -100,7 +93,7 @@ def lower_quantise(program: Program, operator: Operator) -> Lowered:
 def lower_softmax(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX over the last axis, onto a scale of 1/256 and a zero point of -128."""
     source = _curve_source(program, operator)
-    one, lowest = settle(operator, softmax_parameters, source, operator.beta)
+    one, lowest = settle(operator, fixed.softmax_parameters, source, operator.beta)
     depth = source.shape[-1] if source.shape else 1
     expect(depth < 1 << 12, operator, f"a softmax over {depth} values")
     fields = {"rows": source.elements // depth, "depth": depth, "multiplier": one.multiplier,
@@ -111,7 +104,7 @@ def lower_softmax(program: Program, operator: Operator) -> Lowered:
 def lower_logistic(program: Program, operator: Operator) -> Lowered:
     """LOGISTIC, onto a scale of 1/256 and a zero point of -128."""
     source = _curve_source(program, operator)
-    one, radius = settle(operator, logistic_parameters, source)
+    one, radius = settle(operator, fixed.logistic_parameters, source)
     fields = {"count": source.elements, "in_offset": -source.zero_points[0], "radius": radius,
               "multiplier": one.multiplier, "left_shift": one.shift}  # fmt: skip
     return call_kernel(program, operator, "logistic", "logistic_curve", fields, unit="curves")
@@ -178,7 +171,7 @@ def lower_pad(program: Program, operator: Operator) -> Lowered:
 
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes: sums, then one rescaling that holds the division."""
-    return lower_sums(program, operator, mean_multiplier)
+    return lower_sums(program, operator, fixed.mean_multiplier)
 
 
 def lower_sums(program: Program, operator: Operator, factor: Factor) -> Lowered:

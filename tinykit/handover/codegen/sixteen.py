@@ -12,16 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.handover.codegen.fixed_point import (
-    LIMITS,
-    Multiplier,
-    add_multipliers,
-    channel_multipliers,
-    dense_multiplier,
-    mean_multiplier,
-    quantise_multiplier,
-    round_half_away,
-)
+from tinykit.handover.codegen import fixed_point as fixed
 from tinykit.handover.codegen.plain import broadcast, sum_fields
 from tinykit.handover.codegen.program import (
     Lowered,
@@ -61,7 +52,7 @@ def expect_symmetric(operator: Operator, *tensors: Tensor) -> None:
     expect(not any(zeros), operator, f"int16 activations with zero points {zeros}")
 
 
-def write_multipliers(program: Program, found: tuple[Multiplier, ...]) -> dict[str, object]:
+def write_multipliers(program: Program, found: tuple[fixed.Multiplier, ...]) -> dict[str, object]:
     """Multipliers and shifts as two arrays."""
     return {
         "multiplier": program.array("int32_t", [one.multiplier for one in found]),
@@ -79,7 +70,7 @@ def lower_convolution(program: Program, operator: Operator) -> Lowered:
     window = place_window(operator, source, result, (values.shape[1], values.shape[2]))
     channels = check_filters(operator, window, values.shape)
     check_scales(operator, weights, channels)
-    found = settle(operator, channel_multipliers, source, weights, result, channels)
+    found = settle(operator, fixed.channel_multipliers, source, weights, result, channels)
     fields = window.geometry() | {
         "tap_channels": values.shape[3], "low": window.limits[0], "high": window.limits[1],
         "weights": program.array("int8_t", values),
@@ -106,8 +97,8 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     units, depth = check_units(operator, source, result, values.shape)
     many = len(weights.scales) > 1
     check_scales(operator, weights, units)
-    found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
-        settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
+    found = settle(operator, fixed.channel_multipliers, source, weights, result, units) if many else (
+        settle(operator, fixed.dense_multiplier, source, weights, result),)  # fmt: skip
     low, high = fused_range(operator, result)
     fields: dict[str, object] = {
         "rows": source.elements // depth, "depth": depth, "units": units, "step": int(many), "low": low, "high": high,
@@ -122,16 +113,16 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
     (a, b), result = program.operands(operator, at_least=2, dtype=DTYPE)
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
     kind = lowering_of(operator)
-    low, high = fused_range(operator, result) if operator.activation else LIMITS[DTYPE]
+    low, high = fused_range(operator, result) if operator.activation else fixed.LIMITS[DTYPE]
     fields: dict[str, object] = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _PAIRS[kind],
                                  "low": low, "high": high}  # fmt: skip
     if kind == "product":
         expect_symmetric(operator, a, b, result)
-        one = settle(operator, quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
+        one = settle(operator, fixed.quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
         fields |= {"multiplier": one.multiplier, "shift": one.shift}
     elif kind in ("sum", "difference"):
         expect_symmetric(operator, a, b, result)
-        first, second, total = settle(operator, add_multipliers, a, b, result)
+        first, second, total = settle(operator, fixed.add_multipliers, a, b, result)
         fields |= {
             "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
             "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
@@ -144,12 +135,13 @@ def lower_leaky(program: Program, operator: Operator) -> Lowered:
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
     ratio = source.scales[0] / result.scales[0]
-    same = settle(operator, quantise_multiplier, ratio)
-    slope = settle(operator, quantise_multiplier, abs(ratio * operator.option("alpha")))
+    same = settle(operator, fixed.quantise_multiplier, ratio)
+    slope = settle(operator, fixed.quantise_multiplier, abs(ratio * operator.option("alpha")))
     sign = -1 if operator.option("alpha") < 0 else 1
     fields = {
         "count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
-        "low": LIMITS[DTYPE][0], "high": LIMITS[DTYPE][1], "multiplier": same.multiplier, "shift": same.shift,
+        "low": fixed.LIMITS[DTYPE][0], "high": fixed.LIMITS[DTYPE][1],
+        "multiplier": same.multiplier, "shift": same.shift,
         "slope_multiplier": sign * slope.multiplier, "slope_shift": slope.shift,
     }  # fmt: skip
     return call_kernel(program, operator, "wide_ramps", "wide_ramp", fields, unit="sixteen")
@@ -159,11 +151,11 @@ def lower_relu(program: Program, operator: Operator) -> Lowered:
     """RELU, which rescales, and RELU6, which only cuts off."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
-    zero, low, high = source.zero_points[0], result.zero_points[0], LIMITS[DTYPE][1]
-    factor = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
+    zero, low, high = source.zero_points[0], result.zero_points[0], fixed.LIMITS[DTYPE][1]
+    factor = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
     if lowering_of(operator) == "relu6":
-        factor, low = Multiplier(1 << 30, 1), zero
-        high = min(high, zero + round_half_away(float(np.float32(6) / np.float32(source.scales[0]))))
+        factor, low = fixed.Multiplier(1 << 30, 1), zero
+        high = min(high, zero + fixed.round_half_away(float(np.float32(6) / np.float32(source.scales[0]))))
     fields = {
         "count": source.elements, "in_offset": -zero, "out_offset": low, "low": low, "high": high,
         "multiplier": factor.multiplier, "shift": factor.shift,
@@ -175,7 +167,7 @@ def lower_relu(program: Program, operator: Operator) -> Lowered:
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes, as on int8."""
     (source,), result = program.operands(operator, dtype=DTYPE)
-    fields, scratch = sum_fields(program, operator, source, result, mean_multiplier), (4 * result.elements,) * 3
+    fields, scratch = sum_fields(program, operator, source, result, fixed.mean_multiplier), (4 * result.elements,) * 3
     return call_kernel(program, operator, "wide_mean", "mean_axes", fields, scratch=scratch, unit="sixteen")
 
 
@@ -216,7 +208,7 @@ def lower_softmax(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX over the last axis by tables of exp and 1 / (1 + x), onto a scale of 2^-15."""
     source = _curve_source(program, operator)
     depth = source.shape[-1] if source.shape else 1
-    factor = settle(operator, quantise_multiplier, source.scales[0] * operator.beta / (10.0 / 65535.0))
+    factor = settle(operator, fixed.quantise_multiplier, source.scales[0] * operator.beta / (10.0 / 65535.0))
     fields = {
         "rows": source.elements // depth, "depth": depth, "multiplier": factor.multiplier, "shift": factor.shift,
         "exponentials": program.array("int16_t", _table(np.exp, -10.0, 0.0)),

@@ -15,16 +15,7 @@ from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate
 from tinykit.handover.codegen.export import FLOAT_BOUND, HOST_DEFINES, CExport, export_c
 from tinykit.handover.codegen.filling import fill_all, to_comment
-from tinykit.handover.deployment.writing import (
-    MANIFEST,
-    TEMPLATES,
-    Deployment,
-    describe_accuracy,
-    describe_model,
-    label_model,
-    make_golden_vectors,
-    write_export,
-)
+from tinykit.handover.deployment import writing
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import list_codes, read
 from tinykit.model.lint import list_rules
@@ -47,7 +38,7 @@ def deploy_tflm(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, arena: int | Estimate,
     accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None,
     normalisation: Normalisation | None = None, margin: float = MARGIN
-) -> Deployment:  # fmt: skip
+) -> writing.Deployment:  # fmt: skip
     """Write C++, build files and golden vectors for TFLM; the whole folder or nothing.
 
     Parameters
@@ -75,23 +66,25 @@ def deploy_tflm(
     needed = _needed(arena)
     names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
     methods = tuple(sorted(add_method(name) for name in names))
-    judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)
-    said, label = describe_accuracy(accuracy), label_model(graph, name)
-    about = describe_model(graph, label, said)
+    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
+    said, label = writing.describe_accuracy(accuracy), writing.label_model(graph, name)
+    about = writing.describe_model(graph, label, said)
     declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
     files = fill_all(
-        TEMPLATES / "tflm", name=label, guard=f"TINYKIT_{label.upper()}", sha256=graph.sha256, accuracy=said,
+        writing.TEMPLATES / "tflm", name=label, guard=f"TINYKIT_{label.upper()}", sha256=graph.sha256, accuracy=said,
         about="\n".join(f"// {line}" for line in about), precision=to_comment(graph.precision), methods=methods,
         model_bytes=len(graph.data), model_array=_bytes(np.frombuffer(graph.data, np.uint8)), arena_bytes=declared,
         needed_bytes=needed, variables=_count_variables(graph), vectors=len(inputs),
         input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
         inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats, reference=judge,
-    ) | fill_all(TEMPLATES / "both")  # fmt: skip
+    ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
     facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared,
              "golden_engine": judge.engine}  # fmt: skip
-    where = write_export(folder, files, facts)
-    listed = tuple(sorted([*files, MANIFEST]))
-    return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256, judge.engine)
+    where = writing.write_export(folder, files, facts)
+    listed = tuple(sorted([*files, writing.MANIFEST]))
+    return writing.Deployment(
+        where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256, judge.engine
+    )
 
 
 def add_method(operator: str) -> str:
@@ -150,7 +143,7 @@ def _count_variables(graph: ModelGraph) -> int:
 def deploy_c(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, kernels: str = "portable",
     accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None
-) -> Deployment:  # fmt: skip
+) -> writing.Deployment:  # fmt: skip
     """Write a model as C11 with its golden vectors and a self-test; the whole folder or nothing.
 
     Parameters
@@ -173,14 +166,14 @@ def deploy_c(
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     require_sound(graph)
-    label = label_model(graph, name)
+    label = writing.label_model(graph, name)
     export = export_c(graph, kernels=kernels, name=label)
-    judge, (inputs, outputs) = reference_engine(), make_golden_vectors(graph.data, samples)
-    said = describe_accuracy(accuracy)
-    about = describe_model(graph, label, said)
+    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
+    said = writing.describe_accuracy(accuracy)
+    about = writing.describe_model(graph, label, said)
     files = {f"src/{path}": data.decode() for path, data in export.files.items()}
     files |= fill_all(
-        TEMPLATES / "c", name=export.name, guard=export.name.upper(), export=export, accuracy=said,
+        writing.TEMPLATES / "c", name=export.name, guard=export.name.upper(), export=export, accuracy=said,
         about="\n".join(["/*", *(f" * {line}" for line in about), " */"]), weight_bytes=graph.weight_bytes,
         vectors=len(inputs), inputs=_c_rows(inputs), outputs=_c_rows(outputs), flags=_list_flags(export),
         arenas=[(_CORES[family], max(plan.head_bytes, 16)) for family, plan in export.plans.items()],
@@ -188,12 +181,12 @@ def deploy_c(
         code=lambda texts: [f"`{text}`" for text in texts], reference=judge,
         long_name=judge.kernels.replace("TFLM", "TensorFlow Lite Micro"), outputs_at=_lay_out(graph), bound=FLOAT_BOUND,
         floats=any(tensor.dtype == "float32" for tensor in graph.tensors),
-    ) | fill_all(TEMPLATES / "both")  # fmt: skip
+    ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
     facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
              "kernels": kernels, "golden_engine": judge.engine}  # fmt: skip
-    where = write_export(folder, files, facts)
-    return Deployment(
-        where, "c", label, tuple(sorted([*files, MANIFEST])), tuple(one.symbol for one in export.operators),
+    where = writing.write_export(folder, files, facts)
+    return writing.Deployment(
+        where, "c", label, tuple(sorted([*files, writing.MANIFEST])), tuple(one.symbol for one in export.operators),
         export.arena_bytes, export.arena_bytes, len(inputs), graph.sha256, judge.engine,
     )  # fmt: skip
 
