@@ -18,8 +18,7 @@ from tinykit.handover.codegen.filling import to_identifier
 from tinykit.handover.codegen.folding import fold
 from tinykit.handover.codegen.lowerings import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS, find_lowering
 from tinykit.handover.codegen.moves import NOTHING
-from tinykit.handover.codegen.program import C_TYPES, Lowered, Program, expect, lowering_of, refuse
-from tinykit.handover.codegen.state import STATEFUL
+from tinykit.handover.codegen.program import C_TYPES, STATEFUL, Lowered, Program, expect, lowering_of, refuse
 from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.graph.reading import GraphOrFile, as_graph

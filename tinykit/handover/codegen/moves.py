@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen.grids import Move, Moves
 from tinykit.handover.codegen.layouts import PLANS
-from tinykit.handover.codegen.program import C_TYPES, Lowered, Lowering, Program, expect, lowering_of
-from tinykit.handover.codegen.state import READ
+from tinykit.handover.codegen.program import C_TYPES, READ, Lowered, Lowering, Program, expect, lowering_of
 from tinykit.model.graph.model import Operator, Tensor
 
 AXES = 6
