@@ -106,17 +106,10 @@ class DesignRecord(Result):
         return self.folder / stage.artefact
 
     def with_stage(self, stage: Stage, data: bytes | None = None) -> DesignRecord:
-        """The record with a stage added or replaced, written to disk.
+        """The record with a stage added or replaced, written to disk; its `sha256` is computed from `data`.
 
-        Parameters
-        ----------
-        stage : its `sha256` is computed from `data`.
-        data : content of `stage.artefact`, None where the stage makes no file.
-
-        Raises
-        ------
-        OutputError : the folder cannot be written. RecordError : a value that a record cannot hold, or
-        an artefact outside its folder.
+        `data` is the content of `stage.artefact`, None where the stage makes no file. Raises OutputError: the folder
+        cannot be written. RecordError: a value that a record cannot hold, or an artefact outside its folder.
         """
         if data is not None:
             if not stage.artefact:

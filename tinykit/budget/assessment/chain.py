@@ -76,9 +76,7 @@ class Assessment(Result):
     def complete(self) -> tuple[PowerBudget, ThermalReport]:
         """Power and heat, for whoever cannot go on without.
 
-        Raises
-        ------
-        UnknownFactError : the latency is unknown, and with it both; the message says why, and what to give.
+        UnknownFactError: the latency is unknown, and with it both; the message says why, and what to give.
         """
         if self.budget is None or self.heat is None:
             why = dict(self.fit.unknown).get("latency", "no evidence")

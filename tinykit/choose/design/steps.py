@@ -148,10 +148,8 @@ def follow(
 def read_steps(record: DesignRecord, name: str) -> tuple[Step, ...]:
     """The steps that led to a stage, the first first, as the record tells them.
 
-    Raises
-    ------
-    UnknownStageError : no such stage, or a parent that is missing.
-    ParameterError : a stage whose recipe names no action that can be done again.
+    Raises UnknownStageError: no such stage, or a parent that is missing. ParameterError: a stage whose recipe names no
+    action that can be done again.
     """
     stage = record.stage(name)
     before = read_steps(record, stage.parent) if stage.parent else ()

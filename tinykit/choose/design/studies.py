@@ -53,9 +53,7 @@ class Study(Result):
     def recall(self, *names: str) -> tuple[Variant, ...]:
         """Variants as shipped, with the accuracy in TFLM that was recorded when they were made; all if none is named.
 
-        Raises
-        ------
-        UnknownStageError : no such variant. RecordError : a file that is not the recorded one.
+        Raises UnknownStageError: no such variant. RecordError: a file that is not the recorded one.
         """
         folder = shipped_path("data", "studies", self.name)
         return tuple(_recall(folder, self.task, name, self.variants.get(name, "")) for name in names or self.variants)

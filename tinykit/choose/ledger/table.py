@@ -41,12 +41,7 @@ class Ledger(Result):
         return self.rows[0]
 
     def row(self, name: str) -> LedgerRow:
-        """The row of a variant.
-
-        Raises
-        ------
-        ParameterError : no variant of that name.
-        """
+        """The row of a variant; ParameterError for no variant of that name."""
         names = {row.name: row for row in self.rows}
         if name not in names:
             raise ParameterError(f"the ledger has no variant {name!r}; {name_nearest(name, names)}")

@@ -78,14 +78,7 @@ _ARCHIVES = (
 def take_model(data: bytes, path: str) -> bytes:
     """The bytes of the .tflite in what was given: itself, an array of C (`xxd -i`), or gzip of either.
 
-    Parameters
-    ----------
-    data : content of the file.
-    path : its name, for the error.
-
-    Raises
-    ------
-    ModelError : no model is in it; it says what the file is, and the way from it to a .tflite.
+    Raises ModelError: no model is in it; it says what the file at `path` is, and the way from it to a .tflite.
     """
     content = _unpack(data, path) if data[:2] == _GZIP else data
     found = content if content[4:8] == IDENTIFIER else _find_array(content)

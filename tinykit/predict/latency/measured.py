@@ -178,9 +178,7 @@ def list_own() -> tuple[Path, ...]:
 def undo_own(board_id: str | None = None) -> Path:
     """Take back the last calibration, of a board where one is given: the rows before it are there again.
 
-    Raises
-    ------
-    ParameterError : there are no own rows. OutputError : the file cannot be written.
+    Raises ParameterError: there are no own rows. OutputError: the file cannot be written.
     """
     paths = [path for path in list_own() if board_id in (None, path.stem)]
     if not paths:

@@ -274,12 +274,7 @@ def _choose_boards(options: Options) -> tuple[Board, ...]:
 
 
 def one_board(options: Options) -> Board:
-    """The board of a command that needs exactly one.
-
-    Raises
-    ------
-    ParameterError : none was named. UnknownBoardError, FactError : it is not there.
-    """
+    """The board of a command that needs exactly one; errors: none was named, or it is not there."""
     if not options.board:
         raise ParameterError("no board given; add --board ID (`tinykit boards` lists them) or --board-file TOML")
     return find_board(options.board)
