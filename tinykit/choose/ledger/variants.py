@@ -44,7 +44,7 @@ class ModelSizes(Result):
 def measure_sizes(
     name: str, graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4", build: str | None = None
 ) -> ModelSizes:
-    """Sizes of a model, called by a name, whose flash is predicted for a runtime, a core and a build (None: not known)."""
+    """Sizes of a model under a name; its flash is that of a runtime, a core and a build (None: not known)."""
     try:
         flash = predict_flash(graph, runtime=runtime, core=core, build=build).total
     except UnknownRuntimeError:

@@ -16,28 +16,13 @@ from tinykit.ground.quantity import Estimate, weakest
 from tinykit.show.plots.quick_axes import QuickAxes, is_known
 from tinykit.show.plots.telling import tell_figure
 
-COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "flash": "#0072B2",
-        "sram": "#E69F00",
-        "reserved": "#9A9A9A",
-        "free": "#EFEFEF",
-        "inference": "#CC79A7",
-        "sleep": "#56B4E9",
-        "wake-up": "#882255",
-        "other state": "#DDCC77",
-        "limit": "#000000",
-        "life": "#117733",
-        "temperature": "#661100",
-        "transport": "#C8C8E8",
-        "training": "#44AA99",
-        "validation": "#332288",
-        "fits": "#009E73",
-        "tight": "#F0E442",
-        "does_not_fit": "#D55E00",
-        "unknown": "#FFFFFF",
-    }
-)
+COLOURS: Mapping[str, str] = MappingProxyType({
+    "flash": "#0072B2", "sram": "#E69F00", "reserved": "#9A9A9A", "free": "#EFEFEF",
+    "inference": "#CC79A7", "sleep": "#56B4E9", "wake-up": "#882255", "other state": "#DDCC77",
+    "limit": "#000000", "life": "#117733", "temperature": "#661100", "transport": "#C8C8E8",
+    "training": "#44AA99", "validation": "#332288",
+    "fits": "#009E73", "tight": "#F0E442", "does_not_fit": "#D55E00", "unknown": "#FFFFFF",
+})  # fmt: skip
 """One meaning a colour in every plot: Okabe and Ito's eight, filled up from Tol's muted scheme; both are told apart
 with any colour vision."""
 
