@@ -236,12 +236,9 @@ def _or_unknown(estimate: Estimate | None, reasons: Iterable[str] = ()) -> str:
 
 @keywords
 def assess(
-    graph: GraphOrFile,
-    target: Target | Board | str | os.PathLike[str],
-    use: Use | None = None,
-    *,
-    use_engine: bool = True,
-) -> Assessment:
+    graph: GraphOrFile, target: Target | Board | str | os.PathLike[str], use: Use | None = None, *,
+    use_engine: bool = True
+) -> Assessment:  # fmt: skip
     """Memory, latency, energy, battery life and heat of a network on a target in a use, in this order.
 
     The one place that orders them: each figure rests on the one before, with its interval. What has no evidence is

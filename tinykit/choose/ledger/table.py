@@ -78,12 +78,9 @@ class Ledger(Result):
 
 
 def open_ledger(
-    variants: Sequence[Variant],
-    test: Split,
-    board: Target | Board | str | os.PathLike[str],
-    *,
-    runtime: str | None = None,
-) -> Ledger:
+    variants: Sequence[Variant], test: Split, board: Target | Board | str | os.PathLike[str], *,
+    runtime: str | None = None
+) -> Ledger:  # fmt: skip
     """The ledger of some variants on a board.
 
     Parameters

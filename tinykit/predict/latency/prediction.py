@@ -62,19 +62,11 @@ _EXTERNAL_DOUBT = 0.15
 
 @keywords
 def predict_latency(
-    model: Model | str | os.PathLike[str],
-    *,
-    target: Target | None = None,
-    core: str | None = None,
-    clock_hz: float | None = None,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    runtime_option: str | None = None,
-    board: str | Board | None = None,
-    build: str | None = None,
-    arena_region: str | None = None,
-    modelled: bool = False,
-) -> Estimate:
+    model: Model | str | os.PathLike[str], *,
+    target: Target | None = None, core: str | None = None, clock_hz: float | None = None, runtime: str | None = None,
+    runtime_version: str | None = None, runtime_option: str | None = None, board: str | Board | None = None,
+    build: str | None = None, arena_region: str | None = None, modelled: bool = False
+) -> Estimate:  # fmt: skip
     """Latency of one inference [s], 80 % interval: "measured" where this very case was published, else "modelled".
 
     Operators of other precisions than int8, and those whose kernel nobody counted, are bounded by their loops: they

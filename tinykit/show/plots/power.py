@@ -68,12 +68,9 @@ def _draw_state(ax: Axes, state: State, current: Estimate, span: tuple[float, fl
 
 @styled
 def plot_life(
-    budgets: Sequence[PowerBudget],
-    *,
-    point: PowerBudget | None = None,
-    wished_s: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    budgets: Sequence[PowerBudget], *,
+    point: PowerBudget | None = None, wished_s: float | None = None, ax: Axes | None = None
+) -> Axes:  # fmt: skip
     """Battery life against the period between inferences, log–log, with its interval.
 
     Parameters

@@ -66,16 +66,10 @@ class Clustered(Trained):
 
 
 def cluster(
-    model: Any,
-    data: Dataset,
-    clusters: int | Mapping[str, int] = 16,
-    *,
-    preserve_sparsity: bool | None = None,
-    per_channel: bool = True,
-    fit: Training = RECIPE.cluster,
-    seed: int = RECIPE.seed,
-    progress: Progress | None = None,
-) -> Clustered:
+    model: Any, data: Dataset, clusters: int | Mapping[str, int] = 16, *,
+    preserve_sparsity: bool | None = None, per_channel: bool = True, fit: Training = RECIPE.cluster,
+    seed: int = RECIPE.seed, progress: Progress | None = None
+) -> Clustered:  # fmt: skip
     """Cluster a copy of a trained classifier, then train the shared values on.
 
     One-dimensional k-means from evenly spaced values, then fine-tuning in which the weights of a cluster move
