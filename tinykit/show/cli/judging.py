@@ -71,15 +71,10 @@ def _indent(text: str) -> str:
 def aim(options: Options, board: Board) -> Target:
     """The target that the options of a command name on a board."""
     return Target(
-        board,
-        runtime=options.runtime,
-        runtime_version=options.runtime_version,
-        runtime_option=options.runtime_option,
-        build=options.build,
-        clock_hz=options.clock,
-        reserve=read_reserve(options),
-        as_sold=getattr(options, "as_sold", False),
-    )
+        board, runtime=options.runtime, runtime_version=options.runtime_version,
+        runtime_option=options.runtime_option, build=options.build, clock_hz=options.clock,
+        reserve=read_reserve(options), as_sold=getattr(options, "as_sold", False),
+    )  # fmt: skip
 
 
 def budget(options: Options) -> int:

@@ -29,14 +29,9 @@ def plot_history(history: History, *, ax: Axes | None = None) -> Axes:
             epochs = range(1, len(values) + 1)
             ax.plot(epochs, values, marker="o", markersize=3.5, color=COLOURS[name])
             ax.annotate(
-                f"{name}\n{values[-1]:.3f}",
-                (len(values), values[-1]),
-                xytext=(8, 11 if is_upper else -11),
-                textcoords="offset points",
-                color=COLOURS[name],
-                va="center",
-                fontsize=8.5,
-            )
+                f"{name}\n{values[-1]:.3f}", (len(values), values[-1]), xytext=(8, 11 if is_upper else -11),
+                textcoords="offset points", color=COLOURS[name], va="center", fontsize=8.5,
+            )  # fmt: skip
     count = max(len(history.accuracy), len(history.validation_accuracy), 1)
     ax.set(xlabel="epoch [1]", ylabel="accuracy [1]", xlim=(0.8, count + max(1.2, 0.18 * count)))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
