@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from tinykit.handover.codegen import fixed_point as fixed
-from tinykit.handover.codegen.plain import broadcast, extend, lower_sums, steps_of
+from tinykit.handover.codegen.plain import broadcast, lower_sums, pair_factors, reduce_axes
 from tinykit.handover.codegen.program import (
     C_TYPES,
     Lowered,
@@ -45,14 +45,9 @@ def lower_difference(program: Program, operator: Operator) -> Lowered:
     (a, b), result = program.operands(operator, at_least=2)
     squared = lowering_of(operator) == "squared_difference"
     low, high = fixed.activation_range("NONE", result) if squared else fused_range(operator, result)
-    first, second, total = settle(
-        operator, fixed.square_multipliers if squared else fixed.add_multipliers, a, b, result
-    )
-    fields = _pair(operator, a, b, result.shape) | {
-        "out_offset": result.zero_points[0], "low": low, "high": high,
-        "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
-        "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
-    }  # fmt: skip
+    find = fixed.square_multipliers if squared else fixed.add_multipliers
+    fields = _pair(operator, a, b, result.shape) | {"out_offset": result.zero_points[0], "low": low, "high": high}
+    fields |= pair_factors(operator, find, a, b, result)
     kernel = "squared_difference" if squared else "sub"
     return call_kernel(program, operator, kernel, "pair", fields, inputs=2, unit="elements")
 
@@ -108,12 +103,8 @@ def lower_extreme(program: Program, operator: Operator) -> Lowered:
     (source,), result = program.operands(operator)
     if (source.scales, source.zero_points) != (result.scales, result.zero_points):
         raise refuse(operator, "another scale or zero point than its input", "TFLM refuses it too: convert again")
-    axes = program.axes(operator, source)
-    kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
-    expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
-    shape = extend(source.shape)
-    fields = {"shape": shape, "step": steps_of(shape, [axis in axes for axis in range(len(source.shape))]),
-              "outputs": result.elements}  # fmt: skip
+    shape, step = reduce_axes(program, operator, source, result)
+    fields = {"shape": shape, "step": step, "outputs": result.elements}
     return call_kernel(program, operator, lowering_of(operator), "mean_axes", fields, unit="elements")
 
 
@@ -134,8 +125,7 @@ def lower_position(program: Program, operator: Operator) -> Lowered:
 
 def lower_unit_length(program: Program, operator: Operator) -> Lowered:
     """L2_NORMALIZATION of each row, onto a scale of 1/128 and a zero point of 0."""
-    (source,), result = program.operands(operator)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, _ = program.alike(operator)
     depth = source.shape[-1] if source.shape else 1
     expect(depth < 1 << 15, operator, f"rows of {depth} values")
     fields = {"rows": source.elements // depth, "depth": depth, "in_offset": -source.zero_points[0]}

@@ -6,10 +6,9 @@ code of 16 bits at most is exact before it is rounded to single precision, so si
 
 import numpy as np
 
-from tinykit.handover.codegen.fixed_point import quantise_multiplier
 from tinykit.handover.codegen.lookups import CODES, lower_rescale
-from tinykit.handover.codegen.plain import lower_quantise
-from tinykit.handover.codegen.program import C_TYPES, Lowered, Lowering, Program, call_kernel, expect, refuse, settle
+from tinykit.handover.codegen.plain import lower_quantise, rescale_fields
+from tinykit.handover.codegen.program import C_TYPES, Lowered, Lowering, Program, call_kernel, expect, refuse
 from tinykit.model.graph.model import Operator
 
 _WIDTHS = {"int8": "8", "int16": "16", "int32": "32"}
@@ -27,10 +26,7 @@ def lower_between_integers(program: Program, operator: Operator) -> Lowered:
     widths = f"{_WIDTHS.get(source.dtype)}_{_WIDTHS.get(result.dtype)}"
     if widths not in _KERNELS:
         raise refuse(operator, f"from {source.dtype} to {result.dtype}", "TFLM has no kernel for it either")
-    expect(source.elements == result.elements, operator, f"shapes {source.shape} to {result.shape}")
-    one = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
-    fields = {"count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
-              "multiplier": one.multiplier, "shift": one.shift}  # fmt: skip
+    fields = rescale_fields(operator, source, result)
     return call_kernel(program, operator, f"rescale_{widths}", "rescale", fields, unit="ends")
 
 

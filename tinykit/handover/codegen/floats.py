@@ -103,8 +103,7 @@ def lower_comparison(program: Program, operator: Operator) -> Lowered:
 
 def lower_ramp(program: Program, operator: Operator) -> Lowered:
     """RELU, RELU6 and LEAKY_RELU."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, _ = program.alike(operator, DTYPE)
     kind = lowering_of(operator)
     low, high = _RAMPS[kind]
     slope = float(operator.option("alpha")) if kind == "leaky" else 1.0
@@ -114,8 +113,7 @@ def lower_ramp(program: Program, operator: Operator) -> Lowered:
 
 def lower_rows(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION over the last axis."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, _ = program.alike(operator, DTYPE)
     depth = source.shape[-1] if source.shape else 1
     fields = {"rows": source.elements // depth, "depth": depth, "beta": float(operator.beta)}
     kernel = f"float_{lowering_of(operator)}"
@@ -124,8 +122,7 @@ def lower_rows(program: Program, operator: Operator) -> Lowered:
 
 def lower_curve(program: Program, operator: Operator) -> Lowered:
     """LOGISTIC, TANH, HARD_SWISH, NEG, ABS, SQUARE, SQRT, RSQRT, EXP, LOG, ELU, FLOOR, CEIL, element by element."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, _ = program.alike(operator, DTYPE)
     places = f"{program.place(operator.inputs[0])}, {program.place(operator.outputs[0])}"
     call = f"{program.name}_float_{lowering_of(operator)}({places}, {source.elements});"
     return Lowered(f"    {call}\n    return 0;", kernels=("float",))

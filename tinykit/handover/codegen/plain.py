@@ -34,16 +34,18 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
         "shape": shape, "step_a": step_a, "step_b": step_b, "offset_a": -a.zero_points[0],
         "offset_b": -b.zero_points[0], "out_offset": result.zero_points[0], "low": low, "high": high,
     }  # fmt: skip
-    fields |= _pair_factors(operator, a, b, result)
+    fields |= pair_factors(operator, fixed.add_multipliers, a, b, result)
     return call_kernel(program, operator, operator.name.lower(), "pair", fields, inputs=2, unit="pairs")
 
 
-def _pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
-    """An addition's kernel divides by powers, so its shifts are given as positive exponents."""
+def pair_factors(
+    operator: Operator, find: Callable[..., tuple[fixed.Multiplier, ...]], a: Tensor, b: Tensor, result: Tensor
+) -> dict[str, object]:
+    """The factor of a product, or three of a sum, whose kernel divides by powers: shifts are positive exponents."""
     if lowering_of(operator) == "product":
         one = settle(operator, fixed.quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
         return {"multiplier": one.multiplier, "shift": one.shift}
-    first, second, total = settle(operator, fixed.add_multipliers, a, b, result)
+    first, second, total = settle(operator, find, a, b, result)
     return {
         "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
         "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
@@ -83,11 +85,15 @@ def steps_of(shape: tuple[int, ...], held: Sequence[int]) -> tuple[int, ...]:
 def lower_quantise(program: Program, operator: Operator) -> Lowered:
     """QUANTIZE from int8 to int8."""
     (source,), result = program.operands(operator)
+    return call_kernel(program, operator, "quantize", "rescale", rescale_fields(operator, source, result), unit="pairs")
+
+
+def rescale_fields(operator: Operator, source: Tensor, result: Tensor) -> dict[str, object]:
+    """Members of the struct that takes integers to another scale and zero point."""
     expect(source.elements == result.elements, operator, f"shapes {source.shape} to {result.shape}")
     one = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
-    fields = {"count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
-              "multiplier": one.multiplier, "shift": one.shift}  # fmt: skip
-    return call_kernel(program, operator, "quantize", "rescale", fields, unit="pairs")
+    return {"count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
+            "multiplier": one.multiplier, "shift": one.shift}  # fmt: skip
 
 
 def lower_softmax(program: Program, operator: Operator) -> Lowered:
@@ -111,8 +117,7 @@ def lower_logistic(program: Program, operator: Operator) -> Lowered:
 
 
 def _curve_source(program: Program, operator: Operator) -> Tensor:
-    (source,), result = program.operands(operator)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, result = program.alike(operator)
     if (result.scales[0], result.zero_points[0]) != (_CURVE_SCALE, _CURVE_ZERO):
         raise refuse(operator, f"output scale {result.scales[0]}, zero point {result.zero_points[0]}",
                      f"the kernel writes scale {_CURVE_SCALE}, zero point {_CURVE_ZERO}")  # fmt: skip

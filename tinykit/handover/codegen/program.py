@@ -209,6 +209,12 @@ class Program:
         sources = [take(operator, tensor, (dtype,)) for tensor in operator.inputs[:at_least]]
         return sources, take(operator, operator.outputs[0], (dtype,))
 
+    def alike(self, operator: Operator, dtype: str = "int8") -> tuple[Tensor, Tensor]:
+        """The first input and the only output, of one type and one shape; errors as `activation`."""
+        (source,), result = self.operands(operator, dtype=dtype)
+        expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+        return source, result
+
     def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.signedinteger]:
         """A constant input, by its position; ModelError where it is none, of another type, or cut off."""
         index = operator.inputs[position] if position < len(operator.inputs) else -1

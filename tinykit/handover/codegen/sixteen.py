@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.handover.codegen import fixed_point as fixed
-from tinykit.handover.codegen.plain import broadcast, sum_fields
+from tinykit.handover.codegen.plain import broadcast, pair_factors, sum_fields
 from tinykit.handover.codegen.program import (
     Lowered,
     Lowering,
@@ -24,7 +24,7 @@ from tinykit.handover.codegen.program import (
     lowering_of,
     settle,
 )
-from tinykit.handover.codegen.windowed import check_filters, check_scales, check_units, place_window, read_pool
+from tinykit.handover.codegen.windowed import read_convolution, read_dense, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
 DTYPE = "int16"
@@ -34,16 +34,11 @@ _TABLE_STEPS = 512
 Floats = NDArray[np.float32]
 
 
-def read_bias(program: Program, operator: Operator, channels: int) -> dict[str, object]:
-    """The bias as `wide_bias` where it is int64 or left out, as `bias` where it is int32, the other NULL.
-
-    Of a depthwise convolution TFLM reads int64 in any case.
-    """
+def bias_type(program: Program, operator: Operator) -> str:
+    """int64 where the bias is that or left out, else int32; of a depthwise convolution TFLM reads int64 in any case."""
     given = operator.inputs[2] if len(operator.inputs) > 2 else -1
     narrow = given >= 0 and program.graph.tensors[given].dtype == "int32"
-    dtype = "int32" if narrow and lowering_of(operator) == "convolution" else "int64"
-    name = program.bias(operator, channels, dtype=dtype)
-    return {"wide_bias": "NULL", "bias": name} if dtype == "int32" else {"wide_bias": name, "bias": "NULL"}
+    return "int32" if narrow and lowering_of(operator) == "convolution" else "int64"
 
 
 def expect_symmetric(operator: Operator, *tensors: Tensor) -> None:
@@ -52,30 +47,18 @@ def expect_symmetric(operator: Operator, *tensors: Tensor) -> None:
     expect(not any(zeros), operator, f"int16 activations with zero points {zeros}")
 
 
-def write_multipliers(program: Program, found: tuple[fixed.Multiplier, ...]) -> dict[str, object]:
-    """Multipliers and shifts as two arrays."""
-    return {
-        "multiplier": program.array("int32_t", [one.multiplier for one in found]),
-        "shift": program.array("int32_t", [one.shift for one in found]),
-    }
-
-
 def lower_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D (with groups) and DEPTHWISE_CONV_2D."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect_symmetric(operator, source, result)
-    values = program.constant(operator, 1, ("int8",))
-    expect(values.ndim == 4, operator, f"weights {values.shape}")
-    weights = program.graph.tensors[operator.inputs[1]]
-    window = place_window(operator, source, result, (values.shape[1], values.shape[2]))
-    channels = check_filters(operator, window, values.shape)
-    check_scales(operator, weights, channels)
-    found = settle(operator, fixed.channel_multipliers, source, weights, result, channels)
+    dtype = bias_type(program, operator)
+    window, found = read_convolution(program, operator, dtype=DTYPE, bias=dtype)
+    wide, narrow = ("NULL", found.bias) if dtype == "int32" else (found.bias, "NULL")
     fields = window.geometry() | {
-        "tap_channels": values.shape[3], "low": window.limits[0], "high": window.limits[1],
-        "weights": program.array("int8_t", values),
+        "tap_channels": found.filter_channels, "low": window.limits[0], "high": window.limits[1],
+        "weights": found.weights, "wide_bias": wide, "bias": narrow,
+        "multiplier": found.multiplier, "shift": found.shift,
     }  # fmt: skip
-    fields |= read_bias(program, operator, channels) | write_multipliers(program, found)
     kernel = f"wide_{operator.name.lower()}"
     return call_kernel(program, operator, kernel, "wide_window", fields, unit="sixteen_windows")
 
@@ -92,19 +75,9 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     """FULLY_CONNECTED with one scale or one for each unit, and a bias of int64."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect_symmetric(operator, source, result)
-    values = program.constant(operator, 1, ("int8",))
-    weights = program.graph.tensors[operator.inputs[1]]
-    units, depth = check_units(operator, source, result, values.shape)
-    many = len(weights.scales) > 1
-    check_scales(operator, weights, units)
-    found = settle(operator, fixed.channel_multipliers, source, weights, result, units) if many else (
-        settle(operator, fixed.dense_multiplier, source, weights, result),)  # fmt: skip
-    low, high = fused_range(operator, result)
-    fields: dict[str, object] = {
-        "rows": source.elements // depth, "depth": depth, "units": units, "step": int(many), "low": low, "high": high,
-        "weights": program.array("int8_t", values), "bias": program.bias(operator, units, dtype="int64"),
-    }  # fmt: skip
-    fields |= write_multipliers(program, found)
+    dense = read_dense(program, operator, dtype=DTYPE, bias="int64")
+    names = "rows depth units step low high weights bias multiplier shift".split()
+    fields = {name: getattr(dense, name) for name in names}
     return call_kernel(program, operator, "wide_fully_connected", "wide_dense", fields, unit="sixteen")
 
 
@@ -116,24 +89,15 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
     low, high = fused_range(operator, result) if operator.activation else fixed.LIMITS[DTYPE]
     fields: dict[str, object] = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _PAIRS[kind],
                                  "low": low, "high": high}  # fmt: skip
-    if kind == "product":
+    if kind in ("sum", "difference", "product"):
         expect_symmetric(operator, a, b, result)
-        one = settle(operator, fixed.quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
-        fields |= {"multiplier": one.multiplier, "shift": one.shift}
-    elif kind in ("sum", "difference"):
-        expect_symmetric(operator, a, b, result)
-        first, second, total = settle(operator, fixed.add_multipliers, a, b, result)
-        fields |= {
-            "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
-            "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
-        }  # fmt: skip
+        fields |= pair_factors(operator, fixed.add_multipliers, a, b, result)
     return call_kernel(program, operator, "wide_pairs", "wide_pair", fields, inputs=2, unit="sixteen")
 
 
 def lower_leaky(program: Program, operator: Operator) -> Lowered:
     """LEAKY_RELU: one factor from the zero point up, another below."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, result = program.alike(operator, DTYPE)
     ratio = source.scales[0] / result.scales[0]
     same = settle(operator, fixed.quantise_multiplier, ratio)
     slope = settle(operator, fixed.quantise_multiplier, abs(ratio * operator.option("alpha")))
@@ -149,8 +113,7 @@ def lower_leaky(program: Program, operator: Operator) -> Lowered:
 
 def lower_relu(program: Program, operator: Operator) -> Lowered:
     """RELU, which rescales, and RELU6, which only cuts off."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, result = program.alike(operator, DTYPE)
     zero, low, high = source.zero_points[0], result.zero_points[0], fixed.LIMITS[DTYPE][1]
     factor = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
     if lowering_of(operator) == "relu6":
@@ -196,8 +159,7 @@ def lower_curve(program: Program, operator: Operator) -> Lowered:
 
 
 def _curve_source(program: Program, operator: Operator) -> Tensor:
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, result = program.alike(operator, DTYPE)
     expect_symmetric(operator, source, result)
     sound = abs(result.scales[0] / _CURVE_SCALE - 1) < 1e-3
     expect(sound, operator, f"output scale {result.scales[0]}, the kernel writes {_CURVE_SCALE}")

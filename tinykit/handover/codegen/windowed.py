@@ -102,17 +102,20 @@ def place_window(operator: Operator, source: Tensor, result: Tensor, taps: tuple
     return Window(source, result, taps, operator.stride, operator.dilation, (pads[0], pads[1]), limits)
 
 
-def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weights]:
+def read_convolution(
+    program: Program, operator: Operator, *, dtype: str = "int8", bias: str = "int32"
+) -> tuple[Window, Weights]:
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
-    sources, result = program.operands(operator)
+    sources, result = program.operands(operator, dtype=dtype)
     values = program.constant(operator, 1, ("int8",))
+    expect(values.ndim == 4, operator, f"weights {values.shape}")
     weights = program.graph.tensors[operator.inputs[1]]
     window = place_window(operator, sources[0], result, (values.shape[1], values.shape[2]))
     channels = check_filters(operator, window, values.shape)
     check_scales(operator, weights, channels)
     found = settle(operator, channel_multipliers, sources[0], weights, result, channels)
     return window, Weights(
-        program.array("int8_t", values), program.bias(operator, channels),
+        program.array("int8_t", values), program.bias(operator, channels, dtype=bias),
         program.array("int32_t", [one.multiplier for one in found]),
         program.array("int32_t", [one.shift for one in found]), values.shape[3],
     )  # fmt: skip
@@ -191,20 +194,20 @@ def check_units(operator: Operator, source: Tensor, result: Tensor, shape: tuple
     return units, depth
 
 
-def read_dense(program: Program, operator: Operator) -> Dense:
+def read_dense(program: Program, operator: Operator, *, dtype: str = "int8", bias: str = "int32") -> Dense:
     """FULLY_CONNECTED with one scale or one for each unit; ModelError where its tensors do not go together."""
-    sources, result = program.operands(operator)
+    sources, result = program.operands(operator, dtype=dtype)
     values = program.constant(operator, 1, ("int8",))
     weights, source = program.graph.tensors[operator.inputs[1]], sources[0]
     units, depth = check_units(operator, source, result, values.shape)
     many = len(weights.scales) > 1
-    check_scales(operator, weights, units, symmetric=many)
+    check_scales(operator, weights, units, symmetric=many or dtype != "int8")
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
         settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
     low, high = fused_range(operator, result)
     return Dense(
         source.elements // depth, depth, units, int(many), -source.zero_points[0], -weights.zero_points[0],
-        result.zero_points[0], low, high, program.array("int8_t", values), program.bias(operator, units),
+        result.zero_points[0], low, high, program.array("int8_t", values), program.bias(operator, units, dtype=bias),
         program.array("int32_t", [one.multiplier for one in found]),
         program.array("int32_t", [one.shift for one in found]), found[0],
     )  # fmt: skip

@@ -179,9 +179,6 @@ def _lowest_gap(buffers: Sequence[Buffer], offsets: dict[int, int], by_offset: S
     return candidate
 
 
-"""Bytes of each buffer, operator by operator."""
-
-
 def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str, *, older: bool = False) -> Sizes:
     """Sizes in bytes of the scratch buffers each operator asks for, in operator order.
 
