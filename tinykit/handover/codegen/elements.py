@@ -14,7 +14,6 @@ from tinykit.handover.codegen.plain import broadcast, lower_sums, pair_factors, 
 from tinykit.handover.codegen.program import (
     C_TYPES,
     Lowered,
-    Lowering,
     Program,
     call_kernel,
     expect,
@@ -211,7 +210,7 @@ def _images(program: Program, operator: Operator, dtypes: tuple[str, ...]) -> tu
     return source, result
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     **{(kind, "int8"): lower_comparison for kind in COMPARISONS},
     ("squared_difference", "int8"): lower_difference, ("prelu", "int8"): lower_slopes,
     ("unit_length", "int8"): lower_unit_length,

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinykit.handover.codegen.lookups import CODES, lower_rescale
 from tinykit.handover.codegen.plain import lower_quantise, rescale_fields
-from tinykit.handover.codegen.program import C_TYPES, Lowered, Lowering, Program, call_kernel, expect, refuse
+from tinykit.handover.codegen.program import C_TYPES, Lowered, Program, call_kernel, expect, refuse
 from tinykit.model.graph.model import Operator
 
 _WIDTHS = {"int8": "8", "int16": "16", "int32": "32"}
@@ -65,7 +65,7 @@ def lower_cast(program: Program, operator: Operator) -> Lowered:
     )
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     **{("rescale", dtype): lower_between_integers for dtype in (*CODES, "int16", "int32")},
     **{("dequantise", dtype): lower_to_float for dtype in (*CODES, "int16")},
     ("rescale", "float32"): lower_from_float,

@@ -12,16 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinykit.handover.codegen.plain import AXES, broadcast, extend, reduce_axes, steps_of
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Lowering,
-    Program,
-    call_kernel,
-    expect,
-    fused_range,
-    literal,
-    lowering_of,
-)
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, literal, lowering_of
 from tinykit.handover.codegen.windowed import check_filters, check_units, place_window, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
@@ -197,7 +188,7 @@ def _expect_ends(operator: Operator, inputs: int) -> None:
     expect(len(operator.inputs) == inputs and len(operator.outputs) == 1, operator, found)
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     (kind, "bool" if kind == "select" else DTYPE): lower
     for kind, lower in {
         "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,

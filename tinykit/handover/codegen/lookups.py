@@ -13,7 +13,7 @@ import numpy as np
 
 from tinykit.handover.codegen.fixed_point import Multiplier, logistic_parameters, quantise_multiplier, round_half_away
 from tinykit.handover.codegen.integers import divide_by_power, high_multiply, inverse_root, requantise, saturate, tanh
-from tinykit.handover.codegen.program import C_TYPES, RANGES, Lowered, Lowering, Program, expect, settle
+from tinykit.handover.codegen.program import C_TYPES, RANGES, Lowered, Program, expect, settle
 from tinykit.model.graph.model import Operator, Tensor
 
 CODES = ("int8", "uint8")
@@ -155,7 +155,7 @@ def lower_inverse_root(program: Program, operator: Operator) -> Lowered:
     return lower_lookup(program, operator, curve)
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     ("relu", "int8"): lower_relu, ("relu6", "int8"): lower_relu6, ("leaky", "int8"): lower_leaky,
     ("absolute", "int8"): lower_absolute, ("tanh", "int8"): lower_tanh, ("hard_swish", "int8"): lower_hard_swish,
     ("elu", "int8"): lower_elu, ("reciprocal_root", "int8"): lower_inverse_root,

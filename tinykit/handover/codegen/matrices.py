@@ -6,7 +6,7 @@ the inner side, int8 factors are made as those of a fully connected operator.
 
 from tinykit.handover.codegen.fixed_point import LIMITS, dense_multiplier
 from tinykit.handover.codegen.plain import AXES, extend, steps_of
-from tinykit.handover.codegen.program import Lowered, Lowering, Program, call_kernel, expect, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, settle
 from tinykit.model.graph.model import Operator, Tensor
 
 
@@ -51,5 +51,5 @@ def _sizes(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str
     }  # fmt: skip
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {("matrices", dtype): lower_matrices for dtype in ("int8", "float32")}
+LOWERINGS = {("matrices", dtype): lower_matrices for dtype in ("int8", "float32")}
 """How products of matrices become C."""

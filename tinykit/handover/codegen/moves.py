@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen.grids import Move, Moves
 from tinykit.handover.codegen.layouts import PLANS
-from tinykit.handover.codegen.program import C_TYPES, READ, Lowered, Lowering, Program, expect, lowering_of
+from tinykit.handover.codegen.program import C_TYPES, READ, Lowered, Program, expect, lowering_of
 from tinykit.model.graph.model import Operator, Tensor
 
 AXES = 6
@@ -112,7 +112,7 @@ def lower_nothing(program: Program, operator: Operator) -> Lowered:
     return NOTHING
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     **{(kind, "any"): lower_moves for kind in PLANS},
     ("read", "any"): lower_variable, ("assign", "any"): lower_variable,
     ("handle", "any"): lower_nothing, ("once", "any"): lower_nothing, ("shape", "any"): lower_nothing,

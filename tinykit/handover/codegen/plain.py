@@ -7,7 +7,6 @@ from itertools import groupby
 from tinykit.handover.codegen import fixed_point as fixed
 from tinykit.handover.codegen.program import (
     Lowered,
-    Lowering,
     Program,
     call_kernel,
     expect,
@@ -214,7 +213,7 @@ def sum_fields(
     }  # fmt: skip
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     ("sum", "int8"): lower_pair, ("product", "int8"): lower_pair, ("rescale", "int8"): lower_quantise,
     ("softmax", "int8"): lower_softmax, ("logistic", "int8"): lower_logistic, ("copy", "int8"): lower_reshape,
     ("concatenation", "int8"): lower_concatenation, ("padding", "int8"): lower_pad, ("mean", "int8"): lower_mean,

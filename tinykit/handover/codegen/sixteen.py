@@ -14,16 +14,7 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen import fixed_point as fixed
 from tinykit.handover.codegen.plain import broadcast, pair_factors, sum_fields
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Lowering,
-    Program,
-    call_kernel,
-    expect,
-    fused_range,
-    lowering_of,
-    settle,
-)
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, lowering_of, settle
 from tinykit.handover.codegen.windowed import read_convolution, read_dense, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
@@ -196,7 +187,7 @@ def _round(values: Floats) -> Floats:
     return np.asarray(np.copysign(np.floor(np.abs(values) + np.float32(0.5)), values), np.float32)
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     (kind, DTYPE): lower
     for kind, lower in {
         "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,

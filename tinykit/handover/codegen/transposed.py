@@ -7,7 +7,7 @@ integer_ops/transpose_conv.h: the padding is that of a convolution from the outp
 import numpy as np
 
 from tinykit.handover.codegen.fixed_point import channel_multipliers
-from tinykit.handover.codegen.program import Lowered, Lowering, Program, call_kernel, expect, fused_range, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, settle
 from tinykit.handover.codegen.sixteen import expect_symmetric
 from tinykit.handover.codegen.windowed import Window, check_scales
 from tinykit.model.graph.model import Operator, Tensor
@@ -72,5 +72,5 @@ def _bias(program: Program, operator: Operator, dtype: str, channels: int) -> di
     return {"bias": program.bias(operator, channels, position=_BIAS, dtype=stored)}
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {("transpose_conv", dtype): lower_transposed for dtype in _KERNELS}
+LOWERINGS = {("transpose_conv", dtype): lower_transposed for dtype in _KERNELS}
 """How a transposed convolution becomes C."""

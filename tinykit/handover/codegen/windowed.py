@@ -9,16 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinykit.handover.codegen.fixed_point import Multiplier, channel_multipliers, dense_multiplier
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Lowering,
-    Program,
-    call_kernel,
-    expect,
-    fused_range,
-    lowering_of,
-    settle,
-)
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, lowering_of, settle
 from tinykit.model.graph.model import Operator, Tensor
 from tinykit.model.operators.rules import EXPORTED, Kernels
 from tinykit.model.operators.table import row_of
@@ -321,13 +312,13 @@ def lower_library_dense(program: Program, operator: Operator) -> Lowered:
     return Lowered(body, "\n".join(constants), library=("dense",), scratch_call=size)
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     ("convolution", "int8"): lower_convolution, ("depthwise", "int8"): lower_convolution,
     ("dense", "int8"): lower_dense, ("average_pool", "int8"): lower_pool, ("max_pool", "int8"): lower_pool,
 }  # fmt: skip
 """How each kind of operator becomes C on the kit's own kernels, by the type of its data."""
 
-LIBRARY_LOWERINGS: dict[tuple[str, str], Lowering] = {
+LIBRARY_LOWERINGS = {
     ("convolution", "int8"): lower_library_convolution, ("depthwise", "int8"): lower_library_convolution,
     ("dense", "int8"): lower_library_dense, ("average_pool", "int8"): lower_library_pool,
     ("max_pool", "int8"): lower_library_pool,

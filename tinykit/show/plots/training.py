@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tinykit.ground.errors import ParameterError
 from tinykit.predict.runtime.layers import LayerComparison
-from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, caption, new_axes, note, plain, say_unknown, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, note, plain, say_unknown, styled
 from tinykit.train.compress.sensitivity import LayerSensitivity
 from tinykit.train.compress.training import History
 from tinykit.train.datasets.scoring import Accuracy
@@ -91,7 +91,7 @@ def _draw_accuracies(rows: Sequence[tuple[str, Accuracy]], ax: Axes, title: str,
         ends = [[accuracy.fraction - accuracy.low], [accuracy.high - accuracy.fraction]]
         ax.errorbar(accuracy.fraction, place, xerr=ends, fmt="o", color=COLOURS[colour], markersize=5, capsize=3)
         text = f"{accuracy.fraction:.3f}  (n = {accuracy.n})"
-        ax.text(1.02, place, text, va="center", fontsize=8, color=NOTE_COLOUR, transform=ax.get_yaxis_transform())
+        ax.text(1.02, place, text, va="center", fontsize=8, color=COLOURS["note"], transform=ax.get_yaxis_transform())
     ax.set_yticks(range(len(rows)), [plain(name, 24) for name, _ in rows])
     lowest = min(accuracy.low for _, accuracy in rows)
     ax.set(xlim=(max(0.0, np.floor(lowest * 10) / 10 - 0.02), 1.005), ylim=(-0.6, len(rows) - 0.4))
