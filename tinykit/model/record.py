@@ -20,7 +20,7 @@ from typing import Any
 import tomli_w
 
 from tinykit.ground import limits
-from tinykit.ground.errors import FactError, RecordError, UnknownStageError, name_nearest
+from tinykit.ground.errors import FactError, RecordError, UnknownStageError, look_up, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
@@ -73,12 +73,8 @@ class DesignRecord(Result):
 
     def stage(self, name: str) -> Stage:
         """The stage of that name; `UnknownStageError` where there is none."""
-        if name not in self.stages:
-            raise UnknownStageError(
-                f"the record in {self.folder} has no stage {name!r}; {name_nearest(name, self.stages)}; "
-                "run the step that makes it"
-            )
-        return self.stages[name]
+        told = f"the record in {self.folder} has no stage {name!r}"
+        return look_up(name, self.stages, told, UnknownStageError, "; run the step that makes it")
 
     def read(self, name: str) -> bytes:
         """The artefact of a stage, its hash checked.

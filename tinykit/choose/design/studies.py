@@ -11,7 +11,7 @@ from pathlib import Path
 from tinykit.choose.ledger.table import Ledger, fill_ledger
 from tinykit.choose.ledger.variants import Variant, count_zero_weights, measure_sizes, weigh_variant
 from tinykit.ground.caches import remember
-from tinykit.ground.errors import ParameterError, UnknownTaskError, name_nearest
+from tinykit.ground.errors import ParameterError, UnknownTaskError, look_up
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.graph.reading import read
@@ -108,10 +108,7 @@ def find_study(name: str) -> Study:
     ------
     UnknownTaskError : there is none; the message names the nearest.
     """
-    known = studies()
-    if name not in known:
-        raise UnknownTaskError(f"no study {name!r}; {name_nearest(name, known)}")
-    return known[name]
+    return look_up(name, studies(), f"no study {name!r}", UnknownTaskError)
 
 
 def name_point(sparsity: float, clusters: int, precision: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP
 from tinykit.choose.ledger.ledger_row import LedgerRow, choose_form, weigh_row
 from tinykit.choose.ledger.variants import Variant
-from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.errors import ParameterError, look_up
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result, Rows
 from tinykit.target.boards.record import Board
@@ -43,9 +43,7 @@ class Ledger(Result):
     def row(self, name: str) -> LedgerRow:
         """The row of a variant; ParameterError for no variant of that name."""
         names = {row.name: row for row in self.rows}
-        if name not in names:
-            raise ParameterError(f"the ledger has no variant {name!r}; {name_nearest(name, names)}")
-        return names[name]
+        return look_up(name, names, f"the ledger has no variant {name!r}", ParameterError)
 
     def to_records(self) -> list[dict[str, Any]]:
         """The rows, each as a flat dict of plain values."""
