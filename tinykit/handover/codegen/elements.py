@@ -18,7 +18,7 @@ from tinykit.handover.codegen.program import (
     call_kernel,
     expect,
     fused_range,
-    lowering_of,
+    kind_of,
     refuse,
     settle,
 )
@@ -42,7 +42,7 @@ _BITS = 10
 def lower_difference(program: Program, operator: Operator) -> Lowered:
     """SUB and SQUARED_DIFFERENCE, with an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2)
-    squared = lowering_of(operator) == "squared_difference"
+    squared = kind_of(operator) == "squared_difference"
     low, high = fixed.activation_range("NONE", result) if squared else fused_range(operator, result)
     find = fixed.square_multipliers if squared else fixed.add_multipliers
     fields = _pair(operator, a, b, result.shape) | {"out_offset": result.zero_points[0], "low": low, "high": high}
@@ -78,7 +78,7 @@ def lower_comparison(program: Program, operator: Operator) -> Lowered:
     first, second = (settle(operator, fixed.quantise_multiplier, one.scales[0]) for one in (a, b))
     expect(first.shift <= 0 and second.shift <= 0, operator, f"scales {a.scales[0]} and {b.scales[0]} from 1 on")
     fields = _pair(operator, a, b, result.shape) | {
-        "low": COMPARISONS[lowering_of(operator)], "multiplier_a": first.multiplier, "shift_a": -first.shift,
+        "low": COMPARISONS[kind_of(operator)], "multiplier_a": first.multiplier, "shift_a": -first.shift,
         "multiplier_b": second.multiplier, "shift_b": -second.shift,
     }  # fmt: skip
     return call_kernel(program, operator, "compare", "pair", fields, inputs=2, unit="elements")
@@ -89,7 +89,7 @@ def lower_choice(program: Program, operator: Operator) -> Lowered:
     (a, b), result = program.operands(operator, at_least=2)
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
     fields: dict[str, object] = {"shape": shape, "step_a": step_a, "step_b": step_b}
-    return call_kernel(program, operator, lowering_of(operator), "pair", fields, inputs=2, unit="elements")
+    return call_kernel(program, operator, kind_of(operator), "pair", fields, inputs=2, unit="elements")
 
 
 def lower_total(program: Program, operator: Operator) -> Lowered:
@@ -104,7 +104,7 @@ def lower_extreme(program: Program, operator: Operator) -> Lowered:
         raise refuse(operator, "another scale or zero point than its input", "TFLM refuses it too: convert again")
     shape, step = reduce_axes(program, operator, source, result)
     fields = {"shape": shape, "step": step, "outputs": result.elements}
-    return call_kernel(program, operator, lowering_of(operator), "mean_axes", fields, unit="elements")
+    return call_kernel(program, operator, kind_of(operator), "mean_axes", fields, unit="elements")
 
 
 def lower_position(program: Program, operator: Operator) -> Lowered:
@@ -118,7 +118,7 @@ def lower_position(program: Program, operator: Operator) -> Lowered:
     count, inner = source.shape[axis], math.prod(source.shape[axis + 1 :])
     expect(result.elements * count == source.elements, operator, f"shapes {source.shape} to {result.shape}")
     fields = {"outer": math.prod(source.shape[:axis]), "count": count, "inner": inner}
-    kernel = lowering_of(operator) + ("_float" if source.dtype == "float32" else "")
+    kernel = kind_of(operator) + ("_float" if source.dtype == "float32" else "")
     return call_kernel(program, operator, kernel, "search", fields, unit="elements")
 
 

@@ -15,7 +15,7 @@ from tinykit.handover.codegen import (
     transposed,
     windowed,
 )
-from tinykit.handover.codegen.program import Lowering, lowering_of, refuse
+from tinykit.handover.codegen.program import Lowering, kind_of, refuse
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import list_rows, row_of
 
@@ -38,7 +38,7 @@ OPERATORS = tuple(sorted(row.name for row in list_rows().values() if row.lowerin
 
 def find_lowering(table: Mapping[tuple[str, str], Lowering], graph: ModelGraph, operator: Operator) -> Lowering:
     """The function for an operator on the types of its operands; ModelError where there is none."""
-    kind = lowering_of(operator)
+    kind = kind_of(operator)
     found = table.get((kind, _data_type(graph, operator))) or table.get((kind, ANY))
     if found is not None:
         return found

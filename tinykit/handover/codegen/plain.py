@@ -5,16 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from tinykit.handover.codegen import fixed_point as fixed
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Program,
-    call_kernel,
-    expect,
-    fused_range,
-    lowering_of,
-    refuse,
-    settle,
-)
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, kind_of, refuse, settle
 from tinykit.model.graph.model import Operator, Tensor
 
 AXES = 6
@@ -41,7 +32,7 @@ def pair_factors(
     operator: Operator, find: Callable[..., tuple[fixed.Multiplier, ...]], a: Tensor, b: Tensor, result: Tensor
 ) -> dict[str, object]:
     """The factor of a product, or three of a sum, whose kernel divides by powers: shifts are positive exponents."""
-    if lowering_of(operator) == "product":
+    if kind_of(operator) == "product":
         one = settle(operator, fixed.quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
         return {"multiplier": one.multiplier, "shift": one.shift}
     first, second, total = settle(operator, find, a, b, result)

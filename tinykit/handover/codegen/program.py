@@ -266,7 +266,7 @@ def literal(value: object) -> str:
     return str(value)
 
 
-def lowering_of(operator: Operator) -> str:
+def kind_of(operator: Operator) -> str:
     """Kind of C that is written for an operator, "" where the exporter cannot take it."""
     return row_of(operator.name).lowering or ""
 

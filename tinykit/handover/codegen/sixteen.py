@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen import fixed_point as fixed
 from tinykit.handover.codegen.plain import broadcast, pair_factors, sum_fields
-from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, lowering_of, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, kind_of, settle
 from tinykit.handover.codegen.windowed import read_convolution, read_dense, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
@@ -29,7 +29,7 @@ def bias_type(program: Program, operator: Operator) -> str:
     """int64 where the bias is that or left out, else int32; of a depthwise convolution TFLM reads int64 in any case."""
     given = operator.inputs[2] if len(operator.inputs) > 2 else -1
     narrow = given >= 0 and program.graph.tensors[given].dtype == "int32"
-    return "int32" if narrow and lowering_of(operator) == "convolution" else "int64"
+    return "int32" if narrow and kind_of(operator) == "convolution" else "int64"
 
 
 def expect_symmetric(operator: Operator, *tensors: Tensor) -> None:
@@ -76,7 +76,7 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
     """ADD, SUB, MUL, MINIMUM and MAXIMUM, an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2, dtype=DTYPE)
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
-    kind = lowering_of(operator)
+    kind = kind_of(operator)
     low, high = fused_range(operator, result) if operator.activation else fixed.LIMITS[DTYPE]
     fields: dict[str, object] = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _PAIRS[kind],
                                  "low": low, "high": high}  # fmt: skip
@@ -107,7 +107,7 @@ def lower_relu(program: Program, operator: Operator) -> Lowered:
     source, result = program.alike(operator, DTYPE)
     zero, low, high = source.zero_points[0], result.zero_points[0], fixed.LIMITS[DTYPE][1]
     factor = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
-    if lowering_of(operator) == "relu6":
+    if kind_of(operator) == "relu6":
         factor, low = fixed.Multiplier(1 << 30, 1), zero
         high = min(high, zero + fixed.round_half_away(float(np.float32(6) / np.float32(source.scales[0]))))
     fields = {
@@ -137,7 +137,7 @@ def lower_curve(program: Program, operator: Operator) -> Lowered:
     source = _curve_source(program, operator)
     power, scale = round(math.log2(source.scales[0])), source.scales[0]
     exact = abs(math.log2(scale) - power) < 1e-3
-    if exact and power + 12 in ((0, 1) if lowering_of(operator) == "tanh" else (0,)):
+    if exact and power + 12 in ((0, 1) if kind_of(operator) == "tanh" else (0,)):
         multiplier, shift = 3 << (power + 12), 0
     else:
         wide, shift = scale * 4096 * 3, 0
@@ -146,7 +146,7 @@ def lower_curve(program: Program, operator: Operator) -> Lowered:
         multiplier = int(wide)
     expect(multiplier <= 32767 and shift <= 30, operator, f"input scale {scale}")
     fields = {"count": source.elements, "multiplier": multiplier, "shift": shift, "table": sigmoid_table(program)}
-    return call_kernel(program, operator, f"wide_{lowering_of(operator)}", "wide_curve", fields, unit="sixteen")
+    return call_kernel(program, operator, f"wide_{kind_of(operator)}", "wide_curve", fields, unit="sixteen")
 
 
 def _curve_source(program: Program, operator: Operator) -> Tensor:

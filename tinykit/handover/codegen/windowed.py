@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinykit.handover.codegen.fixed_point import Multiplier, channel_multipliers, dense_multiplier
-from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, lowering_of, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, kind_of, settle
 from tinykit.model.graph.model import Operator, Tensor
 from tinykit.model.operators.rules import EXPORTED, Kernels
 from tinykit.model.operators.table import row_of
@@ -115,7 +115,7 @@ def read_convolution(
 def check_filters(operator: Operator, window: Window, shape: tuple[int, ...]) -> int:
     """Output channels; ModelError where filters of a shape, depthwise or of groups, do not go with the window."""
     channels, inside = window.result.shape[3], window.source.shape[3]
-    if lowering_of(operator) == "depthwise":
+    if kind_of(operator) == "depthwise":
         sound = shape[0] == 1 and shape[3] == channels == inside * operator.depth_multiplier
     else:
         groups = inside // shape[3] if shape[3] and inside % shape[3] == 0 else 0
@@ -214,7 +214,7 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
 def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D and DEPTHWISE_CONV_2D by the library's wrappers; grouped convolutions stay on the portable kernel."""
     window, weights = read_convolution(program, operator)
-    depthwise = lowering_of(operator) == "depthwise"
+    depthwise = kind_of(operator) == "depthwise"
     if not depthwise and weights.filter_channels != window.source.shape[3]:
         return lower_convolution(program, operator)
     kind, prefix = ("dw_conv", "depthwise_conv") if depthwise else ("conv", "convolve")
@@ -231,7 +231,7 @@ def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
     places = (program.place(operator.inputs[0]), weights.weights, weights.bias, program.place(operator.outputs[0]))
     body = _run(f"arm_{prefix}_wrapper_s8", names, places)
     size = f"arm_{prefix}_wrapper_s8_get_buffer_size(&{names[0]}, &{names[2]}, &{names[3]}, &{names[5]})"
-    return Lowered(body, "\n".join(constants), (), (lowering_of(operator),), _scratch(program, operator), size)
+    return Lowered(body, "\n".join(constants), (), (kind_of(operator),), _scratch(program, operator), size)
 
 
 def _scratch(program: Program, operator: Operator) -> tuple[int, ...]:
@@ -267,7 +267,7 @@ def _run(function: str, names: list[str], places: tuple[str, ...]) -> str:
 def lower_library_pool(program: Program, operator: Operator) -> Lowered:
     """AVERAGE_POOL_2D and MAX_POOL_2D, one call a batch: the library's pools know of one image only."""
     window = read_pool(program, operator)
-    average = lowering_of(operator) == "average_pool"
+    average = kind_of(operator) == "average_pool"
     names = [f"op_{operator.index}_{part}" for part in ("parameters", "input", "filter", "output")]
     (batches, *source), result = window.source.shape, window.result.shape[1:]
     channels = source[2]
@@ -282,7 +282,7 @@ def lower_library_pool(program: Program, operator: Operator) -> Lowered:
         in_step=window.source.elements // batches, out_step=window.result.elements // batches,
     )  # fmt: skip
     size = f"arm_avgpool_s8_get_buffer_size({result[1]}, {channels})" if average else ""
-    return Lowered(body, "\n".join(constants), (), (lowering_of(operator),), _scratch(program, operator), size)
+    return Lowered(body, "\n".join(constants), (), (kind_of(operator),), _scratch(program, operator), size)
 
 
 def lower_library_dense(program: Program, operator: Operator) -> Lowered:
