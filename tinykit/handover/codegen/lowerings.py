@@ -2,19 +2,7 @@
 
 from collections.abc import Mapping
 
-from tinykit.handover.codegen import (
-    elements,
-    ends,
-    floats,
-    lookups,
-    matrices,
-    moves,
-    plain,
-    recurrent,
-    sixteen,
-    transposed,
-    windowed,
-)
+from tinykit.handover.codegen import elements, floats, lookups, moves, plain, recurrent, sixteen, transposed, windowed
 from tinykit.handover.codegen.program import Lowering, kind_of, refuse
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import list_rows, row_of
@@ -23,9 +11,8 @@ ANY = "any"
 """In the place of a type: the function takes every type that nothing else is named for."""
 
 PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = {
-    **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS, **ends.LOWERINGS,
+    **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS,
     **moves.LOWERINGS, **floats.LOWERINGS, **sixteen.LOWERINGS, **transposed.LOWERINGS, **recurrent.LOWERINGS,
-    **matrices.LOWERINGS,
 }  # fmt: skip
 """(kind, type of the data) -> how it becomes C on the kit's own kernels."""
 
