@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -69,9 +69,8 @@ def internal(item):
 
 
 def documented_board() -> str:
-    """The example of the package's docstring, as a user would copy it."""
-    body = catalogue.__doc__.split("\n\n", 2)[2].split("\n\nEvery figure")[0]
-    return textwrap.dedent(body)
+    """The form that lies beside the package's code, as a user would copy it."""
+    return Path(catalogue.__file__).with_name("form.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture

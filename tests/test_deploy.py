@@ -19,9 +19,8 @@ from tests.test_shapes import dilated
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.ground.quantity import Estimate
 from tinykit.handover.codegen.filling import to_comment, to_identifier
-from tinykit.handover.deployment.exports import OPERATORS, add_method, deploy_tflm
 from tinykit.handover.deployment.self_test import read_self_test_log
-from tinykit.handover.deployment.targets import TARGETS, deploy, find_exporter
+from tinykit.handover.deployment.targets import OPERATORS, TARGETS, add_method, deploy, deploy_tflm, find_exporter
 from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.train.datasets.scoring import Accuracy
 

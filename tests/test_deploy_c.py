@@ -14,9 +14,8 @@ from tests.codegen_builds import WARNINGS, run_tool, tool
 from tests.codegen_types import WideNet
 from tests.models import Net, small_cnn
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError, UnknownFactError
-from tinykit.handover.deployment.exports import deploy_c
 from tinykit.handover.deployment.self_test import read_self_test_log
-from tinykit.handover.deployment.targets import deploy
+from tinykit.handover.deployment.targets import deploy, deploy_c
 from tinykit.model.graph.reading import read
 
 

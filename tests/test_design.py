@@ -11,10 +11,9 @@ import pytest
 from tests.models import small_cnn
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
-from tinykit.choose.design.actions import read_fit
 from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.run import keep_measurement, prove_on_board, run_design
-from tinykit.choose.design.steps import Step
+from tinykit.choose.design.steps import Step, read_fit
 from tinykit.ground.errors import (
     DataError,
     EngineError,

@@ -204,7 +204,7 @@ def add_target(project: Path) -> None:
     (project / "tinykit/handover/deployment/my_own.py").write_text(TARGET, encoding="utf-8")
     table = project / "tinykit/handover/deployment/targets.py"
     line = "from tinykit.handover.deployment.my_own import deploy_my_own"
-    add_line(table, "from tinykit.handover.deployment.exports", line)
+    add_line(table, "from tinykit.handover.deployment import", line)
     add_line(table, "TARGETS = {", '    "my-own": Exporter(deploy_my_own, "the bytes alone"),')
 
 

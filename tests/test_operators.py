@@ -17,7 +17,7 @@ from tinykit.ground.errors import FactError, ModelError
 from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.handover.codegen.export import GROUPS, export_c
 from tinykit.handover.codegen.lowerings import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS
-from tinykit.handover.deployment.exports import add_method
+from tinykit.handover.deployment.targets import add_method
 from tinykit.handover.virtual_board.timing import kind_of as correction_of
 from tinykit.model.graph.reading import read
 from tinykit.model.graph.schema import OPERATOR_NAMES
@@ -59,7 +59,7 @@ READERS = (
     "predict/arena/plan.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
     "predict/flash.py", "predict/packing/leaning.py", "predict/packing/decoding.py", "predict/runtime/layers.py",
     "budget/fit/timing.py", "handover/codegen/lowerings.py", "handover/codegen/program.py",
-    "handover/codegen/windowed.py", "handover/deployment/exports.py", "handover/virtual_board/timing.py",
+    "handover/codegen/windowed.py", "handover/deployment/targets.py", "handover/virtual_board/timing.py",
     "train/compress/channels/wiring.py",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from tests.packing_models import pack, shared_dense, thin_out, unpack, wide_cnn
 from tinykit.budget.fit.check import check_fit
 from tinykit.ground.errors import ModelError, UnknownRuntimeError
 from tinykit.handover.codegen.export import export_c
-from tinykit.handover.deployment.exports import add_method
+from tinykit.handover.deployment.targets import add_method
 from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
 from tinykit.predict.arena.predict import plan_offline, predict_arena, with_offline_plan

@@ -138,20 +138,11 @@ def _mean_w(way: PowerBudget, at: dict[Estimate, float]) -> float:
 
 
 def compare_offload(
-    board: Board,
-    latency: Workload | Estimate | float,
-    sensor: Signal,
-    radio: str,
-    *,
-    period_s: float,
-    uplink: str = "raw",
-    message_bytes: float = 4.0,
-    message_rate: float = 1.0,
-    compression: float = 1.0,
-    cloud_s: float = 0.1,
-    price_per_mb: float | None = None,
-    setting: Mapping[str, Any] | None = None,
-) -> Offload:
+    board: Board, latency: Workload | Estimate | float, sensor: Signal, radio: str, *,
+    period_s: float, uplink: str = "raw", message_bytes: float = 4.0, message_rate: float = 1.0,
+    compression: float = 1.0, cloud_s: float = 0.1, price_per_mb: float | None = None,
+    setting: Mapping[str, Any] | None = None
+) -> Offload:  # fmt: skip
     """Energy, latency, bytes and money of both ways, the same radio and cell in each.
 
     Parameters
@@ -200,17 +191,10 @@ def compare_offload(
 
 @keywords
 def weigh_design(
-    assessment: Assessment,
-    *,
-    sensor: Signal | str,
-    radio: str,
-    uplink: str = "raw",
-    message_bytes: float = 4.0,
-    message_rate: float = 1.0,
-    compression: float = 1.0,
-    cloud_s: float = 0.1,
-    price_per_mb: float | None = None,
-) -> Offload:
+    assessment: Assessment, *,
+    sensor: Signal | str, radio: str, uplink: str = "raw", message_bytes: float = 4.0, message_rate: float = 1.0,
+    compression: float = 1.0, cloud_s: float = 0.1, price_per_mb: float | None = None
+) -> Offload:  # fmt: skip
     """A design against sending the data of its sensor: the same window, sensor and cell on both sides.
 
     A scenario brings sensor, window and front end of its task, and where the design's network is that of another

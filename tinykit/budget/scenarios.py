@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.errors import ParameterError, look_up
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, Fact, propagate
 from tinykit.ground.results import Result
@@ -53,10 +53,7 @@ def list_scenarios() -> dict[str, Scenario]:
 
 def find_scenario(task: str) -> Scenario:
     """That of a task; ParameterError where there is none."""
-    known = list_scenarios()
-    if task not in known:
-        raise ParameterError(f"sensor {task!r} is unknown; {name_nearest(task, known)}")
-    return known[task]
+    return look_up(task, list_scenarios(), f"sensor {task!r} is unknown", ParameterError)
 
 
 def scenario_of(graph: GraphOrFile, task: str | None = None) -> str | None:

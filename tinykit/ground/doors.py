@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 def open_door(
     package: str, file: str, found: Mapping[str, str] | None = None
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package.
+    """`__getattr__`, `__dir__` and `__all__` of a package, given its `__name__` and its `__file__`.
 
-    Parameters
-    ----------
-    package : its `__name__`.
-    file : its `__file__`; a stub may lie beside it, with lines `from tinykit.wing.room import name as name`.
-    found : names that stand in no stub, each with its module.
+    A stub may lie beside the file, with lines `from tinykit.wing.room import name as name`. `found` are names that
+    stand in no stub, each with its module.
     """
     homes = list_names(f"{os.path.splitext(file)[0]}.pyi") | dict(found or {})
     rooms = list_rooms(file)

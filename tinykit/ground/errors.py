@@ -10,7 +10,7 @@ import errno
 import functools
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -162,6 +162,13 @@ def name_nearest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
     names = sorted(allowed)
     near = difflib.get_close_matches(name, names, n=limit, cutoff=0.5)
     return "nearest: " + ", ".join(near) if near else "allowed: " + ", ".join(names[:12])
+
+
+def look_up(name: str, known: Mapping[str, _T], told: str, error: type[TinykitError], cure: str = "") -> _T:
+    """What has a name; where nothing has, an error that tells it, the nearest names and the cure."""
+    if name not in known:
+        raise error(f"{told}; {name_nearest(str(name), known)}{cure}")
+    return known[name]
 
 
 def name_install(extra: str) -> str:

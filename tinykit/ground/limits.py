@@ -33,10 +33,8 @@ OBJECTS, DEPTH = 20_000, 64  # groups and data sets in an HDF5 file, and groups 
 def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str) -> BinaryIO:
     """A stranger's file for reading: a regular one, so that no read waits for ever or never ends, of a known size.
 
-    Raises
-    ------
-    TinykitError : the one given, where it is a FIFO, a device or a folder, or larger than `most_bytes`, with the cure.
-    OSError : it cannot be opened.
+    Raises TinykitError: the one given, where it is a FIFO, a device or a folder, or larger than `most_bytes`, with the
+    cure. OSError: it cannot be opened.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     about = os.fstat(handle)
@@ -50,10 +48,8 @@ def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str
 def read_cells(path: Path, refuse: type[TinykitError], cure: str) -> list[list[str]]:
     """The rows of a CSV in UTF-8 that hold anything, within the limits on bytes and cells.
 
-    Raises
-    ------
-    TinykitError : the one given, as by `open_file`, or where it has more cells.
-    OSError, UnicodeDecodeError, csv.Error : it is no CSV.
+    Raises TinykitError: the one given, as by `open_file`, or where it has more cells. OSError, UnicodeDecodeError,
+    csv.Error: it is no CSV.
     """
     rows: list[list[str]] = []
     cells = 0

@@ -90,12 +90,7 @@ class Rows(tuple[_T_co, ...]):
         return [one.to_record() for one in self if isinstance(one, Result)]
 
     def to_frame(self) -> Any:
-        """The records as a pandas `DataFrame`.
-
-        Raises
-        ------
-        MissingPackageError : pandas is not installed.
-        """
+        """The records as a pandas `DataFrame`; MissingPackageError where pandas is not installed."""
         try:
             pandas = importlib.import_module("pandas")
         except ImportError as error:

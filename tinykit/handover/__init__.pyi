@@ -6,18 +6,20 @@ from tinykit.handover.codegen.export import (
     export_c as export_c,
 )
 from tinykit.handover.codegen.lowerings import OPERATORS as OPERATORS
-from tinykit.handover.deployment.exports import (
-    MARGIN as MARGIN,
-    add_method as add_method,
-    deploy_c as deploy_c,
-    deploy_tflm as deploy_tflm,
-)
 from tinykit.handover.deployment.self_test import (
     SelfTestLog as SelfTestLog,
     VectorResult as VectorResult,
     read_self_test_log as read_self_test_log,
 )
-from tinykit.handover.deployment.targets import TARGETS as TARGETS, Exporter as Exporter, deploy as deploy
+from tinykit.handover.deployment.targets import (
+    MARGIN as MARGIN,
+    TARGETS as TARGETS,
+    Exporter as Exporter,
+    add_method as add_method,
+    deploy as deploy,
+    deploy_c as deploy_c,
+    deploy_tflm as deploy_tflm,
+)
 from tinykit.handover.deployment.writing import Deployment as Deployment, make_golden_vectors as make_golden_vectors
 from tinykit.handover.fix import Mended as Mended, mend as mend
 from tinykit.handover.virtual_board import (

@@ -20,7 +20,7 @@ from typing import Any
 import tomli_w
 
 from tinykit.ground import limits
-from tinykit.ground.errors import FactError, RecordError, UnknownStageError, name_nearest
+from tinykit.ground.errors import FactError, RecordError, UnknownStageError, look_up, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
@@ -73,12 +73,8 @@ class DesignRecord(Result):
 
     def stage(self, name: str) -> Stage:
         """The stage of that name; `UnknownStageError` where there is none."""
-        if name not in self.stages:
-            raise UnknownStageError(
-                f"the record in {self.folder} has no stage {name!r}; {name_nearest(name, self.stages)}; "
-                "run the step that makes it"
-            )
-        return self.stages[name]
+        told = f"the record in {self.folder} has no stage {name!r}"
+        return look_up(name, self.stages, told, UnknownStageError, "; run the step that makes it")
 
     def read(self, name: str) -> bytes:
         """The artefact of a stage, its hash checked.
@@ -106,17 +102,10 @@ class DesignRecord(Result):
         return self.folder / stage.artefact
 
     def with_stage(self, stage: Stage, data: bytes | None = None) -> DesignRecord:
-        """The record with a stage added or replaced, written to disk.
+        """The record with a stage added or replaced, written to disk; its `sha256` is computed from `data`.
 
-        Parameters
-        ----------
-        stage : its `sha256` is computed from `data`.
-        data : content of `stage.artefact`, None where the stage makes no file.
-
-        Raises
-        ------
-        OutputError : the folder cannot be written. RecordError : a value that a record cannot hold, or
-        an artefact outside its folder.
+        `data` is the content of `stage.artefact`, None where the stage makes no file. Raises OutputError: the folder
+        cannot be written. RecordError: a value that a record cannot hold, or an artefact outside its folder.
         """
         if data is not None:
             if not stage.artefact:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords, name_nearest
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords, look_up
 from tinykit.ground.facts import read_csv, read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
@@ -100,9 +100,8 @@ def platform_flash(name: str) -> Estimate:
     ParameterError : none of data/firmware/platforms.toml.
     """
     table = read_toml(shipped_path("data", "firmware", "platforms.toml"))
-    if name not in table:
-        raise ParameterError(f"platform {name!r} is unknown; {name_nearest(str(name), table)}")
-    return to_fact(table[name]["flash"], name).estimate()
+    row = look_up(name, table, f"platform {name!r} is unknown", ParameterError)
+    return to_fact(row["flash"], name).estimate()
 
 
 def decoder_code() -> Estimate:

@@ -32,11 +32,9 @@ _Step = tuple[Operator, tuple[int, ...], tuple[int, ...]]  # a kernel, the buffe
 class StMemory(Result):
     """What a network takes under X-CUBE-AI, each an `Estimate` in bytes.
 
-    Parameters
-    ----------
-    activations : the buffer that the application gives the network, its inputs and outputs within.
-    runtime_ram : data of the network and of the library beside it.
-    weights, code : flash of the constants, and of network description, kernels and their tables.
+    `activations`: the buffer that the application gives the network, its inputs and outputs within. `runtime_ram`: data
+    of the network and of the library beside it. `weights`, `code`: flash of the constants, and of network description,
+    kernels and their tables.
     """
 
     activations: Estimate
@@ -47,17 +45,10 @@ class StMemory(Result):
 
 @remember
 def predict_st_memory(graph: ModelGraph, core: str, version: str | None) -> StMemory:
-    """Memory of a network under X-CUBE-AI.
+    """Memory of a network under X-CUBE-AI ("8.1.0") or ST Edge AI Core ("2.0"); as wide as all if the version is None.
 
-    Parameters
-    ----------
-    graph : the model.
-    core : a Cortex-M; code and RAM hardly differ between M4, M7 and M33.
-    version : of X-CUBE-AI ("8.1.0") or of ST Edge AI Core ("2.0"), None where unknown: as wide as all.
-
-    Raises
-    ------
-    UnknownRuntimeError : another core. ParameterError : a version that does not start with a number.
+    The core is a Cortex-M: code and RAM hardly differ between M4, M7 and M33. Raises UnknownRuntimeError: another core.
+    ParameterError: a version that does not start with a number.
     """
     if not core.startswith("cortex-m"):
         raise UnknownRuntimeError(f"memory of {RUNTIME} on {core} is unknown: it is for ST's Cortex-M; take another")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import FactError, UnknownSensorError, UnknownTaskError, name_nearest
+from tinykit.ground.errors import FactError, UnknownSensorError, UnknownTaskError, look_up, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Fact
 from tinykit.ground.results import Result
@@ -132,6 +132,4 @@ def find_signal(task: str) -> Signal:
     UnknownTaskError : no task of that id has one.
     """
     known = {name: one for one in list_signals() for name in (one.id, *one.tasks)}
-    if task not in known:
-        raise UnknownTaskError(f"what a network of task {task!r} listens to is unknown; {name_nearest(task, known)}")
-    return known[task]
+    return look_up(task, known, f"what a network of task {task!r} listens to is unknown", UnknownTaskError)

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import FactError, UnknownRuntimeError, name_nearest
+from tinykit.ground.errors import FactError, UnknownRuntimeError, look_up, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.results import Result
 
@@ -68,12 +68,8 @@ def find_runtime(name: str) -> Runtime:
     ------
     UnknownRuntimeError : there is none; the message names the nearest.
     """
-    known = _read_all()
-    if name not in known:
-        raise UnknownRuntimeError(
-            f"runtime {name!r} is unknown; {name_nearest(str(name), known)}\nleave it out for the core's own default"
-        )
-    return known[name]
+    told, cure = f"runtime {name!r} is unknown", "\nleave it out for the core's own default"
+    return look_up(name, _read_all(), told, UnknownRuntimeError, cure)
 
 
 @remember_table

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tinykit.ground.errors import ModelError, ParameterError, name_nearest
+from tinykit.ground.errors import ModelError, ParameterError, look_up
 from tinykit.ground.results import Result
 from tinykit.train.keras import load_keras
 
@@ -73,12 +73,11 @@ def build_network(
     KerasVersionError, MissingPackageError : as `load_keras`.
     """
     known = {network.name: network for network in NETWORKS}
-    if name not in known:
-        raise ModelError(f"no network {name!r} in the zoo; {name_nearest(name, known)}")
-    shape = tuple(input_shape or known[name].input_shape)
-    outputs = known[name].classes if classes is None else classes
-    if len(shape) != len(known[name].input_shape) or min(shape) < 1 or outputs < 1:
-        raise ParameterError(f"{name} of input {shape} and {outputs} classes; its own is {known[name].input_shape}")
+    network = look_up(name, known, f"no network {name!r} in the zoo", ModelError)
+    shape = tuple(input_shape or network.input_shape)
+    outputs = network.classes if classes is None else classes
+    if len(shape) != len(network.input_shape) or min(shape) < 1 or outputs < 1:
+        raise ParameterError(f"{name} of input {shape} and {outputs} classes; its own is {network.input_shape}")
     keras = load_keras()
     keras.utils.set_random_seed(seed)
     make = _NamedLayers(keras.layers)

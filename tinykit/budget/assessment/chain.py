@@ -77,9 +77,7 @@ class Assessment(Result):
     def complete(self) -> tuple[PowerBudget, ThermalReport]:
         """Power and heat, for whoever cannot go on without.
 
-        Raises
-        ------
-        UnknownFactError : the latency is unknown, and with it both; the message says why, and what to give.
+        UnknownFactError: the latency is unknown, and with it both; the message says why, and what to give.
         """
         if self.budget is None or self.heat is None:
             why = dict(self.fit.unknown).get("latency", "no evidence")
@@ -261,12 +259,9 @@ def _or_unknown(estimate: Estimate | None, reasons: Iterable[str] = ()) -> str:
 
 @keywords
 def assess(
-    graph: GraphOrFile,
-    target: Target | Board | str | os.PathLike[str],
-    use: Use | None = None,
-    *,
-    use_engine: bool = True,
-) -> Assessment:
+    graph: GraphOrFile, target: Target | Board | str | os.PathLike[str], use: Use | None = None, *,
+    use_engine: bool = True
+) -> Assessment:  # fmt: skip
     """Memory, latency, energy, battery life and heat of a network on a target in a use, in this order.
 
     The one place that orders them: each figure rests on the one before, with its interval. What has no evidence is

@@ -39,12 +39,7 @@ def label_of(name: str) -> str:
 
 
 def read_answer(name: str, text: str) -> Any:
-    """What was typed for a fact of `ASKED`, as `draft_board` takes it; None for nothing.
-
-    Raises
-    ------
-    ParameterError : not a number where one is asked for.
-    """
+    """What was typed for one of `ASKED`, as `draft_board` takes it: None for nothing; ParameterError if no number."""
     answer, unit = text.strip() or None, unit_of(name)
     if answer and unit and not is_number(answer):
         raise ParameterError(f"{ASKED[name]}: {answer!r} is not a number; give it in {unit}, such as 0.0085 or 80e6")

@@ -115,9 +115,7 @@ class Use(Result):
     def own_latency_s(self) -> Estimate | None:
         """The latency given [s], checked; None where it is to be predicted.
 
-        Raises
-        ------
-        ParameterError : it is not above 0, or longer than a year.
+        ParameterError: it is not above 0, or longer than a year.
         """
         if self.latency_s is None:
             return None

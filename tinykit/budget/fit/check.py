@@ -36,17 +36,10 @@ _CODE = {"model", "runtime"}
 
 @keywords
 def check_fit(
-    graph: GraphOrFile,
-    board: Target | Board | str | os.PathLike[str],
-    *,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    runtime_option: str | None = None,
-    build: str | None = None,
-    clock_hz: float | None = None,
-    reserve: Reserve | None = None,
-    use_engine: bool = True,
-) -> FitReport:
+    graph: GraphOrFile, board: Target | Board | str | os.PathLike[str], *,
+    runtime: str | None = None, runtime_version: str | None = None, runtime_option: str | None = None,
+    build: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None, use_engine: bool = True
+) -> FitReport:  # fmt: skip
     """Does this model run on this board?
 
     A model that does not fit is a result, not an exception.
@@ -72,17 +65,10 @@ def check_fit(
 
 @keywords
 def check_fit_all(
-    graph: GraphOrFile,
-    boards: Iterable[Target | Board | str | os.PathLike[str]] | None = None,
-    *,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    runtime_option: str | None = None,
-    build: str | None = None,
-    clock_hz: float | None = None,
-    reserve: Reserve | None = None,
-    use_engine: bool = True,
-) -> Rows[FitReport]:
+    graph: GraphOrFile, boards: Iterable[Target | Board | str | os.PathLike[str]] | None = None, *,
+    runtime: str | None = None, runtime_version: str | None = None, runtime_option: str | None = None,
+    build: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None, use_engine: bool = True
+) -> Rows[FitReport]:  # fmt: skip
     """The fit check on many boards, the engine asked once for all of them.
 
     Parameters
@@ -102,13 +88,9 @@ def check_fit_all(
 
 
 def check_target(
-    graph: ModelGraph,
-    target: Target,
-    *,
-    use_engine: bool = True,
-    latency_s: Estimate | None = None,
-    run_current_a: Estimate | float | None = None,
-) -> FitReport:
+    graph: ModelGraph, target: Target, *,
+    use_engine: bool = True, latency_s: Estimate | None = None, run_current_a: Estimate | float | None = None
+) -> FitReport:  # fmt: skip
     """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions."""
     told = diagnose_on(graph, target, use_engine)
     if told.refusal:
@@ -139,16 +121,10 @@ def check_target(
 
 @keywords
 def line_up(
-    graph: GraphOrFile,
-    boards: Iterable[Board | str | os.PathLike[str]] = MACHINES,
-    *,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    build: str | None = None,
-    clock_hz: float | None = None,
-    reserve: Reserve | None = None,
-    use_engine: bool = True,
-) -> Rows[FitReport]:
+    graph: GraphOrFile, boards: Iterable[Board | str | os.PathLike[str]] = MACHINES, *,
+    runtime: str | None = None, runtime_version: str | None = None, build: str | None = None,
+    clock_hz: float | None = None, reserve: Reserve | None = None, use_engine: bool = True
+) -> Rows[FitReport]:  # fmt: skip
     """The fit check of one model on several boards, CPUs first, then the NPUs of those boards that have one.
 
     Figures without evidence are None in a report, with the reason: a float model has no latency on a CPU and is refused

@@ -60,16 +60,10 @@ class Placement(Result):
 
 @keywords
 def list_placements(
-    graph: GraphOrFile,
-    board: Target | Board | str | os.PathLike[str],
-    *,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    runtime_option: str | None = None,
-    build: str | None = None,
-    clock_hz: float | None = None,
-    reserve: Reserve | None = None,
-) -> Rows[Placement]:
+    graph: GraphOrFile, board: Target | Board | str | os.PathLike[str], *,
+    runtime: str | None = None, runtime_version: str | None = None, runtime_option: str | None = None,
+    build: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None
+) -> Rows[Placement]:  # fmt: skip
     """The layouts of a model on a board, the fastest that fits first; empty where arena or memory is unknown.
 
     Empty too for a model that the runtime does not run.

@@ -66,11 +66,9 @@ def _internal(board: Board) -> tuple[Window, ...]:
 
 
 def _fill(
-    parts: Mapping[str, tuple[int, tuple[str, ...]]],
-    windows: Iterable[Window],
-    internal: Sequence[Window],
-    reserve: Reserve,
-) -> list[Layout]:
+    parts: Mapping[str, tuple[int, tuple[str, ...]]], windows: Iterable[Window], internal: Sequence[Window],
+    reserve: Reserve
+) -> list[Layout]:  # fmt: skip
     """Layouts of the parts of an arena: the reserve in each window without one, smallest first, then beside them."""
     known = {window.name: window for window in windows}
     free = sorted((one for one in internal if one.name not in parts), key=lambda one: one.available_bytes)

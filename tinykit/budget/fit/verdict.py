@@ -138,14 +138,10 @@ class FitReport(Result):
 
 
 def judge(
-    arena: ArenaEstimate | None,
-    ram: tuple[RegionUse, ...],
-    flash: Estimate | None,
-    code: tuple[RegionUse, ...],
-    slowdown: Estimate | None = None,
-    *,
-    target: Target,
-) -> tuple[Verdict, tuple[str, ...]]:
+    arena: ArenaEstimate | None, ram: tuple[RegionUse, ...], flash: Estimate | None, code: tuple[RegionUse, ...],
+    slowdown: Estimate | None = None, *,
+    target: Target
+) -> tuple[Verdict, tuple[str, ...]]:  # fmt: skip
     """The worse of the verdicts on RAM and flash, with the reasons of both; what is None or empty is unknown.
 
     A reserve that nobody stated makes nothing impossible: what leaves less than was assumed for stack and application

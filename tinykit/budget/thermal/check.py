@@ -75,15 +75,10 @@ class ThermalReport(Result):
 
 
 def check_heat(
-    board: Board | str,
-    power: PowerBudget | Estimate | float,
-    *,
-    ambient_c: float | None = None,
-    theta_ja: Estimate | float | None = None,
-    leakage_w: Estimate | float | None = None,
-    enclosure_area_m2: float | None = None,
-    sun_w: Estimate | float = 0.0,
-) -> ThermalReport:
+    board: Board | str, power: PowerBudget | Estimate | float, *,
+    ambient_c: float | None = None, theta_ja: Estimate | float | None = None,
+    leakage_w: Estimate | float | None = None, enclosure_area_m2: float | None = None, sun_w: Estimate | float = 0.0
+) -> ThermalReport:  # fmt: skip
     """Junction temperature on average and in continuous inference, and the highest ambient: Tj = Ta + P θJA.
 
     Parameters

@@ -30,14 +30,9 @@ _AMPERES = {
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What a column is looked for by.
+    """What a column is looked for by: part of its name, and other words that name it.
 
-    Parameters
-    ----------
-    name : part of a column's name.
-    words : other words that name it.
-    units : in small letters, with their factors to s or A.
-    few : units to name in an error, the plain one first.
+    `units`: in small letters, with their factors to s or A. `few`: units to name in an error, the plain one first.
     """
 
     name: str

@@ -40,10 +40,8 @@ def is_ppk2(path: Path) -> bool:
 def find_ppk2_layout(path: Path) -> TraceLayout:
     """The rate of a saved session.
 
-    Raises
-    ------
-    DataError : no zip (the .ppk of versions before 4), without a session, damaged, encrypted, of a newer format, or
-        too large when unpacked.
+    Raises DataError: no zip (the .ppk of versions before 4), without a session, damaged, encrypted, of a newer format,
+    or too large when unpacked.
     """
     try:
         with path.open("rb") as stream:

@@ -210,10 +210,8 @@ def is_jls(path: Path) -> bool:
 def find_jls_layout(path: Path, current_unit: str | None = None) -> TraceLayout:
     """The one current of a recording, its rate and its unit.
 
-    Raises
-    ------
-    DataError : damaged, of version 1, not closed, or not exactly one current in it. EngineError : the reader is late.
-    MissingPackageError : pyjls is not installed.
+    Raises DataError: damaged, of version 1, not closed, or not exactly one current in it. EngineError: the reader is
+    late. MissingPackageError: pyjls is not installed.
     """
     _check_closed(path)
     with _Reading(path) as reading:

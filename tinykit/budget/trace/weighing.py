@@ -40,9 +40,8 @@ class TimeLine:
     def weigh(self, chunks: Iterable[Rows]) -> Iterator[Piece]:
         """The pieces of a trace; a row where two chunks meet comes in both.
 
-        Raises
-        ------
-        DataError : fewer than two samples, a time that goes back or stands still, or more than `MOST_BRIDGED` bridged.
+        Raises DataError: fewer than two samples, a time that goes back or stands still, or more than `MOST_BRIDGED`
+        bridged.
         """
         for times, currents in self._begin(chunks):
             before, lost = self._rows[0].size, ~np.isfinite(currents)

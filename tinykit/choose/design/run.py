@@ -123,14 +123,9 @@ def _weigh(record: DesignRecord, name: str, note: str, data: Dataset, target: Ta
 
 def _write_firmware(folder: Path, chosen: Variant, data: Dataset) -> Deployment:
     return deploy(
-        chosen.graph,
-        folder / "firmware",
-        arena=arena_for_any_core(chosen.graph),
-        accuracy=chosen.accuracy,
-        name=data.name,
-        samples=data.test.x[:3],
-        normalisation=data.normalisation,
-    )
+        chosen.graph, folder / "firmware", arena=arena_for_any_core(chosen.graph), accuracy=chosen.accuracy,
+        name=data.name, samples=data.test.x[:3], normalisation=data.normalisation,
+    )  # fmt: skip
 
 
 def _record_results(outcome: DesignOutcome) -> DesignRecord:

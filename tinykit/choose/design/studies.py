@@ -11,7 +11,7 @@ from pathlib import Path
 from tinykit.choose.ledger.table import Ledger, fill_ledger
 from tinykit.choose.ledger.variants import Variant, count_zero_weights, measure_sizes, weigh_variant
 from tinykit.ground.caches import remember
-from tinykit.ground.errors import ParameterError, UnknownTaskError, name_nearest
+from tinykit.ground.errors import ParameterError, UnknownTaskError, look_up
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.graph.reading import read
@@ -53,9 +53,7 @@ class Study(Result):
     def recall(self, *names: str) -> tuple[Variant, ...]:
         """Variants as shipped, with the accuracy in TFLM that was recorded when they were made; all if none is named.
 
-        Raises
-        ------
-        UnknownStageError : no such variant. RecordError : a file that is not the recorded one.
+        Raises UnknownStageError: no such variant. RecordError: a file that is not the recorded one.
         """
         folder = shipped_path("data", "studies", self.name)
         return tuple(_recall(folder, self.task, name, self.variants.get(name, "")) for name in names or self.variants)
@@ -110,10 +108,7 @@ def find_study(name: str) -> Study:
     ------
     UnknownTaskError : there is none; the message names the nearest.
     """
-    known = studies()
-    if name not in known:
-        raise UnknownTaskError(f"no study {name!r}; {name_nearest(name, known)}")
-    return known[name]
+    return look_up(name, studies(), f"no study {name!r}", UnknownTaskError)
 
 
 def name_point(sparsity: float, clusters: int, precision: str) -> str:

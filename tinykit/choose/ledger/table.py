@@ -8,7 +8,7 @@ from typing import Any
 from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP
 from tinykit.choose.ledger.ledger_row import LedgerRow, choose_form, weigh_row
 from tinykit.choose.ledger.variants import Variant
-from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.errors import ParameterError, look_up
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result, Rows
 from tinykit.target.boards.record import Board
@@ -41,16 +41,9 @@ class Ledger(Result):
         return self.rows[0]
 
     def row(self, name: str) -> LedgerRow:
-        """The row of a variant.
-
-        Raises
-        ------
-        ParameterError : no variant of that name.
-        """
+        """The row of a variant; ParameterError for no variant of that name."""
         names = {row.name: row for row in self.rows}
-        if name not in names:
-            raise ParameterError(f"the ledger has no variant {name!r}; {name_nearest(name, names)}")
-        return names[name]
+        return look_up(name, names, f"the ledger has no variant {name!r}", ParameterError)
 
     def to_records(self) -> list[dict[str, Any]]:
         """The rows, each as a flat dict of plain values."""
@@ -83,12 +76,9 @@ class Ledger(Result):
 
 
 def open_ledger(
-    variants: Sequence[Variant],
-    test: Split,
-    board: Target | Board | str | os.PathLike[str],
-    *,
-    runtime: str | None = None,
-) -> Ledger:
+    variants: Sequence[Variant], test: Split, board: Target | Board | str | os.PathLike[str], *,
+    runtime: str | None = None
+) -> Ledger:  # fmt: skip
     """The ledger of some variants on a board.
 
     Parameters

@@ -44,14 +44,7 @@ class ModelSizes(Result):
 def measure_sizes(
     name: str, graph: ModelGraph, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4", build: str | None = None
 ) -> ModelSizes:
-    """Sizes of a model on a core.
-
-    Parameters
-    ----------
-    name : what to call the variant.
-    graph : the model.
-    runtime, core, build : what its flash is predicted for; None for a build that is not known.
-    """
+    """Sizes of a model under a name; its flash is that of a runtime, a core and a build (None: not known)."""
     try:
         flash = predict_flash(graph, runtime=runtime, core=core, build=build).total
     except UnknownRuntimeError:

@@ -9,24 +9,16 @@ import math
 
 import numpy as np
 
-from tinykit.handover.codegen.fixed_point import (
-    activation_range,
-    add_multipliers,
-    mean_multiplier,
-    quantise_multiplier,
-    round_half_away,
-    square_multipliers,
-)
-from tinykit.handover.codegen.plain import broadcast, extend, lower_sums, steps_of
+from tinykit.handover.codegen import fixed_point as fixed
+from tinykit.handover.codegen.plain import broadcast, lower_sums, pair_factors, reduce_axes
 from tinykit.handover.codegen.program import (
     C_TYPES,
     Lowered,
-    Lowering,
     Program,
     call_kernel,
     expect,
     fused_range,
-    lowering_of,
+    kind_of,
     refuse,
     settle,
 )
@@ -50,14 +42,11 @@ _BITS = 10
 def lower_difference(program: Program, operator: Operator) -> Lowered:
     """SUB and SQUARED_DIFFERENCE, with an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2)
-    squared = lowering_of(operator) == "squared_difference"
-    low, high = activation_range("NONE", result) if squared else fused_range(operator, result)
-    first, second, total = settle(operator, square_multipliers if squared else add_multipliers, a, b, result)
-    fields = _pair(operator, a, b, result.shape) | {
-        "out_offset": result.zero_points[0], "low": low, "high": high,
-        "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
-        "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
-    }  # fmt: skip
+    squared = kind_of(operator) == "squared_difference"
+    low, high = fixed.activation_range("NONE", result) if squared else fused_range(operator, result)
+    find = fixed.square_multipliers if squared else fixed.add_multipliers
+    fields = _pair(operator, a, b, result.shape) | {"out_offset": result.zero_points[0], "low": low, "high": high}
+    fields |= pair_factors(operator, find, a, b, result)
     kernel = "squared_difference" if squared else "sub"
     return call_kernel(program, operator, kernel, "pair", fields, inputs=2, unit="elements")
 
@@ -72,8 +61,8 @@ def _pair(operator: Operator, a: Tensor, b: Tensor, shape: tuple[int, ...]) -> d
 def lower_slopes(program: Program, operator: Operator) -> Lowered:
     """PRELU: below zero times a slope for each channel."""
     (source, slope), result = program.operands(operator, at_least=2)
-    straight = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
-    bent = settle(operator, quantise_multiplier, source.scales[0] * slope.scales[0] / result.scales[0])
+    straight = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
+    bent = settle(operator, fixed.quantise_multiplier, source.scales[0] * slope.scales[0] / result.scales[0])
     fields = _pair(operator, source, slope, result.shape) | {
         "out_offset": result.zero_points[0], "multiplier": straight.multiplier, "shift": straight.shift,
         "multiplier_b": bent.multiplier, "shift_b": bent.shift,
@@ -86,10 +75,10 @@ def lower_comparison(program: Program, operator: Operator) -> Lowered:
     expect(len(operator.inputs) == 2, operator, f"{len(operator.inputs)} inputs")
     a, b = (program.activation(operator, index) for index in operator.inputs)
     result = program.tensor(operator, operator.outputs[0], ("bool",))
-    first, second = (settle(operator, quantise_multiplier, one.scales[0]) for one in (a, b))
+    first, second = (settle(operator, fixed.quantise_multiplier, one.scales[0]) for one in (a, b))
     expect(first.shift <= 0 and second.shift <= 0, operator, f"scales {a.scales[0]} and {b.scales[0]} from 1 on")
     fields = _pair(operator, a, b, result.shape) | {
-        "low": COMPARISONS[lowering_of(operator)], "multiplier_a": first.multiplier, "shift_a": -first.shift,
+        "low": COMPARISONS[kind_of(operator)], "multiplier_a": first.multiplier, "shift_a": -first.shift,
         "multiplier_b": second.multiplier, "shift_b": -second.shift,
     }  # fmt: skip
     return call_kernel(program, operator, "compare", "pair", fields, inputs=2, unit="elements")
@@ -100,12 +89,12 @@ def lower_choice(program: Program, operator: Operator) -> Lowered:
     (a, b), result = program.operands(operator, at_least=2)
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
     fields: dict[str, object] = {"shape": shape, "step_a": step_a, "step_b": step_b}
-    return call_kernel(program, operator, lowering_of(operator), "pair", fields, inputs=2, unit="elements")
+    return call_kernel(program, operator, kind_of(operator), "pair", fields, inputs=2, unit="elements")
 
 
 def lower_total(program: Program, operator: Operator) -> Lowered:
     """SUM over any axes, rescaled."""
-    return lower_sums(program, operator, lambda source, result, _: mean_multiplier(source, result, 1))
+    return lower_sums(program, operator, lambda source, result, _: fixed.mean_multiplier(source, result, 1))
 
 
 def lower_extreme(program: Program, operator: Operator) -> Lowered:
@@ -113,13 +102,9 @@ def lower_extreme(program: Program, operator: Operator) -> Lowered:
     (source,), result = program.operands(operator)
     if (source.scales, source.zero_points) != (result.scales, result.zero_points):
         raise refuse(operator, "another scale or zero point than its input", "TFLM refuses it too: convert again")
-    axes = program.axes(operator, source)
-    kept = [size for axis, size in enumerate(source.shape) if axis not in axes]
-    expect(math.prod(kept) == result.elements, operator, f"output shape {result.shape} without axes {sorted(axes)}")
-    shape = extend(source.shape)
-    fields = {"shape": shape, "step": steps_of(shape, [axis in axes for axis in range(len(source.shape))]),
-              "outputs": result.elements}  # fmt: skip
-    return call_kernel(program, operator, lowering_of(operator), "mean_axes", fields, unit="elements")
+    shape, step = reduce_axes(program, operator, source, result)
+    fields = {"shape": shape, "step": step, "outputs": result.elements}
+    return call_kernel(program, operator, kind_of(operator), "mean_axes", fields, unit="elements")
 
 
 def lower_position(program: Program, operator: Operator) -> Lowered:
@@ -133,14 +118,13 @@ def lower_position(program: Program, operator: Operator) -> Lowered:
     count, inner = source.shape[axis], math.prod(source.shape[axis + 1 :])
     expect(result.elements * count == source.elements, operator, f"shapes {source.shape} to {result.shape}")
     fields = {"outer": math.prod(source.shape[:axis]), "count": count, "inner": inner}
-    kernel = lowering_of(operator) + ("_float" if source.dtype == "float32" else "")
+    kernel = kind_of(operator) + ("_float" if source.dtype == "float32" else "")
     return call_kernel(program, operator, kernel, "search", fields, unit="elements")
 
 
 def lower_unit_length(program: Program, operator: Operator) -> Lowered:
     """L2_NORMALIZATION of each row, onto a scale of 1/128 and a zero point of 0."""
-    (source,), result = program.operands(operator)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, _ = program.alike(operator)
     depth = source.shape[-1] if source.shape else 1
     expect(depth < 1 << 15, operator, f"rows of {depth} values")
     fields = {"rows": source.elements // depth, "depth": depth, "in_offset": -source.zero_points[0]}
@@ -163,7 +147,7 @@ def _nearest(operator: Operator, size: int, wanted: int) -> list[int]:
     spread = corners and wanted > 1
     scale = np.float32(size - 1) / np.float32(wanted - 1) if spread else np.float32(size) / np.float32(wanted)
     places = [float((np.float32(row) + np.float32(0.5 if half else 0)) * scale) for row in range(wanted)]
-    return [max(min(round_half_away(at) if corners else math.floor(at), size - 1), 0) for at in places]
+    return [max(min(fixed.round_half_away(at) if corners else math.floor(at), size - 1), 0) for at in places]
 
 
 def lower_gather(program: Program, operator: Operator) -> Lowered:
@@ -226,7 +210,7 @@ def _images(program: Program, operator: Operator, dtypes: tuple[str, ...]) -> tu
     return source, result
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     **{(kind, "int8"): lower_comparison for kind in COMPARISONS},
     ("squared_difference", "int8"): lower_difference, ("prelu", "int8"): lower_slopes,
     ("unit_length", "int8"): lower_unit_length,

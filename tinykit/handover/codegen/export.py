@@ -18,8 +18,7 @@ from tinykit.handover.codegen.filling import to_identifier
 from tinykit.handover.codegen.folding import fold
 from tinykit.handover.codegen.lowerings import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS, find_lowering
 from tinykit.handover.codegen.moves import NOTHING
-from tinykit.handover.codegen.program import C_TYPES, Lowered, Program, expect, lowering_of, refuse
-from tinykit.handover.codegen.state import STATEFUL
+from tinykit.handover.codegen.program import C_TYPES, STATEFUL, Lowered, Program, expect, kind_of, refuse
 from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.graph.reading import GraphOrFile, as_graph
@@ -195,7 +194,7 @@ def _check(graph: ModelGraph, folded: frozenset[int]) -> None:
             continue
         find_lowering(PORTABLE_LOWERINGS, graph, operator)
         ends = operator.inputs[:1] + operator.outputs[:1]
-        expect(len(ends) == 2 or lowering_of(operator) in STATEFUL, operator, "an input or output is missing")
+        expect(len(ends) == 2 or kind_of(operator) in STATEFUL, operator, "an input or output is missing")
         _check_order(graph, operator, made)
     missing = [index for index in graph.outputs if index not in made and not graph.tensors[index].is_constant]
     if missing:

@@ -12,16 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinykit.handover.codegen.plain import AXES, broadcast, extend, reduce_axes, steps_of
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Lowering,
-    Program,
-    call_kernel,
-    expect,
-    fused_range,
-    literal,
-    lowering_of,
-)
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, kind_of, literal
 from tinykit.handover.codegen.windowed import check_filters, check_units, place_window, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
@@ -87,7 +78,7 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
     (a, b), result = program.operands(operator, at_least=2, dtype=DTYPE)
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
     limits = float_limits(operator, result) if operator.activation else {"low": -math.inf, "high": math.inf}
-    fields = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _PAIRS[lowering_of(operator)]} | limits
+    fields = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _PAIRS[kind_of(operator)]} | limits
     return call_kernel(program, operator, "float_pairs", "float_pair", fields, inputs=2, unit="float")
 
 
@@ -97,15 +88,14 @@ def lower_comparison(program: Program, operator: Operator) -> Lowered:
     a, b = (program.tensor(operator, index, (DTYPE,)) for index in operator.inputs)
     result = program.tensor(operator, operator.outputs[0], ("bool",))
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
-    fields = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _COMPARISONS[lowering_of(operator)]}
+    fields = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _COMPARISONS[kind_of(operator)]}
     return call_kernel(program, operator, "float_compare", "float_pair", fields, inputs=2, unit="float")
 
 
 def lower_ramp(program: Program, operator: Operator) -> Lowered:
     """RELU, RELU6 and LEAKY_RELU."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
-    kind = lowering_of(operator)
+    source, _ = program.alike(operator, DTYPE)
+    kind = kind_of(operator)
     low, high = _RAMPS[kind]
     slope = float(operator.option("alpha")) if kind == "leaky" else 1.0
     fields = {"count": source.elements, "slope": slope, "low": low, "high": high}
@@ -114,20 +104,18 @@ def lower_ramp(program: Program, operator: Operator) -> Lowered:
 
 def lower_rows(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX, LOG_SOFTMAX and L2_NORMALIZATION over the last axis."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, _ = program.alike(operator, DTYPE)
     depth = source.shape[-1] if source.shape else 1
     fields = {"rows": source.elements // depth, "depth": depth, "beta": float(operator.beta)}
-    kernel = f"float_{lowering_of(operator)}"
+    kernel = f"float_{kind_of(operator)}"
     return call_kernel(program, operator, kernel, "float_softmax_rows", fields, unit="float")
 
 
 def lower_curve(program: Program, operator: Operator) -> Lowered:
     """LOGISTIC, TANH, HARD_SWISH, NEG, ABS, SQUARE, SQRT, RSQRT, EXP, LOG, ELU, FLOOR, CEIL, element by element."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, _ = program.alike(operator, DTYPE)
     places = f"{program.place(operator.inputs[0])}, {program.place(operator.outputs[0])}"
-    call = f"{program.name}_float_{lowering_of(operator)}({places}, {source.elements});"
+    call = f"{program.name}_float_{kind_of(operator)}({places}, {source.elements});"
     return Lowered(f"    {call}\n    return 0;", kernels=("float",))
 
 
@@ -135,7 +123,7 @@ def lower_reduction(program: Program, operator: Operator) -> Lowered:
     """MEAN, SUM, REDUCE_MIN and REDUCE_MAX over any axes."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     shape, step = reduce_axes(program, operator, source, result)
-    kind = lowering_of(operator)
+    kind = kind_of(operator)
     fields = {
         "shape": shape, "step": step, "outputs": result.elements, "kind": _REDUCTIONS[kind],
         "count": float(source.elements // result.elements) if kind == "mean" else 1.0,
@@ -200,7 +188,7 @@ def _expect_ends(operator: Operator, inputs: int) -> None:
     expect(len(operator.inputs) == inputs and len(operator.outputs) == 1, operator, found)
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     (kind, "bool" if kind == "select" else DTYPE): lower
     for kind, lower in {
         "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen.layouts import PLANS
 from tinykit.handover.codegen.moves import evaluate
-from tinykit.handover.codegen.program import C_TYPES, Program, lowering_of
+from tinykit.handover.codegen.program import C_TYPES, Program, kind_of
 from tinykit.model.graph.model import ModelGraph, Operator
 
 _MOST_ELEMENTS = 1 << 20
@@ -57,7 +57,7 @@ def _work_out(graph: ModelGraph, operator: Operator) -> list[NDArray[np.generic]
 
 
 def _compute(graph: ModelGraph, operator: Operator) -> list[NDArray[np.generic]] | None:
-    kind, tensors = lowering_of(operator), graph.tensors
+    kind, tensors = kind_of(operator), graph.tensors
     result = tensors[operator.outputs[0]]
     if kind == _SHAPE and result.dtype in ("int32", "int64"):
         return [np.asarray(tensors[operator.inputs[0]].shape, result.dtype)]

@@ -2,20 +2,8 @@
 
 from collections.abc import Mapping
 
-from tinykit.handover.codegen import (
-    elements,
-    ends,
-    floats,
-    lookups,
-    matrices,
-    moves,
-    plain,
-    recurrent,
-    sixteen,
-    transposed,
-    windowed,
-)
-from tinykit.handover.codegen.program import Lowering, lowering_of, refuse
+from tinykit.handover.codegen import elements, floats, lookups, moves, plain, recurrent, sixteen, transposed, windowed
+from tinykit.handover.codegen.program import Lowering, kind_of, refuse
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import list_rows, row_of
 
@@ -23,9 +11,8 @@ ANY = "any"
 """In the place of a type: the function takes every type that nothing else is named for."""
 
 PORTABLE_LOWERINGS: dict[tuple[str, str], Lowering] = {
-    **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS, **ends.LOWERINGS,
+    **plain.LOWERINGS, **windowed.LOWERINGS, **elements.LOWERINGS, **lookups.LOWERINGS,
     **moves.LOWERINGS, **floats.LOWERINGS, **sixteen.LOWERINGS, **transposed.LOWERINGS, **recurrent.LOWERINGS,
-    **matrices.LOWERINGS,
 }  # fmt: skip
 """(kind, type of the data) -> how it becomes C on the kit's own kernels."""
 
@@ -38,7 +25,7 @@ OPERATORS = tuple(sorted(row.name for row in list_rows().values() if row.lowerin
 
 def find_lowering(table: Mapping[tuple[str, str], Lowering], graph: ModelGraph, operator: Operator) -> Lowering:
     """The function for an operator on the types of its operands; ModelError where there is none."""
-    kind = lowering_of(operator)
+    kind = kind_of(operator)
     found = table.get((kind, _data_type(graph, operator))) or table.get((kind, ANY))
     if found is not None:
         return found

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from tinykit.handover.codegen.grids import Move, Moves
 from tinykit.handover.codegen.layouts import PLANS
-from tinykit.handover.codegen.program import C_TYPES, Lowered, Lowering, Program, expect, lowering_of
-from tinykit.handover.codegen.state import READ
+from tinykit.handover.codegen.program import C_TYPES, READ, Lowered, Program, expect, kind_of
 from tinykit.model.graph.model import Operator, Tensor
 
 AXES = 6
@@ -91,12 +90,12 @@ def plan_moves(program: Program, operator: Operator) -> Moves:
     """The copies of an operator; ModelError where its tensors are of a type without a size, or do not go together."""
     for index in operator.outputs:
         program.tensor(operator, index, tuple(C_TYPES))
-    return PLANS[lowering_of(operator)](program, operator)
+    return PLANS[kind_of(operator)](program, operator)
 
 
 def lower_variable(program: Program, operator: Operator) -> Lowered:
     """READ_VARIABLE and ASSIGN_VARIABLE: a copy from what is kept, or to it."""
-    reads = lowering_of(operator) == READ
+    reads = kind_of(operator) == READ
     ends = (*operator.inputs, *operator.outputs)
     expect(len(ends) == 2, operator, f"{len(operator.inputs)} inputs and {len(operator.outputs)} outputs")
     value = program.tensor(operator, ends[1], tuple(C_TYPES))
@@ -113,7 +112,7 @@ def lower_nothing(program: Program, operator: Operator) -> Lowered:
     return NOTHING
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     **{(kind, "any"): lower_moves for kind in PLANS},
     ("read", "any"): lower_variable, ("assign", "any"): lower_variable,
     ("handle", "any"): lower_nothing, ("once", "any"): lower_nothing, ("shape", "any"): lower_nothing,

@@ -1,4 +1,9 @@
-"""What the exporter knows while it goes through a graph: checked tensors, constants to be written, names in C."""
+"""What the exporter knows while it goes through a graph: checked tensors, constants to be written, names in C.
+
+And what a model keeps between two runs: where it lies, and with what it begins. Rules of tensorflow/lite/micro:
+micro_resource_variable.cc (the zero point at first), kernels/call_once.cc (the subgraph that fills variables runs
+before the first run) and micro_interpreter_graph.cc (ResetVariableTensors).
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +15,111 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.fixed_point import activation_range
-from tinykit.handover.codegen.state import list_states
+from tinykit.model.graph import schema
+from tinykit.model.graph.flatbuffer import FlatBuffer
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
+from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import row_of
+from tinykit.predict.arena.plan import align
+
+HANDLE, READ, ASSIGN, ONCE = "handle", "read", "assign", "once"
+"""Kinds of the operators on variables."""
+
+STATEFUL = (HANDLE, READ, ASSIGN, ONCE)
+"""Those kinds, which may lack inputs or outputs."""
+
+_LARGEST_BYTES = 1 << 28
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One stretch of the kept bytes.
+
+    Parameters
+    ----------
+    tensors : the variable tensor, or the handles of one variable.
+    offset, nbytes : where it begins, and how long it is.
+    initial : its bytes at first.
+    """
+
+    tensors: tuple[int, ...]
+    offset: int
+    nbytes: int
+    initial: bytes
+
+
+def list_states(graph: ModelGraph) -> tuple[State, ...]:
+    """All that a model keeps: the variables its handles stand for, then its variable tensors."""
+    rows: list[tuple[tuple[int, ...], int, bytes]] = []
+    rows += [
+        ((one.index,), one.nbytes, _zeros(one)) for one in graph.tensors if one.is_variable and not one.is_constant
+    ]
+    rows += _list_variables(graph)
+    found, offset = [], 0
+    for tensors, nbytes, initial in rows:
+        found.append(State(tensors, offset, nbytes, initial))
+        offset += align(nbytes)
+    return tuple(found)
+
+
+def _zeros(tensor: Tensor) -> bytes:
+    """A tensor of zeros; TFLM sets each byte to the zero point, which is 0 but for 8 bits."""
+    if tensor.nbytes > _LARGEST_BYTES:
+        raise ModelError(f"tensor {tensor.index} keeps {tensor.nbytes:,} bytes; no microcontroller has that")
+    return bytes([tensor.zero_points[0] % 256 if tensor.zero_points else 0]) * tensor.nbytes
+
+
+def _list_variables(graph: ModelGraph) -> list[tuple[tuple[int, ...], int, bytes]]:
+    handles = _name_handles(graph, 0)
+    sizes: dict[tuple[str, str], bytes] = {}
+    for operator in graph.operators:
+        tensor = _value_of(operator)
+        if tensor is not None:
+            sizes.setdefault(handles.get(operator.inputs[0], ("", "")), _zeros(graph.tensors[tensor]))
+    for operator in graph.operators:
+        if row_of(operator.name).lowering == ONCE:
+            sizes |= _read_initial(graph, int(operator.option("subgraph")))
+    named = {name: tuple(one for one, other in handles.items() if other == name) for name in handles.values()}
+    return [(tensors, len(sizes[name]), sizes[name]) for name, tensors in named.items() if name in sizes]
+
+
+def _value_of(operator: Operator) -> int | None:
+    """The tensor that an operator reads from a variable or assigns to it, None for other operators."""
+    kind = row_of(operator.name).lowering
+    if kind == READ and operator.inputs and operator.outputs:
+        return operator.outputs[0]
+    return operator.inputs[1] if kind == ASSIGN and len(operator.inputs) > 1 else None
+
+
+def _read_initial(graph: ModelGraph, subgraph: int) -> dict[tuple[str, str], bytes]:
+    """What a subgraph assigns to variables, by their names."""
+    other = read(graph.data, subgraph=subgraph)
+    handles, found = _name_handles(other, subgraph), {}
+    for operator in other.operators:
+        value = _value_of(operator)
+        if value is not None and operator.inputs[0] in handles and other.tensors[value].is_constant:
+            found[handles[operator.inputs[0]]] = other.constant(value).tobytes()
+        elif row_of(operator.name).lowering != HANDLE:
+            raise ModelError(
+                f"subgraph {subgraph}, which fills the variables, computes with {operator.name}; "
+                "only constants can be assigned: convert with constant initial values"
+            )
+    return found
+
+
+def _name_handles(graph: ModelGraph, subgraph: int) -> dict[int, tuple[str, str]]:
+    """Container and name of the variable that each handle stands for, by its tensor."""
+    if not any(row_of(operator.name).lowering == HANDLE for operator in graph.operators):
+        return {}
+    main = FlatBuffer(graph.data).root(schema.IDENTIFIER).tables(schema.Model.SUBGRAPHS)[subgraph]
+    tables = main.tables(schema.SubGraph.OPERATORS)
+    found = {}
+    for operator, table in zip(graph.operators, tables, strict=True):
+        if row_of(operator.name).lowering == HANDLE:
+            options = table.table(schema.Operator.OPTIONS)
+            found[operator.outputs[0]] = (options.text(0), options.text(1)) if options else ("", "")
+    return found
+
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 C_TYPES = {
@@ -102,6 +209,12 @@ class Program:
         sources = [take(operator, tensor, (dtype,)) for tensor in operator.inputs[:at_least]]
         return sources, take(operator, operator.outputs[0], (dtype,))
 
+    def alike(self, operator: Operator, dtype: str = "int8") -> tuple[Tensor, Tensor]:
+        """The first input and the only output, of one type and one shape; errors as `activation`."""
+        (source,), result = self.operands(operator, dtype=dtype)
+        expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+        return source, result
+
     def constant(self, operator: Operator, position: int, dtypes: tuple[str, ...]) -> NDArray[np.signedinteger]:
         """A constant input, by its position; ModelError where it is none, of another type, or cut off."""
         index = operator.inputs[position] if position < len(operator.inputs) else -1
@@ -153,7 +266,7 @@ def literal(value: object) -> str:
     return str(value)
 
 
-def lowering_of(operator: Operator) -> str:
+def kind_of(operator: Operator) -> str:
     """Kind of C that is written for an operator, "" where the exporter cannot take it."""
     return row_of(operator.name).lowering or ""
 

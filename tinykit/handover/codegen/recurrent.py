@@ -12,7 +12,7 @@ import numpy as np
 
 from tinykit.handover.codegen.fixed_point import Multiplier, quantise_multiplier
 from tinykit.handover.codegen.floats import float_limits
-from tinykit.handover.codegen.program import Lowered, Lowering, Program, call_kernel, expect, literal, refuse, settle
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, literal, refuse, settle
 from tinykit.handover.codegen.sixteen import sigmoid_table
 from tinykit.handover.codegen.windowed import check_scales
 from tinykit.model.graph.model import Operator, Tensor
@@ -186,7 +186,7 @@ def _in_singles(a: float, b: float, by: float = 1.0) -> float:
         return float(np.float32(a) * np.float32(b) / np.float32(by))
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     ("lstm", "int8"): lower_lstm, ("lstm", "float32"): lower_float_lstm,
     ("svdf", "int8"): lower_svdf, ("svdf", "float32"): lower_svdf,
 }  # fmt: skip

@@ -12,28 +12,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.handover.codegen.fixed_point import (
-    LIMITS,
-    Multiplier,
-    add_multipliers,
-    channel_multipliers,
-    dense_multiplier,
-    mean_multiplier,
-    quantise_multiplier,
-    round_half_away,
-)
-from tinykit.handover.codegen.plain import broadcast, sum_fields
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Lowering,
-    Program,
-    call_kernel,
-    expect,
-    fused_range,
-    lowering_of,
-    settle,
-)
-from tinykit.handover.codegen.windowed import check_filters, check_scales, check_units, place_window, read_pool
+from tinykit.handover.codegen import fixed_point as fixed
+from tinykit.handover.codegen.plain import broadcast, pair_factors, sum_fields
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, kind_of, settle
+from tinykit.handover.codegen.windowed import read_convolution, read_dense, read_pool
 from tinykit.model.graph.model import Operator, Tensor
 
 DTYPE = "int16"
@@ -43,16 +25,11 @@ _TABLE_STEPS = 512
 Floats = NDArray[np.float32]
 
 
-def read_bias(program: Program, operator: Operator, channels: int) -> dict[str, object]:
-    """The bias as `wide_bias` where it is int64 or left out, as `bias` where it is int32, the other NULL.
-
-    Of a depthwise convolution TFLM reads int64 in any case.
-    """
+def bias_type(program: Program, operator: Operator) -> str:
+    """int64 where the bias is that or left out, else int32; of a depthwise convolution TFLM reads int64 in any case."""
     given = operator.inputs[2] if len(operator.inputs) > 2 else -1
     narrow = given >= 0 and program.graph.tensors[given].dtype == "int32"
-    dtype = "int32" if narrow and lowering_of(operator) == "convolution" else "int64"
-    name = program.bias(operator, channels, dtype=dtype)
-    return {"wide_bias": "NULL", "bias": name} if dtype == "int32" else {"wide_bias": name, "bias": "NULL"}
+    return "int32" if narrow and kind_of(operator) == "convolution" else "int64"
 
 
 def expect_symmetric(operator: Operator, *tensors: Tensor) -> None:
@@ -61,30 +38,18 @@ def expect_symmetric(operator: Operator, *tensors: Tensor) -> None:
     expect(not any(zeros), operator, f"int16 activations with zero points {zeros}")
 
 
-def write_multipliers(program: Program, found: tuple[Multiplier, ...]) -> dict[str, object]:
-    """Multipliers and shifts as two arrays."""
-    return {
-        "multiplier": program.array("int32_t", [one.multiplier for one in found]),
-        "shift": program.array("int32_t", [one.shift for one in found]),
-    }
-
-
 def lower_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D (with groups) and DEPTHWISE_CONV_2D."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect_symmetric(operator, source, result)
-    values = program.constant(operator, 1, ("int8",))
-    expect(values.ndim == 4, operator, f"weights {values.shape}")
-    weights = program.graph.tensors[operator.inputs[1]]
-    window = place_window(operator, source, result, (values.shape[1], values.shape[2]))
-    channels = check_filters(operator, window, values.shape)
-    check_scales(operator, weights, channels)
-    found = settle(operator, channel_multipliers, source, weights, result, channels)
+    dtype = bias_type(program, operator)
+    window, found = read_convolution(program, operator, dtype=DTYPE, bias=dtype)
+    wide, narrow = ("NULL", found.bias) if dtype == "int32" else (found.bias, "NULL")
     fields = window.geometry() | {
-        "tap_channels": values.shape[3], "low": window.limits[0], "high": window.limits[1],
-        "weights": program.array("int8_t", values),
+        "tap_channels": found.filter_channels, "low": window.limits[0], "high": window.limits[1],
+        "weights": found.weights, "wide_bias": wide, "bias": narrow,
+        "multiplier": found.multiplier, "shift": found.shift,
     }  # fmt: skip
-    fields |= read_bias(program, operator, channels) | write_multipliers(program, found)
     kernel = f"wide_{operator.name.lower()}"
     return call_kernel(program, operator, kernel, "wide_window", fields, unit="sixteen_windows")
 
@@ -101,19 +66,9 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
     """FULLY_CONNECTED with one scale or one for each unit, and a bias of int64."""
     (source,), result = program.operands(operator, dtype=DTYPE)
     expect_symmetric(operator, source, result)
-    values = program.constant(operator, 1, ("int8",))
-    weights = program.graph.tensors[operator.inputs[1]]
-    units, depth = check_units(operator, source, result, values.shape)
-    many = len(weights.scales) > 1
-    check_scales(operator, weights, units)
-    found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
-        settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
-    low, high = fused_range(operator, result)
-    fields: dict[str, object] = {
-        "rows": source.elements // depth, "depth": depth, "units": units, "step": int(many), "low": low, "high": high,
-        "weights": program.array("int8_t", values), "bias": program.bias(operator, units, dtype="int64"),
-    }  # fmt: skip
-    fields |= write_multipliers(program, found)
+    dense = read_dense(program, operator, dtype=DTYPE, bias="int64")
+    names = "rows depth units step low high weights bias multiplier shift".split()
+    fields = {name: getattr(dense, name) for name in names}
     return call_kernel(program, operator, "wide_fully_connected", "wide_dense", fields, unit="sixteen")
 
 
@@ -121,35 +76,27 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
     """ADD, SUB, MUL, MINIMUM and MAXIMUM, an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2, dtype=DTYPE)
     shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
-    kind = lowering_of(operator)
-    low, high = fused_range(operator, result) if operator.activation else LIMITS[DTYPE]
+    kind = kind_of(operator)
+    low, high = fused_range(operator, result) if operator.activation else fixed.LIMITS[DTYPE]
     fields: dict[str, object] = {"shape": shape, "step_a": step_a, "step_b": step_b, "kind": _PAIRS[kind],
                                  "low": low, "high": high}  # fmt: skip
-    if kind == "product":
+    if kind in ("sum", "difference", "product"):
         expect_symmetric(operator, a, b, result)
-        one = settle(operator, quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
-        fields |= {"multiplier": one.multiplier, "shift": one.shift}
-    elif kind in ("sum", "difference"):
-        expect_symmetric(operator, a, b, result)
-        first, second, total = settle(operator, add_multipliers, a, b, result)
-        fields |= {
-            "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,
-            "shift_b": -second.shift, "multiplier": total.multiplier, "shift": -total.shift,
-        }  # fmt: skip
+        fields |= pair_factors(operator, fixed.add_multipliers, a, b, result)
     return call_kernel(program, operator, "wide_pairs", "wide_pair", fields, inputs=2, unit="sixteen")
 
 
 def lower_leaky(program: Program, operator: Operator) -> Lowered:
     """LEAKY_RELU: one factor from the zero point up, another below."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, result = program.alike(operator, DTYPE)
     ratio = source.scales[0] / result.scales[0]
-    same = settle(operator, quantise_multiplier, ratio)
-    slope = settle(operator, quantise_multiplier, abs(ratio * operator.option("alpha")))
+    same = settle(operator, fixed.quantise_multiplier, ratio)
+    slope = settle(operator, fixed.quantise_multiplier, abs(ratio * operator.option("alpha")))
     sign = -1 if operator.option("alpha") < 0 else 1
     fields = {
         "count": source.elements, "in_offset": -source.zero_points[0], "out_offset": result.zero_points[0],
-        "low": LIMITS[DTYPE][0], "high": LIMITS[DTYPE][1], "multiplier": same.multiplier, "shift": same.shift,
+        "low": fixed.LIMITS[DTYPE][0], "high": fixed.LIMITS[DTYPE][1],
+        "multiplier": same.multiplier, "shift": same.shift,
         "slope_multiplier": sign * slope.multiplier, "slope_shift": slope.shift,
     }  # fmt: skip
     return call_kernel(program, operator, "wide_ramps", "wide_ramp", fields, unit="sixteen")
@@ -157,13 +104,12 @@ def lower_leaky(program: Program, operator: Operator) -> Lowered:
 
 def lower_relu(program: Program, operator: Operator) -> Lowered:
     """RELU, which rescales, and RELU6, which only cuts off."""
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
-    zero, low, high = source.zero_points[0], result.zero_points[0], LIMITS[DTYPE][1]
-    factor = settle(operator, quantise_multiplier, source.scales[0] / result.scales[0])
-    if lowering_of(operator) == "relu6":
-        factor, low = Multiplier(1 << 30, 1), zero
-        high = min(high, zero + round_half_away(float(np.float32(6) / np.float32(source.scales[0]))))
+    source, result = program.alike(operator, DTYPE)
+    zero, low, high = source.zero_points[0], result.zero_points[0], fixed.LIMITS[DTYPE][1]
+    factor = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
+    if kind_of(operator) == "relu6":
+        factor, low = fixed.Multiplier(1 << 30, 1), zero
+        high = min(high, zero + fixed.round_half_away(float(np.float32(6) / np.float32(source.scales[0]))))
     fields = {
         "count": source.elements, "in_offset": -zero, "out_offset": low, "low": low, "high": high,
         "multiplier": factor.multiplier, "shift": factor.shift,
@@ -175,7 +121,7 @@ def lower_relu(program: Program, operator: Operator) -> Lowered:
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes, as on int8."""
     (source,), result = program.operands(operator, dtype=DTYPE)
-    fields, scratch = sum_fields(program, operator, source, result, mean_multiplier), (4 * result.elements,) * 3
+    fields, scratch = sum_fields(program, operator, source, result, fixed.mean_multiplier), (4 * result.elements,) * 3
     return call_kernel(program, operator, "wide_mean", "mean_axes", fields, scratch=scratch, unit="sixteen")
 
 
@@ -191,7 +137,7 @@ def lower_curve(program: Program, operator: Operator) -> Lowered:
     source = _curve_source(program, operator)
     power, scale = round(math.log2(source.scales[0])), source.scales[0]
     exact = abs(math.log2(scale) - power) < 1e-3
-    if exact and power + 12 in ((0, 1) if lowering_of(operator) == "tanh" else (0,)):
+    if exact and power + 12 in ((0, 1) if kind_of(operator) == "tanh" else (0,)):
         multiplier, shift = 3 << (power + 12), 0
     else:
         wide, shift = scale * 4096 * 3, 0
@@ -200,12 +146,11 @@ def lower_curve(program: Program, operator: Operator) -> Lowered:
         multiplier = int(wide)
     expect(multiplier <= 32767 and shift <= 30, operator, f"input scale {scale}")
     fields = {"count": source.elements, "multiplier": multiplier, "shift": shift, "table": sigmoid_table(program)}
-    return call_kernel(program, operator, f"wide_{lowering_of(operator)}", "wide_curve", fields, unit="sixteen")
+    return call_kernel(program, operator, f"wide_{kind_of(operator)}", "wide_curve", fields, unit="sixteen")
 
 
 def _curve_source(program: Program, operator: Operator) -> Tensor:
-    (source,), result = program.operands(operator, dtype=DTYPE)
-    expect(source.shape == result.shape, operator, f"shapes {source.shape} to {result.shape}")
+    source, result = program.alike(operator, DTYPE)
     expect_symmetric(operator, source, result)
     sound = abs(result.scales[0] / _CURVE_SCALE - 1) < 1e-3
     expect(sound, operator, f"output scale {result.scales[0]}, the kernel writes {_CURVE_SCALE}")
@@ -216,7 +161,7 @@ def lower_softmax(program: Program, operator: Operator) -> Lowered:
     """SOFTMAX over the last axis by tables of exp and 1 / (1 + x), onto a scale of 2^-15."""
     source = _curve_source(program, operator)
     depth = source.shape[-1] if source.shape else 1
-    factor = settle(operator, quantise_multiplier, source.scales[0] * operator.beta / (10.0 / 65535.0))
+    factor = settle(operator, fixed.quantise_multiplier, source.scales[0] * operator.beta / (10.0 / 65535.0))
     fields = {
         "rows": source.elements // depth, "depth": depth, "multiplier": factor.multiplier, "shift": factor.shift,
         "exponentials": program.array("int16_t", _table(np.exp, -10.0, 0.0)),
@@ -242,7 +187,7 @@ def _round(values: Floats) -> Floats:
     return np.asarray(np.copysign(np.floor(np.abs(values) + np.float32(0.5)), values), np.float32)
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     (kind, DTYPE): lower
     for kind, lower in {
         "convolution": lower_convolution, "depthwise": lower_convolution, "average_pool": lower_pool,

@@ -7,8 +7,8 @@ integer_ops/transpose_conv.h: the padding is that of a convolution from the outp
 import numpy as np
 
 from tinykit.handover.codegen.fixed_point import channel_multipliers
-from tinykit.handover.codegen.program import Lowered, Lowering, Program, call_kernel, expect, fused_range, settle
-from tinykit.handover.codegen.sixteen import expect_symmetric, write_multipliers
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, settle
+from tinykit.handover.codegen.sixteen import expect_symmetric
 from tinykit.handover.codegen.windowed import Window, check_scales
 from tinykit.model.graph.model import Operator, Tensor
 
@@ -34,7 +34,8 @@ def lower_transposed(program: Program, operator: Operator) -> Lowered:
         weights = program.graph.tensors[operator.inputs[1]]
         check_scales(operator, weights, channels)
         found = settle(operator, channel_multipliers, source, weights, result, channels)
-        fields |= write_multipliers(program, found)
+        fields |= {"multiplier": program.array("int32_t", [one.multiplier for one in found]),
+                   "shift": program.array("int32_t", [one.shift for one in found])}  # fmt: skip
     if dtype == "int8":
         fields |= {"in_offset": -source.zero_points[0], "out_offset": result.zero_points[0]}
     if dtype == "int16":
@@ -71,5 +72,5 @@ def _bias(program: Program, operator: Operator, dtype: str, channels: int) -> di
     return {"bias": program.bias(operator, channels, position=_BIAS, dtype=stored)}
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {("transpose_conv", dtype): lower_transposed for dtype in _KERNELS}
+LOWERINGS = {("transpose_conv", dtype): lower_transposed for dtype in _KERNELS}
 """How a transposed convolution becomes C."""

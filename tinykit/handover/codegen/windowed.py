@@ -9,16 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinykit.handover.codegen.fixed_point import Multiplier, channel_multipliers, dense_multiplier
-from tinykit.handover.codegen.program import (
-    Lowered,
-    Lowering,
-    Program,
-    call_kernel,
-    expect,
-    fused_range,
-    lowering_of,
-    settle,
-)
+from tinykit.handover.codegen.program import Lowered, Program, call_kernel, expect, fused_range, kind_of, settle
 from tinykit.model.graph.model import Operator, Tensor
 from tinykit.model.operators.rules import EXPORTED, Kernels
 from tinykit.model.operators.table import row_of
@@ -102,17 +93,20 @@ def place_window(operator: Operator, source: Tensor, result: Tensor, taps: tuple
     return Window(source, result, taps, operator.stride, operator.dilation, (pads[0], pads[1]), limits)
 
 
-def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weights]:
+def read_convolution(
+    program: Program, operator: Operator, *, dtype: str = "int8", bias: str = "int32"
+) -> tuple[Window, Weights]:
     """Window and constants of CONV_2D and DEPTHWISE_CONV_2D; ModelError where they do not go together."""
-    sources, result = program.operands(operator)
+    sources, result = program.operands(operator, dtype=dtype)
     values = program.constant(operator, 1, ("int8",))
+    expect(values.ndim == 4, operator, f"weights {values.shape}")
     weights = program.graph.tensors[operator.inputs[1]]
     window = place_window(operator, sources[0], result, (values.shape[1], values.shape[2]))
     channels = check_filters(operator, window, values.shape)
     check_scales(operator, weights, channels)
     found = settle(operator, channel_multipliers, sources[0], weights, result, channels)
     return window, Weights(
-        program.array("int8_t", values), program.bias(operator, channels),
+        program.array("int8_t", values), program.bias(operator, channels, dtype=bias),
         program.array("int32_t", [one.multiplier for one in found]),
         program.array("int32_t", [one.shift for one in found]), values.shape[3],
     )  # fmt: skip
@@ -121,7 +115,7 @@ def read_convolution(program: Program, operator: Operator) -> tuple[Window, Weig
 def check_filters(operator: Operator, window: Window, shape: tuple[int, ...]) -> int:
     """Output channels; ModelError where filters of a shape, depthwise or of groups, do not go with the window."""
     channels, inside = window.result.shape[3], window.source.shape[3]
-    if lowering_of(operator) == "depthwise":
+    if kind_of(operator) == "depthwise":
         sound = shape[0] == 1 and shape[3] == channels == inside * operator.depth_multiplier
     else:
         groups = inside // shape[3] if shape[3] and inside % shape[3] == 0 else 0
@@ -191,20 +185,20 @@ def check_units(operator: Operator, source: Tensor, result: Tensor, shape: tuple
     return units, depth
 
 
-def read_dense(program: Program, operator: Operator) -> Dense:
+def read_dense(program: Program, operator: Operator, *, dtype: str = "int8", bias: str = "int32") -> Dense:
     """FULLY_CONNECTED with one scale or one for each unit; ModelError where its tensors do not go together."""
-    sources, result = program.operands(operator)
+    sources, result = program.operands(operator, dtype=dtype)
     values = program.constant(operator, 1, ("int8",))
     weights, source = program.graph.tensors[operator.inputs[1]], sources[0]
     units, depth = check_units(operator, source, result, values.shape)
     many = len(weights.scales) > 1
-    check_scales(operator, weights, units, symmetric=many)
+    check_scales(operator, weights, units, symmetric=many or dtype != "int8")
     found = settle(operator, channel_multipliers, source, weights, result, units) if many else (
         settle(operator, dense_multiplier, source, weights, result),)  # fmt: skip
     low, high = fused_range(operator, result)
     return Dense(
         source.elements // depth, depth, units, int(many), -source.zero_points[0], -weights.zero_points[0],
-        result.zero_points[0], low, high, program.array("int8_t", values), program.bias(operator, units),
+        result.zero_points[0], low, high, program.array("int8_t", values), program.bias(operator, units, dtype=bias),
         program.array("int32_t", [one.multiplier for one in found]),
         program.array("int32_t", [one.shift for one in found]), found[0],
     )  # fmt: skip
@@ -220,7 +214,7 @@ def lower_dense(program: Program, operator: Operator) -> Lowered:
 def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
     """CONV_2D and DEPTHWISE_CONV_2D by the library's wrappers; grouped convolutions stay on the portable kernel."""
     window, weights = read_convolution(program, operator)
-    depthwise = lowering_of(operator) == "depthwise"
+    depthwise = kind_of(operator) == "depthwise"
     if not depthwise and weights.filter_channels != window.source.shape[3]:
         return lower_convolution(program, operator)
     kind, prefix = ("dw_conv", "depthwise_conv") if depthwise else ("conv", "convolve")
@@ -237,7 +231,7 @@ def lower_library_convolution(program: Program, operator: Operator) -> Lowered:
     places = (program.place(operator.inputs[0]), weights.weights, weights.bias, program.place(operator.outputs[0]))
     body = _run(f"arm_{prefix}_wrapper_s8", names, places)
     size = f"arm_{prefix}_wrapper_s8_get_buffer_size(&{names[0]}, &{names[2]}, &{names[3]}, &{names[5]})"
-    return Lowered(body, "\n".join(constants), (), (lowering_of(operator),), _scratch(program, operator), size)
+    return Lowered(body, "\n".join(constants), (), (kind_of(operator),), _scratch(program, operator), size)
 
 
 def _scratch(program: Program, operator: Operator) -> tuple[int, ...]:
@@ -273,7 +267,7 @@ def _run(function: str, names: list[str], places: tuple[str, ...]) -> str:
 def lower_library_pool(program: Program, operator: Operator) -> Lowered:
     """AVERAGE_POOL_2D and MAX_POOL_2D, one call a batch: the library's pools know of one image only."""
     window = read_pool(program, operator)
-    average = lowering_of(operator) == "average_pool"
+    average = kind_of(operator) == "average_pool"
     names = [f"op_{operator.index}_{part}" for part in ("parameters", "input", "filter", "output")]
     (batches, *source), result = window.source.shape, window.result.shape[1:]
     channels = source[2]
@@ -288,7 +282,7 @@ def lower_library_pool(program: Program, operator: Operator) -> Lowered:
         in_step=window.source.elements // batches, out_step=window.result.elements // batches,
     )  # fmt: skip
     size = f"arm_avgpool_s8_get_buffer_size({result[1]}, {channels})" if average else ""
-    return Lowered(body, "\n".join(constants), (), (lowering_of(operator),), _scratch(program, operator), size)
+    return Lowered(body, "\n".join(constants), (), (kind_of(operator),), _scratch(program, operator), size)
 
 
 def lower_library_dense(program: Program, operator: Operator) -> Lowered:
@@ -318,13 +312,13 @@ def lower_library_dense(program: Program, operator: Operator) -> Lowered:
     return Lowered(body, "\n".join(constants), library=("dense",), scratch_call=size)
 
 
-LOWERINGS: dict[tuple[str, str], Lowering] = {
+LOWERINGS = {
     ("convolution", "int8"): lower_convolution, ("depthwise", "int8"): lower_convolution,
     ("dense", "int8"): lower_dense, ("average_pool", "int8"): lower_pool, ("max_pool", "int8"): lower_pool,
 }  # fmt: skip
 """How each kind of operator becomes C on the kit's own kernels, by the type of its data."""
 
-LIBRARY_LOWERINGS: dict[tuple[str, str], Lowering] = {
+LIBRARY_LOWERINGS = {
     ("convolution", "int8"): lower_library_convolution, ("depthwise", "int8"): lower_library_convolution,
     ("dense", "int8"): lower_library_dense, ("average_pool", "int8"): lower_library_pool,
     ("max_pool", "int8"): lower_library_pool,

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
-from tinykit.handover.codegen.program import Lowered, Program, literal
-from tinykit.handover.codegen.state import State
+from tinykit.handover.codegen.program import Lowered, Program, State, literal
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.plan import ArenaPlan, align
 from tinykit.target.boards.record import CORE_FAMILIES

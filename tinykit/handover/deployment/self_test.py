@@ -56,11 +56,8 @@ class SelfTestLog(Result):
         return all(one.equal for one in self.vectors)
 
     def cycles(self) -> Estimate:
-        """Cycles of one inference, measured: the mean, from the least to the most.
-
-        Raises
-        ------
-        UnknownFactError : the board counted none.
+        """Cycles of one inference, measured: the mean, from the least to the most; UnknownFactError if the board
+        counted none.
         """
         counted = [one.cycles for one in self.vectors if one.cycles is not None]
         if not counted:

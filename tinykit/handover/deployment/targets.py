@@ -1,20 +1,216 @@
-"""The targets of `deploy`: what writes the files of each, and which options are its own."""
+"""The targets of `deploy`: a project for TensorFlow Lite Micro, the model as standalone C, and what other tools take.
+
+Names of operators are as in TFLM's `micro_mutable_op_resolver.h` (to commit 8f6596d); a test asks the interpreter
+itself whether it has each of them.
+"""
 
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import ModelError, ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
-from tinykit.handover.deployment.exports import deploy_c, deploy_tflm
+from tinykit.handover.codegen.export import FLOAT_BOUND, HOST_DEFINES, CExport, export_c
+from tinykit.handover.codegen.filling import fill_all, to_comment
+from tinykit.handover.deployment import writing
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import list_codes, read
+from tinykit.model.lint import list_rules
+from tinykit.model.operators.table import list_rows, row_of
+from tinykit.predict.runtime.reference import reference_engine
+from tinykit.predict.runtime.refusal import require_sound
 from tinykit.train.datasets.dataset import Normalisation
 from tinykit.train.datasets.scoring import Accuracy
+
+ALIGNMENT_BYTES = 16
+_CORES = {"plain": "without DSP (Cortex-M0+, M3)", "dsp": "with DSP (M4, M7, M33)", "mve": "with Helium (M55, M85)"}
+MARGIN = 0.05
+"""Default margin on the arena: more than the widest miss of the 32-bit prediction, and than one more scratch buffer."""
+
+OPERATORS = frozenset(row.name for row in list_rows().values() if row.method)
+"""Every operator that TFLM can register, under the name `tinykit.model.graph` gives it."""
+
+
+def deploy_tflm(
+    model: ModelGraph | bytes | str | Path, folder: str | Path, *, arena: int | Estimate,
+    accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None,
+    normalisation: Normalisation | None = None, margin: float = MARGIN
+) -> Deployment:  # fmt: skip
+    """Write C++, build files and golden vectors for TFLM; the whole folder or nothing.
+
+    Parameters
+    ----------
+    model : a .tflite file, its bytes or its graph.
+    folder : new, empty, or an earlier export nobody has changed.
+    arena : bytes needed on the target to allocate; of an Estimate its high end.
+    accuracy : as scored in TFLM, for the header comments.
+    name : namespace, made a C++ identifier; default the file's name.
+    samples : [n, *shape] real inputs for the golden vectors, a tuple for several inputs; three random ones if None.
+    normalisation : what the device must do to a raw sample first; its constants go into the header.
+    margin : 0–1, added to the arena.
+
+    Raises
+    ------
+    ModelError : no .tflite, several subgraphs, one that TFLM refuses or, by its shapes, computes wrong, or one whose
+        answers in TFLM are not LiteRT's.
+    ParameterError : arena not positive, margin outside 0–1.
+    DataError : samples of another shape, or NaN.
+    OutputError : the folder cannot be written, or holds other files.
+    """
+    graph = model if isinstance(model, ModelGraph) else read(model)
+    _check(graph, margin)
+    require_sound(graph)
+    needed = _needed(arena)
+    names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
+    methods = tuple(sorted(add_method(name) for name in names))
+    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
+    said, label = writing.describe_accuracy(accuracy), writing.label_model(graph, name)
+    about = writing.describe_model(graph, label, said)
+    declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+    files = fill_all(
+        writing.TEMPLATES / "tflm", name=label, guard=f"TINYKIT_{label.upper()}", sha256=graph.sha256, accuracy=said,
+        about="\n".join(f"// {line}" for line in about), precision=to_comment(graph.precision), methods=methods,
+        model_bytes=len(graph.data), model_array=_bytes(np.frombuffer(graph.data, np.uint8)), arena_bytes=declared,
+        needed_bytes=needed, variables=_count_variables(graph), vectors=len(inputs),
+        input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
+        inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats, reference=judge,
+    ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
+    facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared,
+             "golden_engine": judge.engine}  # fmt: skip
+    where = writing.write_export(folder, files, facts)
+    listed = tuple(sorted([*files, writing.MANIFEST]))
+    return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256, judge.engine)
+
+
+def add_method(operator: str) -> str:
+    """The resolver's method for an operator.
+
+    Raises
+    ------
+    ModelError : TFLM has no such operator.
+
+    >>> add_method("DEPTHWISE_CONV_2D"), add_method("RELU6"), add_method("PADV2")
+    ('AddDepthwiseConv2D', 'AddRelu6', 'AddPadV2')
+    """
+    method = row_of(operator).method
+    if method is None:
+        raise ModelError(
+            f"TFLM has no kernel for operator {operator}; {name_nearest(operator, OPERATORS)}\n"
+            "replace the layer, or register a kernel of your own with AddCustom in firmware"
+        )
+    return f"Add{method}"
+
+
+def _bytes(data: NDArray[np.uint8], indent: str = "    ") -> str:
+    texts = [f"0x{byte:02x}," for byte in data.tolist()]
+    return "\n".join(indent + " ".join(texts[start : start + 16]) for start in range(0, len(texts), 16))
+
+
+def _rows(table: NDArray[np.uint8]) -> str:
+    return "\n".join("    {\n" + _bytes(row, "        ") + "\n    }," for row in table)
+
+
+def _floats(values: Iterable[float]) -> str:
+    return ", ".join(f"{float(value)!r}f" for value in values)
+
+
+def _needed(arena: int | Estimate) -> int:
+    value = arena.high if isinstance(arena, Estimate) else arena
+    if isinstance(value, bool) or not math.isfinite(value) or value <= 0:
+        raise ParameterError(f"arena is {value} bytes; pass what predict_arena says the model needs")
+    return math.ceil(value)
+
+
+def _check(graph: ModelGraph, margin: float) -> None:
+    if not 0 <= margin <= 1:
+        raise ParameterError(f"margin is {margin}; it is a fraction of the arena, 0 to 1")
+    if graph.subgraphs != 1 and not _count_variables(graph):
+        raise ModelError(
+            f"the model has {graph.subgraphs} subgraphs (IF or WHILE); only models of one can be exported so far"
+        )
+
+
+def _count_variables(graph: ModelGraph) -> int:
+    """Variables that the model keeps between calls, whose first values a second subgraph gives."""
+    return sum(list_rules()["state"].names(operator.name) for operator in graph.operators)
+
+
+def deploy_c(
+    model: ModelGraph | bytes | str | Path, folder: str | Path, *, kernels: str = "portable",
+    accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None
+) -> Deployment:  # fmt: skip
+    """Write a model as C11 with its golden vectors and a self-test; the whole folder or nothing.
+
+    Parameters
+    ----------
+    model : a .tflite file, its bytes or its graph.
+    folder : new, empty, or an earlier export nobody has changed.
+    kernels : "portable" or "cmsis-nn".
+    accuracy : as scored in TFLM, for the header comments.
+    name : prefix of every symbol, made a C identifier; default the file's name.
+    samples : [n, *shape] real inputs for the golden vectors, a tuple for several inputs; three random ones if None.
+
+    Raises
+    ------
+    ModelError : no .tflite, an operator, type or shape the exporter or TFLM cannot take, shapes that contradict, or
+        answers in TFLM that are not LiteRT's.
+    ParameterError : no such kernel set.
+    MissingPackageError : the package with CMSIS-NN is missing, or not the one that was checked.
+    DataError : samples of another shape, or NaN.
+    OutputError : the folder cannot be written, or holds other files.
+    """
+    graph = model if isinstance(model, ModelGraph) else read(model)
+    require_sound(graph)
+    label = writing.label_model(graph, name)
+    export = export_c(graph, kernels=kernels, name=label)
+    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
+    said = writing.describe_accuracy(accuracy)
+    about = writing.describe_model(graph, label, said)
+    files = {f"src/{path}": data.decode() for path, data in export.files.items()}
+    files |= fill_all(
+        writing.TEMPLATES / "c", name=export.name, guard=export.name.upper(), export=export, accuracy=said,
+        about="\n".join(["/*", *(f" * {line}" for line in about), " */"]), weight_bytes=graph.weight_bytes,
+        vectors=len(inputs), inputs=_c_rows(inputs), outputs=_c_rows(outputs), flags=_list_flags(export),
+        arenas=[(_CORES[family], max(plan.head_bytes, 16)) for family, plan in export.plans.items()],
+        host_defines=[f"-D{one}" for one in HOST_DEFINES], to_comment=to_comment,
+        code=lambda texts: [f"`{text}`" for text in texts], reference=judge,
+        long_name=judge.kernels.replace("TFLM", "TensorFlow Lite Micro"), outputs_at=_lay_out(graph), bound=FLOAT_BOUND,
+        floats=any(tensor.dtype == "float32" for tensor in graph.tensors),
+    ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
+    facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
+             "kernels": kernels, "golden_engine": judge.engine}  # fmt: skip
+    where = writing.write_export(folder, files, facts)
+    return Deployment(
+        where, "c", label, tuple(sorted([*files, writing.MANIFEST])), tuple(one.symbol for one in export.operators),
+        export.arena_bytes, export.arena_bytes, len(inputs), graph.sha256, judge.engine,
+    )  # fmt: skip
+
+
+def _c_rows(table: NDArray[np.uint8]) -> str:
+    rows = (",".join(str(value) for value in row) for row in table.view(np.int8).tolist())
+    return "\n".join(f"    {{{row}}}," for row in rows)
+
+
+def _lay_out(graph: ModelGraph) -> list[tuple[int, int, bool]]:
+    """Start, bytes and whether it is of floats, of each output in the bytes of a golden vector."""
+    rows, start = [], 0
+    for tensor in (graph.tensors[index] for index in graph.outputs):
+        rows.append((start, tensor.nbytes, tensor.dtype == "float32"))
+        start += tensor.nbytes
+    return rows
+
+
+def _list_flags(export: CExport) -> list[str]:
+    """What GCC is told of single files so that they execute what TensorFlow Lite Micro's kernels execute."""
+    told = ((source, export.gcc_flags(source, "cortex-m4")) for source in export.sources)
+    return [f"`src/{source}` with `{' '.join(flags)}`" for source, flags in told if flags]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.handover.codegen.export import FLOAT_BOUND
+from tinykit.handover.virtual_board import timing
 from tinykit.handover.virtual_board.building import Firmware, Overflow
 from tinykit.handover.virtual_board.emulating import FIRST_OPERATOR, OUTSIDE, Emulation, emulate
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 from tinykit.handover.virtual_board.result import BoardRun, Classes, Fault, Hashes, OperatorRun, Outputs, Sizes
-from tinykit.handover.virtual_board.timing import (
-    FOLDED,
-    FOLDED_INSTRUCTIONS,
-    class_cycles,
-    count_tflm,
-    estimate_cycles,
-    estimate_latency,
-    kind_of,
-)
 from tinykit.model.graph.flatbuffer import FlatBuffer
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.schema import IDENTIFIER, Model, SubGraph
@@ -92,7 +84,7 @@ class Finding:
         operators = self._operators(seen.classes) if counted else ()
         # the model's own function and all that it calls, without the harness
         inside = [counts for slot, counts in seen.classes.items() if slot != OUTSIDE]
-        cycles = estimate_cycles(sum(map(class_cycles, inside)), plan.board) if counted else None
+        cycles = timing.estimate_cycles(sum(map(timing.class_cycles, inside)), plan.board) if counted else None
         different = None if equal or fault else self._difference(outputs, operators)
         return BoardRun(
             *_head(plan), outputs=_single(outputs) if counted else None, equal=equal,
@@ -100,13 +92,13 @@ class Finding:
             stack_bytes=seen.stack_bytes if counted else None,
             instructions=sum(counts["instructions"] for counts in inside) if counted else None,
             operators=operators, cycles=cycles,
-            latency_s=estimate_latency(cycles, plan.clock_hz) if cycles and plan.clock_hz else None, fault=fault,
+            latency_s=timing.estimate_latency(cycles, plan.clock_hz) if cycles and plan.clock_hz else None, fault=fault,
             hashes=Hashes(
                 plan.graph.sha256, hash_bytes(self.firmware.data), hash_bytes(data),
                 "" if fault else hash_bytes(seen.outputs), hash_bytes(wanted),
             ),
             notes=memory.notes,
-            tflm=count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz),
+            tflm=timing.count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz),
             reference=reference_engine().engine,
         )  # fmt: skip
 
@@ -131,8 +123,8 @@ class Finding:
         rows = []
         for position, operator in enumerate(self.plan.graph.operators):
             counts = classes.get(FIRST_OPERATOR + position, {})
-            total, cycles = counts.get("instructions", 0), class_cycles(counts)
-            kind = kind_of(operator, self.plan.graph) if total > FOLDED_INSTRUCTIONS else FOLDED
+            total, cycles = counts.get("instructions", 0), timing.class_cycles(counts)
+            kind = timing.kind_of(operator, self.plan.graph) if total > timing.FOLDED_INSTRUCTIONS else timing.FOLDED
             rows.append(OperatorRun(operator.index, operator.name, total, _merge(counts), cycles, operator.macs, kind))
         return tuple(rows)
 

@@ -17,18 +17,8 @@ from typing import Any
 from tinykit.ground.child.process import Bounds, Child, ChildError, find_program, run_program
 from tinykit.ground.errors import EngineError, MissingPackageError
 from tinykit.ground.writing import scratch
+from tinykit.handover.virtual_board import compilers
 from tinykit.handover.virtual_board.building import Firmware
-from tinykit.handover.virtual_board.compilers import (
-    INSTALL,
-    Machine,
-    Toolchain,
-    ask_version,
-    cache_folder,
-    call_compiler,
-    check_folder,
-    choose_compiler,
-    hash_of,
-)
 from tinykit.handover.virtual_board.disassembly import image_of
 from tinykit.handover.virtual_board.planning import BoardPlan, MemoryMap
 
@@ -113,16 +103,16 @@ def counter_library(engine: str) -> Path:
     flags += [f"-DTK_PLUGIN_VERSION={_plugin_version()}", "-DTK_QEMU"] if engine == "qemu" else []
     flags += [] if engine == "qemu" else ["-nostdlib", "-ffreestanding"]
     host = find_program("cc") or find_program("gcc")
-    command = [host] if host else [*choose_compiler("zig").command, "-fno-sanitize=all"]
-    where, key = cache_folder() / "counter", hash_of(*command, *flags, _COUNTER.read_bytes())[:32]
+    command = [host] if host else [*compilers.choose_compiler("zig").command, "-fno-sanitize=all"]
+    where, key = compilers.cache_folder() / "counter", compilers.hash_of(*command, *flags, _COUNTER.read_bytes())[:32]
     for path in where.glob(f"{key}-*.so"):
         if path.name == _name_counter(key, path):
             return path
-    check_folder()
+    compilers.check_folder()
     where.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=where) as folder:
         made = Path(folder) / "counter.so"
-        result = call_compiler([*command, *flags, "-o", made.name, str(_COUNTER)], made.parent)
+        result = compilers.call_compiler([*command, *flags, "-o", made.name, str(_COUNTER)], made.parent)
         if result.status:
             raise EngineError(f"{command[0]} could not compile the counter: {result.said.strip()[-300:]}")
         path = where / _name_counter(key, made)
@@ -132,10 +122,10 @@ def counter_library(engine: str) -> Path:
 
 def _name_counter(key: str, library: Path) -> str:
     """A name that holds the library's own hash, so that a damaged one is not taken for it."""
-    return f"{key}-{hash_of(library.read_bytes())[:32]}.so"
+    return f"{key}-{compilers.hash_of(library.read_bytes())[:32]}.so"
 
 
-def _for_unicorn(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> dict[str, Any]:
+def _for_unicorn(firmware: Firmware, target: compilers.Toolchain, memory: MemoryMap) -> dict[str, Any]:
     places = [[memory.flash.start, memory.flash.total_bytes, 0]]
     places += [[place.start, place.total_bytes, 1] for place in memory.ram]
     stack = [firmware.address_of("tk_stack_base"), firmware.address_of("tk_stack_top")]
@@ -143,7 +133,7 @@ def _for_unicorn(firmware: Firmware, target: Toolchain, memory: MemoryMap) -> di
 
 
 def _emulate_in_qemu(
-    request: dict[str, Any], firmware: Firmware, target: Toolchain, memory: MemoryMap, inputs: bytes
+    request: dict[str, Any], firmware: Firmware, target: compilers.Toolchain, memory: MemoryMap, inputs: bytes
 ) -> Emulation:
     """Run all samples in one go; the plugin writes the counts of the first."""
     machine = target.machine
@@ -177,7 +167,7 @@ def _check_installed(engine: str) -> None:
     wanted = ("unicorn", "capstone") if engine == "unicorn" else ("capstone",)
     missing = [name for name in wanted if importlib.util.find_spec(name) is None]
     if missing:
-        raise MissingPackageError(f"the package {' and '.join(missing)} is not installed\n{INSTALL}")
+        raise MissingPackageError(f"the package {' and '.join(missing)} is not installed\n{compilers.INSTALL}")
     if engine == "qemu" and not find_program(QEMU):
         raise MissingPackageError(
             f"{QEMU}, which runs this core, is not on PATH\ninstall Debian's or Ubuntu's package qemu-system-arm"
@@ -207,11 +197,11 @@ def _ask(
 def _plugin_version() -> int:
     """The plugin interface of the QEMU that is installed: 1 up to QEMU 8, 2 is taken by those after it."""
     command = [find_program(QEMU) or QEMU, "--version"]
-    found = re.search(r"version (\d+)", ask_version(command, "install it again", bounds=Bounds(_QEMU_BYTES)))
+    found = re.search(r"version (\d+)", compilers.ask_version(command, "install it again", bounds=Bounds(_QEMU_BYTES)))
     return 2 if found and int(found[1]) >= 9 else 1
 
 
-def _start_qemu(request: dict[str, Any], machine: Machine, place: Path) -> tuple[bytes, bool]:
+def _start_qemu(request: dict[str, Any], machine: compilers.Machine, place: Path) -> tuple[bytes, bool]:
     command = [
         find_program(QEMU) or QEMU, "-machine", machine.name, "-nodefaults", "-no-user-config", "-display", "none",
         "-monitor", "none", "-serial", "stdio", "-no-reboot", "-kernel", "firmware.elf",

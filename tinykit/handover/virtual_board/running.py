@@ -134,15 +134,8 @@ def count(
 ) -> CoreCount:
     """Count a model's instructions on a board, from a kept run where no emulator of its core is installed.
 
-    Parameters
-    ----------
-    graph, inputs, kernels, compiler : as for `run`.
-    board : as for `run`, but no target.
-
-    Raises
-    ------
-    MissingPackageError : the emulator is not installed, and no run of this model and these inputs was kept.
-    EngineError : the program came to a fault. Others as `run`.
+    Takes what `run` takes, but no target. Raises MissingPackageError: the emulator is not installed, and no run of this
+    model and these inputs was kept; EngineError: the program came to a fault; others as `run`.
     """
     target = find_board(board)
     try:

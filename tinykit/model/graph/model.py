@@ -164,9 +164,7 @@ class ModelGraph(Result):
     def constant(self, index: int) -> np.ndarray:
         """The values of a constant tensor, read-only, of its shape.
 
-        Raises
-        ------
-        ModelError : no such tensor, or it is no constant, sparse, or of a type without a numpy counterpart.
+        Raises ModelError: no such tensor, or it is no constant, sparse, or of a type without a numpy counterpart.
         """
         if not 0 <= index < len(self.tensors):
             raise ModelError(f"tensor {index} is not in the graph; it has 0 to {len(self.tensors) - 1}")

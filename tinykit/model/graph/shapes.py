@@ -31,10 +31,7 @@ _VECTORS = ("new_shape", "squeeze_dims")
 class Contradiction(Result):
     """An output whose stored shape is not what its operator makes of the stored shapes of its inputs.
 
-    Parameters
-    ----------
-    operator, name, tensor : position and name of the operator, index of its output.
-    stored, computed : shape in the file, and what follows from the operator.
+    Position and name of the operator, index of its output; the shape in the file, and what follows from the operator.
     """
 
     operator: int
@@ -75,16 +72,9 @@ def find_contradictions(graph: ModelGraph) -> tuple[Contradiction, ...]:
 
 
 def infer(graph: ModelGraph, inputs: Mapping[int, Shape] | None = None) -> Inference:
-    """Shapes and known numbers of a whole graph, each from those before it.
+    """Shapes and known numbers of a whole graph, each from those before it; the stored shape where no rule tells one.
 
-    Parameters
-    ----------
-    graph : the model.
-    inputs : shapes of inputs to start from, by tensor, where they are not those of the file.
-
-    Returns
-    -------
-    Inference : with the stored shape where no rule tells one.
+    `inputs` are shapes of inputs to start from, by tensor, where they are not those of the file.
     """
     shapes = [tensor.shape for tensor in graph.tensors]
     for index, shape in (inputs or {}).items():

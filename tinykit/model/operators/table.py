@@ -72,11 +72,8 @@ class Tail:
 class Rounding:
     """How two right kernels of an operator may differ, where that is not by one step of a requantisation.
 
-    Parameters
-    ----------
-    carries : hands numbers on as they are.
-    recurrent : rounds inside, at each time step, and feeds that back.
-    steps : by type of the output, the steps that right kernels may lie apart.
+    It hands numbers on as they are (`carries`), or rounds inside at each time step and feeds that back (`recurrent`).
+    `steps`: by type of the output, the steps that right kernels may lie apart.
     """
 
     carries: bool

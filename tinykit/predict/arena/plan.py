@@ -100,13 +100,7 @@ def align(nbytes: int) -> int:
 
 
 def list_buffers(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]] = ()) -> tuple[Buffer, ...]:
-    """Buffers of the head with their lifetimes, in TFLM's order: tensors, then scratch.
-
-    Parameters
-    ----------
-    graph : the model.
-    scratch_bytes : per operator, the sizes of the scratch buffers its kernel asks for, in bytes.
-    """
+    """Buffers of the head with their lifetimes, in TFLM's order: tensors, then scratch (by operator, bytes of each)."""
     first, last = _mark_lifetimes(graph)
     buffers = [
         Buffer(tensor.index, align(tensor.nbytes), first[tensor.index], last[tensor.index])
@@ -185,18 +179,10 @@ def _lowest_gap(buffers: Sequence[Buffer], offsets: dict[int, int], by_offset: S
     return candidate
 
 
-"""Bytes of each buffer, operator by operator."""
-
-
 def list_scratch_bytes(graph: ModelGraph, runtime: str, core: str, *, older: bool = False) -> Sizes:
     """Sizes in bytes of the scratch buffers each operator asks for, in operator order.
 
-    Parameters
-    ----------
-    graph : the model.
-    runtime : "tflm-cmsis-nn" or "tflm-reference".
-    core : lower-case Arm name, such as "cortex-m55".
-    older : as with CMSIS-NN of 2023 (`model.operators.EARLIER`).
+    Of TFLM's runtimes; `older`: as with CMSIS-NN of 2023 (`model.operators.EARLIER`).
     """
     return _ask_kernels(graph, kernels_of(runtime, core, EARLIER if older else NEWEST))
 

@@ -15,21 +15,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.predict.arena.plan import (
-    ALIGNMENT_BYTES,
-    ArenaPlan,
-    Buffer,
-    Sizes,
-    keep_kernel_sums,
-    list_buffers,
-    list_espressif_scratch,
-    list_scratch_bytes,
-    measure_tail,
-    place_in_order,
-    plan_greedily,
-    plan_head,
-    unknown_operators,
-)
+from tinykit.predict.arena import plan as layout
 from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, fill_in
@@ -77,7 +63,7 @@ class ArenaEstimate(Result):
     to_start: int
     head_bytes: int
     tail_bytes: int
-    plan: ArenaPlan = field(repr=False)
+    plan: layout.ArenaPlan = field(repr=False)
     runtime: str
     core: str
 
@@ -104,7 +90,7 @@ class ArenaEstimate(Result):
     @property
     def tail_array_bytes(self) -> int:
         """The smallest persistent array of the two; 32 bytes for the second allocator and 16 to align are assumed."""
-        return self.tail_bytes + _ALLOCATOR_BYTES + ALIGNMENT_BYTES
+        return self.tail_bytes + _ALLOCATOR_BYTES + layout.ALIGNMENT_BYTES
 
     @property
     def to_deploy(self) -> int:
@@ -146,30 +132,32 @@ def predict_arena(
 def _predict_st(graph: ModelGraph, core: str, version: str | None) -> ArenaEstimate:
     memory = predict_st_memory(graph, core, version)
     activations, own = int(memory.activations.value), int(memory.runtime_ram.value)
-    plan = plan_head(graph, ((),) * len(graph.operators))
+    plan = layout.plan_head(graph, ((),) * len(graph.operators))
     return ArenaEstimate(memory.activations, activations + own, activations, own, plan, ST_RUNTIME, core)
 
 
 @remember
 def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     _check_known(runtime, core)
-    reference = list_scratch_bytes(graph, runtime, core)
+    reference = layout.list_scratch_bytes(graph, runtime, core)
     least = _plan(graph, reference, runtime, core)
     if runtime != "esp-nn" or core in _ESP_NN_KNOWN:
         return least
     # the scratch of ESP-NN's kernels changes with the version: from none to the most that one asked for
-    most = _plan(graph, list_espressif_scratch(graph, reference), runtime, core)
-    found = _plan(graph, list_espressif_scratch(graph, reference, lean=True), runtime, core) if core in _LEAN else most
+    most = _plan(graph, layout.list_espressif_scratch(graph, reference), runtime, core)
+    found = most
+    if core in _LEAN:
+        found = _plan(graph, layout.list_espressif_scratch(graph, reference, lean=True), runtime, core)
     low, high = min(least.low, found.low), max(most.high, found.high)
     return replace(found, used=replace(found.used, low=low, high=high, sources=(_ESP_NN_BOUND,)))
 
 
-def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEstimate:
+def _plan(graph: ModelGraph, scratch: layout.Sizes, runtime: str, core: str) -> ArenaEstimate:
     """Head and tail for given scratch buffers."""
-    plan = plan_head(graph, scratch)
-    tail = measure_tail(graph, scratch, runtime, core)
+    plan = layout.plan_head(graph, scratch)
+    tail = layout.measure_tail(graph, scratch, runtime, core)
     used = plan.head_bytes + tail
-    untabulated = unknown_operators(graph)
+    untabulated = layout.unknown_operators(graph)
     unknown = sum(operator.name in untabulated for operator in graph.operators)
     slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
     planning = _ALLOCATION_INFO_BYTES * (len(graph.tensors) + sum(map(len, scratch)))
@@ -177,7 +165,7 @@ def _plan(graph: ModelGraph, scratch: Sizes, runtime: str, core: str) -> ArenaEs
     high = used + slack + _OTHER_VERSIONS_FACTOR * tail + _of_other_builds(graph, runtime, core, plan)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
-    to_start = tail + max(plan.head_bytes, planning) + ALIGNMENT_BYTES
+    to_start = tail + max(plan.head_bytes, planning) + layout.ALIGNMENT_BYTES
     return ArenaEstimate(estimate, to_start, plan.head_bytes, tail, plan, runtime, core)
 
 
@@ -202,13 +190,13 @@ def _check_known(runtime: str, core: str) -> None:
         )
 
 
-def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: ArenaPlan) -> int:
+def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: layout.ArenaPlan) -> int:
     """Bytes beyond the plan's: head that kernels of older versions ask for, or weight sums kept in the tail."""
     if runtime != "tflm-cmsis-nn":
         return 0
-    older = list_scratch_bytes(graph, runtime, core, older=True)
-    rest, kept = keep_kernel_sums(graph, list_scratch_bytes(graph, runtime, core), core)
-    of_older, of_rest = (plan_head(graph, scratch).head_bytes for scratch in (older, rest))
+    older = layout.list_scratch_bytes(graph, runtime, core, older=True)
+    rest, kept = layout.keep_kernel_sums(graph, layout.list_scratch_bytes(graph, runtime, core), core)
+    of_older, of_rest = (layout.plan_head(graph, scratch).head_bytes for scratch in (older, rest))
     return max(0, of_older - plan.head_bytes, of_rest + kept - plan.head_bytes)
 
 
@@ -231,8 +219,8 @@ class ArenaComparison(Result):
     graph: ModelGraph
     runtime: str
     core: str
-    greedy: ArenaPlan
-    offline: ArenaPlan
+    greedy: layout.ArenaPlan
+    offline: layout.ArenaPlan
 
     @property
     def saved_bytes(self) -> int:
@@ -243,12 +231,12 @@ class ArenaComparison(Result):
 def compare_plans(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaComparison:
     """The greedy and the offline plan of a model; a plan that the file holds already does not count."""
     graph = as_graph(graph)
-    buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
-    greedy = plan_greedily(buffers, len(graph.operators) + 1)
+    buffers = layout.list_buffers(graph, layout.list_scratch_bytes(graph, runtime, core))
+    greedy = layout.plan_greedily(buffers, len(graph.operators) + 1)
     return ArenaComparison(graph, runtime, core, greedy, plan_offline(graph, runtime=runtime, core=core))
 
 
-def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaPlan:
+def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> layout.ArenaPlan:
     """The best plan of the head that a short search finds; never worse than TFLM's greedy plan.
 
     Every order in `_orders` is tried, then up to 200 changes of the best one; the search ends at the lower bound,
@@ -264,25 +252,25 @@ def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: st
 
 
 @remember
-def _search_plan(graph: ModelGraph, runtime: str, core: str) -> ArenaPlan:
-    buffers = list_buffers(graph, list_scratch_bytes(graph, runtime, core))
+def _search_plan(graph: ModelGraph, runtime: str, core: str) -> layout.ArenaPlan:
+    buffers = layout.list_buffers(graph, layout.list_scratch_bytes(graph, runtime, core))
     scopes = len(graph.operators) + 1
-    best = plan_greedily(buffers, scopes)
+    best = layout.plan_greedily(buffers, scopes)
     for plan in _candidates(buffers, scopes):
         if best.head_bytes == best.lower_bound_bytes:
             break
-        taken = plan_greedily(buffers, scopes, tensor_offsets(graph, plan))
+        taken = layout.plan_greedily(buffers, scopes, tensor_offsets(graph, plan))
         best = min(best, taken, key=lambda one: one.head_bytes)
     return best
 
 
-def tensor_offsets(graph: ModelGraph, plan: ArenaPlan) -> tuple[int, ...]:
+def tensor_offsets(graph: ModelGraph, plan: layout.ArenaPlan) -> tuple[int, ...]:
     """Offset of each tensor of the graph in a plan, -1 for those that are not in the head."""
     placed = {one.buffer.tensor: one.offset for one in plan.placed if one.buffer.tensor >= 0}
     return tuple(placed.get(tensor.index, -1) for tensor in graph.tensors)
 
 
-def with_offline_plan(graph: GraphOrFile, plan: ArenaPlan) -> bytes:
+def with_offline_plan(graph: GraphOrFile, plan: layout.ArenaPlan) -> bytes:
     """The model file with a plan of its tensors written into it.
 
     Prove it before it goes anywhere (`tinykit.predict.prove_same`): an offset that is wrong overwrites a tensor.
@@ -295,8 +283,8 @@ def with_offline_plan(graph: GraphOrFile, plan: ArenaPlan) -> bytes:
     return write_offline_offsets(graph.data, tensor_offsets(graph, plan))
 
 
-def _candidates(buffers: Sequence[Buffer], scopes: int) -> Iterator[ArenaPlan]:
-    tried = [(place_in_order(buffers, order, scopes), order) for order in _orders(buffers, scopes)]
+def _candidates(buffers: Sequence[layout.Buffer], scopes: int) -> Iterator[layout.ArenaPlan]:
+    tried = [(layout.place_in_order(buffers, order, scopes), order) for order in _orders(buffers, scopes)]
     yield from (plan for plan, _ in tried)
     if len(buffers) > _MOST_BUFFERS:
         return
@@ -304,17 +292,17 @@ def _candidates(buffers: Sequence[Buffer], scopes: int) -> Iterator[ArenaPlan]:
     chance = random.Random(0)
     for _ in range(_TRIES):
         changed = _move_one_earlier(best, order, chance)
-        plan = place_in_order(buffers, changed, scopes)
+        plan = layout.place_in_order(buffers, changed, scopes)
         if plan.head_bytes <= best.head_bytes:
             best, order = plan, changed
             yield plan
 
 
-def _orders(buffers: Sequence[Buffer], scopes: int) -> Iterator[list[int]]:
+def _orders(buffers: Sequence[layout.Buffer], scopes: int) -> Iterator[list[int]]:
     """Positions by lifetime, by size, by the fullest scope they live in, and by size × lifetime."""
     live = [sum(one.nbytes for one in buffers if one.first <= scope <= one.last) for scope in range(scopes)]
 
-    def fullest(one: Buffer) -> int:
+    def fullest(one: layout.Buffer) -> int:
         return max(live[one.first : one.last + 1], default=0)
 
     keys = (
@@ -329,7 +317,7 @@ def _orders(buffers: Sequence[Buffer], scopes: int) -> Iterator[list[int]]:
         yield sorted(range(len(buffers)), key=lambda index: key(buffers[index]))
 
 
-def _move_one_earlier(plan: ArenaPlan, order: list[int], chance: random.Random) -> list[int]:
+def _move_one_earlier(plan: layout.ArenaPlan, order: list[int], chance: random.Random) -> list[int]:
     """The order with one of the buffers that end at the head's top placed at some earlier time."""
     top = [index for index in order if plan.placed[index].end == plan.head_bytes]
     chosen = chance.choice(top)

@@ -80,11 +80,8 @@ def band(group: dict[str, Fact], point: str, low: str, high: str) -> Estimate:
 def stated(fact: Fact, low: float = 1.0, high: float = 1.0) -> Estimate:
     """A figure of a document as an `Estimate`: over the range given with it, else as wide as its kind is in doubt.
 
-    Parameters
-    ----------
-    fact : of a kind of `data/power/kinds.toml`, or one that is taken as it stands.
-    low : a further factor down, of parts among each other; independent, so that the logarithms add in quadrature.
-    high : the same upward.
+    The kind is one of `data/power/kinds.toml`, or one that is taken as it stands. `low` and `high` are further factors
+    down and up, of parts among each other; independent, so that the logarithms add in quadrature.
     """
     doubt = load_constants("power", "kinds.toml").get(fact.kind)
     if doubt is None or fact.ends != (fact.value, fact.value):

@@ -15,12 +15,9 @@ from tinykit.target.target import Target
 
 
 def predict_run_current(
-    board: Board | str,
-    *,
-    clock_hz: float | None = None,
-    supply_v: float | None = None,
-    run_current_a: Estimate | float | None = None,
-) -> Estimate:
+    board: Board | str, *,
+    clock_hz: float | None = None, supply_v: float | None = None, run_current_a: Estimate | float | None = None
+) -> Estimate:  # fmt: skip
     """Supply current of a board during inference [A], with its 80 % interval.
 
     The user's own current is taken as it is; else the energy of rows of one's own (`tinykit calibrate`); else the
@@ -69,13 +66,9 @@ def _own_current(board: Board, clock: float | None, supply: float | None) -> Est
 
 @keywords
 def predict_energy(
-    latency: Estimate | float,
-    board: Board | Target | str,
-    *,
-    clock_hz: float | None = None,
-    supply_v: float | None = None,
-    run_current_a: Estimate | float | None = None,
-) -> Estimate:
+    latency: Estimate | float, board: Board | Target | str, *,
+    clock_hz: float | None = None, supply_v: float | None = None, run_current_a: Estimate | float | None = None
+) -> Estimate:  # fmt: skip
     """Energy per inference [J], gross of idle, with its 80 % interval: E = k V I t.
 
     "measured" only where latency and current are the user's own, given or of rows (`tinykit calibrate`): a power
@@ -204,11 +197,9 @@ def _nearest_point(board: Board, supply: float | None) -> RunPoint:
 
 
 def _scale(
-    board: Board,
-    current: Estimate,
-    have: tuple[float | None, float | None, str | None],
-    want: tuple[float | None, float | None],
-) -> Estimate:
+    board: Board, current: Estimate, have: tuple[float | None, float | None, str | None],
+    want: tuple[float | None, float | None]
+) -> Estimate:  # fmt: skip
     """A current known at (clock, supply, regulator), at (clock, supply); what is None is not scaled."""
     clock, supply, regulator = have
     if clock is not None and want[0] is not None and not math.isclose(clock, want[0]):

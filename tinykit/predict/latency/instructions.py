@@ -125,14 +125,10 @@ class Shapes:
 
 @keywords
 def predict_instructions(
-    model: Model,
-    *,
-    target: Target | None = None,
-    core: str | None = None,
-    runtime: str | None = None,
-    build: str | None = None,
-    fpu: bool | None = None,
-) -> InstructionReport:
+    model: Model, *,
+    target: Target | None = None, core: str | None = None, runtime: str | None = None, build: str | None = None,
+    fpu: bool | None = None
+) -> InstructionReport:  # fmt: skip
     """Instructions that one inference executes.
 
     Of operators in int8 as counted tables fix them (`operator_counts.csv`, `sweep.csv`); of others as their loops were

@@ -11,17 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tinykit.ground.caches import remember_table
-from tinykit.predict.latency.effects import (
-    ARCHITECTURE,
-    PRIORS,
-    SYSTEM,
-    Case,
-    has_options,
-    proxy_of,
-    row_noise,
-    shipped_profile,
-    steps_of,
-)
+from tinykit.predict.latency import effects
 from tinykit.predict.latency.instructions import Shapes, predict_instructions
 from tinykit.predict.latency.measured import Key, key_of, model_shapes
 from tinykit.predict.latency.shapes import read_table
@@ -35,7 +25,7 @@ _ELSEWHERE = 0.5
 class Known:
     """One measured row of a network: log(measured / modelled) and its log standard deviation."""
 
-    case: Case
+    case: effects.Case
     log: float
     noise: float
 
@@ -54,7 +44,7 @@ class Carried:
     boards: tuple[str, ...]
 
 
-def carry_over(known: Sequence[Known], case: Case) -> Carried:
+def carry_over(known: Sequence[Known], case: effects.Case) -> Carried:
     """A network's own effect on a case given its measured rows: mean kᵀ (K + N)⁻¹ r, variance k₀ − kᵀ (K + N)⁻¹ k.
 
     K is what two rows share, N their noise, r their residuals, k what they share with the case, k₀ all that is open.
@@ -63,15 +53,17 @@ def carry_over(known: Sequence[Known], case: Case) -> Carried:
     open_all = _shared(case, case)
     rows = [row for row in known if row.case.arena in ("", case.arena) and _shared(case, row.case)]
     if not rows:
-        return Carried(0.0, 0.0, math.hypot(math.sqrt(open_all), SYSTEM[pool]), ())
-    systems = np.array([[float(a.case.system == b.case.system) * SYSTEM[pool] ** 2 for b in rows] for a in rows])
+        return Carried(0.0, 0.0, math.hypot(math.sqrt(open_all), effects.SYSTEM[pool]), ())
+    systems = np.array(
+        [[float(a.case.system == b.case.system) * effects.SYSTEM[pool] ** 2 for b in rows] for a in rows]
+    )
     gram = np.array([[_shared(a.case, b.case) for b in rows] for a in rows]) + systems
     gram += np.diag([row.noise**2 for row in rows])
     shared = np.array([_shared(case, row.case) for row in rows])
     weights = np.linalg.solve(gram, shared)
     settled = float(weights @ shared)
     log = float(weights @ [row.log for row in rows])
-    spread = math.sqrt(max(0.0, open_all - settled) + SYSTEM[pool] ** 2)
+    spread = math.sqrt(max(0.0, open_all - settled) + effects.SYSTEM[pool] ** 2)
     boards = dict.fromkeys(row.case.board for row in rows if kernel_set(row.case) == kernel_set(case))
     return Carried(log, settled / open_all * (1 if boards else _ELSEWHERE), spread, tuple(boards))
 
@@ -81,7 +73,7 @@ def width_of(spread: float, noise: float, carried: Carried) -> float:
     return math.hypot(spread * math.sqrt(1 - carried.share), noise, carried.spread)
 
 
-def conformal_factor(case: Case, carried: Carried) -> float:
+def conformal_factor(case: effects.Case, carried: Carried) -> float:
     """Factor on a width that made 80 % hold 80 % where rows were left out: of the core, else the runtime, else all."""
     pools = ((case.runtime, case.core), (case.runtime, "*"), ("*", "*"))
     return next((factor for pool in pools if (factor := _factors().get((*pool, new_of(carried))))), 1.0)
@@ -98,35 +90,35 @@ def _factors() -> dict[tuple[str, str, str], float]:
     return {(row["runtime"], row["core"], row["new"]): float(row["factor"]) for row in rows}
 
 
-def find_known(model: Shapes, case: Case) -> tuple[Known, ...]:
+def find_known(model: Shapes, case: effects.Case) -> tuple[Known, ...]:
     """The measured rows of a network under the kernels of a case's runtime, held against the shipped model."""
     rows = map(_read_known, _numbers_by_key().get(key_of(model.shapes), ()))
     return tuple(one for one in rows if _shared(one.case, case))
 
 
-def case_of(row: dict[str, str]) -> Case:
+def case_of(row: dict[str, str]) -> effects.Case:
     """What a row of `measured.csv` was measured on."""
     system = "microTVM" if row["stack"].startswith("microTVM") else row["source_repo"]
     names = ("core", "runtime", "version", "board", "build", "arena", "option")
-    return Case(**{name: row[name] for name in names}, system=system)
+    return effects.Case(**{name: row[name] for name in names}, system=system)
 
 
-def kernel_set(case: Case) -> tuple[str, ...]:
+def kernel_set(case: effects.Case) -> tuple[str, ...]:
     """What makes two cases run the same code: kernels and core; of X-CUBE-AI its step and option."""
-    option = case.option if has_options(case) else ""
-    return (find_runtime(case.runtime).kernels, case.core, "".join(steps_of(case.version)[-1:]), option)
+    option = case.option if effects.has_options(case) else ""
+    return (find_runtime(case.runtime).kernels, case.core, "".join(effects.steps_of(case.version)[-1:]), option)
 
 
-def _shared(one: Case, other: Case) -> float:
+def _shared(one: effects.Case, other: effects.Case) -> float:
     """Variance of a network's own effect that two cases share."""
     (kernels, core, step, option), (others, *further) = kernel_set(one), kernel_set(other)
     if kernels != others:
         return 0.0
-    everywhere, here = ARCHITECTURE[find_runtime(one.runtime).pool]
+    everywhere, here = effects.ARCHITECTURE[find_runtime(one.runtime).pool]
     parts = [everywhere, here * (core == further[0])]
     if kernels == "x-cube-ai":
-        parts.append(PRIORS["architecture_version"] * (step == further[1]))
-        parts.append(PRIORS["architecture_option"] * (option == further[2] == "time"))
+        parts.append(effects.PRIORS["architecture_version"] * (step == further[1]))
+        parts.append(effects.PRIORS["architecture_option"] * (option == further[2] == "time"))
     return math.fsum(part**2 for part in parts)
 
 
@@ -143,8 +135,8 @@ def _numbers_by_key() -> dict[Key, list[int]]:
 def _read_known(number: int) -> Known:
     row = read_table("measured").rows[number]
     case = case_of(row)
-    runtime, core, build = proxy_of(case)
+    runtime, core, build = effects.proxy_of(case)
     report = predict_instructions(model_shapes()[row["model"]], core=core, runtime=runtime, build=build or None)
-    modelled, _ = shipped_profile(replace(case, system="")).cycles(report.parts)
+    modelled, _ = effects.shipped_profile(replace(case, system="")).cycles(report.parts)
     cycles = float(row["latency_s"]) * float(row["clock_hz"])
-    return Known(case, math.log(cycles / modelled), row_noise(case, report))
+    return Known(case, math.log(cycles / modelled), effects.row_noise(case, report))

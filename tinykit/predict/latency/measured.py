@@ -178,9 +178,7 @@ def list_own() -> tuple[Path, ...]:
 def undo_own(board_id: str | None = None) -> Path:
     """Take back the last calibration, of a board where one is given: the rows before it are there again.
 
-    Raises
-    ------
-    ParameterError : there are no own rows. OutputError : the file cannot be written.
+    Raises ParameterError: there are no own rows. OutputError: the file cannot be written.
     """
     paths = [path for path in list_own() if board_id in (None, path.stem)]
     if not paths:
@@ -284,7 +282,7 @@ def own_rows(case: Case, rows: tuple[OwnRow, ...] | None = None, *, any_build: b
     return tuple(row for row in found if any_build or row.runtime not in _BUILT_BY_USER or row.build == case.build)
 
 
-def name_unused(case: Case) -> tuple[str, ...]:
+def say_unused(case: Case) -> tuple[str, ...]:
     """What of a board's own rows says nothing of a case: those of other builds only, and those that are damaged."""
     builds = dict.fromkeys(row.build or "unknown" for row in own_rows(case, any_build=True))
     told = f"your own rows are of build {', '.join(builds)}, not {case.build or 'unknown'}: not used (--build)"

@@ -36,15 +36,7 @@ from tinykit.predict.latency.instructions import (
 )  # fmt: skip
 from tinykit.predict.latency.kernels import PARTS
 from tinykit.predict.latency.known import Carried, carry_over, conformal_factor, find_known, width_of
-from tinykit.predict.latency.measured import (
-    OwnShift,
-    find_measured,
-    find_own,
-    name_unused,
-    own_rows,
-    read_own,
-    shift_of,
-)
+from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, own_rows, read_own, say_unused, shift_of
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -62,19 +54,11 @@ _EXTERNAL_DOUBT = 0.15
 
 @keywords
 def predict_latency(
-    model: Model | str | os.PathLike[str],
-    *,
-    target: Target | None = None,
-    core: str | None = None,
-    clock_hz: float | None = None,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    runtime_option: str | None = None,
-    board: str | Board | None = None,
-    build: str | None = None,
-    arena_region: str | None = None,
-    modelled: bool = False,
-) -> Estimate:
+    model: Model | str | os.PathLike[str], *,
+    target: Target | None = None, core: str | None = None, clock_hz: float | None = None, runtime: str | None = None,
+    runtime_version: str | None = None, runtime_option: str | None = None, board: str | Board | None = None,
+    build: str | None = None, arena_region: str | None = None, modelled: bool = False
+) -> Estimate:  # fmt: skip
     """Latency of one inference [s], 80 % interval: "measured" where this very case was published, else "modelled".
 
     Operators of other precisions than int8, and those whose kernel nobody counted, are bounded by their loops: they
@@ -129,7 +113,7 @@ def predict_latency(
     known = None if modelled else _find_known(opened, case, clock, has_fpu(record, core))
     found = known or _doubt_flash(_model_any(opened, case, clock, has_fpu(record, core)), opened, record, core)
     found = found if name == asked else relabel(found, runtime=asked)
-    more = name_unused(case)
+    more = say_unused(case)
     return relabel(found, sources=(*found.sources, *more)) if more else found
 
 

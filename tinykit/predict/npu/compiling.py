@@ -80,15 +80,10 @@ def system_config_for(board: Board) -> str:
 
 
 def compile_for_npu(
-    graph: GraphOrFile,
-    *,
-    accelerator: str = "ethos-u55-128",
-    system_config: str | None = None,
-    memory_mode: str = "Shared_Sram",
-    config_file: str | Path | None = None,
-    clock_hz: float | None = None,
-    timeout_s: float = 60.0,
-) -> NpuReport:
+    graph: GraphOrFile, *,
+    accelerator: str = "ethos-u55-128", system_config: str | None = None, memory_mode: str = "Shared_Sram",
+    config_file: str | Path | None = None, clock_hz: float | None = None, timeout_s: float = 60.0
+) -> NpuReport:  # fmt: skip
     """Compile a model for an Ethos-U and report cycles, memory, and which operators stay on the CPU.
 
     Parameters

@@ -83,10 +83,8 @@ def _row(group: GroupError) -> tuple[str, ...]:
 
 def run_model(options: Options) -> int:
     """`tinykit run`."""
-    from tinykit.handover.virtual_board import (  # only this command needs the exporter and the emulator
-        run,
-        sample_codes,
-    )
+    # Only this command needs the exporter and the emulator.
+    from tinykit.handover.virtual_board import run, sample_codes
 
     target = one_board(options)
     kernels = options.kernels or _kernels_of(options.runtime)

@@ -72,15 +72,10 @@ def _indent(text: str) -> str:
 def aim(options: Options, board: Board) -> Target:
     """The target that the options of a command name on a board."""
     return Target(
-        board,
-        runtime=options.runtime,
-        runtime_version=options.runtime_version,
-        runtime_option=options.runtime_option,
-        build=options.build,
-        clock_hz=options.clock,
-        reserve=read_reserve(options),
-        as_sold=getattr(options, "as_sold", False),
-    )
+        board, runtime=options.runtime, runtime_version=options.runtime_version,
+        runtime_option=options.runtime_option, build=options.build, clock_hz=options.clock,
+        reserve=read_reserve(options), as_sold=getattr(options, "as_sold", False),
+    )  # fmt: skip
 
 
 def budget(options: Options) -> int:
@@ -275,12 +270,7 @@ def _choose_boards(options: Options) -> tuple[Board, ...]:
 
 
 def one_board(options: Options) -> Board:
-    """The board of a command that needs exactly one.
-
-    Raises
-    ------
-    ParameterError : none was named. UnknownBoardError, FactError : it is not there.
-    """
+    """The board of a command that needs exactly one; errors: none was named, or it is not there."""
     if not options.board:
         raise ParameterError("no board given; add --board ID (`tinykit boards` lists them) or --board-file TOML")
     return find_board(options.board)

@@ -25,9 +25,7 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
 
     What a conversion tells is printed beside the answer, which may be JSON.
 
-    Raises
-    ------
-    ModelError : not a model tinykit can read. DataError : unusable samples.
+    Raises ModelError: not a model tinykit can read. DataError: unusable samples.
     """
     if Path(path).suffix.lower() not in _KERAS_SUFFIXES and not Path(path, "saved_model.pb").is_file():
         return read(path)
@@ -41,12 +39,7 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
 
 
 def read_bytes(path: str) -> bytes:
-    """The .tflite in a file named on the command line.
-
-    Raises
-    ------
-    ModelError : it cannot be read, or holds no model.
-    """
+    """The .tflite in a file named on the command line; ModelError: it cannot be read, or holds no model."""
     return take_model(load(Path(path)), path)
 
 

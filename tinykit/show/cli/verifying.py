@@ -1,7 +1,5 @@
 """`verify`: does the microcontroller's interpreter compute what others compute?"""
 
-from __future__ import annotations
-
 from itertools import groupby
 from typing import Any
 

@@ -19,7 +19,6 @@ from tinykit.show.plots.instructions import (
     plot_instructions as plot_instructions,
     plot_npu as plot_npu,
 )
-from tinykit.show.plots.layers import plot_layers as plot_layers, plot_sensitivity as plot_sensitivity
 from tinykit.show.plots.memory import plot_fit as plot_fit, plot_fit_all as plot_fit_all, plot_lineup as plot_lineup
 from tinykit.show.plots.power import plot_energy as plot_energy, plot_life as plot_life, plot_states as plot_states
 from tinykit.show.plots.previews import (
@@ -35,6 +34,8 @@ from tinykit.show.plots.training import (
     plot_accuracy as plot_accuracy,
     plot_confusion as plot_confusion,
     plot_history as plot_history,
+    plot_layers as plot_layers,
     plot_per_subject as plot_per_subject,
+    plot_sensitivity as plot_sensitivity,
 )
 from tinykit.show.plots.variants import plot_ledger as plot_ledger, plot_lsb as plot_lsb, plot_sizes as plot_sizes

@@ -19,14 +19,9 @@ _KIB = 1024
 
 @styled
 def plot_arena(
-    plan: ArenaPlan,
-    graph: GraphOrFile,
-    *,
-    ax: Axes | None = None,
-    picked: int | None = None,
-    top_bytes: int = 0,
-    title: str = "",
-) -> Axes:
+    plan: ArenaPlan, graph: GraphOrFile, *,
+    ax: Axes | None = None, picked: int | None = None, top_bytes: int = 0, title: str = ""
+) -> Axes:  # fmt: skip
     """Every buffer of the head as a block: which operators it lives through, and at which addresses.
 
     Parameters

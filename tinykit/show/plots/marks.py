@@ -106,13 +106,6 @@ def error_bar(ax: Axes, estimate: Estimate, at: float, colour: str) -> None:
     """A horizontal interval with its value at height `at`; filled where measured, open where not."""
     face = COLOURS[colour] if estimate.basis == "measured" else "white"
     ax.errorbar(
-        estimate.value,
-        at,
-        xerr=ends(estimate),
-        fmt="o",
-        markersize=4.5,
-        color=COLOURS[colour],
-        markerfacecolor=face,
-        capsize=2.5,
-        elinewidth=1.6,
-    )
+        estimate.value, at, xerr=ends(estimate), fmt="o", markersize=4.5, color=COLOURS[colour],
+        markerfacecolor=face, capsize=2.5, elinewidth=1.6,
+    )  # fmt: skip

@@ -11,17 +11,7 @@ from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.timeline import State
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.show.plots.marks import band_kwargs, draw_band, ends, error_bar, mark_limit, scale_log, scale_log_time
-from tinykit.show.plots.style import (
-    COLOURS,
-    NOTE_COLOUR,
-    caption,
-    name_basis,
-    new_axes,
-    note,
-    plain,
-    say_unknown,
-    styled,
-)
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, note, plain, say_unknown, styled
 
 
 @styled
@@ -43,7 +33,7 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
             _draw_state(ax, state, state.current_a, (start, end), total)
         else:
             middle, text = np.sqrt(start * end), f"{plain(state.name, 20)}\nno current on record"
-            ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=NOTE_COLOUR)
+            ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=COLOURS["note"])
     since = "waking" if states[0] is budget.states[0] else f"{plain(states[0].name, 20)} began"
     ax.set(xlabel=f"time since {since} [s], log", ylabel="current [A], log")
     title = f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}"
@@ -80,12 +70,9 @@ def _draw_state(ax: Axes, state: State, current: Estimate, span: tuple[float, fl
 
 @styled
 def plot_life(
-    budgets: Sequence[PowerBudget],
-    *,
-    point: PowerBudget | None = None,
-    wished_s: float | None = None,
-    ax: Axes | None = None,
-) -> Axes:
+    budgets: Sequence[PowerBudget], *,
+    point: PowerBudget | None = None, wished_s: float | None = None, ax: Axes | None = None
+) -> Axes:  # fmt: skip
     """Battery life against the period between inferences, log–log, with its interval.
 
     Parameters

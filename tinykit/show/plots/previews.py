@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tinykit.ground.errors import ParameterError
-from tinykit.show.plots.style import COLOURS, NOTE_COLOUR, caption, new_axes, plain, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, styled
 from tinykit.train.compress.preview import GridPreview, PruningPreview
 
 _LINES = ("#AA4499", "#999933", "#6699CC", "#BB5566", "#004488", "#DDAA33")  # Tol; none has a meaning elsewhere
@@ -121,7 +121,7 @@ def plot_channels(previews: Sequence[GridPreview], axis: int, *, ax: Axes | None
     At most three previews of the same values; `axis` is that of the channels.
     """
     ax = new_axes(ax, 6.2, 2.6)
-    colours = (NOTE_COLOUR, COLOURS["flash"], COLOURS["limit"])
+    colours = (COLOURS["note"], COLOURS["flash"], COLOURS["limit"])
     for preview, colour in zip(previews, colours, strict=False):
         found = np.sort(preview.channel_sqnr_db(axis))
         kind = "one scale for all" if preview.axis is None else "a scale each"

@@ -16,32 +16,16 @@ from tinykit.ground.quantity import Estimate, weakest
 from tinykit.show.plots.quick_axes import QuickAxes, is_known
 from tinykit.show.plots.telling import tell_figure
 
-COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "flash": "#0072B2",
-        "sram": "#E69F00",
-        "reserved": "#9A9A9A",
-        "free": "#EFEFEF",
-        "inference": "#CC79A7",
-        "sleep": "#56B4E9",
-        "wake-up": "#882255",
-        "other state": "#DDCC77",
-        "limit": "#000000",
-        "life": "#117733",
-        "temperature": "#661100",
-        "transport": "#C8C8E8",
-        "training": "#44AA99",
-        "validation": "#332288",
-        "fits": "#009E73",
-        "tight": "#F0E442",
-        "does_not_fit": "#D55E00",
-        "unknown": "#FFFFFF",
-    }
-)
+COLOURS: Mapping[str, str] = MappingProxyType({
+    "flash": "#0072B2", "sram": "#E69F00", "reserved": "#9A9A9A", "free": "#EFEFEF",
+    "inference": "#CC79A7", "sleep": "#56B4E9", "wake-up": "#882255", "other state": "#DDCC77",
+    "limit": "#000000", "life": "#117733", "temperature": "#661100", "transport": "#C8C8E8",
+    "training": "#44AA99", "validation": "#332288", "note": "#555555",
+    "fits": "#009E73", "tight": "#F0E442", "does_not_fit": "#D55E00", "unknown": "#FFFFFF",
+})  # fmt: skip
 """One meaning a colour in every plot: Okabe and Ito's eight, filled up from Tol's muted scheme; both are told apart
 with any colour vision."""
 
-NOTE_COLOUR = "#555555"
 DPI = 90
 
 _POWERS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
@@ -128,7 +112,7 @@ def _is_drawable(letter: str) -> bool:
 
 def note(ax: Axes, text: str) -> None:
     """A small remark at the right end above the axes."""
-    ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=NOTE_COLOUR)
+    ax.set_title(text, loc="right", fontsize=8, fontweight="normal", color=COLOURS["note"])
 
 
 def caption(ax: Axes, title: str, remark: str) -> Axes:
@@ -147,5 +131,5 @@ def name_basis(*estimates: Estimate | None) -> str:
 def say_unknown(ax: Axes, text: str) -> Axes:
     """Empty axes that say why nothing is drawn."""
     ax.set_axis_off()
-    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, transform=ax.transAxes, color=NOTE_COLOUR)
+    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, transform=ax.transAxes, color=COLOURS["note"])
     return ax

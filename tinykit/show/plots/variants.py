@@ -13,22 +13,12 @@ from tinykit.choose.ledger.variants import ModelSizes
 from tinykit.ground.quantity import format_quantity
 from tinykit.predict.runtime.agreement import CodeComparison
 from tinykit.show.plots.marks import ends, scale_log
-from tinykit.show.plots.style import (
-    COLOURS,
-    NOTE_COLOUR,
-    caption,
-    name_basis,
-    new_axes,
-    note,
-    plain,
-    say_unknown,
-    styled,
-)
+from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, note, plain, say_unknown, styled
 
 _KIB = 1024
 _HEIGHT = 0.15
 _GZIP = FORMS[-1]
-_CODE: Any = {"facecolor": "white", "edgecolor": NOTE_COLOUR, "hatch": "////", "linewidth": 0.8}
+_CODE: Any = {"facecolor": "white", "edgecolor": COLOURS["note"], "hatch": "////", "linewidth": 0.8}
 
 
 @styled

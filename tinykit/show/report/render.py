@@ -10,16 +10,7 @@ import jinja2
 from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.writing import write_atomically
-from tinykit.show.plots import (
-    plot_accuracy,
-    plot_banks,
-    plot_fit,
-    plot_fit_all,
-    plot_heat,
-    plot_sizes,
-    plot_states,
-    to_png,
-)
+from tinykit.show import plots
 
 
 def write_report(outcome: DesignOutcome) -> Path:
@@ -85,16 +76,16 @@ def _list_sources(outcome: DesignOutcome) -> tuple[str, ...]:
 def _draw_all(outcome: DesignOutcome) -> dict[str, str]:
     """The plots of the report as data URIs."""
     wanted: dict[str, Callable[[], Any]] = {
-        "accuracy": lambda: plot_accuracy({v.name: v.accuracy for v in outcome.variants}),
-        "sizes": lambda: plot_sizes([v.sizes for v in outcome.variants]),
-        "regions": lambda: plot_fit(outcome.fit),
-        "banks": lambda: plot_banks(outcome.fit),
-        "boards": lambda: plot_fit_all(outcome.fits),
-        "states": lambda: plot_states(outcome.budget),
-        "heat": lambda: plot_heat(outcome.heat),
+        "accuracy": lambda: plots.plot_accuracy({v.name: v.accuracy for v in outcome.variants}),
+        "sizes": lambda: plots.plot_sizes([v.sizes for v in outcome.variants]),
+        "regions": lambda: plots.plot_fit(outcome.fit),
+        "banks": lambda: plots.plot_banks(outcome.fit),
+        "boards": lambda: plots.plot_fit_all(outcome.fits),
+        "states": lambda: plots.plot_states(outcome.budget),
+        "heat": lambda: plots.plot_heat(outcome.heat),
     }
     return {name: _embed(draw()) for name, draw in wanted.items()}
 
 
 def _embed(axes: Any) -> str:
-    return "data:image/png;base64," + base64.b64encode(to_png(axes.figure)).decode()
+    return "data:image/png;base64," + base64.b64encode(plots.to_png(axes.figure)).decode()

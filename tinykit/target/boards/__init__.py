@@ -1,45 +1,7 @@
 """The catalogue of boards: `board(id)`, `boards()`, and `read_board(path)` for a board of one's own.
 
-A board is one TOML file, `data/boards/<id>.toml`. A user's file has the same form; leave out what is unknown:
-
-    id = "my-board"                     # small letters, digits, '-'
-    name = "My board rev B"
-    vendor = "Me"
-    mcu = "STM32L432KC"
-    current_scope = "mcu"               # or "board": currents of the whole board, at its input
-
-    [sources]                           # documents, once; facts below name the key
-    ds = "STM32L432KC datasheet DS11451"
-
-    [as_sold]                           # the whole board, where current_scope is "mcu"
-    sleep_current = {value = 5e-3, unit = "A", kind = "measured", source = "ds", conditions = "my meter"}
-    mode = "stop"                       # what the chip was in; or "standby"
-    draws = "power LED"                 # what else draws, and in `cut` what cuts it
-
-    [[cores]]                           # the one that runs the model has main = true where there are several
-    name = "cortex-m4"
-    dsp = true
-    fpu = true
-    clock_max = {value = 80e6, unit = "Hz", kind = "datasheet", source = "ds"}
-    # clocks = [{…}, {…}]               # where it runs at these only, rising
-
-    [[regions]]                         # kind: sram dtcm tcm ccm itcm psram sdram flash external_flash backup …
-    name = "SRAM1"
-    kind = "sram"
-    start = 0x20000000
-    window = "SRAM1-2"                  # regions of one window follow each other without a gap
-    total = {value = 49152, unit = "byte", kind = "datasheet", source = "ds"}
-    # reserved = {…}                    # bytes taken by a boot loader or a radio stack
-    # arena = false                     # not for a tensor arena: another core's, or not known to be contiguous
-
-    [[run_points]]                      # the first is the reference
-    current = {value = 10e-3, unit = "A", kind = "measured", source = "ds", conditions = "my network"}
-    clock = {value = 80e6, unit = "Hz", kind = "datasheet", source = "ds"}
-
-Every figure is an inline table `{value, unit, kind, source, locator, conditions, low, high}`, the last four optional;
-`low` and `high` are the range that the document gives. `kind` is one of `tinykit.ground.quantity.BASES`. Without a
-[sources] table `source` is the document's full text. For a trial `{value, unit}` will do: kind "given", your own word.
-Further keys are the fields of `Board`, `Core`, `Region`, `RunPoint` and `PowerRange` in `tinykit.target.boards.record`.
+A board is one TOML file, `data/boards/<id>.toml`. A user's file has the same form, which `form.toml` beside this module
+shows; leave out what is unknown. Further keys are the fields of the classes in `tinykit.target.boards.record`.
 """
 
 import os

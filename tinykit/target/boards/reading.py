@@ -1,7 +1,5 @@
 """From a TOML board file to a `Board`, with every key, unit and range checked."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import replace

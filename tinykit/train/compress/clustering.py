@@ -9,14 +9,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.compress.pruning import (
-    LayerSparsity,
-    choose_layers,
-    count_zeros,
-    find_sparse,
-    list_prunable,
-    walk_kernels,
-)
+from tinykit.train.compress import pruning
 from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.compress.sharing import Floats, Held, is_per_channel, join_channels, make_holder, split_channels
 from tinykit.train.compress.support import fold_batchnorm
@@ -65,7 +58,7 @@ class Clustered(Trained):
     clusters: int | Mapping[str, int]
     per_channel: bool
     layers: tuple[LayerClusters, ...]
-    zeros: tuple[LayerSparsity, ...] = field(repr=False)
+    zeros: tuple[pruning.LayerSparsity, ...] = field(repr=False)
     sparse: tuple[str, ...]
     skipped: tuple[str, ...]
     folded: tuple[str, ...]
@@ -73,16 +66,10 @@ class Clustered(Trained):
 
 
 def cluster(
-    model: Any,
-    data: Dataset,
-    clusters: int | Mapping[str, int] = 16,
-    *,
-    preserve_sparsity: bool | None = None,
-    per_channel: bool = True,
-    fit: Training = RECIPE.cluster,
-    seed: int = RECIPE.seed,
-    progress: Progress | None = None,
-) -> Clustered:
+    model: Any, data: Dataset, clusters: int | Mapping[str, int] = 16, *,
+    preserve_sparsity: bool | None = None, per_channel: bool = True, fit: Training = RECIPE.cluster,
+    seed: int = RECIPE.seed, progress: Progress | None = None
+) -> Clustered:  # fmt: skip
     """Cluster a copy of a trained classifier, then train the shared values on.
 
     One-dimensional k-means from evenly spaced values, then fine-tuning in which the weights of a cluster move
@@ -115,7 +102,7 @@ def cluster(
     chosen = {name: count for name, count in wanted.items() if name not in skipped}
     if not chosen:
         raise ModelError(f"every kernel has too few weights for its clusters ({', '.join(skipped)}); ask for fewer")
-    sparse = find_sparse(copy, tuple(chosen), preserve_sparsity)
+    sparse = pruning.find_sparse(copy, tuple(chosen), preserve_sparsity)
     held = {name: _share(copy.get_layer(name), count, per_channel, name in sparse) for name, count in chosen.items()}
     held |= _hold_zeros(copy, tuple(chosen), preserve_sparsity)
     holder = make_holder({name: copy.get_layer(name).kernel for name in held}, held)
@@ -127,7 +114,7 @@ def cluster(
     notes = (f"{', '.join(skipped)}: not clustered, as few weights as clusters in each channel",) if skipped else ()
     return Clustered(
         copy, history, clusters, per_channel, count_clusters(copy, names, per_channel=per_channel),
-        count_zeros(copy, names), sparse, skipped, folded, notes,
+        pruning.count_zeros(copy, names), sparse, skipped, folded, notes,
     )  # fmt: skip
 
 
@@ -139,7 +126,7 @@ def count_clusters(
     In a QAT model the float kernels inside its wrappers count, by the names they had before.
     """
     found = []
-    for layer, kernel in walk_kernels(model, names):
+    for layer, kernel in pruning.walk_kernels(model, names):
         parts = split_channels(kernel, per_channel and is_per_channel(layer))
         most = max(len(np.unique(part)) for part in parts)
         found.append(LayerClusters(layer.name, int(kernel.size), most, len(np.unique(kernel))))
@@ -184,8 +171,8 @@ def _centre(weights: Floats, places: NDArray[np.int64], centroids: NDArray[np.fl
 
 def _hold_zeros(model: Any, clustered: tuple[str, ...], preserve: bool | None) -> dict[str, Held]:
     """Zeros of the layers that are not clustered: too small for it, or not named."""
-    others = tuple(layer.name for layer in count_zeros(model) if layer.name not in clustered)
-    kernels = {name: np.asarray(model.get_layer(name).kernel) for name in find_sparse(model, others, preserve)}
+    others = tuple(layer.name for layer in pruning.count_zeros(model) if layer.name not in clustered)
+    kernels = {name: np.asarray(model.get_layer(name).kernel) for name in pruning.find_sparse(model, others, preserve)}
     return {name: Held(None, (kernel != 0).astype(np.float32)) for name, kernel in kernels.items()}
 
 
@@ -206,9 +193,9 @@ def _share(layer: Any, count: int, per_channel: bool, zero: bool) -> Held:
 
 def _choose_clusters(model: Any, clusters: int | Mapping[str, int]) -> dict[str, int]:
     refuse_wrapped(model, "cluster")
-    able = list_prunable(model)
+    able = pruning.list_prunable(model)
     wanted = dict(clusters) if isinstance(clusters, Mapping) else dict.fromkeys(able, clusters)
-    chosen = choose_layers(able, tuple(wanted), "cluster")
+    chosen = pruning.choose_layers(able, tuple(wanted), "cluster")
     if not wanted:
         raise ParameterError("clusters for each layer that name none; give them such as {'conv_1': 16}")
     for name, count in wanted.items():

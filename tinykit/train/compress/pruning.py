@@ -71,16 +71,10 @@ class Pruned(Trained):
 
 
 def prune(
-    model: Any,
-    data: Dataset,
-    sparsity: Target | Mapping[str, Target] = RECIPE.sparsity,
-    *,
-    schedule: str = "polynomial",
-    fit: Training = RECIPE.prune,
-    layers: tuple[str, ...] | None = None,
-    seed: int = RECIPE.seed,
-    progress: Progress | None = None,
-) -> Pruned:
+    model: Any, data: Dataset, sparsity: Target | Mapping[str, Target] = RECIPE.sparsity, *,
+    schedule: str = "polynomial", fit: Training = RECIPE.prune, layers: tuple[str, ...] | None = None,
+    seed: int = RECIPE.seed, progress: Progress | None = None
+) -> Pruned:  # fmt: skip
     """Prune a copy of a trained classifier while training it on.
 
     Zeros alone shrink no `.tflite`: they pay in flash only with a codec that stores them short.

@@ -51,14 +51,10 @@ class Quantised(Trained):
 
 
 def quantise_aware(
-    model: Any,
-    data: Dataset,
-    *,
-    preserve: str | None = None,
-    fit: Training = RECIPE.quantise,
-    seed: int = RECIPE.seed,
-    progress: Progress | None = None,
-) -> Quantised:
+    model: Any, data: Dataset, *,
+    preserve: str | None = None, fit: Training = RECIPE.quantise, seed: int = RECIPE.seed,
+    progress: Progress | None = None
+) -> Quantised:  # fmt: skip
     """Quantisation-aware training of a copy of a trained float classifier, pruned and clustered or not.
 
     The ranges of activations start from what `data` shows the float model, not from tfmot's ±6, whose moving average

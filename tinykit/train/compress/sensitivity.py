@@ -66,15 +66,10 @@ class LayerSensitivity(Result):
 
 
 def scan_sensitivity(
-    model: Any,
-    split: Split,
-    *,
-    kind: str = "weights",
-    steps: tuple[float, ...] = _STEPS,
-    layers: tuple[str, ...] | None = None,
-    importance: str = "l1",
-    progress: Progress | None = None,
-) -> tuple[LayerSensitivity, ...]:
+    model: Any, split: Split, *,
+    kind: str = "weights", steps: tuple[float, ...] = _STEPS, layers: tuple[str, ...] | None = None,
+    importance: str = "l1", progress: Progress | None = None
+) -> tuple[LayerSensitivity, ...]:  # fmt: skip
     """Set part of one layer to zero at a time and count what the classifier still gets right.
 
     Parameters

@@ -17,14 +17,9 @@ from tinykit.train.datasets.dataset import Dataset
 
 
 def keep_model(
-    record: DesignRecord,
-    name: str,
-    made: Trained,
-    data: Dataset,
-    *,
-    parent: str = "",
-    recipe: Mapping[str, Any] | None = None,
-) -> DesignRecord:
+    record: DesignRecord, name: str, made: Trained, data: Dataset, *,
+    parent: str = "", recipe: Mapping[str, Any] | None = None
+) -> DesignRecord:  # fmt: skip
     """The record with a Keras model as stage `name`, its file `name.h5` written.
 
     Parameters

@@ -45,13 +45,9 @@ class Trained(Result):
 
 
 def train(
-    model: Any,
-    data: Dataset,
-    fit: Training = RECIPE.train,
-    *,
-    seed: int = RECIPE.seed,
-    progress: Progress | None = None,
-) -> Trained:
+    model: Any, data: Dataset, fit: Training = RECIPE.train, *,
+    seed: int = RECIPE.seed, progress: Progress | None = None
+) -> Trained:  # fmt: skip
     """Train a copy of a classifier, or of an autoencoder, on the training split.
 
     Parameters
@@ -127,16 +123,9 @@ def check_fits(model: Any, data: Dataset) -> None:
 
 
 def run_fit(
-    model: Any,
-    data: Dataset,
-    fit: Training,
-    *,
-    stage: str,
-    seed: int,
-    progress: Progress | None,
-    callbacks: tuple[Any, ...] = (),
-    choices: object = None,
-) -> History:
+    model: Any, data: Dataset, fit: Training, *,
+    stage: str, seed: int, progress: Progress | None, callbacks: tuple[Any, ...] = (), choices: object = None
+) -> History:  # fmt: skip
     """Fit in place with Adam, a cosine learning rate and the loss of its kind; the caller has seeded and cloned.
 
     `choices` are what besides the model decides its training. `TrainingStopped` where it is interrupted.

@@ -25,9 +25,7 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an `.npz`, by name.
 
-    Raises
-    ------
-    DataError : no such file, a bare .npy, pickled or damaged arrays, or more than a gigabyte of them.
+    Raises DataError: no such file, a bare .npy, pickled or damaged arrays, or more than a gigabyte of them.
     """
     try:
         with limits.open_file(path, limits.WEIGHTS_BYTES, DataError, _FEWER) as stream:

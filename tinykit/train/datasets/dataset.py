@@ -240,18 +240,10 @@ def deal_classes(y: Labels, counts: tuple[int, ...], seed: int) -> list[Labels]:
 
 
 def assemble(
-    name: str,
-    raw: Floats,
-    y: Labels,
-    rows: Sequence[Labels],
-    *,
-    classes: tuple[str, ...],
-    sha256: str,
-    source: str,
-    groups: Labels | None = None,
-    recordings: Labels | None = None,
-    rate_hz: float | None = None,
-) -> Dataset:
+    name: str, raw: Floats, y: Labels, rows: Sequence[Labels], *,
+    classes: tuple[str, ...], sha256: str, source: str, groups: Labels | None = None, recordings: Labels | None = None,
+    rate_hz: float | None = None
+) -> Dataset:  # fmt: skip
     """A `Dataset` from raw samples [n, height, width, channels], normalised as the training rows say, and labels [n].
 
     `rows` are those of train, validation and test. Each sample is its own group, or recording, if these are None.

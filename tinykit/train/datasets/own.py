@@ -33,15 +33,10 @@ def group_by_prefix(path: Path) -> str:
 
 
 def read_folder(
-    folder: str | Path,
-    *,
-    rate_hz: float,
-    window_s: float = 2.0,
-    step_s: float | None = None,
-    group_of: Callable[[Path], str] = group_by_prefix,
-    fractions: _Fractions = _FRACTIONS,
-    seed: int = 0,
-) -> Dataset:
+    folder: str | Path, *,
+    rate_hz: float, window_s: float = 2.0, step_s: float | None = None,
+    group_of: Callable[[Path], str] = group_by_prefix, fractions: _Fractions = _FRACTIONS, seed: int = 0
+) -> Dataset:  # fmt: skip
     """Recordings in `folder/<class>/<group>_<anything>.csv` (or `.wav`), cut into windows [n, samples, 1, channels].
 
     Parameters

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinykit.ground.errors import DataError, UnknownTaskError, name_nearest
+from tinykit.ground.errors import DataError, UnknownTaskError, look_up
 from tinykit.train.datasets.card import read_carried
 from tinykit.train.datasets.dataset import Dataset, Floats, Labels, assemble, deal_classes, stack_windows
 
@@ -36,9 +36,7 @@ def load_dataset(task: str = "watch-exercises") -> Dataset:
     MissingPackageError : the package that holds the data is not installed.
     DataError : its file is not the one the task was built on.
     """
-    if task not in _LOADERS:
-        raise UnknownTaskError(f"no task {task!r}; {name_nearest(task, _LOADERS)}; or bring your own with read_npz")
-    return _LOADERS[task]()
+    return look_up(task, _LOADERS, f"no task {task!r}", UnknownTaskError, "; or bring your own with read_npz")()
 
 
 def tasks() -> tuple[str, ...]:
