@@ -9,9 +9,9 @@ from tinykit.ground.facts import shipped_path
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
 from tinykit.model.record import write_atomically
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.runtime.proving import prove_same
 from tinykit.predict.runtime.reference import find_reference, require_tflm
 from tinykit.predict.runtime.refusal import require_sound
-from tinykit.predict.runtime.verify import prove_same
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
 from tinykit.target.runtimes import default_runtime
