@@ -7,8 +7,9 @@ the same comparison is asked about files with a fault put into them: what it tel
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,13 +26,11 @@ from tinykit.predict.runtime.session import Array, Engine, RecordedArena, Sessio
 
 _T = TypeVar("_T")
 Arrays = tuple[Array, ...]
-_POINTS = 5
-_MOST_FAULTS = 12
+_POINTS, _MOST_FAULTS, _BLOCK = 5, 12, 4
 _ENOUGH = 0.9
 """Share of the faults that must be seen."""
 _LEAST_BYTES = 16
 """A smaller output may lie on its input unharmed, and a fault in fewer weights may fall on a dead channel."""
-_BLOCK = 4
 _FEW = 2
 """A tensor of so few different values is saturated."""
 
@@ -65,20 +64,16 @@ class SameProof(Result):
     distinct: int = 1
 
     @property
-    def able(self) -> bool:
-        """Whether it would have seen a fault: inputs are told apart, and nine in ten were seen where any was tried."""
+    def verdict(self) -> str:
+        """ "equal", "DIFFER", or "not proven" where inputs are answered alike, or not nine faults in ten were seen."""
         seen = self.faults > 0 and self.caught >= _ENOUGH * self.faults
-        return (seen or not self.tried) and self.distinct > min(1, self.n - 1)
+        able = (seen or not self.tried) and self.distinct > min(1, self.n - 1)
+        return "DIFFER" if not self.same else "equal" if able else "not proven"
 
     @property
     def equal(self) -> bool:
         """Proven the same: no byte differs, and a fault would have been seen."""
-        return self.same and self.able
-
-    @property
-    def verdict(self) -> str:
-        """ "equal", "DIFFER", or "not proven" where no byte differs, nor would one have."""
-        return "DIFFER" if not self.same else "equal" if self.able else "not proven"
+        return self.verdict == "equal"
 
     @property
     def power(self) -> str:
@@ -117,7 +112,7 @@ def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, tim
     ModelError : the engine refuses one of them, or their inputs differ. EngineError : as `Session`.
     """
     use, graph = reference_engine().engine, read(rewritten)
-    with Session(model, engine=use, timeout_s=timeout_s) as old, _Bench(use, timeout_s) as bench:
+    with Session(model, engine=use, timeout_s=timeout_s) as old, closing(_Bench(use, timeout_s)) as bench:
         new = bench.load(rewritten)
         shapes = [[(one.shape, one.dtype) for one in session.inputs] for session in (old, new)]
         if shapes[0] != shapes[1]:
@@ -140,20 +135,15 @@ class _Bench:
     """A child that runs file after file, and what the model has behind operators: outputs behind the last of all."""
 
     def __init__(self, engine: str, timeout_s: float) -> None:
-        self._engine, self._limit, self._child = engine, timeout_s, self._start(engine)
-
-    @staticmethod
-    def _start(engine: str) -> Engine:
-        return Engine("TFLM" if engine == "tflm" else "LiteRT")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._child.close()
+        self._engine, self._limit, self._inputs = engine, timeout_s, tuple[Array, ...]()
+        self._wanted: Mapping[int, Arrays] = {}
+        self._child = Engine("TFLM" if engine == "tflm" else "LiteRT")
 
     def load(self, data: bytes, last: int | None = None) -> Session:
         return Session(data, engine=self._engine, timeout_s=self._limit, child=self._child, last=last)
+
+    def close(self) -> None:
+        self._child.close()
 
     def expect(self, inputs: Arrays, wanted: Mapping[int, Arrays]) -> None:
         self._inputs, self._wanted = inputs, wanted
@@ -180,8 +170,8 @@ class _Bench:
             points += [] if self.gives(data, place) else [place]
             return True if place in points else None
         except (ModelError, DataError):
-            self._child.close()
-            self._child = self._start(self._engine)
+            self.close()
+            self._child = Engine("TFLM" if self._engine == "tflm" else "LiteRT")
             return True
 
 
@@ -196,18 +186,12 @@ def _count_distinct(values: Arrays) -> int:
 def _draw(model: bytes, n: int, seed: int) -> Arrays:
     """Samples in turn: noise, blocks, and both at a quarter of the contrast; integers that are no codes stay noise."""
     drawn = sample_inputs(model, n, seed=seed)
-    every = drawn if isinstance(drawn, tuple) else (drawn,)
-    return tuple(_picture(one) if one.dtype.kind == "f" else one for one in every)
-
-
-def _picture(values: Array) -> Array:
-    for axis in range(1, values.ndim):
-        if values.shape[axis] > _BLOCK:
+    arrays = drawn if isinstance(drawn, tuple) else (drawn,)
+    for values in (one for one in arrays if one.dtype.kind == "f"):
+        for axis in range(1, values.ndim if values[0].size > _BLOCK else 1):
             values[1::2] = values[1::2].take(np.arange(values.shape[axis]) // _BLOCK * _BLOCK, axis)
-    centre = values.mean(axis=tuple(range(1, values.ndim)), keepdims=True)
-    faint = (np.arange(len(values)) // 2 % 2).reshape(-1, *[1] * (values.ndim - 1))
-    drawn: Array = (centre + (values - centre) * np.where(faint, 0.25, 1)).astype(values.dtype)
-    return drawn
+        values[np.arange(len(values)) // 2 % 2 == 1] *= 0.25
+    return arrays
 
 
 def _hold(bench: _Bench, inputs: Arrays, model: ModelGraph, graph: ModelGraph) -> dict[int, Array]:
