@@ -149,6 +149,18 @@ def test_a_stripe_computes_rows_beyond_its_own_and_keeps_what_is_right():
     assert bottom[region.source].hi == 9
 
 
+def test_rows_that_a_pad_adds_belong_to_the_first_and_the_last_stripe():
+    net = Net((1, 24, 20, 3)).conv(16)
+    graph = read(pad(net, 1, 2, 0, 1).conv(16, stride=(2, 2), padding="VALID").flatten().dense(3).to_bytes())
+    region = find_region(graph, 0, 2)
+    held = cut_rows(region, 3)
+    assert held[0][region.operators[1].outputs[0]].lo == 0
+    assert held[-1][region.operators[1].outputs[0]].hi == 27
+    made, views = rewrite(region, held, read_tree(graph.data))
+    offsets = search_offsets(made, (), views)
+    assert prove_same(graph.data, write_offline_offsets(made.data, offsets)).equal
+
+
 def test_sequences_are_cut_along_time():
     net = Net((1, 1, 200, 4)).conv(24, (1, 5)).conv(24, (1, 5), stride=(1, 2)).conv(8, (1, 5), stride=(1, 2))
     made = stripe(read(net.pool("AVERAGE", (1, 50), (1, 50)).flatten().dense(2).to_bytes()), most_latency=0.2)

@@ -82,8 +82,8 @@ class Region:
         reach, step, before = self.window(operator)
         if row_of(operator.name).lowering == "padding":
             top, bottom = self.pads(operator, rows)
-            lo, hi = rows.lo - before - top, rows.hi - before + bottom
-            return Rows(lo, hi, lo if top else rows.good_lo - before, hi if bottom else rows.good_hi - before)
+            lo, hi = rows.lo + before - top, rows.hi + before + bottom
+            return Rows(lo, hi, lo if top else rows.good_lo + before, hi if bottom else rows.good_hi + before)
         count, whole = rows.hi - rows.lo, self.length(operator.inputs[0])
         made = -(-count // step) if operator.padding == "SAME" else (count - reach) // step + 1
         first, rest = divmod(rows.lo + before - _pad_before(operator, reach, step, count), step)
