@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.test_arena import Recorder
+from tinykit.handover.fix import mend
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.leaning import lean
+from tinykit.predict.striping.search import stripe
 from tinykit.predict.validation.compare import validate
 from tinykit.predict.validation.published import AS_PUBLISHED, from_groups, read_errors
 
@@ -67,6 +69,22 @@ class TestShared:
         assert packed.flatbuffer_bytes == (bytes_coded or bytes_lean)
         arena = predict_arena(packed.graph, runtime="tflm-reference")
         assert arena.head_bytes == packed.proof.after.head_bytes
+
+    @pytest.mark.parametrize(("name", "end", "most_bytes", "most_latency"), [
+        ("mlperf_vww01_mbv1_int8.tflite", "as it is", 67_100, 0.04),
+        ("tinyengine_mcunet_vww1_80.tflite", "int8", 118_100, 0.03),
+        ("mltk_rock_paper_scissors.tflite", "int8", 40_000, 0.15),
+        ("tflm_person_detect_int8.tflite", "as it is", 65_500, 0.04),
+    ])  # fmt: skip
+    def test_stripes_reach_what_was_aimed_at(self, name, end, most_bytes, most_latency):
+        """Arena on a Cortex-M4 with CMSIS-NN, of files whose float ends were cut off; TFLM records the head planned."""
+        graph = read(SHARED / "models" / name)
+        made = stripe(mend(graph).graph if end == "int8" else graph, most_latency=most_latency)
+        assert made.arena.value <= most_bytes
+        assert made.latency <= most_latency
+        assert made.proof.equal
+        assert made.proof.caught >= 0.99 * made.proof.faults
+        assert made.proof.after.head_bytes == made.arena.head_bytes
 
     @pytest.mark.parametrize("name", MODELS)
     def test_macs_and_operators_as_counted_elsewhere(self, features, name):

@@ -12,8 +12,8 @@ from tinykit.ground.errors import EngineError, ModelError
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.plan import Buffer, list_buffers, place_in_order, plan_greedily
 from tinykit.predict.arena.predict import compare_plans, plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.runtime.proving import prove_same
 from tinykit.predict.runtime.session import measure_arena
-from tinykit.predict.runtime.verify import prove_same
 from tinykit.show.cli.main import main
 from tinykit.show.plots import plot_plans, to_png
 

@@ -16,7 +16,8 @@ from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
 from tinykit.predict.arena.predict import plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.packing.leaning import find_idle_biases, lean
-from tinykit.predict.runtime.verify import prove_same, verify_model
+from tinykit.predict.runtime.proving import prove_same
+from tinykit.predict.runtime.verify import verify_model
 
 SEEDS = range(60)
 

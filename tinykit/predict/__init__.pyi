@@ -84,6 +84,7 @@ from tinykit.predict.runtime.layers import (
     compare_layers as compare_layers,
 )
 from tinykit.predict.runtime.locating import OperatorDifference as OperatorDifference
+from tinykit.predict.runtime.proving import SameProof as SameProof, prove_same as prove_same
 from tinykit.predict.runtime.refusal import Diagnosis as Diagnosis, diagnose as diagnose
 from tinykit.predict.runtime.samples import read_inputs as read_inputs, sample_inputs as sample_inputs
 from tinykit.predict.runtime.session import (
@@ -97,12 +98,11 @@ from tinykit.predict.runtime.session import (
 )
 from tinykit.predict.runtime.verify import (
     Answers as Answers,
-    SameProof as SameProof,
     collect_answers as collect_answers,
     compare_answers as compare_answers,
-    prove_same as prove_same,
     verify_model as verify_model,
 )
+from tinykit.predict.striping.search import Striped as Striped, stripe as stripe
 from tinykit.predict.validation.compare import (
     Calibration as Calibration,
     ComparedRow as ComparedRow,

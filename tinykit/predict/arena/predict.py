@@ -4,8 +4,6 @@ TFLM takes offsets from the metadata entry `OfflineMemoryAllocation` as they are
 falling size, which leaves gaps where large buffers follow each other in a chain; other orders leave fewer.
 """
 
-import random
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tinykit.ground.caches import remember
@@ -16,6 +14,7 @@ from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena import plan as layout
+from tinykit.predict.arena.blocks import search_offsets
 from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes
 from tinykit.target.target import Target, fill_in
@@ -200,11 +199,6 @@ def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: layout.Ar
     return max(0, of_older - plan.head_bytes, of_rest + kept - plan.head_bytes)
 
 
-_TRIES = 200
-_MOST_BUFFERS = 256
-"""Beyond that many buffers the search does not go on from the ordered plans: a placement takes time squared."""
-
-
 @dataclass(frozen=True, slots=True)
 class ArenaComparison(Result):
     """The greedy plan of a model's head and the offline one, buffers in the same order.
@@ -239,9 +233,7 @@ def compare_plans(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: s
 def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> layout.ArenaPlan:
     """The best plan of the head that a short search finds; never worse than TFLM's greedy plan.
 
-    Every order in `_orders` is tried, then up to 200 changes of the best one; the search ends at the lower bound,
-    where no plan can be smaller. The result is what TFLM makes of the plan: tensors where the plan says, scratch
-    buffers, which cannot be planned offline, in the gaps that are left.
+    The result is what TFLM makes of the offsets that `search_offsets` finds.
 
     Parameters
     ----------
@@ -253,15 +245,13 @@ def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: st
 
 @remember
 def _search_plan(graph: ModelGraph, runtime: str, core: str) -> layout.ArenaPlan:
-    buffers = layout.list_buffers(graph, layout.list_scratch_bytes(graph, runtime, core))
-    scopes = len(graph.operators) + 1
-    best = layout.plan_greedily(buffers, scopes)
-    for plan in _candidates(buffers, scopes):
-        if best.head_bytes == best.lower_bound_bytes:
-            break
-        taken = layout.plan_greedily(buffers, scopes, tensor_offsets(graph, plan))
-        best = min(best, taken, key=lambda one: one.head_bytes)
-    return best
+    scratch, scopes = layout.list_scratch_bytes(graph, runtime, core), len(graph.operators) + 1
+    buffers = layout.list_buffers(graph, scratch)
+    greedy = layout.plan_greedily(buffers, scopes)
+    if greedy.head_bytes == greedy.lower_bound_bytes:
+        return greedy
+    found = layout.plan_greedily(buffers, scopes, search_offsets(graph, scratch))
+    return min(greedy, found, key=lambda one: one.head_bytes)
 
 
 def tensor_offsets(graph: ModelGraph, plan: layout.ArenaPlan) -> tuple[int, ...]:
@@ -281,48 +271,3 @@ def with_offline_plan(graph: GraphOrFile, plan: layout.ArenaPlan) -> bytes:
     """
     graph = as_graph(graph)
     return write_offline_offsets(graph.data, tensor_offsets(graph, plan))
-
-
-def _candidates(buffers: Sequence[layout.Buffer], scopes: int) -> Iterator[layout.ArenaPlan]:
-    tried = [(layout.place_in_order(buffers, order, scopes), order) for order in _orders(buffers, scopes)]
-    yield from (plan for plan, _ in tried)
-    if len(buffers) > _MOST_BUFFERS:
-        return
-    best, order = min(tried, key=lambda one: one[0].head_bytes)
-    chance = random.Random(0)
-    for _ in range(_TRIES):
-        changed = _move_one_earlier(best, order, chance)
-        plan = layout.place_in_order(buffers, changed, scopes)
-        if plan.head_bytes <= best.head_bytes:
-            best, order = plan, changed
-            yield plan
-
-
-def _orders(buffers: Sequence[layout.Buffer], scopes: int) -> Iterator[list[int]]:
-    """Positions by lifetime, by size, by the fullest scope they live in, and by size × lifetime."""
-    live = [sum(one.nbytes for one in buffers if one.first <= scope <= one.last) for scope in range(scopes)]
-
-    def fullest(one: layout.Buffer) -> int:
-        return max(live[one.first : one.last + 1], default=0)
-
-    keys = (
-        lambda one: (one.first, -one.nbytes),
-        lambda one: (-one.last, -one.nbytes),
-        lambda one: (-fullest(one), -one.nbytes),
-        lambda one: (-fullest(one), one.nbytes),
-        lambda one: (one.first - one.last, -one.nbytes),
-        lambda one: ((one.first - one.last - 1) * one.nbytes,),
-    )
-    for key in keys:
-        yield sorted(range(len(buffers)), key=lambda index: key(buffers[index]))
-
-
-def _move_one_earlier(plan: layout.ArenaPlan, order: list[int], chance: random.Random) -> list[int]:
-    """The order with one of the buffers that end at the head's top placed at some earlier time."""
-    top = [index for index in order if plan.placed[index].end == plan.head_bytes]
-    chosen = chance.choice(top)
-    changed = [index for index in order if index != chosen]
-    changed.insert(chance.randrange(order.index(chosen) + 1), chosen)
-    first, second = (chance.randrange(len(order)) for _ in range(2))
-    changed[first], changed[second] = changed[second], changed[first]
-    return changed

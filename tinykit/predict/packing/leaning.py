@@ -14,8 +14,8 @@ from tinykit.model.operators.table import row_of
 from tinykit.predict.packing.cost import DecodeCost
 from tinykit.predict.packing.tree import GraphNode, ModelTree, read_tree
 from tinykit.predict.packing.writing import write_tree
+from tinykit.predict.runtime.proving import SameProof, prove_same
 from tinykit.predict.runtime.reference import find_reference
-from tinykit.predict.runtime.verify import SameProof, prove_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Packed(Result):
         *("recipe", "sha256_before=before.sha256", "sha256=graph.sha256"),
         *("flatbuffer_bytes_before=before.flatbuffer_bytes", "flatbuffer_bytes", "flash_bytes", "equal", "inputs"),
         "engine=proof.engine",
+        *("faults=proof.faults", "faults_seen=proof.caught"),
         *("arena_head_bytes_before=proof.before.head_bytes", "arena_head_bytes=proof.after.head_bytes"),
         *("coded", "cost"),
     )
@@ -120,7 +121,7 @@ class Packed(Result):
 
     def __str__(self) -> str:
         share = self.saved_bytes / self.before.flatbuffer_bytes
-        proof = f"outputs {'equal' if self.equal else 'DIFFER'} in {self.judge}" if self.proof else "not run"
+        proof = f"outputs {self.proof.verdict} in {self.judge}" if self.proof else "not run"
         code = f" + {self.cost.code.value:,.0f} of decoder code" if self.cost else ""
         return (
             f"{' + '.join(self.recipe)}: {self.before.flatbuffer_bytes:,} -> {self.flatbuffer_bytes:,} bytes "
@@ -183,14 +184,19 @@ def find_idle_biases(graph: ModelGraph) -> frozenset[int]:
 
 
 def check_equal(before: ModelGraph, after: ModelGraph, inputs: int) -> SameProof:
-    """The proof that both give the same bytes; ModelError where they do not."""
+    """The proof that both give the same bytes; ModelError where they do not, or where no input would show it."""
     proof = prove_same(before.data, after.data, n=inputs)
-    if not proof.equal:
+    if proof.equal:
+        return proof
+    if isinstance(proof, SameProof) and proof.same:
         raise ModelError(
-            f"{after.path}: its outputs differ from the model's on {inputs} inputs, so it is not handed out; "
-            "keep the file as it is and report the model"
+            f"{after.path}: not proven: whatever is changed, {inputs} inputs are answered alike ({proof.power});\n"
+            "give more inputs, look for dead operators, or take lean(model, prove=False)"
         )
-    return proof
+    raise ModelError(
+        f"{after.path}: its outputs differ from the model's on {inputs} inputs, so it is not handed out; "
+        "keep the file as it is and report the model"
+    )
 
 
 def _is_idle(graph: ModelGraph, operator: Operator, bias: str) -> bool:

@@ -53,10 +53,11 @@ def unpack_arrays(listed: list[list[Any]], parts: list[bytes]) -> Arrays:
 class _Tflm:
     """TFLM's interpreter on one model."""
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, last: int | None) -> None:
         from tflite_micro.python.tflite_micro import runtime
         from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
+        model = model if last is None else isolating.cut(schema, model, last)
         self.model, self.schema = model, schema
         self._runtime = runtime
         tree = isolating.parse(schema, model)
@@ -122,10 +123,11 @@ class _Tflm:
 class _LiteRt:
     """LiteRT's interpreter on one model, with one of its three kernel sets."""
 
-    def __init__(self, model: bytes, engine: str) -> None:
+    def __init__(self, model: bytes, engine: str, last: int | None) -> None:
         from ai_edge_litert import schema_py_generated as schema
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        model = model if last is None else isolating.cut(schema, model, last)
         settings = {"num_threads": 1, "experimental_op_resolver_type": OpResolverType[LITERT_RESOLVERS[engine]]}
         self._build = functools.partial(Interpreter, model_content=model, **settings)
         self.schema = schema
@@ -284,8 +286,8 @@ def answer(request: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any],
 
 def _do(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
     if request["do"] == "load":
-        model, tflm = arrays[0].tobytes(), request["engine"] == "tflm"
-        _loaded[:] = [_Tflm(model) if tflm else _LiteRt(model, request["engine"])]
+        model, engine, last = arrays[0].tobytes(), request["engine"], request.get("last")
+        _loaded[:] = [_Tflm(model, last) if engine == "tflm" else _LiteRt(model, engine, last)]
         return {**_loaded[0].details(), "state": _loaded[0].state}, []
     if request["do"] == "missing":
         return {"missing": _missing(arrays[0].tobytes())}, []

@@ -63,6 +63,15 @@ def isolate(schema: Any, model: bytes, index: int, *, real: bool = False) -> tup
     return _pack(tree), fed
 
 
+def cut(schema: Any, model: bytes, last: int) -> bytes:
+    """The main subgraph up to operator `last`, whose outputs are the model's; an offline plan stays as it is."""
+    tree = parse(schema, model)
+    main = tree.subgraphs[0]
+    main.operators, main.outputs = main.operators[: last + 1], _list(main.operators[last].outputs)
+    tree.signatureDefs = None
+    return _pack(tree)
+
+
 def _list(indices: Any) -> list[int]:
     return [] if indices is None else [int(one) for one in indices]
 

@@ -169,6 +169,7 @@ class Session:
     engine : one of `ENGINES`; once loaded, `inputs`, `outputs` and `keeps_state` say what it takes, gives and keeps.
     timeout_s : limit for each request.
     child : a process to ask, that is not ended with the session; None starts one of its own.
+    last : the operator of the main subgraph behind which to cut the model: its outputs become the model's.
 
     Raises
     ------
@@ -178,8 +179,9 @@ class Session:
     """
 
     def __init__(
-        self, model: bytes, *, engine: str = "tflm", timeout_s: float = 60.0, child: Engine | None = None
-    ) -> None:
+        self, model: bytes, *, engine: str = "tflm", timeout_s: float = 60.0, child: Engine | None = None,
+        last: int | None = None,
+    ) -> None:  # fmt: skip
         if engine not in ENGINES:
             raise ParameterError(f"engine {engine!r} is unknown; allowed: {', '.join(ENGINES)}")
         data = check_bytes(model)
@@ -188,7 +190,7 @@ class Session:
         self._own = child is None
         self._child = child or Engine("TFLM" if engine == "tflm" else "LiteRT")
         try:
-            details = self._child.ask({"do": "load", "engine": engine}, data, timeout_s=timeout_s)[0]
+            details = self._child.ask({"do": "load", "engine": engine, "last": last}, data, timeout_s=timeout_s)[0]
             self.inputs = tuple(_to_info(row) for row in details["inputs"])
             self.outputs = tuple(_to_info(row) for row in details["outputs"])
             self.keeps_state = bool(details["state"])

@@ -1,4 +1,4 @@
-"""Does TFLM answer as LiteRT does, another model as the model, a rewritten one to the byte? What differs, and where."""
+"""Does TFLM answer as LiteRT does, and another model as the model? What differs, and where."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,10 +26,8 @@ from tinykit.predict.runtime.agreement import (
 )
 from tinykit.predict.runtime.codes import to_codes, to_reals
 from tinykit.predict.runtime.locating import Bench, Third
-from tinykit.predict.runtime.reference import find_reference, reference_engine
 from tinykit.predict.runtime.rounding import EPSILON, find_step
-from tinykit.predict.runtime.samples import draw_codes
-from tinykit.predict.runtime.session import ENGINES, Array, Inputs, RecordedArena, Session, check_bytes
+from tinykit.predict.runtime.session import ENGINES, Array, Inputs, Session, check_bytes
 
 Arrays = tuple[Array, ...]
 _SEQUENCE = 64
@@ -67,35 +65,6 @@ class Answers(Result):
     def n(self) -> int:
         """Samples."""
         return len(self.own[0])
-
-
-@dataclass(frozen=True, slots=True)
-class SameProof(Result):
-    """A model and a rewritten one, side by side in one engine on this 64-bit host.
-
-    Parameters
-    ----------
-    n, equal : inputs both were run on; whether every output byte is the same.
-    before, after : the arenas TFLM recorded for the model and for the rewritten one; None where LiteRT ran them.
-    engine : that ran both: "tflm", or "litert-reference" where TFLM's interpreter is not installed.
-    """
-
-    n: int
-    equal: bool
-    before: RecordedArena | None
-    after: RecordedArena | None
-    engine: str = "tflm"
-
-    @property
-    def saved_bytes(self) -> int | None:
-        """Head of the arena won, in bytes: the same on a 32-bit target; negative where it grew, None without arenas."""
-        return self.before.head_bytes - self.after.head_bytes if self.before and self.after else None
-
-    def __str__(self) -> str:
-        equal = f"outputs of {self.n} inputs {'equal' if self.equal else 'DIFFER'}"
-        if not (self.before and self.after):
-            return f"{equal} in {find_reference(self.engine).kernels}, not tried in TFLM"
-        return f"{equal}; arena head {self.before.head_bytes:,} -> {self.after.head_bytes:,} bytes, recorded by TFLM"
 
 
 def verify_model(
@@ -306,29 +275,3 @@ def _note_output(index: int, own: Array, step: float) -> str:
     if len(ends) == 2 and own.dtype.kind == "f" and ends[1] - ends[0] > _RANGE * step:
         return f"output {index} is saturated, {ends[0]:g} or {ends[1]:g} for all {len(own)} inputs: {advice}"
     return ""
-
-
-def prove_same(model: bytes, rewritten: bytes, *, n: int = 4, seed: int = 0, timeout_s: float = 60.0) -> SameProof:
-    """Run both models on `n` made-up inputs over the whole range of their type, and record both arenas.
-
-    Parameters
-    ----------
-    model, rewritten : bytes of .tflite files with the same inputs.
-    n, seed : how many random inputs, and of what they are drawn.
-    timeout_s : limit on the child process [s].
-
-    Raises
-    ------
-    ModelError : the engine refuses one of them, or their inputs differ. EngineError : as `Session`.
-    """
-    use, limit = reference_engine().engine, timeout_s
-    with Session(model, engine=use, timeout_s=limit) as old, Session(rewritten, engine=use, timeout_s=limit) as new:
-        shapes = [[(one.shape, one.dtype) for one in session.inputs] for session in (old, new)]
-        if shapes[0] != shapes[1]:
-            raise ModelError(f"inputs {shapes[1]} of the rewritten model are not those of the model, {shapes[0]}")
-        rng = np.random.default_rng(seed)
-        inputs = tuple(draw_codes(rng, (n, *one.sample_shape), one.dtype) for one in old.inputs)
-        answers = zip(old.run_all(inputs), new.run_all(inputs), strict=True)
-        equal = all(one.tobytes() == other.tobytes() for one, other in answers)
-        arenas = [one.measure_arena(smallest=False) if use == "tflm" else None for one in (old, new)]
-        return SameProof(n, equal, arenas[0], arenas[1], use)

@@ -11,9 +11,10 @@ from tinykit.ground.facts import shipped_path
 from tinykit.ground.writing import add_files, write_atomically
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
+from tinykit.predict.runtime.proving import prove_same
 from tinykit.predict.runtime.reference import find_reference, require_tflm
 from tinykit.predict.runtime.refusal import require_sound
-from tinykit.predict.runtime.verify import prove_same
+from tinykit.predict.striping.search import stripe
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say
 from tinykit.target.runtimes import default_runtime
@@ -36,8 +37,29 @@ def deploy(options: Options) -> int:
     return 0
 
 
+def plan_stripes(options: Options) -> int:
+    """`tinykit plan`, which hands on what is asked for without stripes."""
+    if not options.stripes:
+        return plan(options)
+    graph = open_model(options.model, options.representative)
+    require_sound(graph)
+    runtime = options.runtime or default_runtime(options.core)
+    made = stripe(graph, runtime=runtime, core=options.core, most_latency=options.most_latency)
+    if made.reason:
+        say(f"{made}; nothing written")
+        return 0
+    write_atomically(Path(options.out), made.graph.data)
+    say(
+        f"{options.out}: {made}",
+        str(made.proof),
+        f"planned for {runtime} on {options.core}; plan again for another core",
+    )
+    say(f"for TFLM: a runtime that heeds no offline plan takes {made.unplanned_bytes:,} bytes")
+    return 0
+
+
 def plan(options: Options) -> int:
-    """`tinykit plan`."""
+    """`tinykit plan` without stripes."""
     graph = open_model(options.model, options.representative)
     require_sound(graph)
     runtime = options.runtime or default_runtime(options.core)

@@ -94,7 +94,7 @@ def _tell(choice: PackChoice, core: str, board: Board | None) -> None:
     chosen = choice.chosen
     say(f"chosen: {' + '.join(chosen.recipe)}; {choice.reason}")
     if chosen.proof:
-        say(f"outputs equal in {chosen.judge} to the byte on {chosen.proof.n} inputs")
+        say(f"outputs equal in {chosen.judge} to the byte on {chosen.proof.n} inputs; {chosen.proof.power}")
         say(*[f"- {note}" for note in [find_reference(chosen.proof.engine).note] if note])
     if chosen.cost:
         say(f"decoding at each inference: {show(_decode_time(chosen, core, board))}; {chosen.cost.device}")
