@@ -94,7 +94,7 @@ def finished(tmp_path_factory):
 def test_each_task_trains_for_steps_enough_unless_told_otherwise(task, monkeypatch, tmp_path):
     """Twelve epochs of 225 or 100 samples left the float networks of vowels and faces at chance."""
     followed: list[Step] = []
-    monkeypatch.setattr(RUN, "follow", lambda record, steps, data, *, say: followed.extend(steps))
+    monkeypatch.setattr(RUN, "follow", lambda record, steps, data, *, say, stopped: followed.extend(steps))
     data, _ = RUN.make_models(DesignGoal(task=task), tmp_path, progress=lambda line: None)
     trained = [step for step in followed if step.action != "convert"]
     steps = {step.name: read_fit(step.choices).steps(len(data.train.x)) for step in trained}
