@@ -80,6 +80,11 @@ class TestWhatItWrites:
         assert document["decode_latency_s"]["basis"] == "modelled"
         assert document["decode"]["cost"]["device"] == "unverified on device"
 
+    def test_an_arena_below_nothing_is_refused(self, command):
+        status, said, told = command(SMALL, "--arena-limit", "-5")
+        assert (status, said) == (2, "")
+        assert "arena limit -5; give bytes from 0 up" in told
+
     def test_a_limit_of_the_arena(self, command, tmp_path):
         status, said, _ = command(LARGE, "--board", "nucleo-l4r5zi", "--arena-limit", "4000")
         assert status == 0

@@ -149,6 +149,13 @@ class TestStatus:
         assert len(said) < 1500
 
 
+def test_a_closed_input_is_one_at_its_end(tmp_path):
+    command = f'exec "{sys.executable}" -m tinykit board new --out "{tmp_path}/mine.toml" <&-'
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=HERE, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("tinykit: board of mcu None and core None; give both")
+
+
 class TestJudged:
     @pytest.mark.parametrize(("number", "status"), [(13, 3), (28, 3), (30, 3), (12, 3), (2, 2), (20, 2), (36, 2)])
     def test_a_refusal_for_what_the_system_said(self, number, status):

@@ -164,6 +164,19 @@ def test_no_number_kills_a_panel_and_the_next_move_starts_anew(name: str):
             assert state_of(panel) == good, f"{control} after {number}"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_choice_of_nothing_is_told_and_the_next_move_starts_anew(panel_of, name: str):
+    panel = panel_of(name)
+    choices = {key: one for key, one in panel._controls.items() if getattr(one, "index", None) is not None}
+    for key, control in choices.items():
+        if isinstance(control.index, int):
+            before = control.index
+            control.index = None
+            assert panel.problem == f"{key}: nothing is chosen; choose one of its options"
+            control.index = before
+            assert not panel.problem
+
+
 def test_a_refused_choice_leaves_the_panel_as_it_was(panel_of):
     for name in NAMES:
         panel = panel_of(name)

@@ -342,6 +342,8 @@ def test_models_and_inputs_that_do_not_go_are_refused(graph):
         run(graph, M4, np.zeros((1, 8, 8, 1), np.int16), compiler="zig")
     with pytest.raises(ParameterError, match="at least one sample"):
         sample_codes(graph, 0)
+    with pytest.raises(ParameterError, match=r"n 100,000,000,000 of [\d,]+ values each; give [\d,]+ samples or fewer"):
+        sample_codes(graph, 10**11)
 
 
 def test_a_missing_package_is_named(graph, monkeypatch):

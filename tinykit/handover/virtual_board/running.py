@@ -36,6 +36,7 @@ KEYS = ("model_sha256", "inputs_sha256", "board", "kernels", "compiler")
 """Columns that tell the kept counts apart."""
 _VARIABLES_BYTES = 256
 _LEAST_STACK_BYTES = 64
+_MOST_VALUES = 2**27
 
 
 @keywords
@@ -107,11 +108,14 @@ def sample_codes(graph: GraphOrFile, n: int = 10, *, seed: int = 0) -> Inputs:
 
     Raises
     ------
-    ParameterError : n below 1.
+    ParameterError : n below 1, or more than memory should hold.
     """
     if n < 1:
         raise ParameterError(f"n {n}; give at least one sample")
     graph, rng = as_graph(graph), np.random.default_rng(seed)
+    values = sum(math.prod(sample_shape(graph.tensors[index])) for index in graph.inputs)
+    if n > (most := max(1, _MOST_VALUES // max(1, values))):
+        raise ParameterError(f"n {n:,} of {values:,} values each; give {most:,} samples or fewer")
     parts = [_draw(graph, graph.tensors[index], n, rng) for index in graph.inputs]
     return parts[0] if len(parts) == 1 else tuple(parts)
 

@@ -74,6 +74,7 @@ def _prepare_streams() -> bool:
     while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
         pass
     os.close(handle)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 -- as the next
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 -- it is the process's own
     if not closed:
         codecs.register_error("tinykit", _escape)

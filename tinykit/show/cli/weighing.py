@@ -78,6 +78,8 @@ def pack(options: Options) -> int:
 def _limit(options: Options, target: Target | None) -> int | None:
     """Bytes the arena may take: as asked, or the board's largest window less the assumed reserve."""
     if options.arena_limit is not None:
+        if options.arena_limit < 0:
+            raise ParameterError(f"arena limit {options.arena_limit}; give bytes from 0 up, such as 16384")
         return int(options.arena_limit)
     return target.largest_arena_bytes if target and not refuse_decode(target.runtime) else None
 

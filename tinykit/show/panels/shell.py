@@ -96,9 +96,9 @@ class Panel(widgets.VBox, Generic[Result]):
         """Compute and draw again; an input that is refused, and whatever fails, shows its message instead."""
         self._figure = KitFigure(self.size_in)
         try:
+            self._refuse_nothing()
             if failed is not None:
                 raise failed
-            self._refuse_infinite()
             self.result, self.problem = self.compute(), ""
             self.draw(self.result, self._figure)
             self.verdict.value = to_table(self.tell(self.result))
@@ -111,8 +111,10 @@ class Panel(widgets.VBox, Generic[Result]):
             picture = to_png_quickly(self._figure)
         self.picture.value = picture
 
-    def _refuse_infinite(self) -> None:
+    def _refuse_nothing(self) -> None:
         for name, control in self._controls.items():
+            if getattr(control, "index", 0) is None:
+                raise ParameterError(f"{name}: nothing is chosen; choose one of its options")
             if isinstance(control.value, float) and not math.isfinite(control.value):
                 raise ParameterError(f"{name} is {control.value}: give a number")
 
