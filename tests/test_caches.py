@@ -49,7 +49,13 @@ def test_an_answer_is_computed_once(asked):
 
 def test_a_remembered_function_keeps_its_name_signature_and_words():
     assert tk.predict_arena.__name__ == "predict_arena"
-    assert list(inspect.signature(tk.predict_arena).parameters) == ["graph", "target", "runtime", "core"]
+    assert list(inspect.signature(tk.predict_arena).parameters) == [
+        "graph",
+        "target",
+        "runtime",
+        "core",
+        "runtime_version",
+    ]
     assert inspect.getdoc(tk.predict_arena).startswith("The tensor arena")
 
 

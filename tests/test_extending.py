@@ -229,7 +229,7 @@ def check_scenario(project: Path) -> None:
 
 
 def check_panel(project: Path) -> None:
-    assert "6 passed" in run_tests(project, "tests/test_panels.py", "-k", "MyOwn or every_module")
+    assert "7 passed" in run_tests(project, "tests/test_panels.py", "-k", "MyOwn or every_module")
 
 
 def check_runtime(project: Path) -> None:

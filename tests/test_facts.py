@@ -92,7 +92,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, name):
     path = tmp_path / name
     if name == "pipe":
         os.mkfifo(path)
-    with pytest.raises(FactError, match=r"a folder, pipe or device, not a file\); give the path of a TOML file"):
+    with pytest.raises(FactError, match=r"a folder, pipe or device, which may hold more than 4,194,304 bytes\); give"):
         read_toml(path)
 
 

@@ -48,6 +48,7 @@ ALLOWED = {
     "train/conversion/child.py": ("LSTM", "the Keras layer"),
     "train/compress/support.py": ("ELU", "the Keras layer"),
     "train/conversion/converting.py": ("LSTM", "the Keras layer"),
+    "predict/arena/blocks.py": ("SLICE", "the operator whose view lies in its source"),
     "predict/runtime/locating.py": ("(READ|ASSIGN)_VARIABLE", "the two ends of kept state"),
     "predict/runtime/samples.py": ("GATHER|EMBEDDING_LOOKUP", "what indices point into"),
     "predict/runtime/agreement.py": ("FULLY_CONNECTED", "the subject of a sentence on rounding"),

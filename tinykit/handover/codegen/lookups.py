@@ -214,10 +214,13 @@ def lower_cast(program: Program, operator: Operator) -> Lowered:
     )
 
 
-LOWERINGS = {
+CURVES = {
     ("relu", "int8"): lower_relu, ("relu6", "int8"): lower_relu6, ("leaky", "int8"): lower_leaky,
     ("absolute", "int8"): lower_absolute, ("tanh", "int8"): lower_tanh, ("hard_swish", "int8"): lower_hard_swish,
     ("elu", "int8"): lower_elu, ("reciprocal_root", "int8"): lower_inverse_root,
+}  # fmt: skip
+"""Functions of a code, looked up in a table."""
+LOWERINGS = CURVES | {
     **{("rescale", dtype): lower_between_integers for dtype in (*CODES, "int16", "int32")},
     **{("dequantise", dtype): lower_to_float for dtype in (*CODES, "int16")},
     ("rescale", "float32"): lower_from_float, ("cast", "any"): lower_cast,

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate, unite
-from tinykit.handover.codegen.lookups import LOWERINGS
+from tinykit.handover.codegen.lookups import CURVES
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import row_of
@@ -45,7 +45,7 @@ table of all 256 codes."""
 FOLDED_INSTRUCTIONS = 4
 """Of a function that has nothing to do."""
 
-_LOOKED_UP_KINDS = {kind for kind, _ in LOWERINGS}
+_LOOKED_UP_KINDS = {kind for kind, _ in CURVES}
 _FEW_CHANNELS = 4
 _DENSE, _BY_UNIT = "fully connected", "fully connected, a scale for each unit"
 _UNCOUNTED = (1.0, 0.7, 1.5, 0.0)
