@@ -122,7 +122,12 @@ class TestOutputs:
     @given(zeros=st.floats(0, 1), values=st.integers(0, 200), per_channel=st.booleans(), seed=st.integers(0, 999))
     def test_any_weights_come_back_equal_and_never_larger_than_lean(self, zeros, values, per_channel, seed):
         model = thin_out(wide_cnn(seed), zeros=zeros, values=values, per_channel=per_channel, seed=seed)
-        packed = code_weights(model, inputs=2)
+        try:
+            packed = code_weights(model, inputs=2)
+        except ModelError as error:  # weights so thin that nothing shows in the outputs: no proof, and none is claimed
+            if "answered alike" not in str(error):
+                raise
+            return
         assert packed.equal
         assert packed.flatbuffer_bytes <= lean(model, prove=False).flatbuffer_bytes
         assert predict_arena(packed.graph, runtime="tflm-reference").head_bytes == packed.proof.after.head_bytes

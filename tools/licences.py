@@ -19,6 +19,7 @@ APART = {
     "scipy": "GCC's runtime library under its exception, libquadmath under LGPL-2.1, in the wheel; not imported here",
     "tensorflow": "ducc0 is BSD-3-Clause or GPL-2.0-or-later: taken under BSD, in a wheel that is not shipped here",
     "setuptools": "autocommand (LGPL-3.0) lies in its _vendor folder; a tool of installation, not imported here",
+    "autocommand": "LGPL-3.0, carried by setuptools; a tool of installation, not imported here",
     "pillow": "the text of XZ Utils lists the GPL of its scripts; the library in the wheel is not under it",
 }
 """Pieces under a GPL or LGPL, by package, and how they are kept apart or why they bind nothing here."""
