@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinykit.ground.caches import remember_table
 from tinykit.predict.latency import effects
 from tinykit.predict.latency.instructions import Shapes, predict_instructions
-from tinykit.predict.latency.measured import Key, key_of, model_shapes
+from tinykit.predict.latency.measured import Key, key_of, key_of_model, model_shapes
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.runtimes import find_runtime
 
@@ -51,21 +52,28 @@ def carry_over(known: Sequence[Known], case: effects.Case) -> Carried:
     """
     pool = find_runtime(case.runtime).pool
     open_all = _shared(case, case)
-    rows = [row for row in known if row.case.arena in ("", case.arena) and _shared(case, row.case)]
-    if not rows:
+    here = [row for row in known if row.case.arena in ("", case.arena)]
+    held = [(row, covariance) for row in here if (covariance := _shared(case, row.case))]
+    if not held:
         return Carried(0.0, 0.0, math.hypot(math.sqrt(open_all), effects.SYSTEM[pool]), ())
-    systems = np.array(
-        [[float(a.case.system == b.case.system) * effects.SYSTEM[pool] ** 2 for b in rows] for a in rows]
-    )
-    gram = np.array([[_shared(a.case, b.case) for b in rows] for a in rows]) + systems
-    gram += np.diag([row.noise**2 for row in rows])
-    shared = np.array([_shared(case, row.case) for row in rows])
-    weights = np.linalg.solve(gram, shared)
+    rows, shared = tuple(row for row, _ in held), np.array([covariance for _, covariance in held])
+    weights = np.linalg.solve(_covariance(rows, pool), shared)
     settled = float(weights @ shared)
     log = float(weights @ [row.log for row in rows])
     spread = math.sqrt(max(0.0, open_all - settled) + effects.SYSTEM[pool] ** 2)
     boards = dict.fromkeys(row.case.board for row in rows if kernel_set(row.case) == kernel_set(case))
     return Carried(log, settled / open_all * (1 if boards else _ELSEWHERE), spread, tuple(boards))
+
+
+@remember_table
+def _covariance(rows: tuple[Known, ...], pool: str) -> NDArray[np.float64]:
+    """K + N of `carry_over`: what rows share, systems among it, and their noise."""
+    systems = np.array(
+        [[float(a.case.system == b.case.system) * effects.SYSTEM[pool] ** 2 for b in rows] for a in rows]
+    )
+    covariance: NDArray[np.float64] = np.array([[_shared(a.case, b.case) for b in rows] for a in rows]) + systems
+    covariance += np.diag([row.noise**2 for row in rows])
+    return covariance
 
 
 def width_of(spread: float, noise: float, carried: Carried) -> float:
@@ -90,10 +98,9 @@ def _factors() -> dict[tuple[str, str, str], float]:
     return {(row["runtime"], row["core"], row["new"]): float(row["factor"]) for row in rows}
 
 
-def find_known(model: Shapes, case: effects.Case) -> tuple[Known, ...]:
-    """The measured rows of a network under the kernels of a case's runtime, held against the shipped model."""
-    rows = map(_read_known, _numbers_by_key().get(key_of(model.shapes), ()))
-    return tuple(one for one in rows if _shared(one.case, case))
+def find_known(model: Shapes) -> tuple[Known, ...]:
+    """The measured rows of a network, held against the shipped model."""
+    return tuple(map(_read_known, _numbers_by_key().get(key_of(model.shapes), ())))
 
 
 def case_of(row: dict[str, str]) -> effects.Case:
@@ -103,6 +110,7 @@ def case_of(row: dict[str, str]) -> effects.Case:
     return effects.Case(**{name: row[name] for name in names}, system=system)
 
 
+@remember_table
 def kernel_set(case: effects.Case) -> tuple[str, ...]:
     """What makes two cases run the same code: kernels and core; of X-CUBE-AI its step and option."""
     option = case.option if effects.has_options(case) else ""
@@ -127,7 +135,7 @@ def _numbers_by_key() -> dict[Key, list[int]]:
     found: dict[Key, list[int]] = {}
     for number, row in enumerate(read_table("measured").rows):
         if row["part"] == "all":
-            found.setdefault(key_of(model_shapes()[row["model"]]), []).append(number)
+            found.setdefault(key_of_model(row["model"]), []).append(number)
     return found
 
 

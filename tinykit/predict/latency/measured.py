@@ -47,7 +47,8 @@ def find_measured(model: Shapes, case: Case, clock_hz: float) -> Estimate | None
     Rows of several sources are averaged, and the interval holds them all.
     """
     rows = [row for row in _rows_of(case.board) if _is_same(row, case, clock_hz)]
-    rows = [row for row in rows if key_of(model.shapes) == key_of(model_shapes()[row["model"]])]
+    wanted = key_of(model.shapes) if rows else None
+    rows = [row for row in rows if key_of_model(row["model"]) == wanted]
     if not rows:
         return None
     told = "; ".join(dict.fromkeys(f"{row['model']}, {row['stack']}, {row['source_repo']}" for row in rows))
@@ -106,6 +107,12 @@ def _rows_of(board: str) -> tuple[dict[str, str], ...]:
 def key_of(shapes: tuple[OperatorShape, ...]) -> Key:
     """The operators with their number, whatever their order; those that move no data are left out."""
     return frozenset(Counter(shape for shape in shapes if kind_of(shape) != "reshape").items())
+
+
+@remember_table
+def key_of_model(model: str) -> Key:
+    """`key_of` the operators of a model behind `measured.csv`."""
+    return key_of(model_shapes()[model])
 
 
 _ID = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")

@@ -157,7 +157,7 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     arithmetic = arithmetic_of(case.core, case.runtime, fpu)
     report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
     cycles, spread = shipped_profile(case).cycles(report.parts)
-    known = carry_over(() if read_own(case.board) else find_known(shapes_of(model), case), case)
+    known = carry_over(() if read_own(case.board) else find_known(shapes_of(model)), case)
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
     told = width_of(own.spread, row_noise(case, report), known)
     told *= conformal_factor(case, known)
