@@ -15,6 +15,7 @@ from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.predict.st_memory import count_features, plan_activations, predict_st_memory, step_of, weight_bytes
+from tinykit.target import runtimes
 from tools.st_memory import fit, read_rows
 
 ST = "x-cube-ai"
@@ -174,6 +175,16 @@ class TestPrediction:
         assert arena.tail_bytes == memory.runtime_ram.value
         target = tk.Target("nucleo-l4r5zi", runtime=ST, runtime_version="8.1.0")
         assert (predict_arena(self.GRAPH, target=target), predict_flash(self.GRAPH, target=target)) == (arena, flash)
+
+    def test_so_is_any_runtime_whose_planner_is_st(self, monkeypatch):
+        known = dict(runtimes._read_all())
+        monkeypatch.setattr(
+            runtimes, "_read_all", lambda: known | {"mine": dataclasses.replace(known[ST], name="mine")}
+        )
+        words = {"core": "cortex-m4", "runtime_version": "8.1.0"}
+        for predict in (predict_arena, predict_flash):
+            own, st = (predict(self.GRAPH, runtime=name, **words) for name in ("mine", ST))
+            assert repr(own).replace("mine", ST) == repr(st)
 
 
 class TestVerdict:

@@ -17,8 +17,8 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import DECODE, row_of
-from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
-from tinykit.target.runtimes import default_runtime, list_runtimes
+from tinykit.predict.st_memory import predict_st_memory
+from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of
 from tinykit.target.target import Target, check_build, fill_in
 
 _INTERPRETER, _ARITHMETIC, _OTHER = "interpreter", "shared arithmetic", "other kernel"
@@ -73,7 +73,7 @@ def predict_flash(
         raise ParameterError("flash on what core? give core, such as 'cortex-m4', or a target")
     graph, runtime = as_graph(graph), runtime or default_runtime(core)
     check_build(build)
-    if runtime == ST_RUNTIME:
+    if planner_of(runtime) == "st":
         memory = predict_st_memory(graph, core, version)
         model, code = memory.weights, memory.code
     else:

@@ -24,7 +24,7 @@ class Runtime(Result):
     ----------
     name, title : "tflm-cmsis-nn", and in full.
     kernels : the runtime whose kernels it calls, mostly its own.
-    planner : who lays out the arena: "tflm", "vela", "st".
+    planner : who lays out the arena: "tflm", "vela", "st"; under "st" the flash is ST's too.
     linked : the runtime whose linked sizes hold for its flash.
     pool : runtimes of one pool stray alike in latency; "" where no latency is predicted.
     counted : the runtime whose counted instructions stand for its own.
@@ -70,6 +70,16 @@ def find_runtime(name: str) -> Runtime:
     """
     told, cure = f"runtime {name!r} is unknown", "\nleave it out for the core's own default"
     return look_up(name, _read_all(), told, UnknownRuntimeError, cure)
+
+
+def planner_of(name: str) -> str:
+    """Who lays out the arena of a runtime, "" where it, or the runtime, is unknown.
+
+    >>> planner_of("esp-nn"), planner_of("x-cube-ai"), planner_of("edge-impulse-eon"), planner_of("mine")
+    ('tflm', 'st', '', '')
+    """
+    known = _read_all().get(name)
+    return known.planner if known else ""
 
 
 @remember_table

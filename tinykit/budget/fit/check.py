@@ -23,10 +23,9 @@ from tinykit.predict.flash import predict_flash, predict_runtime_ram
 from tinykit.predict.npu.compiling import accelerators_of
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.predict.runtime.refusal import Diagnosis, diagnose, diagnose_shapes
-from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards import boards as all_boards, find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
-from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
+from tinykit.target.runtimes import NPU_RUNTIME, planner_of
 from tinykit.target.target import Reserve, Target, as_target
 
 MACHINES = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "alif-ensemble-e7-devkit")
@@ -171,7 +170,7 @@ def _predict_arena(graph: ModelGraph, target: Target, recorded_head: int | None)
     """The arena, with what the interpreter says of it."""
     arena, _ = attempt(lambda: predict_arena(graph, target=target))
     own = recorded_head if target.runtime.startswith("tflm-") else None
-    return _with_evidence(arena, own, _reference_head(graph)) if arena and arena.runtime != ST_RUNTIME else arena
+    return _with_evidence(arena, own, _reference_head(graph)) if arena and planner_of(arena.runtime) != "st" else arena
 
 
 def _latency(
@@ -212,7 +211,7 @@ def diagnose_on(graph: ModelGraph, target: Target, use_engine: bool) -> Diagnosi
     undecoded = refuse_decode(target.runtime) if has_decode(graph) else ""
     if undecoded:
         return Diagnosis((), f"{target.runtime} cannot run DECODE operators: {undecoded}")
-    if find_runtime(target.runtime).planner != "tflm":
+    if planner_of(target.runtime) != "tflm":
         return Diagnosis((), "")
     return diagnose(graph, use_engine=use_engine)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, CODE, TIGHT_MARGIN, RegionUse
 from tinykit.predict.arena.predict import ArenaEstimate
-from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board, Region, Window
+from tinykit.target.runtimes import planner_of
 from tinykit.target.target import Reserve, Target
 
 Layout = tuple[RegionUse, ...]
@@ -42,7 +42,7 @@ def lay_out_whole(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:
 
 def lay_out_apart(target: Target, arena: ArenaEstimate) -> tuple[Layout, ...]:
     """The best layout for each pair of internal windows that could hold head and tail; TFLM's, no place named."""
-    internal = _internal(target.board) if target.arena_region is None and target.runtime != ST_RUNTIME else ()
+    internal = _internal(target.board) if target.arena_region is None and planner_of(target.runtime) != "st" else ()
     layouts = []
     for head, tail in itertools.permutations(internal, 2):
         parts = {head.name: (arena.head_array_bytes, (ARENA_HEAD,)), tail.name: (arena.tail_array_bytes, (ARENA_TAIL,))}

@@ -11,8 +11,8 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import ArenaEstimate, plan_offline
 from tinykit.predict.npu.report import NpuReport
 from tinykit.predict.packing.decoding import foresee_flash
-from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
+from tinykit.target.runtimes import planner_of
 from tinykit.target.target import Reserve, Target
 
 
@@ -175,7 +175,7 @@ def _judge_ram(
 
 def _tell_need(arena: ArenaEstimate) -> str:
     need, own = (format_quantity(nbytes, "byte") for nbytes in (arena.to_start, arena.tail_bytes))
-    return f"arena of {need}" + (f", {own} of it the runtime's own RAM," if arena.runtime == ST_RUNTIME else "")
+    return f"arena of {need}" + (f", {own} of it the runtime's own RAM," if planner_of(arena.runtime) == "st" else "")
 
 
 def _judge_short(what: str, use: RegionUse, target: Target, reserve_bytes: int) -> tuple[Verdict, str]:
@@ -237,7 +237,7 @@ def advise(
     """Advice for the memories that are tight or too small; none where all have room."""
     scarce = {held for use in uses if use.margin < TIGHT_MARGIN for held in use.holds}
     on_arena = advise_on_arena(graph, arena) if arena and scarce & _IN_RAM else ()
-    on_flash = advise_on_flash(graph, runtime) if "model" in scarce and runtime != ST_RUNTIME else ()
+    on_flash = advise_on_flash(graph, runtime) if "model" in scarce and planner_of(runtime) != "st" else ()
     return on_arena + on_flash
 
 

@@ -15,8 +15,8 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena import plan as layout
 from tinykit.predict.arena.blocks import search_offsets
-from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME, predict_st_memory
-from tinykit.target.runtimes import default_runtime, list_runtimes
+from tinykit.predict.st_memory import predict_st_memory
+from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of
 from tinykit.target.target import Target, fill_in
 
 _ESP_NN_KNOWN, _LEAN = ("xtensa-lx6",), ("xtensa-lx7",)
@@ -125,14 +125,15 @@ def predict_arena(
     """
     runtime, core, version = fill_in(target, runtime=runtime, core=core, runtime_version=runtime_version)
     model, runtime, core = as_graph(graph), "tflm-cmsis-nn" if runtime is None else runtime, core or "cortex-m4"
-    return _predict_st(model, core, version) if runtime == ST_RUNTIME else _predict(model, runtime, core)
+    st = planner_of(runtime) == "st"
+    return _predict_st(model, runtime, core, version) if st else _predict(model, runtime, core)
 
 
-def _predict_st(graph: ModelGraph, core: str, version: str | None) -> ArenaEstimate:
+def _predict_st(graph: ModelGraph, runtime: str, core: str, version: str | None) -> ArenaEstimate:
     memory = predict_st_memory(graph, core, version)
     activations, own = int(memory.activations.value), int(memory.runtime_ram.value)
     plan = layout.plan_head(graph, ((),) * len(graph.operators))
-    return ArenaEstimate(memory.activations, activations + own, activations, own, plan, ST_RUNTIME, core)
+    return ArenaEstimate(memory.activations, activations + own, activations, own, plan, runtime, core)
 
 
 @remember
