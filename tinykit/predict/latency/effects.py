@@ -126,7 +126,7 @@ def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
     return effects
 
 
-def unseen_spread(runtime: str, _core: str) -> float:
+def unseen_spread(runtime: str) -> float:
     """Log standard deviation of a network never measured on a runtime, on a system never measured."""
     pool, version = find_runtime(runtime).pool, PRIORS["architecture_version"] if runtime == "x-cube-ai" else 0.0
     return math.hypot(*ARCHITECTURE[pool], SYSTEM[pool], version)

@@ -275,7 +275,7 @@ def _log_factor(row: OwnRow) -> tuple[float, float]:
     """Log of the cycles measured over those the shipped model has for the same work; its 80 % interval, either way."""
     measured = Case(row.core, row.runtime, row.version, row.board, row.build)
     cycles, spread = shipped_profile(measured).cycles(row.work)
-    width = TO_80 * math.hypot(spread, row.noise, unseen_spread(row.runtime, row.core))
+    width = TO_80 * math.hypot(spread, row.noise, unseen_spread(row.runtime))
     return math.log(row.latency_s) + math.log(row.clock_hz / cycles), width
 
 
@@ -309,7 +309,7 @@ def shift_of(case: Case, spread: float, rows: tuple[OwnRow, ...] | None = None) 
         return OwnShift(0.0, spread, 0)
     weight, total = spread**-2, 0.0
     for seen in logs.values():
-        one = 1 / (unseen_spread(case.runtime, case.core) ** 2 + max(noise for _, noise in seen) ** 2)
+        one = 1 / (unseen_spread(case.runtime) ** 2 + max(noise for _, noise in seen) ** 2)
         weight += one
         total += one * sum(log for log, _ in seen) / len(seen)
     return OwnShift(total / weight, weight**-0.5, len(logs))
