@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinykit.predict.latency.effects import Case, proxy_of, row_noise
-from tinykit.predict.latency.instructions import predict_instructions
+from tinykit.predict.latency.effects import Case, row_noise
 from tinykit.predict.latency.kernels import FAMILIES, PARTS
-from tinykit.predict.latency.known import case_of
-from tinykit.predict.latency.measured import model_shapes
-from tinykit.predict.latency.shapes import OperatorShape, read_table
+from tinykit.predict.latency.known import read_measured_row
+from tinykit.predict.latency.shapes import read_table
 
 _KEPT = {
     "convolutions": ("conv", "conv_1x1"),
@@ -46,8 +44,7 @@ class Measured:
 
 def read_measured() -> tuple[Measured, ...]:
     """The rows of `data/latency/measured.csv` with the instructions of their models."""
-    shapes = model_shapes()
-    return tuple(_measured_of(row, shapes[row["model"]]) for row in read_table("measured").rows)
+    return tuple(map(_measured_of, read_table("measured").rows))
 
 
 def count_evidence(rows: Sequence[Measured]) -> str:
@@ -65,14 +62,11 @@ def count_evidence(rows: Sequence[Measured]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _measured_of(row: dict[str, str], shapes: tuple[OperatorShape, ...]) -> Measured:
-    case = case_of(row)
-    runtime, core, build = proxy_of(case)
-    report = predict_instructions(shapes, core=core, runtime=runtime, build=build or None)
+def _measured_of(row: dict[str, str]) -> Measured:
+    case, report, cycles = read_measured_row(row)
     whole, kept = row["part"] == "all", _KEPT[row["part"]]
     parts = zip(PARTS, report.parts, strict=True)
     work = tuple(value if whole or part.removesuffix(" outside") in kept else 0.0 for part, value in parts)
-    macs = sum(shape.macs for shape in shapes)
+    macs = sum(operator.macs for operator in report.operators)
     noise = row_noise(case, report)
-    cycles = float(row["latency_s"]) * float(row["clock_hz"])
     return Measured(case, row["architecture"], row["model"], cycles, work, noise, macs, whole)

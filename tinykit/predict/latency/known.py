@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinykit.ground.caches import remember_table
 from tinykit.predict.latency import effects
-from tinykit.predict.latency.instructions import Shapes, predict_instructions
+from tinykit.predict.latency.instructions import InstructionReport, Shapes, predict_instructions
 from tinykit.predict.latency.measured import Key, key_of, key_of_model, model_shapes
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.runtimes import find_runtime
@@ -103,11 +103,14 @@ def find_known(model: Shapes) -> tuple[Known, ...]:
     return tuple(map(_read_known, _numbers_by_key().get(key_of(model.shapes), ())))
 
 
-def case_of(row: dict[str, str]) -> effects.Case:
-    """What a row of `measured.csv` was measured on."""
+def read_measured_row(row: dict[str, str]) -> tuple[effects.Case, InstructionReport, float]:
+    """What a row of `measured.csv` was measured on, the modelled instructions of its network, the cycles it took."""
     system = "microTVM" if row["stack"].startswith("microTVM") else row["source_repo"]
     names = ("core", "runtime", "version", "board", "build", "arena", "option")
-    return effects.Case(**{name: row[name] for name in names}, system=system)
+    case = effects.Case(**{name: row[name] for name in names}, system=system)
+    runtime, core, build = effects.proxy_of(case)
+    report = predict_instructions(model_shapes()[row["model"]], core=core, runtime=runtime, build=build or None)
+    return case, report, float(row["latency_s"]) * float(row["clock_hz"])
 
 
 @remember_table
@@ -141,10 +144,6 @@ def _numbers_by_key() -> dict[Key, list[int]]:
 
 @remember_table
 def _read_known(number: int) -> Known:
-    row = read_table("measured").rows[number]
-    case = case_of(row)
-    runtime, core, build = effects.proxy_of(case)
-    report = predict_instructions(model_shapes()[row["model"]], core=core, runtime=runtime, build=build or None)
+    case, report, cycles = read_measured_row(read_table("measured").rows[number])
     modelled, _ = effects.shipped_profile(replace(case, system="")).cycles(report.parts)
-    cycles = float(row["latency_s"]) * float(row["clock_hz"])
     return Known(case, math.log(cycles / modelled), effects.row_noise(case, report))
