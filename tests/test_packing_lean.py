@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from tinykit.model.graph.reading import read
 from tinykit.model.lint import lint_graph
 from tinykit.predict.arena.predict import plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.packing.leaning import find_idle_biases, lean
-from tinykit.predict.runtime.proving import prove_same
+from tinykit.predict.runtime.proving import SameProof, prove_same
 from tinykit.predict.runtime.verify import verify_model
 
 SEEDS = range(60)
@@ -73,7 +72,8 @@ class TestOutputs:
         assert before["litert-reference"].histogram == after["litert-reference"].histogram
 
     def test_unequal_outputs_are_not_handed_out(self, monkeypatch):
-        monkeypatch.setattr("tinykit.predict.packing.leaning.prove_same", lambda *_, **__: SimpleNamespace(equal=False))
+        differs = SameProof(4, False, None, None)
+        monkeypatch.setattr("tinykit.predict.packing.leaning.prove_same", lambda *_, **__: differs)
         with pytest.raises(ModelError, match="outputs differ from the model's"):
             lean(small_cnn())
 

@@ -188,7 +188,7 @@ def check_equal(before: ModelGraph, after: ModelGraph, inputs: int) -> SameProof
     proof = prove_same(before.data, after.data, n=inputs)
     if proof.equal:
         return proof
-    if isinstance(proof, SameProof) and proof.same:
+    if proof.same:
         raise ModelError(
             f"{after.path}: not proven: whatever is changed, {inputs} inputs are answered alike ({proof.power});\n"
             "give more inputs, look for dead operators, or take lean(model, prove=False)"
