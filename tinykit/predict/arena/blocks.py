@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from tinykit.model.graph.model import ModelGraph, Operator
-from tinykit.predict.arena.plan import Sizes, align, list_buffers, plan_greedily
+from tinykit.predict.arena.plan import Sizes, align, list_buffers, plan_greedily, sum_alive
 
 Pieces = tuple[tuple[int, int, int, int], ...]
 """Ranges of a block: begin, end [byte], first and last scope."""
@@ -33,13 +33,10 @@ class Blocks:
     pieces: Mapping[int, Pieces]
     scopes: int
 
-    def live_bytes(self) -> list[int]:
+    def live_bytes(self) -> tuple[int, ...]:
         """Bytes alive in each scope: their maximum is a lower bound of any plan's head."""
-        changes = [0] * (self.scopes + 1)
-        for begin, end, first, last in itertools.chain.from_iterable(self.pieces.values()):
-            changes[first] += end - begin
-            changes[last + 1] -= end - begin
-        return list(itertools.accumulate(changes[:-1]))
+        pieces = itertools.chain.from_iterable(self.pieces.values())
+        return sum_alive(((end - begin, first, last) for begin, end, first, last in pieces), self.scopes)
 
 
 def find_blocks(graph: ModelGraph, scratch: Sizes, views: Views = _NO_VIEWS) -> Blocks:

@@ -82,16 +82,21 @@ class ArenaPlan(Result):
 
     def live_bytes(self) -> tuple[int, ...]:
         """Bytes alive in each scope: their maximum is a lower bound of any plan's head."""
-        changes = [0] * (self.scopes + 1)
-        for placed in self.placed:
-            changes[placed.buffer.first] += placed.buffer.nbytes
-            changes[placed.buffer.last + 1] -= placed.buffer.nbytes
-        return tuple(itertools.accumulate(changes[:-1]))
+        return sum_alive(((one.buffer.nbytes, one.buffer.first, one.buffer.last) for one in self.placed), self.scopes)
 
     @property
     def lower_bound_bytes(self) -> int:
         """The largest sum of buffers alive together, in bytes."""
         return max(self.live_bytes(), default=0)
+
+
+def sum_alive(lives: Iterable[tuple[int, int, int]], scopes: int) -> tuple[int, ...]:
+    """Bytes alive in each scope, of what takes so many bytes from its first scope to its last."""
+    changes = [0] * (scopes + 1)
+    for nbytes, first, last in lives:
+        changes[first] += nbytes
+        changes[last + 1] -= nbytes
+    return tuple(itertools.accumulate(changes[:-1]))
 
 
 def align(nbytes: int) -> int:

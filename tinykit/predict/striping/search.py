@@ -135,7 +135,7 @@ class _Search:
     def _plan(self, graph: ModelGraph, offsets: Sequence[int]) -> ModelGraph:
         return read(write_offline_offsets(graph.data, offsets), graph.path)
 
-    def _live(self, graph: ModelGraph, views: Views) -> list[int]:
+    def _live(self, graph: ModelGraph, views: Views) -> tuple[int, ...]:
         return find_blocks(graph, list_scratch_bytes(graph, self.runtime, self.core), views).live_bytes()
 
     def _count(self, graph: ModelGraph) -> float:
