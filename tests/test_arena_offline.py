@@ -8,7 +8,7 @@ from tests.models import Net, residual, small_cnn
 from tests.test_arena import random_graph
 from tests.verify_models import streaming
 from tinykit.budget.fit.verdict import advise_on_arena
-from tinykit.ground.errors import EngineError, ModelError
+from tinykit.ground.errors import EngineError, ModelError, UnknownRuntimeError
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.plan import Buffer, list_buffers, place_in_order, plan_greedily
 from tinykit.predict.arena.predict import compare_plans, plan_offline, predict_arena, with_offline_plan
@@ -129,6 +129,13 @@ def test_the_command_writes_a_proven_plan(tmp_path, vww, capsys):
     assert main(["plan", str(source), "--out", str(tmp_path / "none.tflite")]) == 0
     assert "nothing written" in capsys.readouterr().out
     assert not (tmp_path / "none.tflite").exists()
+
+
+@pytest.mark.parametrize("runtime", ["x-cube-ai", "edge-impulse-eon", "mine"])
+def test_no_plan_is_made_for_another_planner(vww, runtime):
+    for make in (plan_offline, compare_plans):
+        with pytest.raises(UnknownRuntimeError, match=f"no offline plan for runtime '{runtime}': its planner is not"):
+            make(vww, runtime=runtime)
 
 
 def test_a_plan_that_changes_an_output_is_not_written(tmp_path, vww, monkeypatch):

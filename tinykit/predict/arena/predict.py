@@ -179,7 +179,7 @@ def arena_for_any_core(graph: GraphOrFile) -> int:
 
 
 def _check_known(runtime: str, core: str) -> None:
-    known = [one.name for one in list_runtimes() if one.planner == "tflm"]
+    known = _list_planned()
     if runtime not in known:
         raise UnknownRuntimeError(
             f"the arena of runtime {runtime!r} is unknown: its planner is not TFLM's; known: {', '.join(known)}"
@@ -188,6 +188,11 @@ def _check_known(runtime: str, core: str) -> None:
         raise UnknownRuntimeError(
             f"the arena of esp-nn on {core} is unknown: ESP-NN has kernels for Espressif's cores; take another runtime"
         )
+
+
+def _list_planned() -> list[str]:
+    """Runtimes whose arena TFLM's planner lays out."""
+    return [one.name for one in list_runtimes() if one.planner == "tflm"]
 
 
 def _of_other_builds(graph: ModelGraph, runtime: str, core: str, plan: layout.ArenaPlan) -> int:
@@ -240,7 +245,14 @@ def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: st
     ----------
     graph : the model.
     runtime, core : whose scratch buffers to plan for, as in `predict_arena`.
+
+    Raises
+    ------
+    UnknownRuntimeError : a runtime whose planner is not TFLM's.
     """
+    if runtime not in (known := _list_planned()):
+        told = f"no offline plan for runtime {runtime!r}: its planner is not TFLM's"
+        raise UnknownRuntimeError(f"{told}; known: {', '.join(known)}")
     return _search_plan(as_graph(graph), runtime, core)
 
 
