@@ -7,13 +7,11 @@ import shutil
 import pytest
 
 from tinykit.ground.facts import read_toml
+from tinykit.predict.flash import ARITHMETIC, INTERPRETER, OTHER
 from tools.link_operators import (
-    ARITHMETIC,
     BASE,
     CORE,
-    INTERPRETER,
     KERNELS,
-    OTHER,
     SIZES,
     Part,
     Toolchain,

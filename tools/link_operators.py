@@ -26,10 +26,10 @@ from pathlib import Path
 
 from tinykit.ground.facts import read_csv, read_toml, shipped_path
 from tinykit.model.operators.table import row_of
+from tinykit.predict.flash import ARITHMETIC, INTERPRETER, OTHER
 
 TABLE = shipped_path("data", "firmware", "linked_operators.csv")
 SIZES = shipped_path("data", "firmware", "linked_sizes.toml")
-INTERPRETER, ARITHMETIC, OTHER = "interpreter", "shared arithmetic", "other kernel"
 CORE, KERNELS, BUILDS = "cortex-m4", "tflm-cmsis-nn", ("-Os", "-O3")
 BASE = "FULLY_CONNECTED"
 """The kernel that the shared arithmetic is told from."""

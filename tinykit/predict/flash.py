@@ -21,7 +21,8 @@ from tinykit.predict.st_memory import predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of
 from tinykit.target.target import Target, check_build, fill_in
 
-_INTERPRETER, _ARITHMETIC, _OTHER = "interpreter", "shared arithmetic", "other kernel"
+INTERPRETER, ARITHMETIC, OTHER = "interpreter", "shared arithmetic", "other kernel"
+"""Parts of an image in data/firmware/linked_operators.csv that are no operator."""
 _SUMMED = "; summed over kernels linked one by one for Cortex-M4, scaled or carried to another core by assumption"
 _LINKED_DOUBT = 0.02
 
@@ -180,8 +181,8 @@ def _sum_kernels(names: frozenset[str], row: dict[str, Any]) -> tuple[float, flo
             return row[network] + table["data_bytes"], _LINKED_DOUBT * row[network]
     computes = any(row_of(name).latency not in ("copy", "reshape") for name in names)
     total, doubt = float(table["data_bytes"]), 0.0
-    for name in (_INTERPRETER, *([_ARITHMETIC] if computes else []), *sorted(names)):
-        part = kernels.get(name) or kernels[_OTHER]
+    for name in (INTERPRETER, *([ARITHMETIC] if computes else []), *sorted(names)):
+        part = kernels.get(name) or kernels[OTHER]
         nbytes = float(part["beside_bytes"] if part["beside"] in names else part["bytes"])
         total, doubt = total + nbytes, doubt + float(part["doubt"]) * nbytes
     return total, doubt
