@@ -211,12 +211,10 @@ def name_damage(board_id: str) -> tuple[str, ...]:
 
 
 def _open_own(board_id: str) -> tuple[tuple[OwnRow, ...], tuple[str, ...]]:
-    if not board_id or set(board_id) - _ID or board_id.startswith("."):
-        return (), ()
-    path = calibration_path(board_id)
     try:
+        path = calibration_path(board_id)
         changed = path.stat().st_mtime_ns
-    except OSError:
+    except (ParameterError, OSError):
         return (), ()
     return _read(path, changed)
 
