@@ -19,7 +19,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.predict.runtime.child import DTYPES
 from tinykit.predict.runtime.rounding import allow_steps, count_steps, flat, move, rounding_of
-from tinykit.predict.runtime.session import Engine, Session
+from tinykit.predict.runtime.session import Session, start_engine
 
 Array = NDArray[Any]
 Arrays = tuple[Array, ...]
@@ -224,7 +224,7 @@ class _Other:
     """An interpreter that is handed one model after the other; it is started again where one crashed it."""
 
     def __init__(self, engine: str) -> None:
-        self._engine, self._child = engine, Engine("LiteRT")
+        self._engine, self._child = engine, start_engine(engine)
 
     def __enter__(self) -> _Other:
         return self
@@ -234,7 +234,7 @@ class _Other:
 
     def _load(self, model: bytes) -> Session:
         if self._child.closed:
-            self._child = Engine("LiteRT")
+            self._child = start_engine(self._engine)
         return Session(model, engine=self._engine, child=self._child)
 
     def answer(self, model: bytes, inputs: Arrays, *, keep_state: bool) -> Arrays:

@@ -22,7 +22,7 @@ from tinykit.predict.runtime.child import DTYPES
 from tinykit.predict.runtime.codes import to_codes
 from tinykit.predict.runtime.reference import find_reference, reference_engine
 from tinykit.predict.runtime.samples import sample_inputs
-from tinykit.predict.runtime.session import Array, Engine, RecordedArena, Session
+from tinykit.predict.runtime.session import Array, RecordedArena, Session, start_engine
 
 _T = TypeVar("_T")
 Arrays = tuple[Array, ...]
@@ -137,7 +137,7 @@ class _Bench:
     def __init__(self, engine: str, timeout_s: float) -> None:
         self._engine, self._limit, self._inputs = engine, timeout_s, tuple[Array, ...]()
         self._wanted: Mapping[int, Arrays] = {}
-        self._child = Engine("TFLM" if engine == "tflm" else "LiteRT")
+        self._child = start_engine(engine)
 
     def load(self, data: bytes, last: int | None = None) -> Session:
         return Session(data, engine=self._engine, timeout_s=self._limit, child=self._child, last=last)
@@ -171,7 +171,7 @@ class _Bench:
             return True if place in points else None
         except (ModelError, DataError):
             self.close()
-            self._child = Engine("TFLM" if self._engine == "tflm" else "LiteRT")
+            self._child = start_engine(self._engine)
             return True
 
 

@@ -68,6 +68,11 @@ class Engine(Child):
         return EngineError(f"the interpreter process ended (status {end.status}): {_last_line(end.said)}")
 
 
+def start_engine(engine: str) -> Engine:
+    """A child that holds the interpreter of one of `ENGINES`."""
+    return Engine("TFLM" if engine == "tflm" else "LiteRT")
+
+
 WARM = WarmChild(Engine)
 """The child that is kept for the next arena or list of operators."""
 
@@ -188,7 +193,7 @@ class Session:
         self.engine = engine
         self._timeout_s = timeout_s
         self._own = child is None
-        self._child = child or Engine("TFLM" if engine == "tflm" else "LiteRT")
+        self._child = child or start_engine(engine)
         try:
             details = self._child.ask({"do": "load", "engine": engine, "last": last}, data, timeout_s=timeout_s)[0]
             self.inputs = tuple(_to_info(row) for row in details["inputs"])
