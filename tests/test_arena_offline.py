@@ -145,7 +145,8 @@ def test_a_plan_that_changes_an_output_is_not_written(tmp_path, vww, monkeypatch
     source = tmp_path / "vww.tflite"
     source.write_bytes(vww.data)
     monkeypatch.setattr(making, "prove_same", lambda *_: prove_same(small_cnn(seed=1), small_cnn(seed=2)))
-    options = Options(model=str(source), representative=None, runtime=None, core="cortex-m4", out=str(tmp_path / "out"))
+    asked = {"runtime": None, "core": "cortex-m4", "stripes": False}
+    options = Options(model=str(source), representative=None, out=str(tmp_path / "out"), **asked)
     with pytest.raises(EngineError, match="the offline plan is not used: outputs of 4 inputs DIFFER"):
         making.plan(options)
     assert not (tmp_path / "out").exists()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.test_design import tiny_task
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.limits import MEMBERS
 from tinykit.train.compress import resuming
 from tinykit.train.compress.clustering import cluster
 from tinykit.train.compress.pruning import prune
@@ -88,6 +89,19 @@ def test_the_same_again_goes_on_to_the_same_bits(kind, model, data):
     again = make(None)
     assert same(whole, again)
     assert not resuming._kept
+
+
+@pytest.mark.parametrize("kind", ["prune", "quantise"])
+def test_a_file_of_many_arrays_is_taken_up_as_well(kind, data, tmp_path):
+    """It is told by the epochs that were trained: a training that begins anew has three."""
+    make, file = made_by(kind, build_network("watch-cnn"), data), tmp_path / "kept.npz"
+    with after_stop(file=file):
+        stop(make, at=5)
+    with np.load(file) as kept:
+        assert len(kept.files) > MEMBERS
+    with after_stop("keep", file):
+        assert len(make(None).history.loss) == 1
+    assert not file.exists()
 
 
 @pytest.mark.parametrize("kind", ["train", "prune"])

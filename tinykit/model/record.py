@@ -183,8 +183,6 @@ def tool_versions() -> dict[str, str]:
 
 def _from_toml(folder: Path) -> DesignRecord:
     path = folder / _FILE
-    if not path.is_file():
-        raise RecordError(f"{path}: not a readable record (no regular file); remove it to start again")
     try:
         table = read_toml(path)
     except FactError as error:

@@ -37,7 +37,7 @@ Trainer = Callable[[Path, Dataset, Choices], Made]
 Packer = Callable[[Path], Packed]
 
 CONVERT = "convert"
-"""The action that is not here: conversions of one parent share a child process (see `steps`)."""
+"""The action in neither table below: conversions of one parent share a child process (see `_convert`)."""
 
 
 def read_fit(choices: Choices) -> Training:
@@ -128,7 +128,7 @@ def follow(
     steps : each after its parent.
     data : what models are trained on.
     say : takes one line of progress.
-    stopped : what to do with a training that was interrupted or killed, of `CHOICES`.
+    stopped : what to do with a training that was interrupted or killed, as `after_stop` takes it.
 
     Raises
     ------
@@ -162,11 +162,11 @@ def _make(record: DesignRecord, step: Step, data: Dataset, say: Say) -> DesignRe
     if _is_current(record, step.name, recipe):
         say(f"{step.name}: as recorded")
         return record
-    refuse_other(record.folder / f"{step.name}.h5")  # before an hour of work, not after it
     parent = record.path(step.parent) if step.parent else record.folder
     if step.action in PACKERS:
         say(f"{step.name}: packing")
         return _keep_packed(record, step, PACKERS[step.action](parent), recipe)
+    refuse_other(record.folder / f"{step.name}.h5")  # before an hour of work, not after it
     say(f"{step.name}: training ({step.choices['epochs']} epochs)")
     made = TRAINERS[step.action](parent, data, step.choices)
     record = keep_model(record, step.name, made, data, parent=step.parent, recipe=recipe)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from tinykit.handover.codegen import fixed_point as fixed
-from tinykit.handover.codegen.plain import broadcast, lower_sums, pair_factors, reduce_axes
+from tinykit.handover.codegen.plain import broadcast, lower_sums, pair_factors, pair_fields, reduce_axes
 from tinykit.handover.codegen.program import (
     C_TYPES,
     Lowered,
@@ -44,18 +44,10 @@ def lower_difference(program: Program, operator: Operator) -> Lowered:
     (a, b), result = program.operands(operator, at_least=2)
     squared = kind_of(operator) == "squared_difference"
     low, high = fixed.activation_range("NONE", result) if squared else fused_range(operator, result)
-    find = fixed.square_multipliers if squared else fixed.add_multipliers
-    fields = _pair(operator, a, b, result.shape) | {"out_offset": result.zero_points[0], "low": low, "high": high}
-    fields |= pair_factors(operator, find, a, b, result)
+    fields = pair_fields(operator, a, b, result) | {"out_offset": result.zero_points[0], "low": low, "high": high}
+    fields |= pair_factors(operator, a, b, result)
     kernel = "squared_difference" if squared else "sub"
     return call_kernel(program, operator, kernel, "pair", fields, inputs=2, unit="elements")
-
-
-def _pair(operator: Operator, a: Tensor, b: Tensor, shape: tuple[int, ...]) -> dict[str, object]:
-    """Shape, steps and offsets of two operands."""
-    whole, step_a, step_b = broadcast(operator, a.shape, b.shape, shape)
-    return {"shape": whole, "step_a": step_a, "step_b": step_b,
-            "offset_a": -a.zero_points[0], "offset_b": -b.zero_points[0]}  # fmt: skip
 
 
 def lower_slopes(program: Program, operator: Operator) -> Lowered:
@@ -63,7 +55,7 @@ def lower_slopes(program: Program, operator: Operator) -> Lowered:
     (source, slope), result = program.operands(operator, at_least=2)
     straight = settle(operator, fixed.quantise_multiplier, source.scales[0] / result.scales[0])
     bent = settle(operator, fixed.quantise_multiplier, source.scales[0] * slope.scales[0] / result.scales[0])
-    fields = _pair(operator, source, slope, result.shape) | {
+    fields = pair_fields(operator, source, slope, result) | {
         "out_offset": result.zero_points[0], "multiplier": straight.multiplier, "shift": straight.shift,
         "multiplier_b": bent.multiplier, "shift_b": bent.shift,
     }  # fmt: skip
@@ -77,7 +69,7 @@ def lower_comparison(program: Program, operator: Operator) -> Lowered:
     result = program.tensor(operator, operator.outputs[0], ("bool",))
     first, second = (settle(operator, fixed.quantise_multiplier, one.scales[0]) for one in (a, b))
     expect(first.shift <= 0 and second.shift <= 0, operator, f"scales {a.scales[0]} and {b.scales[0]} from 1 on")
-    fields = _pair(operator, a, b, result.shape) | {
+    fields = pair_fields(operator, a, b, result) | {
         "low": COMPARISONS[kind_of(operator)], "multiplier_a": first.multiplier, "shift_a": -first.shift,
         "multiplier_b": second.multiplier, "shift_b": -second.shift,
     }  # fmt: skip

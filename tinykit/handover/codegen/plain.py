@@ -23,23 +23,26 @@ Factor = Callable[[Tensor, Tensor, int], fixed.Multiplier]
 def lower_pair(program: Program, operator: Operator) -> Lowered:
     """ADD and MUL, with an operand repeated along axes of size 1."""
     (a, b), result = program.operands(operator, at_least=2)
-    shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
     low, high = fused_range(operator, result)
-    fields: dict[str, object] = {
-        "shape": shape, "step_a": step_a, "step_b": step_b, "offset_a": -a.zero_points[0],
-        "offset_b": -b.zero_points[0], "out_offset": result.zero_points[0], "low": low, "high": high,
-    }  # fmt: skip
-    fields |= pair_factors(operator, fixed.add_multipliers, a, b, result)
+    fields = pair_fields(operator, a, b, result) | {"out_offset": result.zero_points[0], "low": low, "high": high}
+    fields |= pair_factors(operator, a, b, result)
     return call_kernel(program, operator, operator.name.lower(), "pair", fields, inputs=2, unit="pairs")
 
 
-def pair_factors(
-    operator: Operator, find: Callable[..., tuple[fixed.Multiplier, ...]], a: Tensor, b: Tensor, result: Tensor
-) -> dict[str, object]:
+def pair_fields(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
+    """Shape, steps and offsets of two operands."""
+    shape, step_a, step_b = broadcast(operator, a.shape, b.shape, result.shape)
+    return {"shape": shape, "step_a": step_a, "step_b": step_b,
+            "offset_a": -a.zero_points[0], "offset_b": -b.zero_points[0]}  # fmt: skip
+
+
+def pair_factors(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, object]:
     """The factor of a product, or three of a sum, whose kernel divides by powers: shifts are positive exponents."""
-    if kind_of(operator) == "product":
+    kind = kind_of(operator)
+    if kind == "product":
         one = settle(operator, fixed.quantise_multiplier, a.scales[0] * b.scales[0] / result.scales[0])
         return {"multiplier": one.multiplier, "shift": one.shift}
+    find = fixed.square_multipliers if kind == "squared_difference" else fixed.add_multipliers
     first, second, total = settle(operator, find, a, b, result)
     return {
         "multiplier_a": first.multiplier, "shift_a": -first.shift, "multiplier_b": second.multiplier,

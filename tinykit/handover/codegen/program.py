@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.errors import ModelError
-from tinykit.handover.codegen.fixed_point import activation_range
+from tinykit.handover.codegen.fixed_point import Multiplier, activation_range
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
@@ -178,6 +178,13 @@ class Program:
             self._known[key] = f"{self.name}_data_{len(self._known)}"
             self.arrays[self._known[key]] = (ctype, data)
         return self._known[key]
+
+    def factors(self, found: Sequence[Multiplier]) -> tuple[str, str]:
+        """C names of the multipliers and of the shifts of some factors."""
+        return (
+            self.array("int32_t", [one.multiplier for one in found]),
+            self.array("int32_t", [one.shift for one in found]),
+        )
 
     def tensor(self, operator: Operator, tensor: int, dtypes: Sequence[str]) -> Tensor:
         """A tensor of one of the types, with elements; ModelError where it is another, or left out."""

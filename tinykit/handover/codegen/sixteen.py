@@ -82,7 +82,7 @@ def lower_pair(program: Program, operator: Operator) -> Lowered:
                                  "low": low, "high": high}  # fmt: skip
     if kind in ("sum", "difference", "product"):
         expect_symmetric(operator, a, b, result)
-        fields |= pair_factors(operator, fixed.add_multipliers, a, b, result)
+        fields |= pair_factors(operator, a, b, result)
     return call_kernel(program, operator, "wide_pairs", "wide_pair", fields, inputs=2, unit="sixteen")
 
 

@@ -34,8 +34,7 @@ def lower_transposed(program: Program, operator: Operator) -> Lowered:
         weights = program.graph.tensors[operator.inputs[1]]
         check_scales(operator, weights, channels)
         found = settle(operator, channel_multipliers, source, weights, result, channels)
-        fields |= {"multiplier": program.array("int32_t", [one.multiplier for one in found]),
-                   "shift": program.array("int32_t", [one.shift for one in found])}  # fmt: skip
+        fields |= zip(("multiplier", "shift"), program.factors(found), strict=True)
     if dtype == "int8":
         fields |= {"in_offset": -source.zero_points[0], "out_offset": result.zero_points[0]}
     if dtype == "int16":

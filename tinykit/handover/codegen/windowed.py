@@ -107,8 +107,7 @@ def read_convolution(
     found = settle(operator, channel_multipliers, sources[0], weights, result, channels)
     return window, Weights(
         program.array("int8_t", values), program.bias(operator, channels, dtype=bias),
-        program.array("int32_t", [one.multiplier for one in found]),
-        program.array("int32_t", [one.shift for one in found]), values.shape[3],
+        *program.factors(found), values.shape[3],
     )  # fmt: skip
 
 
@@ -199,8 +198,7 @@ def read_dense(program: Program, operator: Operator, *, dtype: str = "int8", bia
     return Dense(
         source.elements // depth, depth, units, int(many), -source.zero_points[0], -weights.zero_points[0],
         result.zero_points[0], low, high, program.array("int8_t", values), program.bias(operator, units, dtype=bias),
-        program.array("int32_t", [one.multiplier for one in found]),
-        program.array("int32_t", [one.shift for one in found]), found[0],
+        *program.factors(found), found[0],
     )  # fmt: skip
 
 

@@ -33,8 +33,8 @@ class Kind:
 
     what: str
     way: str
-    sign: bytes = b"(?!)"
-    suffixes: tuple[str, ...] = ()
+    sign: bytes
+    suffixes: tuple[str, ...]
 
 
 @remember_table

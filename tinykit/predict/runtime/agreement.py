@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.errors import ParameterError, look_up
 from tinykit.ground.results import Result
 from tinykit.predict.runtime.locating import OperatorDifference
 from tinykit.predict.runtime.session import Array
@@ -266,6 +266,4 @@ class Verification(Result):
 
 def find(reference: str, made: Mapping[str, _T]) -> _T:
     """What was made for a reference; ParameterError where nothing was."""
-    if reference not in made:
-        raise ParameterError(f"no comparison with {reference!r}; {name_nearest(reference, made)}")
-    return made[reference]
+    return look_up(reference, made, f"no comparison with {reference!r}", ParameterError)

@@ -10,6 +10,7 @@ from tinykit.ground.errors import EngineError, ParameterError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.writing import add_files, write_atomically
 from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
+from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime.proving import prove_same
 from tinykit.predict.runtime.reference import find_reference, require_tflm
@@ -37,32 +38,13 @@ def deploy(options: Options) -> int:
     return 0
 
 
-def plan_stripes(options: Options) -> int:
-    """`tinykit plan`, which hands on what is asked for without stripes."""
-    if not options.stripes:
-        return plan(options)
-    graph = open_model(options.model, options.representative)
-    require_sound(graph)
-    runtime = options.runtime or default_runtime(options.core)
-    made = stripe(graph, runtime=runtime, core=options.core, most_latency=options.most_latency)
-    if made.reason:
-        say(f"{made}; nothing written")
-        return 0
-    write_atomically(Path(options.out), made.graph.data)
-    say(
-        f"{options.out}: {made}",
-        str(made.proof),
-        f"planned for {runtime} on {options.core}; plan again for another core",
-    )
-    say(f"for TFLM: a runtime that heeds no offline plan takes {made.unplanned_bytes:,} bytes")
-    return 0
-
-
 def plan(options: Options) -> int:
-    """`tinykit plan` without stripes."""
+    """`tinykit plan`."""
     graph = open_model(options.model, options.representative)
     require_sound(graph)
     runtime = options.runtime or default_runtime(options.core)
+    if options.stripes:
+        return _plan_stripes(options, graph, runtime)
     today = predict_arena(graph, runtime=runtime, core=options.core)
     planned = plan_offline(graph, runtime=runtime, core=options.core)
     if planned.head_bytes >= today.head_bytes:
@@ -75,6 +57,21 @@ def plan(options: Options) -> int:
         raise EngineError(f"the offline plan is not used: {proof}; please report this model")
     write_atomically(Path(options.out), rewritten)
     say(f"{options.out}: {proof}", f"planned for {runtime} on {options.core}; plan again for another core")
+    return 0
+
+
+def _plan_stripes(options: Options, graph: ModelGraph, runtime: str) -> int:
+    made = stripe(graph, runtime=runtime, core=options.core, most_latency=options.most_latency)
+    if made.reason:
+        say(f"{made}; nothing written")
+        return 0
+    write_atomically(Path(options.out), made.graph.data)
+    say(
+        f"{options.out}: {made}",
+        str(made.proof),
+        f"planned for {runtime} on {options.core}; plan again for another core",
+    )
+    say(f"for TFLM: a runtime that heeds no offline plan takes {made.unplanned_bytes:,} bytes")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import load, read
 
 Options = argparse.Namespace
-Command = Callable[[Options], int]
 
 _KERAS_SUFFIXES = (".h5", ".hdf5", ".keras")
 

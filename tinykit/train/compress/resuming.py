@@ -23,6 +23,7 @@ from tinykit.train.keras import load_keras, load_tensorflow
 
 CHOICES = ("go on", "keep", "discard")
 _RESERVED = 256
+_MOST_ARRAYS = 4096  # a network's variables twice, and two of the optimiser's for each
 _DRAWN_OTHERWISE = "Gaussian", "Alpha", "Random"  # layers whose training starts anew
 _kept: dict[str, dict[str, Any]] = {}
 _asked: list[tuple[str, Path | None]] = [("go on", None)]
@@ -77,7 +78,8 @@ class Epochs:
     def _recall(self) -> None:
         arrays = _kept.get(self._key, {})
         with contextlib.suppress(DataError, ValueError, KeyError):
-            arrays = read_arrays(self._file) if self._file is not None and self._file.is_file() else arrays
+            if self._file is not None and self._file.is_file():
+                arrays = read_arrays(self._file, most=_MOST_ARRAYS)
             about = json.loads(arrays["about"].tobytes())
             if about["key"] == self._key:
                 self.logs, self.best_at = about["logs"], about["best_at"]

@@ -22,8 +22,8 @@ _DAMAGE = (
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz`, by name.
+def read_arrays(path: Path, *, most: int = limits.MEMBERS) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz`, `most` of them at most, by name.
 
     Raises DataError: no such file, a bare .npy, pickled or damaged arrays, or more than a gigabyte of them.
     """
@@ -31,13 +31,13 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with limits.open_file(path, limits.WEIGHTS_BYTES, DataError, _FEWER) as stream:
             if stream.read(6) == b"\x93NUMPY":
                 raise DataError(f"{path}: {_UNFIT} but a bare .npy; save the arrays together with np.savez")
-            if doubt := limits.doubt_archive(stream, limits.MEMBERS):
+            if doubt := limits.doubt_archive(stream, most):
                 raise ValueError(doubt)
-            most = min(limits.WEIGHTS_BYTES, max(limits.FREE_BYTES, limits.RATIO * stream.tell()))
+            room = min(limits.WEIGHTS_BYTES, max(limits.FREE_BYTES, limits.RATIO * stream.tell()))
             with zipfile.ZipFile(stream) as archive:
-                if sum(one.file_size for one in archive.infolist()) > most:
-                    raise DataError(f"{path}: more than {most:,} bytes of arrays; {_FEWER}")
-                _check_claims(archive, most)
+                if sum(one.file_size for one in archive.infolist()) > room:
+                    raise DataError(f"{path}: more than {room:,} bytes of arrays; {_FEWER}")
+                _check_claims(archive, room)
                 return {one.filename.removesuffix(".npy"): _read(archive, one) for one in archive.infolist()}
     except DataError:
         raise
