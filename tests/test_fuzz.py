@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -187,39 +188,12 @@ def test_a_fuzzer_that_cannot_make_a_case_says_so(kinds, monkeypatch, tmp_path):
     assert [one["category"] for one in _here(job(tmp_path, "planted"), monkeypatch)["faults"]] == ["unmade"]
 
 
-PLANTED = """
-import os, signal, time
-from tests.fuzz.case import Case, kind
-
-def die(path): os.kill(os.getpid(), signal.SIGSEGV)
-def sleep(path): time.sleep(60)
-def hold(path): bytearray(2**31 + 2**28)
-
-@kind(die)
-def dying(draw): return Case(b"x", "a")
-
-@kind(sleep)
-def sleeping(draw): return Case(b"x", "a")
-
-@kind(hold)
-def holding(draw): return Case(b"x", "a")
-"""
-
-
-def test_the_pool_outlives_crashes_and_hangs_and_sees_memory(kinds, tmp_path, monkeypatch):
-    import importlib
-
-    from tests.fuzz import case
-
-    plant = case.HERE / "kind_planted_by_a_test.py"
-    plant.write_text(PLANTED)
-    try:
-        importlib.import_module("tests.fuzz.kind_planted_by_a_test")
-        wanted = ("dying", "sleeping", "holding", "log")
-        jobs = [{"kind": name, "seed": 0, "index": index} for name in wanted for index in range(1)]
-        results = {one["kind"]: one for one in run_jobs(jobs, tmp_path, processes=1, limit_s=5)}
-    finally:
-        plant.unlink()
+def test_the_pool_outlives_crashes_and_hangs_and_sees_memory(kinds, tmp_path):
+    planted = "tests.fuzz.planted"
+    importlib.import_module(planted)
+    wanted = ("dying", "sleeping", "holding", "log")
+    jobs = [{"kind": name, "seed": 0, "index": 0, "module": planted} for name in wanted]
+    results = {one["kind"]: one for one in run_jobs(jobs, tmp_path, processes=1, limit_s=5)}
     seen = {name: [fault["category"] for fault in one["faults"]] for name, one in results.items()}
     assert seen == {"dying": ["crash"], "sleeping": ["hang"], "holding": ["memory"], "log": []}
     kept = json.loads((tmp_path / "inputs" / "dying-0-0" / "found.json").read_text())
