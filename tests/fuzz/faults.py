@@ -94,8 +94,8 @@ class Bench:
             shutil.copy(path, folder)
         return folder
 
-    def command(self, out: Path, *options: str) -> list[str]:
-        return [sys.executable, str(DESIGN), "design", "--out", str(out), *options]
+    def command(self, out: Path) -> list[str]:
+        return [sys.executable, str(DESIGN), "design", "--out", str(out)]
 
     def environment(self, **changes: str | None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("LC_ALL", "LANG", "TZ", "PYTHONPATH")}
@@ -104,7 +104,6 @@ class Bench:
 
     def run(self, out: Path, *before: str, **changes: str | None) -> tuple[int, str]:
         """Status and stderr of a run that is left alone."""
-
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile() as err:
             process = subprocess.Popen(
@@ -154,7 +153,7 @@ def ulimit(flag: str, value: int) -> tuple[str, ...]:
 
 
 def hash_folder(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file below a folder, without those whose content is a time or the folder's own name."""
+    """SHA-256 of each file below a folder, by its path there; links are passed over."""
     if not folder.is_dir():
         return {}
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
@@ -281,18 +280,15 @@ def read_only(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     blocked.parent.mkdir(parents=True)
     (blocked.parent / "file").write_text("x", encoding="utf-8")
     out = blocked.parent / "file" / "design"
-    yield "below a file", bench.judge(out, *bench.run(out)) if out.parent.is_dir() else _run_below(bench, out)
+    yield "below a file", bench.judge(out, *_run_at(bench, out))
     with mounted(bench.place, 40) as disk:
         if disk is not None:
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=False)
             yield "a read-only file system", bench.judge(disk, *_run_at(bench, disk / "design"))
 
 
-def _run_below(bench: Bench, out: Path) -> Outcome:
-    return bench.judge(out, *_run_at(bench, out))
-
-
 def _run_at(bench: Bench, out: Path) -> tuple[int, str]:
+    """A run that begins in the bench's own place, where the folder above its results is none."""
     done = subprocess.run(bench.command(out), capture_output=True, text=True, cwd=bench.place, check=False,
                           env=bench.environment(), timeout=LIMIT_S)  # fmt: skip
     return done.returncode, done.stderr

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.case import KINDS, Case, Door, find_door, load_kinds, make_case
+from tests.fuzz.case import Case, Door, find_door, load_kinds, make_case
 from tests.fuzz.telling import FaultError, Found, judge_screen, judge_words, place_of, shorten
 from tinykit.ground.errors import TinykitError
 
@@ -298,5 +298,4 @@ def _look_outside(folder: Path, case: Case, before: dict[str, tuple[int, int]], 
 
 
 if __name__ == "__main__":
-    KINDS.clear()
     serve()
