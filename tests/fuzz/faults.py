@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.faults import small_disk
 from tests.fuzz.case import HERE, ROOT
 
 DESIGN = HERE / "small_design.py"
@@ -223,7 +224,7 @@ def interrupt(bench: Bench) -> Iterator[tuple[str, Outcome]]:
 def full_disk(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """A small file system for the results, of a size for each write; then with room."""
     for kilobytes in (4, 420, 500, 600, 800):
-        with mounted(bench.place, kilobytes) as disk:
+        with small_disk(bench.place, kilobytes) as disk:
             if disk is None:
                 yield (
                     f"{kilobytes} kB",
@@ -251,26 +252,10 @@ def _begun_on(bench: Bench, disk: Path) -> Path:
 def full_temporary(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """A small file system for temporary files."""
     for kilobytes in (4, 256):
-        with mounted(bench.place, kilobytes) as disk:
+        with small_disk(bench.place, kilobytes) as disk:
             if disk is not None:
                 out = bench.begun()
                 yield f"TMPDIR of {kilobytes} kB", bench.whole(out, TMPDIR=str(disk))
-
-
-@contextlib.contextmanager
-def mounted(place: Path, kilobytes: int) -> Iterator[Path | None]:
-    """A tmpfs of that size, None where none can be mounted."""
-    disk = place / f"disk{kilobytes}"
-    disk.mkdir(exist_ok=True)
-    settings = ["-t", "tmpfs", "-o", f"size={kilobytes}k,nr_inodes=400", "tmpfs", str(disk)]
-    done = subprocess.run(["mount", *settings], capture_output=True, check=False) if shutil.which("mount") else None
-    if done is None or done.returncode:
-        yield None
-        return
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
 @fault
@@ -281,7 +266,7 @@ def read_only(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     (blocked.parent / "file").write_text("x", encoding="utf-8")
     out = blocked.parent / "file" / "design"
     yield "below a file", bench.judge(out, *_run_at(bench, out))
-    with mounted(bench.place, 40) as disk:
+    with small_disk(bench.place, 40) as disk:
         if disk is not None:
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=False)
             yield "a read-only file system", bench.judge(disk, *_run_at(bench, disk / "design"))
