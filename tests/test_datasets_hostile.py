@@ -23,8 +23,6 @@ from tinykit.ground.errors import DataError, ParameterError
 from tinykit.train.datasets.dataset import stack_windows
 from tinykit.train.datasets.own import read_folder, read_npz, read_samples
 
-GIB = 2**30
-
 
 def npy(shape: object, kind: object, body: bytes = b"", version: int = 1) -> bytes:
     """A .npy whose header says what it is told to."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import os
-import signal
 import zipfile
 from pathlib import Path
 
@@ -124,10 +122,6 @@ def kinds():
     yield KINDS
     KINDS.clear()
     KINDS.update(before)
-
-
-def _die(path):
-    os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def _refuse(path):

@@ -107,11 +107,6 @@ def leave_architectures_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
     return leave_out(rows, "architecture")
 
 
-def leave_boards_out(rows: Sequence[Measured]) -> tuple[Residual, ...]:
-    """Every whole-model row predicted without its board."""
-    return leave_out(rows, "board")
-
-
 class _Told:
     """Predictions from some rows alone."""
 
