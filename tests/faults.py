@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,20 +94,18 @@ def prepare(work: Path) -> None:
 
 
 @contextlib.contextmanager
-def full_disk(work: Path) -> Iterator[Path | None]:
-    """A folder on a disk of 64 KiB; None where none can be mounted here."""
-    folder = work / "disk"
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+def small_disk(place: Path, kilobytes: int = 64) -> Iterator[Path | None]:
+    """A folder on a disk of that size; None where none can be mounted here."""
+    disk = place / f"disk{kilobytes}"
+    disk.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,nr_inodes=400", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        yield None
+        return
     try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        mounted = False
-    try:
-        yield folder if mounted else None
+        yield disk
     finally:
-        if mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,7 @@ def test_a_target_stands_for_its_parts():
 def test_an_option_is_used_and_told():
     target = tk.Target("nucleo-h743zi2", runtime="x-cube-ai", runtime_version="10.2", runtime_option="ram")
     with_it = tk.predict_latency(GRAPH, target=target)
-    assert (
-        with_it.value == tk.check_fit(GRAPH, tk.as_target(target)).latency_s.value if hasattr(tk, "as_target") else True
-    )
+    assert with_it.value == tk.check_fit(GRAPH, target).latency_s.value
     assert "option ram: nobody measured it" in with_it.source
     with pytest.raises(ParameterError, match="runtime option 'ram' is unknown for tflm-cmsis-nn"):
         tk.predict_latency(GRAPH, core="cortex-m4", clock_hz=1e8, runtime_option="ram")

@@ -17,12 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.no_files import NO_FILES
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.train.datasets.dataset import stack_windows
 from tinykit.train.datasets.own import read_folder, read_npz, read_samples
-
-GIB = 2**30
 
 
 def npy(shape: object, kind: object, body: bytes = b"", version: int = 1) -> bytes:
@@ -202,21 +201,12 @@ def test_what_packs_well_and_is_small_is_read(tmp_path: Path) -> None:
     assert len(read_npz(tmp_path / "mine.npz")) == 3000
 
 
-def make_fifo(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def make_endless(path: Path) -> None:
-    with path.open("wb") as stream:
-        stream.truncate(2**40)
-
-
-@pytest.mark.parametrize("make", [make_fifo, make_endless, Path.mkdir])
+@pytest.mark.parametrize("what", NO_FILES)
 @pytest.mark.parametrize("name", ["mine.npz", "a.csv", "a.wav"])
-def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path: Path, make: Callable[[Path], None], name: str) -> None:
+def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path: Path, what: str, name: str) -> None:
     for label in ("one", "two"):
         (tmp_path / label).mkdir()
-        make(tmp_path / label / name)
+        NO_FILES[what](tmp_path / label / name)
     read = read_npz if name.endswith("npz") else lambda path: read_folder(path.parents[1], rate_hz=100, window_s=0.1)
     with pytest.raises(DataError, match=r"more than [0-9,]+ bytes"):
         read(tmp_path / "one" / name)

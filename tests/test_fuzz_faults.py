@@ -51,7 +51,7 @@ def test_a_design_that_resumes_is_whole_after_every_kill(bench):
 
 
 def test_what_a_kill_leaves_half_written_is_called_wrong(bench):
-    cut = 'half = out / f"{place}.bin"; half.exists() or (half.write_bytes(b"x"), time.sleep(0.5), half.unlink())'
+    cut = 'half = out / f"{place}.bin"; half.exists() or (half.write_bytes(b"x"), time.sleep(0.2), half.unlink())'
     rows = dict(FAULTS["kill"](bench(before=cut)))
     assert any("another folder" in row.verdict for row in rows.values())
 

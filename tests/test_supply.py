@@ -88,7 +88,7 @@ def _elsewhere(monkeypatch, tmp_path):
     ],
 )  # fmt: skip
 def test_silence_is_not_safety(first, second, status, said):
-    found, lines = audit.tell(INSTALLED, *audit.audit_one_by_one(INSTALLED, ask(first, second)))
+    found, lines = audit.tell(INSTALLED, *audit.find_advisories(INSTALLED, ask(first, second)))
     assert found == status
     assert re.search(said, "\n".join(lines))
     assert (status == 0) == ("no vulnerability is known" in "\n".join(lines))
@@ -96,7 +96,7 @@ def test_silence_is_not_safety(first, second, status, said):
 
 def test_a_known_vulnerability_is_told_also_where_others_were_not_checked():
     row = {"name": "numpy", "vulns": [{"id": "PYSEC-1", "fix_versions": ["2.2"]}]}
-    found, lines = audit.tell(INSTALLED, *audit.audit_one_by_one(INSTALLED, ask(SEEN, {"dependencies": [row]})))
+    found, lines = audit.tell(INSTALLED, *audit.find_advisories(INSTALLED, ask(SEEN, {"dependencies": [row]})))
     assert found == 1
     assert lines[0] == "numpy 2.1.0: PYSEC-1 (mended in 2.2)"
     assert "NOT CHECKED: 1 of 2" in lines[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 import tracemalloc
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from tests.no_files import NO_FILES
 from tinykit.budget import Trace, budget_power, calibrate_board, compare_trace, find_layout, read_trace, rehearse_trace
 from tinykit.ground.errors import DataError, ParameterError, UnknownFactError
 from tinykit.predict.energy.predict import predict_energy
@@ -416,14 +416,10 @@ def test_a_trace_lasts_as_long_as_a_recording_can(tmp_path, step):
         read_trace(path)
 
 
-@pytest.mark.parametrize("what", ["fifo", "folder", "sparse"])
+@pytest.mark.parametrize("what", NO_FILES)
 def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path, what):
     path = tmp_path / "trace.csv"
-    if what == "sparse":
-        with path.open("wb") as stream:
-            stream.truncate(2**40)
-    else:
-        os.mkfifo(path) if what == "fifo" else path.mkdir()
+    NO_FILES[what](path)
     with pytest.raises(DataError, match=r"more than 68,719,476,736 bytes\)?; give the file of a recording"):
         read_trace(path)
 

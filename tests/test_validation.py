@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.models import Net, small_cnn
+from tests.no_files import NO_FILES
 from tinykit.budget import Use, assess
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, OutputError, ParameterError, UnknownRuntimeError
@@ -253,14 +254,10 @@ def test_a_csv_too_large_is_refused(tmp_path, monkeypatch):
         read_rows(path)
 
 
-@pytest.mark.parametrize("what", ["fifo", "folder", "sparse"])
+@pytest.mark.parametrize("what", NO_FILES)
 def test_what_is_no_file_or_endless_is_not_waited_for(tmp_path, what):
     path = tmp_path / "rows.csv"
-    if what == "sparse":
-        with path.open("wb") as stream:
-            stream.truncate(2**40)
-    else:
-        os.mkfifo(path) if what == "fifo" else path.mkdir()
+    NO_FILES[what](path)
     said = "more than 268,435,456 bytes" if what == "sparse" else r"cannot be read \(a folder, pipe or device, .*\)"
     with pytest.raises(DataError, match=f"{said}; give a CSV of measured rows"):
         read_rows(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tinykit.ground.errors import FactError, UnknownFactError
+from tinykit.predict.latency.shapes import read_table
 from tinykit.predict.validation.compare import GroupError
 from tinykit.predict.validation.published import (
     ARCHITECTURE_OUT,
@@ -37,7 +38,7 @@ def test_the_readme_shows_the_shipped_errors():
 
 def test_the_readme_says_how_far_each_measured_runtime_and_core_may_be_trusted():
     """Boards and rows are those of the shipped evidence, errors those of the last `make readme`."""
-    text, rows = README.read_text(encoding="utf-8"), trust.read_rows()
+    text, rows = README.read_text(encoding="utf-8"), read_table("measured").rows
     shown = text.partition(readme.TRUST)[2].partition(readme.TRUST_END)[0].splitlines()
     without = trust.to_markdown((), rows).splitlines()
     assert [line.split(" | ")[:5] for line in shown] == [line.split(" | ")[:5] for line in without]

@@ -8,13 +8,14 @@ Exit status: 0 all were checked and none is known, 1 some are known, 3 not check
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from tools.lock import name_in_index
 
 FOLDER = Path("build/audit")
 CANARY = ("jinja2", "2.10")
@@ -26,7 +27,7 @@ Ask = Callable[[Path], Report | str]
 
 def list_installed() -> dict[str, str]:
     """Version by package of this environment, the kit itself left out."""
-    found = {re.sub(r"[-_.]+", "-", one.metadata["Name"]).lower(): one.version for one in metadata.distributions()}
+    found = {name_in_index(one.metadata["Name"]): one.version for one in metadata.distributions()}
     return {name: version for name, version in sorted(found.items()) if name != OWN}
 
 
@@ -43,40 +44,43 @@ def ask_pip_audit(requirements: Path) -> Report | str:
         return f"pip-audit reported nothing: {(done.stderr.strip().splitlines() or ['no reason'])[-1][:300]}"
 
 
-def audit_one_by_one(installed: Mapping[str, str], ask: Ask) -> tuple[dict[str, list[str]], dict[str, str]]:
+def find_advisories(installed: Mapping[str, str], ask: Ask) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Advisories by package, and why a package was not checked.
 
     Parameters
     ----------
     installed : version by package. ask : takes a file of requirements.
     """
-    known: dict[str, list[str]] = {}
-    skipped: dict[str, str] = {}
-    for pins in ({CANARY[0]: CANARY[1]}, installed):
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        path = FOLDER / "requirements.txt"
-        path.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
-        report = ask(path)
-        if isinstance(report, str):
-            return {}, dict.fromkeys(installed, report)
-        rows = {re.sub(r"[-_.]+", "-", row["name"]).lower(): row for row in report.get("dependencies", ())}
-        if pins is not installed:
-            if not rows.get(CANARY[0], {}).get("vulns"):
-                reason = rows.get(CANARY[0], {}).get(
-                    "skip_reason", "nothing is known even of a package known to be vulnerable"
-                )
-                return {}, dict.fromkeys(installed, f"no advisory data could be read ({reason})")
-            continue
-        for name in installed:
-            row = rows.get(name, {"skip_reason": "pip-audit says nothing of it"})
-            if "skip_reason" in row:
-                skipped[name] = str(row["skip_reason"])
-            elif row.get("vulns"):
-                known[name] = [
-                    f"{one['id']} (mended in {', '.join(one.get('fix_versions', ())) or 'no version'})"
-                    for one in row["vulns"]
-                ]
+    canary = _ask_of(dict([CANARY]), ask)
+    if isinstance(canary, str):
+        return {}, dict.fromkeys(installed, canary)
+    seen = canary.get(CANARY[0], {})
+    if not seen.get("vulns"):
+        reason = seen.get("skip_reason", "nothing is known even of a package known to be vulnerable")
+        return {}, dict.fromkeys(installed, f"no advisory data could be read ({reason})")
+    rows = _ask_of(installed, ask)
+    if isinstance(rows, str):
+        return {}, dict.fromkeys(installed, rows)
+    told = {name: rows.get(name, {"skip_reason": "pip-audit says nothing of it"}) for name in installed}
+    skipped = {name: str(row["skip_reason"]) for name, row in told.items() if "skip_reason" in row}
+    known = {name: [*map(_tell_one, row["vulns"])] for name, row in told.items()
+             if name not in skipped and row.get("vulns")}  # fmt: skip
     return known, skipped
+
+
+def _ask_of(pins: Mapping[str, str], ask: Ask) -> dict[str, Mapping[str, Any]] | str:
+    """What is reported of each of some packages, or why nothing is."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / "requirements.txt"
+    path.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
+    report = ask(path)
+    if isinstance(report, str):
+        return report
+    return {name_in_index(row["name"]): row for row in report.get("dependencies", ())}
+
+
+def _tell_one(advisory: Mapping[str, Any]) -> str:
+    return f"{advisory['id']} (mended in {', '.join(advisory.get('fix_versions', ())) or 'no version'})"
 
 
 def tell(
@@ -96,7 +100,7 @@ def tell(
 
 def main() -> int:
     installed = list_installed()
-    status, lines = tell(installed, *audit_one_by_one(installed, ask_pip_audit))
+    status, lines = tell(installed, *find_advisories(installed, ask_pip_audit))
     print(*lines, sep="\n")
     return status
 

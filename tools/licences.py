@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 
+from tools.lock import name_in_index
+
 APART = {
     "unicorn": "GPL-2.0 by its code, though it declares BSD. It comes with the extra virtual-board alone; only "
     "handover/virtual_board/child.py imports it, a process of its own, asked through a pipe; nothing of it is shipped",
@@ -63,8 +65,7 @@ def declared_by(found: metadata.Distribution) -> str:
 def read_licence(found: metadata.Distribution) -> Licence:
     texts = [path for path in found.files or () if _TEXTS.search(str(path))]
     gpl = [str(path) for path in texts if _GPL.search(_read(found, path))]
-    name = re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower()
-    return Licence(name, found.version, declared_by(found), tuple(gpl))
+    return Licence(name_in_index(found.metadata["Name"]), found.version, declared_by(found), tuple(gpl))
 
 
 def _read(found: metadata.Distribution, path: metadata.PackagePath) -> str:

@@ -34,6 +34,11 @@ Files = dict[tuple[str, str], set[str]]
 """SHA-256 of the files of a package in a version."""
 
 
+def name_in_index(name: str) -> str:
+    """A package's name as an index writes it, however it writes itself."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def read(lines: Sequence[str]) -> dict[str, Versions]:
     """What a lock says for each Python."""
     found: dict[str, Versions] = {python: {} for python in PYTHONS}
@@ -73,7 +78,7 @@ def ask_pip(home: Path, *wanted: str) -> list[tuple[str, str, str]] | None:
         return None
     listed = json.loads((home / "report.json").read_text(encoding="utf-8"))["install"]
     archives = ((one["metadata"], one["download_info"].get("archive_info", {}).get("hashes", {})) for one in listed)
-    named = ((re.sub(r"[-_.]+", "-", one["name"]).lower(), one["version"], hashes) for one, hashes in archives)
+    named = ((name_in_index(one["name"]), one["version"], hashes) for one, hashes in archives)
     return [(name, version, hashes["sha256"]) for name, version, hashes in named if name != "tinykit"]
 
 

@@ -5,13 +5,11 @@ A line for each runtime and core: what anybody measured, and how far off each wa
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from tests.bench import bench_latency
+from tinykit.predict.latency.shapes import read_table
 
-MEASURED = Path(__file__).resolve().parents[1] / "data" / "latency" / "measured.csv"
 COLUMNS = {
     "architecture": "a new network",
     "board": "a new board",
@@ -21,12 +19,6 @@ COLUMNS = {
 _HEAD = ("runtime", "core", "boards measured", "versions, builds", "rows", *COLUMNS.values())
 
 Row = Mapping[str, object]
-
-
-def read_rows() -> list[dict[str, str]]:
-    """The published rows that latencies are fitted to."""
-    with MEASURED.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
 def tell_versions(rows: Iterable[Mapping[str, str]]) -> str:
@@ -68,4 +60,4 @@ def _tell(scores: Sequence[Row], way: str, place: tuple[str, str]) -> str:
 
 def block() -> str:
     """The table as of today's fit."""
-    return to_markdown(bench_latency.table(), read_rows())
+    return to_markdown(bench_latency.table(), read_table("measured").rows)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.faults import FAULTS, NEEDS_A_FULL_DISK, commands, full_disk, meet, prepare
+from tests.faults import FAULTS, NEEDS_A_FULL_DISK, commands, meet, prepare, small_disk
 
 TITLE = "Faults of the machine: exit status of each command (0, 1 a verdict, 2 input, 3 the machine; ! is wrong)"
 
@@ -15,7 +15,7 @@ TITLE = "Faults of the machine: exit status of each command (0, 1 a verdict, 2 i
 def table() -> list[dict[str, Any]]:
     """One row a fault, one column a command."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder, full_disk(Path(folder)) as full:
+    with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder)) as full:
         work = Path(folder)
         prepare(work)
         for name in FAULTS:

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -130,6 +130,3 @@ def load_kinds() -> dict[str, Kind]:
 
 def find_door(name: str, wanted: str) -> Door:
     return next(rare.door for rare in KINDS[name].doors if name_door(rare.door) == wanted)
-
-
-Found = dict[str, Any]

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.faults import small_disk
 from tests.fuzz.case import HERE, ROOT
 
 DESIGN = HERE / "small_design.py"
@@ -94,8 +95,8 @@ class Bench:
             shutil.copy(path, folder)
         return folder
 
-    def command(self, out: Path, *options: str) -> list[str]:
-        return [sys.executable, str(DESIGN), "design", "--out", str(out), *options]
+    def command(self, out: Path) -> list[str]:
+        return [sys.executable, str(DESIGN), "design", "--out", str(out)]
 
     def environment(self, **changes: str | None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in ("LC_ALL", "LANG", "TZ", "PYTHONPATH")}
@@ -104,7 +105,6 @@ class Bench:
 
     def run(self, out: Path, *before: str, **changes: str | None) -> tuple[int, str]:
         """Status and stderr of a run that is left alone."""
-
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile() as err:
             process = subprocess.Popen(
@@ -154,7 +154,7 @@ def ulimit(flag: str, value: int) -> tuple[str, ...]:
 
 
 def hash_folder(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file below a folder, without those whose content is a time or the folder's own name."""
+    """SHA-256 of each file below a folder, by its path there; links are passed over."""
     if not folder.is_dir():
         return {}
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
@@ -224,7 +224,7 @@ def interrupt(bench: Bench) -> Iterator[tuple[str, Outcome]]:
 def full_disk(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """A small file system for the results, of a size for each write; then with room."""
     for kilobytes in (4, 420, 500, 600, 800):
-        with mounted(bench.place, kilobytes) as disk:
+        with small_disk(bench.place, kilobytes) as disk:
             if disk is None:
                 yield (
                     f"{kilobytes} kB",
@@ -252,26 +252,10 @@ def _begun_on(bench: Bench, disk: Path) -> Path:
 def full_temporary(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     """A small file system for temporary files."""
     for kilobytes in (4, 256):
-        with mounted(bench.place, kilobytes) as disk:
+        with small_disk(bench.place, kilobytes) as disk:
             if disk is not None:
                 out = bench.begun()
                 yield f"TMPDIR of {kilobytes} kB", bench.whole(out, TMPDIR=str(disk))
-
-
-@contextlib.contextmanager
-def mounted(place: Path, kilobytes: int) -> Iterator[Path | None]:
-    """A tmpfs of that size, None where none can be mounted."""
-    disk = place / f"disk{kilobytes}"
-    disk.mkdir(exist_ok=True)
-    settings = ["-t", "tmpfs", "-o", f"size={kilobytes}k,nr_inodes=400", "tmpfs", str(disk)]
-    done = subprocess.run(["mount", *settings], capture_output=True, check=False) if shutil.which("mount") else None
-    if done is None or done.returncode:
-        yield None
-        return
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
 @fault
@@ -281,18 +265,15 @@ def read_only(bench: Bench) -> Iterator[tuple[str, Outcome]]:
     blocked.parent.mkdir(parents=True)
     (blocked.parent / "file").write_text("x", encoding="utf-8")
     out = blocked.parent / "file" / "design"
-    yield "below a file", bench.judge(out, *bench.run(out)) if out.parent.is_dir() else _run_below(bench, out)
-    with mounted(bench.place, 40) as disk:
+    yield "below a file", bench.judge(out, *_run_at(bench, out))
+    with small_disk(bench.place, 40) as disk:
         if disk is not None:
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=False)
             yield "a read-only file system", bench.judge(disk, *_run_at(bench, disk / "design"))
 
 
-def _run_below(bench: Bench, out: Path) -> Outcome:
-    return bench.judge(out, *_run_at(bench, out))
-
-
 def _run_at(bench: Bench, out: Path) -> tuple[int, str]:
+    """A run that begins in the bench's own place, where the folder above its results is none."""
     done = subprocess.run(bench.command(out), capture_output=True, text=True, cwd=bench.place, check=False,
                           env=bench.environment(), timeout=LIMIT_S)  # fmt: skip
     return done.returncode, done.stderr

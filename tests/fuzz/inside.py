@@ -8,6 +8,7 @@ from the runner: exceptions, statuses, texts, peaks of memory, files written els
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -16,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.case import KINDS, Case, Door, find_door, load_kinds, make_case
+from tests.fuzz.case import Case, Door, find_door, load_kinds, make_case
 from tests.fuzz.telling import FaultError, Found, judge_screen, judge_words, place_of, shorten
 from tinykit.ground.errors import TinykitError
 
@@ -78,8 +79,6 @@ def serve() -> None:
 
 def _warm() -> None:
     """What runners would otherwise import one by one."""
-    import importlib
-
     for name in ("tflite_micro.python.tflite_micro.runtime", "tinykit.show.cli.main", "tinykit.handover",
                  "tinykit.budget", "tinykit.predict", "tinykit.choose", "tinykit.handover.virtual_board"):  # fmt: skip
         importlib.import_module(name)
@@ -115,6 +114,8 @@ def run_case(job: dict[str, Any]) -> Found:
     for name in ("in", "out", "home", "tmp", "own"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     found: Found = {"id": f"{job['kind']}:{job['seed']}:{job['index']}", "kind": job["kind"], "doors": {}, "faults": []}
+    if "module" in job:  # kinds beside those of every run
+        importlib.import_module(job["module"])
     try:
         case, doors = make_case(job["kind"], job["seed"], job["index"])
     except Exception as error:  # noqa: BLE001 -- a fault of the fuzzer's own
@@ -297,5 +298,4 @@ def _look_outside(folder: Path, case: Case, before: dict[str, tuple[int, int]], 
 
 
 if __name__ == "__main__":
-    KINDS.clear()
     serve()

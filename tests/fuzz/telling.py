@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-CATEGORIES = ("crash", "hang", "foreign", "memory", "verdict", "outside", "words", "unmade")
 MEANINGS = {
     "crash": "ended by a signal",
     "hang": "over 20 s of processor time, or no answer at all",
@@ -19,6 +18,7 @@ MEANINGS = {
     "words": "an error of over three lines or 2,000 characters, or control characters on the screen",
     "unmade": "an input that the fuzzer itself could not make",
 }
+"""Categories of faults, and what each means."""
 MOST_LINES, MOST_CHARACTERS = 3, 2000
 Found = dict[str, Any]
 
@@ -63,7 +63,7 @@ def to_table(results: Iterable[Found]) -> str:
         count["refused"] += sum(said == "refused" for said in one["doors"].values())
         for category in {fault["category"] for fault in one["faults"]}:
             count[category] += 1
-    columns = ("files", "doors", "refused", *CATEGORIES)
+    columns = ("files", "doors", "refused", *MEANINGS)
     total = sum(rows.values(), Counter())
     lines = ["| kind | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, count in [*rows.items(), ("all", total)]:
