@@ -154,7 +154,7 @@ class Assessment(Result):
         fit, budget, heat = self.fit, self.budget, self.heat
         told = (*self.left_out(), *(budget.findings if budget else self.beside.lines() if self.beside else ()))
         period = f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
-        life = _or_unknown(self.battery_life_s, budget.unknown if budget else ())
+        life, consumers = _or_unknown(self.battery_life_s, budget.unknown if budget else ()), self.say_consumers()
         if budget is not None and budget.pack is None:
             life = "no battery given"
         return (
@@ -165,7 +165,7 @@ class Assessment(Result):
             *((("asleep", self.say_sleep()),) if budget else ()),
             ("energy per inference", _or_unknown(fit.energy_per_inference_j)),
             ("average power", _or_unknown(budget.average_power_w) if budget else self._without_network()),
-            *((("charge by consumer", self.say_consumers()),) if self.say_consumers() else ()),
+            *((("charge by consumer", consumers),) if consumers else ()),
             ("battery life", life),
             ("junction", f"{heat.verdict}: {heat.reasons[0]}" if heat else "unknown"),
             ("to settle it", say_settling(self.settle())),
