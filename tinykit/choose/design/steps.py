@@ -37,7 +37,7 @@ Trainer = Callable[[Path, Dataset, Choices], Made]
 Packer = Callable[[Path], Packed]
 
 CONVERT = "convert"
-"""The action that is not here: conversions of one parent share a child process (see `steps`)."""
+"""The action that no table below has: conversions of one parent share a child process."""
 
 
 def read_fit(choices: Choices) -> Training:
