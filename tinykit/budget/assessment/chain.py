@@ -23,6 +23,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.energy.inputs import as_estimate
 from tinykit.target.boards.record import Board, PowerRange
+from tinykit.target.devices import NOTHING
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Target, as_target
 
@@ -96,6 +97,12 @@ class Assessment(Result):
         if latency is None or board.current_scope == "board" or board.as_sold is None:
             return None
         return _budget(self.target.turned(), latency, self.use)
+
+    def without_sensor(self) -> PowerBudget | None:
+        """The budget of the same without its sensor and the time it takes; None without a sensor or a latency."""
+        if self.use.senses is None or self.fit.latency_s is None:
+            return None
+        return _budget(self.target, self.fit.latency_s, replace(self.use, sensor=NOTHING, sense_s=None))
 
     def sweep_clocks(self) -> ClockSweep:
         """Mean power of the same work, once a period, over the clocks of the board.
