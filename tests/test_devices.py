@@ -257,3 +257,12 @@ def test_it_is_said_where_a_usual_reboot_would_take_less(graph):
     for period_s in (0.02, 3600.0):
         told = dict(life(graph, "nucleo-h743zi2", period_s=period_s, sensor="none").lines())["asleep"]
         assert "if a reboot is slow" not in told
+
+
+@pytest.mark.parametrize("target", ["nucleo-l4r5zi", "nrf52840dk"])
+def test_without_its_sensor_a_device_is_the_chip_alone(graph, target):
+    watch = life(graph, target, task="watch-exercises")
+    bare = watch.without_sensor()
+    assert bare == life(graph, target, task="watch-exercises", sensor="none").budget
+    assert bare.battery_life_s.value > 3 * watch.battery_life_s.value
+    assert life(graph, target).without_sensor() is None

@@ -286,6 +286,7 @@ class TestNames:
             cost=paired_difference(variants[0].predicted, variants[1].predicted, y, y),
             fit=fit,
             fits=check_fit_all(graph, [board]),
+            assessment=outlook,
             budget=outlook.budget,
             heat=outlook.heat,
             firmware=SimpleNamespace(files=(), arena_bytes=1024, golden_vectors=0),

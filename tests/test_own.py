@@ -41,6 +41,7 @@ from tinykit.budget.power.pack import CellPack
 from tinykit.budget.thermal.die import theta_ja
 from tinykit.choose.design.outcome import DesignOutcome
 from tinykit.ground.errors import FactError, OutputError, ParameterError, UnknownBoardError, UnknownSensorError
+from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.reading import read
 from tinykit.predict import predict_energy, predict_run_current
 from tinykit.show.cli.main import main
@@ -401,6 +402,9 @@ def test_the_report_speaks_of_ones_own_board_cell_and_sensor(own, tmp_path):
     )
     for text in (*texts, "<td>sense</td>", "<td>front end</td>", "given by the user in my-board.toml:"):
         assert text in page, text
+    bare = assess(graph, own.board, replace(use, sensor="none")).battery_life_s
+    assert f'<td>Battery life without the sensor</td>\n<td class="n"><b>{format_quantity(bare.value, "s")}' in page
+    assert "without the sensor" not in render(replace(use, sensor="none"))
     assert "no document read" not in page.partition("<h2>Sources")[2]
     assert "Sensor: none is counted" in render(replace(use, task=None, sensor=None))
 

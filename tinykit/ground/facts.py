@@ -1,6 +1,7 @@
 """The shelf: where `data/` lies, and how a TOML of sourced figures becomes `Fact` objects, a CSV of them rows."""
 
 import csv
+import os
 import re
 import tomllib
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ def shipped_path(*parts: str) -> Path:
     """Path of a shipped file: inside the installed package, or beside it in a checkout."""
     installed = _PACKAGE / "shipped"
     return (installed if installed.is_dir() else _PACKAGE.parent).joinpath(*parts)
+
+
+def names_toml(given: object) -> bool:
+    """Whether what was given for an id is the path of a TOML of one's own: any path, or a text that ends so."""
+    return isinstance(given, os.PathLike) or (isinstance(given, str) and given.lower().endswith(".toml"))
 
 
 def read_toml(path: Path) -> dict[str, Any]:

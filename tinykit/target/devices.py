@@ -7,7 +7,7 @@ from typing import Any
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownSensorError, UnknownTaskError, look_up, name_nearest
-from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.ground.facts import names_toml, read_toml, shipped_path
 from tinykit.ground.quantity import Fact
 from tinykit.ground.results import Result
 from tinykit.target.tables import FactTable, read_sources
@@ -87,7 +87,7 @@ def find_sensor(sensor: Sensor | str | os.PathLike[str]) -> Sensor:
     """
     if isinstance(sensor, Sensor):
         return sensor
-    if isinstance(sensor, os.PathLike) or str(sensor).lower().endswith(".toml"):
+    if names_toml(sensor):
         path = Path(sensor)
         return _read_sensor(path.stem, read_toml(path), path.name)
     known = {one.id: one for one in list_sensors()}

@@ -23,6 +23,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.energy.inputs import as_estimate
 from tinykit.target.boards.record import Board, PowerRange
+from tinykit.target.devices import NOTHING
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Target, as_target
 
@@ -97,6 +98,12 @@ class Assessment(Result):
             return None
         return _budget(self.target.turned(), latency, self.use)
 
+    def without_sensor(self) -> PowerBudget | None:
+        """The budget of the same without its sensor and the time it takes; None without a sensor or a latency."""
+        if self.use.senses is None or self.fit.latency_s is None:
+            return None
+        return _budget(self.target, self.fit.latency_s, replace(self.use, sensor=NOTHING, sense_s=None))
+
     def sweep_clocks(self) -> ClockSweep:
         """Mean power of the same work, once a period, over the clocks of the board.
 
@@ -154,7 +161,7 @@ class Assessment(Result):
         fit, budget, heat = self.fit, self.budget, self.heat
         told = (*self.left_out(), *(budget.findings if budget else self.beside.lines() if self.beside else ()))
         period = f"{format_quantity(budget.period_s, 's')}, duty cycle {budget.duty_cycle}" if budget else "unknown"
-        life = _or_unknown(self.battery_life_s, budget.unknown if budget else ())
+        life, consumers = _or_unknown(self.battery_life_s, budget.unknown if budget else ()), self.say_consumers()
         if budget is not None and budget.pack is None:
             life = "no battery given"
         return (
@@ -165,7 +172,7 @@ class Assessment(Result):
             *((("asleep", self.say_sleep()),) if budget else ()),
             ("energy per inference", _or_unknown(fit.energy_per_inference_j)),
             ("average power", _or_unknown(budget.average_power_w) if budget else self._without_network()),
-            *((("charge by consumer", self.say_consumers()),) if self.say_consumers() else ()),
+            *((("charge by consumer", consumers),) if consumers else ()),
             ("battery life", life),
             ("junction", f"{heat.verdict}: {heat.reasons[0]}" if heat else "unknown"),
             ("to settle it", say_settling(self.settle())),

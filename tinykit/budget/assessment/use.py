@@ -170,6 +170,8 @@ class Use(Result):
             front_end=self.computes, clock_hz=target.clock_hz, gate_rate=self.gate_rate, send=self.send, loads=loads,
             capture_factor=self.capture_factor if self.capture_factor is not None or not streams else capture_factor(),
         )  # fmt: skip
+        if not (streams or sensing):
+            return work
         ask = partial(predict_run_current, target.board, clock_hz=target.clock_hz, run_current_a=self.run_current_a)
         run, _ = attempt(lambda: ask(supply_v=self.supply_v))
         if not streams:

@@ -173,20 +173,21 @@ def budget_power(
         lambda: predict_run_current(target, clock_hz=clock_hz, supply_v=supply.mcu_v, run_current_a=run_current_a)
     )
     asleep = partial(sleep_current, target, clock_hz=clock_hz)
-    idle = {mode: attempt(partial(asleep, mode, ambient))[0] for mode in SLEEP_MODES}
+    found = {mode: attempt(partial(asleep, mode, ambient)) for mode in SLEEP_MODES}
+    idle = {mode: current for mode, (current, _) in found.items()}
     ways = {mode: wake_up(target, mode, run, boot_s) for mode in SLEEP_MODES}
     left = period - sum(state.duration_s.value for state in extra_states)
     work = given.within(left)
     rest = left - sum(stage.duration_s.value * stage.times for stage in work.stages())
     mode = sleep_mode or ("stop" if sleep_current_a is not None else best_sleep(idle, ways, rest))
-    sleep, no_sleep = attempt(lambda: asleep(mode, ambient, sleep_current_a))
+    known = found.get(mode) if sleep_current_a is None else None
+    sleep, no_sleep = known or attempt(lambda: asleep(mode, ambient, sleep_current_a))
     find = {**idle, "sleep": halted_current(idle["sleep"], run), mode: sleep, "run": run}
     busy = (*(stage.to_state(find.get) for stage in work.stages()), *extra_states)
     timeline = lay_timeline(Timeline(busy, None, period), run=run, sleep=sleep, way=given.way_out or ways[mode])
-    notes = _check_clock(target, clock_hz)
-    design = _Design(target, work, pack, mode, ambient, supply, timeline, derate, notes)
-    found = _total(design, run, no_run, no_sleep if timeline.sleep else "")
-    return replace(found, asked=asked | {"board": target, "latency": given, "battery": pack, "sleep_mode": mode})
+    design = _Design(target, work, pack, mode, ambient, supply, timeline, derate, _check_clock(target, clock_hz))
+    budget = _total(design, run, no_run, no_sleep if timeline.sleep else "")
+    return replace(budget, asked=asked | {"board": target, "latency": given, "battery": pack, "sleep_mode": mode})
 
 
 @dataclass(frozen=True, slots=True)

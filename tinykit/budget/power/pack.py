@@ -14,6 +14,7 @@ from tinykit.budget.power.cell_laws import (
 )
 from tinykit.budget.power.cells import Battery, battery, read_battery
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.facts import names_toml
 from tinykit.ground.quantity import YEAR_S, Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result
 from tinykit.predict.energy.inputs import load_constants
@@ -59,8 +60,7 @@ def find_battery(cell: CellPack | Battery | str | os.PathLike[str]) -> CellPack 
     """
     if isinstance(cell, CellPack | Battery):
         return cell
-    is_file = isinstance(cell, os.PathLike) or str(cell).lower().endswith(".toml")
-    return read_battery(Path(cell)) if is_file else battery(str(cell))
+    return read_battery(Path(cell)) if names_toml(cell) else battery(str(cell))
 
 
 def wire_pack(cell: Battery, supply_min: float | None) -> CellPack:

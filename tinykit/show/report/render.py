@@ -50,7 +50,7 @@ def _show_interval(estimate: Estimate) -> str:
 
 def _list_estimates(outcome: DesignOutcome) -> tuple[tuple[str, Estimate | None], ...]:
     """The figures of the verdict, with the words a reader looks for."""
-    fit, budget, heat = outcome.fit, outcome.budget, outcome.heat
+    fit, budget, heat, bare = outcome.fit, outcome.budget, outcome.heat, outcome.assessment.without_sensor()
     return (
         ("Tensor arena", fit.arena_bytes),
         ("Flash: model, runtime, kernels", fit.flash_bytes),
@@ -60,6 +60,7 @@ def _list_estimates(outcome: DesignOutcome) -> tuple[tuple[str, Estimate | None]
         ("Average power", budget.average_power_w),
         ("Energy per day", budget.energy_per_day_j),
         ("Battery life", budget.battery_life_s),
+        *((("Battery life without the sensor", bare.battery_life_s),) if bare else ()),
         ("Junction temperature", heat.t_junction_c),
         ("Ambient at which the junction reaches its limit", heat.t_ambient_max_c),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, name_nearest
-from tinykit.ground.facts import shipped_path
+from tinykit.ground.facts import names_toml, shipped_path
 from tinykit.ground.results import Rows
 from tinykit.target.boards.reading import read_board
 from tinykit.target.boards.record import Board
@@ -47,7 +47,7 @@ def find_board(target: AnyBoard) -> Board:
     """
     if isinstance(target, Board):
         return target
-    if isinstance(target, os.PathLike) or (isinstance(target, str) and target.lower().endswith(".toml")):
+    if names_toml(target):
         return read_board(Path(target))
     if isinstance(target, str):
         return board(target)
