@@ -26,7 +26,7 @@ SLOW   := against browser bench codegen compat compress convert datasets deploy 
 COUNT ?= 10000
 SEED  ?= 0
 
-.PHONY: help design test test-all test-lowest test-newest lab bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean
+.PHONY: help design test test-all test-lowest test-newest lab site bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo "make test-lowest  the quick tests on the lowest allowed versions, in an environment of their own"
 	@echo "make test-newest  the same on the newest allowed versions, whatever constraints.txt has"
 	@echo "make lab          the course in JupyterLab"
+	@echo "make site         the course as a static page that runs in a browser, in build/site (PYODIDE=FOLDER)"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
 	@echo "make readme       the README's tables of errors and trust, scored again"
 	@echo "make sweep        thousands of single kernels counted on the virtual board"
@@ -110,6 +111,9 @@ test-newest: $(UV)
 
 lab: $(READY)
 	$(PY) -m jupyter lab notebooks/00_start_here.ipynb
+
+site: $(READY)
+	@$(PY) -m tools.site $(if $(PYODIDE),--pyodide "$(PYODIDE)")
 
 bench: $(READY)
 	$(PY) -m tests.bench

@@ -2,71 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
+from tests.browsing import (
+    PICTURES,
+    WITH_CHROMIUM,
+    errors_of,
+    first_panel,
+    free_port,
+    is_up,
+    open_page,
+    picture_of,
+    run_all,
+    verdict_of,
+    wait_until,
+)
 from tinykit.budget import list_open
 from tinykit.target.boards import boards
 
 ROOT = Path(__file__).resolve().parents[1]
 COURSE = ROOT / "notebooks"
-PICTURES = ROOT / "build" / "browser"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ASKED = {"run current", "sleep current", "supply", "clock", "RAM"}
-BYTES_OF_IMAGE = "async image => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
-KERNEL_IS_READY = """() => {
-  const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
-  return Boolean(context?.isReady && context.session?.kernel?.status === "idle");
-}"""
-RUN_ALL = """() => {
-  window.jupyterapp.commands.execute("notebook:run-all-cells").then(() => { window.allCellsRan = true; });
-}"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"after {timeout_s:.0f} s still no {what}"
-        time.sleep(0.2)
-
-
-def is_up(url: str) -> bool:
-    try:
-        return bool(urllib.request.urlopen(url, timeout=2).status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+pytestmark = WITH_CHROMIUM
 
 
 def server_environment(home: Path) -> dict[str, str]:
@@ -116,49 +85,8 @@ def lab(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    """A page of headless Chromium that fails the test on any error in its scripts."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
-        problems: list[str] = []
-        page.on("pageerror", lambda error: problems.append(str(error)))
+    with open_page() as page:
         yield page
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=PICTURES / "last.png", timeout=10_000)
-        browser.close()
-    assert problems == []
-
-
-def run_all(page: Any, url: str) -> None:
-    """Run every cell and wait for the last. A command given before the kernel is connected would be lost."""
-    page.goto(url)
-    page.wait_for_function(KERNEL_IS_READY)
-    page.evaluate(RUN_ALL)
-    page.wait_for_function("window.allCellsRan === true", timeout=120_000)
-
-
-def first_panel(page: Any) -> Any:
-    """The first output that holds a slider."""
-    panel = page.locator(".jp-OutputArea-output", has=page.locator(".noUi-handle")).first
-    panel.locator("img.widget-image").first.wait_for()
-    panel.scroll_into_view_if_needed()
-    return panel
-
-
-def verdict_of(panel: Any) -> str:
-    return "\n".join(panel.locator(".jupyter-widgets.widget-html").all_inner_texts())
-
-
-def picture_of(panel: Any) -> str:
-    return hashlib.sha256(bytes(panel.locator("img.widget-image").first.evaluate(BYTES_OF_IMAGE))).hexdigest()
-
-
-def errors_of(page: Any) -> list[str]:
-    """What stands in outputs as an error or a warning: JupyterLab draws a traceback as it draws stderr."""
-    return list(page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts())
 
 
 def test_an_error_in_a_cell_is_found_on_the_page(lab: str, page: Any, tmp_path: Path):

@@ -140,7 +140,7 @@ class _Counted:
         self.duration_s += float(weights.sum())
         self.peak, self.lowest = max(self.peak, float(currents.max())), min(self.lowest, float(currents.min()))
         logs = np.log10(np.clip(currents, 10.0 ** _DECADES[0], 10.0 ** _DECADES[1]))
-        places = np.minimum(((logs - _DECADES[0]) * _BINS_A_DECADE).astype(np.int64), _BINS - 1)
+        places = np.minimum(((logs - _DECADES[0]) * _BINS_A_DECADE).astype(np.intp), _BINS - 1)
         self.lasting += np.bincount(places, weights=weights, minlength=_BINS)
         self.histogram += np.bincount(places[places.size - (samples - self.samples) :], minlength=_BINS)
         self.samples = samples

@@ -1,0 +1,63 @@
+"""The page of `make site` in headless Chromium: from the link to the first slider, and from a key to a new picture."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.browsing import first_panel, free_port, is_up, open_page, picture_of, run_all, wait_until
+from tools.site.__main__ import main
+
+TITLE = "The course in a browser: page built, served, first slider after the link (under 20 s), key to picture"
+KEYS = ("ArrowRight", "ArrowLeft") * 5
+
+
+@contextlib.contextmanager
+def serve(site: Path) -> Iterator[str]:
+    """The address of a folder that is served."""
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    with subprocess.Popen(command, cwd=site, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: is_up(f"http://127.0.0.1:{port}/"), "answer from the page")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def press(panel: Any) -> float:
+    """Median seconds from a key on the first slider to the bytes of a new picture."""
+    handle, times = panel.locator(".noUi-handle").first, []
+    for key in KEYS:
+        handle.focus()
+        before, start = picture_of(panel), time.perf_counter()
+        handle.press(key)
+        while picture_of(panel) == before:
+            pass
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def table() -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder, open_page() as page:
+        start = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            main(["--out", f"{folder}/site"])
+        built = time.perf_counter() - start
+        size = sum(path.stat().st_size for path in Path(folder, "site").rglob("*") if path.is_file())
+        with serve(Path(folder, "site")) as address:
+            start = time.perf_counter()
+            run_all(page, f"{address}/lab/index.html?path=00_start_here.ipynb&reset")
+            panel = first_panel(page)
+            return [{
+                "page [MB]": size / 1e6, "build [s]": built, "link to slider [s]": time.perf_counter() - start,
+                "key to picture [ms]": 1e3 * press(panel),
+            }]  # fmt: skip

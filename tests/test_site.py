@@ -1,0 +1,193 @@
+"""The course as a static page: built, served, and run in a browser that reaches nothing but the page."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from tests.browsing import (
+    PICTURES,
+    WITH_CHROMIUM,
+    errors_of,
+    first_panel,
+    free_port,
+    is_up,
+    open_page,
+    picture_of,
+    run_all,
+    verdict_of,
+    wait_until,
+)
+from tinykit.choose import studies
+from tinykit.target.boards import boards
+from tools.site import browser_packages
+from tools.site.__main__ import main
+from tools.site.browser_packages import Recipe
+from tools.site.course import NEEDS, runs_in_browser
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+RUN_THERE = [path.stem for path in NOTEBOOKS if runs_in_browser(path)]
+MOST_BYTES = 110e6
+NEAR = ("latency", "energy")
+TABLE = """import json
+import tinykit as tk
+from tinykit.choose import find_study, studies
+for study in map(find_study, studies()):
+    for name in list(study.variants)[:2]:
+        rows = [report.to_record() for report in tk.check_fit_all(tk.read(study.open().path(name)))]
+        print(json.dumps([study.name, name, rows], sort_keys=True))"""
+"""Models of each study on each board of the catalogue, the whole records."""
+
+pytestmark = WITH_CHROMIUM
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page as `make site` builds it."""
+    out = tmp_path_factory.mktemp("site") / "page"
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main(["--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """Where the page is served, with room for the name of a notebook."""
+    add_notebook(site, "table", TABLE)
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    with subprocess.Popen(command, cwd=site, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: is_up(f"http://127.0.0.1:{port}/"), "answer from the page")
+            yield f"http://127.0.0.1:{port}/lab/index.html?path={{}}.ipynb&reset"
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def cut() -> Iterator[Any]:
+    """A page of a browser that reaches this machine alone; nothing else may be asked for."""
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        if route.request.url.startswith("http://127.0.0.1:"):
+            route.continue_()
+        else:
+            asked.append(route.request.url)
+            route.abort()
+
+    with open_page() as page:
+        page.context.route(re.compile("^https?:"), answer)
+        yield page
+    assert asked == []
+
+
+def add_notebook(site: Path, name: str, code: str) -> None:
+    """One more notebook into a page that is built: its file, and its line in the page's list of contents."""
+    kernel = {"kernelspec": {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}}
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
+    nbformat.write(book, site / "files" / f"{name}.ipynb")
+    listing = site / "api" / "contents" / "all.json"
+    content = json.loads(listing.read_text())
+    content["content"].append({**content["content"][0], "name": f"{name}.ipynb", "path": f"{name}.ipynb"})
+    listing.write_text(json.dumps(content))
+
+
+def texts_of(page: Any) -> list[str]:
+    """What the cells printed."""
+    return list(page.locator('[data-mime-type="application/vnd.jupyter.stdout"]').all_inner_texts())
+
+
+def printed_in(notebook: Path) -> list[str]:
+    """What the committed notebook printed, cell by cell."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    outputs = (output for cell in cells if cell.cell_type == "code" for output in cell.outputs)
+    return [output.text for output in outputs if output.output_type == "stream" and output.name == "stdout"]
+
+
+@pytest.mark.parametrize("stem", RUN_THERE)
+def test_every_notebook_that_needs_no_engine_ends_as_it_was_committed(cut: Any, address: str, stem: str):
+    run_all(cut, address.format(stem))
+    assert errors_of(cut) == []
+    assert [one.split() for one in texts_of(cut)] == [
+        one.split() for one in printed_in(ROOT / "notebooks" / f"{stem}.ipynb")
+    ]
+    cut.screenshot(path=PICTURES / f"site_{stem}.png")
+
+
+def test_sliders_move_by_mouse_and_by_keyboard(cut: Any, address: str):
+    run_all(cut, address.format("00_start_here"))
+    panel = first_panel(cut)
+    handle = panel.locator(".noUi-handle").first
+    for key, other in (("ArrowRight", "ArrowLeft"), ("PageUp", "PageDown")):
+        handle.focus()
+        before, picture = handle.get_attribute("aria-valuenow"), picture_of(panel)
+        handle.press(key)
+        if handle.get_attribute("aria-valuenow") == before:
+            handle.press(other)
+        assert handle.get_attribute("aria-valuenow") != before, key
+        wait_until(lambda picture=picture: picture_of(panel) != picture, "change of the plot")
+    verdict, picture, box = verdict_of(panel), picture_of(panel), handle.bounding_box()
+    cut.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    cut.mouse.down()
+    cut.mouse.move(box["x"] - 80, box["y"] + 4, steps=4)
+    cut.mouse.up()
+    wait_until(lambda: picture_of(panel) != picture and verdict_of(panel) != verdict, "change of plot and verdict")
+
+
+def test_boards_and_models_are_judged_as_elsewhere(cut: Any, address: str):
+    """All to the bit, but times and energies: the exponential of a browser may round the other way in its last bit."""
+    run_all(cut, address.format("table"))
+    assert errors_of(cut) == []
+    here = io.StringIO()
+    with contextlib.redirect_stdout(here):
+        exec(compile(TABLE, "table", "exec"), {})
+    ours, theirs = ([json.loads(line) for line in text.splitlines()] for text in (here.getvalue(), texts_of(cut)[0]))
+    assert len(ours) == len(theirs) == 2 * len(studies())
+    for (*name, rows), (*same, others) in zip(ours, theirs, strict=True):
+        assert name == same
+        assert len(rows) == len(others) == len(boards())
+        for row, other in zip(rows, others, strict=True):
+            near = {key for key, value in row.items() if isinstance(value, float) and key.startswith(NEAR)}
+            told = {key for key in row if key.endswith("_source") or key == "advice"}  # name the engines at hand
+            alike = row.keys() - near - told
+            assert {key: row[key] for key in alike} == {key: other[key] for key in alike}
+            assert [row[key] for key in near] == pytest.approx([other[key] for key in near], rel=1e-14, abs=0)
+
+
+def test_a_notebook_that_needs_an_engine_says_so_first(site: Path):
+    for stem, needs in NEEDS.items():
+        first = nbformat.read(site / "files" / f"{stem}.ipynb", as_version=4).cells[0]
+        assert first.cell_type == "markdown"
+        assert needs in first.source
+        assert "make lab" in first.source
+
+
+def test_the_page_is_small_and_carries_the_kits_own_wheel(site: Path):
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < MOST_BYTES
+    (wheel,) = (site / "static" / "pyodide").glob("tinykit-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert "tinykit/__init__.py" in archive.namelist()
+    assert not list(site.rglob("*.map"))
+
+
+def test_a_distribution_with_other_bytes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def download(*arguments: object) -> None:
+        (tmp_path / "fetched").mkdir()
+        (tmp_path / "fetched" / "other-1-py3-none-any.whl").write_bytes(b"other")
+
+    monkeypatch.setattr(browser_packages, "_pip", download)
+    with pytest.raises(SystemExit, match="is pinned; nothing was built"):
+        browser_packages.fetch(Recipe.read(), tmp_path)
