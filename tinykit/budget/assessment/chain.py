@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from tinykit.budget.assessment.beside import Beside, budget_beside
-from tinykit.budget.assessment.use import Use
+from tinykit.budget.assessment.use import Beside, Use, budget_beside
 from tinykit.budget.fit.check import check_target
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget, budget_power
