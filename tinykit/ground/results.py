@@ -6,6 +6,7 @@ import importlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import reduce
 from html import escape
 from pathlib import Path
 from typing import Any, Generic, SupportsIndex, TypeVar, overload
@@ -68,7 +69,9 @@ class Through(Generic[_T]):
         self._path, self.__doc__ = path, meaning
 
     def __get__(self, result: Any, owner: Any) -> _T:
-        found: Any = self if result is None else _reach(result, self._path)
+        found: Any = self
+        if result is not None:
+            found = reduce(lambda one, part: None if one is None else getattr(one, part), self._path.split("."), result)
         own: _T = found
         return own
 
