@@ -89,12 +89,7 @@ def longest_latency(
 
 
 def busy_per_inference(around: Callable[[float], Workload]) -> float:
-    """Seconds awake that one second of inference brings, the copies of its samples too; 1 at least.
-
-    Parameters
-    ----------
-    around : the workload of a latency [s].
-    """
+    """Seconds awake that a second of inference brings in its workload `around`, its samples' copies too; at least 1."""
     return max(1.0, around(1.0).busy_s - around(0.0).busy_s)
 
 
