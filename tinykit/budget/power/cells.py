@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import FactError, ParameterError, UnknownBatteryError, name_nearest
+from tinykit.ground.errors import FactError, ParameterError, UnknownBatteryError, look_up
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Fact
 from tinykit.ground.results import Result
@@ -272,13 +272,8 @@ def battery(name: str) -> Battery:
     UnknownBatteryError : there is none; the message names the nearest.
     """
     cells = {cell.id: cell for cell in batteries()}
-    found = cells.get(str(name).strip().lower())
-    if found is None:
-        raise UnknownBatteryError(
-            f"battery {name!r} is not in the catalogue; {name_nearest(str(name).lower(), cells)}.\n"
-            f"All of them: {', '.join(cells)}."
-        )
-    return found
+    told, all_of_them = f"battery {name!r} is not in the catalogue", f".\nAll of them: {', '.join(cells)}."
+    return look_up(str(name).strip().lower(), cells, told, UnknownBatteryError, all_of_them)
 
 
 def cell_at(cell: Battery, temperature_c: float) -> Battery:
