@@ -56,7 +56,7 @@ ALLOWED = {
     "show/plots/arena.py": ("DEPTHWISE_CONV_2D|FULLY_CONNECTED", "words that are shortened in a picture"),
 }
 READERS = (
-    "model/graph/reading.py", "model/graph/kernels.py", "model/lint/checks.py", "model/lint/deeper.py",
+    "model/graph/reading.py", "model/graph/kernels.py", "model/lint/checks.py",
     "predict/arena/plan.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
     "predict/flash.py", "predict/packing/leaning.py", "predict/packing/decoding.py", "predict/runtime/layers.py",
     "budget/fit/timing.py", "handover/codegen/lowerings.py", "handover/codegen/program.py",

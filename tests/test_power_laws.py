@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-import tinykit.budget.power.cell_laws
+import tinykit.budget.power.cells
 import tinykit.budget.power.timeline
 from tinykit.budget import battery_life, buffer_capacitance, effective_capacity, loaded_voltage, self_discharge_current
 from tinykit.predict import retention_current
@@ -16,7 +16,7 @@ from tinykit.predict import retention_current
 DAY_S = 86_400.0
 
 
-@pytest.mark.parametrize("module", [tinykit.budget.power.cell_laws, tinykit.budget.power.timeline])
+@pytest.mark.parametrize("module", [tinykit.budget.power.cells, tinykit.budget.power.timeline])
 def test_the_docstrings_compute_what_they_say(module):
     assert doctest.testmod(module).failed == 0
 

@@ -19,7 +19,7 @@ import tinykit.ground.results
 from tests.models import small_cnn
 from tinykit.budget import battery, budget_power, check_fit, check_fit_all, check_heat, list_placements
 from tinykit.ground import Estimate, Fact, MissingPackageError
-from tinykit.ground.results import Result, Rows, tell, tell_line
+from tinykit.ground.results import Result, Rows, Through, tell, tell_line
 from tinykit.model import ModelGraph, read
 from tinykit.predict import predict_arena, predict_flash
 from tinykit.target.boards import board, boards
@@ -209,3 +209,30 @@ def test_json_holds_all_fields_or_those_named():
         JSON = ("title=name", "latency_s.basis", "seconds=latency_s.value", "part.value")
 
     assert Named("a").to_json() == {"title": "a", "basis": "modelled", "seconds": 0.0123, "value": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Inner(Result):
+    size: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outer(Result):
+    inner: Inner | None
+
+    size = Through[int | None]("inner.size", "Its size; None without one.")
+    wrong = Through[int]("inner.sise", "A slip of the pen.")
+
+
+def test_a_property_hands_on_what_a_field_has():
+    assert Outer(Inner()).size == 3
+    assert Outer(None).size is None
+    assert Outer.size.__doc__ == "Its size; None without one."
+    with pytest.raises(AttributeError, match="sise"):
+        _ = Outer(Inner()).wrong
+
+
+@pytest.mark.parametrize("kind", public_results().values())
+def test_such_a_property_begins_at_a_field(kind: type):
+    begins = {one._path.partition(".")[0] for one in vars(kind).values() if isinstance(one, Through)}
+    assert begins <= {field.name for field in fields(kind)}

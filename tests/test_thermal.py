@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import tinykit.budget.thermal.laws
+import tinykit.budget.thermal.die
 from tinykit.budget import (
     HeatVerdict,
     budget_power,
@@ -33,7 +33,7 @@ def h743():
 
 
 def test_the_docstrings_compute_what_they_say():
-    assert doctest.testmod(tinykit.budget.thermal.laws).failed == 0
+    assert doctest.testmod(tinykit.budget.thermal.die).failed == 0
 
 
 @pytest.mark.parametrize(

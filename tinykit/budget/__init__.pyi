@@ -1,4 +1,3 @@
-from tinykit.budget.assessment.beside import Beside as Beside
 from tinykit.budget.assessment.chain import (
     PERIODS_S as PERIODS_S,
     Assessment as Assessment,
@@ -11,7 +10,7 @@ from tinykit.budget.assessment.draft import (
     list_open as list_open,
     tell_board as tell_board,
 )
-from tinykit.budget.assessment.use import Use as Use
+from tinykit.budget.assessment.use import Beside as Beside, Use as Use
 from tinykit.budget.fit.check import (
     MACHINES as MACHINES,
     check_fit as check_fit,
@@ -29,22 +28,20 @@ from tinykit.budget.offload import (
     weigh_design as weigh_design,
 )
 from tinykit.budget.power.budget import PowerBudget as PowerBudget, budget_power as budget_power
-from tinykit.budget.power.cell_laws import (
-    battery_life as battery_life,
-    buffer_capacitance as buffer_capacitance,
-    cold_capacity as cold_capacity,
-    cold_resistance as cold_resistance,
-    effective_capacity as effective_capacity,
-    loaded_voltage as loaded_voltage,
-    self_discharge_current as self_discharge_current,
-    warm_discharge as warm_discharge,
-)
 from tinykit.budget.power.cells import (
     Battery as Battery,
     batteries as batteries,
     battery as battery,
+    battery_life as battery_life,
+    buffer_capacitance as buffer_capacitance,
     cell_at as cell_at,
+    cold_capacity as cold_capacity,
+    cold_resistance as cold_resistance,
+    effective_capacity as effective_capacity,
+    loaded_voltage as loaded_voltage,
     read_battery as read_battery,
+    self_discharge_current as self_discharge_current,
+    warm_discharge as warm_discharge,
 )
 from tinykit.budget.power.dvfs import (
     IDLES as IDLES,
@@ -135,13 +132,14 @@ from tinykit.budget.thermal.check import (
     check_touch as check_touch,
     solar_load as solar_load,
 )
-from tinykit.budget.thermal.die import foster_ladder as foster_ladder, theta_ja as theta_ja
-from tinykit.budget.thermal.laws import (
+from tinykit.budget.thermal.die import (
     enclosure_rise as enclosure_rise,
+    foster_ladder as foster_ladder,
     junction_with_leakage as junction_with_leakage,
     maximum_ambient_with_leakage as maximum_ambient_with_leakage,
     solar_heat as solar_heat,
     temperature_rise as temperature_rise,
+    theta_ja as theta_ja,
 )
 from tinykit.budget.thermal.warming import (
     HeatCurve as HeatCurve,

@@ -13,7 +13,7 @@ from tinykit.budget.power.workload import Activity, Workload, as_workload
 from tinykit.budget.scenarios import Scenario, find_scenario, list_scenarios, scenario_of
 from tinykit.ground.errors import ParameterError, UnknownFactError, keywords, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
-from tinykit.ground.results import Result
+from tinykit.ground.results import Result, Through
 from tinykit.predict.energy.inputs import as_estimate, stated
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -62,15 +62,8 @@ class Offload(Result):
     uplink: str = "raw"
     network: str = "the design's own"
 
-    @property
-    def edge_j(self) -> Estimate | None:
-        """Energy of a day on the device [J]; None where unknown."""
-        return self.edge.energy_per_day_j
-
-    @property
-    def cloud_j(self) -> Estimate | None:
-        """Energy of a day of sending [J]; None where unknown."""
-        return self.cloud.energy_per_day_j
+    edge_j = Through[Estimate | None]("edge.energy_per_day_j", "Energy of a day on the device [J]; None where unknown.")
+    cloud_j = Through[Estimate | None]("cloud.energy_per_day_j", "Energy of a day of sending [J]; None where unknown.")
 
     @property
     def edge_cost(self) -> float | None:

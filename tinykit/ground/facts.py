@@ -4,6 +4,7 @@ import csv
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,15 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise FactError(f"{path}: not valid TOML ({error})") from error
     except (ValueError, RecursionError) as error:  # a figure of thousands of digits, brackets nested without end
         raise FactError(f"{path}: not a TOML file that can be taken ({error})") from error
+
+
+def without_none(value: Any) -> Any:
+    """TOML has no null: an unknown figure is absent."""
+    if isinstance(value, Mapping):
+        return {key: without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [without_none(item) for item in value if item is not None]
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ import importlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import reduce
 from html import escape
 from pathlib import Path
-from typing import Any, SupportsIndex, TypeVar, overload
+from typing import Any, Generic, SupportsIndex, TypeVar, overload
 
 from tinykit.ground.errors import MissingPackageError
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, to_plain
 
+_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _LINE = 109
 _WORD = 40
@@ -58,6 +60,20 @@ class Result:
         for name in _names(self):
             record |= _columns(name, getattr(self, name))
         return record
+
+
+class Through(Generic[_T]):
+    """A property that is one of a field's own: the path to it, None where a part of the path is, and what it means."""
+
+    def __init__(self, path: str, meaning: str) -> None:
+        self._path, self.__doc__ = path, meaning
+
+    def __get__(self, result: Any, owner: Any) -> _T:
+        found: Any = self
+        if result is not None:
+            found = reduce(lambda one, part: None if one is None else getattr(one, part), self._path.split("."), result)
+        own: _T = found
+        return own
 
 
 class Rows(tuple[_T_co, ...]):

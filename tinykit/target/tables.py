@@ -8,25 +8,12 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 from tinykit.ground.errors import FactError, name_nearest
-from tinykit.ground.facts import to_fact
+from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Fact
 
-_UNITS = {
-    "total": "byte", "reserved": "byte", "data_cache": "byte", "clock_max": "Hz", "clocks": "Hz", "clock": "Hz",
-    "npu_clock": "Hz", "rate": "1/s", "start_up": "s", "window_time": "s", "standby_wakeup": "s",
-    "current": "A", "sleep_current": "A", "stop_current": "A", "standby_current": "A", "idle_current": "A",
-    "supply": "V", "supply_min": "V", "supply_typical": "V", "supply_max": "V",
-    "low": "W", "high": "W", "wakeup_time": "s", "junction_max": "degC", "ambient_max": "degC",
-    "theta_ja": "K/W", "npu_macs_per_cycle": "1", "ratio": "1", "cycles": "cycle/byte",
-}  # fmt: skip
-_RANGES = {
-    "byte": (1, 2**40), "Hz": (1e3, 5e9), "A": (1e-9, 5), "V": (0.3, 60), "W": (1e-6, 100),
-    "s": (1e-9, 60), "degC": (-60, 250), "K/W": (0.1, 1000), "1": (1, 1e6), "1/s": (1e-3, 1e9),
-    "cycle/byte": (0.1, 1e6),
-}  # fmt: skip
+_KEYS = read_toml(shipped_path("data", "keys.toml"))
+_UNITS, _RANGES, _WHOLE = _KEYS["units"], _KEYS["ranges"], _KEYS["whole"]
 _LISTS = ("clocks",)
-_WHOLE = {"count": (1, 1024), "start": (0, 2**32 - 1), "channels": (1, 4096), "bits": (1, 64), "values": (1, 10**9),
-          "reads": (1, 10**9), "features": (1, 10**9), "inferences": (1, 10**6)}  # fmt: skip
 _R = TypeVar("_R")
 
 

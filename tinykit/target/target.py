@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import format_quantity
-from tinykit.ground.results import Result
+from tinykit.ground.results import Result, Through
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import default_runtime, find_runtime
@@ -132,10 +132,7 @@ class Target(Result):
         """The same with the other face of the board: as sold where it was the bare chip, and the other way round."""
         return type(self)(**{**_list_given(self), "as_sold": not self.as_sold})
 
-    @property
-    def core(self) -> str:
-        """Name of the core that runs the model."""
-        return self.board.core
+    core = Through[str]("board.core", "Name of the core that runs the model.")
 
     @property
     def largest_arena_bytes(self) -> int | None:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from tinykit.budget.assessment.beside import Beside, budget_beside
-from tinykit.budget.assessment.use import Use
+from tinykit.budget.assessment.use import Beside, Use, budget_beside
 from tinykit.budget.fit.check import check_target
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget, budget_power
@@ -19,7 +18,7 @@ from tinykit.budget.thermal.check import ThermalReport, check_heat
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import UnknownFactError, keywords
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
-from tinykit.ground.results import Result
+from tinykit.ground.results import Result, Through
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.energy.inputs import as_estimate
 from tinykit.target.boards.record import Board, PowerRange
@@ -55,20 +54,11 @@ class Assessment(Result):
     use: Use = field(default_factory=Use)
     beside: Beside | None = None
 
-    @property
-    def target(self) -> Target:
-        """Where and how it runs."""
-        return self.fit.target
-
-    @property
-    def battery_life_s(self) -> Estimate | None:
-        """Life of the battery [s]; None where unknown."""
-        return self.budget.battery_life_s if self.budget else None
-
-    @property
-    def t_junction_c(self) -> Estimate | None:
-        """Junction temperature on average [degC]; None where unknown."""
-        return self.heat.t_junction_c if self.heat else None
+    target = Through[Target]("fit.target", "Where and how it runs.")
+    battery_life_s = Through[Estimate | None]("budget.battery_life_s", "Life of the battery [s]; None where unknown.")
+    t_junction_c = Through[Estimate | None](
+        "heat.t_junction_c", "Junction temperature on average [degC]; None where unknown."
+    )
 
     @property
     def power(self) -> PowerBudget:

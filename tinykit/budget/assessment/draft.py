@@ -11,7 +11,7 @@ from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.budget import budget_power
 from tinykit.budget.thermal.die import theta_ja
 from tinykit.ground.errors import OutputError, ParameterError
-from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.ground.facts import read_toml, shipped_path, without_none
 from tinykit.ground.quantity import format_quantity, is_number
 from tinykit.ground.writing import write_atomically
 from tinykit.predict.latency.prediction import known_runtimes
@@ -85,7 +85,7 @@ def draft_board(
         raise ParameterError(f"board of mcu {mcu!r} and core {core!r}; give both, such as 'STM32L432KC', 'cortex-m4'")
     clock, supply, run = _fact(clock_hz, "Hz"), _fact(supply_v, "V"), _fact(run_current_a, "A")
     sizes = (("SRAM", "sram", _fact(sram_bytes, "byte")), ("flash", "flash", _fact(flash_bytes, "byte")))
-    return _write(target, _without_none({
+    return _write(target, without_none({
         "id": re.sub(r"[^a-z0-9.-]+", "-", target.stem.lower()).strip("-.") or "my-board", "name": mcu,
         "vendor": "own", "mcu": mcu, "package": package, "current_scope": scope, **_imply(family, supply_v),
         **({"supply_typical": supply} if supply else {}), "stop_current": _fact(sleep_current_a, "A"),
@@ -97,12 +97,6 @@ def draft_board(
 
 def _fact(value: float | None, unit: str) -> dict[str, Any] | None:
     return None if value is None else {"value": value, "unit": unit}
-
-
-def _without_none(table: Any) -> Any:
-    if isinstance(table, dict):
-        return {key: _without_none(value) for key, value in table.items() if value is not None}
-    return [_without_none(one) for one in table] if isinstance(table, list) else table
 
 
 def _list_family(mcu: str, core: str | None, scope: str) -> list[Board]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinykit.ground.errors import ModelError
 from tinykit.ground.quantity import Estimate, format_quantity
-from tinykit.ground.results import Result
+from tinykit.ground.results import Result, Through
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import ArenaEstimate, plan_offline
 from tinykit.predict.npu.report import NpuReport
@@ -99,30 +99,11 @@ class FitReport(Result):
     unknown: tuple[tuple[str, str], ...] = ()
     refusal: str = ""
 
-    @property
-    def board(self) -> Board:
-        """The target's board."""
-        return self.target.board
-
-    @property
-    def core(self) -> str:
-        """Name of the core that runs the model."""
-        return self.target.core
-
-    @property
-    def clock_hz(self) -> float | None:
-        """Clock of that core [Hz], None where unknown."""
-        return self.target.clock_hz
-
-    @property
-    def runtime(self) -> str:
-        """Name of the runtime."""
-        return self.target.runtime
-
-    @property
-    def reserve(self) -> Reserve:
-        """What stack and application take."""
-        return self.target.reserve
+    board = Through[Board]("target.board", "The target's board.")
+    core = Through[str]("target.core", "Name of the core that runs the model.")
+    clock_hz = Through[float | None]("target.clock_hz", "Clock of that core [Hz], None where unknown.")
+    runtime = Through[str]("target.runtime", "Name of the runtime.")
+    reserve = Through[Reserve]("target.reserve", "What stack and application take.")
 
     def to_record(self) -> dict[str, Any]:
         """The fields as one flat row of plain values, those of the target in front."""

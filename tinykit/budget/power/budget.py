@@ -122,21 +122,13 @@ class PowerSetting(SupplySetting, total=False):
 
 @keywords
 def budget_power(
-    board: Board | str,
-    latency: Workload | Estimate | float,
-    *,
-    battery: CellPack | Battery | str | os.PathLike[str] | None = None,
-    period_s: float = 1.0,
-    ambient_c: float = 25.0,
-    supply_v: float | None = None,
-    clock_hz: float | None = None,
-    run_current_a: Estimate | float | None = None,
-    sleep_current_a: Estimate | float | None = None,
-    sleep_mode: str | None = None,
-    boot_s: Estimate | float | None = None,
-    extra_states: Sequence[State] = (),
-    derate: bool = True,
-) -> PowerBudget:
+    board: Board | str, latency: Workload | Estimate | float, *,
+    battery: CellPack | Battery | str | os.PathLike[str] | None = None, period_s: float = 1.0,
+    ambient_c: float = 25.0, supply_v: float | None = None, clock_hz: float | None = None,
+    run_current_a: Estimate | float | None = None, sleep_current_a: Estimate | float | None = None,
+    sleep_mode: str | None = None, boot_s: Estimate | float | None = None, extra_states: Sequence[State] = (),
+    derate: bool = True
+) -> PowerBudget:  # fmt: skip
     """Budget one inference a period, asleep in between: I_avg = Σ I_i t_i / T, and what follows from it.
 
     The user's own figures win over the board's record. What has no figure stays None, with the

@@ -59,14 +59,9 @@ class ClockSweep(Result):
 
 
 def sweep_clocks(
-    board: AnyBoard,
-    cycles: Estimate | float,
-    period_s: float,
-    *,
-    clocks_hz: Sequence[float] | None = None,
-    supply_v: float | None = None,
-    ambient_c: float = 25.0,
-) -> ClockSweep:
+    board: AnyBoard, cycles: Estimate | float, period_s: float, *,
+    clocks_hz: Sequence[float] | None = None, supply_v: float | None = None, ambient_c: float = 25.0
+) -> ClockSweep:  # fmt: skip
     """Mean power of the same work at several clocks, idle in SLEEP and in STOP.
 
     The SLEEP current is the record's at its clock, a static share of it and the rest in proportion to the

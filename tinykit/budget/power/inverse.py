@@ -64,14 +64,9 @@ def shortest_period(
 
 
 def longest_latency(
-    board: Board,
-    life_s: float,
-    period_s: float,
-    *,
-    battery: Any,
-    around: Callable[[float], Workload] = as_workload,
-    **setting: Unpack[PowerSetting],
-) -> Answer:
+    board: Board, life_s: float, period_s: float, *,
+    battery: Any, around: Callable[[float], Workload] = as_workload, **setting: Unpack[PowerSetting]
+) -> Answer:  # fmt: skip
     """The longest inference once a period with which a battery lasts as long as wished [s].
 
     Parameters
@@ -94,26 +89,15 @@ def longest_latency(
 
 
 def busy_per_inference(around: Callable[[float], Workload]) -> float:
-    """Seconds awake that one second of inference brings, the copies of its samples too; 1 at least.
-
-    Parameters
-    ----------
-    around : the workload of a latency [s].
-    """
+    """Seconds awake that a second of inference brings in its workload `around`, its samples' copies too; at least 1."""
     return max(1.0, around(1.0).busy_s - around(0.0).busy_s)
 
 
 def largest_model(
-    board: AnyBoard,
-    life_s: float,
-    period_s: float,
-    *,
-    battery: Any,
-    cycles_per_mac: Estimate | float,
-    latency_s: float | None = None,
-    clock_hz: float | None = None,
-    **setting: Unpack[SupplySetting],
-) -> Answer:
+    board: AnyBoard, life_s: float, period_s: float, *,
+    battery: Any, cycles_per_mac: Estimate | float, latency_s: float | None = None, clock_hz: float | None = None,
+    **setting: Unpack[SupplySetting]
+) -> Answer:  # fmt: skip
     """The most MACs an inference may have for a wished life and, if given, a wished latency [s].
 
     Parameters
@@ -146,14 +130,9 @@ def largest_model(
 
 
 def lowest_clock_for_life(
-    board: AnyBoard,
-    cycles: Estimate | float,
-    life_s: float,
-    period_s: float,
-    *,
-    battery: Any,
-    **setting: Unpack[SupplySetting],
-) -> Answer:
+    board: AnyBoard, cycles: Estimate | float, life_s: float, period_s: float, *,
+    battery: Any, **setting: Unpack[SupplySetting]
+) -> Answer:  # fmt: skip
     """The lowest of a board's clocks that does the work within the period and still lasts as long as wished [Hz].
 
     The clocks are those on record, else twelve steps up to the highest.

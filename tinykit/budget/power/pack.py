@@ -5,14 +5,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinykit.budget.power.cell_laws import (
+from tinykit.budget.power.cells import (
+    Battery,
+    battery,
     battery_life,
     buffer_capacitance,
     effective_capacity,
     loaded_voltage,
+    read_battery,
     self_discharge_current,
 )
-from tinykit.budget.power.cells import Battery, battery, read_battery
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.facts import names_toml
 from tinykit.ground.quantity import YEAR_S, Estimate, Fact, format_quantity, propagate

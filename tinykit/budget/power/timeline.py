@@ -181,14 +181,10 @@ def sleep_current(
 
 
 def halted_current(asleep: Estimate | None, run: Estimate | None) -> Estimate | None:
-    """Current with the core halted and its clocks on while a DMA fills a buffer [A], never above the run current.
+    """Current with the core halted and its clocks on while a DMA fills a buffer [A], never above the run current [A].
 
-    Where no document gives it, a share of the run current, as on chips of the catalogue; None where that is unknown.
-
-    Parameters
-    ----------
-    asleep : of the mode "sleep" on record [A].
-    run : the run current [A].
+    `asleep` is of the mode "sleep" on record [A]; where no document gives it, a share of the run current, as on chips
+    of the catalogue; None where that is unknown.
     """
     if run is None or (asleep is not None and asleep.value <= run.value):
         return asleep
@@ -257,13 +253,8 @@ def wake_up(board: Board, mode: str, run: Estimate | None, boot_s: Estimate | fl
 def best_sleep(asleep: Mapping[str, Estimate | None], ways: Mapping[str, State | None], rest_s: float) -> str:
     """The mode of the least charge over what the awake states leave of a period [s]; "stop" where nothing is known.
 
-    The way out counts at its high end: RAM is given up only where even a slow reboot pays.
-
-    Parameters
-    ----------
-    asleep : current of each mode [A]; None where unknown, and then the mode is left out.
-    ways : out of each mode, as `wake_up` gives them; a mode whose way is longer than the rest is left out.
-    rest_s : what the awake states leave [s].
+    The way out, as of `wake_up`, counts at its high end: RAM is given up only where even a slow reboot pays. Left out
+    are a mode whose current is unknown (None) [A], and one whose way is longer than the rest.
     """
 
     def charge(mode: str) -> float:

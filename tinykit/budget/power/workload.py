@@ -190,20 +190,12 @@ def as_workload(latency: Workload | Estimate | float) -> Workload:
 
 
 def plan_workload(
-    board: Board,
-    latency: Estimate | float,
-    *,
-    sense_s: Estimate | float | None = None,
-    sense_at: str = "sleep",
-    front_end: FrontEnd | None = None,
-    gate_s: Estimate | float | None = None,
-    gate_rate: float = 1.0,
-    decide_s: Estimate | float | None = None,
-    send: tuple[str, float] | None = None,
-    clock_hz: float | None = None,
-    loads: Sequence[Load] = (),
-    capture_factor: Estimate | float | None = None,
-) -> Workload:
+    board: Board, latency: Estimate | float, *,
+    sense_s: Estimate | float | None = None, sense_at: str = "sleep", front_end: FrontEnd | None = None,
+    gate_s: Estimate | float | None = None, gate_rate: float = 1.0, decide_s: Estimate | float | None = None,
+    send: tuple[str, float] | None = None, clock_hz: float | None = None, loads: Sequence[Load] = (),
+    capture_factor: Estimate | float | None = None
+) -> Workload:  # fmt: skip
     """The usual workload: sense, front end, an always-on gate, the network when it opens, decide, transmit.
 
     Parameters

@@ -5,8 +5,7 @@ from enum import StrEnum
 
 from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.timeline import leakage_doubling
-from tinykit.budget.thermal.die import DESTROYED_C, Die, theta_ja as find_theta_ja
-from tinykit.budget.thermal.laws import enclosure_rise, solar_heat
+from tinykit.budget.thermal.die import DESTROYED_C, Die, enclosure_rise, solar_heat, theta_ja as find_theta_ja
 from tinykit.ground.errors import ParameterError, name_nearest
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinykit.budget.thermal.check import HeatVerdict, ThermalReport, TouchReport, check_touch, judge_junction
-from tinykit.budget.thermal.die import foster_ladder
-from tinykit.budget.thermal.laws import temperature_rise
+from tinykit.budget.thermal.die import foster_ladder, temperature_rise
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result

@@ -11,7 +11,7 @@ from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.thermal.check import ThermalReport
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import UnknownTaskError
-from tinykit.ground.results import Result
+from tinykit.ground.results import Result, Through
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.handover.virtual_board import BoardRun
 from tinykit.model.record import DesignRecord
@@ -76,10 +76,7 @@ class DesignOutcome(Result):
     firmware: Deployment
     proof: BoardRun | str
 
-    @property
-    def fit(self) -> FitReport:
-        """Memory, latency and energy on the goal's target."""
-        return self.assessment.fit
+    fit = Through[FitReport]("assessment.fit", "Memory, latency and energy on the goal's target.")
 
     @property
     def budget(self) -> PowerBudget:

@@ -2,10 +2,8 @@
 
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.fit.check import check_fit_all
@@ -22,6 +20,7 @@ from tinykit.ground.errors import (
     UnknownRuntimeError,
     judge_failure,
 )
+from tinykit.ground.facts import without_none
 from tinykit.ground.writing import refuse_other, write_atomically
 from tinykit.handover.deployment.self_test import read_self_test_log
 from tinykit.handover.deployment.targets import deploy
@@ -139,21 +138,12 @@ def _record_results(outcome: DesignOutcome) -> DesignRecord:
     target = {"board": outcome.fit.board.id, "runtime": outcome.fit.runtime, "period_s": budget.period_s}
     target |= {"battery": budget.pack.cell.id} if budget.pack else {}
     found = {
-        "fit": _without_none(outcome.fit.to_json()),
-        "budget": _without_none(outcome.budget.to_json()),
-        "heat": _without_none(outcome.heat.to_json()),
-        "proof": outcome.proof if isinstance(outcome.proof, str) else _without_none(outcome.proof.proof()),
+        "fit": without_none(outcome.fit.to_json()),
+        "budget": without_none(outcome.budget.to_json()),
+        "heat": without_none(outcome.heat.to_json()),
+        "proof": outcome.proof if isinstance(outcome.proof, str) else without_none(outcome.proof.proof()),
     }
     return record.with_stage(Stage("verdict", parent=outcome.chosen.name, recipe=target, results=found))
-
-
-def _without_none(value: Any) -> Any:
-    """TOML has no null: an unknown figure is absent."""
-    if isinstance(value, Mapping):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_without_none(item) for item in value if item is not None]
-    return value
 
 
 def prove_on_board(graph: ModelGraph, test: Split, board: Board) -> BoardRun | str:

@@ -1,9 +1,15 @@
-"""Checks that look at types, ends and names of operators."""
+"""Checks of types, ends and names of operators; of inferred shapes, weights and readers; what a firmware registers."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
+from tinykit.ground.errors import ModelError
+from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.model import ModelGraph, Operator, Precision
-from tinykit.model.graph.reading import GraphOrFile, as_graph, types_of
+from tinykit.model.graph.reading import GraphOrFile, as_graph, list_codes, types_of
+from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.finding import Check, Rule, Words, list_rules, rule_of, tell
 from tinykit.model.operators.table import row_of
 
@@ -13,18 +19,14 @@ _INTEGERS = ("int8", "int16")
 FOREIGN = ("CUSTOM:", "UNKNOWN:")
 
 
-def _hybrid(graph: ModelGraph, rule: Rule) -> Words | None:
+def _hybrid(graph: ModelGraph, rule: Rule) -> list[Operator]:
     """Of operators with float activations and integer weights, which one is enough to be refused for."""
-    return _of(graph, [one for one in graph.operators if types_of(one, graph.tensors) == ("float32", "int8")])
+    return [one for one in graph.operators if types_of(one, graph.tensors) == ("float32", "int8")]
 
 
-def _of(graph: ModelGraph, operators: list[Operator]) -> Words | None:
-    return tell(operators) if operators else None
-
-
-def _legacy(graph: ModelGraph, rule: Rule) -> Words | None:
+def _legacy(graph: ModelGraph, rule: Rule) -> list[Operator]:
     pairs = ((one, types_of(one, graph.tensors)) for one in graph.operators)
-    return _of(graph, [one for one, types in pairs if types and types[1] == "uint8"])
+    return [one for one, types in pairs if types and types[1] == "uint8"]
 
 
 def _no_data(graph: ModelGraph, rule: Rule) -> Words | None:
@@ -42,7 +44,7 @@ def _no_data(graph: ModelGraph, rule: Rule) -> Words | None:
 
 
 def _float32(graph: ModelGraph, rule: Rule) -> Words | None:
-    return {} if graph.precision is Precision.FLOAT32 else None
+    return {"where": "the model"} if graph.precision is Precision.FLOAT32 else None
 
 
 def _float_ends(graph: ModelGraph, rule: Rule) -> Words | None:
@@ -63,16 +65,15 @@ def _name_tensors(indices: list[int]) -> str:
     return "tensors " + ", ".join(map(str, indices))
 
 
-def _float_inside(graph: ModelGraph, rule: Rule) -> Words | None:
+def _float_inside(graph: ModelGraph, rule: Rule) -> list[Operator]:
     """Operators that compute in float inside an integer model."""
     if graph.precision not in _INTEGER_PRECISIONS:
-        return None
-    found = [
+        return []
+    return [
         op for op in graph.operators
         if row_of(op.name).role not in ("quantise", "dequantise") and op.outputs
         and graph.tensors[op.outputs[0]].dtype in _FLOAT_TYPES
     ]  # fmt: skip
-    return _of(graph, found)
 
 
 def _stored_weights(graph: ModelGraph, kinds: tuple[str, ...]) -> list[Operator]:
@@ -87,26 +88,17 @@ def find_half_weights(graph: ModelGraph) -> list[Operator]:
     return _stored_weights(graph, ("float16", "bfloat16"))
 
 
-def _half_weights(graph: ModelGraph, rule: Rule) -> Words | None:
-    return _of(graph, find_half_weights(graph))
-
-
-def _dequantised(graph: ModelGraph, rule: Rule) -> Words | None:
-    return _of(graph, _stored_weights(graph, ("int8", "int4", "int16")))
-
-
-def _fake(graph: ModelGraph, rule: Rule) -> Words | None:
+def _fake(graph: ModelGraph, rule: Rule) -> list[Operator]:
     """Rounded to integers and made float again at once, by a pair of operators or by one that imitates it."""
     roles = {op.index: row_of(op.name).role for op in graph.operators}
     rounded = {
         index for op in graph.operators for index in op.outputs
         if roles[op.index] == "quantise" and graph.tensors[op.inputs[0]].dtype in _FLOAT_TYPES
     }  # fmt: skip
-    found = [
+    return [
         op for op in graph.operators
         if roles[op.index] == "imitate" or (roles[op.index] == "dequantise" and op.inputs[0] in rounded)
     ]  # fmt: skip
-    return _of(graph, found)
 
 
 def list_missing(operators: Sequence[Operator]) -> list[Operator]:
@@ -147,35 +139,10 @@ def _open_size(graph: ModelGraph, rule: Rule) -> Words | None:
     return {"where": where, "signatures": signatures, "shapes": shapes}
 
 
-def _per_channel(graph: ModelGraph, rule: Rule) -> Words | None:
+def _per_channel(graph: ModelGraph, rule: Rule) -> list[Operator]:
     kinds = [(one, types_of(one, graph.tensors)) for one in graph.operators if rule.names(one.name)]
     dense = [one for one, types in kinds if types and types[0] in _INTEGERS]
-    return _of(graph, [one for one in dense if len(graph.tensors[one.inputs[1]].scales) > 1])
-
-
-def _stray(graph: ModelGraph, rule: Rule) -> Words | None:
-    return _of(graph, list(find_stray_operators(graph)))
-
-
-CHECKS: dict[str, Check] = {
-    "hybrid": _hybrid,
-    "float16-weights": _half_weights,
-    "legacy-uint8": _legacy,
-    "fake-quantised": _fake,
-    "dequantised-weights": _dequantised,
-    "custom-operator": _custom,
-    "subgraphs": _subgraphs,
-    "open-size": _open_size,
-    "batch": _batch,
-    "no-data": _no_data,
-    "float32": _float32,
-    "float-ends": _float_ends,
-    "float-inside": _float_inside,
-    "unfolded-normalisation": _stray,
-    "uint8-ends": _uint8_ends,
-    "per-channel-dense": _per_channel,
-}
-"""By rule; a rule that stands neither here nor in `deeper.py` only has a list of operators."""
+    return [one for one in dense if len(graph.tensors[one.inputs[1]].scales) > 1]
 
 
 def find_stray_operators(graph: GraphOrFile) -> tuple[Operator, ...]:
@@ -211,3 +178,141 @@ def _continues_layer(graph: ModelGraph, operator: Operator, foldable: set[int]) 
     constant, shape = graph.tensors[constants[0]], graph.tensors[operator.outputs[0]].shape
     channels = shape[-1] if shape else 1
     return constant.elements == 1 or (constant.elements == channels and constant.shape[-1:] == (channels,))
+
+
+_MANY_ZEROS = 0.5
+_FEW_WEIGHTS = 256
+_STEPS_IN_A_ROW = 3
+_NARROWEST_SPAN = 2.5e-6
+"""The converter's own least is 2e-6, which it takes where all samples are zero."""
+_CODES = {"int8": 255, "uint8": 255, "int16": 65_535}
+
+
+def _contradiction(graph: ModelGraph, rule: Rule) -> Words | None:
+    found = find_contradictions(graph)
+    words = tell([graph.operators[one.operator] for one in found])
+    return {**words, "contradiction": str(found[0])} if found else None
+
+
+def find_known(graph: ModelGraph) -> list[Operator]:
+    """Operators all of whose results are whole numbers known before the model runs, as those of shapes are."""
+    known = infer(graph).known
+    return [one for one in graph.operators if one.outputs and all(index in known for index in one.outputs)]
+
+
+def _missing(graph: ModelGraph, *, known: bool) -> list[Operator]:
+    """Operators without a kernel whose results are, or are not, known before the model runs."""
+    missing = list_missing([one for one in graph.operators if not one.name.startswith(FOREIGN)])
+    folded = {one.index for one in find_known(graph)} if missing else set()
+    return [one for one in missing if (one.index in folded) == known]
+
+
+def find_unused(graph: ModelGraph) -> list[Operator]:
+    """Operators whose results no operator that is of use reads.
+
+    One without results changes a state and is of use; loops and custom operators may do so unseen.
+    """
+    read, unused = set(graph.outputs), []
+    loop = list_rules()["open-batch-loop"]
+    for operator in reversed(graph.operators):
+        unseen = operator.name.startswith(FOREIGN) or loop.names(operator.name)
+        if operator.outputs and not read & set(operator.outputs) and not unseen:
+            unused.append(operator)
+        else:
+            read |= set(operator.inputs)
+    return unused[::-1]
+
+
+def _zeros(graph: ModelGraph, rule: Rule) -> Words | None:
+    try:
+        kernels = list_kernels(graph)
+    except ModelError:  # stored sparse already, or of a type that is not counted
+        return None
+    weights = sum(kernel.values.size for kernel in kernels)
+    share = sum(kernel.zeros for kernel in kernels) / weights if weights >= _FEW_WEIGHTS else 0.0
+    return {"where": "the weights", "share": f"{share:.0%}"} if share >= _MANY_ZEROS else None
+
+
+def _unrolled(graph: ModelGraph, rule: Rule) -> list[Operator]:
+    weighted = [one for one in graph.operators if row_of(one.name).weights and len(one.inputs) > 1]
+    uses = Counter(one.inputs[1] for one in weighted)
+    return [one for one in weighted if uses[one.inputs[1]] >= _STEPS_IN_A_ROW and graph.tensors[one.inputs[1]].scales]
+
+
+def _slow(graph: ModelGraph, rule: Rule) -> list[Operator]:
+    return [one for one in graph.operators if rule.names(one.name) and graph.precision is Precision.INT8]
+
+
+def _narrow(graph: ModelGraph, rule: Rule) -> Words | None:
+    """An input whose whole range is next to nothing."""
+    tensors = [graph.tensors[index] for index in graph.inputs]
+    spans = [one.scales[0] * _CODES[one.dtype] for one in tensors if one.scales and one.dtype in _CODES]
+    narrow = min((span for span in spans if span > 0), default=1.0)
+    return {"where": "input", "span": f"{np.float32(narrow):.2g}"} if narrow < _NARROWEST_SPAN else None
+
+
+def _ranges(graph: ModelGraph, rule: Rule) -> Words | None:
+    """What integer inputs stand for."""
+    inputs = [(place, graph.tensors[index]) for place, index in enumerate(graph.inputs)]
+    scaled = [(place, one) for place, one in inputs if one.scales and one.zero_points and one.dtype in _CODES]
+    told = []
+    for place, one in scaled:
+        limits = np.iinfo(one.dtype)
+        low, high = ((code - one.zero_points[0]) * one.scales[0] for code in (limits.min, limits.max))
+        told.append(f"input {place} {low:.4g} … {high:.4g}")
+    if not told:
+        return None
+    first = scaled[0][1]
+    scale, zero = f"{np.float32(first.scales[0])}", str(first.zero_points[0])
+    return {"where": "inputs", "ranges": ", ".join(told), "scale": scale, "zero_point": zero, "type": first.dtype}
+
+
+def _signal(graph: ModelGraph, rule: Rule) -> Words | None:
+    found = [one for one in graph.operators if rule.names(one.name)]
+    return {**tell(found), "calls": _register({one.name for one in found})} if found else None
+
+
+def _resolver(graph: ModelGraph, rule: Rule) -> Words | None:
+    names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
+    methods = {row_of(name).method for name in names}
+    if None in methods:
+        return None
+    return {"where": "firmware", "count": str(len(methods)), "calls": _register(names)}
+
+
+def _register(names: set[str]) -> str:
+    methods = {row_of(name).method for name in names} - {None}
+    return "\n".join(f"resolver.Add{method}();" for method in sorted(str(one) for one in methods))
+
+
+CHECKS: dict[str, Check] = {
+    "hybrid": _hybrid,
+    "float16-weights": lambda graph, rule: find_half_weights(graph),
+    "legacy-uint8": _legacy,
+    "fake-quantised": _fake,
+    "dequantised-weights": lambda graph, rule: _stored_weights(graph, ("int8", "int4", "int16")),
+    "custom-operator": _custom,
+    "subgraphs": _subgraphs,
+    "open-size": _open_size,
+    "batch": _batch,
+    "no-data": _no_data,
+    "float32": _float32,
+    "float-ends": _float_ends,
+    "float-inside": _float_inside,
+    "unfolded-normalisation": lambda graph, rule: find_stray_operators(graph),
+    "uint8-ends": _uint8_ends,
+    "per-channel-dense": _per_channel,
+    "stored-shape": _contradiction,
+    "no-kernel": lambda graph, rule: _missing(graph, known=False),
+    "shape-kernel": lambda graph, rule: _missing(graph, known=True),
+    "shape-arithmetic": lambda graph, rule: find_known(graph),
+    "unused-operator": lambda graph, rule: find_unused(graph),
+    "zeros-stored": _zeros,
+    "unrolled-recurrence": _unrolled,
+    "slow-kernel": _slow,
+    "one-point-calibration": _narrow,
+    "input-range": _ranges,
+    "signal-library": _signal,
+    "resolver": _resolver,
+}
+"""By rule; a rule that does not stand here only has a list of operators."""

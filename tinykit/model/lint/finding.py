@@ -79,8 +79,8 @@ class Rule:
 
 Words = dict[str, str]
 """What fills in a rule's text: `where` and whatever it names."""
-Check = Callable[[ModelGraph, Rule], Words | None]
-"""The words of a model that trips a rule, None of one that does not."""
+Check = Callable[[ModelGraph, Rule], Words | Sequence[Operator] | None]
+"""The operators of a model that trip a rule, or words where it tells of something else; nothing where none does."""
 _SHOWN = 6
 
 
@@ -102,11 +102,10 @@ def rule_of(operator: str) -> str:
     return next((rule.id for rule in told if rule.names(operator)), "")
 
 
-def find_named(graph: ModelGraph, rule: Rule) -> Words | None:
+def find_named(graph: ModelGraph, rule: Rule) -> list[Operator]:
     """The check of a rule that only has a list of operators: each belongs to the first that lists it."""
     told = rule.severity is not Severity.NOTE
-    mine = [one for one in graph.operators if (rule_of(one.name) == rule.id if told else rule.names(one.name))]
-    return tell(mine) if mine else None
+    return [one for one in graph.operators if (rule_of(one.name) == rule.id if told else rule.names(one.name))]
 
 
 def tell(operators: Sequence[Operator]) -> Words:

@@ -4,8 +4,7 @@ from tinykit.ground.caches import remember
 from tinykit.model.graph.model import ModelGraph, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.lint.checks import CHECKS
-from tinykit.model.lint.deeper import DEEPER
-from tinykit.model.lint.finding import Finding, Severity, Words, find_named, list_rules
+from tinykit.model.lint.finding import Finding, Severity, Words, find_named, list_rules, tell
 
 FIRMWARE = "resolver"
 """Of no use where the model does not run."""
@@ -26,9 +25,9 @@ def lint_graph(graph: GraphOrFile, *, notes: bool = False) -> tuple[Finding, ...
 
 @remember
 def _lint(graph: ModelGraph) -> tuple[Finding, ...]:
-    order, common, checks = list(Severity), words_of(graph), CHECKS | DEEPER
-    asked = ((rule, checks.get(rule.id, find_named)(graph, rule)) for rule in list_rules().values())
-    found = [rule.fill(common | words) for rule, words in asked if words is not None]
+    order, common = list(Severity), words_of(graph)
+    asked = ((rule, CHECKS.get(rule.id, find_named)(graph, rule)) for rule in list_rules().values())
+    found = [rule.fill(common | (words if isinstance(words, dict) else tell(words))) for rule, words in asked if words]
     if any(one.severity is Severity.ERROR for one in found):
         found = [one for one in found if one.id != FIRMWARE]
     return tuple(sorted(found, key=lambda one: order.index(one.severity)))

@@ -11,7 +11,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.lint import Finding, Severity, lint_graph, list_rules
-from tinykit.model.lint.deeper import find_known
+from tinykit.model.lint.checks import find_known
 from tinykit.model.lint.finding import tell
 from tinykit.model.lint.linting import FIRMWARE, words_of
 from tinykit.predict.runtime.session import WARM, Session, measure_arena

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.budget.assessment.beside import Beside
 from tinykit.budget.assessment.chain import Assessment, assess
-from tinykit.budget.assessment.use import Use
+from tinykit.budget.assessment.use import Beside, Use
 from tinykit.budget.fit.check import MACHINES, check_target, line_up, name_machine
 from tinykit.budget.fit.placements import Placement, list_placements
 from tinykit.budget.fit.verdict import FitReport
@@ -31,7 +30,8 @@ _TRACE_UNITS = ("time_unit", "current_unit")
 def fit(options: Options) -> int:
     """`tinykit fit`."""
     graph = open_model(options.model, options.representative)
-    targets = [aim(options, board) for board in _choose_boards(options)]
+    chosen = boards() if options.board == "all" else (find_board(options.board),)
+    targets = [aim(options, board) for board in chosen]
     if options.run_current is not None and len(targets) > 1:
         raise ParameterError(f"--run-current {options.run_current:g} A is that of one board; name it: --board ID|TOML")
     reports = [check_target(graph, one, run_current_a=options.run_current) for one in targets]
@@ -263,10 +263,6 @@ def _say_placements(placements: tuple[Placement, ...]) -> None:
 def _row(report: FitReport) -> tuple[str, ...]:
     figures = (report.arena_bytes, report.flash_bytes, report.latency_s, report.energy_per_inference_j)
     return (report.board.id, report.verdict.words, *(show_short(figure) for figure in figures))
-
-
-def _choose_boards(options: Options) -> tuple[Board, ...]:
-    return boards() if options.board == "all" else (find_board(options.board),)
 
 
 def one_board(options: Options) -> Board:

@@ -28,7 +28,6 @@ class ClockPanel(Powered[ClockSweep]):
     """
 
     plots = (plot_clocks,)
-    board: Any
     period_s: Any
 
     def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "stm32f407g-disc1", period_s: float = 0.1) -> None:
@@ -74,7 +73,6 @@ class CloudPanel(Powered[Offload]):
 
     size_in = (7.2, 2.2)
     plots = (plot_offload,)
-    board: Any
     sensor: Any
     radio: Any
     period_s: Any

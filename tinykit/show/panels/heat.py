@@ -33,7 +33,6 @@ class HeatPanel(Powered[ThermalReport]):
 
     size_in = (7.2, 2.7)
     plots, left_in = (plot_heat,), 1.6
-    board: Any
     ambient_c: Any
     duty_cycle: Any
     box_cm2: Any
@@ -90,7 +89,6 @@ class BurstPanel(Powered[Warming]):
     """
 
     size_in = (7.2, 6.0)
-    board: Any
     air_c: Any
     burst_s: Any
     pause_s: Any

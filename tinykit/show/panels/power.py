@@ -55,7 +55,6 @@ class DesignPanel(Powered[Assessment]):
     title = "Design"
     shown: tuple[str, ...] = ("period_s", "board", "battery", "sensor")
     period_s: Any
-    board: Any
     battery: Any
     sensor: Any
 
@@ -151,7 +150,6 @@ class TimelinePanel(Powered[PowerBudget]):
 
     size_in = (7.2, 8.0)
     plots, heights, left_in = (plot_stages, plot_stack, plot_lines), (1.4, 1.2, 0.9), 1.1
-    board: Any
     period_s: Any
     sense_s: Any
     gate: Any

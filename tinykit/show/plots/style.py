@@ -101,13 +101,9 @@ def to_png(figure: Figure, dpi: int = DPI) -> bytes:
 def plain(text: object, limit: int = 40) -> str:
     """Text from a file or a user as the font can draw it: printable Latin and powers, no formulas, cut to a length."""
     words = " ".join(str(text).split())
-    kept = "".join(letter if _is_drawable(letter) else "?" for letter in words)
+    kept = "".join(one if one.isprintable() and (ord(one) < 0x250 or one in _POWERS) else "?" for one in words)
     cut = kept if len(kept) <= limit else kept[: limit - 1] + "…"
     return cut.replace("$", r"\$")
-
-
-def _is_drawable(letter: str) -> bool:
-    return letter.isprintable() and (ord(letter) < 0x250 or letter in _POWERS)
 
 
 def note(ax: Axes, text: str) -> None:

@@ -33,19 +33,17 @@ def render_report(outcome: DesignOutcome) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tinykit.show.report"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["estimate"] = lambda one: str(one or "unknown")
-    environment.filters["value"] = lambda one: format_quantity(one.value, one.unit)
-    environment.filters["interval"] = _show_interval
-    environment.filters["bytes"] = lambda value: format_quantity(value, "byte")
-    environment.filters["time"] = lambda value: format_quantity(value, "s")
+    environment.filters |= {
+        "estimate": lambda one: str(one or "unknown"),
+        "value": lambda one: format_quantity(one.value, one.unit),
+        "interval": lambda one: " … ".join(format_quantity(end, one.unit) for end in (one.low, one.high)),
+        "bytes": lambda value: format_quantity(value, "byte"),
+        "time": lambda value: format_quantity(value, "s"),
+    }
     template = environment.get_template("report.html")
     return template.render(
         outcome=outcome, pictures=_draw_all(outcome), estimates=_list_estimates(outcome), sources=_list_sources(outcome)
     )
-
-
-def _show_interval(estimate: Estimate) -> str:
-    return f"{format_quantity(estimate.low, estimate.unit)} … {format_quantity(estimate.high, estimate.unit)}"
 
 
 def _list_estimates(outcome: DesignOutcome) -> tuple[tuple[str, Estimate | None], ...]:
@@ -85,8 +83,5 @@ def _draw_all(outcome: DesignOutcome) -> dict[str, str]:
         "states": lambda: plots.plot_states(outcome.budget),
         "heat": lambda: plots.plot_heat(outcome.heat),
     }
-    return {name: _embed(draw()) for name, draw in wanted.items()}
-
-
-def _embed(axes: Any) -> str:
-    return "data:image/png;base64," + base64.b64encode(plots.to_png(axes.figure)).decode()
+    pictures = {name: base64.b64encode(plots.to_png(draw().figure)).decode() for name, draw in wanted.items()}
+    return {name: f"data:image/png;base64,{picture}" for name, picture in pictures.items()}
