@@ -12,8 +12,11 @@ PYTHON ?=
 CARDS    := $(wildcard data/datasets/*.toml)
 CARRIERS := $(shell sed -n 's/^carrier = "\(.*\)"/\1/p' $(CARDS))
 
-# LOCKED=1 takes each file by its hash: for repeatable builds, on Linux on x86-64 (`locks/`, `make hashes`).
+# LOCKED=1 takes each file by its hash, or fails: for repeatable builds, on Linux on x86-64 (`locks/`, `make hashes`).
+# LOCKED=prefer does so where the index offers the same files, and says so where it does not: for CI.
 LOCKED ?=
+BY_HASH := $(PY) -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement
+BY_NAME := $(PY) -m pip install --disable-pip-version-check
 
 # Lowest versions: pip cannot choose them, uv can. Newest: what a user gets today, whatever is locked.
 LOWEST := build/lowest
@@ -71,18 +74,25 @@ $(READY): pyproject.toml constraints.txt $(CARDS)
 	"$$found" -m venv --clear $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
 	@$(PY) -m pip uninstall --quiet --yes $(foreach one,$(CARRIERS),$(firstword $(subst ==, ,$(one)))) 2>/dev/null
-	@if [ -n "$(LOCKED)" ]; then \
-	  $(PY) -m pip install --disable-pip-version-check --require-hashes --no-deps --requirement locks/packages.txt && \
-	  $(PY) -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
+	@if [ -n "$(LOCKED)" ] && $(BY_HASH) locks/packages.txt; then \
+	  echo "Installed by the hashes of locks/packages.txt."; \
+	  $(BY_NAME) --no-deps --no-build-isolation --editable .; \
+	elif [ "$(LOCKED)" = 1 ]; then \
+	  echo "LOCKED=1: this index does not offer the files that locks/packages.txt has the hashes of." >&2; exit 1; \
 	else \
-	  $(PY) -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[all,test]"; \
+	  if [ -n "$(LOCKED)" ]; then \
+	    echo "NOT LOCKED: this index offers other files than those of locks/packages.txt; by version alone instead." >&2; \
+	  fi; \
+	  $(BY_NAME) --constraint constraints.txt --editable ".[all,test]"; \
 	fi || { \
 	  echo "A version that constraints.txt names could not be installed. Where the index has dropped it (the interpreter," >&2; \
 	  echo "tflite-micro, is a nightly), \`make lock\` takes the newest there is: CONTRIBUTING, 'When a version vanishes'." >&2; \
 	  exit 1; }
 	@$(PY) -m pip check
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps \
-	  $(if $(LOCKED),--require-hashes --requirement locks/carriers.txt,$(CARRIERS))
+	@if [ -n "$(LOCKED)" ] && $(BY_HASH) locks/carriers.txt --quiet; then exit 0; fi; \
+	if [ "$(LOCKED)" = 1 ]; then exit 1; fi; \
+	if [ -n "$(LOCKED)" ]; then echo "NOT LOCKED: locks/carriers.txt; by version alone instead." >&2; fi; \
+	$(BY_NAME) --quiet --no-deps $(CARRIERS)
 	@touch $@
 
 design: $(READY)

@@ -43,6 +43,7 @@ FAULTS = {
     "POSIX, uncoerced": fault('LC_ALL=POSIX PYTHONCOERCECLOCALE=0 PYTHONUTF8=0 "$@"', VERDICTS, MACHINE),
     "tr_TR": fault('LC_ALL=tr_TR.UTF-8 LANGUAGE=tr TZ=Asia/Kathmandu "$@"', VERDICTS),
     "90 MB of memory": fault('ulimit -v 90000; "$@"', MACHINE),
+    "213 MB of memory": fault('ulimit -v 213000; "$@"', MACHINE),
     "250 MB of memory": fault('ulimit -v 250000; "$@"', VERDICTS, MACHINE),
     "5 handles": fault('ulimit -n 5; "$@"', VERDICTS, MACHINE),
     "10 handles": fault('ulimit -n 10; "$@"', VERDICTS, MACHINE),

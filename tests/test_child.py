@@ -257,6 +257,36 @@ def test_memory_files_and_answers_are_limited(start: Callable[..., Child]) -> No
         child.exchange({"do": "", "bytes": 1001}, timeout_s=20)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a limit of memory holds on Linux")
+@pytest.mark.parametrize(
+    "death", ["bytearray(2**30)", "os.abort()", "os.kill(os.getpid(), 9)", "os.write(2, b'bad_alloc'), os._exit(1)"]
+)
+def test_what_a_small_machine_lacks_is_no_fault_of_a_file(tmp_path: Path, death: str) -> None:
+    """A child that may not have what it is allowed to take dies of that; one that may, of what it was asked."""
+    worker, parent = tmp_path / "worker.py", tmp_path / "parent.py"
+    worker.write_text(f"import os, sys\ndef answer(request, parts):\n    {death}\n    return {{}}, []\n")
+    parent.write_text(f"""
+from pathlib import Path
+from tinykit.ground.child.process import Bounds, Child
+from tinykit.ground.errors import judge_failure
+try:
+    with Child("the worker", Path({str(worker)!r}), bounds=Bounds(900 * 2**20)) as child:
+        print(child.exchange({{}}, timeout_s=60))
+except Exception as error:
+    print(type(error).__name__, *judge_failure(error))
+""")
+    said = []
+    for kilobytes in (600_000, 2_000_000):
+        line = ["/bin/sh", "-c", f'ulimit -v {kilobytes}; exec "$@"', "sh", sys.executable, str(parent)]
+        done = subprocess.run(
+            line, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        said.append(done.stdout)
+    assert said[0].startswith("EngineError 3 the worker cannot allocate memory: 585 MiB of address space are what this")
+    assert "`ulimit -v`); allow it 900 MiB" in said[0]
+    assert said[1].startswith("({'error': 'MemoryError'" if "bytearray" in death else "ChildError 2 the worker ended (")
+
+
 def test_a_child_inherits_no_handle(start: Callable[..., Child], tmp_path: Path) -> None:
     with (tmp_path / "secret").open("wb") as file:
         os.set_inheritable(file.fileno(), True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,28 @@ def test_nothing_is_kept_of_a_first_epoch_and_nothing_is_taken_for_another_train
         file.write_bytes(junk)
         with after_stop("keep", file):
             assert len(make(None).history.loss) == 3, "what cannot be read is begun anew"
+    for about in (
+        [1],
+        {"key": 1},
+        {"logs": 3},
+        {"logs": [{"loss": "x"}]},
+        {"logs": []},
+        {"best_at": 9},
+        {"best_at": "0"},
+        None,
+    ):
+        with after_stop(file=file):
+            stop(make, at=5)
+        with np.load(file) as kept:
+            arrays = dict(kept)
+        told = json.loads(arrays["about"].tobytes())
+        text = json.dumps(about if isinstance(about, list) else told | (about or {}))
+        arrays["about"] = np.frombuffer(text.encode(), np.uint8)
+        if about is None:
+            arrays["best0"] = arrays["best0"][:1]
+        np.savez(file, **arrays)
+        with after_stop("keep", file):
+            assert len(make(None).history.loss) == 3, f"what makes no sense is begun anew: {about}"
     with after_stop(file=file):
         stop(make, at=5)
         with after_stop("keep", file):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -73,6 +74,7 @@ def empty_class(folder: Path) -> None:
     (folder / "run").mkdir()
 
 
+LONG_CHUNK = b"RIFF" + struct.pack("<I", 436) + b"WAVEjunk" + struct.pack("<I", 9000) + bytes(400)
 FAULTS: list[tuple[Callable[[Path], None], str]] = [
     (drop_class, r"1 class folders \(rest\)"),
     (empty_class, "run: no .csv or .wav"),
@@ -86,6 +88,7 @@ FAULTS: list[tuple[Callable[[Path], None], str]] = [
     (lambda f: (f / "rest" / "gil_1.csv").write_text("t,x\n0,1\n0,1\n"), "does not rise"),
     (lambda f: (f / "rest" / "gil_1.csv").write_bytes(b"\xff\xfe\x00"), "cannot be read as CSV"),
     (lambda f: (f / "rest" / "gil_1.wav").write_bytes(b"RIFF"), "cannot be read as WAV"),
+    (lambda f: (f / "rest" / "gil_1.wav").write_bytes(LONG_CHUNK), r"cannot be read as WAV \(RuntimeError"),
     (lambda f: write_wav(f / "rest" / "gil_1.wav", np.zeros(500, "<i2"), rate=16000), "sampled at 16000 Hz"),
     (lambda f: write_wav(f / "rest" / "gil_1.wav", np.zeros(500, "u1"), rate=50, width=1), "8-bit samples"),
 ]

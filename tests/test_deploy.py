@@ -355,6 +355,21 @@ class TestWriting:
             self.export(tmp_path / "out")
         assert path.read_text() == "mine"
 
+    @pytest.mark.parametrize(
+        "listed", [b'{"files": ' + b"[" * 100_000, b'{"files": []}', b"[1]", b'{"files": {"a": {}}}', b"\xff"]
+    )
+    def test_a_strangers_list_of_files_is_none(self, listed, tmp_path):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "deployment.json").write_bytes(listed)
+        with pytest.raises(OutputError, match="holds deployment.json, which is not of an earlier export"):
+            self.export(tmp_path / "out")
+
+    def test_an_earlier_export_is_read_within_bounds(self, tmp_path, monkeypatch):
+        self.export(tmp_path / "out")
+        monkeypatch.setattr("tinykit.ground.limits.WEIGHTS_BYTES", 10)
+        with pytest.raises(OutputError, match="which is not of an earlier export or was changed since"):
+            self.export(tmp_path / "out")
+
     def test_a_file_is_no_folder(self, tmp_path):
         (tmp_path / "out").write_text("mine")
         with pytest.raises(OutputError, match="is a file"):

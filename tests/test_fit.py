@@ -355,7 +355,13 @@ class TestInterpreter:
         monkeypatch.setattr(REFUSAL, "measure_arena", fail)
         report = check(ram("SRAM", 64 * KIB), graph=read(small_cnn(seed=77)), engine=True)
         assert report.verdict == "fits"
-        assert report.arena_bytes.source.endswith("the interpreter was not asked")
+        said = "the interpreter was not asked, so the file alone speaks: TFLM is not installed"
+        assert (report.unasked, report.reasons[-1]) == ((said,), said)
+        assert report.arena_bytes.source.endswith(said)
+        monkeypatch.setattr(REFUSAL, "_ask", fail)
+        refused = check(ram("SRAM", 64 * KIB), graph=read(hybrid()), engine=True)
+        assert refused.verdict == "does_not_fit", "by what the file gives away"
+        assert said in refused.reasons
 
     def recording(self, monkeypatch, extra: int, graph):
         head = predict_arena(graph, runtime="tflm-reference").head_bytes

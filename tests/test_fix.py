@@ -152,6 +152,13 @@ class TestRefusals:
         with pytest.raises(ModelError, match="an output changes its shape as it runs .*; convert it again"):
             mend(read(dilated()))
 
+    def test_an_output_of_another_size_than_litert_makes(self, monkeypatch):
+        made = iter([(np.zeros((8, 0, 7), np.int8),), (np.zeros((8, 2, 7), np.int8),)])
+        monkeypatch.setattr(Session, "run_all", lambda *_, **__: next(made))
+        monkeypatch.setattr("tinykit.predict.runtime.refusal._ask", lambda graph: ("", 64))
+        with pytest.raises(ModelError, match=r"an output changes its shape as it runs \(operands could not be"):
+            mend(read(dilated()))
+
 
 class TestCommand:
     @pytest.fixture

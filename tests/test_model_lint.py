@@ -106,6 +106,26 @@ def without_data() -> bytes:
     return net.to_bytes()
 
 
+def variable_with_data() -> bytes:
+    """Weights in a tensor that is marked as a variable: TFLM gives it a place of its own and copies nothing there."""
+    net = Net((1, 8)).dense(4)
+    net.tensors[net.operators[0].inputs[1]].isVariable = True
+    return net.to_bytes()
+
+
+@pytest.mark.parametrize("model", [without_data(), variable_with_data()])
+def test_what_would_be_computed_of_chance_is_not_asked_for(model, monkeypatch):
+    """TFLM would loop, die or answer by what lies in memory: neither is an answer."""
+
+    def ask(graph):
+        raise AssertionError("the interpreter was asked")
+
+    monkeypatch.setattr("tinykit.predict.runtime.refusal._ask", ask)
+    found = diagnose(read(model))
+    assert found.refusal.startswith("TFLM computes something else: tensor 1 of operator 0 (FULLY_CONNECTED) is neither")
+    assert found.causes[0].id == "no-data"
+
+
 CASES = {
     "no-data": (without_data(), PLAIN),
     "stored-shape": (dilated(1), dilated(2)),

@@ -136,6 +136,10 @@ def test_a_configuration_of_ones_own(kws, tmp_path):
         compile_for_npu(kws, system_config="Other", config_file=own)
     with pytest.raises(ParameterError, match="is no Vela configuration; give the path of an .ini file"):
         compile_for_npu(kws, system_config="Mine", config_file=tmp_path / "none.ini")
+    with own.open("r+b") as stream:
+        stream.truncate(5 * 2**20)
+    with pytest.raises(ParameterError, match="own.ini: more than 4,194,304 bytes; give an .ini file"):
+        compile_for_npu(kws, system_config="Mine", config_file=own)
 
 
 def test_a_float_model_is_refused_with_the_way_out():

@@ -270,6 +270,11 @@ def test_a_cell_of_the_users_own(tmp_path):
         (('"mAh"', '"Ah"'), "give it in 'mAh'"),
         (("value = 1000", "value = -1000"), "must be above 0"),
         (("value = 1000", "value = 0"), "must be above 0"),
+        (("value = 1000", "value = 1e20"), r"capacity 1e\+20 mAh is absurd; allowed: 0.001 to 1e\+09"),
+        (("value = 1.8", "value = 1e-320"), "cutoff_voltage .*e-32. V is absurd; allowed: 0.1 to 1000"),
+        (("value = 2.0", "value = 1e90"), "nominal_voltage 1e.90 V is absurd"),
+        (("value = 0.05", "value = 1e-30"), "self_discharge 1e-30 1/month is absurd"),
+        (("value = 1000", "value = 1" + "0" * 400), "is not a finite number up to"),
         ((', source = "my bench"', ""), "missing"),
     ],
 )

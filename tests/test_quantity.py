@@ -44,6 +44,8 @@ def test_an_estimate_refuses_what_is_not_a_number_with_an_interval(numbers, basi
         (1.0, "rumour", "DS1", "fact of kind 'rumour'; allowed: assumed"),
         (math.nan, "datasheet", "DS1", "fact value nan from 'DS1' is not a finite number"),
         (math.inf, "datasheet", "DS1", "not a finite number"),
+        (10**400, "datasheet", "DS1", r"is not a finite number up to 1e\+100"),
+        (-1e300, "datasheet", "DS1", r"fact value -1e\+300 from 'DS1' is not a finite number up to"),
         (True, "datasheet", "DS1", "fact value True"),
     ],
 )
@@ -58,6 +60,7 @@ def test_a_fact_cannot_exist_without_source_kind_and_figure(value, kind, source,
         (2.0, None, "has the range 2.0 to 1.0; give low <= value <= high"),
         (math.nan, 2.0, "has the range nan to 2.0"),
         (None, math.inf, "has the range 1.0 to inf"),
+        (None, 10**400, "has the range 1.0 to 1000"),
         (True, 2.0, "is not a finite number"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,58 @@ def test_hashes_are_written_as_they_are_read():
     assert lock.read_files("\n".join(lines).splitlines()) == files
 
 
-def test_make_takes_both_files_where_it_is_asked_to():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert f"--require-hashes --no-deps --requirement {lock.HASHED}" in makefile
-    assert f"--require-hashes --requirement {lock.CARRIERS}" in makefile
+@pytest.fixture
+def install(tmp_path):
+    """What `make` asks of pip in an environment whose pip takes or refuses files by their hashes."""
+
+    def make(locked: str, *, offered: bool) -> tuple[int, str, list[str]]:
+        venv, asked = tmp_path / "venv", tmp_path / "asked"
+        (venv / "bin").mkdir(parents=True)
+        refuse = "" if offered else 'case "$*" in *--require-hashes*) exit 1;; esac'
+        (venv / "bin" / "python").write_text(f'#!/bin/sh\necho "$*" >> {asked}\n{refuse}\n')
+        (venv / "bin" / "python").chmod(0o755)
+        command = ["make", "--no-print-directory", f"VENV={venv}", f"LOCKED={locked}", f"{venv}/.installed"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        lines = [line for line in asked.read_text().splitlines() if " install " in f" {line} " and "pip>=" not in line]
+        return done.returncode, done.stdout + done.stderr, lines
+
+    return make
+
+
+BY_HASH = [f"--no-deps --require-hashes --requirement {one}" for one in (lock.HASHED, lock.CARRIERS)]
+
+
+@pytest.mark.parametrize("locked", ["1", "prefer"])
+def test_make_takes_each_file_by_its_hash(install, locked):
+    status, said, asked = install(locked, offered=True)
+    assert status == 0, said
+    assert [any(wanted in line for line in asked) for wanted in BY_HASH] == [True, True]
+    assert not [line for line in asked if "--constraint" in line]
+    assert "--no-deps --no-build-isolation --editable ." in " ".join(asked)
+    assert "NOT LOCKED" not in said
+
+
+def test_an_index_with_other_files_is_told_and_not_taken_for_the_same(install):
+    status, said, asked = install("prefer", offered=False)
+    assert status == 0, said
+    assert said.count("NOT LOCKED") == 2
+    assert "this index offers other files than those of locks/packages.txt" in said
+    assert "--constraint constraints.txt --editable .[all,test]" in asked[1]
+    assert [line for line in asked if "aeon==" in line and "--no-deps" in line]
+
+
+def test_locked_without_the_files_fails(install):
+    status, said, asked = install("1", offered=False)
+    assert status != 0
+    assert "LOCKED=1: this index does not offer the files that locks/packages.txt has the hashes of" in said
+    assert not [line for line in asked if "--constraint" in line]
+
+
+def test_a_newcomer_asks_by_version_and_ci_by_hash(install):
+    status, _, asked = install("", offered=False)
+    assert status == 0
+    assert not [line for line in asked if "hashes" in line]
+    assert 'export LOCKED="${LOCKED:-prefer}"' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 # audit

@@ -321,6 +321,59 @@ def test_cells_without_a_number_are_bridged_and_counted(tmp_path, places, cell):
     holds(found, 0.1)
 
 
+@SETTINGS
+@given(
+    st.sets(st.integers(1, 3998), min_size=1, max_size=150), st.sampled_from(["nan", "", "NULL", "inf", "-inf", "-"])
+)
+def test_rows_without_a_time_are_lost_like_those_without_a_current(tmp_path, places, cell):
+    times, currents = waves()
+    path = write(tmp_path / "seen.csv", "plain", times, currents)
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for place in places:
+        lines[1 + place] = cell + ";" + lines[1 + place].partition(";")[2]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found = read_trace(path)
+    assert found.samples == times.size - len(places)
+    assert found.bridged_share == pytest.approx(len(places) / times.size, rel=1e-2)
+    assert f"{len(places)} row" in found.notes[0]
+    assert "without a number" in found.notes[0]
+    assert found.duration_s == pytest.approx(4.0, rel=1e-6)
+    holds(found, 0.1)
+
+
+def test_more_than_the_allowed_share_without_a_time_is_refused(tmp_path):
+    times, currents = waves()
+    times[1000:1210] = np.nan
+    with pytest.raises(DataError, match=r"5\.3% of the time is missing: 210 rows without a number"):
+        look(tmp_path, times, currents)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_gap_is_not_hidden_by_rows_without_a_time(tmp_path, rows):
+    """The logger falls silent for 30 ms, and leaves rows that say nothing in the middle of it."""
+    times, currents = waves()
+    times, currents = np.delete(times, slice(1001, 1030 - rows)), np.delete(currents, slice(1001, 1030 - rows))
+    times[1001 : 1001 + rows] = np.nan
+    found = look(tmp_path, times, currents)
+    assert found.bridged_share == pytest.approx(29 / 4000, rel=0.05)
+    assert f"{rows} row" in found.notes[0]
+    assert "1 gap" in found.notes[0]
+
+
+def test_rows_without_a_time_at_the_ends_last_nothing_and_are_told(tmp_path):
+    times, currents = waves()
+    times[:5] = times[-7:] = np.nan
+    found = look(tmp_path, times, currents)
+    assert found.notes == ("12 rows without a time before the first time or after the last: left out",)
+    assert (found.samples, found.bridged_share) == (3988, 0.0)
+    assert found.duration_s == pytest.approx(4.0 - 12e-3, rel=1e-6)
+    for text in (GOOD + "nan,1\n" * 9, GOOD + "0,1\n" + "nan,1\n" * 9):
+        path = tmp_path / "none.csv"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=r"none\.csv: [01] samples; a trace needs two at least"):
+            read_trace(path)
+
+
 def test_a_logger_that_is_silent_asleep_is_refused_and_one_that_is_slow_is_not(tmp_path):
     bursts = np.concatenate([second + 0.001 * np.arange(500, 530) for second in range(20)])
     with pytest.raises(DataError, match=r"9\d.\d% of the time is missing: 19 gaps, the longest 0.97 s after"):
@@ -378,10 +431,12 @@ def test_rows_weigh_what_they_last(tmp_path):
 def test_blemishes_are_the_same_in_chunks(tmp_path, monkeypatch):
     times, currents = waves()
     currents[[300, 301, 1500, 2222]] = np.nan
+    times[[0, 136, 137, 138, 510, 3999]] = np.nan
     order = np.r_[:900, 930:2000, 1999, 2000:4000]
     path = write(tmp_path / "seen.csv", "plain", times[order], currents[order])
     whole = read_trace(path)
-    assert whole.bridged_share == pytest.approx(34 / 4000, rel=1e-2)
+    assert whole.bridged_share == pytest.approx(38 / 4000, rel=1e-2)
+    assert "2 rows without a time before the first time or after the last" in whole.notes[1]
     for block in (137, 500, 4096):
         monkeypatch.setattr("tinykit.budget.trace.reading._BLOCK_BYTES", block)
         parts = read_trace(path)

@@ -635,6 +635,7 @@ def test_a_row_that_makes_no_sense_is_named_and_the_others_count(network, old, n
         ({"latency_ms": "20", "energy_uj": "1e-300", "supply_v": "3"}, "energy_uj 1e-300 is not from"),
         ({"latency_ms": "20", "energy_uj": "1e11", "supply_v": "3"}, "is no current of a board"),
         ({"latency_ms": "20", "supply_v": "1e-9"}, "supply_v 1e-9 is not from 0.3 to 60"),
+        ({"latency_ms": "20", "total_ram_bytes": "1e300"}, "total_ram_bytes 1e300 is not from 1 to 1e+12"),
     ],
 )
 def test_calibrate_stores_nothing_that_cannot_be_used(folder, network, row, reason):

@@ -26,6 +26,7 @@ from tests.verify_models import (
 )
 from tinykit.ground.errors import DataError, ModelError, ParameterError, TinykitError
 from tinykit.handover.deployment.writing import make_golden_vectors
+from tinykit.model.graph.schema import TYPE_NAMES
 from tinykit.predict import Session, compare_layers, read_inputs, run_model, sample_inputs, verify_model
 from tinykit.predict.runtime.agreement import EQUAL, judge, judge_network
 from tinykit.predict.runtime.rounding import allow_steps, count_steps, find_step
@@ -473,3 +474,23 @@ class TestCommand:
         out = tell(streaming())[1]
         assert "state reset before each" in out
         assert "state kept from one to the next" in out
+
+
+@pytest.mark.parametrize("dtype", ["resource", "string", "float16", "complex64", "variant"])
+def test_inputs_that_nobody_can_make_numbers_of_are_refused(dtype):
+    net = Net((1, 4)).dense(2)
+    net.tensors[0].type = list(TYPE_NAMES).index(dtype)
+    net.tensors[0].quantization = None
+    with pytest.raises(
+        ModelError, match=f"an input is of type {dtype}, of which nobody can make numbers; allowed: int8"
+    ):
+        sample_inputs(net.to_bytes())
+
+
+def test_readers_are_looked_for_onward_only():
+    """A change of shape that reads what it writes would be followed without end."""
+    net = Net((1, 4))
+    out = net.tensor((1, 4))
+    net.use("RESHAPE", [0], [out], OPTIONS.ReshapeOptions, schema.ReshapeOptionsT())
+    net.use("RESHAPE", [out], [0], OPTIONS.ReshapeOptions, schema.ReshapeOptionsT())
+    assert sample_inputs(net.to_bytes(), 3).shape == (3, 4)

@@ -26,7 +26,8 @@ from tests.faults import small_disk
 from tests.fuzz.case import HERE, ROOT
 
 DESIGN = HERE / "small_design.py"
-LIMIT_S = 300.0
+LIMIT_S, SLOWER = 300.0, 6.0
+"""For one run: so long, or so many times an unbroken one on a machine that has other work."""
 STAGES = ("loading", "float: training", "pruned: training", "pqat: training", "converting", "scoring", "checking",
           "writing firmware", "writing the report")  # fmt: skip
 """Lines of progress that begin a stage; each is killed at a random moment after its line."""
@@ -71,16 +72,18 @@ class Bench:
     """A place for runs: an unbroken one to compare with, and folders for the others."""
 
     def __init__(self, place: Path, seed: int = 0) -> None:
-        self.place, self.rng = place, np.random.default_rng(seed)
+        self.place, self.rng, self.limit_s = place, np.random.default_rng(seed), SLOWER * LIMIT_S
         self.count = 0
         whole = self.folder()
         start = time.monotonic()
         self.whole_status, self.whole_said = self.run(whole)
         self.seconds = time.monotonic() - start
+        self.limit_s = max(LIMIT_S, SLOWER * self.seconds)
         self.expected = hash_folder(whole)
         self.trained = [
             path for path in whole.iterdir() if path.is_file() and path.suffix in (".h5", ".tflite", ".toml")
         ]
+        self.rooms = list_rooms(whole, self.trained)
 
     def folder(self, base: Path | None = None) -> Path:
         """A place for a design that begins with nothing."""
@@ -112,7 +115,7 @@ class Bench:
                 env=self.environment(**changes), start_new_session=True,
             )  # fmt: skip
             try:
-                status = process.wait(LIMIT_S)
+                status = process.wait(self.limit_s)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 status = process.wait()
@@ -151,6 +154,17 @@ class Bench:
 def ulimit(flag: str, value: int) -> tuple[str, ...]:
     """The words before a command to run under a limit of the shell's: f in 512 bytes, v in KiB, n in handles."""
     return "/bin/sh", "-c", f'ulimit -{flag} {value}; exec "$@"', "sh"
+
+
+def list_rooms(whole: Path, first: Sequence[Path]) -> list[int]:
+    """Sizes of a disk [kB]: each holds the files written before one, in their order, and half of that one."""
+    later = [path for path in whole.rglob("*") if path.is_file() and path not in first]
+    pages, sizes = sum(-(-path.stat().st_size // 4096) for path in first), []
+    for path in sorted(later, key=lambda one: one.stat().st_mtime_ns):
+        size = -(-path.stat().st_size // 4096)
+        sizes.append(4 * (pages + size // 2))
+        pages += size
+    return sorted({*sizes})
 
 
 def hash_folder(folder: Path) -> dict[str, str]:
@@ -222,8 +236,8 @@ def interrupt(bench: Bench) -> Iterator[tuple[str, Outcome]]:
 
 @fault
 def full_disk(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """A small file system for the results, of a size for each write; then with room."""
-    for kilobytes in (4, 420, 500, 600, 800):
+    """A small file system for the results, which has no room for one write after the other; then with room."""
+    for kilobytes in (4, *bench.rooms):
         with small_disk(bench.place, kilobytes) as disk:
             if disk is None:
                 yield (
@@ -275,7 +289,7 @@ def read_only(bench: Bench) -> Iterator[tuple[str, Outcome]]:
 def _run_at(bench: Bench, out: Path) -> tuple[int, str]:
     """A run that begins in the bench's own place, where the folder above its results is none."""
     done = subprocess.run(bench.command(out), capture_output=True, text=True, cwd=bench.place, check=False,
-                          env=bench.environment(), timeout=LIMIT_S)  # fmt: skip
+                          env=bench.environment(), timeout=bench.limit_s)  # fmt: skip
     return done.returncode, done.stderr
 
 
@@ -328,7 +342,9 @@ def _at_once(bench: Bench, commands: list[list[str]], folder: Path, **changes: s
                          env=bench.environment(**changes))
         for command in commands
     ]  # fmt: skip
-    return [(one.wait(), said) for one, said in ((one, one.communicate(timeout=LIMIT_S)[1]) for one in started)]
+    return [
+        (one.wait(), said) for one, said in ((one, one.communicate(timeout=4 * bench.limit_s)[1]) for one in started)
+    ]
 
 
 @fault

@@ -1,4 +1,4 @@
-"""Mutations of bytes, of text, of trees of plain values and of zip archives, from a dictionary of hostile values."""
+"""Mutations of bytes, text, plain values, zip archives and protocol buffers, from a dictionary of hostile values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import re
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.fuzz.case import Draw
@@ -221,3 +221,110 @@ def _forge(draw: Draw, data: bytes) -> bytes:
     word = draw.choose((0, 1, 0xFF, 0x7FFFFFFF, 0xFFFFFFFF, len(data)))
     content[start + offset : start + offset + size] = struct.pack("<I", word)[:size]
     return bytes(content)
+
+
+# protocol buffers, as their wire format has them: no schema is needed
+
+Field = tuple[int, int, Any]
+"""Number, wire type, and value: an int, bytes, or the fields of a message."""
+_LEAVES, _MESSAGES = (b"", b"x", b"\0" * 64, b"\xff" * 64), 2
+_MOST_DEEP = 40
+
+
+def parse_wire(data: bytes, depth: int = 0) -> list[Field]:
+    """The fields of a message, those that read as messages themselves parsed too; ValueError where it is none."""
+    fields: list[Field] = []
+    place = 0
+    while place < len(data):
+        key, place = _varint(data, place)
+        number, wire = key >> 3, key & 7
+        if not number or wire not in (0, 1, 2, 5):
+            raise ValueError("no message")
+        if wire == 0:
+            value, place = _varint(data, place)
+            fields.append((number, wire, value))
+            continue
+        size, place = _varint(data, place) if wire == _MESSAGES else ({1: 8, 5: 4}[wire], place)
+        if place + size > len(data):
+            raise ValueError("no message")
+        content, place = data[place : place + size], place + size
+        fields.append((number, wire, _inner(content, depth) if wire == _MESSAGES else content))
+    return fields
+
+
+def _inner(content: bytes, depth: int) -> Any:
+    """The fields of what is a message and no text, else its bytes."""
+    if not content or depth > _MOST_DEEP or (content.isascii() and all(32 <= one < 127 for one in content)):
+        return content
+    try:
+        return parse_wire(content, depth + 1)
+    except ValueError:
+        return content
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(data):
+            break
+        byte, place = data[place], place + 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, place
+    raise ValueError("no number")
+
+
+def _to_varint(value: int) -> bytes:
+    found = bytearray()
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def pack_wire(fields: list[Field]) -> bytes:
+    found = bytearray()
+    for number, wire, value in fields:
+        found += _to_varint(number << 3 | wire)
+        if wire == 0:
+            found += _to_varint(value)
+            continue
+        content = pack_wire(value) if isinstance(value, list) else value
+        found += (_to_varint(len(content)) if wire == _MESSAGES else b"") + content
+    return bytes(found)
+
+
+def mutate_wire(draw: Draw, data: bytes, names: tuple[str, ...] = NAMES) -> bytes:
+    """One to three fields changed: a number, a text, a field that goes, comes twice, or nests without end."""
+    tree = parse_wire(data)
+    for _ in range(draw.choose((1, 1, 2, 3))):
+        places = [*_walk_wire(tree)]
+        holder, index = draw.choose(places)
+        number, wire, value = holder[index]
+        act = draw.below(7)
+        if act == 0:
+            del holder[index]
+        elif act == 1:
+            holder.insert(draw.below(len(holder) + 1), holder[index])
+        elif act == 2 and isinstance(value, list):
+            deep = functools.reduce(
+                lambda inner, _: [(number, _MESSAGES, inner)], range(draw.choose((3, 90, 300))), value
+            )
+            holder[index] = (number, _MESSAGES, deep)
+        elif wire == 0:
+            holder[index] = (number, 0, draw.choose((0, 1, 2, 127, 2**31 - 1, 2**31, 2**63, 2**64 - 1, value + 1)))
+        elif wire == _MESSAGES:
+            text = draw.choose(names).encode("utf-8", "replace")
+            holder[index] = (number, wire, draw.choose((text, text, text, draw.choose(_LEAVES), value)))
+        else:
+            holder[index] = (number, wire, draw.choose((b"\0", b"\xff", b"\x7f")) * (8 if wire == 1 else 4))
+        if not tree:
+            break
+    return pack_wire(tree)
+
+
+def _walk_wire(fields: list[Field]) -> Iterator[tuple[list[Field], int]]:
+    for index, (_, _, value) in enumerate(fields):
+        yield fields, index
+        if isinstance(value, list):
+            yield from _walk_wire(value)

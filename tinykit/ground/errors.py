@@ -30,6 +30,7 @@ _MACHINE_WORDS = re.compile(
     "annot allocate memory|not allocate dynamic translator|virtual memory exhausted|Too many open files"
 )
 """What systems, linkers and compilers say where no number tells it."""
+_MEMORY_WORDS = re.compile("bad_alloc|MemoryError|annot allocate|failed to map|thread_create|SIGABRT|SIGKILL")
 
 
 def printable(text: str, limit: int = _LONGEST_LINE) -> str:
@@ -151,6 +152,19 @@ def name_lack(said: str, *folders: str | Path) -> str:
     found = _MACHINE_WORDS.search(said)
     full = [one for one in folders if Path(one).exists() and shutil.disk_usage(one).free < _LEAST_ROOM_BYTES]
     return found[0] if found else f"No space left in {full[0]}" if full else ""
+
+
+def refuse_shortage(name: str, said: str, wanted_bytes: int) -> None:
+    """EngineError where last words are of memory, and a limit on this process kept it from what the other may take."""
+    try:
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    except ImportError:  # not a Unix
+        return
+    if 0 <= most < wanted_bytes and _MEMORY_WORDS.search(said):
+        lack = f"cannot allocate memory: {most >> 20} MiB of address space are what this process has"
+        raise EngineError(f"{name} {lack} (`ulimit -v`); allow it {wanted_bytes >> 20} MiB")
 
 
 def name_nearest(name: str, allowed: Iterable[str], limit: int = 3) -> str:

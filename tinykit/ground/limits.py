@@ -36,13 +36,22 @@ def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str
     Raises TinykitError: the one given, where it is a FIFO, a device or a folder, or larger than `most_bytes`, with the
     cure. OSError: it cannot be opened.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:  # a null byte, a lone surrogate: no file has such a name
+        raise refuse(f"{path}: cannot be read ({error}); {cure}") from error
     about = os.fstat(handle)
     if stat.S_ISREG(about.st_mode) and about.st_size <= most_bytes:
         return os.fdopen(handle, "rb")
     os.close(handle)
     odd = f"cannot be read (a folder, pipe or device, which may hold more than {most_bytes:,} bytes)"
     raise refuse(f"{path}: {f'more than {most_bytes:,} bytes' if stat.S_ISREG(about.st_mode) else odd}; {cure}")
+
+
+def read_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str) -> bytes:
+    """All of a stranger's file; errors as `open_file`."""
+    with open_file(path, most_bytes, refuse, cure) as stream:
+        return stream.read()
 
 
 def read_cells(path: Path, refuse: type[TinykitError], cure: str) -> list[list[str]]:

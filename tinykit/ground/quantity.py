@@ -50,6 +50,7 @@ LONGEST_S = 366 * DAY_S
 _SPANS = ((2 * YEAR_S, YEAR_S, "years"), (DAY_S, DAY_S, "days"), (3600.0, 3600.0, "h"), (1.0, 1.0, "s"))
 _SIZES = ((1024**2, 2, "MiB"), (1024, 1, "KiB"), (1, 0, "B"))
 _PLAIN_FROM = 1e-3
+_MOST = 1e100  # whatever is computed of figures up to it is a float
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -160,9 +161,9 @@ class Fact:
         if self.kind not in BASES:
             raise FactError(f"fact of kind {self.kind!r}; allowed: {', '.join(BASES)}")
         low, high = self.ends
-        if any(isinstance(one, bool) for one in (self.value, low, high)) or not math.isfinite(self.value):
-            raise FactError(f"fact value {self.value!r} from {self.source!r} is not a finite number")
-        if not -math.inf < low <= self.value <= high < math.inf:
+        if any(isinstance(one, bool) for one in (self.value, low, high)) or not abs(self.value) <= _MOST:
+            raise FactError(f"fact value {self.value!r} from {self.source!r} is not a finite number up to {_MOST:g}")
+        if not -_MOST <= low <= self.value <= high <= _MOST:
             raise FactError(f"fact {self.value} {self.unit} has the range {low} to {high}; give low <= value <= high")
 
     @property

@@ -235,6 +235,7 @@ def _prove_sound(before: ModelGraph, after: ModelGraph, n: int) -> str:
     try:
         with Session(before.data, engine="litert-reference") as reference, Session(after.data) as session:
             pairs = [*zip(reference.run_all(given), session.run_all(given), strict=True)]
+        farthest = max(_distance(one, other) for one, other in pairs)
     except TinykitError:
         raise
     except ValueError as error:
@@ -242,7 +243,6 @@ def _prove_sound(before: ModelGraph, after: ModelGraph, n: int) -> str:
             f"{before.path}: an output changes its shape as it runs ({error}); convert it again"
         ) from error
     whole = all(np.issubdtype(one.dtype, np.integer) for one, _ in pairs)
-    farthest = max(_distance(one, other) for one, other in pairs)
     if farthest > (_MOST_STEPS if whole else _MOST_RELATIVE):
         raise ModelError(
             f"{before.path}: mended, TFLM still differs from LiteRT by {farthest:.3g}, so it is not handed out\n"

@@ -86,8 +86,7 @@ class DesignRecord(Result):
         stage = self.stage(name)
         path = self.path(name)
         try:
-            with limits.open_file(path, limits.WEIGHTS_BYTES, RecordError, "run that step again") as stream:
-                data = stream.read()
+            data = limits.read_file(path, limits.WEIGHTS_BYTES, RecordError, "run that step again")
         except OSError as error:
             raise RecordError(f"{path}: the artefact of stage {name!r} cannot be read ({error.strerror})") from error
         if hash_bytes(data) != stage.sha256:

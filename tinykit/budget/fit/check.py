@@ -97,7 +97,7 @@ def check_target(
     if target.runtime == NPU_RUNTIME:
         found = check_on_npu(graph, target)
         return found if latency_s is None else replace(found, latency_s=latency_s)
-    arena = _predict_arena(graph, target, told.head_bytes)
+    arena = _predict_arena(graph, target, told)
     flash, _ = attempt(lambda: predict_flash(graph, target=target).total)
     ram, code = _place(target, arena, flash)
     latency, slowdown, slow = _latency(graph, target, ram, arena)
@@ -111,9 +111,9 @@ def check_target(
     unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear.partition("\n")[0])) if why)
     reasons += (*_further_reasons(graph, target, (*ram, *code)), *(f"{what} unknown: {why}" for what, why in unknown))
     return FitReport(
-        graph=graph, target=target, verdict=verdict,
-        arena_bytes=arena.used if arena else None, flash_bytes=flash, latency_s=latency,
-        energy_per_inference_j=energy, regions=(*ram, *code), reasons=reasons, unknown=(*untold, *unknown),
+        graph=graph, target=target, verdict=verdict, arena_bytes=arena.used if arena else None, flash_bytes=flash,
+        latency_s=latency, energy_per_inference_j=energy, regions=(*ram, *code), reasons=(*reasons, *told.unasked),
+        unknown=(*untold, *unknown), unasked=told.unasked,
         advice=(*advise(graph, arena, (*ram, *code), target.runtime), *told.warnings),
     )  # fmt: skip
 
@@ -166,11 +166,15 @@ def _place(target: Target, arena: ArenaEstimate | None, flash: Estimate | None) 
     return place_in_ram(target, arena) if arena else (), place_in_flash(target, int(flash.value)) if flash else ()
 
 
-def _predict_arena(graph: ModelGraph, target: Target, recorded_head: int | None) -> ArenaEstimate | None:
+def _predict_arena(graph: ModelGraph, target: Target, told: Diagnosis) -> ArenaEstimate | None:
     """The arena, with what the interpreter says of it."""
     arena, _ = attempt(lambda: predict_arena(graph, target=target))
-    own = recorded_head if target.runtime.startswith("tflm-") else None
-    return _with_evidence(arena, own, _reference_head(graph)) if arena and planner_of(arena.runtime) != "st" else arena
+    if arena is None or planner_of(arena.runtime) == "st":
+        return arena
+    if told.head_bytes is None or not target.runtime.startswith("tflm-"):
+        notes = told.unasked or ("the interpreter was not asked",)
+        return replace(arena, used=replace(arena.used, sources=(*arena.used.sources, *notes)))
+    return _with_evidence(arena, told.head_bytes, _reference_head(graph))
 
 
 def _latency(
@@ -220,7 +224,10 @@ def _refuse_all(graph: ModelGraph, target: Target, found: Diagnosis) -> FitRepor
     """No figure of a model that does not run: it would read as if it did."""
     report = refuse(graph, target, (Verdict.DOES_NOT_FIT, found.refusal))
     unknown = tuple((what, found.refusal) for what in ("arena", "flash", "latency", "energy"))
-    return replace(report, reasons=found.reasons, advice=found.cures, unknown=unknown, refusal=found.refusal)
+    reasons = (*found.reasons, *found.unasked)
+    return replace(
+        report, reasons=reasons, advice=found.cures, unknown=unknown, refusal=found.refusal, unasked=found.unasked
+    )
 
 
 @remember
@@ -229,11 +236,9 @@ def _reference_head(graph: ModelGraph) -> int:
     return predict_arena(graph, runtime="tflm-reference").head_bytes
 
 
-def _with_evidence(arena: ArenaEstimate, recorded_head: int | None, own_head: int) -> ArenaEstimate:
+def _with_evidence(arena: ArenaEstimate, recorded_head: int, own_head: int) -> ArenaEstimate:
     """The arena, told what the interpreter recorded for its head with reference kernels; more head needs more arena."""
     used = arena.used
-    if recorded_head is None:
-        return replace(arena, used=replace(used, sources=(*used.sources, "the interpreter was not asked")))
     gap = recorded_head - own_head
     head = f"{abs(gap)} B {'more' if gap > 0 else 'less'} of head" if gap else "the same head"
     note = f"the interpreter recorded {head} for this model"

@@ -77,6 +77,7 @@ class FitReport(Result):
     npu : what Arm's compiler reported, for runtime "ethos-u".
     unknown : (figure, why) of each figure that is None.
     refusal : why the runtime does not run the model at all, on any board; "" where it does.
+    unasked : why the interpreter, which was to be asked, gave no answer, so that the file alone speaks; else empty.
     """
 
     LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")
@@ -98,6 +99,7 @@ class FitReport(Result):
     npu: NpuReport | None = field(default=None, repr=False)
     unknown: tuple[tuple[str, str], ...] = ()
     refusal: str = ""
+    unasked: tuple[str, ...] = ()
 
     board = Through[Board]("target.board", "The target's board.")
     core = Through[str]("target.core", "Name of the core that runs the model.")

@@ -169,6 +169,8 @@ _FIGURE_UNITS = {
     **dict.fromkeys(("nominal_voltage", "cutoff_voltage", "full_voltage"), "V"),
     **dict.fromkeys(("max_continuous", "max_pulse", "rate_anchor", "quiescent"), "A"),
 }
+_RANGES = {"mAh": (1e-3, 1e9), "V": (0.1, 1e3), "A": (1e-12, 1e6), "ohm": (1e-6, 1e9)}
+_FRACTION = 1e-9, 10.0
 _CLIMATE = {
     "capacity": (cold_capacity, "cold_capacity"),
     "resistance": (cold_resistance, "resistance_doubling"),
@@ -253,6 +255,9 @@ def read_battery(path: Path | str) -> Battery:
     for key, fact in figures.items():
         if fact.unit != _FIGURE_UNITS[key]:
             raise FactError(f"{path.name}: {key} is in {fact.unit!r}; give it in {_FIGURE_UNITS[key]!r}")
+        least, most = _RANGES.get(fact.unit, _FRACTION)
+        if odd := next((one for one in (fact.value, *fact.ends) if one > 0 and not least <= one <= most), None):
+            raise FactError(f"{path.name}: {key} {odd:g} {fact.unit} is absurd; allowed: {least:g} to {most:g}")
         if fact.value < 0 or (fact.value == 0 and key in _REQUIRED[:3]):
             raise FactError(f"{path.name}: {key} {fact.value:g} {fact.unit} must be above 0; leave out what is unknown")
     return Battery(id=path.stem, name=str(table["name"]), chemistry=str(table["chemistry"]), **figures)

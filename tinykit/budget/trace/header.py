@@ -65,6 +65,7 @@ DAY = "1970-01-01"
 _LATIN_MICRO = "\ufffd"
 _LINE_CHARACTERS = 1 << 16
 _HEADER_LINES = 50
+_STARTED = re.compile(r'\s*"?(?:[-+]?(?:nan|inf)|null|none|n/a)?"?[;,\t ]*"?[-+]?[.\d]', re.IGNORECASE)
 _MARKS = (";", "\t", ",", " ")
 EMPTY = re.compile(r" *+(?:(?:-+|null|none|n/?a|#n/a|ol|ovf|overflow|overload) *+)?", re.IGNORECASE)
 """A cell without a number, as meters, databases and spreadsheets leave it beside `nan`."""
@@ -193,7 +194,7 @@ def _read_head(path: Path) -> tuple[str, list[str], str, int]:
             lines = [file.readline(_LINE_CHARACTERS) for _ in range(_HEADER_LINES + 1)]
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a CSV") from error
-    started = [place for place, line in enumerate(lines) if re.match(r'\s*"?[-+]?[.\d]', line)]
+    started = [place for place, line in enumerate(lines) if _STARTED.match(line)]
     whole = [place for place in started if _find_row(lines[place])]
     if not started:
         raise DataError(f"{path.name}: no row of numbers in the first {_HEADER_LINES} lines; give a time-current CSV")

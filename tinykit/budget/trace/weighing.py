@@ -26,11 +26,12 @@ _MOST_HELD = 1 << 21
 class TimeLine:
     """Weighs the chunks of one trace, and keeps count of what it bridged.
 
-    `samples` are the rows with a current, `typical_s` the median step, `start_s` and `end_s` their first and last time.
+    `samples` are the rows with a current, `typical_s` the median step, `start_s` and `end_s` their first and last time,
+    `outside` the rows without a time before the first that has one or after the last.
     """
 
     def __init__(self, name: str) -> None:
-        self.samples = self.missing = self.repeats = self.turned = self.gaps = 0
+        self.samples = self.missing = self.outside = self.repeats = self.turned = self.gaps = 0
         self.typical_s = self.bridged_s = self.longest_s = self.longest_at_s = self.start_s = self.end_s = 0.0
         self._name = name
         self._rows: Rows = (np.empty(0), np.empty(0))
@@ -77,6 +78,8 @@ class TimeLine:
         said = []
         if self.bridged_s:
             said.append(f"{self.share:.2%} of the time is missing and was bridged by straight lines: {self._lost}")
+        if self.outside:
+            said.append(f"{self.outside} rows without a time before the first time or after the last: left out")
         if self.repeats:
             said.append(f"{self.repeats} of {self.samples} rows repeat a time: they share what it lasts, 0 % is lost")
         if self.turned:
@@ -90,25 +93,45 @@ class TimeLine:
         return ", ".join(f"{n} {what % ('s' * (n > 1))}" for what, n in counts.items() if n)
 
     def _begin(self, chunks: Iterable[Rows]) -> Iterator[Rows]:
-        """The rows that have a time, the first of them held back until a step between two is known."""
+        """The rows from the first that has a time to the last; held back until a step between two is known."""
         held: Rows = (np.empty(0), np.empty(0))
         for times, currents in chunks:
-            timed = np.isfinite(times)
-            self.missing += int((~timed).sum())
-            rows = times[timed], currents[timed]
+            held = self._drop(np.concatenate([held[0], times]), np.concatenate([held[1], currents]))
+            timed = np.flatnonzero(np.isfinite(held[0]))
             if not self.typical_s:
-                held = rows = np.concatenate([held[0], rows[0]]), np.concatenate([held[1], rows[1]])
-                steps = np.diff(held[0])
+                steps = np.diff(held[0][timed])
                 if not (steps > 0).any():
                     if held[0].size > _MOST_HELD:
                         break
                     continue
                 self.typical_s = float(np.median(steps[steps > 0]))
-            if rows[0].size:
-                yield rows
-        if not self.typical_s and held[0].size > 1:
-            raise DataError(f"{self._name}: time does not rise after {held[0][0]:.6g} s; sort the rows, drop repeats")
-        self.samples = self.samples or held[0].size * (not self.typical_s)
+            if timed.size:
+                end = timed[-1] + 1
+                yield self._place(held[0][:end], held[1][:end])
+                held = held[0][end:], held[1][end:]
+        known = held[0][np.isfinite(held[0])]
+        self.outside += held[0].size - known.size
+        if known.size > 1:
+            raise DataError(f"{self._name}: time does not rise after {known[0]:.6g} s; sort the rows, drop repeats")
+        self.samples = self.samples or known.size
+
+    def _drop(self, times: Floats, currents: Floats) -> Rows:
+        """The rows without those that no time stands before, and of a stretch without times no more than is held."""
+        begun, timed = self._rows[0].size, np.flatnonzero(np.isfinite(times))
+        cut = max(0, (int(timed[0]) if timed.size else times.size) - begun * _MOST_HELD)
+        self.missing, self.outside = self.missing + cut * begun, self.outside + cut * (1 - begun)
+        return times[cut:], currents[cut:]
+
+    def _place(self, times: Floats, currents: Floats) -> Rows:
+        """The rows, those without a time at the usual steps from the one before, where there is room; they are lost."""
+        joined, at = np.concatenate([self._rows[0], times]), np.arange(self._rows[0].size + times.size)
+        known = np.flatnonzero(np.isfinite(joined))
+        if known.size == at.size:
+            return times, currents
+        before, after = known[np.searchsorted(known, at, "right") - 1], known[np.searchsorted(known, at)]
+        room = np.maximum(joined[after] - joined[before], 0.0) / np.maximum(after - before, 1)
+        placed = joined[before] + (at - before) * np.minimum(room, self.typical_s)
+        return placed[self._rows[0].size :], np.where(np.isfinite(times), currents, np.nan)
 
     def _rise(self, times: Floats) -> Floats:
         """The times after the last one of the chunk before, none of them below an earlier one."""
@@ -130,7 +153,10 @@ class TimeLine:
         """Add what the rows without a current and the gaps of these rows lasted."""
         self.missing += int(lost[self._rows[0].size :].sum())
         if lost.any():
-            self.bridged_s += float(_halves(times)[lost].sum())
+            near = np.concatenate([[0.0], steps := np.diff(times), [0.0]])
+            usual = np.maximum(np.maximum(near[:-2], near[2:]), self.typical_s)
+            plain = np.where(steps > _GAP * usual, usual, steps)  # the rest of such a step is counted as a gap
+            self.bridged_s += float(_halves(np.concatenate([[0.0], np.cumsum(plain)]))[lost].sum())
         self._judge(np.diff(times), times[:-1])
 
     def _judge(self, steps: Floats, starts: Floats) -> None:

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import ParameterError, name_nearest
+from tinykit.ground.errors import ParameterError, RecordError, name_nearest
 from tinykit.ground.results import Result
 from tinykit.ground.writing import refuse_other
 from tinykit.model.graph.reading import read
@@ -210,8 +210,11 @@ def _is_current(record: DesignRecord, name: str, recipe: Mapping[str, Any]) -> b
     stage = record.stages.get(name)
     if stage is None or dict(stage.recipe) != dict(recipe):
         return False
-    path = record.path(name)
-    return path.is_file() and hash_bytes(path.read_bytes()) == stage.sha256
+    try:
+        record.read(name)
+    except RecordError:
+        return False
+    return True
 
 
 def convert_steps(parent: str, names: Mapping[str, str]) -> Iterable[Step]:

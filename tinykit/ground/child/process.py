@@ -23,7 +23,7 @@ from typing import IO, Any, Generic, Self, TypeVar
 
 from tinykit.ground.caches import on_clear
 from tinykit.ground.child import inside
-from tinykit.ground.errors import EngineError, TinykitError
+from tinykit.ground.errors import EngineError, TinykitError, refuse_shortage
 
 try:
     import fcntl
@@ -39,8 +39,7 @@ _FOLDERS = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _KEPT = re.compile(r"LANG|LC_[A-Z]+|TZ|[A-Z_]+_NUM(_[A-Z]+)?_THREADS|CUDA_VISIBLE_DEVICES|SYSTEMROOT|WINDIR|COMSPEC")
 NEUTRAL_FOLDER = Path(sys.executable).anchor or os.sep
 """Where a program works that writes no files: the root folder, in which no download lies."""
-_GRACE_S, _TIMEOUT_S = 2.0, 60.0
-_SAID_LIMIT_BYTES = 65_536
+_GRACE_S, _TIMEOUT_S, _SAID_LIMIT_BYTES = 2.0, 60.0, 65_536
 
 
 def python_command(script: Path, *arguments: object) -> list[str]:
@@ -97,9 +96,8 @@ class ChildError(EngineError):
     @property
     def signal(self) -> str | None:
         """Name of the signal that ended it, None where it left by itself."""
-        if self.status is None or self.status >= 0:
-            return None
-        return next((one.name for one in signal.Signals if one == -self.status), f"signal {-self.status}")
+        number = -(self.status or 0)
+        return next((one.name for one in signal.Signals if one == number), f"signal {number}") if number > 0 else None
 
     @property
     def how(self) -> str:
@@ -239,10 +237,14 @@ class Child(Running):
         try:
             with self.watched(timeout_s):
                 inside.write_frame(stdin, request, parts)  # type: ignore[arg-type]
-                return inside.read_frame(stdout, self.bounds.answer_bytes)  # type: ignore[arg-type]
+                reply, answers = inside.read_frame(stdout, self.bounds.answer_bytes)  # type: ignore[arg-type]
+            refuse_shortage(self._name, f"{reply.get('error')} {reply.get('text')}", self.bounds.memory_bytes)
+            return reply, answers
         except (EOFError, OSError) as error:
             late = self.late
-            raise ChildError(self._name, self.wait(_GRACE_S), late=late, said=self.said()) from error
+            end = ChildError(self._name, self.wait(_GRACE_S), late=late, said=self.said())
+            refuse_shortage(self._name, f"{end.said} {'' if late else end.signal}", self.bounds.memory_bytes)
+            raise end from error
         except ValueError as error:  # no frame, and so no word of it can be trusted any more
             self.kill()
             self.wait(_GRACE_S)
@@ -324,16 +326,14 @@ def run_program(
     command: Sequence[str], *, timeout_s: float, bounds: Bounds, folder: str | Path = NEUTRAL_FOLDER, **environment: str
 ) -> Ended:
     """Run a program that is no Python (a compiler, QEMU) to its end or until it is late [s], bounded from its start."""
+    given = child_environment(**environment)
     with (
         tempfile.TemporaryFile() as printed,
-        Running(
-            command[0], lambda _: command, bounds=bounds, folder=folder, environment=child_environment(**environment),
-            printed=printed,
-        ) as process,
-    ):  # fmt: skip
-        status = process.wait(timeout_s)
+        Running(command[0], lambda _: command, bounds=bounds, folder=folder, environment=given, printed=printed) as one,
+    ):
+        status = one.wait(timeout_s)
         printed.seek(0)
-        return Ended(status, printed.read(bounds.answer_bytes), process.said(), process.late)
+        return Ended(status, printed.read(bounds.answer_bytes), one.said(), one.late)
 
 
 def _remove_folder(folder: str | None, owner: int) -> None:

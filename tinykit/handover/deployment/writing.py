@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinykit.ground import limits
 from tinykit.ground.errors import EngineError, ModelError, OutputError
 from tinykit.ground.results import Result
 from tinykit.ground.writing import refuse_other, write_folder
@@ -25,6 +26,7 @@ from tinykit.predict.runtime.verify import verify_model
 from tinykit.train.datasets.scoring import Accuracy
 
 MANIFEST = "deployment.json"
+_FOREIGN = "choose an empty folder, or move your files away"
 _VERIFIED = 8
 """Samples on which LiteRT is asked too."""
 TEMPLATES = Path(__file__).with_name("templates")
@@ -155,22 +157,22 @@ def _refuse_foreign(folder: Path) -> None:
             name = path.relative_to(folder).as_posix()
             if path.is_symlink() or not (path.is_dir() or (name in own and _has_hash(path, own[name]))):
                 raise OutputError(
-                    f"{folder} holds {name}, which is not of an earlier export or was changed since\n"
-                    "choose an empty folder, or move your files away"
+                    f"{folder} holds {name}, which is not of an earlier export or was changed since\n{_FOREIGN}"
                 )
 
 
 def _read_hashes(path: Path) -> dict[str, str]:
     """Hashes of an earlier export by relative path, its own list's among them; empty where there was none."""
     try:
-        text = path.read_bytes() if path.is_file() else b""
-        return {**json.loads(text)["files"], MANIFEST: hash_bytes(text)}
-    except (OSError, ValueError, KeyError, TypeError):
+        text = limits.read_file(path, limits.SETTINGS_BYTES, OutputError, _FOREIGN)
+        told = json.loads(text)
+        return {**told["files"], MANIFEST: hash_bytes(text)} if told["model_sha256"] else {}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 
 def _has_hash(path: Path, expected: str) -> bool:
     try:
-        return path.is_file() and hash_bytes(path.read_bytes()) == expected
+        return hash_bytes(limits.read_file(path, limits.WEIGHTS_BYTES, OutputError, _FOREIGN)) == expected
     except OSError:
         return False

@@ -94,16 +94,12 @@ def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
 
 def load(path: Path) -> bytes:
     """Content of a file that should be a model; ModelError where it cannot be read, is a folder or far too large."""
-    if path.is_dir():
-        raise ModelError(f"{path}: not a .tflite file but {name_folder(path)}")
     try:
-        with limits.open_file(path, limits.MODEL_BYTES, ModelError, _FAR_SMALLER) as stream:
-            return stream.read()
-    except ModelError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ModelError(f"{path}: cannot be read ({reason}); give the path of a .tflite file") from error
+        if path.is_dir():
+            raise ModelError(f"{path}: not a .tflite file but {name_folder(path)}")
+        return limits.read_file(path, limits.MODEL_BYTES, ModelError, _FAR_SMALLER)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from error
 
 
 def take_tables(parent: Table, slot: int, what: str) -> tuple[Table, ...]:

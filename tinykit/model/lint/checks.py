@@ -30,11 +30,12 @@ def _legacy(graph: ModelGraph, rule: Rule) -> list[Operator]:
 
 
 def _no_data(graph: ModelGraph, rule: Rule) -> Words | None:
-    """Operators that read what nobody wrote; tensors without elements have nothing to be written."""
+    """Operators that read what nobody wrote: an empty tensor has nothing, into a variable no data of the file comes."""
     made = {*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)}
     empty = {
         one.index for one in graph.tensors
-        if one.elements and not one.is_constant and not one.is_variable and one.index not in made
+        if one.elements and one.is_constant == one.is_variable and one.index not in made
+        and (not one.is_constant or any(graph.data[one.data_start : one.data_start + one.data_bytes]))
     }  # fmt: skip
     reading = [one for one in graph.operators if empty & set(one.inputs)]
     if not reading:

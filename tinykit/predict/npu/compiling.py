@@ -18,6 +18,7 @@ from tinykit.ground.errors import (
     name_nearest,
 )
 from tinykit.ground.facts import shipped_path
+from tinykit.ground.limits import SETTINGS_BYTES, read_file
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
@@ -112,7 +113,7 @@ def compile_for_npu(
     _check_model(graph)
     config = system_config or _default_config(accelerator, memory_mode)
     path = str(_find_config(config, config_file))
-    content = b"" if config_file is None else Path(path).read_bytes()
+    content = b"" if config_file is None else read_file(Path(path), SETTINGS_BYTES, ParameterError, "give an .ini file")
     report = _compile(graph, accelerator, config, memory_mode, path, content=content, timeout_s=timeout_s)
     report = replace(report, graph=graph)  # it may have been compiled for a file of the same bytes elsewhere
     if clock_hz is None:

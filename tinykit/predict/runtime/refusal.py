@@ -21,6 +21,7 @@ _WIDE = "int16"
 _LIKELY = ("fake-quantised", "dequantised-weights")
 """Findings that TFLM may run, and that are the cause where it does not."""
 _ELSE = "TFLM computes something else"
+_BY_CHANCE = "no-data"  # a model that TFLM runs, loops on or dies of by what lies in memory: that would prove nothing
 _QUICK_MACS = 20_000_000
 """What the interpreter's reference kernels compute within about a second."""
 
@@ -35,11 +36,13 @@ class Diagnosis(Result):
     refusal : why TFLM does not run the model, or computes something else than it was made for, in one line; "" where
         nothing stands against it.
     head_bytes : head of the arena as the interpreter records it [byte]; None where it was not asked, or refuses.
+    unasked : why the interpreter, which was to be asked, gave no answer, so that the file alone speaks; else empty.
     """
 
     findings: tuple[Finding, ...]
     refusal: str
     head_bytes: int | None = None
+    unasked: tuple[str, ...] = ()
 
     @property
     def causes(self) -> tuple[Finding, ...]:
@@ -69,15 +72,18 @@ def diagnose(graph: GraphOrFile, *, use_engine: bool = True) -> Diagnosis:
     Parameters
     ----------
     graph : the model, or its file.
-    use_engine : ask the interpreter (a child process); where it is not installed, or not to be asked, the file alone
-        answers.
+    use_engine : ask the interpreter (a child process); where it cannot answer (`unasked`), or is not to be asked, the
+        file alone does.
     """
     graph = as_graph(graph)
     found, rules = lint_graph(graph, notes=True), list_rules()
-    said, head = _ask_if(graph, use_engine)
+    if chance := [one.meaning for one in found if one.id == _BY_CHANCE]:
+        return Diagnosis(found, f"{_ELSE}: {chance[0]}")
+    said, head, unasked = _ask_if(graph, use_engine)
     if said is None:  # nobody was asked, or nobody is there
         causes = [one for one in found if one.severity is Severity.ERROR]
-        return Diagnosis(found, f"TFLM does not run this model: {causes[0].meaning}" if causes else "")
+        refusal = f"TFLM does not run this model: {causes[0].meaning}" if causes else ""
+        return Diagnosis(found, refusal, unasked=unasked)
     if not said:  # it runs: only what it computes wrong stands against it
         kept = tuple(one for one in found if one.severity is not Severity.ERROR or rules[one.id].runs)
         wrong = [one.meaning for one in kept if one.severity is Severity.ERROR]
@@ -116,11 +122,13 @@ def require_sound(graph: ModelGraph) -> None:
         raise ModelError(f"{found.refusal}\n{cure}\n`tinykit lint` prints the lines to paste")
 
 
-def _ask_if(graph: ModelGraph, wanted: bool) -> tuple[str | None, int | None]:
+def _ask_if(graph: ModelGraph, wanted: bool) -> tuple[str | None, int | None, tuple[str, ...]]:
+    """As `_ask`; None where nobody answers, and why, where somebody was to."""
     try:
-        return _ask(graph) if wanted else (None, None)
-    except EngineError:
-        return None, None
+        return (*_ask(graph), ()) if wanted else (None, None, ())
+    except EngineError as error:
+        told = f"the interpreter was not asked, so the file alone speaks: {error}"
+        return None, None, (told.partition("\n")[0],)
 
 
 @remember

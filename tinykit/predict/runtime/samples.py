@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tinykit.ground.errors import DataError
+from tinykit.ground.errors import DataError, ModelError
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.operators.table import row_of
+from tinykit.predict.runtime.child import DTYPES
 from tinykit.predict.runtime.session import Array, Inputs
 from tinykit.train.datasets.arrays import read_arrays
 
@@ -43,6 +44,8 @@ def draw_codes(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> 
     """Integers over the whole range of a type, or normal numbers where it is a float."""
     if dtype == "bool":
         return rng.integers(0, 2, shape).astype(bool)
+    if dtype not in DTYPES:
+        raise ModelError(f"an input is of type {dtype}, of which nobody can make numbers; allowed: {', '.join(DTYPES)}")
     if np.issubdtype(np.dtype(dtype), np.integer):
         limits = np.iinfo(dtype)
         return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
@@ -62,7 +65,7 @@ def _draw(graph: ModelGraph, index: int, shape: tuple[int, ...], rng: np.random.
 
 def _draw_reals(held: Tensor, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Over what a quantised tensor can hold."""
-    if not held.scales or held.dtype == "float32":
+    if not held.scales or not held.dtype.startswith(("int", "uint")) or held.dtype not in DTYPES:
         return rng.normal(0, 1, shape).astype(np.float32)
     limits, zero = np.iinfo(held.dtype), held.zero_points[0] if held.zero_points else 0
     codes = rng.integers(limits.min, limits.max + 1, shape)
@@ -70,11 +73,11 @@ def _draw_reals(held: Tensor, shape: tuple[int, ...], rng: np.random.Generator) 
     return reals
 
 
-def _readers(graph: ModelGraph, index: int) -> list[Operator]:
-    """Operators that take an input, also behind a change of its shape."""
-    found = [one for one in graph.operators if index in one.inputs]
-    behind = [one.outputs[0] for one in found if row_of(one.name).latency == "reshape" and one.outputs]
-    return found + [reader for one in behind for reader in _readers(graph, one)]
+def _readers(graph: ModelGraph, index: int, start: int = 0) -> list[Operator]:
+    """Operators from `start` on that take a tensor, also behind a change of its shape."""
+    found = [one for one in graph.operators[start:] if index in one.inputs]
+    behind = [one for one in found if row_of(one.name).latency == "reshape" and one.outputs]
+    return found + [reader for one in behind for reader in _readers(graph, one.outputs[0], one.index + 1)]
 
 
 def _count_rows(graph: ModelGraph, operator: Operator, index: int) -> int:

@@ -24,7 +24,8 @@ from tinykit.target.boards.record import Board
 _MOST_SIZE = 1 << 20
 _LONGEST = 200
 _NEEDED = ("core", "clock_mhz", "stack", "model_name")
-_RANGES = {"clock_mhz": (1e-3, 1e4), "latency_ms": (1e-6, 1e8), "energy_uj": (1e-6, 1e12), "supply_v": (0.3, 60)}
+_RANGES = {"clock_mhz": (1e-3, 1e4), "latency_ms": (1e-6, 1e8), "energy_uj": (1e-6, 1e12), "supply_v": (0.3, 60),
+           "arena_bytes": (1, 1e12), "total_ram_bytes": (1, 1e12)}  # fmt: skip
 """What a column may hold: nothing beyond was ever measured, and all of it can be reckoned with."""
 _STACKS = {
     "x-cube-ai": re.compile("Cube\\.AI|CUBE-AI|ST ?Edge ?AI", re.IGNORECASE),

@@ -60,8 +60,8 @@ def _runs(reports: Sequence[FitReport]) -> bool:
 
 
 def _refusals(reports: Sequence[FitReport]) -> list[str]:
-    """Why a model runs nowhere, and what would cure it, once for all boards."""
-    told = unite(*((*one.reasons, *one.advice) for one in reports if one.refusal))
+    """Why a model runs nowhere, and what would cure it, or why TFLM was not asked, once for all boards."""
+    told = unite(*((*one.reasons, *one.advice) if one.refusal else one.unasked for one in reports))
     return ["", *(f"- {_indent(line)}" for line in told)] if told else []
 
 
@@ -181,7 +181,7 @@ def _say_budget(found: Assessment, plan: PowerBudget, heat: ThermalReport) -> No
     }
     say_figures(figures)
     told = (*plan.findings, *found.left_out(), *plan.unknown, *heat.reasons, say_settling(found.settle()))
-    say(*(f"- {line}" for line in told))
+    say(*(f"- {line}" for line in (*found.fit.unasked, *told)))
     _say_assumed(found.target)
 
 
@@ -195,7 +195,8 @@ def _say_beside(found: Assessment, beside: Beside) -> None:
         "energy per day": plan.energy_per_day_j,
         "battery life": plan.battery_life_s,
     })  # fmt: skip
-    say(*(f"- {line}" for line in (*beside.lines(), *plan.findings, *found.left_out(), *plan.unknown)))
+    told = (*beside.lines(), *plan.findings, *found.left_out(), *plan.unknown)
+    say(*(f"- {line}" for line in (*found.fit.unasked, *told)))
     say("- give the latency once it is measured: --latency S")
     _say_assumed(found.target)
 

@@ -46,7 +46,7 @@ def inspect(options: Options) -> int:
     if options.json:
         say_json(describe_graph(graph, planned, findings))
         return 0
-    say(_headline(graph, found), f"sha256 {graph.sha256}", f"weights {graph.weight_bytes:,} bytes")
+    say(_headline(graph, found), *found.unasked, f"sha256 {graph.sha256}", f"weights {graph.weight_bytes:,} bytes")
     if planned:
         say(f"arena {show(planned.used)} on a Cortex-M4 with CMSIS-NN; starts with {planned.to_start:,} bytes", "")
     else:
@@ -79,14 +79,18 @@ def lint(options: Options) -> int:
     graph = mended.graph if mended else graph
     found = diagnose(graph)
     if options.json:
-        told = {"model": describe_model(graph, runs=not found.refusal), "refusal": found.refusal or None}
+        told = {
+            "model": describe_model(graph, runs=not found.refusal),
+            "refusal": found.refusal or None,
+            "unasked": found.unasked,
+        }
         more = {"fixed": mended.to_json()} if mended else {}
         say_json({**told, "findings": [one.to_json() for one in found.findings], **more})
         return int(bool(found.refusal))
     if mended:
         say(*(f"mended: {step}" for step in mended.steps), mended.proof)
         say(f"{options.out}: written; what is left:" if mended.steps else "nothing written", "")
-    say(_headline(graph, found))
+    say(_headline(graph, found), *found.unasked)
     for one in found.findings:
         say("", f"{one.severity} {one.id}, {one.where}{' (--fix)' if one.fixable else ''}", f"  {one.meaning}")
         say(*(f"    {line}" for line in one.cure.splitlines()))

@@ -16,7 +16,7 @@ from typing import Any
 
 from tinykit.ground.errors import MACHINE, STOPPED, judge_failure
 
-_LEAST_BYTES = 128 * 2**20
+_LEAST_BYTES = 224 * 2**20
 _lost: dict[str, None] = {}
 
 

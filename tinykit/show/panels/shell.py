@@ -203,7 +203,7 @@ def _show_lacking(board: AnyBoard, controls: dict[str, Any]) -> None:
 
 def format_value(value: Any) -> str:
     """A control's value in a few characters: 12.5, 'cr2032', True; of a board of one's own its id."""
-    return f"{value:.4g}" if isinstance(value, float) else str(getattr(value, "id", value))
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(getattr(value, "id", value)), _LONGEST_REPR)
 
 
 def to_table(rows: Iterable[tuple[str, str]]) -> str:

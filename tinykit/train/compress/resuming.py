@@ -77,14 +77,16 @@ class Epochs:
 
     def _recall(self) -> None:
         arrays = _kept.get(self._key, {})
-        with contextlib.suppress(DataError, ValueError, KeyError):
+        with contextlib.suppress(DataError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             if self._file is not None and self._file.is_file():
                 arrays = read_arrays(self._file, most=_MOST_ARRAYS)
             about = json.loads(arrays["about"].tobytes())
             if about["key"] == self._key:
-                self.logs, self.best_at = about["logs"], about["best_at"]
+                logs = [{name: float(one) for name, one in log.items()} for log in about["logs"]]
                 kinds = [[one for name, one in arrays.items() if name.startswith(kind)] for kind in ("state", "best")]
-                self._state, self._best = kinds
+                pairs = zip(self._model.get_weights(), *kinds, strict=False)
+                if logs[about["best_at"]] and all(one.shape == a.shape == b.shape for one, a, b in pairs):
+                    self.logs, self.best_at, (self._state, self._best) = logs, about["best_at"], kinds
 
     def _keep(self) -> None:
         about = json.dumps({"key": self._key, "logs": self.logs, "best_at": self.best_at}).encode()

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import math
+import struct
 import wave
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -234,8 +235,8 @@ def _read_wav(path: Path, rate_hz: float) -> Floats:
         with limits.open_file(path, limits.TEXT_BYTES, DataError, _CURE) as file, wave.open(file, "rb") as stream:
             width, channels, rate = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
             frames = stream.readframes(stream.getnframes())
-    except (OSError, EOFError, wave.Error) as error:
-        raise DataError(f"{path.name}: cannot be read as WAV ({error}); save it as 16-bit PCM") from error
+    except (OSError, EOFError, RuntimeError, ValueError, struct.error, wave.Error) as error:
+        raise DataError(f"{path.name}: cannot be read as WAV ({error!r:.80}); save it as 16-bit PCM") from error
     if width != 2:
         raise DataError(f"{path.name}: {8 * width}-bit samples; save it as 16-bit PCM")
     if abs(rate / rate_hz - 1) > _RATE_TOLERANCE:
