@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SLIDER = ".tinykit-slider input[type=range]"
 BYTES_OF_IMAGE = "async image => Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()))"
 KERNEL_IS_READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext;
@@ -87,7 +88,7 @@ def run_all(page: Any, url: str) -> None:
 
 def first_panel(page: Any) -> Any:
     """The first output that holds a slider."""
-    panel = page.locator(".jp-OutputArea-output", has=page.locator(".noUi-handle")).first
+    panel = page.locator(".jp-OutputArea-output", has=page.locator(SLIDER)).first
     panel.locator("img.widget-image").first.wait_for()
     panel.scroll_into_view_if_needed()
     return panel

@@ -17,6 +17,7 @@ import pytest
 
 from tests.browsing import (
     PICTURES,
+    SLIDER,
     WITH_CHROMIUM,
     errors_of,
     first_panel,
@@ -106,18 +107,49 @@ def test_a_slider_moves_the_verdict_and_the_plot_of_the_first_notebook(lab: str,
     verdict, picture = verdict_of(panel), picture_of(panel)
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / "start.png")
-    handle = panel.locator(".noUi-handle").first
-    position = handle.get_attribute("aria-valuenow")
-    handle.focus()
-    for key in ("PageUp", "PageUp", "ArrowRight", "ArrowRight"):
-        handle.press(key)
-    if handle.get_attribute("aria-valuenow") == position:
-        handle.press("Home")
+    slider = panel.locator(SLIDER).first
+    told = slider.get_attribute("aria-valuetext")
+    slider.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        slider.press(key)
     wait_until(lambda: verdict_of(panel) != verdict, "change of the verdict")
     wait_until(lambda: picture_of(panel) != picture, "change of the plot")
     page.screenshot(path=PICTURES / "moved.png")
     assert verdict.strip()
-    assert handle.get_attribute("aria-valuenow") != position
+    assert slider.get_attribute("aria-valuetext") != told
+
+
+def test_a_period_is_kept_as_it_was_given_and_told_in_its_unit(lab: str, page: Any, tmp_path: Path):
+    """In the kernel, on the page, and to those who listen: from code, by typing, and by the arrow keys."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    code = (
+        "import tinykit as tk\nfrom tinykit.show import DesignPanel\n"
+        'panel = DesignPanel(tk.read(tk.model.resume("int8").path("int8")), period_s=60)\n'
+        'panel.period_s.observe(lambda change: print("now", change["new"]), names="value")\npanel'
+    )
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
+    nbformat.write(book, tmp_path / "course" / "kept.ipynb")
+    run_all(page, lab.format("kept.ipynb"))
+    panel = first_panel(page)
+    slider, field = panel.get_by_label("period", exact=True), panel.get_by_label("period, typed")
+    assert (slider.get_attribute("aria-valuetext"), field.input_value()) == ("1 min", "1 min")
+    assert "60.0 s" in verdict_of(panel)
+    for typed, told, second in (("3600", "1 h", "1.00 h"), ("90 s", "90 s", "90.0 s"), ("5 min", "5 min", "300 s")):
+        field.fill(typed)
+        field.press("Enter")
+        wait_until(lambda second=second: second in verdict_of(panel), f"period of {second}")
+        assert (slider.get_attribute("aria-valuetext"), field.input_value()) == (told, told)
+    field.fill("soon")
+    field.press("Enter")
+    panel.get_by_role("alert").get_by_text("'soon' is not understood; write 90 s, 5 min or 1.5 h").wait_for()
+    assert slider.get_attribute("aria-valuetext") == "5 min"
+    slider.focus()
+    slider.press("ArrowRight")
+    wait_until(lambda: slider.get_attribute("aria-valuetext") == "10 min", "next stop")
+    wait_until(lambda: "600 s" in verdict_of(panel), "period of 600 s")
+    picture = panel.locator("img.widget-image").first
+    assert "DesignPanel(period_s=600" in picture.get_attribute("alt")
+    assert "battery life [s], log" in picture.get_attribute("alt")
 
 
 def life_of(panel: Any) -> str:

@@ -195,7 +195,9 @@ def test_every_package_the_kit_imports_is_declared():
 def test_a_message_names_what_an_extra_brings_and_never_the_kit(extra: str):
     """An index has another's package under the kit's name."""
     lines = PROJECT["project"]["optional-dependencies"][extra]
-    wanted = {str(Requirement(line.partition(";")[0])) for line in lines}  # a Python that it is not for is pip's to tell
+    wanted = {
+        str(Requirement(line.partition(";")[0])) for line in lines
+    }  # a Python that it is not for is pip's to tell
     assert {str(Requirement(one)) for one in shlex.split(name_install(extra))[2:]} == wanted
     for path in (ROOT / "tinykit").rglob("*.py"):
         assert not re.search(r"pip install .?tinykit", path.read_text(encoding="utf-8")), path

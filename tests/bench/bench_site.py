@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.browsing import first_panel, free_port, is_up, open_page, picture_of, run_all, wait_until
+from tests.browsing import SLIDER, first_panel, free_port, is_up, open_page, picture_of, run_all, wait_until
 from tools.site.__main__ import main
 
 TITLE = "The course in a browser: page built, served, first slider after the link (under 20 s), key to picture"
@@ -35,7 +35,7 @@ def serve(site: Path) -> Iterator[str]:
 
 def press(panel: Any) -> float:
     """Median seconds from a key on the first slider to the bytes of a new picture."""
-    handle, times = panel.locator(".noUi-handle").first, []
+    handle, times = panel.locator(SLIDER).first, []
     for key in KEYS:
         handle.focus()
         before, start = picture_of(panel), time.perf_counter()

@@ -18,14 +18,6 @@ from tools.site.browser_packages import Recipe, fetch, fill
 from tools.site.course import write_course
 
 ROOT = Path(__file__).resolve().parents[2]
-CELLS = ".jp-Notebook.jp-mod-commandMode:not(.jp-mod-readWrite) :focus"
-TAKEN = (
-    ("move-cursor-up", "ArrowUp"),
-    ("move-cursor-down", "ArrowDown"),
-    ("move-cursor-heading-above-or-collapse", "ArrowLeft"),
-    ("move-cursor-heading-below-or-expand", "ArrowRight"),
-)
-"""Keys that JupyterLab's notebook takes from whatever has the focus in it, a slider's handle as well."""
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 
 
@@ -63,20 +55,11 @@ def _configure(lite: Path) -> None:
     }
     content = {"jupyter-lite-schema-version": 0, "jupyter-config-data": config}
     (lite / "jupyter-lite.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    shortcuts = [entry for command, key in TAKEN for entry in _leave_to_controls(command, key)]
     settings = {
-        "@jupyterlab/shortcuts-extension:shortcuts": {"shortcuts": shortcuts},
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
         "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     }
     (lite / "overrides.json").write_text(json.dumps(settings), encoding="utf-8")
-
-
-def _leave_to_controls(command: str, key: str) -> list[dict[str, object]]:
-    """The shortcut as it is, switched off, and the same one that leaves the key to a control that has the focus."""
-    shortcut = {"command": f"notebook:{command}", "keys": [key]}
-    apart = f"{CELLS}:not([role=slider])"
-    return [{**shortcut, "selector": CELLS, "disabled": True}, {**shortcut, "selector": apart}]
 
 
 def _build(lite: Path, page: Path) -> None:

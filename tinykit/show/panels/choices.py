@@ -9,10 +9,10 @@ from tinykit.budget.power.dvfs import IDLES, ClockSweep
 from tinykit.budget.power.radio import RADIOS
 from tinykit.choose.design.studies import CLUSTERS, GRID, PRECISIONS, SPARSITIES, find_study, name_point
 from tinykit.choose.ledger.table import Ledger
-from tinykit.ground.quantity import format_quantity
+from tinykit.ground.quantity import DAY_S, format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Panel, Powered, choose, choose_board, slide, slide_log
+from tinykit.show.panels.shell import Panel, Powered, choose, choose_board, slide, slide_time
 from tinykit.show.plots import plot_clocks, plot_ledger, plot_offload
 from tinykit.target.boards import AnyBoard
 
@@ -32,7 +32,7 @@ class ClockPanel(Powered[ClockSweep]):
 
     def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "stm32f407g-disc1", period_s: float = 0.1) -> None:
         self.graph = as_graph(graph)
-        controls = {"board": choose_board(board), "period_s": slide_log("period [s]", period_s, -2, 4)}
+        controls = {"board": choose_board(board), "period_s": slide_time("period", period_s, 0.01, DAY_S)}
         super().__init__("Slow clock or race to sleep", self.graph.path, controls)
 
     def compute(self) -> ClockSweep:
@@ -90,7 +90,7 @@ class CloudPanel(Powered[Offload]):
             "radio": choose("radio", list(RADIOS), radio),
             "uplink": choose("sent to the cloud", UPLINKS, uplink),
             "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
-            "period_s": slide_log("period [s]", period_s, -1, 5),
+            "period_s": slide_time("period", period_s, 0.1, DAY_S),
         }
         super().__init__("Edge or cloud", self.graph.path, controls)
 

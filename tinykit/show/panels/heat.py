@@ -12,7 +12,7 @@ from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Powered, choose, choose_board, slide, slide_log
+from tinykit.show.panels.shell import Powered, choose, choose_board, slide, slide_time
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 from tinykit.target.boards import AnyBoard
 
@@ -103,8 +103,8 @@ class BurstPanel(Powered[Warming]):
         controls = {
             "board": choose_board(board),
             "air_c": slide("ambient [°C]", air_c, -40, 125, 1),
-            "burst_s": slide_log("burst [s]", burst_s, -2, 4),
-            "pause_s": slide_log("pause [s]", pause_s, -2, 4),
+            "burst_s": slide_time("burst", burst_s, 0.01, 1e4),
+            "pause_s": slide_time("pause", pause_s, 0.01, 1e4),
             "box_cm2": slide("closed box [cm²]", box_cm2, 0, 1000, 1),
             "sun": choose("sun on the box", ["none", *PAINTS], "none"),
         }

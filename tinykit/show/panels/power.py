@@ -9,6 +9,7 @@ from tinykit.budget.power.budget import PowerBudget
 from tinykit.budget.power.pack import find_battery
 from tinykit.budget.power.radio import RADIOS
 from tinykit.budget.power.sensitivity import Settling, say_settling, settle_budget
+from tinykit.ground.quantity import DAY_S
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.shell import (
@@ -20,7 +21,7 @@ from tinykit.show.panels.shell import (
     choose_board,
     choose_sensor,
     slide,
-    slide_log,
+    slide_time,
 )
 from tinykit.show.plots import (
     KitFigure,
@@ -64,7 +65,7 @@ class DesignPanel(Powered[Assessment]):
     ) -> None:  # fmt: skip
         self.graph, self.task, top = as_graph(graph), task, _top_clock_mhz(board)
         controls = {
-            "period_s": slide_log("period [s]", period_s, -2, 5),
+            "period_s": slide_time("period", period_s, 0.01, DAY_S),
             "board": choose_board(board),
             "battery": choose_battery(battery),
             "sensor": choose_sensor(sensor, task),
@@ -164,7 +165,7 @@ class TimelinePanel(Powered[PowerBudget]):
         self.sensor = Use(sensor=sensor).sensor
         controls = {
             "board": choose_board(board),
-            "period_s": slide_log("period [s]", period_s, -1, 5),
+            "period_s": slide_time("period", period_s, 0.1, DAY_S),
             "sense_s": slide("sensing [s]", 0.0, 0.0, 5.0, 0.1),
             "gate": slide("gate opens [1]", 1.0, 0.0, 1.0, 0.01),
             "radio": choose("radio", ["none", *RADIOS], "none"),

@@ -16,6 +16,7 @@ from tinykit.budget.power.cells import Battery, batteries
 from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.ground.errors import ParameterError, TinykitError, judge_failure, printable
 from tinykit.ground.quantity import is_number
+from tinykit.show.panels.controls import Picture, Slider
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.style import styled
 from tinykit.target.boards import AnyBoard, boards, find_board
@@ -63,7 +64,7 @@ class Panel(widgets.VBox, Generic[Result]):
         self._adapting = False
         self._figure = KitFigure(self.size_in)
         width = f"{int(self.size_in[0] * 90)}px"
-        self.picture = widgets.Image(format="png", layout=widgets.Layout(width=width, max_width="100%"))
+        self.picture = Picture(width=width)
         self.verdict = widgets.HTML(layout=widgets.Layout(width=width, max_width="100%"))
         self._controls = controls
         for name, control in controls.items():
@@ -110,7 +111,7 @@ class Panel(widgets.VBox, Generic[Result]):
             self._figure.text(0.5, 0.5, "no result: see the message below", ha="center", color="#555555")
             self.verdict.value = to_table([("not possible", self.problem)])
             picture = to_png_quickly(self._figure)
-        self.picture.value = picture
+        self.picture.value, self.picture.alt = picture, f"{self!r}\n{self._figure!r}"
 
     def _refuse_nothing(self) -> None:
         for name, control in self._controls.items():
@@ -250,16 +251,14 @@ def _choose(description: str, labels: dict[str, str], found: Any, catalogue: Seq
     return choose(description, [(own, found), *options], found)
 
 
-def slide(description: str, value: float, low: float, high: float, step: float) -> Any:
-    """A linear slider; the description names the unit."""
-    ends = {"min": low, "max": high, "step": step}
-    return make_control(widgets.FloatSlider, description, value=value, readout_format=".4g", **ends)
+def slide(description: str, value: float, low: float, high: float, step: float) -> Slider:
+    """A slider over even steps; the description names the unit."""
+    return Slider(description, value, low, high, step)
 
 
-def slide_log(description: str, value: float, low_exponent: float, high_exponent: float) -> Any:
-    """A logarithmic slider between two powers of ten, 20 steps a decade."""
-    ends = {"min": low_exponent, "max": high_exponent, "step": 0.05}
-    return make_control(widgets.FloatLogSlider, description, value=value, readout_format=".5g", **ends)
+def slide_time(description: str, value: float, low_s: float, high_s: float) -> Slider:
+    """A slider over the times of a clock, 1 2 5 10 20 30 s and so on [s]."""
+    return Slider(description, value, low_s, high_s, None)
 
 
 def make_control(kind: Any, description: str, **settings: Any) -> Any:
