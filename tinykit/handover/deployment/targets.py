@@ -66,6 +66,7 @@ def deploy_tflm(
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     _check(graph, margin)
+    writing.refuse_large(graph)
     require_sound(graph)
     needed = _needed(arena)
     names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
@@ -109,8 +110,8 @@ def add_method(operator: str) -> str:
 
 
 def _bytes(data: NDArray[np.uint8], indent: str = "    ") -> str:
-    texts = [f"0x{byte:02x}," for byte in data.tolist()]
-    return "\n".join(indent + " ".join(texts[start : start + 16]) for start in range(0, len(texts), 16))
+    rows = (data[start : start + 16].tobytes().hex(" ") for start in range(0, len(data), 16))
+    return "\n".join([f"{indent}0x{row.replace(' ', ', 0x')}," for row in rows])
 
 
 def _rows(table: NDArray[np.uint8]) -> str:
@@ -167,6 +168,7 @@ def deploy_c(
     OutputError : the folder cannot be written, or holds other files.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
+    writing.refuse_large(graph)
     require_sound(graph)
     label = writing.label_model(graph, name)
     export = export_c(graph, kernels=kernels, name=label)

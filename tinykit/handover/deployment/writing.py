@@ -74,6 +74,13 @@ def label_model(graph: ModelGraph, name: str) -> str:
     return to_identifier(name or file_name)
 
 
+def refuse_large(graph: ModelGraph) -> None:
+    """ModelError for a model that would fill memory as text, which the kit would not read again either."""
+    if graph.flatbuffer_bytes > limits.UNPACKED_BYTES:
+        most = f"allowed: {limits.UNPACKED_BYTES:,}; no microcontroller holds as much"
+        raise ModelError(f"the model has {graph.flatbuffer_bytes:,} bytes, too many for a source of C; {most}")
+
+
 def describe_accuracy(accuracy: Accuracy | None) -> str:
     """The accuracy as a line that is safe in a comment."""
     return to_comment(f"{accuracy}, in TFLM") if accuracy is not None else "not given"
