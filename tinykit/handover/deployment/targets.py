@@ -66,7 +66,6 @@ def deploy_tflm(
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     _check(graph, margin)
-    writing.refuse_large(graph)
     require_sound(graph)
     needed = _needed(arena)
     names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
@@ -168,7 +167,6 @@ def deploy_c(
     OutputError : the folder cannot be written, or holds other files.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
-    writing.refuse_large(graph)
     require_sound(graph)
     label = writing.label_model(graph, name)
     export = export_c(graph, kernels=kernels, name=label)

@@ -69,7 +69,8 @@ class Deployment(Result):
 
 
 def label_model(graph: ModelGraph, name: str) -> str:
-    """Identifier of an export: from the name that was asked for, else from the file's."""
+    """Identifier of an export, from the name that was asked for, else the file's; errors as `refuse_large`."""
+    refuse_large(graph)
     file_name = Path(graph.path).stem if graph.path.endswith(".tflite") else "model"
     return to_identifier(name or file_name)
 
