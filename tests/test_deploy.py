@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import flatbuffers
@@ -19,8 +20,17 @@ from tests.test_shapes import dilated
 from tinykit.ground.errors import DataError, ModelError, OutputError, ParameterError
 from tinykit.ground.quantity import Estimate
 from tinykit.handover.codegen.filling import to_comment, to_identifier
+from tinykit.handover.codegen.writing import _numbers
 from tinykit.handover.deployment.self_test import read_self_test_log
-from tinykit.handover.deployment.targets import OPERATORS, TARGETS, add_method, deploy, deploy_tflm, find_exporter
+from tinykit.handover.deployment.targets import (
+    OPERATORS,
+    TARGETS,
+    _bytes,
+    add_method,
+    deploy,
+    deploy_tflm,
+    find_exporter,
+)
 from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.train.datasets.scoring import Accuracy
 
@@ -403,6 +413,26 @@ class TestWriting:
             deploy(small_cnn(), tmp_path / "out", arena=900)
         assert (tmp_path / "out" / "deployment.json").read_bytes() == before
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_text_takes_little_more_memory_than_it_has_characters():
+    """A hundred times the model was taken, by an object for each of its bytes."""
+    data = np.random.default_rng(0).integers(0, 256, 400_000, np.uint8)
+    for write in (_bytes, lambda one: _numbers(one.view(np.int8))):
+        tracemalloc.start()
+        text = write(data)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4 * len(text)
+    assert _bytes(data[:17]).count("\n") == 1
+    assert [int(one, 16) for one in _bytes(data).replace(",", " ").split()] == data.tolist()
+
+
+@pytest.mark.parametrize("target", ["c", "tflm"])
+def test_a_model_that_no_microcontroller_holds_is_no_source_of_c(target, monkeypatch, tmp_path):
+    monkeypatch.setattr("tinykit.ground.limits.UNPACKED_BYTES", 1000)
+    with pytest.raises(ModelError, match=r"has [\d,]+ bytes, too many for a source of C; allowed: 1,000; no micro"):
+        deploy(small_cnn(), tmp_path / "out", target=target, **({"arena": 900} if target == "tflm" else {}))
 
 
 @pytest.mark.parametrize("name", ["", "_", "é", "__a__b__", "int", "9", "a" * 90, "x-y.tflite", "main"])

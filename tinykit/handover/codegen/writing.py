@@ -137,6 +137,5 @@ def _reset(program: Program, state: State) -> str:
 
 
 def _numbers(data: NDArray[np.generic]) -> str:
-    texts = [literal(value) for value in data.tolist()]
-    lines = (",".join(texts[start : start + _PER_LINE]) for start in range(0, len(texts), _PER_LINE))
-    return ",\n".join(lines)
+    rows = (data[start : start + _PER_LINE].tolist() for start in range(0, len(data), _PER_LINE))
+    return ",\n".join([",".join(map(literal, row)) for row in rows])

@@ -109,8 +109,8 @@ def add_method(operator: str) -> str:
 
 
 def _bytes(data: NDArray[np.uint8], indent: str = "    ") -> str:
-    texts = [f"0x{byte:02x}," for byte in data.tolist()]
-    return "\n".join(indent + " ".join(texts[start : start + 16]) for start in range(0, len(texts), 16))
+    rows = (data[start : start + 16].tobytes().hex(" ") for start in range(0, len(data), 16))
+    return "\n".join([f"{indent}0x{row.replace(' ', ', 0x')}," for row in rows])
 
 
 def _rows(table: NDArray[np.uint8]) -> str:

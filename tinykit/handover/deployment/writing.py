@@ -69,9 +69,17 @@ class Deployment(Result):
 
 
 def label_model(graph: ModelGraph, name: str) -> str:
-    """Identifier of an export: from the name that was asked for, else from the file's."""
+    """Identifier of an export, from the name that was asked for, else the file's; errors as `refuse_large`."""
+    refuse_large(graph)
     file_name = Path(graph.path).stem if graph.path.endswith(".tflite") else "model"
     return to_identifier(name or file_name)
+
+
+def refuse_large(graph: ModelGraph) -> None:
+    """ModelError for a model that would fill memory as text, which the kit would not read again either."""
+    if graph.flatbuffer_bytes > limits.UNPACKED_BYTES:
+        most = f"allowed: {limits.UNPACKED_BYTES:,}; no microcontroller holds as much"
+        raise ModelError(f"the model has {graph.flatbuffer_bytes:,} bytes, too many for a source of C; {most}")
 
 
 def describe_accuracy(accuracy: Accuracy | None) -> str:
