@@ -71,7 +71,6 @@ class HeatPanel(Powered[ThermalReport]):
         return f"{result.verdict}, Tj {tell(result.t_junction_c)}"
 
 
-_CM2 = 1e-4
 _LIT_SHARE = 0.25
 """The share of a box's surface that the sun sees: one of its large faces."""
 

@@ -12,12 +12,11 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from tinykit.ground.quantity import DAY_S, YEAR_S, Estimate, format_quantity
 from tinykit.show.plots.style import COLOURS
 
-_TIMES_S = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600, 3600, 6 * 3600)
-_DAYS_S = (DAY_S, 7 * DAY_S, 30 * DAY_S, YEAR_S, 10 * YEAR_S, 100 * YEAR_S)
-_TIME_NAMES = (
-    *("1 µs", "10 µs", "100 µs", "1 ms", "10 ms", "0.1 s", "1 s", "10 s", "1 min", "10 min", "1 h", "6 h"),
-    *("1 day", "1 week", "30 days", "1 year", "10 years", "100 years"),
-)
+_TIMES_S = {
+    "1 µs": 1e-6, "10 µs": 1e-5, "100 µs": 1e-4, "1 ms": 1e-3, "10 ms": 1e-2, "0.1 s": 0.1, "1 s": 1, "10 s": 10,
+    "1 min": 60, "10 min": 600, "1 h": 3600, "6 h": 6 * 3600, "1 day": DAY_S, "1 week": 7 * DAY_S,
+    "30 days": 30 * DAY_S, "1 year": YEAR_S, "10 years": 10 * YEAR_S, "100 years": 100 * YEAR_S,
+}  # fmt: skip
 
 
 def mark_limit(ax: Axes, value: float, text: str, *, vertical: bool = False, at: float = 0.02) -> None:
@@ -38,8 +37,7 @@ def mark_limit(ax: Axes, value: float, text: str, *, vertical: bool = False, at:
 
 def scale_log_time(axis: Axis, low_s: float, high_s: float) -> None:
     """A logarithmic time axis [s] whose ticks read 1 s, 1 min, 1 day, 1 year."""
-    ticks = list(zip((*_TIMES_S, *_DAYS_S), _TIME_NAMES, strict=True))
-    chosen = [(place, name) for place, name in ticks if low_s <= place <= high_s]
+    chosen = [(place, name) for name, place in _TIMES_S.items() if low_s <= place <= high_s]
     while len(chosen) > 9:
         chosen = chosen[::2]
     _scale_log(axis, low_s, high_s, chosen)
