@@ -8,12 +8,14 @@ import statistics
 
 import pytest
 
+import tinykit as tk
 from tests.models import Net, autoencoder, residual, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.graph.reading import read
-from tinykit.predict.flash import platform_flash, predict_flash, predict_runtime_ram
-from tinykit.target import BUILDS
+from tinykit.predict.flash import predict_flash, predict_runtime_ram
+from tinykit.show.cli.main import main
+from tinykit.target import BUILDS, Target, platform_flash
 from tools.link_operators import read_parts
 
 REFERENCE, CMSIS = "tflm-reference", "tflm-cmsis-nn"
@@ -201,6 +203,41 @@ class TestPlatform:
     def test_another(self):
         with pytest.raises(ParameterError, match="platform 'zepyr' is unknown; nearest: zephyr"):
             platform_flash("zepyr")
+
+    def test_through_target_fit_and_placements(self):
+        graph = NETWORKS["kws"]
+        words = {"runtime": CMSIS, "build": "-Os"}
+        target = Target("nucleo-l4r5zi", platform="zephyr", **words)
+        plain, held = (tk.check_fit(graph, "nucleo-l4r5zi", platform=one, use_engine=False, **words)
+                       for one in (None, "zephyr"))  # fmt: skip
+        assert tk.check_fit(graph, target, use_engine=False) == held
+        more = held.flash_bytes.value - plain.flash_bytes.value
+        assert more == platform_flash("zephyr").value
+        assert held.regions[-1].used_bytes - plain.regions[-1].used_bytes == more
+        assert any("model, runtime and zephyr take" in one for one in held.reasons)
+        assert "public builds of Zephyr" in held.flash_bytes.source
+        assert "platform='zephyr'" in repr(target)
+        inside = [one.regions[-1] for one in tk.list_placements(graph, target)]
+        assert {one.used_bytes for one in inside} == {int(held.flash_bytes.value)}
+        (each,) = tk.check_fit_all(graph, [target.board], platform="zephyr", use_engine=False, **words)
+        assert each.flash_bytes == held.flash_bytes
+
+    def test_x_cube_ai_and_an_npu_have_one_too(self):
+        graph = NETWORKS["kws"]
+        for board, runtime in (("nucleo-l4r5zi", "x-cube-ai"), ("alif-ensemble-e7-devkit", "ethos-u")):
+            plain, held = (tk.check_fit(graph, board, runtime=runtime, platform=one, use_engine=False)
+                           for one in (None, "bare"))  # fmt: skip
+            assert held.flash_bytes.value - plain.flash_bytes.value == platform_flash("bare").value
+
+    def test_on_the_command_line(self, tmp_path, capsys):
+        path = tmp_path / "kws.tflite"
+        path.write_bytes(small_cnn())
+        assert main(["fit", str(path), "--board", "nrf52840dk", "--platform", "arduino-mbed"]) == 0
+        out = capsys.readouterr().out
+        assert "model, runtime and arduino-mbed take" in out
+        assert "sketches with TFLM for an Arduino Nano 33 BLE" in out
+        assert main(["fit", str(path), "--board", "nrf52840dk", "--platform", "mbed"]) == 2
+        assert "platform 'mbed' is unknown; nearest: bare, arduino-mbed" in capsys.readouterr().err
 
 
 class TestNoDense:

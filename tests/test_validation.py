@@ -492,7 +492,7 @@ def test_the_calibrate_command(folder, network, capsys):
     path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "stack": "TinyMaix"})
     assert main(["calibrate", str(path), "--board", "nucleo-l4r5zi"]) == 0
     out = capsys.readouterr().out
-    assert "nucleo-l4r5zi: 1 rows kept in" in out
+    assert "nucleo-l4r5zi: 1 row kept in" in out
     assert "tflm-cmsis-nn: latency times" in out
     assert "left out: 1" in out
     assert "of build -O3: a prediction uses them where it is told so (--build)" in out

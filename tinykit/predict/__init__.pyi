@@ -37,7 +37,6 @@ from tinykit.predict.energy.regulators import (
 from tinykit.predict.flash import (
     FlashEstimate as FlashEstimate,
     decoder_code as decoder_code,
-    platform_flash as platform_flash,
     predict_flash as predict_flash,
     predict_runtime_ram as predict_runtime_ram,
 )

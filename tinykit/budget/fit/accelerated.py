@@ -40,7 +40,7 @@ def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
 def _judge(compiled: NpuReport, target: Target) -> FitReport:
     result = read(compiled.model, name="compiled")
     arena = _arena(compiled, result, target.core)
-    flash = predict_flash(result, runtime="tflm-cmsis-nn", core=target.core).total
+    flash = predict_flash(result, target=target, runtime="tflm-cmsis-nn").total
     driver = "compiled model; the NPU's driver taken as one more kernel"
     flash = relabel(flash, runtime=RUNTIME, sources=(*flash.sources, driver))
     ram = place_in_ram(target, arena)

@@ -213,19 +213,21 @@ def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...], target: Targe
 def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...], target: Target) -> tuple[Verdict, str]:
     if flash is None:
         return Verdict.UNKNOWN, "flash of this runtime unknown: nothing linked was published for this core"
-    need = format_quantity(flash.value, "byte")
+    need, what = format_quantity(flash.value, "byte"), "model and runtime"
+    if target.platform:
+        what = f"model, runtime and {target.platform}"
     if not code:
-        return Verdict.UNKNOWN, f"model and runtime take {need}, but where this board keeps its code is not known"
+        return Verdict.UNKNOWN, f"{what} take {need}, but where this board keeps its code is not known"
     use = min(code, key=lambda use: use.margin)
     if use.margin_bytes < 0:
-        return _judge_short(f"model and runtime take {need} of flash", use, target, target.reserve.flash_bytes)
+        return _judge_short(f"{what} take {need} of flash", use, target, target.reserve.flash_bytes)
     tight = use.margin < TIGHT_MARGIN or flash.high - flash.value > code[-1].margin_bytes
     there = " there" if len(code) > 1 else ""
     verdict, left = (Verdict.TIGHT if tight else Verdict.FITS), _tell_left(code[-1], target.reserve.flash_bytes, there)
     if len(code) > 1:
         model = format_quantity(code[0].used_bytes, "byte")
         return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left}"
-    return verdict, f"model and runtime take {need} of {use.name}: {left}"
+    return verdict, f"{what} take {need} of {use.name}: {left}"
 
 
 _IN_RAM = {ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION}

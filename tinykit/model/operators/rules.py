@@ -308,10 +308,43 @@ def _borders(call: Call) -> list[int]:
     return [one // 2 if call.padding == "SAME" else 0 for one in missing]
 
 
-ESPRESSIF_LEAN: dict[str, BytesRule] = {"conv": _lean_convolution, "depthwise": _lean_depthwise}
-"""As for `ESPRESSIF_MOST`: what the functions of ESP-NN 1.1 ask for on an ESP32-S3 (`esp_nn_get_*_scratch_size_esp32s3`
-in src/convolution of espressif/esp-nn)."""
-ESPRESSIF_MOST: dict[str, BytesRule] = {"conv": _vector_convolution, "depthwise": _vector_convolution}
-"""By kind of kernel in the instruction model: the most that any version of ESP-NN asks for with vector instructions
-(ESP32-S3, ESP32-P4). Its `*_get_*_scratch_size` functions changed with the versions (espressif/esp-nn,
-src/convolution); newer ones ask for less where channels are a multiple of eight."""
+def _tiled_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    """The most of: `_lean_convolution`, sixteen windows laid out, and tiles of few channels widened to sixteen."""
+    (_, height, width, depth), (filters, *window, own) = call.read(0).shape, call.read(1).shape
+    pads, sums, taps = _borders(call), 4 * filters + 32, math.prod(window) * own
+    lean = _lean_convolution(call, kernels)
+    if not lean or (*window, *pads, *call.stride) == (1, 1, 0, 0, 1, 1):
+        return tuple(max(one, 16 * filters + sums + 32) for one in lean)
+    few = window[1] * depth < 16
+    tiles = (height + 4 * pads[0]) * (width + 2 * pads[1]) * (16 if few else depth) * (few or any(pads))
+    tiles += 16 * math.prod(window) * filters * few
+    groups = (call.read(0).nbytes + call.outputs[0].nbytes + 64) * (own < depth)
+    return (max(lean[0], sums + 17 * taps + 16, sums + tiles) + groups,)
+
+
+def _row_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    """A 32-bit number for each entry of the second dimension of an int8 softmax."""
+    shape, found = call.read(0).shape, call.read(0).dtype == "int8"
+    return (4 * shape[1],) if found and len(shape) > 1 else ()
+
+
+def _channel_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    channels = call.read(0).shape[3]
+    return (4 * channels,) if call.read(0).dtype == "int8" and 8 <= channels == call.read(1).shape[3] else ()
+
+
+_PLAIN: dict[str, BytesRule] = {"softmax": _row_sums}
+ESPRESSIF: dict[str, tuple[dict[str, BytesRule], dict[str, BytesRule]]] = {
+    "xtensa-lx7": (
+        _PLAIN | {"conv": _lean_convolution, "depthwise": _lean_depthwise},
+        _PLAIN | {"conv": _vector_convolution, "depthwise": _vector_convolution},
+    ),
+    "riscv-esp32-p4": (
+        _PLAIN | {"conv": _lean_convolution},
+        _PLAIN | {"conv": _tiled_convolution, "depthwise": _channel_sums},
+    ),
+    "": (_PLAIN, _PLAIN),
+}  # fmt: skip
+"""By core with vector instructions, "" for those without, and by kind of kernel in the instruction model: what ESP-NN
+1.1 asks for, and the most that any version does, by its `esp_nn_get_*_scratch_size` functions (espressif/esp-nn,
+src/convolution, src/softmax: 1.0 to 1.3)."""

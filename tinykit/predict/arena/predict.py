@@ -13,13 +13,13 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.model.operators.rules import ESPRESSIF
 from tinykit.predict.arena import plan as layout
 from tinykit.predict.arena.blocks import search_offsets
 from tinykit.predict.st_memory import predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of
 from tinykit.target.target import Target, fill_in
 
-_ESP_NN_KNOWN, _LEAN = ("xtensa-lx6",), ("xtensa-lx7",)
 _SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
 _VERIFIED_SLACK_BYTES = 64
 _UNKNOWN_OPERATOR_SLACK_BYTES = 160
@@ -34,12 +34,12 @@ _SOURCE = (
 
 
 _ESP_NN_SOURCE = (
-    "TFLM's greedy plan and 32-bit tail with reference kernels: on an ESP32, whose ESP-NN kernels ask for no scratch, "
-    "four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
+    "TFLM's greedy plan and 32-bit tail with reference kernels: without vector instructions ESP-NN's ask for scratch "
+    "for softmax alone; on an ESP32 four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
 )
 _ESP_NN_BOUND = (
-    "TFLM's greedy plan and 32-bit tail with reference kernels, and scratch from none to the most that a version of "
-    "ESP-NN asks for, on an ESP32-S3 what 1.1 does: a bound, no arena was published; take arena_used_bytes() on it"
+    "TFLM's greedy plan and 32-bit tail with reference kernels, and what the functions of ESP-NN 1.1 ask for, from "
+    "none to the most of any version: a bound, no arena was published; take arena_used_bytes() on it"
 )
 
 
@@ -141,13 +141,15 @@ def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     _check_known(runtime, core)
     reference = layout.list_scratch_bytes(graph, runtime, core)
     least = _plan(graph, reference, runtime, core)
-    if runtime != "esp-nn" or core in _ESP_NN_KNOWN:
+    if runtime != "esp-nn":
         return least
-    # the scratch of ESP-NN's kernels changes with the version: from none to the most that one asked for
-    most = _plan(graph, layout.list_espressif_scratch(graph, reference), runtime, core)
-    found = most
-    if core in _LEAN:
-        found = _plan(graph, layout.list_espressif_scratch(graph, reference, lean=True), runtime, core)
+    # the scratch of ESP-NN's vector kernels changes with the version: from none to the most that one asked for
+    found, most = (
+        _plan(graph, layout.list_espressif_scratch(graph, reference, core=core, lean=lean), runtime, core)
+        for lean in (True, False)
+    )
+    if core not in ESPRESSIF:
+        return found
     low, high = min(least.low, found.low), max(most.high, found.high)
     return replace(found, used=replace(found.used, low=low, high=high, sources=(_ESP_NN_BOUND,)))
 
