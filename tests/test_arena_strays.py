@@ -19,6 +19,7 @@ from tinykit.predict.arena.blocks import search_offsets
 from tinykit.predict.arena.plan import list_buffers, list_scratch_bytes, sum_alive
 from tinykit.predict.arena.predict import compare_plans, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime.session import measure_arena
+from tinykit.show.panels import memory
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,17 @@ class TestStrays:
         plain = export_c(read(net.to_bytes()))
         net.tensor((1, 3200))
         assert plain.arena_bytes == export_c(read(net.to_bytes())).arena_bytes
+
+
+def test_the_panel_says_who_uses_what():
+    net = Net((1, 64))
+    never = net.tensor((1, 64), zero_point=-3)
+    net.add(never)
+    net.tensor((1, 640))
+    found = compare_plans(read(net.to_bytes()), runtime="tflm-reference")
+    told = [dict(memory._describe(found, place))["lives"] for place in range(4)]
+    assert told == ["from the input to operator 0 ADD", "from nowhere to operator 0 ADD",
+                    "from operator 0 ADD to operator 0 ADD", "never: nothing writes or reads it"]  # fmt: skip
 
 
 class TestSubgraphs:

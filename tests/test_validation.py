@@ -499,7 +499,7 @@ def test_the_calibrate_command(folder, network, capsys):
     assert main(["calibrate", "--list"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"nucleo-l4r5zi +tflm-cmsis-nn +-O3 +net +120 MHz +20.0 ms +rows.csv, line 2", out)
-    assert "1 rows in " in out
+    assert "1 row in " in out
     assert main(["calibrate", "--undo", "--list"]) == 0
     assert "0 rows, as before" in (out := capsys.readouterr().out)
     assert "0 rows in " in out

@@ -28,11 +28,12 @@ def table() -> list[dict[str, object]]:
     for kind in [*sorted({row["current_kind"] for row in rows}), "all"]:
         same = [row for row in rows if kind in ("all", row["current_kind"])]
         out += [_score(kind, name, bands) for name, bands in predict_all(same).items()]
-    records = from_records(rows)
-    for regulator in ("ldo", "smps", None, "all"):
-        alike = [(band, ratio) for own, band, ratio in records if regulator in (own, "all")]
-        method = "the board's record, its own power of networks left out, factor of the other boards"
-        out.append({"regulator": regulator or "not on record", **_score("any", method, alike)})
+    for said, own in (("its interval", False), ("the shipped interval about it", True)):
+        records = from_records(rows, shipped_width=own)
+        for regulator in ("ldo", "smps", "all"):
+            alike = [(band, ratio) for kind, band, ratio in records if regulator in (kind, "all")]
+            method = f"the board's record without its own power of networks, factor of the other boards, {said}"
+            out.append({"regulator": regulator, **_score("any", method, alike)})
     out += [_spread(name, rows) for name in sorted({row["board"] for row in rows})]
     unknown = sorted({row["board"] for row in rows} - {one.id for one in boards()})
     return [*out, {"method": f"not in the catalogue: {', '.join(unknown) or 'none'}"}]
@@ -73,11 +74,12 @@ def by_kind(row: Row, rows: Sequence[Row]) -> Band:
     return pool(same) or shipped(row["current_kind"])
 
 
-def from_records(rows: Sequence[Row]) -> list[tuple[str | None, Band, float]]:
+def from_records(rows: Sequence[Row], *, shipped_width: bool = False) -> list[tuple[str | None, Band, float]]:
     """Regulator, factor with interval, and measured energy over V I t with the current of the board's record.
 
     What the record says of networks on this board is left out, and the factor is that of the other boards: nothing of
-    the board's own energies is known. Boards without a run current on record are not among them.
+    the board's own energies is known. Boards without a run current on record are not among them. The interval is
+    Student's over the other boards, or as wide as what is shipped.
     """
     found = []
     for row in rows:
@@ -87,6 +89,8 @@ def from_records(rows: Sequence[Row]) -> list[tuple[str | None, Band, float]]:
         point, supply = target.run_points[0], float(row["supply_v"])
         current = predict_run_current(target, supply_v=supply)
         known, (value, low, high) = shipped(point.workload), by_kind(row, rows) or shipped(point.workload)
+        if shipped_width:
+            low, high = (value * end / known[0] for end in known[1:])
         down, up = (abs(math.log(end / current.value)) for end in (current.low, current.high))
         own = (abs(math.log(end / known[0])) for end in known[1:])
         more = [math.sqrt(max(0.0, whole**2 - part**2)) for whole, part in zip((down, up), own, strict=True)]

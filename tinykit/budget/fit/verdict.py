@@ -213,9 +213,8 @@ def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...], target: Targe
 def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...], target: Target) -> tuple[Verdict, str]:
     if flash is None:
         return Verdict.UNKNOWN, "flash of this runtime unknown: nothing linked was published for this core"
-    need, what = format_quantity(flash.value, "byte"), "model and runtime"
-    if target.platform:
-        what = f"model, runtime and {target.platform}"
+    need, platform = format_quantity(flash.value, "byte"), target.platform
+    what = f"model, runtime and {platform}" if platform else "model and runtime"
     if not code:
         return Verdict.UNKNOWN, f"{what} take {need}, but where this board keeps its code is not known"
     use = min(code, key=lambda use: use.margin)

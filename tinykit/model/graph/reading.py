@@ -72,12 +72,7 @@ def read(source: str | Path | bytes, name: str = "", *, subgraph: int = 0) -> Mo
 
 
 def read_subgraphs(graph: ModelGraph) -> tuple[ModelGraph, ...]:
-    """The graph of a file's main subgraph, and those of the others in their order.
-
-    Raises
-    ------
-    ModelError : more of them than any model for a microcontroller has, or one that is damaged.
-    """
+    """The graph of a file's main subgraph, and those of the others; ModelError: too many, or one that is damaged."""
     if graph.subgraphs > _MOST_SUBGRAPHS:
         raise ModelError(f"the file has {graph.subgraphs:,} subgraphs, tinykit reads {_MOST_SUBGRAPHS}; is it damaged?")
     return (graph, *(read(graph.data, graph.path, subgraph=place) for place in range(1, graph.subgraphs)))

@@ -334,15 +334,12 @@ def _channel_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
 
 
 _PLAIN: dict[str, BytesRule] = {"softmax": _row_sums}
+_LEAN = _PLAIN | {"conv": _lean_convolution}
 ESPRESSIF: dict[str, tuple[dict[str, BytesRule], dict[str, BytesRule]]] = {
     "xtensa-lx7": (
-        _PLAIN | {"conv": _lean_convolution, "depthwise": _lean_depthwise},
-        _PLAIN | {"conv": _vector_convolution, "depthwise": _vector_convolution},
+        _LEAN | {"depthwise": _lean_depthwise}, dict.fromkeys(("conv", "depthwise"), _vector_convolution) | _PLAIN,
     ),
-    "riscv-esp32-p4": (
-        _PLAIN | {"conv": _lean_convolution},
-        _PLAIN | {"conv": _tiled_convolution, "depthwise": _channel_sums},
-    ),
+    "riscv-esp32-p4": (_LEAN, _PLAIN | {"conv": _tiled_convolution, "depthwise": _channel_sums}),
     "": (_PLAIN, _PLAIN),
 }  # fmt: skip
 """By core with vector instructions, "" for those without, and by kind of kernel in the instruction model: what ESP-NN

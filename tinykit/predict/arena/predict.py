@@ -12,7 +12,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph, read_subgraphs
 from tinykit.model.operators.rules import ESPRESSIF
 from tinykit.predict.arena import plan as layout
 from tinykit.predict.arena.blocks import search_offsets
@@ -144,10 +144,8 @@ def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     if runtime != "esp-nn":
         return least
     # the scratch of ESP-NN's vector kernels changes with the version: from none to the most that one asked for
-    found, most = (
-        _plan(graph, layout.list_espressif_scratch(graph, reference, core=core, lean=lean), runtime, core)
-        for lean in (True, False)
-    )
+    asked = (layout.list_espressif_scratch(graph, reference, core, lean=lean) for lean in (True, False))
+    found, most = (_plan(graph, scratch, runtime, core) for scratch in asked)
     if core not in ESPRESSIF:
         return found
     low, high = min(least.low, found.low), max(most.high, found.high)
@@ -162,7 +160,7 @@ def _plan(graph: ModelGraph, scratch: layout.Sizes, runtime: str, core: str) -> 
     untabulated = layout.unknown_operators(graph)
     unknown = sum(operator.name in untabulated for operator in graph.operators)
     slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
-    planning = _ALLOCATION_INFO_BYTES * (len(graph.tensors) + sum(map(len, scratch)))
+    planning = _ALLOCATION_INFO_BYTES * sum(map(len, (*(one.tensors for one in read_subgraphs(graph)), *scratch)))
     planning += _PLANNER_BUFFER_BYTES * len(plan.placed)
     high = used + slack + _OTHER_VERSIONS_FACTOR * tail + _of_other_builds(graph, runtime, core, plan)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE

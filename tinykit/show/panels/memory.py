@@ -162,7 +162,8 @@ def _describe(result: ArenaComparison, place: int) -> Iterable[tuple[str, str]]:
     if buffer.tensor >= 0:
         yield "name", result.graph.tensors[buffer.tensor].name
     first, last = int(buffer.first), int(buffer.last)
-    made = f"operator {first - 1} {operators[first - 1].name}" if first > 0 else "nothing" if first else "the input"
-    until = f"from {made} to operator {last - 1} {operators[last - 1].name}"
-    yield "lives", until if last > 0 else f"as {made} alone"
+    made = f"operator {first - 1} {operators[first - 1].name}" if first > 0 else "nowhere" if first else "the input"
+    last_name = operators[max(last, 1) - 1].name
+    alone = f"as {made} alone" if first >= 0 else "never: nothing writes or reads it"
+    yield "lives", f"from {made} to operator {last - 1} {last_name}" if last > 0 else alone
     yield "address", f"{greedy.offset:,} in the greedy plan, {offline.offset:,} in the offline one"
