@@ -277,3 +277,13 @@ def test_other_bad_input(plain, tmp_path):
         scale_supply(Estimate.exact(0.01, "A", "datasheet", SOURCE), 1.8, 3.0, "buck")
     with pytest.raises(FactError, match="cannot be read"):
         load_constants("power", "no-such.toml")
+
+
+def test_boards_left_out_by_their_records_alone():
+    """As `make bench` prints: no power of networks, and the factor of the other boards; median and interval."""
+    found = bench_energy.from_records(bench_energy.read_rows(), shipped_width=True)
+    errors = [abs(value / ratio - 1) for _, (value, _, _), ratio in found]
+    assert len(found) >= 70
+    assert {regulator for regulator, _, _ in found} == {"ldo", "smps"}
+    assert statistics.median(errors) <= 0.12
+    assert 0.75 <= statistics.fmean(low <= ratio <= high for _, (_, low, high), ratio in found) <= 0.88

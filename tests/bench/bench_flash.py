@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
-from tests.test_flash import SETS, of_operators
+from tests.flash_sets import SETS, of_operators
 from tinykit.ground.facts import read_toml
 from tinykit.predict.flash import ARITHMETIC, predict_flash
 from tools.link_operators import CORE, KERNELS, SIZES, add_up, read_parts
