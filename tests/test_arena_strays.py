@@ -14,6 +14,7 @@ from tests.models import OPTIONS, Net, aligned, residual, schema, small_cnn
 from tests.test_arena import Recorder, head, random_graph
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.export import export_c
+from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.reading import read, read_subgraphs
 from tinykit.predict.arena.blocks import search_offsets
 from tinykit.predict.arena.plan import list_buffers, list_scratch_bytes, sum_alive
@@ -158,6 +159,24 @@ class TestStrays:
         net.outputs = [net.inputs[0], net.last, kernel]
         graph = read(net.to_bytes())
         assert head(graph) == recorder.head_bytes(graph.data) == 64 + 64 + 16
+
+    def test_variables_lie_in_the_tail_unless_a_plan_places_them(self, recorder):
+        """Whoever uses them, whatever the file gives for a first value; planned offline, in the head."""
+        for data in (None, np.zeros((1, 1600), np.int8)):
+            net = Net((1, 64)).unary("LOGISTIC")
+            plain = predict_arena(read(net.to_bytes()), runtime="tflm-reference")
+            kept = net.tensor((1, 1600), variable=True, data=data)
+            graph = read(net.to_bytes())
+            found = predict_arena(graph, runtime="tflm-reference")
+            assert found.tail_bytes - plain.tail_bytes in (1600, 1616)
+            assert found.head_bytes == recorder.head_bytes(graph.data) == plain.head_bytes
+        net.tensors[kept].buffer = 0
+        offsets = [-1] * len(net.tensors)
+        offsets[kept] = 256
+        planned = read(write_offline_offsets(net.to_bytes(), offsets))
+        found = predict_arena(planned, runtime="tflm-reference")
+        assert found.head_bytes == recorder.head_bytes(planned.data) == 256 + 1600
+        assert found.tail_bytes <= plain.tail_bytes + 16
 
     @pytest.mark.parametrize("seed", range(6))
     def test_on_the_device_one_more_tensor_record_each(self, seed):

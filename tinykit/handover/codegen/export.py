@@ -213,7 +213,7 @@ def _check_order(graph: ModelGraph, operator: Operator, made: set[int]) -> None:
 
 
 def _plan(graph: ModelGraph, lowered: list[Lowered], family: int) -> ArenaPlan:
-    main, scratch = replace(graph, subgraphs=1), [(code.scratch[family],) for code in lowered]
+    main, scratch = replace(graph, subgraphs=1), tuple((code.scratch[family],) for code in lowered)
     buffers = [one for one in list_buffers(main, scratch) if one.first >= 0]
     plan = plan_greedily(buffers, len(graph.operators) + 1)
     if plan.head_bytes > _LARGEST_ARENA_BYTES:

@@ -111,19 +111,20 @@ def align(nbytes: int) -> int:
     return -(-nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def list_buffers(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]] = ()) -> tuple[Buffer, ...]:
+def list_buffers(graph: ModelGraph, scratch: Sizes = (), offsets: Sequence[int] = ()) -> tuple[Buffer, ...]:
     """Buffers of the head with their lifetimes, in TFLM's order: tensors, then scratch (by operator, bytes of each).
 
-    TFLM keeps room for what nothing writes or reads too, and for the tensors of other subgraphs, called or not.
+    TFLM keeps room for what nothing writes or reads, for the tensors of other subgraphs, called or not, and for
+    variables where an offline plan, `offsets`, places them.
     """
-    graphs = read_subgraphs(graph)
+    graphs, planned = read_subgraphs(graph), {place for place, offset in enumerate(offsets) if offset >= 0}
     buffers = [
         Buffer(tensor.index if one is graph else -1, align(tensor.nbytes), first, last)
         for one, spans in zip(graphs, _mark_lifetimes(graphs), strict=True)
         for tensor, (first, last) in zip(one.tensors, spans, strict=True)
-        if tensor.nbytes and not tensor.is_constant and not tensor.is_variable
+        if tensor.nbytes and not (tensor.is_constant or (tensor.is_variable and tensor.index not in planned))
     ]
-    for index, sizes in enumerate(scratch_bytes):
+    for index, sizes in enumerate(scratch):
         buffers += [Buffer(-1, align(size), index + 1, index + 1) for size in sizes if size]
     return tuple(buffers)
 
@@ -191,7 +192,8 @@ def plan_greedily(buffers: Sequence[Buffer], scopes: int, offsets: Sequence[int]
 @remember
 def plan_head(graph: ModelGraph, scratch_bytes: Sizes) -> ArenaPlan:
     """The greedy plan of a model's head, its own offline plan heeded, given what `list_scratch_bytes` says."""
-    return plan_greedily(list_buffers(graph, scratch_bytes), len(graph.operators) + 1, graph.offline_offsets)
+    offsets = graph.offline_offsets
+    return plan_greedily(list_buffers(graph, scratch_bytes, offsets), len(graph.operators) + 1, offsets)
 
 
 def place_in_order(
@@ -298,8 +300,9 @@ def _list_allocations(
     rules = ((row.prepared, call) for call, row in operators)
     allocations += [(size, ALIGNMENT_BYTES) for rule, call in rules if rule for size in rule(call, kernels)]
     allocations += [(_POINTER_BYTES * sum(len(sizes) for sizes in scratch_bytes), 4)]
-    kept = (tensor for one in graphs for tensor in one.tensors if tensor.is_variable and not tensor.is_constant)
-    allocations += [(tensor.nbytes, ALIGNMENT_BYTES) for tensor in kept]
+    offsets = itertools.chain(graph.offline_offsets or [-1] * len(graph.tensors), itertools.repeat(-1))
+    tensors = zip(itertools.chain.from_iterable(one.tensors for one in graphs), offsets, strict=False)
+    allocations += [(one.nbytes, ALIGNMENT_BYTES) for one, offset in tensors if one.is_variable and offset < 0]
     return allocations + _list_ends(graph, core)
 
 

@@ -130,11 +130,8 @@ def _latency(cycles: int, clock_hz: float, source: str) -> Estimate:
 def predict_npu_latency(compiled: NpuReport, place: str) -> Estimate:
     """Seconds on the NPU, modelled: Vela's estimate times what published runs took of such (data/npu/measured.toml).
 
-    Parameters
-    ----------
-    compiled : the model, with its weights in flash.
-    place : where that is: "outside" the chip, "on_chip" or "unknown". But for outside Vela is asked again, with the
-        weights in SRAM, which comes nearer.
+    The weights' place: "outside" the chip, "on_chip" or "unknown"; but for outside Vela is asked again, with the
+    weights in SRAM, which comes nearer.
     """
     base, config = compiled, compiled.system_config
     if place != "outside":
