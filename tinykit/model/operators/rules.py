@@ -264,16 +264,16 @@ SCRATCH: dict[str, BytesRule] = {
 
 
 def _vector_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    """Filter and padded input of an int8 convolution as 16-bit numbers, and sixteen pixels, plus bytes to align."""
+    """The most of: filters and padded input twice, or as 16-bit numbers, channels filled up; an output anew; sums."""
     values, kernel, output = call.read(0), call.read(1), call.outputs[0]
     if values.dtype != "int8":
         return ()
-    rows, columns = (
-        max(values.shape[axis], (output.shape[axis] - 1) * call.stride[axis - 1] + kernel.shape[axis])
-        for axis in (1, 2)
-    )
-    numbers = math.prod(kernel.shape) + rows * columns * values.shape[-1]
-    return (2 * numbers + 16 * values.shape[-1] + 32,)
+    whole = [-(-one.shape[-1] // 16) * 16 for one in (values, kernel)]
+    ends = zip(values.shape[1:3], output.shape[1:3], call.stride, kernel.shape[1:3], _borders(call), strict=True)
+    padded = [max(size, outputs * step + taps - 1) + 2 * pad for size, outputs, step, taps, pad in ends]
+    numbers = math.prod(kernel.shape[:3]) * whole[1] + math.prod(padded) * (-(-values.shape[-1] // 8) * 8)
+    anew = math.prod(output.shape[:3]) * whole[0] * (kernel.shape[0] == 1)
+    return (2 * numbers + anew + 16 * (sum(whole) + kernel.shape[0]) + 160,)
 
 
 def _lean_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
