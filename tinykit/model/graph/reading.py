@@ -89,7 +89,8 @@ def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
     if not operators and not subgraph:
         raise ModelError("the model has no operators; convert it again")
     return ModelGraph(
-        path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
+        path=path, sha256=hashlib.sha256(data).hexdigest() + f":{subgraph}" * (subgraph > 0),  # caches tell them apart
+        flatbuffer_bytes=len(data), data=data,
         operators=operators, tensors=tensors,
         inputs=_read_indices(main, schema.SubGraph.INPUTS, len(tensors), lowest=0),
         outputs=_read_indices(main, schema.SubGraph.OUTPUTS, len(tensors), lowest=0),

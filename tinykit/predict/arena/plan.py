@@ -272,11 +272,6 @@ _POINTER_BYTES = 4
 _UNKNOWN = Tail(32, 32, 96, 96)  # generous, for an operator whose sizes are not tabulated
 
 
-def unknown_operators(graph: ModelGraph) -> tuple[str, ...]:
-    """Operators whose kernel data is not tabulated: the tail assumes a generous size for each."""
-    return tuple(sorted({op.name for op in graph.operators if row_of(op.name).tail is None}))
-
-
 def measure_tail(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str) -> int:
     """Bytes of the tail on a 32-bit target, given what `list_scratch_bytes` says; Helium's kernels keep more."""
     used = _OWN_OBJECTS_BYTES + _SUBGRAPH_BYTES * (graph.subgraphs - 1)

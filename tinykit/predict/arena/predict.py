@@ -14,6 +14,7 @@ from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read_subgraphs
 from tinykit.model.operators.rules import ESPRESSIF
+from tinykit.model.operators.table import row_of
 from tinykit.predict.arena import plan as layout
 from tinykit.predict.arena.blocks import search_offsets
 from tinykit.predict.st_memory import predict_st_memory
@@ -156,13 +157,15 @@ def _plan(graph: ModelGraph, scratch: layout.Sizes, runtime: str, core: str) -> 
     """Head and tail for given scratch buffers."""
     plan = layout.plan_head(graph, scratch)
     tail = layout.measure_tail(graph, scratch, runtime, core)
-    used = plan.head_bytes + tail
-    untabulated = layout.unknown_operators(graph)
-    unknown = sum(operator.name in untabulated for operator in graph.operators)
+    used, graphs = plan.head_bytes + tail, read_subgraphs(graph)
+    unknown = sum(row_of(operator.name).tail is None for one in graphs for operator in one.operators)
     slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
-    planning = _ALLOCATION_INFO_BYTES * sum(map(len, (*(one.tensors for one in read_subgraphs(graph)), *scratch)))
+    planning = _ALLOCATION_INFO_BYTES * sum(map(len, (*(one.tensors for one in graphs), *scratch)))
     planning += _PLANNER_BUFFER_BYTES * len(plan.placed)
     high = used + slack + _OTHER_VERSIONS_FACTOR * tail + _of_other_builds(graph, runtime, core, plan)
+    # where an operator calls others, their scratch is not planned, and the most of each subgraph lies at the high end
+    called = (layout.list_scratch_bytes(one, runtime, core) for one in graphs[1:])
+    high += sum(max(map(sum, sizes), default=0) for sizes in called)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
     to_start = tail + max(plan.head_bytes, planning) + layout.ALIGNMENT_BYTES
