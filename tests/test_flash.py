@@ -209,6 +209,8 @@ class TestPlatform:
         assert more == platform_flash("zephyr").value
         assert held.regions[-1].used_bytes - plain.regions[-1].used_bytes == more
         assert any("model, runtime and zephyr take" in one for one in held.reasons)
+        assert held.to_json()["platform"] == "zephyr"
+        assert "platform" not in plain.to_json()
         assert "public builds of Zephyr" in held.flash_bytes.source
         assert "platform='zephyr'" in repr(target)
         inside = [one.regions[-1] for one in tk.list_placements(graph, target)]

@@ -82,7 +82,7 @@ class FitReport(Result):
     LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")
     JSON = (
         *("board=board.id", "core", "clock_hz", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s"),
-        *("energy_per_inference_j", "regions", "reasons", "advice", "npu"),
+        *("energy_per_inference_j", "regions", "reasons", "advice", "npu", "platform=target.platform"),
     )
 
     graph: ModelGraph = field(repr=False)
@@ -131,9 +131,8 @@ class FitReport(Result):
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""
-        told = Result.to_json(self)
-        if self.npu is None:
-            del told["npu"]
+        absent = [name for name, own in (("npu", self.npu), ("platform", self.target.platform)) if own is None]
+        told = {name: own for name, own in Result.to_json(self).items() if name not in absent}
         return {**told, "assumed": dict(self.target.assumed)}
 
 
