@@ -731,3 +731,14 @@ def test_long_cells_take_no_time(folder, column, text):
     start = time.monotonic()
     read_rows(write(folder, {"latency_ms": "5", column: text}))
     assert time.monotonic() - start < 2
+
+
+def test_an_arena_under_x_cube_ai_is_asked_for_by_its_version(folder, network):
+    """The step of the tool that the row names, not as wide as all of them."""
+    row = {"latency_ms": "20", "total_ram_bytes": "5000", "notes": "arena_used_bytes"}
+    path = write(folder, row | {"stack": "X-CUBE-AI v8.1"}, row | {"stack": "X-CUBE-AI"}, columns=(*COLUMNS, *row))
+    told, untold = (one.predicted for one in validate(path).rows if one.quantity == "arena")
+    words = {"runtime": "x-cube-ai", "core": "cortex-m4"}
+    assert told == predict_arena(read(network), **words, runtime_version="8.1").used
+    assert untold == predict_arena(read(network), **words).used
+    assert told.high / told.low < untold.high / untold.low
