@@ -100,6 +100,13 @@ class TestPublishedRuns:
             assert one.predicted.basis == "modelled"
             assert "renesas/ruhmi-model-zoo" in one.predicted.source
 
+    def test_an_ethos_u65_was_never_measured(self, kws):
+        ours, other = (predict_npu_latency(compile_for_npu(kws, accelerator=one), "on_chip")
+                       for one in ("ethos-u55-256", "ethos-u65-256"))  # fmt: skip
+        assert (ours.basis, other.basis) == ("modelled", "assumed")
+        assert other.high / other.low > 2 * ours.high / ours.low
+        assert "no Ethos-U65 was measured" in other.source
+
     def test_vela_alone_leaves_some_out(self):
         alone = [one.compiled for one in self.RUNS]
         assert sum(one.low < run.measured_s < one.high for one, run in zip(alone, self.RUNS, strict=True)) < 4

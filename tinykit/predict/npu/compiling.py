@@ -137,7 +137,8 @@ def predict_npu_latency(compiled: NpuReport, place: str) -> Estimate:
     if place != "outside":
         asked = partial(compile_for_npu, compiled.graph, accelerator=compiled.accelerator, system_config=config)
         base = asked(memory_mode="Sram_Only", clock_hz=compiled.clock_hz)
-    factor = to_fact(read_toml(shipped_path("data", "npu", "measured.toml"))[place]["factor"], place).estimate()
+    row = "ethos_u65" if "u65" in compiled.accelerator and place == "on_chip" else place
+    factor = to_fact(read_toml(shipped_path("data", "npu", "measured.toml"))[row]["factor"], row).estimate()
     time = Estimate.exact(base.latency.value, "s", "compiled", base.latency.sources)
     return relabel(propagate(lambda t, k: t * k, time, factor, unit="s"), runtime=NPU_RUNTIME)
 
