@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.codegen_types import WideNet
+from tests.kinds import KindNet
 from tests.models import OPTIONS, Net, aligned, residual, schema, small_cnn
 from tests.test_arena import Recorder, head, random_graph
 from tinykit.ground.errors import ModelError
@@ -218,6 +219,36 @@ def test_the_panel_says_who_uses_what():
     told = [dict(memory._describe(found, place))["lives"] for place in range(4)]
     assert told == ["from the input to operator 0 ADD", "from nowhere to operator 0 ADD",
                     "from operator 0 ADD to operator 0 ADD", "never: nothing writes or reads it"]  # fmt: skip
+
+
+class TestSpectra:
+    """SignalRfft and SignalIrfft of TFLM's signal library: scratch in the head, a state in the tail."""
+
+    @staticmethod
+    def transform(name: str, dtype: str, numbers: int, taken: int | None = None) -> bytes:
+        ends = (taken or numbers, numbers + 2) if name == "SignalRfft" else (numbers + 2, numbers)
+        net = KindNet((ends[0],), dtype=dtype)
+        code = {"int16": 7, "int32": 2, "float32": 0}[dtype]
+        net.custom_with(name, net.last, outputs=[((ends[1],), dtype)], T=code, fft_length=numbers)
+        net.last = len(net.tensors) - 1
+        return net.to_bytes()
+
+    @pytest.mark.parametrize("dtype", ["int16", "int32", "float32"])
+    @pytest.mark.parametrize("name", ["SignalRfft", "SignalIrfft"])
+    def test_as_the_interpreter_records(self, recorder, name, dtype):
+        tails, recorded = [], []
+        for numbers in (64, 512, 1024):
+            model = self.transform(name, dtype, numbers)
+            found, measured = predict_arena(read(model), runtime="tflm-reference"), measure_arena(model, smallest=False)
+            assert found.head_bytes == recorder.head_bytes(model)
+            tails.append(found.tail_bytes)
+            recorded.append(measured.tail_bytes)
+        assert [one - tails[0] for one in tails] == [one - recorded[0] for one in recorded]
+        assert all(one < measured for one, measured in zip(tails, recorded, strict=True))  # pointers of 8 bytes there
+
+    def test_a_shorter_input_is_filled_up(self, recorder):
+        model = self.transform("SignalRfft", "int16", 512, 480)
+        assert head(read(model)) == recorder.head_bytes(model) == 960 + 1040 + 1024
 
 
 class TestSubgraphs:

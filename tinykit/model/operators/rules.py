@@ -126,7 +126,14 @@ def _gate_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
     return (size * call.outputs[0].shape[-1],) * 8 if kernels.cmsis and size else ()
 
 
+def _spectrum(call: Call) -> int:
+    """Bytes of what a Fourier transform takes in, or gives back: two numbers fewer than its spectrum has."""
+    numbers = max((*call.read(0).shape[-1:], *call.outputs[0].shape[-1:], 2)) - 2
+    return numbers * (call.outputs[0].nbytes // max(1, math.prod(call.outputs[0].shape)))
+
+
 PREPARED: dict[str, BytesRule] = {
+    "spectrum": lambda call, kernels: (5 * _spectrum(call) // 2 + 288,),  # twiddles, a half and a quarter, and factors
     "multipliers": _multipliers,
     "integer multipliers": lambda call, kernels: (
         () if kernels.cmsis and call.outputs[0].dtype == "float32" else _multipliers(call, kernels)
@@ -249,6 +256,7 @@ def _transposed(call: Call, kernels: Kernels) -> tuple[int, ...]:
 
 
 SCRATCH: dict[str, BytesRule] = {
+    "spectrum": lambda call, kernels: (_spectrum(call),),
     "reduction": _reduction,
     "sums": _sums,
     "mirror": lambda call, kernels: (4 * len(call.read(0).shape),) * 2,  # elements below each dimension, in and out
@@ -322,18 +330,14 @@ def _tiled_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
     return (max(lean[0], sums + 17 * taps + 16, sums + tiles) + groups,)
 
 
-def _row_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    """A 32-bit number for each entry of the second dimension of an int8 softmax."""
-    shape, found = call.read(0).shape, call.read(0).dtype == "int8"
-    return (4 * shape[1],) if found and len(shape) > 1 else ()
-
-
 def _channel_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
     channels = call.read(0).shape[3]
     return (4 * channels,) if call.read(0).dtype == "int8" and 8 <= channels == call.read(1).shape[3] else ()
 
 
-_PLAIN: dict[str, BytesRule] = {"softmax": _row_sums}
+_PLAIN: dict[str, BytesRule] = {
+    "softmax": lambda call, kernels: tuple(4 * n for n in call.read(0).shape[1:2] if call.read(0).dtype == "int8")
+}
 _LEAN = _PLAIN | {"conv": _lean_convolution}
 ESPRESSIF: dict[str, tuple[dict[str, BytesRule], dict[str, BytesRule]]] = {
     "xtensa-lx7": (
@@ -342,6 +346,5 @@ ESPRESSIF: dict[str, tuple[dict[str, BytesRule], dict[str, BytesRule]]] = {
     "riscv-esp32-p4": (_LEAN, _PLAIN | {"conv": _tiled_convolution, "depthwise": _channel_sums}),
     "": (_PLAIN, _PLAIN),
 }  # fmt: skip
-"""By core with vector instructions, "" for those without, and by kind of kernel in the instruction model: what ESP-NN
-1.1 asks for, and the most that any version does, by its `esp_nn_get_*_scratch_size` functions (espressif/esp-nn,
-src/convolution, src/softmax: 1.0 to 1.3)."""
+"""By core with vector instructions ("" for none) and kind of kernel in the instruction model: what ESP-NN 1.1 asks for,
+and the most of versions 1.0 to 1.3, by `esp_nn_get_*_scratch_size` (espressif/esp-nn, src/convolution, src/softmax)."""
