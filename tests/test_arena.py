@@ -658,6 +658,62 @@ class TestEstimate:
             assert found.low <= predict_arena(graph, runtime="tflm-reference", core="xtensa-lx7").value
             assert found.value <= found.high
 
+    @pytest.mark.parametrize(
+        ("net", "asked"),
+        [
+            (Net((1, 8, 8, 16)).conv(4), 1600 + 9 * 16 * 4 + 48 * 3 * 4 + 1600 + 48),
+            (Net((1, 8, 8, 8)).conv(4), 800 + 9 * 16 * 4 + 32 * 3 * 4 + 800 + 48),
+            (Net((1, 8, 8, 3)).conv(400), 4 * 400 + 16 + 400 * 32 + 16 + 32 + 32),
+            (Net((1, 8, 8, 3)).conv(4, (1, 1)), 8 * 4 + 8 * 8 * 8 + 16 * 8 + 32),
+            (Net((1, 8, 8, 6)).depthwise(), 144 + 1024 + 512 + 96 + 16),
+            (Net((1, 8, 8, 24)).depthwise(), 9 * 32 + 12 * 12 * 32 + 64 * 32 + 12 * 32 + 64),
+            (Net((1, 3, 3, 24)).depthwise(stride=(2, 2)), 9 * 32 + 8 * 8 * 32 + 4 * 32 + 12 * 32 + 64),
+            (Net((1, 40, 1, 48)).depthwise((5, 1)), 4 * 48 + 2 * 5 * 48 + 64),
+            (Net((1, 8, 8, 2)).depthwise(multiplier=4), 2 * (9 * 8 + 8 * 8 * 2) + 32),
+        ],
+    )
+    def test_the_high_end_on_an_esp32_s3_is_never_below_a_later_version(self, net, asked):
+        """esp_nn_get_conv_scratch_size_esp32s3 and its depthwise twin of ESP-NN 1.2 and 1.3, by hand."""
+        graph = read(net.to_bytes())
+        ((most,),) = list_espressif_scratch(graph, ((),))
+        assert most >= asked
+        later = predict_arena(graph, runtime="tflm-reference", core="xtensa-lx7").value + asked
+        assert predict_arena(graph, runtime="esp-nn", core="xtensa-lx7").to_deploy >= later
+
+    def test_scratch_of_esp_nn_on_an_esp32_p4(self):
+        """esp_nn_get_conv_scratch_size_esp32p4 of 1.1, and the most of it and of its successors, by hand."""
+        padded, tiles = 10 * 10 * 16, 16 * 12 * 10
+        for net, lean, most in (
+            (Net((1, 8, 8, 16)).conv(4, (1, 1)), 16 * 4 + 16 * 16 + 32, 16 * 4 + 16 * 16 + 32),
+            (Net((1, 8, 8, 3)).conv(400, (1, 1)), 8 * 400 + 8 * 8 * 8 + 16 * 8 + 32, 16 * 400 + 4 * 400 + 64),
+            (Net((1, 8, 8, 16)).conv(4), padded + 9 * 16 * 4 + 48, 48 + 17 * 144 + 16),
+            (Net((1, 8, 8, 1)).conv(4), 100 + 9 * 16 * 4 + 48, 48 + 9 * 16 * 4 + tiles),
+            (Net((1, 8, 8, 1)).conv(4, padding="VALID"), 9 * 16 * 4 + 48, 48 + 9 * 16 * 4 + 16 * 8 * 8),
+            (Net((1, 8, 8, 16)).depthwise(), 0, 4 * 16),
+            (Net((1, 8, 8, 3)).depthwise(), 0, 0),
+            (Net((1, 8, 8, 8)).depthwise(multiplier=2), 0, 0),
+            (Net((1, 10)).softmax(), 40, 40),
+        ):
+            graph = read(net.to_bytes())
+            for nbytes, old in ((lean, True), (most, False)):
+                wanted = (nbytes,) if nbytes else ()
+                assert list_espressif_scratch(graph, ((),), core="riscv-esp32-p4", lean=old) == (wanted,)
+            found = predict_arena(graph, runtime="esp-nn", core="riscv-esp32-p4")
+            assert found.low <= predict_arena(graph, runtime="tflm-reference", core="riscv-esp32-p4").value
+            assert found.value <= int(found.high) <= found.to_deploy
+
+    @pytest.mark.parametrize("core", ["xtensa-lx6", "riscv-rv32imc", "riscv-rv32imac"])
+    def test_esp_nn_without_vector_instructions_asks_for_softmax_alone(self, core):
+        """esp_nn_get_softmax_scratch_size_opt: 4 B an entry; a softmax of 300 sets the head, beside both ends."""
+        graph = read(Net((1, 300)).softmax().to_bytes())
+        found, plain = (predict_arena(graph, runtime=one, core=core) for one in ("esp-nn", "tflm-reference"))
+        assert found.head_bytes == 2 * 304 + 1200
+        assert found.tail_bytes - plain.tail_bytes in (0, 16)
+        assert "for softmax alone" in found.used.source
+        wide = read(Net((1, 20, 20, 16)).conv(16).depthwise().to_bytes())
+        assert predict_arena(wide, runtime="esp-nn", core=core).head_bytes == predict_arena(
+            wide, runtime="tflm-reference", core=core).head_bytes  # fmt: skip
+
     def test_untabulated_operators_widen_the_interval(self):
         known = predict_arena(read(Net((1, 8)).unary("LOGISTIC").to_bytes()))
         unknown = predict_arena(read(Net((1, 8)).unary("GELU").to_bytes()))

@@ -57,6 +57,22 @@ class TestWhatItWrites:
         assert (tmp_path / "out.tflite").read_bytes() == lean(LARGE).data
         assert "no DECODE: X-CUBE-AI does not know" in said
 
+    @pytest.mark.parametrize("board", ["nucleo-l4r5zi", None])
+    def test_an_arena_by_the_version_of_the_runtime(self, command, board):
+        where = ("--board", board) if board else ()
+        told = {}
+        for version in (None, "8.1.0"):
+            given = ("--runtime-version", version) if version else ()
+            status, said, _ = command(SMALL, "--runtime", "x-cube-ai", *where, *given, "--json")
+            assert status == 0
+            arena = predict_arena(read(SMALL), runtime="x-cube-ai", core="cortex-m4", runtime_version=version).used
+            assert json.loads(said)["arena_bytes_before"] == json.loads(json.dumps(arena.to_json()))
+            told[version] = arena.high / arena.low
+        assert told["8.1.0"] < told[None]
+        status, _, err = command(SMALL, "--runtime", "x-cube-ai", *where, "--runtime-version", "new")
+        assert status == 2
+        assert "runtime version 'new' is no number" in err
+
     def test_nothing_where_nothing_is_saved(self, command, tmp_path):
         status, said, _ = command(lean(small_cnn()).data)
         assert status == 0

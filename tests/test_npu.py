@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from statistics import geometric_mean
 
 import pytest
 
+from tests.bench import bench_npu
 from tests.models import Net, flip_bits, hybrid, residual, small_cnn
 from tests.packing_models import thin_out, wide_cnn
 from tinykit.budget.fit.check import check_fit, check_fit_all
@@ -22,12 +24,14 @@ from tinykit.predict.npu.compiling import (
     compile_for_npu,
     compile_warm,
     explain,
+    predict_npu_latency,
     system_config_for,
 )
 from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.leaning import lean
 from tinykit.show.cli.main import main
 from tinykit.target.boards import board, boards
+from tinykit.target.target import Target
 
 close_warm = npu_compiling._WARM.close
 OPTIONS = (
@@ -76,6 +80,49 @@ def test_a_published_latency_lies_in_the_interval(kws):
     for mode in ("Shared_Sram", "Sram_Only"):
         latency = compile_for_npu(kws, accelerator="ethos-u55-256", memory_mode=mode).latency
         assert latency.low < 0.108e-3 < latency.high
+
+
+class TestPublishedRuns:
+    """Seven of an RA8P1 that tell what its networks take over Vela's estimate: four on the chip, three outside."""
+
+    RUNS = bench_npu.compare()
+
+    @pytest.mark.parametrize("outside", [False, True])
+    def test_the_factor_is_their_mean_and_its_ends_hold_them(self, outside):
+        runs = [one for one in self.RUNS if one.outside == outside]
+        ratios = [one.measured_s / one.estimate_s for one in runs]
+        assert len(ratios) == (3 if outside else 4)
+        factors = [one.predicted.value / one.estimate_s for one in runs]
+        assert factors == pytest.approx([factors[0]] * len(runs), rel=1e-6)
+        assert geometric_mean(ratios) == pytest.approx(factors[0], rel=0.05)
+        for one in runs:
+            assert one.predicted.low < one.measured_s < one.predicted.high
+            assert one.predicted.basis == "modelled"
+            assert "renesas/ruhmi-model-zoo" in one.predicted.source
+
+    def test_an_ethos_u65_was_never_measured(self, kws):
+        ours, other = (predict_npu_latency(compile_for_npu(kws, accelerator=one), "on_chip")
+                       for one in ("ethos-u55-256", "ethos-u65-256"))  # fmt: skip
+        assert (ours.basis, other.basis) == ("modelled", "assumed")
+        assert other.high / other.low > 2 * ours.high / ours.low
+        assert "no Ethos-U65 was measured" in other.source
+
+    def test_vela_alone_leaves_some_out(self):
+        alone = [one.compiled for one in self.RUNS]
+        assert sum(one.low < run.measured_s < one.high for one, run in zip(alone, self.RUNS, strict=True)) < 4
+
+    def test_where_a_board_keeps_the_weights_decides(self, kws):
+        """On the chip; in flash beside it; and where nothing says so anything from the one to the other."""
+        inside, beside, unknown = (
+            check_fit(kws, Target(board, runtime="ethos-u", code_region=region), use_engine=False)
+            for board, region in (("alif-ensemble-e7-devkit", None), ("kit-pse84-eval", "QSPI flash"),
+                                  ("grove-vision-ai-v2", None))
+        )  # fmt: skip
+        assert beside.latency_s.value == pytest.approx(5.6 * beside.npu.latency.value)
+        assert "octal flash" in beside.latency_s.source
+        assert "visual wake words" in inside.latency_s.source
+        assert "not on record" in unknown.reasons[1] or "not known" in unknown.reasons[1]
+        assert unknown.latency_s.high / unknown.latency_s.low > 3 * inside.latency_s.high / inside.latency_s.low
 
 
 def test_more_macs_per_cycle_take_fewer_cycles(kws):
@@ -251,7 +298,8 @@ def test_fit_on_the_npu(kws, mixed):
     assert report.npu.clock_hz == 400e6
     assert report.arena_bytes.value > report.npu.sram_bytes
     assert report.flash_bytes.value > report.npu.flatbuffer_bytes
-    assert report.latency_s == report.npu.latency
+    assert report.latency_s == predict_npu_latency(report.npu, "on_chip")
+    assert report.latency_s.basis == "modelled"
     assert report.energy_per_inference_j is None
     assert report.to_json()["npu"]["cycles"] == report.npu.cycles
     stays = check_fit(mixed, "corstone-300", runtime="ethos-u")

@@ -235,7 +235,7 @@ def test_rows_of_ones_own_are_kept_for_a_board_of_ones_own(own, tell, tmp_path, 
     )
     status, said = tell("calibrate", rows, "--board", own.board, "--models", own.model.parent)
     assert status == 0, said
-    assert said.startswith("my-board: 1 rows kept")
+    assert said.startswith("my-board: 1 row kept")
     assert "no board given; add --board ID" in tell("calibrate", rows)[1]
 
 

@@ -69,6 +69,7 @@ def test_the_largest_arena_leaves_the_reserve_free():
         ({"runtime": "x-cube-ai", "runtime_option": "size"}, ParameterError, "allowed: time, balanced, ram"),
         ({"runtime_version": "new"}, ParameterError, "runtime version 'new' is no number"),
         ({"build": "-O9"}, ParameterError, "build '-O9' is unknown; allowed: -Os, -O2, -O3 or None"),
+        ({"platform": "zepyr"}, ParameterError, "platform 'zepyr' is unknown; nearest: zephyr"),
         ({"clock_hz": 0.0}, ParameterError, "clock 0.0 Hz; give hertz above 0"),
         ({"clock_hz": float("inf")}, ParameterError, "clock inf Hz"),
         ({"arena_region": "CCM"}, ParameterError, "nucleo-l4r5zi has no region 'CCM'; its regions: SRAM1, SRAM2"),

@@ -492,14 +492,14 @@ def test_the_calibrate_command(folder, network, capsys):
     path = write(folder, {"latency_ms": "20"}, {"latency_ms": "20", "stack": "TinyMaix"})
     assert main(["calibrate", str(path), "--board", "nucleo-l4r5zi"]) == 0
     out = capsys.readouterr().out
-    assert "nucleo-l4r5zi: 1 rows kept in" in out
+    assert "nucleo-l4r5zi: 1 row kept in" in out
     assert "tflm-cmsis-nn: latency times" in out
     assert "left out: 1" in out
     assert "of build -O3: a prediction uses them where it is told so (--build)" in out
     assert main(["calibrate", "--list"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"nucleo-l4r5zi +tflm-cmsis-nn +-O3 +net +120 MHz +20.0 ms +rows.csv, line 2", out)
-    assert "1 rows in " in out
+    assert "1 row in " in out
     assert main(["calibrate", "--undo", "--list"]) == 0
     assert "0 rows, as before" in (out := capsys.readouterr().out)
     assert "0 rows in " in out
@@ -732,3 +732,14 @@ def test_long_cells_take_no_time(folder, column, text):
     start = time.monotonic()
     read_rows(write(folder, {"latency_ms": "5", column: text}))
     assert time.monotonic() - start < 2
+
+
+def test_an_arena_under_x_cube_ai_is_asked_for_by_its_version(folder, network):
+    """The step of the tool that the row names, not as wide as all of them."""
+    row = {"latency_ms": "20", "total_ram_bytes": "5000", "notes": "arena_used_bytes"}
+    path = write(folder, row | {"stack": "X-CUBE-AI v8.1"}, row | {"stack": "X-CUBE-AI"}, columns=(*COLUMNS, *row))
+    told, untold = (one.predicted for one in validate(path).rows if one.quantity == "arena")
+    words = {"runtime": "x-cube-ai", "core": "cortex-m4"}
+    assert told == predict_arena(read(network), **words, runtime_version="8.1").used
+    assert untold == predict_arena(read(network), **words).used
+    assert told.high / told.low < untold.high / untold.low

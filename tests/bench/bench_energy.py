@@ -6,11 +6,13 @@ import csv
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from tinykit.ground.facts import shipped_path
 from tinykit.predict.energy.inputs import load_constants
 from tinykit.predict.energy.laws import activity_factor
-from tinykit.target.boards import boards
+from tinykit.predict.energy.predict import predict_run_current
+from tinykit.target.boards import board as find, boards
 
 TITLE = "Energy per inference against MLPerf Tiny, given latency and data-sheet current"
 Row = dict[str, str]
@@ -26,6 +28,12 @@ def table() -> list[dict[str, object]]:
     for kind in [*sorted({row["current_kind"] for row in rows}), "all"]:
         same = [row for row in rows if kind in ("all", row["current_kind"])]
         out += [_score(kind, name, bands) for name, bands in predict_all(same).items()]
+    for said, own in (("its interval", False), ("the shipped interval about it", True)):
+        records = from_records(rows, shipped_width=own)
+        for regulator in ("ldo", "smps", "all"):
+            alike = [(band, ratio) for kind, band, ratio in records if regulator in (kind, "all")]
+            method = f"the board's record without its own power of networks, factor of the other boards, {said}"
+            out.append({"regulator": regulator, **_score("any", method, alike)})
     out += [_spread(name, rows) for name in sorted({row["board"] for row in rows})]
     unknown = sorted({row["board"] for row in rows} - {one.id for one in boards()})
     return [*out, {"method": f"not in the catalogue: {', '.join(unknown) or 'none'}"}]
@@ -64,6 +72,33 @@ def by_kind(row: Row, rows: Sequence[Row]) -> Band:
     """Learned on the other boards whose current is of the same kind; the shipped factor where there are none."""
     same = [one for one in _elsewhere(row, rows) if one["current_kind"] == row["current_kind"]]
     return pool(same) or shipped(row["current_kind"])
+
+
+def from_records(rows: Sequence[Row], *, shipped_width: bool = False) -> list[tuple[str | None, Band, float]]:
+    """Regulator, factor with interval, and measured energy over V I t with the current of the board's record.
+
+    What the record says of networks on this board is left out, and the factor is that of the other boards: nothing of
+    the board's own energies is known. Boards without a run current on record are not among them. The interval is
+    Student's over the other boards, or as wide as what is shipped.
+    """
+    found = []
+    for row in rows:
+        target = replace(find(row["board"]), ml_power=()) if row["board"] in {one.id for one in boards()} else None
+        if target is None or not target.run_points:
+            continue
+        point, supply = target.run_points[0], float(row["supply_v"])
+        current = predict_run_current(target, supply_v=supply)
+        known, (value, low, high) = shipped(point.workload), by_kind(row, rows) or shipped(point.workload)
+        if shipped_width:
+            low, high = (value * end / known[0] for end in known[1:])
+        down, up = (abs(math.log(end / current.value)) for end in (current.low, current.high))
+        own = (abs(math.log(end / known[0])) for end in known[1:])
+        more = [math.sqrt(max(0.0, whole**2 - part**2)) for whole, part in zip((down, up), own, strict=True)]
+        both = zip((value / low, high / value), more, strict=True)
+        down, up = (math.exp(math.hypot(math.log(end), other)) for end, other in both)
+        ratio = float(row["energy_j"]) / (supply * current.value / known[0] * float(row["latency_s"]))
+        found.append((point.regulator, (value, value / down, value * up), ratio))
+    return found
 
 
 def one_point(rows: Sequence[Row]) -> list[tuple[Band, float]]:

@@ -29,15 +29,10 @@ from tinykit.predict.energy.predict import (
     predict_run_current as predict_run_current,
     supply_voltage as supply_voltage,
 )
-from tinykit.predict.energy.regulators import (
-    ldo_input_current as ldo_input_current,
-    scale_supply as scale_supply,
-    smps_input_current as smps_input_current,
-)
+from tinykit.predict.energy.regulators import scale_supply as scale_supply
 from tinykit.predict.flash import (
     FlashEstimate as FlashEstimate,
     decoder_code as decoder_code,
-    platform_flash as platform_flash,
     predict_flash as predict_flash,
     predict_runtime_ram as predict_runtime_ram,
 )

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords, look_up
-from tinykit.ground.facts import read_csv, read_toml, shipped_path, to_fact
+from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
+from tinykit.ground.facts import read_csv, read_toml, shipped_path
 from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.operators.table import DECODE, row_of
 from tinykit.predict.st_memory import predict_st_memory
-from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of
+from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of, platform_flash
 from tinykit.target.target import Target, check_build, fill_in
 
 INTERPRETER, ARITHMETIC, OTHER = "interpreter", "shared arithmetic", "other kernel"
@@ -55,7 +55,7 @@ def predict_flash(
     Parameters
     ----------
     graph : the model, or its file.
-    target : whose runtime, core and build are meant, instead of them; what is given besides wins.
+    target : whose runtime, core, build and platform are meant, instead of them; what is given besides wins.
     runtime : such as "tflm-cmsis-nn"; None for the core's default.
     core : lower-case core name.
     build : "-Os", "-O2", "-O3" or None: unknown, from the smallest to the largest of them; X-CUBE-AI's library is
@@ -68,8 +68,8 @@ def predict_flash(
     UnknownRuntimeError : nothing linked is known for this runtime and core.
     ParameterError : another build or platform, or neither a core nor a target.
     """
-    given = {"runtime": runtime, "core": core, "build": build, "runtime_version": runtime_version}
-    runtime, core, build, version = fill_in(target, **given)
+    given = {"runtime": runtime, "core": core, "build": build, "runtime_version": runtime_version, "platform": platform}
+    runtime, core, build, version, platform = fill_in(target, **given)
     if core is None:
         raise ParameterError("flash on what core? give core, such as 'cortex-m4', or a target")
     graph, runtime = as_graph(graph), runtime or default_runtime(core)
@@ -91,18 +91,6 @@ def _link(graph: ModelGraph, runtime: str, core: str, build: str | None) -> Esti
     sums = (_sum_kernels(names, sizes[level]) for level in ("-Os", "-O3"))
     small, large = ((factor * nbytes, factor * doubt) for nbytes, doubt in sums)
     return _estimate(small, large, build, borrowed, runtime)
-
-
-def platform_flash(name: str) -> Estimate:
-    """Flash of what a platform brings beside model and runtime, as an `Estimate` [byte].
-
-    Raises
-    ------
-    ParameterError : none of data/firmware/platforms.toml.
-    """
-    table = read_toml(shipped_path("data", "firmware", "platforms.toml"))
-    row = look_up(name, table, f"platform {name!r} is unknown", ParameterError)
-    return to_fact(row["flash"], name).estimate()
 
 
 def decoder_code() -> Estimate:

@@ -26,5 +26,6 @@ from tinykit.target.runtimes import (
     default_runtime as default_runtime,
     find_runtime as find_runtime,
     list_runtimes as list_runtimes,
+    platform_flash as platform_flash,
 )
 from tinykit.target.target import BUILDS as BUILDS, Reserve as Reserve, Target as Target, as_target as as_target

@@ -6,8 +6,9 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import FactError, UnknownRuntimeError, look_up, name_nearest
-from tinykit.ground.facts import read_toml, shipped_path
+from tinykit.ground.errors import FactError, ParameterError, UnknownRuntimeError, look_up, name_nearest
+from tinykit.ground.facts import read_toml, shipped_path, to_fact
+from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 
 NPU_RUNTIME = "ethos-u"
@@ -80,6 +81,19 @@ def planner_of(name: str) -> str:
     """
     known = _read_all().get(name)
     return known.planner if known else ""
+
+
+@remember_table
+def platform_flash(name: str) -> Estimate:
+    """Flash of what a platform brings beside model and runtime, as an `Estimate` [byte].
+
+    Raises
+    ------
+    ParameterError : none of data/firmware/platforms.toml.
+    """
+    table = read_toml(shipped_path("data", "firmware", "platforms.toml"))
+    row = look_up(name, table, f"platform {name!r} is unknown", ParameterError)
+    return to_fact(row["flash"], name).estimate()
 
 
 @remember_table

@@ -11,7 +11,7 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import Result, Through
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
-from tinykit.target.runtimes import default_runtime, find_runtime
+from tinykit.target.runtimes import default_runtime, find_runtime, platform_flash
 
 BUILDS = ("-Os", "-O2", "-O3")
 """Optimisation levels whose sizes and times are known."""
@@ -57,6 +57,8 @@ class Target(Result):
     runtime_version : such as "8.1.0"; None where unknown.
     runtime_option : what ST's tool optimises for: "time", "balanced" or "ram"; x-cube-ai only.
     build : "-Os", "-O2" or "-O3"; None where unknown.
+    platform : "bare", "arduino-mbed", "zephyr" or "esp-idf", counted in the flash as a linker's total has it; None for
+        model and runtime alone.
     clock_hz : of the core [Hz]; None for the highest on record.
     reserve : what stack and application take; None for `Reserve()`.
     arena_region, code_region : name of the region, window or kind of memory for the arena, and of the region for model
@@ -68,7 +70,7 @@ class Target(Result):
     ------
     UnknownBoardError, FactError : no such board, or a file that is none.
     UnknownRuntimeError : no runtime of that name.
-    ParameterError : a clock, version, option or build out of range, or a region that the board has not.
+    ParameterError : a clock, version, option, build or platform out of range, or a region that the board has not.
     """
 
     board: Board
@@ -76,6 +78,7 @@ class Target(Result):
     runtime_version: str | None
     runtime_option: str | None
     build: str | None
+    platform: str | None
     clock_hz: float | None
     reserve: Reserve
     arena_region: str | None
@@ -87,13 +90,13 @@ class Target(Result):
     def __init__(
         self, board: Board | str | os.PathLike[str], *, runtime: str | None = None,
         runtime_version: str | None = None, runtime_option: str | None = None, build: str | None = None,
-        clock_hz: float | None = None, reserve: Reserve | None = None, arena_region: str | None = None,
-        code_region: str | None = None, as_sold: bool = False
+        platform: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None,
+        arena_region: str | None = None, code_region: str | None = None, as_sold: bool = False
     ) -> None:  # fmt: skip
         found = find_board(board)
         filled = {
             "board": found, "runtime": runtime or default_runtime(found.core), "runtime_version": runtime_version,
-            "runtime_option": runtime_option, "build": build,
+            "runtime_option": runtime_option, "build": build, "platform": platform,
             "clock_hz": clock_hz if clock_hz is not None else found.clock_hz, "reserve": reserve or Reserve(),
             "arena_region": arena_region, "code_region": code_region, "as_sold": as_sold,
         }  # fmt: skip
@@ -154,18 +157,18 @@ class Target(Result):
 def as_target(
     where: Target | Board | str | os.PathLike[str], *, runtime: str | None = None,
     runtime_version: str | None = None, runtime_option: str | None = None, build: str | None = None,
-    clock_hz: float | None = None, reserve: Reserve | None = None
+    platform: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None
 ) -> Target:  # fmt: skip
     """A target as it is, or one made of a board; what is given besides wins.
 
     Parameters
     ----------
     where : a target, or a board as `Target` takes it.
-    runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; None leaves it as it is.
+    runtime, runtime_version, runtime_option, build, platform, clock_hz, reserve : as for `Target`; None leaves it.
     """
     named: dict[str, Any] = {
         "runtime": runtime, "runtime_version": runtime_version, "runtime_option": runtime_option, "build": build,
-        "clock_hz": clock_hz, "reserve": reserve,
+        "platform": platform, "clock_hz": clock_hz, "reserve": reserve,
     }  # fmt: skip
     given = {name: value for name, value in named.items() if value is not None}
     if not isinstance(where, Target):
@@ -223,6 +226,8 @@ def _check(target: Target) -> None:
     check_build(target.build)
     check_version(target.runtime_version)
     check_option(target.runtime_option, target.runtime)
+    if target.platform is not None:
+        platform_flash(target.platform)
     clock_hz = target.clock_hz
     if clock_hz is not None and (isinstance(clock_hz, bool | str) or not 0 < clock_hz < 1e30):
         raise ParameterError(f"clock {clock_hz} Hz; give hertz above 0, such as 120e6, or leave it out")

@@ -13,7 +13,7 @@ from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.flash import predict_flash
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.latency.shapes import from_graph
-from tinykit.predict.npu.compiling import accelerators_of, compile_for_npu, system_config_for
+from tinykit.predict.npu.compiling import accelerators_of, compile_for_npu, predict_npu_latency, system_config_for
 from tinykit.predict.npu.report import NpuReport
 from tinykit.target.runtimes import NPU_RUNTIME as RUNTIME
 from tinykit.target.target import Target
@@ -40,16 +40,17 @@ def check_on_npu(graph: ModelGraph, target: Target) -> FitReport:
 def _judge(compiled: NpuReport, target: Target) -> FitReport:
     result = read(compiled.model, name="compiled")
     arena = _arena(compiled, result, target.core)
-    flash = predict_flash(result, runtime="tflm-cmsis-nn", core=target.core).total
+    flash = predict_flash(result, target=target, runtime="tflm-cmsis-nn").total
     driver = "compiled model; the NPU's driver taken as one more kernel"
     flash = relabel(flash, runtime=RUNTIME, sources=(*flash.sources, driver))
     ram = place_in_ram(target, arena)
     code = place_in_flash(target, int(flash.value))
+    place = {"flash": "on_chip", "": "unknown"}.get(code[0].kind if code else "", "outside")
     verdict, reasons = judge(arena, ram, flash, code, target=target)
     stay = (f"operator {one.index} {one.name} stays on the CPU: {one.reason}" for one in compiled.on_cpu)
     return FitReport(
         graph=compiled.graph, target=target, verdict=verdict, arena_bytes=arena.used, flash_bytes=flash,
-        latency_s=_latency(compiled, target), energy_per_inference_j=None, regions=(*ram, *code),
+        latency_s=_latency(compiled, target, place), energy_per_inference_j=None, regions=(*ram, *code),
         reasons=(*reasons, str(compiled), *stay, f"energy unknown: {_NO_ENERGY}"), advice=(), npu=compiled,
         unknown=(("energy", _NO_ENERGY),),
     )  # fmt: skip
@@ -67,10 +68,11 @@ def _arena(compiled: NpuReport, result: ModelGraph, core: str) -> ArenaEstimate:
     return replace(tflm, used=used, head_bytes=head, to_start=to_start, runtime=RUNTIME)
 
 
-def _latency(compiled: NpuReport, target: Target) -> Estimate | None:
+def _latency(compiled: NpuReport, target: Target, place: str) -> Estimate | None:
     """NPU time, and the CPU's for the operators that stay there; None where that is not known."""
+    own = predict_npu_latency(compiled, place)
     if not compiled.on_cpu:
-        return compiled.latency
+        return own
     if target.clock_hz is None:
         return None
     shapes = from_graph(compiled.graph)
@@ -80,8 +82,8 @@ def _latency(compiled: NpuReport, target: Target) -> Estimate | None:
     except UnknownRuntimeError:
         return None
     on_cpu = f"{len(rest)} operators on the CPU: {cpu.source}"
-    total = propagate(lambda npu, other: npu + other, compiled.latency, cpu, unit="s")
-    return relabel(total, runtime=RUNTIME, sources=(*compiled.latency.sources, on_cpu))
+    total = propagate(lambda npu, other: npu + other, own, cpu, unit="s")
+    return relabel(total, runtime=RUNTIME, sources=(*own.sources, on_cpu))
 
 
 def refuse(graph: ModelGraph, target: Target, answer: tuple[Verdict, str]) -> FitReport:

@@ -37,7 +37,8 @@ _CODE = {"model", "runtime"}
 def check_fit(
     graph: GraphOrFile, board: Target | Board | str | os.PathLike[str], *,
     runtime: str | None = None, runtime_version: str | None = None, runtime_option: str | None = None,
-    build: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None, use_engine: bool = True
+    build: str | None = None, platform: str | None = None, clock_hz: float | None = None,
+    reserve: Reserve | None = None, use_engine: bool = True
 ) -> FitReport:  # fmt: skip
     """Does this model run on this board?
 
@@ -47,7 +48,7 @@ def check_fit(
     ----------
     graph : the model, or its file.
     board : a target, or a board as `Target` takes it: id, path of a TOML, `Board`.
-    runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; they win over the target's.
+    runtime, runtime_version, runtime_option, build, platform, clock_hz, reserve : as for `Target`; they win over its.
     use_engine : ask the TFLM interpreter (a child process) as well; without it the graph alone answers.
 
     Raises
@@ -57,7 +58,7 @@ def check_fit(
     """
     target = as_target(
         board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
-        clock_hz=clock_hz, reserve=reserve,
+        platform=platform, clock_hz=clock_hz, reserve=reserve,
     )  # fmt: skip
     return check_target(as_graph(graph), target, use_engine=use_engine)
 
@@ -66,7 +67,8 @@ def check_fit(
 def check_fit_all(
     graph: GraphOrFile, boards: Iterable[Target | Board | str | os.PathLike[str]] | None = None, *,
     runtime: str | None = None, runtime_version: str | None = None, runtime_option: str | None = None,
-    build: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None, use_engine: bool = True
+    build: str | None = None, platform: str | None = None, clock_hz: float | None = None,
+    reserve: Reserve | None = None, use_engine: bool = True
 ) -> Rows[FitReport]:  # fmt: skip
     """The fit check on many boards, the engine asked once for all of them.
 
@@ -74,13 +76,13 @@ def check_fit_all(
     ----------
     graph : the model, or its file.
     boards : None for the whole catalogue.
-    runtime, runtime_version, runtime_option, build, clock_hz, reserve, use_engine : as in `check_fit`.
+    runtime, runtime_version, runtime_option, build, platform, clock_hz, reserve, use_engine : as in `check_fit`.
     """
     model = as_graph(graph)
     return Rows(
         check_fit(
             model, board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
-            clock_hz=clock_hz, reserve=reserve, use_engine=use_engine,
+            platform=platform, clock_hz=clock_hz, reserve=reserve, use_engine=use_engine,
         )
         for board in (all_boards() if boards is None else boards)
     )  # fmt: skip

@@ -62,7 +62,7 @@ class Placement(Result):
 def list_placements(
     graph: GraphOrFile, board: Target | Board | str | os.PathLike[str], *,
     runtime: str | None = None, runtime_version: str | None = None, runtime_option: str | None = None,
-    build: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None
+    build: str | None = None, platform: str | None = None, clock_hz: float | None = None, reserve: Reserve | None = None
 ) -> Rows[Placement]:  # fmt: skip
     """The layouts of a model on a board, the fastest that fits first; empty where arena or memory is unknown.
 
@@ -76,7 +76,7 @@ def list_placements(
     ----------
     graph : the model, or its file.
     board : a target, or a board as `Target` takes it.
-    runtime, runtime_version, runtime_option, build, clock_hz, reserve : as for `Target`; they win over the target's.
+    runtime, runtime_version, runtime_option, build, platform, clock_hz, reserve : as for `Target`; they win over its.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def list_placements(
     """
     model, target = as_graph(graph), as_target(
         board, runtime=runtime, runtime_version=runtime_version, runtime_option=runtime_option, build=build,
-        clock_hz=clock_hz, reserve=reserve,
+        platform=platform, clock_hz=clock_hz, reserve=reserve,
     )  # fmt: skip
     if target.runtime == NPU_RUNTIME or diagnose_on(model, target, True).refusal:
         return Rows()
@@ -136,7 +136,7 @@ class _Lister:
         if not self.flash or not beside or beside[0].kind != "flash":
             return
         code = next(region for region in self.target.board.flash_regions if region.name == beside[0].name)
-        held = int(self.flash.runtime_bytes.value)
+        held = int(self.flash.total.value) - self.flash.flatbuffer_bytes
         for region in self.target.board.flash_regions:
             if region.kind != "flash" and region.xip is not False:
                 yield (

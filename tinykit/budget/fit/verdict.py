@@ -83,7 +83,7 @@ class FitReport(Result):
     LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")
     JSON = (
         *("board=board.id", "core", "clock_hz", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s"),
-        *("energy_per_inference_j", "regions", "reasons", "advice", "npu"),
+        *("energy_per_inference_j", "regions", "reasons", "advice", "npu", "platform=target.platform"),
     )
 
     graph: ModelGraph = field(repr=False)
@@ -114,9 +114,8 @@ class FitReport(Result):
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; unknown figures are None."""
-        told = Result.to_json(self)
-        if self.npu is None:
-            del told["npu"]
+        absent = [name for name, own in (("npu", self.npu), ("platform", self.target.platform)) if own is None]
+        told = {name: own for name, own in Result.to_json(self).items() if name not in absent}
         return {**told, "assumed": dict(self.target.assumed)}
 
 
@@ -196,19 +195,20 @@ def _judge_whole(arena: ArenaEstimate, ram: tuple[RegionUse, ...], target: Targe
 def _judge_flash(flash: Estimate | None, code: tuple[RegionUse, ...], target: Target) -> tuple[Verdict, str]:
     if flash is None:
         return Verdict.UNKNOWN, "flash of this runtime unknown: nothing linked was published for this core"
-    need = format_quantity(flash.value, "byte")
+    need, platform = format_quantity(flash.value, "byte"), target.platform
+    what = f"model, runtime and {platform}" if platform else "model and runtime"
     if not code:
-        return Verdict.UNKNOWN, f"model and runtime take {need}, but where this board keeps its code is not known"
+        return Verdict.UNKNOWN, f"{what} take {need}, but where this board keeps its code is not known"
     use = min(code, key=lambda use: use.margin)
     if use.margin_bytes < 0:
-        return _judge_short(f"model and runtime take {need} of flash", use, target, target.reserve.flash_bytes)
+        return _judge_short(f"{what} take {need} of flash", use, target, target.reserve.flash_bytes)
     tight = use.margin < TIGHT_MARGIN or flash.high - flash.value > code[-1].margin_bytes
     there = " there" if len(code) > 1 else ""
     verdict, left = (Verdict.TIGHT if tight else Verdict.FITS), _tell_left(code[-1], target.reserve.flash_bytes, there)
     if len(code) > 1:
         model = format_quantity(code[0].used_bytes, "byte")
         return verdict, f"model of {model} in {code[0].name}, runtime in {code[-1].name}: {left}"
-    return verdict, f"model and runtime take {need} of {use.name}: {left}"
+    return verdict, f"{what} take {need} of {use.name}: {left}"
 
 
 _IN_RAM = {ARENA, ARENA_HEAD, ARENA_TAIL, APPLICATION}

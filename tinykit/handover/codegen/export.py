@@ -8,7 +8,7 @@ goes along.
 import hashlib
 import importlib.util
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -213,7 +213,8 @@ def _check_order(graph: ModelGraph, operator: Operator, made: set[int]) -> None:
 
 
 def _plan(graph: ModelGraph, lowered: list[Lowered], family: int) -> ArenaPlan:
-    buffers = list_buffers(graph, [(code.scratch[family],) for code in lowered])
+    main, scratch = replace(graph, subgraphs=1), tuple((code.scratch[family],) for code in lowered)
+    buffers = [one for one in list_buffers(main, scratch) if one.first >= 0]
     plan = plan_greedily(buffers, len(graph.operators) + 1)
     if plan.head_bytes > _LARGEST_ARENA_BYTES:
         raise ModelError(f"the model needs an arena of {plan.head_bytes:,} bytes; no microcontroller has that")

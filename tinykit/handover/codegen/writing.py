@@ -86,7 +86,7 @@ def _by_family(plans: Mapping[str, ArenaPlan], write: Callable[[ArenaPlan], str]
 def _places(plan: ArenaPlan) -> str:
     rows = []
     for placed in plan.placed:
-        tensor, operator = placed.buffer.tensor, placed.buffer.first - 1
+        tensor, operator = placed.buffer.tensor, int(placed.buffer.first) - 1
         name = f"TENSOR_{tensor}" if tensor >= 0 else f"SCRATCH_{operator}"
         rows.append(f"#define {name} (tk_arena + {placed.offset})")
         if tensor < 0:

@@ -95,6 +95,10 @@ class Operator(Result):
         """One of its options as a number, 0 where it has none of that name."""
         return dict(self.options).get(name, 0)
 
+    def list_calls(self) -> tuple[int, ...]:
+        """The subgraphs that it runs, by their place in the file."""
+        return tuple(int(value) for name, value in self.options if "subgraph" in name)
+
 
 class Precision(StrEnum):
     """Types of weights and activations; hybrid where some operator has float activations and integer weights."""

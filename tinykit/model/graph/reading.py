@@ -20,6 +20,7 @@ from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_o
 _LARGEST_TENSOR_ELEMENTS = 2**31
 _LONGEST_NAME = 256
 _MOST_ENTRIES = 4096
+_MOST_SUBGRAPHS = 64
 """Most tensors, operators or buffers of a model: fifteen times the largest seen for a microcontroller. Entries of a
 hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
 _FAR_SMALLER = "a .tflite model for a microcontroller is far smaller"
@@ -70,6 +71,13 @@ def read(source: str | Path | bytes, name: str = "", *, subgraph: int = 0) -> Mo
         raise ModelError(f"{path}: {error}") from error
 
 
+def read_subgraphs(graph: ModelGraph) -> tuple[ModelGraph, ...]:
+    """The graph of a file's main subgraph, and those of the others; ModelError: too many, or one that is damaged."""
+    if graph.subgraphs > _MOST_SUBGRAPHS:
+        raise ModelError(f"the file has {graph.subgraphs:,} subgraphs, tinykit reads {_MOST_SUBGRAPHS}; is it damaged?")
+    return (graph, *(read(graph.data, graph.path, subgraph=place) for place in range(1, graph.subgraphs)))
+
+
 def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
     model = FlatBuffer(data).root(schema.IDENTIFIER)
     subgraphs = model.tables(schema.Model.SUBGRAPHS)
@@ -78,10 +86,11 @@ def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
     main = subgraphs[subgraph]
     tensors = _complete_shapes(model, main, _read_tensors(model, main))
     operators = _read_operators(model, main, tensors)
-    if not operators:
+    if not operators and not subgraph:
         raise ModelError("the model has no operators; convert it again")
     return ModelGraph(
-        path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
+        path=path, sha256=hashlib.sha256(data).hexdigest() + f":{subgraph}" * (subgraph > 0),  # caches tell them apart
+        flatbuffer_bytes=len(data), data=data,
         operators=operators, tensors=tensors,
         inputs=_read_indices(main, schema.SubGraph.INPUTS, len(tensors), lowest=0),
         outputs=_read_indices(main, schema.SubGraph.OUTPUTS, len(tensors), lowest=0),

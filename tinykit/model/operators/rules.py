@@ -126,7 +126,14 @@ def _gate_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
     return (size * call.outputs[0].shape[-1],) * 8 if kernels.cmsis and size else ()
 
 
+def _spectrum(call: Call) -> int:
+    """Bytes of what a Fourier transform takes in, or gives back: two numbers fewer than its spectrum has."""
+    numbers = max((*call.read(0).shape[-1:], *call.outputs[0].shape[-1:], 2)) - 2
+    return numbers * (call.outputs[0].nbytes // max(1, math.prod(call.outputs[0].shape)))
+
+
 PREPARED: dict[str, BytesRule] = {
+    "spectrum": lambda call, kernels: (5 * _spectrum(call) // 2 + 288,),  # twiddles, a half and a quarter, and factors
     "multipliers": _multipliers,
     "integer multipliers": lambda call, kernels: (
         () if kernels.cmsis and call.outputs[0].dtype == "float32" else _multipliers(call, kernels)
@@ -249,6 +256,7 @@ def _transposed(call: Call, kernels: Kernels) -> tuple[int, ...]:
 
 
 SCRATCH: dict[str, BytesRule] = {
+    "spectrum": lambda call, kernels: (_spectrum(call),),
     "reduction": _reduction,
     "sums": _sums,
     "mirror": lambda call, kernels: (4 * len(call.read(0).shape),) * 2,  # elements below each dimension, in and out
@@ -264,16 +272,16 @@ SCRATCH: dict[str, BytesRule] = {
 
 
 def _vector_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
-    """Filter and padded input of an int8 convolution as 16-bit numbers, and sixteen pixels, plus bytes to align."""
+    """The most of: filters and padded input twice, or as 16-bit numbers, channels filled up; an output anew; sums."""
     values, kernel, output = call.read(0), call.read(1), call.outputs[0]
     if values.dtype != "int8":
         return ()
-    rows, columns = (
-        max(values.shape[axis], (output.shape[axis] - 1) * call.stride[axis - 1] + kernel.shape[axis])
-        for axis in (1, 2)
-    )
-    numbers = math.prod(kernel.shape) + rows * columns * values.shape[-1]
-    return (2 * numbers + 16 * values.shape[-1] + 32,)
+    whole = [-(-one.shape[-1] // 16) * 16 for one in (values, kernel)]
+    ends = zip(values.shape[1:3], output.shape[1:3], call.stride, kernel.shape[1:3], _borders(call), strict=True)
+    padded = [max(size, outputs * step + taps - 1) + 2 * pad for size, outputs, step, taps, pad in ends]
+    numbers = math.prod(kernel.shape[:3]) * whole[1] + math.prod(padded) * (-(-values.shape[-1] // 8) * 8)
+    anew = math.prod(output.shape[:3]) * whole[0] * (kernel.shape[0] == 1)
+    return (2 * numbers + anew + 16 * (sum(whole) + kernel.shape[0]) + 160,)
 
 
 def _lean_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
@@ -308,10 +316,35 @@ def _borders(call: Call) -> list[int]:
     return [one // 2 if call.padding == "SAME" else 0 for one in missing]
 
 
-ESPRESSIF_LEAN: dict[str, BytesRule] = {"conv": _lean_convolution, "depthwise": _lean_depthwise}
-"""As for `ESPRESSIF_MOST`: what the functions of ESP-NN 1.1 ask for on an ESP32-S3 (`esp_nn_get_*_scratch_size_esp32s3`
-in src/convolution of espressif/esp-nn)."""
-ESPRESSIF_MOST: dict[str, BytesRule] = {"conv": _vector_convolution, "depthwise": _vector_convolution}
-"""By kind of kernel in the instruction model: the most that any version of ESP-NN asks for with vector instructions
-(ESP32-S3, ESP32-P4). Its `*_get_*_scratch_size` functions changed with the versions (espressif/esp-nn,
-src/convolution); newer ones ask for less where channels are a multiple of eight."""
+def _tiled_convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    """The most of: `_lean_convolution`, sixteen windows laid out, and tiles of few channels widened to sixteen."""
+    (_, height, width, depth), (filters, *window, own) = call.read(0).shape, call.read(1).shape
+    pads, sums, taps = _borders(call), 4 * filters + 32, math.prod(window) * own
+    lean = _lean_convolution(call, kernels)
+    if not lean or (*window, *pads, *call.stride) == (1, 1, 0, 0, 1, 1):
+        return tuple(max(one, 16 * filters + sums + 32) for one in lean)
+    few = window[1] * depth < 16
+    tiles = (height + 4 * pads[0]) * (width + 2 * pads[1]) * (16 if few else depth) * (few or any(pads))
+    tiles += 16 * math.prod(window) * filters * few
+    groups = (call.read(0).nbytes + call.outputs[0].nbytes + 64) * (own < depth)
+    return (max(lean[0], sums + 17 * taps + 16, sums + tiles) + groups,)
+
+
+def _channel_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
+    channels = call.read(0).shape[3]
+    return (4 * channels,) if call.read(0).dtype == "int8" and 8 <= channels == call.read(1).shape[3] else ()
+
+
+_PLAIN: dict[str, BytesRule] = {
+    "softmax": lambda call, kernels: tuple(4 * n for n in call.read(0).shape[1:2] if call.read(0).dtype == "int8")
+}
+_LEAN = _PLAIN | {"conv": _lean_convolution}
+ESPRESSIF: dict[str, tuple[dict[str, BytesRule], dict[str, BytesRule]]] = {
+    "xtensa-lx7": (
+        _LEAN | {"depthwise": _lean_depthwise}, dict.fromkeys(("conv", "depthwise"), _vector_convolution) | _PLAIN,
+    ),
+    "riscv-esp32-p4": (_LEAN, _PLAIN | {"conv": _tiled_convolution, "depthwise": _channel_sums}),
+    "": (_PLAIN, _PLAIN),
+}  # fmt: skip
+"""By core with vector instructions ("" for none) and kind of kernel in the instruction model: what ESP-NN 1.1 asks for,
+and the most of versions 1.0 to 1.3, by `esp_nn_get_*_scratch_size` (espressif/esp-nn, src/convolution, src/softmax)."""

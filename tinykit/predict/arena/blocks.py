@@ -16,7 +16,7 @@ from types import MappingProxyType
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.predict.arena.plan import Sizes, align, list_buffers, plan_greedily, sum_alive
 
-Pieces = tuple[tuple[int, int, int, int], ...]
+Pieces = tuple[tuple[int, int, float, float], ...]
 """Ranges of a block: begin, end [byte], first and last scope."""
 Views = Mapping[int, tuple[int, int]]
 """Tensors that lie in others: in which one, and where in it [byte]."""
@@ -44,7 +44,7 @@ def find_blocks(graph: ModelGraph, scratch: Sizes, views: Views = _NO_VIEWS) -> 
     buffers = list_buffers(graph, scratch)
     places = {one.tensor: _resolve(one.tensor, views) for one in buffers if one.tensor >= 0}
     spans = {tensor: (begin, begin + graph.tensors[tensor].nbytes) for tensor, (_, begin) in places.items()}
-    uses: dict[int, list[tuple[int, int, int]]] = {}
+    uses: dict[int, list[tuple[int, int, float]]] = {}
     for buffer in (one for one in buffers if one.tensor >= 0):
         ends = {buffer.first, buffer.last if buffer.tensor in graph.outputs else buffer.first}
         uses.setdefault(places[buffer.tensor][0], []).extend((*spans[buffer.tensor], scope) for scope in ends)
@@ -76,7 +76,7 @@ def _resolve(tensor: int, views: Views) -> tuple[int, int]:
     return tensor, offset
 
 
-def _divide(uses: Sequence[tuple[int, int, int]]) -> Pieces:
+def _divide(uses: Sequence[tuple[int, int, float]]) -> Pieces:
     """The ranges of a block between the ends of its uses, from the first use of each to its last."""
     ends = sorted({one for begin, end, _ in uses for one in (begin, end)})
     found = [(*pair, [scope for low, high, scope in uses if low <= pair[0] and pair[1] <= high])
@@ -116,7 +116,7 @@ def search_offsets(graph: ModelGraph, scratch: Sizes, views: Views = _NO_VIEWS, 
 def _orders(blocks: Blocks, live: Sequence[int]) -> Iterator[list[int]]:
     """Blocks by lifetime, by size, by the fullest scope they live in, and by size × lifetime."""
     rows = {
-        block: (pieces[-1][1], first, last, max(live[first : last + 1]))
+        block: (pieces[-1][1], first, last, max(live[max(0, int(first)) : int(last) + 1], default=0))
         for block, pieces in blocks.pieces.items()
         for first, last in [(min(one[2] for one in pieces), max(one[3] for one in pieces))]
     }
@@ -145,7 +145,7 @@ def _move_one_earlier(blocks: Blocks, bases: Mapping[int, int], order: list[int]
 
 def _place(blocks: Blocks, order: Sequence[int]) -> dict[int, int]:
     """The lowest base of each block in turn where no range of it meets another that lives with it."""
-    placed: list[tuple[int, int, int, int]] = []
+    placed: list[tuple[int, int, float, float]] = []
     bases = {}
     for block in order:
         own, base = blocks.pieces[block], 0

@@ -19,9 +19,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tinykit.ground.caches import remember
+from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.operators.rules import EARLIER, ESPRESSIF_LEAN, ESPRESSIF_MOST, NEWEST, Kernels
+from tinykit.model.graph.reading import read_subgraphs
+from tinykit.model.operators.rules import EARLIER, ESPRESSIF, NEWEST, Kernels
 from tinykit.model.operators.table import Tail, row_of
 from tinykit.target.boards.record import core_family
 
@@ -29,6 +31,7 @@ ALIGNMENT_BYTES = 16
 """TFLM's MicroArenaBufferAlignment()."""
 
 Sizes = tuple[tuple[int, ...], ...]
+_DEEPEST, _MOST_SCOPES = 16, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,16 @@ class Buffer(Result):
 
     Parameters
     ----------
-    tensor : index of the tensor it holds, -1 for a scratch buffer.
+    tensor : index of the tensor it holds, -1 for a scratch buffer, and for a tensor of another subgraph.
     nbytes : size, a multiple of 16.
     first, last : scope in which it is written first and read last: 0 before the first operator,
-        i + 1 while operator i runs.
+        i + 1 while operator i runs, fractions while subgraphs run that it calls; -1 where that never happens.
     """
 
     tensor: int
     nbytes: int
-    first: int
-    last: int
+    first: float
+    last: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +93,17 @@ class ArenaPlan(Result):
         return max(self.live_bytes(), default=0)
 
 
-def sum_alive(lives: Iterable[tuple[int, int, int]], scopes: int) -> tuple[int, ...]:
-    """Bytes alive in each scope, of what takes so many bytes from its first scope to its last."""
-    changes = [0] * (scopes + 1)
-    for nbytes, first, last in lives:
-        changes[first] += nbytes
-        changes[last + 1] -= nbytes
-    return tuple(itertools.accumulate(changes[:-1]))
+def sum_alive(lives: Iterable[tuple[int, float, float]], scopes: int) -> tuple[int, ...]:
+    """The most bytes alive in each scope, of what takes so many bytes from its first scope to its last."""
+    known = [(nbytes, max(0, first), last) for nbytes, first, last in lives if first <= last]
+    times = sorted({*range(scopes), *(first for _, first, _ in known)})
+    changes, most = [0] * (len(times) + 1), [0] * scopes
+    for nbytes, first, last in known:
+        changes[bisect.bisect_left(times, first)] += nbytes
+        changes[bisect.bisect_right(times, last)] -= nbytes
+    for time, alive in zip(times, itertools.accumulate(changes[:-1]), strict=True):
+        most[int(time)] = max(most[int(time)], alive)
+    return tuple(most)
 
 
 def align(nbytes: int) -> int:
@@ -104,34 +111,63 @@ def align(nbytes: int) -> int:
     return -(-nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def list_buffers(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]] = ()) -> tuple[Buffer, ...]:
-    """Buffers of the head with their lifetimes, in TFLM's order: tensors, then scratch (by operator, bytes of each)."""
-    first, last = _mark_lifetimes(graph)
+def list_buffers(graph: ModelGraph, scratch: Sizes = (), offsets: Sequence[int] = ()) -> tuple[Buffer, ...]:
+    """Buffers of the head with their lifetimes, in TFLM's order: tensors, then scratch (by operator, bytes of each).
+
+    TFLM keeps room for what nothing writes or reads, for the tensors of other subgraphs, called or not, and for
+    variables where an offline plan, `offsets`, places them.
+    """
+    graphs, planned = read_subgraphs(graph), {place for place, offset in enumerate(offsets) if offset >= 0}
     buffers = [
-        Buffer(tensor.index, align(tensor.nbytes), first[tensor.index], last[tensor.index])
-        for tensor in graph.tensors
-        if tensor.index in first and tensor.nbytes and not tensor.is_constant and not tensor.is_variable
+        Buffer(tensor.index if one is graph else -1, align(tensor.nbytes), first, last)
+        for one, spans in zip(graphs, _mark_lifetimes(graphs), strict=True)
+        for tensor, (first, last) in zip(one.tensors, spans, strict=True)
+        if tensor.nbytes and not (tensor.is_constant or (tensor.is_variable and tensor.index not in planned))
     ]
-    for index, sizes in enumerate(scratch_bytes):
+    for index, sizes in enumerate(scratch):
         buffers += [Buffer(-1, align(size), index + 1, index + 1) for size in sizes if size]
     return tuple(buffers)
 
 
-def _mark_lifetimes(graph: ModelGraph) -> tuple[dict[int, int], dict[int, int]]:
-    first = dict.fromkeys(graph.inputs, 0)
-    last = dict.fromkeys(graph.inputs, 0)
+def _mark_lifetimes(graphs: Sequence[ModelGraph]) -> list[list[list[float]]]:
+    """First and last scope of each tensor of each subgraph."""
+    spans: list[list[list[float]]] = [[[-1, -1] for _ in one.tensors] for one in graphs]
+    starts = [0]
+    end = _visit(graphs, (0,), 0, spans, starts)
+    if end < len(starts):
+        return spans
+    ends = [*starts[1:], end + 1]
+    for pair in itertools.chain.from_iterable(spans):
+        for place, scope in enumerate(pair):
+            if scope >= 0:
+                at = bisect.bisect_right(starts, scope) - 1
+                pair[place] = at + (scope - starts[at]) / (ends[at] - starts[at])
+    return spans
+
+
+def _visit(
+    graphs: Sequence[ModelGraph], path: tuple[int, ...], scope: int, spans: list[list[list[float]]], starts: list[int]
+) -> int:
+    """Mark what the subgraph at the end of a path of calls uses, from a scope of TFLM's on; returns its last scope."""
+    graph, uses, main = graphs[path[-1]], spans[path[-1]], len(path) == 1
+    if len(path) > _DEEPEST or scope > _MOST_SCOPES:
+        raise ModelError(f"subgraphs call each other {_DEEPEST} deep or {_MOST_SCOPES:,} times: damaged; convert again")
+    for tensor in graph.inputs:
+        uses[tensor] = [scope if uses[tensor][0] < 0 else uses[tensor][0], scope if main else uses[tensor][1]]
     for operator in graph.operators:
-        scope = operator.index + 1
+        scope += 1
+        starts += [scope] * main
         for tensor in operator.outputs:
-            first.setdefault(tensor, scope)
-            last[tensor] = scope
-        for tensor in operator.inputs:
-            if tensor in first:
-                last[tensor] = scope
+            uses[tensor][0] = scope if uses[tensor][0] < 0 else uses[tensor][0]
+        for called in operator.list_calls():
+            if 0 < called < len(graphs):
+                scope = _visit(graphs, (*path, called), scope + 1, spans, starts)
+        for tensor in (*operator.inputs, *operator.outputs):
+            if tensor >= 0:
+                uses[tensor][1] = scope
     for tensor in graph.outputs:
-        if tensor in first:
-            last[tensor] = len(graph.operators)
-    return first, last
+        uses[tensor] = [scope if uses[tensor][0] < 0 else uses[tensor][0], scope]
+    return scope
 
 
 def plan_greedily(buffers: Sequence[Buffer], scopes: int, offsets: Sequence[int] = ()) -> ArenaPlan:
@@ -156,7 +192,8 @@ def plan_greedily(buffers: Sequence[Buffer], scopes: int, offsets: Sequence[int]
 @remember
 def plan_head(graph: ModelGraph, scratch_bytes: Sizes) -> ArenaPlan:
     """The greedy plan of a model's head, its own offline plan heeded, given what `list_scratch_bytes` says."""
-    return plan_greedily(list_buffers(graph, scratch_bytes), len(graph.operators) + 1, graph.offline_offsets)
+    offsets = graph.offline_offsets
+    return plan_greedily(list_buffers(graph, scratch_bytes, offsets), len(graph.operators) + 1, offsets)
 
 
 def place_in_order(
@@ -198,12 +235,12 @@ def _ask_kernels(graph: ModelGraph, kernels: Kernels) -> Sizes:
     return tuple(rule(graph.call(one), kernels) if rule else () for rule, one in rules)
 
 
-def list_espressif_scratch(graph: ModelGraph, reference: Sizes, *, lean: bool = False) -> Sizes:
-    """The most that any version of ESP-NN asks for, or what 1.1 does; other operators keep the reference's."""
-    kinds = ESPRESSIF_LEAN if lean else ESPRESSIF_MOST
+def list_espressif_scratch(graph: ModelGraph, others: Sizes, core: str = "xtensa-lx7", *, lean: bool = False) -> Sizes:
+    """The most that any version of ESP-NN asks for, or what 1.1 does; other operators keep theirs."""
+    kinds = ESPRESSIF.get(core, ESPRESSIF[""])[0 if lean else 1]
     rules = ((kinds.get(row_of(one.name).latency or ""), one) for one in graph.operators)
     asked = (rule(graph.call(one), Kernels("plain")) if rule else () for rule, one in rules)
-    return tuple(own or sizes for own, sizes in zip(asked, reference, strict=True))
+    return tuple(own or sizes for own, sizes in zip(asked, others, strict=True))
 
 
 def kernels_of(runtime: str, core: str, version: str = NEWEST) -> Kernels:
@@ -226,6 +263,7 @@ def keep_kernel_sums(graph: ModelGraph, scratch_bytes: Sizes, core: str) -> tupl
 
 _OWN_OBJECTS_BYTES = 132
 """Two allocators (40 and 36), the planner (40), the builder of options (8), one subgraph's two arrays (8)."""
+_SUBGRAPH_BYTES = 8
 _EVAL_TENSOR_BYTES = 12
 _NODE_BYTES = 32
 _TENSOR_BYTES, _WIDE_TENSOR_BYTES = 32, 40
@@ -234,14 +272,9 @@ _POINTER_BYTES = 4
 _UNKNOWN = Tail(32, 32, 96, 96)  # generous, for an operator whose sizes are not tabulated
 
 
-def unknown_operators(graph: ModelGraph) -> tuple[str, ...]:
-    """Operators whose kernel data is not tabulated: the tail assumes a generous size for each."""
-    return tuple(sorted({op.name for op in graph.operators if row_of(op.name).tail is None}))
-
-
 def measure_tail(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str) -> int:
     """Bytes of the tail on a 32-bit target, given what `list_scratch_bytes` says; Helium's kernels keep more."""
-    used = _OWN_OBJECTS_BYTES
+    used = _OWN_OBJECTS_BYTES + _SUBGRAPH_BYTES * (graph.subgraphs - 1)
     for nbytes, alignment in _list_allocations(graph, scratch_bytes, runtime, core):
         used = -(-(used + nbytes) // alignment) * alignment
     return used
@@ -250,20 +283,21 @@ def measure_tail(graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runt
 def _list_allocations(
     graph: ModelGraph, scratch_bytes: Sequence[Sequence[int]], runtime: str, core: str
 ) -> list[tuple[int, int]]:
-    kernels, operators = kernels_of(runtime, core), graph.operators
-    rows = [row_of(one.name) for one in operators]
-    allocations = [(_EVAL_TENSOR_BYTES * len(graph.tensors), 4), (_NODE_BYTES * len(operators), 4)]
-    tails = [row.tail or _UNKNOWN for row in rows]
+    kernels, graphs = kernels_of(runtime, core), read_subgraphs(graph)
+    operators = [(one.call(operator), row_of(operator.name)) for one in graphs for operator in one.operators]
+    allocations = [(_EVAL_TENSOR_BYTES * len(one.tensors), 4) for one in graphs]
+    allocations += [(_NODE_BYTES * len(one.operators), 4) for one in graphs]
+    tails = [row.tail or _UNKNOWN for _, row in operators]
     options = (one.options if _packs_enumerations(core) else one.wide_options for one in tails)
     allocations += [(size, 1 if size % 4 else 4) for size in options if size]
     own = (one.cmsis_kernel if kernels.cmsis else one.kernel for one in tails)
     allocations += [(size, ALIGNMENT_BYTES) for size in own if size]
-    rules = [(row.prepared, one) for row, one in zip(rows, operators, strict=True) if row.prepared]
-    allocations += [(size, ALIGNMENT_BYTES) for rule, one in rules for size in rule(graph.call(one), kernels)]
+    rules = ((row.prepared, call) for call, row in operators)
+    allocations += [(size, ALIGNMENT_BYTES) for rule, call in rules if rule for size in rule(call, kernels)]
     allocations += [(_POINTER_BYTES * sum(len(sizes) for sizes in scratch_bytes), 4)]
-    allocations += [
-        (tensor.nbytes, ALIGNMENT_BYTES) for tensor in graph.tensors if tensor.is_variable and not tensor.is_constant
-    ]
+    offsets = itertools.chain(graph.offline_offsets or [-1] * len(graph.tensors), itertools.repeat(-1))
+    tensors = zip(itertools.chain.from_iterable(one.tensors for one in graphs), offsets, strict=False)
+    allocations += [(one.nbytes, ALIGNMENT_BYTES) for one, offset in tensors if one.is_variable and offset < 0]
     return allocations + _list_ends(graph, core)
 
 

@@ -12,14 +12,15 @@ from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.model.graph.reading import GraphOrFile, as_graph, read_subgraphs
+from tinykit.model.operators.rules import ESPRESSIF
+from tinykit.model.operators.table import row_of
 from tinykit.predict.arena import plan as layout
 from tinykit.predict.arena.blocks import search_offsets
 from tinykit.predict.st_memory import predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of
 from tinykit.target.target import Target, fill_in
 
-_ESP_NN_KNOWN, _LEAN = ("xtensa-lx6",), ("xtensa-lx7",)
 _SCRATCH_EXTREMES = ("cortex-m4", "cortex-m55")
 _VERIFIED_SLACK_BYTES = 64
 _UNKNOWN_OPERATOR_SLACK_BYTES = 160
@@ -34,12 +35,12 @@ _SOURCE = (
 
 
 _ESP_NN_SOURCE = (
-    "TFLM's greedy plan and 32-bit tail with reference kernels: on an ESP32, whose ESP-NN kernels ask for no scratch, "
-    "four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
+    "TFLM's greedy plan and 32-bit tail with reference kernels: without vector instructions ESP-NN's ask for scratch "
+    "for softmax alone; on an ESP32 four arena_used_bytes() are met to the byte (avionicharshit-byte/mcufit-bench)"
 )
 _ESP_NN_BOUND = (
-    "TFLM's greedy plan and 32-bit tail with reference kernels, and scratch from none to the most that a version of "
-    "ESP-NN asks for, on an ESP32-S3 what 1.1 does: a bound, no arena was published; take arena_used_bytes() on it"
+    "TFLM's greedy plan and 32-bit tail with reference kernels, and what the functions of ESP-NN 1.1 ask for, from "
+    "none to the most of any version: a bound, no arena was published; take arena_used_bytes() on it"
 )
 
 
@@ -141,13 +142,13 @@ def _predict(graph: ModelGraph, runtime: str, core: str) -> ArenaEstimate:
     _check_known(runtime, core)
     reference = layout.list_scratch_bytes(graph, runtime, core)
     least = _plan(graph, reference, runtime, core)
-    if runtime != "esp-nn" or core in _ESP_NN_KNOWN:
+    if runtime != "esp-nn":
         return least
-    # the scratch of ESP-NN's kernels changes with the version: from none to the most that one asked for
-    most = _plan(graph, layout.list_espressif_scratch(graph, reference), runtime, core)
-    found = most
-    if core in _LEAN:
-        found = _plan(graph, layout.list_espressif_scratch(graph, reference, lean=True), runtime, core)
+    # the scratch of ESP-NN's vector kernels changes with the version: from none to the most that one asked for
+    asked = (layout.list_espressif_scratch(graph, reference, core, lean=lean) for lean in (True, False))
+    found, most = (_plan(graph, scratch, runtime, core) for scratch in asked)
+    if core not in ESPRESSIF:
+        return found
     low, high = min(least.low, found.low), max(most.high, found.high)
     return replace(found, used=replace(found.used, low=low, high=high, sources=(_ESP_NN_BOUND,)))
 
@@ -156,13 +157,15 @@ def _plan(graph: ModelGraph, scratch: layout.Sizes, runtime: str, core: str) -> 
     """Head and tail for given scratch buffers."""
     plan = layout.plan_head(graph, scratch)
     tail = layout.measure_tail(graph, scratch, runtime, core)
-    used = plan.head_bytes + tail
-    untabulated = layout.unknown_operators(graph)
-    unknown = sum(operator.name in untabulated for operator in graph.operators)
+    used, graphs = plan.head_bytes + tail, read_subgraphs(graph)
+    unknown = sum(row_of(operator.name).tail is None for one in graphs for operator in one.operators)
     slack = _VERIFIED_SLACK_BYTES + _UNKNOWN_OPERATOR_SLACK_BYTES * unknown
-    planning = _ALLOCATION_INFO_BYTES * (len(graph.tensors) + sum(map(len, scratch)))
+    planning = _ALLOCATION_INFO_BYTES * sum(map(len, (*(one.tensors for one in graphs), *scratch)))
     planning += _PLANNER_BUFFER_BYTES * len(plan.placed)
     high = used + slack + _OTHER_VERSIONS_FACTOR * tail + _of_other_builds(graph, runtime, core, plan)
+    # where an operator calls others, their scratch is not planned, and the most of each subgraph lies at the high end
+    called = (layout.list_scratch_bytes(one, runtime, core) for one in graphs[1:])
+    high += sum(max(map(sum, sizes), default=0) for sizes in called)
     source = _ESP_NN_SOURCE if runtime == "esp-nn" else _SOURCE
     estimate = Estimate(used, max(0, used - slack), high, "byte", "modelled", runtime=runtime, sources=source)
     to_start = tail + max(plan.head_bytes, planning) + layout.ALIGNMENT_BYTES

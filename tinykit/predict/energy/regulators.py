@@ -1,7 +1,6 @@
 """Regulators: what the supply gives where a current is known behind an LDO or a step-down converter."""
 
 import math
-from typing import Any
 
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, propagate
@@ -9,40 +8,6 @@ from tinykit.predict.energy.inputs import band, load_constants
 from tinykit.target.boards.record import Board, RunPoint
 
 _CONSTANTS = ("power", "run_current.toml")
-
-
-def ldo_input_current(load_a: Any, quiescent_a: Any = 0.0) -> Any:
-    """Input current of a linear regulator: I_in = I_load + I_q, whatever the input voltage.
-
-    Scalars or arrays; returns [A]. Valid above drop-out; in ST's tables I(3.0 V)/I(1.8 V) of 1,189 LDO rows is 1.008
-    in the median.
-
-    >>> ldo_input_current(0.017)
-    0.017
-
-    Parameters
-    ----------
-    load_a, quiescent_a : [A].
-    """
-    return load_a + quiescent_a
-
-
-def smps_input_current(load_a: Any, output_v: Any, input_v: Any, efficiency: Any = 0.85) -> Any:
-    """Input current of a step-down converter: I_in = I_load V_out / (η V_in).
-
-    Scalars or arrays; returns [A]. Valid for V_in > V_out in continuous load; left out is the fall of η at µA loads.
-    ST's record of an external SMPS: 1.1 V out of 3.0 V at η 0.85 (power database, Smps.xml).
-
-    >>> round(smps_input_current(18.5e-3, 1.1, 3.0) * 1e3, 2)
-    7.98
-
-    Parameters
-    ----------
-    load_a : [A].
-    output_v, input_v : [V].
-    efficiency : η [1].
-    """
-    return load_a * output_v / (efficiency * input_v)
 
 
 def like_reference(board: Board) -> tuple[RunPoint, ...]:

@@ -4,6 +4,7 @@ import math
 import re
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from tinykit.ground.errors import (
     name_install,
     name_nearest,
 )
-from tinykit.ground.facts import shipped_path
+from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.limits import SETTINGS_BYTES, read_file
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, propagate, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.operators.table import DECODE, NPU
@@ -125,6 +126,22 @@ def compile_for_npu(
 def _latency(cycles: int, clock_hz: float, source: str) -> Estimate:
     time = cycles / clock_hz
     return Estimate(time, _LOW * time, _HIGH * time, "s", "compiled", runtime=NPU_RUNTIME, sources=source)
+
+
+def predict_npu_latency(compiled: NpuReport, place: str) -> Estimate:
+    """Seconds on the NPU, modelled: Vela's estimate times what published runs took of such (data/npu/measured.toml).
+
+    The weights' place: "outside" the chip, "on_chip" or "unknown"; but for outside Vela is asked again, with the
+    weights in SRAM, which comes nearer.
+    """
+    base, config = compiled, compiled.system_config
+    if place != "outside":
+        asked = partial(compile_for_npu, compiled.graph, accelerator=compiled.accelerator, system_config=config)
+        base = asked(memory_mode="Sram_Only", clock_hz=compiled.clock_hz)
+    row = "ethos_u65" if "u65" in compiled.accelerator and place == "on_chip" else place
+    factor = to_fact(read_toml(shipped_path("data", "npu", "measured.toml"))[row]["factor"], row).estimate()
+    time = Estimate.exact(base.latency.value, "s", "compiled", base.latency.sources)
+    return relabel(propagate(lambda t, k: t * k, time, factor, unit="s"), runtime=NPU_RUNTIME)
 
 
 def _check_choice(what: str, name: str, allowed: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -149,7 +150,8 @@ def _tasks(row: MeasuredRow) -> list[tuple[str, float, Callable[[], Estimate]]]:
         tasks.append(("energy", row.energy_j, lambda: _energy(row)))
     if row.arena_bytes and isinstance(row.model, ModelGraph):
         graph = row.model
-        tasks.append(("arena", row.arena_bytes, lambda: predict_arena(graph, runtime=row.runtime, core=row.core).used))
+        place = partial(predict_arena, graph, runtime=row.runtime, core=row.core)
+        tasks.append(("arena", row.arena_bytes, lambda: place(runtime_version=row.version or None).used))
     return tasks
 
 

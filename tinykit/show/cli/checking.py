@@ -12,7 +12,7 @@ from tinykit.predict.validation.compare import GroupError, calibrate as keep_row
 from tinykit.predict.validation.published import from_groups, to_markdown
 from tinykit.show.cli.judging import one_board
 from tinykit.show.cli.models import Options, open_model
-from tinykit.show.cli.text import describe_model, say, say_json, say_table, show
+from tinykit.show.cli.text import count, describe_model, say, say_json, say_table, show
 
 if TYPE_CHECKING:
     from tinykit.handover.virtual_board import BoardRun
@@ -48,16 +48,17 @@ def calibrate(options: Options) -> int:
     """`tinykit calibrate`."""
     if options.undo:
         path = undo_own(one_board(options).id if options.board else None)
-        say(f"{path.stem}: {len(read_own(path.stem))} rows, as before the last calibration")
+        say(f"{path.stem}: {count(len(read_own(path.stem)), 'row')}, as before the last calibration")
     if options.list or options.undo:
         return _list_own() if options.list else 0
     if not options.csv:
         raise ParameterError("calibrate by what? give a CSV and --board ID; or --list, or --undo")
     target = one_board(options)
     result = keep_rows(options.csv, target, models=options.models, build=options.build)
-    say(f"{target.id}: {len(result.rows)} rows kept in {result.path}; `tinykit calibrate --undo` takes them back")
+    kept = count(len(result.rows), "row")
+    say(f"{target.id}: {kept} kept in {result.path}; `tinykit calibrate --undo` takes them back")
     for runtime, (factor, models) in result.factors.items():
-        say(f"  {runtime}: latency times {factor:.3f}, from {models} models")
+        say(f"  {runtime}: latency times {factor:.3f}, from {count(models, 'model')}")
     if builds := sorted({row.build for row in result.rows if row.build}):
         say(f"  of build {', '.join(builds)}: a prediction uses them where it is told so (--build)")
     if result.skipped:
@@ -71,7 +72,8 @@ def _list_own() -> int:
     clocks = [(format_quantity(row.clock_hz, "Hz"), format_quantity(row.latency_s, "s")) for row in rows]
     texts = [(row.board, row.runtime, row.build or "unknown", row.model) for row in rows]
     say_table(header, [(*text, *pair, row.source) for text, pair, row in zip(texts, clocks, rows, strict=True)])
-    say(f"{len(rows)} rows in {calibration_path('own').parent}", *(one for name in ids for one in name_damage(name)))
+    damage = (one for name in ids for one in name_damage(name))
+    say(f"{count(len(rows), 'row')} in {calibration_path('own').parent}", *damage)
     return 0
 
 

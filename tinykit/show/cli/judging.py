@@ -74,7 +74,8 @@ def aim(options: Options, board: Board) -> Target:
     return Target(
         board, runtime=options.runtime, runtime_version=options.runtime_version,
         runtime_option=options.runtime_option, build=options.build, clock_hz=options.clock,
-        reserve=read_reserve(options), as_sold=getattr(options, "as_sold", False),
+        reserve=read_reserve(options), platform=getattr(options, "platform", None),
+        as_sold=getattr(options, "as_sold", False),
     )  # fmt: skip
 
 

@@ -19,6 +19,11 @@ def say(*lines: str) -> None:
         print("\n".join(printable(part) for part in line.split("\n")))
 
 
+def count(number: int, what: str) -> str:
+    """Such as "1 row" and "2 rows"."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def say_json(document: Any) -> None:
     """Print exactly one JSON document on stdout."""
     print(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=True))

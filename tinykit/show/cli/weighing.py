@@ -61,16 +61,17 @@ def pack(options: Options) -> int:
     """`tinykit pack`."""
     graph = open_model(options.model, options.representative)
     require_sound(graph)
-    target = as_target(options.board, runtime=options.runtime) if options.board else None
+    version = {"runtime_version": options.runtime_version}
+    target = as_target(options.board, runtime=options.runtime, **version) if options.board else None
     core, board = (target.core, target.board) if target else (_DEFAULT_CORE, None)
     runtime = target.runtime if target else options.runtime or default_runtime(core)
     choice = choose(graph, runtime=runtime, core=core, arena_limit_bytes=_limit(options, target))
     if choice.saves:
         choice.chosen.save(Path(options.out))
     if options.json:
-        say_json(_describe(choice, core, board, options.out))
+        say_json(_describe(choice, core, board, options))
         return 0
-    _tell(choice, core, board)
+    _tell(choice, core, board, options)
     say(f"{options.out}: written" if choice.saves else "nothing saved, nothing written")
     return 0
 
@@ -84,13 +85,13 @@ def _limit(options: Options, target: Target | None) -> int | None:
     return target.largest_arena_bytes if target and not refuse_decode(target.runtime) else None
 
 
-def _tell(choice: PackChoice, core: str, board: Board | None) -> None:
+def _tell(choice: PackChoice, core: str, board: Board | None, options: Options) -> None:
     rows = [("as it came", choice.graph, ""), ("lean", choice.plain.graph, "")]
     if choice.coded is not None and choice.coded.cost is not None:
         rows.append(("lean + DECODE", choice.coded.graph, f"{choice.coded.cost.code.value:,.0f}"))
     say_table(
         ("variant", "file bytes", "decoder code", f"arena, {choice.runtime} on {core}"),
-        [(name, f"{graph.flatbuffer_bytes:,}", code, show(_arena(graph, choice.runtime, core)))
+        [(name, f"{graph.flatbuffer_bytes:,}", code, show(_arena(graph, choice.runtime, core, options)))
          for name, graph, code in rows],
     )  # fmt: skip
     chosen = choice.chosen
@@ -103,9 +104,9 @@ def _tell(choice: PackChoice, core: str, board: Board | None) -> None:
     say(*(f"  {one}" for one in chosen.coded))
 
 
-def _arena(graph: ModelGraph, runtime: str, core: str) -> Estimate | None:
+def _arena(graph: ModelGraph, runtime: str, core: str, options: Options) -> Estimate | None:
     try:
-        return predict_arena(graph, runtime=runtime, core=core).used
+        return predict_arena(graph, runtime=runtime, core=core, runtime_version=options.runtime_version).used
     except UnknownRuntimeError:
         return None
 
@@ -116,8 +117,8 @@ def _decode_time(packed: Packed, core: str, board: Board | None) -> Estimate | N
     return packed.cost.latency(board.clock_hz, core)
 
 
-def _describe(choice: PackChoice, core: str, board: Board | None, out: str) -> dict[str, Any]:
-    arenas = [_arena(graph, choice.runtime, core) for graph in (choice.graph, choice.chosen.graph)]
+def _describe(choice: PackChoice, core: str, board: Board | None, options: Options) -> dict[str, Any]:
+    arenas = [_arena(graph, choice.runtime, core, options) for graph in (choice.graph, choice.chosen.graph)]
     time = _decode_time(choice.chosen, core, board)
     return {
         "model": {"path": choice.graph.path, "sha256": choice.graph.sha256,
@@ -132,5 +133,5 @@ def _describe(choice: PackChoice, core: str, board: Board | None, out: str) -> d
         "arena_bytes_before": arenas[0].to_json() if arenas[0] else None,
         "arena_bytes": arenas[1].to_json() if arenas[1] else None,
         "decode_latency_s": time.to_json() if time else None,
-        "out": out if choice.saves else None,
+        "out": options.out if choice.saves else None,
     }  # fmt: skip

@@ -151,7 +151,7 @@ def _list_blocks(result: ArenaComparison) -> list[tuple[str, int]]:
 def _label(graph: ModelGraph, buffer: Buffer) -> str:
     size = format_quantity(buffer.nbytes, "byte")
     if buffer.tensor < 0:
-        return f"scratch of operator {buffer.first - 1}: {size}"
+        return f"scratch of operator {int(buffer.first) - 1}: {size}"
     return f"tensor {buffer.tensor}, {'×'.join(map(str, graph.tensors[buffer.tensor].shape))}: {size}"
 
 
@@ -161,7 +161,9 @@ def _describe(result: ArenaComparison, place: int) -> Iterable[tuple[str, str]]:
     yield "block", _label(result.graph, buffer)
     if buffer.tensor >= 0:
         yield "name", result.graph.tensors[buffer.tensor].name
-    made = f"operator {buffer.first - 1} {operators[buffer.first - 1].name}" if buffer.first else "the input"
-    last = operators[buffer.last - 1].name if buffer.last else "the input"
-    yield "lives", f"from {made} to operator {buffer.last - 1} {last}" if buffer.last else f"as {made} alone"
+    first, last = int(buffer.first), int(buffer.last)
+    made = f"operator {first - 1} {operators[first - 1].name}" if first > 0 else "nowhere" if first else "the input"
+    last_name = operators[max(last, 1) - 1].name
+    alone = f"as {made} alone" if first >= 0 else "never: nothing writes or reads it"
+    yield "lives", f"from {made} to operator {last - 1} {last_name}" if last > 0 else alone
     yield "address", f"{greedy.offset:,} in the greedy plan, {offline.offset:,} in the offline one"
