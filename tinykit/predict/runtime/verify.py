@@ -23,9 +23,11 @@ from tinykit.predict.runtime.agreement import (
     judge,
     judge_alone,
     judge_network,
+    judge_onnx,
 )
-from tinykit.predict.runtime.codes import to_codes, to_reals
+from tinykit.predict.runtime.codes import dequantise, to_codes, to_reals
 from tinykit.predict.runtime.locating import Bench, Third
+from tinykit.predict.runtime.onnx_session import run_onnx
 from tinykit.predict.runtime.rounding import EPSILON, find_step
 from tinykit.predict.runtime.session import ENGINES, Array, Inputs, Session, check_bytes
 
@@ -68,10 +70,11 @@ class Answers(Result):
 
 
 def verify_model(
-    model: bytes, inputs: Inputs, against: bytes | None = None, *, references: Sequence[str] = ENGINES[1:],
-    third: Third | None = None, within_s: float | None = None, timeout_s: float = 300.0
+    model: bytes, inputs: Inputs, against: bytes | None = None, *, onnx: bytes | None = None,
+    references: Sequence[str] = ENGINES[1:], third: Third | None = None, within_s: float | None = None,
+    timeout_s: float = 300.0
 ) -> Verification:  # fmt: skip
-    """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model where one is given.
+    """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model or ONNX Runtime, where given.
 
     Where outputs differ, every operator is compared alone on the same inputs, so that the verdict names what rounds and
     what computes something else. A model that keeps state is compared twice: reset before each sample, and kept.
@@ -82,6 +85,8 @@ def verify_model(
     inputs : [n, *shape], or a tuple of such arrays for a model of several inputs: integers of the model's own type are
         taken as they are, real numbers are quantised first.
     against : bytes of a reference, e.g. the float32 model; it needs real inputs.
+    onnx : bytes of the ONNX model that this one was made from or became: ONNX Runtime is asked with its optimisations
+        off, so that it computes what the scales define, and with them on.
     references : of `ENGINES`, those to ask.
     third : asked about an operator on which TFLM and a reference do not agree.
     within_s : after so many seconds TFLM begins no further sample [s], None for all of them.
@@ -93,7 +98,7 @@ def verify_model(
     ModelError, EngineError : as `Session`; no reference runs the model.
     """
     asked: dict[str, Any] = {"references": references, "third": third, "within_s": within_s, "timeout_s": timeout_s}
-    answers = [collect_answers(model, inputs, against, **asked)]
+    answers = [collect_answers(model, inputs, against, onnx=onnx, **asked)]
     if answers[0].state:
         answers.append(collect_answers(model, inputs, **asked, keep_state=True))
     comparisons = [compare_answers(one, reference) for one in answers for reference in one.references]
@@ -102,14 +107,15 @@ def verify_model(
 
 
 def collect_answers(
-    model: bytes, inputs: Inputs, against: bytes | None = None, *, references: Sequence[str] = ENGINES[1:],
-    third: Third | None = None, keep_state: bool = False, within_s: float | None = None, timeout_s: float = 300.0
+    model: bytes, inputs: Inputs, against: bytes | None = None, *, onnx: bytes | None = None,
+    references: Sequence[str] = ENGINES[1:], third: Third | None = None, keep_state: bool = False,
+    within_s: float | None = None, timeout_s: float = 300.0
 ) -> Answers:  # fmt: skip
     """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify_model`.
 
     Parameters
     ----------
-    model, inputs, against, references, third, within_s, timeout_s : as in `verify_model`.
+    model, inputs, against, onnx, references, third, within_s, timeout_s : as in `verify_model`.
     keep_state : let state pass from each sample to the next, over the first 64; else it is reset before each.
     """
     check_bytes(model)
@@ -128,6 +134,7 @@ def collect_answers(
         answers = replace(answers, own=own, steps=sizes, units=units, state=state)
         place = _Place(graph, session, given, codes, keep_state, third)
         answers = place.judge_all(answers) if answers.references else place.judge_refused(answers)
+        answers = answers if onnx is None else _add_onnx(answers, onnx, place, timeout_s)
     return answers if against is None else _add_network(answers, against, inputs, timeout_s)
 
 
@@ -194,6 +201,23 @@ def _add_network(answers: Answers, against: bytes, inputs: Inputs, timeout_s: fl
         raise DataError(f"the reference gives {shapes[0]} outputs, the model {shapes[1]}; compare models of one task")
     verdicts = {**answers.verdicts, "against": judge_network(answers.own, other)}
     return replace(answers, references={**answers.references, "against": other}, verdicts=verdicts)
+
+
+def _add_onnx(answers: Answers, onnx: bytes, place: _Place, timeout_s: float) -> Answers:
+    """What ONNX Runtime makes of the same codes, as defined and as its own kernels have it."""
+    pairs = zip(place.given, place.session.inputs, strict=True)
+    inputs = tuple(dequantise(one, info.scale, info.zero_point) if info.scale else one for one, info in pairs)
+    shapes = [info.sample_shape for info in place.session.outputs]
+    plain, optimised = (run_onnx(onnx, inputs, shapes, optimised=one, timeout_s=timeout_s) for one in (False, True))
+    if (found := [one.shape for one in plain]) != (own := [one.shape for one in answers.own]):
+        raise DataError(f"the ONNX model gives {found} outputs, the other {own}; compare models of one task")
+    verdict = judge_onnx(answers.own, plain, answers.references.get("litert-xnnpack"), answers.steps)
+    verdicts = {
+        "onnxruntime": verdict,
+        "onnxruntime-optimised": judge_onnx(answers.own, optimised, None, answers.steps),
+    }
+    made = {"onnxruntime": plain, "onnxruntime-optimised": optimised}
+    return replace(answers, references={**answers.references, **made}, verdicts={**answers.verdicts, **verdicts})
 
 
 def compare_answers(answers: Answers, reference: str, count: int | None = None) -> CodeComparison:

@@ -96,7 +96,8 @@ def convert(
     model : built model, or path of a file or folder.
     precision : "int8" (default), "int16x8" or "float32"; an ONNX file becomes int8.
     representative : float32 [n, *input_shape], normalised real samples; needed for PTQ, not for float32, a QAT model or
-        an ONNX file with scales of its own (QDQ), which are kept. Of several inputs one array each, as a list in their order or as a dict by their names.
+        an ONNX file with scales of its own (QDQ), which are kept. Of several inputs one array each, as a list in their
+        order or as a dict by their names.
     training : training samples to hold the range of `representative` against.
     timeout_s : limit on the child process [s].
 
@@ -157,8 +158,9 @@ def _convert_onnx(path: Path, content: bytes, given: Any, training: Any, timeout
     job = {"folder": str(path.resolve().parent), "convert": False, "shapes": []}
     samples, notes = list[NDArray[np.float32]](), tuple[str, ...]()
     try:
-        inputs = (about := ask_converter(job, [content], timeout_s, ONNX)[0])["inputs"]
-        if not about["quantised"]:
+        told = ask_converter(job, [content], timeout_s, ONNX)[0]
+        if not told["quantised"]:
+            inputs = told["inputs"]
             found = KerasFile(path, "", (), tuple(map(tuple, inputs.values())), tuple(inputs), False, False, ())
             samples, notes = _check_inputs(given, found, training)
         job |= {"convert": True, "shapes": [one.shape for one in samples]}

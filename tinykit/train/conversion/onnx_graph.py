@@ -66,7 +66,7 @@ class Graph:
 def open_graph(content: bytes, folder: Path) -> tuple[Graph, list[str]]:
     """The graph of a file's bytes, whose external data may lie in `folder`, folded; and what to know of it.
 
-    Raises ModelError: damaged, of another version, with branches, functions, data elsewhere or open sizes, or too large.
+    Raises ModelError: damaged, too large, of another version, with branches, functions, data elsewhere or open sizes.
     """
     import onnx
 

@@ -1,10 +1,11 @@
-"""How an operator of a quantised ONNX graph becomes one of an int8 `.tflite`: a rule for each, named in `data/onnx.csv`.
+"""How an operator of a quantised ONNX graph becomes one of an int8 `.tflite`: rules, named in `data/onnx.csv`.
 
 What TFLM asks of its kernels decides the form: channels last, weights symmetric, a softmax with a scale of its own.
 Where ONNX Runtime allows more than that, a QUANTIZE behind or before the operator makes up for it.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,7 @@ def _operator(node: Node) -> str:
 
 
 def _quantise(low: Lowering, node: Node) -> None:
-    scale, zero, offset = low.read_scale(node)
-    name = node.inputs[0]
-    value = low.values.get(name) or low.value(node)
-    low.values[node.outputs[0]] = low.tensors.requantise(value, scale, zero)
+    low.values[node.outputs[0]] = low.tensors.requantise(low.value(node), *low.read_scale(node)[:2])
 
 
 def _dequantise(low: Lowering, node: Node) -> None:
@@ -81,7 +79,7 @@ def _write_dense(low: Lowering, node: Node, weights: Value, codes: Array) -> Non
         codes = codes[:, order]
     inputs = [given, low.tensors.add(codes.shape, *weights.quantised, data=codes), bias]
     activation, name = low.fuse(whole)
-    options = {"activation": activation, "keep_num_dims": rank > 2}
+    options: dict[str, Any] = {"activation": activation, "keep_num_dims": rank > 2}
     low.emit(node, "FULLY_CONNECTED", inputs, plain(rank), name=name, **options)
 
 
@@ -114,7 +112,7 @@ def _combine(low: Lowering, node: Node) -> None:
     inputs = [low.tensors.take(one, layout) for one in wide]
     fusing = node.kind in ("Add", "Sub", "Mul", "Div")
     activation, name = low.fuse(node) if fusing else (0, node.outputs[0])
-    options = {"activation": activation} if fusing else {}
+    options: dict[str, Any] = {"activation": activation} if fusing else {}
     low.emit(node, _operator(node), inputs, layout, scale, name=name, **options)
 
 
@@ -135,7 +133,7 @@ def _activate(low: Lowering, node: Node) -> None:
     value = low.value(node)
     if node.kind == "Elu" and node.options.get("alpha", 1.0) != 1:
         raise node.refuse("its alpha is not 1, the only one that TFLM has; use another activation")
-    layout, options = low.tensors.home(value), {}
+    layout, options = low.tensors.home(value), dict[str, Any]()
     if node.kind == "LeakyRelu":
         options["alpha"] = float(node.options.get("alpha", 0.01))
     scale = low.quantisation(node.outputs[0]) or (value.quantised if node.kind == "Relu" else None)
@@ -276,7 +274,7 @@ def _transpose(low: Lowering, node: Node) -> None:
     low.values[node.outputs[0]] = value.transposed(order)
 
 
-RULES = {
+RULES: dict[str, Callable[[Lowering, Node], None]] = {
     "quantise": _quantise, "dequantise": _dequantise, "convolve": convolve, "pool": pool, "connect": _connect,
     "multiply": _multiply, "combine": _combine, "activate": _activate, "clip": _clip, "squash": _squash,
     "reduce": _reduce, "join": _join, "pad": _pad, "cut": _cut, "split": _split, "pick": _pick, "reshape": _reshape,
