@@ -31,7 +31,16 @@ class Torch:
         self.last, self.shape = f"{name}_out", shape
         return self
 
-    def conv(self, filters: int, kernel: Any = 3, *, stride: int = 1, pad: int | None = None, group: int = 1, bias: bool = True):
+    def conv(
+        self,
+        filters: int,
+        kernel: Any = 3,
+        *,
+        stride: int = 1,
+        pad: int | None = None,
+        group: int = 1,
+        bias: bool = True,
+    ):
         axes = len(self.shape) - 2
         sizes = [kernel] * axes if isinstance(kernel, int) else list(kernel)
         pads = [size // 2 if pad is None else pad for size in sizes]
@@ -48,7 +57,9 @@ class Torch:
         size = self.shape[1]
         draw = [self.rng.uniform(0.5, 1.5, size), self.rng.normal(0, 0.2, size), self.rng.normal(0, 0.2, size),
                 self.rng.uniform(0.5, 1.5, size)]  # fmt: skip
-        return self.node("BatchNormalization", [self.last, *(self.constant(d.astype(np.float32)) for d in draw)], self.shape)
+        return self.node(
+            "BatchNormalization", [self.last, *(self.constant(d.astype(np.float32)) for d in draw)], self.shape
+        )
 
     def relu(self) -> Torch:
         return self.node("Relu", [self.last], self.shape)
@@ -79,7 +90,9 @@ class Torch:
         fan = self.shape[-1]
         weights = self.rng.normal(0, 1 / math.sqrt(fan), (units, fan)).astype(np.float32)
         bias = self.rng.normal(0, 0.1, units).astype(np.float32)
-        return self.node("Gemm", [self.last, self.constant(weights), self.constant(bias)], (*self.shape[:-1], units), transB=1)
+        return self.node(
+            "Gemm", [self.last, self.constant(weights), self.constant(bias)], (*self.shape[:-1], units), transB=1
+        )
 
     def matmul(self, units: int, bias: bool = True) -> Torch:
         fan = self.shape[-1]

@@ -65,7 +65,8 @@ def deploy_onnx(
         onnx_bytes=len(content), ort_bytes=len(ort), vectors=len(made[0]), sizes=sizes,
         version=importlib.metadata.version("onnxruntime"), inputs=ends[0], outputs=ends[1],
     )  # fmt: skip
-    files: dict[str, str | bytes] = {"model.onnx": content, "model.ort": ort, "golden.npz": golden.getvalue(), _CONFIG: config, **texts}
+    made_here = {"model.onnx": content, "model.ort": ort, "golden.npz": golden.getvalue(), _CONFIG: config.encode()}
+    files: dict[str, str | bytes] = {**made_here, **texts}
     facts = {"target": "onnx", "name": label, "model_sha256": graph.sha256}
     where, listed = writing.write_export(folder, files, facts), tuple(sorted([*files, writing.MANIFEST]))
     return Deployment(where, "onnx", label, listed, tuple(graph.operator_counts()), 0, 0, len(made[0]), graph.sha256)

@@ -164,7 +164,22 @@ def _fold(model: Any) -> Graph:
             providers=["CPUExecutionProvider"],
             disabled_optimizers=_KEPT_AS_THEY_ARE,
         )
-        return _read(onnx.load_model(path))
+        folded = onnx.load_model(path)
+        _restore_hard_swish(folded.graph)
+        return _read(folded)
+
+
+def _restore_hard_swish(graph: Any) -> None:
+    """Write HardSwish again where ONNX Runtime took it apart: x times HardSigmoid(x)."""
+    hard = {node.output[0]: node for node in graph.node if node.op_type == "HardSigmoid"}
+    for node in [one for one in graph.node if one.op_type == "Mul" and hard.keys() & set(one.input)]:
+        part = next(hard[name] for name in node.input if name in hard)
+        told = [round(_plain(part).options.get(name, default), 3) for name, default in (("alpha", 0.2), ("beta", 0.5))]
+        if part.input[0] in node.input and told == [0.167, 0.5]:
+            node.op_type = "HardSwish"
+            del node.input[:]
+            node.input.append(part.input[0])
+            graph.node.remove(part)
 
 
 def _read(model: Any) -> Graph:
@@ -190,9 +205,8 @@ def quantise(graph: Graph, samples: dict[str, Array]) -> Graph:
     from onnxruntime import quantization
 
     for node in graph.nodes:
-        rows = list_operators().get(node.kind, ({"rule": "-", "cure": "replace the layer"},))
-        if rows[0]["rule"] == "-" and node.kind != "BatchNormalization":
-            raise node.refuse(f"no int8 operator of a .tflite stands for it; {rows[0]['cure']}")
+        if node.kind != "BatchNormalization":
+            refuse_unknown(node)
     places = iter(range(len(next(iter(samples.values())))))
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc,unused-ignore]
@@ -228,6 +242,14 @@ def _split_normalisations(graph: Graph) -> Any:
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     return model
+
+
+def refuse_unknown(node: Node) -> str:
+    """The name of the rule that converts a node; ModelError where none does."""
+    row = list_operators().get(node.kind, ({"rule": "-", "cure": "replace the layer"},))[0]
+    if row["rule"] == "-":
+        raise node.refuse(f"no int8 operator of a .tflite stands for it; {row['cure']}")
+    return row["rule"]
 
 
 @contextlib.contextmanager

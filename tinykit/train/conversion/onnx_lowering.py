@@ -15,8 +15,8 @@ import numpy as np
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.schema import ACTIVATIONS
 from tinykit.model.graph.tree import GraphNode, ModelTree
-from tinykit.train.conversion.onnx_graph import Array, Graph, Node
-from tinykit.train.conversion.onnx_values import Layout, Tensors, Value, channels_last, list_operators, plain
+from tinykit.train.conversion.onnx_graph import Array, Graph, Node, refuse_unknown
+from tinykit.train.conversion.onnx_values import Layout, Tensors, Value, channels_last, plain
 
 Scale = tuple[Array, Array]
 _FUSED = {(0.0, np.inf): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
@@ -43,13 +43,11 @@ class Lowering:
 
     def run(self) -> ModelTree:
         """The whole, as a model tree."""
+        named = [(node, refuse_unknown(node)) for node in self.graph.nodes]
         inputs = [self._take_input(name, kind) for name, kind in self.graph.inputs.items()]
-        for node in self.graph.nodes:
-            rule = list_operators().get(node.kind, ({"rule": "-", "cure": "replace the layer"},))[0]
-            if rule["rule"] == "-":
-                raise node.refuse(f"no int8 operator of a .tflite stands for it; {rule['cure']}")
+        for node, rule in named:
             if node.outputs[0] not in self.done:
-                self._rules[rule["rule"]](self, node)
+                self._rules[rule](self, node)
         outputs = [self._give_output(name) for name in self.graph.outputs]
         parts = self.tensors
         graph = GraphNode(tuple(parts.tensors), tuple(inputs), tuple(outputs), tuple(parts.operators))
