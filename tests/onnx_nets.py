@@ -1,4 +1,4 @@
-"""Networks as PyTorch exports them, written with ONNX's own helper: `Torch(7).conv(8, stride=2).relu().flatten().gemm(4)`."""
+"""Networks as PyTorch exports them, written with ONNX's own helper: `Torch().conv(8).relu().flatten().gemm(4)`."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Torch:
     def pool(self, kind: str = "MaxPool", size: int = 2, stride: int = 2, pad: int = 0, **options: Any) -> Torch:
         made = [(one + 2 * pad - size) // stride + 1 for one in self.shape[2:]]
         axes = len(self.shape) - 2
-        return self.node(kind, [self.last], (*self.shape[:2], *made), kernel_shape=[size] * axes, strides=[stride] * axes,
-                         pads=[pad] * 2 * axes, **options)  # fmt: skip
+        told = {"kernel_shape": [size] * axes, "strides": [stride] * axes, "pads": [pad] * 2 * axes}
+        return self.node(kind, [self.last], (*self.shape[:2], *made), **told, **options)
 
     def mean(self) -> Torch:
         return self.node("GlobalAveragePool", [self.last], (*self.shape[:2], *[1] * (len(self.shape) - 2)))

@@ -27,9 +27,8 @@ from tinykit.predict.runtime.agreement import (
 )
 from tinykit.predict.runtime.codes import dequantise, to_codes, to_reals
 from tinykit.predict.runtime.locating import Bench, Third
-from tinykit.predict.runtime.onnx_session import run_onnx
 from tinykit.predict.runtime.rounding import EPSILON, find_step
-from tinykit.predict.runtime.session import ENGINES, Array, Inputs, Session, check_bytes
+from tinykit.predict.runtime.session import ENGINES, ONNX_ENGINES, Array, Inputs, Session, TensorInfo, check_bytes
 
 Arrays = tuple[Array, ...]
 _SEQUENCE = 64
@@ -205,19 +204,36 @@ def _add_network(answers: Answers, against: bytes, inputs: Inputs, timeout_s: fl
 
 def _add_onnx(answers: Answers, onnx: bytes, place: _Place, timeout_s: float) -> Answers:
     """What ONNX Runtime makes of the same codes, as defined and as its own kernels have it."""
-    pairs = zip(place.given, place.session.inputs, strict=True)
-    inputs = tuple(dequantise(one, info.scale, info.zero_point) if info.scale else one for one, info in pairs)
-    shapes = [info.sample_shape for info in place.session.outputs]
-    plain, optimised = (run_onnx(onnx, inputs, shapes, optimised=one, timeout_s=timeout_s) for one in (False, True))
-    if (found := [one.shape for one in plain]) != (own := [one.shape for one in answers.own]):
-        raise DataError(f"the ONNX model gives {found} outputs, the other {own}; compare models of one task")
-    verdict = judge_onnx(answers.own, plain, answers.references.get("litert-xnnpack"), answers.steps)
-    verdicts = {
-        "onnxruntime": verdict,
-        "onnxruntime-optimised": judge_onnx(answers.own, optimised, None, answers.steps),
-    }
-    made = {"onnxruntime": plain, "onnxruntime-optimised": optimised}
-    return replace(answers, references={**answers.references, **made}, verdicts={**answers.verdicts, **verdicts})
+    given, made = answers, place.session
+    for engine in ONNX_ENGINES:
+        with Session(onnx, engine=engine, timeout_s=timeout_s) as other:
+            if len(other.inputs) != len(made.inputs) or len(other.outputs) != len(made.outputs):
+                raise DataError(
+                    f"the ONNX model has {len(other.inputs)} inputs, the other {len(made.inputs)}, or outputs"
+                )
+            rows = zip(place.given, made.inputs, other.inputs, strict=True)
+            reals = tuple(_fit(dequantise(one, i.scale, i.zero_point) if i.scale else one, to) for one, i, to in rows)
+            found = zip(other.run_all(reals), made.outputs, strict=True)
+            outputs = tuple(_fit(one, to, last=True).reshape(len(one), -1) for one, to in found)
+        judge = answers.references.get("litert-xnnpack") if engine == ONNX_ENGINES[0] else None
+        verdict = judge_onnx(answers.own, outputs, judge, answers.steps)
+        references, verdicts = {**given.references, engine: outputs}, {**given.verdicts, engine: verdict}
+        given = replace(given, references=references, verdicts=verdicts)
+    return given
+
+
+def _fit(array: Array, info: TensorInfo, *, last: bool = False) -> Array:
+    """Samples [n, ...] in the shape of another model, channels first or last where only that fits.
+
+    DataError : of another size.
+    """
+    wanted, rank = info.sample_shape, array.ndim
+    moved = array.transpose(0, *range(2, rank), 1) if last else array.transpose(0, rank - 1, *range(1, rank - 1))
+    if array[0].size != np.prod(wanted, dtype=int):
+        raise DataError(
+            f"the ONNX model has {array.shape[1:]} where the other has {wanted}; compare models of one task"
+        )
+    return moved if array.shape[1:] != wanted == moved.shape[1:] else array.reshape(len(array), *wanted)
 
 
 def compare_answers(answers: Answers, reference: str, count: int | None = None) -> CodeComparison:

@@ -5,7 +5,7 @@ loops or calls is refused before it sees the file. Scales are the file's own or 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground import limits
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ModelError
+from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.ground.writing import scratch
-from tinykit.train.conversion.onnx_values import list_operators
 
 Array = NDArray[Any]
 OPSETS = range(11, 25)
 """Versions of the operators: 11 to 21 are tested, and up to 24 nothing has changed in those that are converted."""
-_MOST_NODES, _NEWEST_FORMAT, _BRANCHES = 4096, 10, (5, 10)
+_MOST_NODES, _NEWEST_FORMAT, _BRANCHES, _OWN = 4096, 10, (5, 10), ("", "ai.onnx", "com.microsoft")
 _FIRST_PER_CHANNEL, _CURRENT = 13, 17
-_KEPT_AS_THEY_ARE = [
-    "QDQPropagationTransformer", "WeightBiasQuantization", "TransposeOptimizer", "QDQFinalCleanupTransformer",
-    "EnsureUniqueDQForNodeUnit",
-]  # fmt: skip
+_MOVING = "QDQPropagationTransformer WeightBiasQuantization TransposeOptimizer QDQFinalCleanupTransformer".split()
 """What of ONNX Runtime would move scales, or axes, to other places."""
+
+
+@remember_table
+def list_operators() -> Mapping[str, tuple[Mapping[str, str], ...]]:
+    """The rows of `data/onnx.csv` by ONNX operator."""
+    rows = read_csv(shipped_path("data", "onnx.csv")).rows
+    return {name: tuple(row for row in rows if row["onnx"] == name) for name in {row["onnx"] for row in rows}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,14 @@ class Node:
         """The error that names it."""
         return ModelError(f"node {self.name[:60]!r} ({self.kind}): {reason}")
 
+    @property
+    def row(self) -> Mapping[str, str]:
+        """What is known of its operator; ModelError where none of a `.tflite` does the same."""
+        row = list_operators().get(self.kind, ({"rule": "-", "cure": "replace the layer"},))[0]
+        if row["rule"] == "-":
+            raise self.refuse(f"no int8 operator of a .tflite stands for it; {row['cure']}")
+        return row
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:
@@ -59,8 +72,8 @@ class Graph:
 
     @property
     def quantised(self) -> bool:
-        """Whether scales are in it."""
-        return any(node.kind in ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear") for node in self.nodes)
+        """Whether scales are in it, or should be."""
+        return any("Quantize" in node.kind for node in self.nodes)
 
 
 def open_graph(content: bytes, folder: Path) -> tuple[Graph, list[str]]:
@@ -76,18 +89,17 @@ def open_graph(content: bytes, folder: Path) -> tuple[Graph, list[str]]:
         raise ModelError("a damaged or truncated ONNX file; copy or export it again") from error
     _check(model)
     tensors = [one for node in model.graph.node for a in node.attribute for one in (a.t, *a.tensors)]
-    for tensor in (*model.graph.initializer, *tensors):
-        if tensor.external_data:
-            _fetch(tensor, folder)
+    for tensor in [one for one in (*model.graph.initializer, *tensors) if one.external_data]:
+        _fetch(tensor, folder)
     notes = _fix_sizes(model.graph)
     return _fold(model), notes
 
 
 def _check(model: Any) -> None:
-    graph, versions = model.graph, [one.version for one in model.opset_import if one.domain in ("", "ai.onnx")]
+    graph, versions = model.graph, [one.version for one in model.opset_import if one.domain in _OWN[:2]]
     if not graph.node:
         raise ModelError("an ONNX file without a node, so damaged or no network; export it again")
-    if versions[:1] == [] or versions[0] not in OPSETS:
+    if not versions or versions[0] not in OPSETS:
         raise ModelError(f"of opset {versions[:1]}; allowed: {OPSETS[0]} to {OPSETS[-1]}; export it with opset 17")
     if max(len(graph.node), len(graph.initializer)) > _MOST_NODES:
         raise ModelError(f"{len(graph.node)} nodes and {len(graph.initializer)} constants; allowed: {_MOST_NODES} each")
@@ -95,39 +107,34 @@ def _check(model: Any) -> None:
         raise ModelError("holds functions or sparse constants; export it with plain nodes (onnx.inliner inlines)")
     for node in graph.node:
         if any(one.type in _BRANCHES or one.g.node or one.graphs for one in node.attribute):
-            said = "it holds a graph of its own, a branch or a loop; export the network without control flow"
-            raise _plain(node).refuse(said)
-        if node.domain not in ("", "ai.onnx", "com.microsoft"):
+            raise _plain(node).refuse("it holds a graph of its own, a branch or a loop; export without control flow")
+        if node.domain not in _OWN:
             raise _plain(node).refuse(f"it is of the domain {node.domain[:60]!r}; use ONNX's own operators")
 
 
 def _plain(node: Any) -> Node:
     from onnx.helper import get_attribute_value
 
-    name = node.name or next(iter(node.output), "")
     options = {one.name: get_attribute_value(one) for one in node.attribute if one.type not in (0, *_BRANCHES)}
-    return Node(node.op_type, name, tuple(node.input), tuple(node.output), options)
+    return Node(node.op_type, node.name or next(iter(node.output), ""), (*node.input,), (*node.output,), options)
 
 
 def _fetch(tensor: Any, folder: Path) -> None:
     """Put a constant that lies in a file beside the model into the model."""
     told = {one.key: one.value for one in tensor.external_data}
-    place, name = Path(told.get("location", "")), tensor.name[:60]
+    place, name = Path(told.get("location", "")), f"constant {tensor.name[:60]!r}"
     inside = [folder / Path(*place.parts[: depth + 1]) for depth in range(len(place.parts))]
     if not inside or place.is_absolute() or ".." in place.parts or any(one.is_symlink() for one in inside):
-        said = f"constant {name!r} lies outside the model's folder ({str(place)[:120]!r}), where nothing is read"
-        raise ModelError(f"{said}; save the model in one file")
+        raise ModelError(f"{name} lies outside the model's folder ({str(place)[:120]!r}); save the model in one file")
     try:
         start, count = int(told.get("offset") or 0), int(told.get("length") or -1)
         with limits.open_file(inside[-1], limits.MODEL_BYTES, ModelError, "no model needs that") as stream:
             stream.seek(start)
-            data = stream.read(min(count, limits.MODEL_BYTES))
-        if len(data) < count:
-            raise ValueError(f"it ends {count - len(data)} bytes early")
+            tensor.raw_data = stream.read(min(count, limits.MODEL_BYTES))
     except (OSError, ValueError) as error:
-        raise ModelError(f"constant {name!r}: {str(place)[:120]!r} cannot be read ({error})") from error
+        raise ModelError(f"{name}: {str(place)[:120]!r} cannot be read ({error}); put it beside the model") from error
     del tensor.external_data[:]
-    tensor.raw_data, tensor.data_location = data, 0
+    tensor.data_location = 0
 
 
 def _fix_sizes(graph: Any) -> list[str]:
@@ -158,12 +165,8 @@ def _fold(model: Any) -> Graph:
         options, path = onnxruntime.SessionOptions(), str(folder / "folded.onnx")
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath, options.log_severity_level, options.intra_op_num_threads = path, 4, 1
-        onnxruntime.InferenceSession(
-            model.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            disabled_optimizers=_KEPT_AS_THEY_ARE,
-        )
+        given = model.SerializeToString()
+        onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"], disabled_optimizers=_MOVING)
         folded = onnx.load_model(path)
         _restore_hard_swish(folded.graph)
         return _read(folded)
@@ -174,11 +177,8 @@ def _restore_hard_swish(graph: Any) -> None:
     hard = {node.output[0]: node for node in graph.node if node.op_type == "HardSigmoid"}
     for node in [one for one in graph.node if one.op_type == "Mul" and hard.keys() & set(one.input)]:
         part = next(hard[name] for name in node.input if name in hard)
-        told = [round(_plain(part).options.get(name, default), 3) for name, default in (("alpha", 0.2), ("beta", 0.5))]
-        if part.input[0] in node.input and told == [0.167, 0.5]:
-            node.op_type = "HardSwish"
-            del node.input[:]
-            node.input.append(part.input[0])
+        if part.input[0] in node.input and round(_plain(part).options.get("alpha", 0.2), 3) == 0.167:
+            node.op_type, node.input[:] = "HardSwish", part.input
             graph.node.remove(part)
 
 
@@ -194,9 +194,9 @@ def _read(model: Any) -> Graph:
         if one.type.tensor_type.HasField("shape") and min(sizes, default=1) > 0:
             shapes[one.name] = tuple(sizes)
     inputs = {one.name: one.type.tensor_type.elem_type for one in graph.input if one.name not in constants}
-    version = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
-    nodes = tuple(_plain(node) for node in graph.node)
-    return Graph(nodes, constants, shapes, inputs, tuple(one.name for one in graph.output), version, model)
+    version = next(one.version for one in model.opset_import if one.domain in _OWN[:2])
+    nodes, outputs = tuple(map(_plain, graph.node)), tuple(one.name for one in graph.output)
+    return Graph(nodes, constants, shapes, inputs, outputs, version, model)
 
 
 def quantise(graph: Graph, samples: dict[str, Array]) -> Graph:
@@ -204,9 +204,7 @@ def quantise(graph: Graph, samples: dict[str, Array]) -> Graph:
     import onnx
     from onnxruntime import quantization
 
-    for node in graph.nodes:
-        if node.kind != "BatchNormalization":
-            refuse_unknown(node)
+    model = _split_normalisations(graph)
     places = iter(range(len(next(iter(samples.values())))))
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc,unused-ignore]
@@ -214,13 +212,10 @@ def quantise(graph: Graph, samples: dict[str, Array]) -> Graph:
             return next(({name: one[place : place + 1] for name, one in samples.items()} for place in places), None)
 
     with scratch("tinykit-onnx-") as folder, _told("ONNX Runtime does not quantise it"):
-        model, made = _split_normalisations(graph), str(folder / "quantised.onnx")
+        made = str(folder / "quantised.onnx")
         if graph.opset < _FIRST_PER_CHANNEL:
             model = onnx.version_converter.convert_version(model, _CURRENT)
-        quantization.quantize_static(
-            model, made, Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
-            activation_type=quantization.QuantType.QInt8, weight_type=quantization.QuantType.QInt8,
-        )  # fmt: skip
+        quantization.quantize_static(model, made, Reader(), per_channel=True)
         return _read(onnx.load_model(made))
 
 
@@ -228,28 +223,25 @@ def _split_normalisations(graph: Graph) -> Any:
     """The model with each BatchNormalization that was not folded as a convolution of 1 × 1 for each channel."""
     from onnx import helper, numpy_helper
 
-    nodes, model = list(graph.proto.graph.node), graph.proto
-    for place, node in enumerate(nodes):
-        axes = len(graph.shapes.get(next(iter(node.input), ""), ())) - 2
-        if node.op_type == "BatchNormalization" and axes in (1, 2) and set(node.input[1:5]) <= graph.constants.keys():
-            scale, shift, mean, variance = (graph.constants[name].astype(np.float64) for name in node.input[1:5])
-            factor = scale / np.sqrt(variance + _plain(node).options.get("epsilon", 1e-5))
-            names = [f"{node.output[0]}_{part}" for part in ("weights", "bias")]
-            for name, one in zip(names, (factor.reshape(-1, 1, *[1] * axes), shift - mean * factor), strict=True):
-                model.graph.initializer.append(numpy_helper.from_array(one.astype(np.float32), name))
-            inputs = [node.input[0], *names]
-            nodes[place] = helper.make_node("Conv", inputs, node.output[:1], node.name, group=len(factor))
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    return model
-
-
-def refuse_unknown(node: Node) -> str:
-    """The name of the rule that converts a node; ModelError where none does."""
-    row = list_operators().get(node.kind, ({"rule": "-", "cure": "replace the layer"},))[0]
-    if row["rule"] == "-":
-        raise node.refuse(f"no int8 operator of a .tflite stands for it; {row['cure']}")
-    return row["rule"]
+    nodes = [*graph.proto.graph.node]
+    for place, node in enumerate(graph.nodes):
+        axes, known = len(graph.shapes.get(node.inputs[0], ())) - 2, graph.constants
+        if node.kind != "BatchNormalization" or axes not in (1, 2) or not set(node.inputs[1:5]) <= known.keys():
+            _ = node.row  # refused here, before anything is computed, where nothing stands for it
+            continue
+        scale, shift, mean, variance = (known[name].astype(np.float64) for name in node.inputs[1:5])
+        factor, names = (
+            scale / np.sqrt(variance + node.options.get("epsilon", 1e-5)),
+            (f"{node.name}_w", f"{node.name}_b"),
+        )
+        for name, one in zip(names, (factor.reshape(-1, 1, *[1] * axes), shift - mean * factor), strict=True):
+            graph.proto.graph.initializer.append(numpy_helper.from_array(one.astype(np.float32), name))
+        nodes[place] = helper.make_node(
+            "Conv", [node.inputs[0], *names], node.outputs[:1], node.name, group=factor.size
+        )
+    del graph.proto.graph.node[:]
+    graph.proto.graph.node.extend(nodes)
+    return graph.proto
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ known, and what cannot be said in int8 is refused with the node's name. The rule
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.schema import ACTIVATIONS
 from tinykit.model.graph.tree import GraphNode, ModelTree
-from tinykit.train.conversion.onnx_graph import Array, Graph, Node, refuse_unknown
+from tinykit.train.conversion.onnx_graph import Array, Graph, Node
 from tinykit.train.conversion.onnx_values import Layout, Tensors, Value, channels_last, plain
 
 Scale = tuple[Array, Array]
@@ -32,7 +32,7 @@ _UINT8, _INT8 = 2, 3
 class Lowering:
     """A graph on its way: what its values became so far."""
 
-    def __init__(self, graph: Graph, rules: dict[str, Callable[[Lowering, Node], None]], notes: list[str]) -> None:
+    def __init__(self, graph: Graph, rules: Mapping[str, Callable[[Lowering, Node], None]], notes: list[str]) -> None:
         self.graph, self.notes, self.tensors, self._rules = graph, notes, Tensors(), rules
         self.values: dict[str, Value] = {}
         self.done: set[str] = set()
@@ -43,7 +43,7 @@ class Lowering:
 
     def run(self) -> ModelTree:
         """The whole, as a model tree."""
-        named = [(node, refuse_unknown(node)) for node in self.graph.nodes]
+        named = [(node, node.row["rule"]) for node in self.graph.nodes]
         inputs = [self._take_input(name, kind) for name, kind in self.graph.inputs.items()]
         for node, rule in named:
             if node.outputs[0] not in self.done:

@@ -10,32 +10,22 @@ from __future__ import annotations
 import functools
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tinykit.ground.caches import remember_table
-from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.model.graph.schema import OPERATOR_NAMES, TYPE_NAMES
 from tinykit.model.graph.tree import OPTION_FIELDS, CodeNode, OperatorNode, Options, TensorNode
 from tinykit.model.operators.table import row_of
+from tinykit.train.conversion.onnx_graph import Array, list_operators
 
 Layout = tuple[int | None, ...]
-Array = NDArray[Any]
 _SLOTS = {"keep_dims": 0, "keep_num_dims": 2, "new_shape": 0}
 """Options that `data/operators.csv` does not name."""
 _PER_CHANNEL = 12
 """The version of FULLY_CONNECTED that has a scale for each output."""
-
-
-@remember_table
-def list_operators() -> Mapping[str, tuple[Mapping[str, str], ...]]:
-    """The rows of `data/onnx.csv` by ONNX operator."""
-    rows = read_csv(shipped_path("data", "onnx.csv")).rows
-    return {name: tuple(row for row in rows if row["onnx"] == name) for name in {row["onnx"] for row in rows}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
