@@ -266,24 +266,18 @@ def _pad(low: Lowering, node: Node) -> None:
 
 
 def _cut(low: Lowering, node: Node) -> None:
-    """Slice with constant bounds, and Gather of one constant place, whose axis is then gone."""
-    value, name = low.value(node), node.outputs[0]
-    shape, told = value.shape, [low.integers(node, key, place) or [] for place, key in enumerate(
-        ("starts", "ends", "axes", "steps"), 1)]  # fmt: skip
-    if node.kind == "Gather":
-        place, axis = told[0], int(node.options.get("axis", 0))
-        told = [place, [one % shape[axis] + 1 for one in place], [axis], [1] * len(place)]
-    starts, ends, axes, steps = told
-    axes = [axis % len(shape) for axis in axes or range(len(starts))]
+    """Slice with constant bounds."""
+    value, names = low.value(node), ("starts", "ends", "axes", "steps")
+    starts, ends, axes, steps = (low.integers(node, key, place) or [] for place, key in enumerate(names, 1))
+    axes = [axis % len(value.shape) for axis in axes or range(len(starts))]
     bounds = dict(zip(axes, map(slice, starts, ends), strict=True))
     if set(steps) - {1}:
         raise node.refuse(f"its steps are {steps[:6]}; steps of 1 are taken: use a stride or a pool")
-    ranges = [bounds.get(axis, slice(size)).indices(size)[:2] for axis, size in enumerate(shape)]
-    layout, cut = low.tensors.home(value), tuple(end - start for start, end in ranges)
-    pairs = [(0, 1) if axis is None else (ranges[axis][0], cut[axis]) for axis in layout]
+    ranges = [bounds.get(axis, slice(size)).indices(size)[:2] for axis, size in enumerate(value.shape)]
+    layout = low.tensors.home(value)
+    pairs = [(0, 1) if axis is None else (ranges[axis][0], ranges[axis][1] - ranges[axis][0]) for axis in layout]
     inputs = [low.tensors.take(value, layout), *map(low.tensors.constant, zip(*pairs, strict=True))]
-    low.emit(node, "SLICE", inputs, layout, value.quantised, shape=cut)
-    low.values[name] = low.values[name].reshaped(low.shape(node, name)) if node.kind == "Gather" else low.values[name]
+    low.emit(node, "SLICE", inputs, layout, value.quantised)
 
 
 def _reshape(low: Lowering, node: Node) -> None:

@@ -1,7 +1,7 @@
 """From a quantised ONNX graph to the operators of an int8 `.tflite`, its scales kept.
 
 A value is known by the scale of the QuantizeLinear behind it; an operator is written as soon as all that it needs is
-known, and what cannot be said in int8 is refused with the node's name. The rules are in `onnx_rules`.
+known, and what cannot be said in int8 is refused with the node's name. The rules are in `onnx_child`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Lowering:
         """The whole, as a model tree."""
         named = [(node, node.row["rule"]) for node in self.graph.nodes]
         inputs = [self._take_input(name, kind) for name, kind in self.graph.inputs.items()]
-        for node, rule in named:
+        known = self.graph.constants  # constants first: a node may stand before the one that gives it its bias
+        for node, rule in sorted(named, key=lambda pair: pair[1] != "dequantise" or pair[0].inputs[0] not in known):
             if node.outputs[0] not in self.done:
                 self._rules[rule](self, node)
         outputs = [self._give_output(name) for name in self.graph.outputs]
@@ -54,11 +55,9 @@ class Lowering:
         return ModelTree(tuple(parts.codes), (graph,), tuple(parts.buffers))
 
     def _take_input(self, name: str, kind: int) -> int:
-        reader = next((one for one in self.readers[name] if one.kind == "DequantizeLinear"), None)
-        if kind in (_UINT8, _INT8):
-            found = self.read_scale(reader)[:2] if reader else None
-        else:
-            found = self.quantisation(name)
+        found = self.quantisation(name)
+        for reader in self.readers[name] if kind in (_UINT8, _INT8) else ():
+            found = self.read_scale(reader)[:2]
         if found is None:
             raise ModelError(f"input {name[:60]!r} is not quantised (no QuantizeLinear behind it); quantise all of it")
         shape = self.graph.shapes[name]
@@ -83,15 +82,11 @@ class Lowering:
 
     def _is_image(self, name: str) -> bool:
         """Whether an operator that takes channels last reads an input, behind none that heeds the order of axes."""
-        asked, seen = [name], {name}
-        while asked:
-            for node in self.readers[asked.pop()]:
-                if node.kind in _WINDOWED:
-                    return True
-                if node.kind in _BLIND and node.outputs[0] not in seen:
-                    seen.add(node.outputs[0])
-                    asked.append(node.outputs[0])
-        return False
+        names = {name}
+        for node in self.graph.nodes:
+            if node.kind in _BLIND and names & set(node.inputs):
+                names |= {*node.outputs}
+        return any(one.kind in _WINDOWED for name in names for one in self.readers[name])
 
     # what rules ask
 
@@ -105,9 +100,7 @@ class Lowering:
         kind = (zero if zero is not None else given if given is not None else np.zeros(1, np.uint8)).dtype.name
         kind = "int8" if zero is None and options.get("output_dtype") == _INT8 else kind
         if kind not in ("int8", "uint8", "int32") or options.get("block_size"):
-            raise node.refuse(
-                f"it quantises to {kind}, or in blocks; int8 is taken: quantise again with QInt8 for both"
-            )
+            raise node.refuse(f"it quantises to {kind}, or in blocks; int8 is taken: quantise again with QInt8")
         scales, offset = np.atleast_1d(scale).astype(np.float32).ravel(), 128 if kind == "uint8" else 0
         if not scales.size or not (np.isfinite(scales) & (scales > 0)).all():
             raise node.refuse(f"its scale is {scales[:3]}; a scale is above 0")
@@ -157,14 +150,14 @@ class Lowering:
 
     def emit(
         self, node: Node, operator: str, inputs: list[int], layout: Layout, quantised: Scale | None = None, *,
-        name: str = "", shape: tuple[int, ...] = (), **options: Any
+        name: str = "", **options: Any
     ) -> int:  # fmt: skip
         """An operator for a node's output, with the scale given or that of the QuantizeLinear behind it."""
         name = name or node.outputs[0]
         if (found := quantised or self.quantisation(name)) is None:
             said = "its output is not quantised (no QuantizeLinear behind it)"
             raise node.refuse(f"{said}; quantise the whole network, its outputs too")
-        self.values[name] = self.tensors.make(shape or self.shape(node, name), layout, *found)
+        self.values[name] = self.tensors.make(self.shape(node, name), layout, *found)
         return self.tensors.operate(operator, inputs, self.values[name].forms[layout], **options)
 
     def fuse(self, node: Node) -> tuple[int, str]:
@@ -178,9 +171,13 @@ class Lowering:
 
     def bounds(self, node: Node) -> tuple[float, float]:
         """What a Relu or Clip holds its values between."""
-        low, high = (self.number(node, position) for position in (1, 2))
-        least = 0.0 if node.kind == "Relu" else -np.inf
-        return least if low is None else float(low.ravel()[0]), np.inf if high is None else float(high.ravel()[0])
+        found = [0.0 if node.kind == "Relu" else -np.inf, np.inf]
+        for position, name in enumerate(node.inputs[1:], 1):
+            given = self.number(node, position)
+            if name and given is None:
+                raise node.refuse("its bounds are found as the model runs; give constants")
+            found[position - 1] = found[position - 1] if given is None else float(given.ravel()[0])
+        return found[0], found[1]
 
     def weights(self, node: Node, position: int, axis: int) -> Value:
         """Weights in int8, scales along the axis of the outputs or one for all; refused where TFLM takes none such."""
@@ -189,9 +186,7 @@ class Lowering:
             raise node.refuse("its weights are not constants of 8 bits; quantise them with QInt8")
         if found.zero.any():
             told = f"{'uint8' if found.offset else 'int8'} zero point {(found.zero + found.offset)[:4].tolist()}"
-            raise node.refuse(
-                f"weights {told}: TFLM takes int8 with zero point 0; quantise again with QInt8, symmetric"
-            )
+            raise node.refuse(f"weights {told}: TFLM takes int8 with zero point 0; quantise again with QInt8")
         if found.scale.size > 1 and found.axis != axis:
             raise node.refuse("its weights have a scale for each input; TFLM takes one for each output")
         return found
@@ -209,7 +204,4 @@ class Lowering:
                 raise node.refuse("its bias is found as the model runs; TFLM takes a constant")
             wide = np.rint(real.ravel() / scale.astype(np.float64))
             codes = np.clip(wide, -(2**31), 2**31 - 1).astype(np.int32)
-        if codes.size not in (1, count):
-            raise node.refuse(f"its bias has {codes.size} numbers for {count} outputs; export it again")
-        data = np.broadcast_to(codes, (count,))
-        return self.tensors.add((count,), scale, np.zeros(scale.size), data=data)
+        return self.tensors.add((count,), scale, np.zeros(scale.size), data=np.broadcast_to(codes, (count,)))
