@@ -106,3 +106,75 @@ class Torch:
         made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], producer_name="pytorch")
         made.ir_version = min(made.ir_version, 8)
         return made
+
+
+def unquantise(graph: Any) -> onnx.ModelProto:
+    """A trained int8 network as the float one that PyTorch would have exported: channels first, BatchNorm apart."""
+    net = Torch(_first(graph.tensors[graph.inputs[0]].shape))
+    names = {graph.inputs[0]: "x"}
+    for one in graph.operators:
+        net.last, net.shape = names[one.inputs[0]], _first(graph.tensors[one.inputs[0]].shape)
+        _write(net, graph, one, names, _first(graph.tensors[one.outputs[0]].shape))
+        names[one.outputs[0]] = net.relu().last if one.activation == "RELU" else net.last
+    return net.model()
+
+
+def _first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[0], shape[3], shape[1], shape[2]) if len(shape) == 4 else tuple(shape)
+
+
+def _write(net: Torch, graph: Any, one: Any, names: dict[int, str], made: tuple[int, ...]) -> None:
+    if one.name in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        order = (0, 3, 1, 2) if one.name == "CONV_2D" else (3, 0, 1, 2)
+        weights = _real(graph, one.inputs[1], one.name == "DEPTHWISE_CONV_2D").transpose(order)
+        group = 1 if one.name == "CONV_2D" else net.shape[1]
+        inputs = [net.last, net.constant(weights.astype(np.float32))]
+        kernel = weights.shape[2:]
+        net.node("Conv", inputs, made, group=group, **_window(net, one, kernel, made))
+        ones = np.ones(len(weights), np.float32)  # the bias as a normalisation, as networks are trained
+        values = [ones, _bias(graph, one).astype(np.float32), 0 * ones, ones]
+        net.node("BatchNormalization", [net.last, *map(net.constant, values)], made, epsilon=0.0)
+    elif one.name in ("MAX_POOL_2D", "AVERAGE_POOL_2D"):
+        kind = "MaxPool" if one.name == "MAX_POOL_2D" else "AveragePool"
+        net.node(kind, [net.last], made, **_window(net, one, one.filter, made))
+    elif one.name == "FULLY_CONNECTED":
+        weights = _real(graph, one.inputs[1], False)
+        if len(net.shape) == 4:  # Flatten of channels first: the weights stand in another order
+            channels, height, width = net.shape[1:]
+            weights = weights.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).reshape(len(weights), -1)
+            net.flatten()
+        inputs = [
+            net.last,
+            net.constant(weights.astype(np.float32)),
+            net.constant(_bias(graph, one).astype(np.float32)),
+        ]
+        net.node("Gemm", inputs, made, transB=1)
+    elif one.name == "ADD":
+        net.node("Add", [names[one.inputs[0]], names[one.inputs[1]]], made)
+    elif one.name == "SOFTMAX":
+        net.node("Softmax", [net.last], made, axis=-1)
+    else:
+        raise NotImplementedError(one.name)
+
+
+def _real(graph: Any, index: int, last: bool) -> np.ndarray:
+    tensor, codes = graph.tensors[index], graph.constant(index).astype(np.float64)
+    shape = [1] * codes.ndim
+    shape[-1 if last else 0] = -1
+    return codes * np.asarray(tensor.scales, np.float64).reshape(shape if len(tensor.scales) > 1 else ())
+
+
+def _bias(graph: Any, one: Any) -> np.ndarray:
+    data, weights = (graph.tensors[index] for index in one.inputs[:2])
+    return graph.constant(one.inputs[2]) * np.asarray(weights.scales) * data.scales[0]
+
+
+def _window(net: Torch, one: Any, kernel: Any, made: tuple[int, ...]) -> dict[str, Any]:
+    over = [
+        max((made[2 + axis] - 1) * one.stride[axis] + kernel[axis] - net.shape[2 + axis], 0)
+        if one.padding == "SAME"
+        else 0
+        for axis in (0, 1)
+    ]
+    pads = [*(total // 2 for total in over), *(total - total // 2 for total in over)]
+    return {"kernel_shape": [*kernel], "strides": [*one.stride], "pads": pads}

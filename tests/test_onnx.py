@@ -129,9 +129,7 @@ ROUNDED = (
 
 
 class TestAgreement:
-    @pytest.mark.parametrize(
-        "name", [one for one in NETS if one not in ROUNDED]
-    )
+    @pytest.mark.parametrize("name", [one for one in NETS if one not in ROUNDED])
     def test_xnnpack_is_onnx_runtime_to_the_bit(self, made: Any, name: str):
         steps = compare(made(name), shape_of(name), "litert-xnnpack")
         assert np.abs(steps).max() <= 1
@@ -414,7 +412,7 @@ class TestHostile:
         content = plain().SerializeToString()
         (tmp_path / "cut.onnx").write_bytes(content[: int(len(content) * share)])
         with pytest.raises(
-            ModelError, match=r"cut.onnx: (a damaged or truncated|an ONNX file without a node|ONNX Runtime)"
+            ModelError, match=r"cut.onnx: (a damaged or truncated|an ONNX model without a node|ONNX Runtime)"
         ):
             convert(tmp_path / "cut.onnx", representative=samples(SMALL))
 

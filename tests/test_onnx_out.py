@@ -50,7 +50,7 @@ def round_trip(data: bytes, folder: Path, count: int = 50) -> tuple[bytes, bool]
 
 
 NETS = {
-    "windows": lambda: Net((1, 9, 9, 3)).conv(4, stride=(2, 2)).depthwise().pool("MAX", padding="SAME").dense().softmax(),
+    "windows": lambda: Net((1, 9, 9, 3)).conv(stride=(2, 2)).depthwise().pool("MAX", padding="SAME").dense().softmax(),
     "dilated": lambda: Net((1, 9, 9, 3)).conv(4, dilation=(2, 2), activation="RELU6").pool("AVERAGE").dense(3),
     "valid": lambda: Net((1, 9, 8, 1)).conv(4, padding="VALID", activation="NONE").depthwise(multiplier=2).dense(3),
     "dense": lambda: Net((1, 16)).dense(8, "RELU", per_channel=False).dense(3).softmax(),

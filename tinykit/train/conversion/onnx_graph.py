@@ -98,7 +98,7 @@ def open_graph(content: bytes, folder: Path) -> tuple[Graph, list[str]]:
 def _check(model: Any) -> None:
     graph, versions = model.graph, [one.version for one in model.opset_import if one.domain in _OWN[:2]]
     if not graph.node:
-        raise ModelError("an ONNX file without a node, so damaged or no network; export it again")
+        raise ModelError("an ONNX model without a node, so damaged or no network; export it again")
     if not versions or versions[0] not in OPSETS:
         raise ModelError(f"of opset {versions[:1]}; allowed: {OPSETS[0]} to {OPSETS[-1]}; export it with opset 17")
     if max(len(graph.node), len(graph.initializer)) > _MOST_NODES:
