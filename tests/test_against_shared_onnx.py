@@ -1,4 +1,4 @@
-"""ONNX and back with the published models, where they lie beside the checkout (../shared); nothing is collected without."""
+"""ONNX and back with the published models, where they lie beside the checkout (../shared)."""
 
 from __future__ import annotations
 

@@ -71,4 +71,4 @@ def test_accuracy_is_that_of_the_kits_own_conversion(brought: Any, task: str):
     brought_labels = predict_labels(made.model, x)
     difference = paired_difference(own, brought_labels, y, groups)
     assert abs(difference.value) <= 0.01 or difference.low <= 0 <= difference.high
-    assert score_predictions(brought_labels, y, groups).value > 0.8
+    assert score_predictions(brought_labels, y, groups).fraction > 0.8

@@ -91,7 +91,8 @@ def write_onnx(graph: ModelGraph) -> bytes:
         raise ModelError(f"{graph.path}: {what}; ONNX is written of int8 models of one subgraph: convert it to int8")
     writer = _Writer(graph)
     model = parser.parse_model(fill(TEMPLATES / "onnx-graph", "graph.txt", graph=graph, writer=writer))
-    model.graph.initializer.extend(writer.constants.values())
+    used = {name for node in model.graph.node for name in node.input}
+    model.graph.initializer.extend(one for name, one in writer.constants.items() if name in used)
     content: bytes = model.SerializeToString()
     return content
 
