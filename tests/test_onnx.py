@@ -21,6 +21,7 @@ from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.session import Session
 from tinykit.train.conversion import converting
 from tinykit.train.conversion.converting import Conversion, convert
+from tinykit.train.conversion.onnx_graph import open_graph
 
 SMALL = (1, 3, 12, 12)
 
@@ -83,6 +84,7 @@ NETS = {
     "an odd size": lambda: head(Torch((1, 3, 11, 11)).conv(6, stride=2).relu()),
     "batch norm": lambda: head(Torch(SMALL).conv(6, bias=False).norm().relu().conv(4, bias=False).norm().relu()),
     "batch norm before a conv": lambda: head(Torch(SMALL).norm().conv(6).relu()),
+    "batch norm behind a gemm": lambda: Torch((1, 16)).gemm(8).norm().relu().gemm(4),
     "relu6 and depthwise": lambda: head(Torch(SMALL).conv(6, 1).clip().conv(6, group=6).clip().conv(8, 1)),
     "depthwise, two a channel": lambda: head(Torch(SMALL).conv(6, group=3).relu()),
     "pools": lambda: head(Torch(SMALL).conv(6).relu().pool().pool("AveragePool")),
@@ -328,6 +330,11 @@ class TestRefusals:
         with pytest.raises(DataError, match="samples of shape"):
             convert(tmp_path / "f.onnx", representative=samples((1, 12, 12, 3)))
 
+    def test_of_a_node_before_samples_are_asked_for(self, tmp_path: Path):
+        (tmp_path / "f.onnx").write_bytes(Torch(SMALL).unary("Erf").model().SerializeToString())
+        with pytest.raises(ModelError, match=r"f.onnx: node 'erf_0' \(Erf\): no int8 operator"):
+            convert(tmp_path / "f.onnx")
+
     def test_of_other_precisions_and_without_the_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "f.onnx").write_bytes(head(Torch(SMALL).conv(4)).model().SerializeToString())
         with pytest.raises(ParameterError, match="an ONNX model becomes int8, not float32"):
@@ -430,6 +437,16 @@ class TestHostile:
         (tmp_path / "weights.bin").write_bytes(b"few")
         with pytest.raises(ModelError, match="ONNX Runtime refuses it"):
             bring(outside("weights.bin"), tmp_path)
+
+    def test_of_more_weights_than_any_model_has(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("tinykit.ground.limits.MODEL_BYTES", 500)
+        (tmp_path / "weights.bin").write_bytes(plain().graph.initializer[0].raw_data[:432])
+        model = outside("weights.bin")
+        for place in range(2):
+            model.graph.initializer.add().CopyFrom(model.graph.initializer[0])
+            model.graph.initializer[-1].name = f"more{place}"
+        with pytest.raises(ModelError, match="its constants take more than 500 bytes"):
+            open_graph(model.SerializeToString(), tmp_path)
 
 
 class TestBytesNotNames:

@@ -140,7 +140,7 @@ class TestVerify:
     def test_of_other_shapes_is_refused(self):
         x = np.zeros((2, 100, 1, 6), np.float32)
         other = Torch((1, 5)).gemm(7).model().SerializeToString()
-        with pytest.raises(DataError, match=r"the ONNX model has \(100, 1, 6\) where the other has \(5,\)"):
+        with pytest.raises(DataError, match=r"the ONNX model has \(5,\) where the other has \(100, 1, 6\)"):
             verify_model(CHECKPOINT.read_bytes(), x, onnx=other)
         two = Torch((1, 5)).gemm(7).model()
         two.graph.input.add().CopyFrom(two.graph.input[0])

@@ -34,19 +34,7 @@ def deploy_onnx(
 ) -> Deployment:  # fmt: skip
     """Write an int8 model as QDQ ONNX and `.ort`, with what a reduced build of ONNX Runtime takes; all or nothing.
 
-    Parameters
-    ----------
-    model : a .tflite file, its bytes or its graph.
-    folder : new, empty, or an earlier export nobody has changed.
-    accuracy : as scored in TFLM, for the README.
-    name : of the export; default the file's.
-    samples : none are written.
-
-    Raises
-    ------
-    ModelError : as `write_onnx`, or ONNX Runtime does not load what was written.
-    MissingPackageError : the extra `onnx` is not installed.
-    OutputError : the folder cannot be written, or holds other files.
+    Parameters as `deploy_c`; samples are none written. ModelError : as `write_onnx`, or ONNX Runtime does not load it.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     require_sound(graph)
@@ -77,10 +65,7 @@ def deploy_onnx(
 def write_onnx(graph: ModelGraph) -> bytes:
     """The QDQ ONNX, opset 17, of an int8 model.
 
-    Raises
-    ------
     ModelError : another precision, several subgraphs, or an operator that has no form in ONNX here.
-    MissingPackageError : the extra `onnx` is not installed.
     """
     try:
         from onnx import parser

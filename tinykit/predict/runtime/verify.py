@@ -208,13 +208,11 @@ def _add_onnx(answers: Answers, onnx: bytes, place: _Place, timeout_s: float) ->
     for engine in ONNX_ENGINES:
         with Session(onnx, engine=engine, timeout_s=timeout_s) as other:
             if len(other.inputs) != len(made.inputs) or len(other.outputs) != len(made.outputs):
-                raise DataError(
-                    f"the ONNX model has {len(other.inputs)} inputs, the other {len(made.inputs)}, or outputs"
-                )
+                raise DataError("the ONNX model has another number of inputs or outputs; compare models of one task")
             rows = zip(place.given, made.inputs, other.inputs, strict=True)
             reals = tuple(_fit(dequantise(one, i.scale, i.zero_point) if i.scale else one, to) for one, i, to in rows)
             found = zip(other.run_all(reals), made.outputs, strict=True)
-            outputs = tuple(_fit(one, to, last=True).reshape(len(one), -1) for one, to in found)
+            outputs = tuple(_fit(one, to).reshape(len(one), -1) for one, to in found)
         judge = answers.references.get("litert-xnnpack") if engine == ONNX_ENGINES[0] else None
         verdict = judge_onnx(answers.own, outputs, judge, answers.steps)
         references, verdicts = {**given.references, engine: outputs}, {**given.verdicts, engine: verdict}
@@ -222,18 +220,15 @@ def _add_onnx(answers: Answers, onnx: bytes, place: _Place, timeout_s: float) ->
     return given
 
 
-def _fit(array: Array, info: TensorInfo, *, last: bool = False) -> Array:
-    """Samples [n, ...] in the shape of another model, channels first or last where only that fits.
-
-    DataError : of another size.
-    """
+def _fit(array: Array, info: TensorInfo) -> Array:
+    """Samples [n, ...] in the shape of another model, channels moved to the other end where only that fits."""
     wanted, rank = info.sample_shape, array.ndim
-    moved = array.transpose(0, *range(2, rank), 1) if last else array.transpose(0, rank - 1, *range(1, rank - 1))
     if array[0].size != np.prod(wanted, dtype=int):
         raise DataError(
-            f"the ONNX model has {array.shape[1:]} where the other has {wanted}; compare models of one task"
+            f"the ONNX model has {wanted} where the other has {array.shape[1:]}; compare models of one task"
         )
-    return moved if array.shape[1:] != wanted == moved.shape[1:] else array.reshape(len(array), *wanted)
+    moved = [np.moveaxis(array, *ends) for ends in ((-1, 1), (1, -1)) if rank > 2 and array.shape[1:] != wanted]
+    return next((one for one in moved if one.shape[1:] == wanted), array.reshape(len(array), *wanted))
 
 
 def compare_answers(answers: Answers, reference: str, count: int | None = None) -> CodeComparison:

@@ -26,9 +26,9 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
 
     Raises ModelError: not a model tinykit can read. DataError: unusable samples.
     """
-    folder = Path(path, "saved_model.pb").is_file()
-    onnx = not folder and Path(path).is_file() and is_onnx(load(Path(path)), path)
-    if not (onnx or folder or Path(path).suffix.lower() in _KERAS_SUFFIXES):
+    keras = Path(path).suffix.lower() in _KERAS_SUFFIXES or Path(path, "saved_model.pb").is_file()
+    onnx = not keras and Path(path).is_file() and is_onnx(load(Path(path)), path)
+    if not (onnx or keras):
         return read(path)
     from tinykit.train.conversion.converting import convert
 

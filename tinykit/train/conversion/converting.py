@@ -29,7 +29,7 @@ from tinykit.model.graph.model import Precision
 from tinykit.model.graph.reading import load, read
 from tinykit.model.record import hash_bytes
 from tinykit.train.conversion.converter import ONNX, TIMEOUT_S, ask_converter
-from tinykit.train.conversion.keras_file import KerasFile, copy_inspected, save_model
+from tinykit.train.conversion.keras_file import KERAS_SUFFIXES, KerasFile, copy_inspected, save_model
 from tinykit.train.conversion.saved_model import copy_saved_model
 
 PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
@@ -131,10 +131,11 @@ def convert_all(
     """
     if unknown := [name for name in precisions if name not in PRECISIONS]:
         raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
-    if isinstance(model, str | Path) and Path(model).is_file() and is_onnx(content := load(Path(model)), str(model)):
+    path = Path(model) if isinstance(model, str | Path) else Path()
+    if path.is_file() and path.suffix.lower() not in KERAS_SUFFIXES and is_onnx(content := load(path), str(path)):
         if wrong := set(precisions) - {"int8"}:
             raise ParameterError(f"an ONNX model becomes int8, not {', '.join(sorted(wrong))}; ask for int8")
-        return {Precision.INT8: _convert_onnx(Path(model), content, representative, training, timeout_s)}
+        return {Precision.INT8: _convert_onnx(path, content, representative, training, timeout_s)}
     with scratch("tinykit-convert-") as folder:
         found, copy = _open_model(model, folder, timeout_s)
         _check_model(found, precisions)
@@ -155,16 +156,16 @@ def _convert_onnx(path: Path, content: bytes, given: Any, training: Any, timeout
     """An ONNX file as a `.tflite`: with its own scales, else with those that the samples give it."""
     if missing := [one for one in ("onnx", "onnxruntime") if find_spec(one) is None]:
         raise MissingPackageError(f"{missing[0]} is not installed, which ONNX files need; {name_install('onnx')}")
-    job = {"folder": str(path.resolve().parent), "convert": False, "shapes": []}
+    job: dict[str, Any] = {"folder": str(path.resolve().parent), "shapes": []}
     samples, notes = list[NDArray[np.float32]](), tuple[str, ...]()
     try:
-        told = ask_converter(job, [content], timeout_s, ONNX)[0]
-        if not told["quantised"]:
-            inputs = told["inputs"]
-            found = KerasFile(path, "", (), tuple(map(tuple, inputs.values())), tuple(inputs), False, False, ())
+        reply, made = ask_converter(job, [content], timeout_s, ONNX)
+        if not made:
+            shapes = reply["inputs"]
+            found = KerasFile(path, "", (), tuple(map(tuple, shapes.values())), tuple(shapes), False, False, ())
             samples, notes = _check_inputs(given, found, training)
-        job |= {"convert": True, "shapes": [one.shape for one in samples]}
-        reply, made = ask_converter(job, [content, *samples], timeout_s, ONNX)
+            job["shapes"] = [one.shape for one in samples]
+            reply, made = ask_converter(job, [content, *samples], timeout_s, ONNX)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     except ChildError as error:

@@ -26,14 +26,13 @@ _SAME, _VALID = PADDINGS.index("SAME"), PADDINGS.index("VALID")
 
 
 def answer(job: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
-    """What a file takes and whether it is quantised, or its `.tflite` and itself as QDQ ONNX, or why there is none."""
+    """The `.tflite` of a file and itself as QDQ ONNX, what samples it needs to be quantised, or why there is none."""
     try:
         import onnx
 
         graph, notes = open_graph(parts[0], Path(job["folder"]))
-        shapes = {name: list(graph.shapes[name][1:]) for name in graph.inputs}
-        about = {"version": f"onnx {onnx.__version__}", "quantised": graph.quantised, "inputs": shapes}
-        if not job["convert"]:
+        about = {"version": f"onnx {onnx.__version__}", "inputs": {one: graph.shapes[one][1:] for one in graph.inputs}}
+        if not graph.quantised and not job["shapes"]:
             return about, []
         if not graph.quantised:
             given = zip(graph.inputs, parts[1:], job["shapes"], strict=True)

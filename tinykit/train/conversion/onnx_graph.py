@@ -89,10 +89,16 @@ def open_graph(content: bytes, folder: Path) -> tuple[Graph, list[str]]:
         raise ModelError("a damaged or truncated ONNX file; copy or export it again") from error
     _check(model)
     tensors = [one for node in model.graph.node for a in node.attribute for one in (a.t, *a.tensors)]
+    size = 0
     for tensor in [one for one in (*model.graph.initializer, *tensors) if one.external_data]:
         _fetch(tensor, folder)
+        if (size := size + len(tensor.raw_data)) > limits.MODEL_BYTES:
+            raise ModelError(f"its constants take more than {limits.MODEL_BYTES:,} bytes; no model needs that")
     notes = _fix_sizes(model.graph)
-    return _fold(model), notes
+    graph = _fold(model)
+    for node in graph.nodes:
+        _ = graph.quantised or (node.kind != "BatchNormalization" and node.row)
+    return graph, notes
 
 
 def _check(model: Any) -> None:
@@ -223,24 +229,26 @@ def _split_normalisations(graph: Graph) -> Any:
     """The model with each BatchNormalization that was not folded as a convolution of 1 × 1 for each channel."""
     from onnx import helper, numpy_helper
 
-    nodes = [*graph.proto.graph.node]
-    for place, node in enumerate(graph.nodes):
-        axes, known = len(graph.shapes.get(node.inputs[0], ())) - 2, graph.constants
-        if node.kind != "BatchNormalization" or axes not in (1, 2) or not set(node.inputs[1:5]) <= known.keys():
-            _ = node.row  # refused here, before anything is computed, where nothing stands for it
+    nodes, known, made = [], graph.constants, graph.proto.graph
+    for node, proto in zip(graph.nodes, made.node, strict=True):
+        shape = graph.shapes.get(node.inputs[0], ()) if node.kind == "BatchNormalization" else ()
+        if not 2 <= len(shape) <= 4 or not set(node.inputs[1:5]) <= known.keys():
+            nodes.append(proto if node.row else None)
             continue
         scale, shift, mean, variance = (known[name].astype(np.float64) for name in node.inputs[1:5])
-        factor, names = (
-            scale / np.sqrt(variance + node.options.get("epsilon", 1e-5)),
-            (f"{node.name}_w", f"{node.name}_b"),
-        )
-        for name, one in zip(names, (factor.reshape(-1, 1, *[1] * axes), shift - mean * factor), strict=True):
-            graph.proto.graph.initializer.append(numpy_helper.from_array(one.astype(np.float32), name))
-        nodes[place] = helper.make_node(
-            "Conv", [node.inputs[0], *names], node.outputs[:1], node.name, group=factor.size
-        )
-    del graph.proto.graph.node[:]
-    graph.proto.graph.node.extend(nodes)
+        factor, wide = scale / np.sqrt(variance + node.options.get("epsilon", 1e-5)), (*shape[:2], *(shape[2:] or (1,)))
+        arrays = [
+            factor.reshape(-1, 1, *[1] * len(wide[2:])).astype(np.float32),
+            (shift - mean * factor).astype(np.float32),
+        ]
+        names = [f"{node.outputs[0]}_{place}" for place in range(6)]
+        for name, one in zip(names, (*arrays, np.array(wide), np.array(shape)), strict=False):
+            made.initializer.append(numpy_helper.from_array(one, name))
+        nodes += [helper.make_node("Reshape", [node.inputs[0], names[2]], [names[4]]),
+                  helper.make_node("Conv", [names[4], *names[:2]], [names[5]], node.name, group=factor.size),
+                  helper.make_node("Reshape", [names[5], names[3]], node.outputs[:1])]  # fmt: skip
+    del made.node[:]
+    made.node.extend(nodes)
     return graph.proto
 
 

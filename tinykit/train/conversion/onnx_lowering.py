@@ -22,10 +22,8 @@ Scale = tuple[Array, Array]
 _FUSED = {(0.0, np.inf): "RELU", (0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1"}
 _PASSING = frozenset("Transpose Reshape Flatten Squeeze Unsqueeze MaxPool Relu Clip Slice Pad".split())
 """Operators behind which a value has the scale that it had before."""
-_WINDOWED = frozenset("Conv MaxPool AveragePool GlobalAveragePool GlobalMaxPool".split())
-_BLIND = frozenset("QuantizeLinear DequantizeLinear Relu Clip Add Sub Mul Div Sigmoid Tanh Pad Concat".split())
+_BLIND = frozenset("QuantizeLinear DequantizeLinear Relu Clip Add Sub Mul Sigmoid Tanh Pad Concat".split())
 """Operators that do not heed the order of axes, so that what is before them may have that of what is behind."""
-_BIAS_TOLERANCE = 1e-5
 _UINT8, _INT8 = 2, 3
 
 
@@ -44,49 +42,43 @@ class Lowering:
     def run(self) -> ModelTree:
         """The whole, as a model tree."""
         named = [(node, node.row["rule"]) for node in self.graph.nodes]
-        inputs = [self._take_input(name, kind) for name, kind in self.graph.inputs.items()]
+        for name, kind in self.graph.inputs.items():
+            self._take_input(name, kind)
         known = self.graph.constants  # constants first: a node may stand before the one that gives it its bias
         for node, rule in sorted(named, key=lambda pair: pair[1] != "dequantise" or pair[0].inputs[0] not in known):
             if node.outputs[0] not in self.done:
                 self._rules[rule](self, node)
-        outputs = [self._give_output(name) for name in self.graph.outputs]
+        inputs, outputs = (tuple(self._end(name, what) for name in names) for names, what in (
+            (self.graph.inputs, "input"), (self.graph.outputs, "output")))  # fmt: skip
         parts = self.tensors
-        graph = GraphNode(tuple(parts.tensors), tuple(inputs), tuple(outputs), tuple(parts.operators))
+        graph = GraphNode(tuple(parts.tensors), inputs, outputs, tuple(parts.operators))
         return ModelTree(tuple(parts.codes), (graph,), tuple(parts.buffers))
 
-    def _take_input(self, name: str, kind: int) -> int:
+    def _take_input(self, name: str, kind: int) -> None:
+        """An input as a value, channels last where a window moves over it, behind nothing that heeds its axes."""
         found = self.quantisation(name)
         for reader in self.readers[name] if kind in (_UINT8, _INT8) else ():
             found = self.read_scale(reader)[:2]
         if found is None:
             raise ModelError(f"input {name[:60]!r} is not quantised (no QuantizeLinear behind it); quantise all of it")
-        shape = self.graph.shapes[name]
-        layout = channels_last(len(shape)) if self._is_image(name) else plain(len(shape))
-        self.values[name] = self.tensors.make(shape, layout, *found)
-        return self._name(self.values[name].forms[layout], name, layout, "input")
+        rank, names = len(self.graph.shapes[name]), {name}
+        for node in self.graph.nodes:
+            names |= {*node.outputs} if node.kind in _BLIND and names & {*node.inputs} else set()
+        windowed = any("Pool" in node.kind or node.kind == "Conv" for one in names for node in self.readers[one])
+        self.values[name] = self.tensors.make(
+            self.graph.shapes[name], channels_last(rank) if windowed else plain(rank), *found
+        )
 
-    def _give_output(self, name: str) -> int:
+    def _end(self, name: str, what: str) -> int:
+        """The tensor of an input or output, named; it is told where its axes stand in another order than in ONNX."""
         value = self.values.get(name)
         if value is None or value.codes is not None:
-            raise ModelError(f"output {name[:60]!r} is not quantised, or constant; quantise the whole network")
+            raise ModelError(f"{what} {name[:60]!r} is not quantised, or constant; quantise the whole network")
         layout = tuple(axis for axis in self.tensors.home(value) if axis is not None)
-        return self._name(self.tensors.take(value, layout), name, layout, "output")
-
-    def _name(self, tensor: int, name: str, layout: Layout, what: str) -> int:
-        """Name an end of the model, and tell where its axes stand in another order than in ONNX."""
-        node = self.tensors.name(tensor, name)
+        node = self.tensors.name(tensor := self.tensors.take(value, layout), name)
         if layout != plain(len(layout)):
-            shape = self.values[name].shape
-            self.notes.append(f"{what} {name[:60]!r} {shape} is {node.shape} in the .tflite: channels last")
+            self.notes.append(f"{what} {name[:60]!r} {value.shape} is {node.shape} in the .tflite: channels last")
         return tensor
-
-    def _is_image(self, name: str) -> bool:
-        """Whether an operator that takes channels last reads an input, behind none that heeds the order of axes."""
-        names = {name}
-        for node in self.graph.nodes:
-            if node.kind in _BLIND and names & set(node.inputs):
-                names |= {*node.outputs}
-        return any(one.kind in _WINDOWED for name in names for one in self.readers[name])
 
     # what rules ask
 
@@ -194,14 +186,9 @@ class Lowering:
     def bias(self, node: Node, position: int, given: Value, weights: Value, count: int) -> int:
         """The bias as int32 with the scale of input times weights, zeros where there is none."""
         scale = given.scale[0] * weights.scale
-        name = (*node.inputs, "")[min(position, len(node.inputs))]
-        codes, found = np.zeros(count, np.int32), self.values.get(name)
-        exact = found is not None and found.codes is not None and found.codes.dtype == np.int32 and not found.zero.any()
-        if found is not None and exact and np.allclose(found.scale, scale, rtol=_BIAS_TOLERANCE, atol=0):
-            codes = np.asarray(found.codes).ravel()
-        elif name:
-            if (real := self.number(node, position)) is None:
-                raise node.refuse("its bias is found as the model runs; TFLM takes a constant")
-            wide = np.rint(real.ravel() / scale.astype(np.float64))
-            codes = np.clip(wide, -(2**31), 2**31 - 1).astype(np.int32)
-        return self.tensors.add((count,), scale, np.zeros(scale.size), data=np.broadcast_to(codes, (count,)))
+        real = self.number(node, position)
+        if real is None and any(node.inputs[position : position + 1]):
+            raise node.refuse("its bias is found as the model runs; TFLM takes a constant")
+        wide = np.rint((np.zeros(1) if real is None else real.ravel()) / scale.astype(np.float64))
+        codes = np.broadcast_to(np.clip(wide, -(2**31), 2**31 - 1).astype(np.int32), (count,))
+        return self.tensors.add((count,), scale, np.zeros(scale.size), data=codes)

@@ -155,7 +155,7 @@ class Tensors:
     def home(self, value: Value) -> Layout:
         """The layout in which a value is best read: that it was made in, or one that costs no reordering."""
         likely = [*value.forms, channels_last(len(value.shape)), plain(len(value.shape))]
-        return next((one for one in likely if value.codes is None and self._alike(value, one) is not None), likely[-1])
+        return next((one for one in likely if self._alike(value, one) is not None), likely[-1])
 
     def take(self, value: Value, layout: Layout) -> int:
         """The tensor that holds a value in a layout, written where there is none yet."""
