@@ -17,6 +17,7 @@ from tinykit.ground.errors import ModelError, UnknownRuntimeError
 from tinykit.handover.codegen.export import export_c
 from tinykit.handover.deployment.targets import add_method
 from tinykit.model.graph.reading import read
+from tinykit.model.graph.writing import write_tree
 from tinykit.model.lint import lint_graph
 from tinykit.predict.arena.predict import plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.flash import decoder_code, predict_flash
@@ -25,7 +26,6 @@ from tinykit.predict.packing.coding import list_codings
 from tinykit.predict.packing.cost import cost_of_decode, predict_packed_latency, refuse_decode
 from tinykit.predict.packing.decoding import code_weights, find_codings, foresee_flash, insert_decode
 from tinykit.predict.packing.leaning import lean, lean_tree
-from tinykit.predict.packing.writing import write_tree
 from tinykit.predict.runtime.session import missing_operators
 
 PRUNED = thin_out(wide_cnn(), zeros=0.75)

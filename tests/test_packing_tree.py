@@ -15,8 +15,8 @@ from tests.packing_models import pack, unpack
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.flatbuffer import write_metadata, write_offline_offsets
 from tinykit.model.graph.reading import read
-from tinykit.predict.packing.tree import OPTION_FIELDS, read_tree
-from tinykit.predict.packing.writing import write_tree
+from tinykit.model.graph.tree import OPTION_FIELDS, read_tree
+from tinykit.model.graph.writing import write_tree
 
 LETTERS = {"Int8Flags": "b", "Uint8Flags": "b", "BoolFlags": "b", "Int32Flags": "i", "Uint32Flags": "i",
            "Float32Flags": "i", "Int64Flags": "q"}  # fmt: skip

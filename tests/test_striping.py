@@ -11,11 +11,11 @@ from tests.verify_models import streaming
 from tinykit.ground.errors import EngineError, ParameterError, UnknownRuntimeError
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.reading import read
+from tinykit.model.graph.tree import read_tree
 from tinykit.predict.arena.blocks import find_blocks, search_offsets
 from tinykit.predict.arena.plan import list_scratch_bytes
 from tinykit.predict.arena.predict import plan_offline, predict_arena
 from tinykit.predict.packing.leaning import lean
-from tinykit.predict.packing.tree import read_tree
 from tinykit.predict.runtime.proving import prove_same
 from tinykit.predict.runtime.session import Session, measure_arena
 from tinykit.predict.striping import search

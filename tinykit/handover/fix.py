@@ -15,10 +15,10 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.graph.shapes import find_contradictions, infer
+from tinykit.model.graph.tree import GraphNode, ModelTree, OperatorNode, TensorNode, read_tree
+from tinykit.model.graph.writing import write_tree
 from tinykit.model.lint.checks import find_half_weights, find_known, find_unused
 from tinykit.model.operators.table import row_of
-from tinykit.predict.packing.tree import GraphNode, ModelTree, OperatorNode, TensorNode, read_tree
-from tinykit.predict.packing.writing import write_tree
 from tinykit.predict.runtime.codes import dequantise, quantise_input
 from tinykit.predict.runtime.refusal import diagnose
 from tinykit.predict.runtime.session import Session

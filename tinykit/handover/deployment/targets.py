@@ -19,6 +19,7 @@ from tinykit.ground.results import Result
 from tinykit.handover.codegen.export import FLOAT_BOUND, HOST_DEFINES, CExport, export_c
 from tinykit.handover.codegen.filling import fill_all, to_comment
 from tinykit.handover.deployment import writing
+from tinykit.handover.deployment.onnx_file import deploy_onnx
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import list_codes, read
@@ -238,6 +239,7 @@ class Exporter(Result):
 TARGETS = {
     "tflm": Exporter(deploy_tflm, "sources and build files around TFLM"),
     "c": Exporter(deploy_c, "a program that needs no runtime", {"kernels": "portable (default) or cmsis-nn"}),
+    "onnx": Exporter(deploy_onnx, "QDQ ONNX and .ort for ONNX Runtime"),
 }
 """Every target by its name."""
 

@@ -43,7 +43,7 @@ class Deployment(Result):
     files : relative paths.
     methods : the resolver's `Add…` calls, one a kind of operator; for C the functions, one an operator.
     arena_bytes, needed_bytes : declared (with margin, a multiple of 16) and asked for; for C the program's own arena,
-        the largest of any core, twice.
+        the largest of any core, twice; 0 where the runtime has none.
     golden_vectors : number of inputs with their expected outputs.
     sha256 : of the model.
     golden_engine : that made the expected outputs: "tflm", or "litert-reference" where TFLM is not installed.
@@ -62,8 +62,8 @@ class Deployment(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.folder}: {len(self.files)} files for {self.target}, {len(self.methods)} operators, "
-            f"arena {self.arena_bytes:,} bytes, {self.golden_vectors} golden vectors"
+            f"{self.folder}: {len(self.files)} files for {self.target}, {len(self.methods)} operators"
+            + (f", arena {self.arena_bytes:,} bytes, {self.golden_vectors} golden vectors" if self.arena_bytes else "")
             + (f" from {find_reference(self.golden_engine).kernels}" if self.golden_engine != TFLM.engine else "")
         )
 
@@ -142,8 +142,8 @@ def _raw(tensors: tuple[NDArray[np.generic], ...], ends: str) -> NDArray[np.uint
     return np.concatenate([raw.reshape(n, raw.size // n) for raw, n in pairs], axis=1)
 
 
-def write_export(folder: str | Path, files: Mapping[str, str], about: Mapping[str, Any]) -> Path:
-    """Write text files and `deployment.json`, which lists their hashes, into a folder; its absolute path.
+def write_export(folder: str | Path, files: Mapping[str, str | bytes], about: Mapping[str, Any]) -> Path:
+    """Write files and `deployment.json`, which lists their hashes, into a folder; its absolute path.
 
     An existing folder is replaced only if it is empty or holds an earlier export in which nobody has changed anything.
     `about` is kept in `deployment.json`.
@@ -151,9 +151,10 @@ def write_export(folder: str | Path, files: Mapping[str, str], about: Mapping[st
     folder = Path(os.path.abspath(folder))
     refuse_other(folder, stat.S_IFDIR)
     _refuse_foreign(folder)
-    listed = {name: hash_bytes(text.encode()) for name, text in sorted(files.items())}
+    contents = {name: one.encode() if isinstance(one, str) else one for name, one in sorted(files.items())}
+    listed = {name: hash_bytes(content) for name, content in contents.items()}
     manifest = json.dumps({**about, "files": listed}, indent=2) + "\n"
-    write_folder(folder, {name: text.encode() for name, text in {**files, MANIFEST: manifest}.items()})
+    write_folder(folder, {**contents, MANIFEST: manifest.encode()})
     return folder
 
 

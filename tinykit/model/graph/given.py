@@ -20,6 +20,7 @@ _COMMENT = re.compile(rb"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _ARRAY = re.compile(rb"\{([^{}]*)\}")
 _LFS = re.compile(rb"version https://git-lfs\S*\s.*?size (\d+)", re.DOTALL)
 _SHOWN = 32
+_ONNX = "an ONNX model"
 
 _EXPORT = "tf.lite.TFLiteConverter.from_saved_model(FOLDER)"
 
@@ -99,15 +100,25 @@ def _number(word: bytes) -> int:
     return int(digits, 16) if digits.startswith(b"0x") else int(digits)
 
 
+def is_onnx(content: bytes, path: str) -> bool:
+    """Whether a file is an ONNX model: by its content first, by its name where that tells nothing."""
+    kind = None if content[4:8] == IDENTIFIER or content[:2] == _GZIP else _find_kind(content, path)
+    return kind is not None and kind.what == _ONNX
+
+
 def _name(content: bytes, path: str) -> str:
-    """What a file is, by its content first and its name else, and the way on."""
+    """What a file is, and the way on."""
     if pointer := _LFS.match(content[:512]):
         return f"a Git LFS pointer to one of {int(pointer[1]):,} bytes\nfetch it: git lfs pull --include {path}"
+    kind = _find_kind(content, path)
+    return f"{kind.what}\n{kind.way}" if kind else _describe(content)
+
+
+def _find_kind(content: bytes, path: str) -> Kind | None:
     kind = _find(list_kinds("files"), lambda one: re.match(one.sign, content, re.DOTALL) is not None)
     if kind is None and content[:4] == b"PK\x03\x04":
         kind = _name_archive(content)
-    kind = kind or _find(list_kinds("files"), lambda one: PurePath(path).name.lower().endswith(one.suffixes or ("/",)))
-    return f"{kind.what}\n{kind.way}" if kind else _describe(content)
+    return kind or _find(list_kinds("files"), lambda one: PurePath(path).name.lower().endswith(one.suffixes or ("/",)))
 
 
 def _name_archive(content: bytes) -> Kind | None:

@@ -15,14 +15,14 @@ from tinykit.ground.results import Result
 from tinykit.model.graph import schema
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
+from tinykit.model.graph.tree import CodeNode, ModelTree, OperatorNode, TensorNode
+from tinykit.model.graph.writing import write_tree
 from tinykit.model.operators.table import DECODE, row_of
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.packing.coding import Coding, decode_coding, list_codings
 from tinykit.predict.packing.cost import cost_of_decode, has_decode, refuse_decode
 from tinykit.predict.packing.leaning import CodedTensor, Packed, check_equal, lean, lean_tree
-from tinykit.predict.packing.tree import CodeNode, ModelTree, OperatorNode, TensorNode
-from tinykit.predict.packing.writing import write_tree
 from tinykit.predict.runtime.reference import TFLM, reference_engine, require_tflm
 from tinykit.predict.runtime.session import Session
 

@@ -10,10 +10,10 @@ from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.graph.reading import read
+from tinykit.model.graph.tree import GraphNode, ModelTree, read_tree
+from tinykit.model.graph.writing import write_tree
 from tinykit.model.operators.table import row_of
 from tinykit.predict.packing.cost import DecodeCost
-from tinykit.predict.packing.tree import GraphNode, ModelTree, read_tree
-from tinykit.predict.packing.writing import write_tree
 from tinykit.predict.runtime.proving import SameProof, prove_same
 from tinykit.predict.runtime.reference import find_reference
 

@@ -15,13 +15,17 @@ from tinykit.predict.runtime.session import Array
 
 _T = TypeVar("_T")
 _MOST_NAMES = 4
-_DECISIVE = ("litert-reference", "against")
+_DECISIVE = ("litert-reference", "against", "onnxruntime")
+_FAULT_DB, _FAULT_STEPS = 5.0, 8.0
+"""Two right kernels of a whole network lie nearer than one or the other, whatever their layers make of rounding."""
 REASONS = {
     "litert-reference": ("FULLY_CONNECTED", "LiteRT's reference kernels round a fully connected accumulator once, TFLM "
     "and CMSIS-NN twice (multiply, then shift)."),
     "litert-optimised": ("", "LiteRT's optimised kernels accumulate in another order and round in their own way."),
     "litert-xnnpack": ("", "LiteRT's default delegate XNNPACK requantises in float32 where TFLM uses fixed-point "
     "multipliers. Golden vectors come from TFLM, not from here."),
+    "onnxruntime": ("", "ONNX Runtime, its optimisations off, computes in float32 what the scales define."),
+    "onnxruntime-optimised": ("", "Its own fused kernels round in their own way."),
 }  # fmt: skip
 """Why kernels of integers round differently, and the operator that it is known of ("" for many)."""
 SUMS = "Sums of floats are taken in another order."
@@ -120,19 +124,45 @@ def judge_network(own: tuple[Array, ...], other: tuple[Array, ...]) -> Agreement
 
     That is a signal-to-noise ratio of 0 dB about the mean, which a model that always answers the mean would reach.
     """
-    ratios = []
-    for mine, theirs in zip(own, other, strict=True):
-        mean = theirs.mean(axis=0 if len(theirs) > 1 else None)
-        signal, noise = (float(np.sum(one.astype(np.float64) ** 2)) for one in (theirs - mean, mine - theirs))
-        signal = signal or float(np.sum(theirs.astype(np.float64) ** 2))
-        ratios.append(float("inf") if not noise else 10 * np.log10(signal / noise) if signal else -float("inf"))
-    least = min(ratios)
+    least = _sqnr(own, other)
     if least == float("inf"):
         return EQUAL
     if not least > 0:
         text = f"its outputs are no nearer than a constant would be (SQNR {least:.1f} dB about their mean)"
         return Agreement("different", f"{NOT_THE_SAME}{text}")
     return Agreement("network", f"another model, near this one: SQNR {least:.1f} dB about the mean of its outputs.")
+
+
+def _sqnr(own: tuple[Array, ...], other: tuple[Array, ...]) -> float:
+    """The least ratio of an output's own variation to its error [dB]."""
+    ratios = []
+    for mine, theirs in zip(own, other, strict=True):
+        mean = theirs.mean(axis=0 if len(theirs) > 1 else None)
+        signal, noise = (float(np.sum(one.astype(np.float64) ** 2)) for one in (theirs - mean, mine - theirs))
+        signal = signal or float(np.sum(theirs.astype(np.float64) ** 2))
+        ratios.append(float("inf") if not noise else 10 * np.log10(signal / noise) if signal else -float("inf"))
+    return min(ratios)
+
+
+def judge_onnx(
+    own: tuple[Array, ...], onnx: tuple[Array, ...], xnnpack: tuple[Array, ...] | None, steps: tuple[float, ...]
+) -> Agreement:
+    """The verdict in two steps: whether the conversion is at fault, by XNNPACK, and what TFLM's rounding adds.
+
+    XNNPACK and ONNX Runtime round a scale in float32, so they are equal but where residual sums, means and softmax go
+    their own ways; a fault of the conversion shows there, not as TFLM's rounding.
+    """
+    judge = own if xnnpack is None else xnnpack
+    rows = zip(judge, onnx, steps, strict=True)
+    apart = np.concatenate([np.rint((one - two) / step).ravel() for one, two, step in rows])
+    least, equal, most = _sqnr(judge, onnx), float((apart == 0).mean()), float(np.abs(apart).max(initial=0))
+    name = "TFLM" if xnnpack is None else "XNNPACK"
+    told = f"ONNX Runtime and {name} are equal in {equal:.1%} of the values, at most {most:,.0f} LSB apart"
+    if least < _FAULT_DB and most > _FAULT_STEPS:
+        return Agreement("different", f"{NOT_THE_SAME}{told} (SQNR {least:.1f} dB): the conversion is at fault")
+    if _sqnr(own, onnx) == float("inf"):
+        return EQUAL
+    return Agreement("rounding", f"the conversion is right, {told}; the rest is how kernels round.")
 
 
 @dataclass(frozen=True, slots=True)

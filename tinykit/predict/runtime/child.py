@@ -1,4 +1,4 @@
-"""The other side of the pipe: a worker that holds one interpreter, TFLM's or LiteRT's.
+"""The other side of the pipe: a worker that holds one interpreter, TFLM's, LiteRT's or ONNX Runtime's.
 
 It runs inside a `Child`, and imports nothing of tinykit. The parent imports only how arrays go into a frame.
 """
@@ -26,6 +26,7 @@ ARENA_SIZES_BYTES = (4 * 2**20, 32 * 2**20, 256 * 2**20)
 
 NOT_REGISTERED = ("Didn't find op for builtin opcode", "Failed to get registration from op code")
 
+ORT = "onnxruntime"
 LITERT_RESOLVERS = {
     "litert-reference": "BUILTIN_REF",
     "litert-optimised": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
@@ -180,6 +181,43 @@ class _LiteRt:
         interpreter.invoke()
 
 
+class _Ort:
+    """ONNX Runtime on one model: its optimisations off, as the scales define it, or on, as its own kernels have it."""
+
+    state = ""
+
+    def __init__(self, model: bytes, engine: str) -> None:
+        import onnxruntime
+
+        options, levels = onnxruntime.SessionOptions(), onnxruntime.GraphOptimizationLevel
+        options.graph_optimization_level = levels.ORT_DISABLE_ALL if engine == ORT else levels.ORT_ENABLE_ALL
+        options.intra_op_num_threads, options.log_severity_level = 1, 4
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._ends = self._session.get_inputs(), self._session.get_outputs()
+
+    def details(self) -> dict[str, Any]:
+        told = [
+            {"shape": [size if isinstance(size, int) else 1 for size in one.shape], "scales": [], "zero_points": [],
+             "dtype": "float32" if one.type == "tensor(float)" else one.type[7:-1]}
+            for ends in self._ends for one in ends
+        ]  # fmt: skip
+        return {"inputs": told[: len(self._ends[0])], "outputs": told[len(self._ends[0]) :]}
+
+    def run(self, inputs: Arrays) -> Arrays:
+        made: Arrays = self._session.run(None, dict(zip((one.name for one in self._ends[0]), inputs, strict=True)))
+        return made
+
+
+def _reduce(model: bytes) -> list[bytes]:
+    """An ONNX model as `.ort`, and the operators and types that a reduced build of ONNX Runtime takes."""
+    from onnxruntime.tools.convert_onnx_models_to_ort import OptimizationStyle, convert_onnx_models_to_ort
+
+    place = Path("model.onnx")
+    place.write_bytes(model)
+    convert_onnx_models_to_ort(place, optimization_styles=[OptimizationStyle.Fixed], enable_type_reduction=True)
+    return [place.with_suffix(one).read_bytes() for one in (".ort", ".required_operators_and_types.config")]
+
+
 def _detail(detail: dict[str, Any]) -> dict[str, Any]:
     scales = [float(scale) for scale in detail["quantization_parameters"]["scales"]]
     zeros = [int(zero) for zero in detail["quantization_parameters"]["zero_points"]]
@@ -287,8 +325,11 @@ def answer(request: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any],
 def _do(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
     if request["do"] == "load":
         model, engine, last = arrays[0].tobytes(), request["engine"], request.get("last")
-        _loaded[:] = [_Tflm(model, last) if engine == "tflm" else _LiteRt(model, engine, last)]
+        onnx = _Ort(model, engine) if engine.startswith(ORT) else None
+        _loaded[:] = [onnx or (_Tflm(model, last) if engine == "tflm" else _LiteRt(model, engine, last))]
         return {**_loaded[0].details(), "state": _loaded[0].state}, []
+    if request["do"] == "reduce":
+        return {}, [np.frombuffer(one, np.uint8) for one in _reduce(arrays[0].tobytes())]
     if request["do"] == "missing":
         return {"missing": _missing(arrays[0].tobytes())}, []
     if request["do"] == "run":

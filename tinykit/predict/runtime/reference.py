@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tinykit.ground.errors import EngineError
 from tinykit.ground.results import Result
 
-_PACKAGES = {"TFLM": "tflite-micro", "LiteRT": "ai-edge-litert"}
+_PACKAGES = {"TFLM": "tflite-micro", "LiteRT": "ai-edge-litert", "ONNX Runtime": "onnxruntime"}
 
 
 @dataclass(frozen=True, slots=True)

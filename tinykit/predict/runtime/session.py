@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.child.process import Bounds, Child, ChildError, WarmChild
-from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
+from tinykit.ground.errors import DataError, EngineError, MissingPackageError, ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.predict.runtime.child import pack_arrays, unpack_arrays
+from tinykit.predict.runtime.child import ORT, pack_arrays, unpack_arrays
 from tinykit.predict.runtime.reference import explain_absence, hint_elsewhere, require_tflm
 
 _WORKER = Path(__file__).with_name("child.py")
@@ -69,15 +69,17 @@ class Engine(Child):
 
 
 def start_engine(engine: str) -> Engine:
-    """A child that holds the interpreter of one of `ENGINES`."""
-    return Engine("TFLM" if engine == "tflm" else "LiteRT")
+    """A child that holds the interpreter of one of `ENGINES`, or ONNX Runtime."""
+    return Engine("TFLM" if engine == "tflm" else ONNX if engine in ONNX_ENGINES else "LiteRT")
 
 
 WARM = WarmChild(Engine)
 """The child that is kept for the next arena or list of operators."""
 
 
-def explain(reply: dict[str, Any], reasons: str, interpreter: str = "TFLM") -> ModelError | EngineError:
+def explain(
+    reply: dict[str, Any], reasons: str, interpreter: str = "TFLM"
+) -> ModelError | EngineError | MissingPackageError:
     """What the child said (its reply, and the interpreter's stderr) as the error a person can act on."""
     error = str(reply["error"])
     if missing := reply.get("missing"):
@@ -94,7 +96,9 @@ def explain(reply: dict[str, Any], reasons: str, interpreter: str = "TFLM") -> M
             "or without optimizations to keep float32"
         )
     if error.startswith(("ModuleNotFoundError", "ImportError")):
-        return EngineError(explain_absence(interpreter))
+        return (MissingPackageError if interpreter == ONNX else EngineError)(explain_absence(interpreter))
+    if interpreter == ONNX:
+        return ModelError(f"ONNX Runtime refuses the model: {' '.join(error.split())[:300]}; export it again")
     if error.startswith("MemoryError"):
         return ModelError(f"{interpreter} ran out of memory on this model; the file is probably damaged")
     if not error.startswith("RuntimeError"):
@@ -122,6 +126,8 @@ Array = NDArray[Any]
 Inputs = Array | tuple[Array, ...]
 ENGINES = ("tflm", "litert-reference", "litert-optimised", "litert-xnnpack")
 """TFLM's reference kernels, and LiteRT's reference kernels, optimised kernels, and default delegate."""
+ONNX, ONNX_ENGINES = "ONNX Runtime", (ORT, f"{ORT}-optimised")
+"""Of ONNX models: as their scales define it, and as its own kernels have it."""
 
 _TOTAL = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 _ROW = re.compile(r"'([^']+)' used (\d+) bytes with alignment overhead \(requested (\d+) bytes for (\d+) ")
@@ -170,8 +176,8 @@ class Session:
 
     Parameters
     ----------
-    model : bytes of a .tflite file; nothing of it is parsed in this process.
-    engine : one of `ENGINES`; once loaded, `inputs`, `outputs` and `keeps_state` say what it takes, gives and keeps.
+    model : bytes of a .tflite file, or of ONNX for its engines; nothing of it is parsed in this process.
+    engine : one of `ENGINES` or `ONNX_ENGINES`; then `inputs`, `outputs` and `keeps_state` say what it takes and gives.
     timeout_s : limit for each request.
     child : a process to ask, that is not ended with the session; None starts one of its own.
     last : the operator of the main subgraph behind which to cut the model: its outputs become the model's.
@@ -187,9 +193,9 @@ class Session:
         self, model: bytes, *, engine: str = "tflm", timeout_s: float = 60.0, child: Engine | None = None,
         last: int | None = None,
     ) -> None:  # fmt: skip
-        if engine not in ENGINES:
-            raise ParameterError(f"engine {engine!r} is unknown; allowed: {', '.join(ENGINES)}")
-        data = check_bytes(model)
+        if engine not in (*ENGINES, *ONNX_ENGINES):
+            raise ParameterError(f"engine {engine!r} is unknown; allowed: {', '.join((*ENGINES, *ONNX_ENGINES))}")
+        data = np.frombuffer(model, np.uint8) if engine in ONNX_ENGINES else check_bytes(model)
         self.engine = engine
         self._timeout_s = timeout_s
         self._own = child is None

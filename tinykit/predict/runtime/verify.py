@@ -23,11 +23,12 @@ from tinykit.predict.runtime.agreement import (
     judge,
     judge_alone,
     judge_network,
+    judge_onnx,
 )
-from tinykit.predict.runtime.codes import to_codes, to_reals
+from tinykit.predict.runtime.codes import dequantise, to_codes, to_reals
 from tinykit.predict.runtime.locating import Bench, Third
 from tinykit.predict.runtime.rounding import EPSILON, find_step
-from tinykit.predict.runtime.session import ENGINES, Array, Inputs, Session, check_bytes
+from tinykit.predict.runtime.session import ENGINES, ONNX_ENGINES, Array, Inputs, Session, TensorInfo, check_bytes
 
 Arrays = tuple[Array, ...]
 _SEQUENCE = 64
@@ -68,10 +69,11 @@ class Answers(Result):
 
 
 def verify_model(
-    model: bytes, inputs: Inputs, against: bytes | None = None, *, references: Sequence[str] = ENGINES[1:],
-    third: Third | None = None, within_s: float | None = None, timeout_s: float = 300.0
+    model: bytes, inputs: Inputs, against: bytes | None = None, *, onnx: bytes | None = None,
+    references: Sequence[str] = ENGINES[1:], third: Third | None = None, within_s: float | None = None,
+    timeout_s: float = 300.0
 ) -> Verification:  # fmt: skip
-    """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model where one is given.
+    """Compare TFLM's outputs with LiteRT's three kernel sets, and with another model or ONNX Runtime, where given.
 
     Where outputs differ, every operator is compared alone on the same inputs, so that the verdict names what rounds and
     what computes something else. A model that keeps state is compared twice: reset before each sample, and kept.
@@ -82,6 +84,8 @@ def verify_model(
     inputs : [n, *shape], or a tuple of such arrays for a model of several inputs: integers of the model's own type are
         taken as they are, real numbers are quantised first.
     against : bytes of a reference, e.g. the float32 model; it needs real inputs.
+    onnx : bytes of the ONNX model that this one was made from or became: ONNX Runtime is asked with its optimisations
+        off, so that it computes what the scales define, and with them on.
     references : of `ENGINES`, those to ask.
     third : asked about an operator on which TFLM and a reference do not agree.
     within_s : after so many seconds TFLM begins no further sample [s], None for all of them.
@@ -93,7 +97,7 @@ def verify_model(
     ModelError, EngineError : as `Session`; no reference runs the model.
     """
     asked: dict[str, Any] = {"references": references, "third": third, "within_s": within_s, "timeout_s": timeout_s}
-    answers = [collect_answers(model, inputs, against, **asked)]
+    answers = [collect_answers(model, inputs, against, onnx=onnx, **asked)]
     if answers[0].state:
         answers.append(collect_answers(model, inputs, **asked, keep_state=True))
     comparisons = [compare_answers(one, reference) for one in answers for reference in one.references]
@@ -102,14 +106,15 @@ def verify_model(
 
 
 def collect_answers(
-    model: bytes, inputs: Inputs, against: bytes | None = None, *, references: Sequence[str] = ENGINES[1:],
-    third: Third | None = None, keep_state: bool = False, within_s: float | None = None, timeout_s: float = 300.0
+    model: bytes, inputs: Inputs, against: bytes | None = None, *, onnx: bytes | None = None,
+    references: Sequence[str] = ENGINES[1:], third: Third | None = None, keep_state: bool = False,
+    within_s: float | None = None, timeout_s: float = 300.0
 ) -> Answers:  # fmt: skip
     """Run every interpreter once, so that many comparisons can be made; arguments and errors as `verify_model`.
 
     Parameters
     ----------
-    model, inputs, against, references, third, within_s, timeout_s : as in `verify_model`.
+    model, inputs, against, onnx, references, third, within_s, timeout_s : as in `verify_model`.
     keep_state : let state pass from each sample to the next, over the first 64; else it is reset before each.
     """
     check_bytes(model)
@@ -128,6 +133,7 @@ def collect_answers(
         answers = replace(answers, own=own, steps=sizes, units=units, state=state)
         place = _Place(graph, session, given, codes, keep_state, third)
         answers = place.judge_all(answers) if answers.references else place.judge_refused(answers)
+        answers = answers if onnx is None else _add_onnx(answers, onnx, place, timeout_s)
     return answers if against is None else _add_network(answers, against, inputs, timeout_s)
 
 
@@ -194,6 +200,35 @@ def _add_network(answers: Answers, against: bytes, inputs: Inputs, timeout_s: fl
         raise DataError(f"the reference gives {shapes[0]} outputs, the model {shapes[1]}; compare models of one task")
     verdicts = {**answers.verdicts, "against": judge_network(answers.own, other)}
     return replace(answers, references={**answers.references, "against": other}, verdicts=verdicts)
+
+
+def _add_onnx(answers: Answers, onnx: bytes, place: _Place, timeout_s: float) -> Answers:
+    """What ONNX Runtime makes of the same codes, as defined and as its own kernels have it."""
+    given, made = answers, place.session
+    for engine in ONNX_ENGINES:
+        with Session(onnx, engine=engine, timeout_s=timeout_s) as other:
+            if len(other.inputs) != len(made.inputs) or len(other.outputs) != len(made.outputs):
+                raise DataError("the ONNX model has another number of inputs or outputs; compare models of one task")
+            rows = zip(place.given, made.inputs, other.inputs, strict=True)
+            reals = tuple(_fit(dequantise(one, i.scale, i.zero_point) if i.scale else one, to) for one, i, to in rows)
+            found = zip(other.run_all(reals), made.outputs, strict=True)
+            outputs = tuple(_fit(one, to).reshape(len(one), -1) for one, to in found)
+        judge = answers.references.get("litert-xnnpack") if engine == ONNX_ENGINES[0] else None
+        verdict = judge_onnx(answers.own, outputs, judge, answers.steps)
+        references, verdicts = {**given.references, engine: outputs}, {**given.verdicts, engine: verdict}
+        given = replace(given, references=references, verdicts=verdicts)
+    return given
+
+
+def _fit(array: Array, info: TensorInfo) -> Array:
+    """Samples [n, ...] in the shape of another model, channels moved to the other end where only that fits."""
+    wanted, rank = info.sample_shape, array.ndim
+    if array[0].size != np.prod(wanted, dtype=int):
+        raise DataError(
+            f"the ONNX model has {wanted} where the other has {array.shape[1:]}; compare models of one task"
+        )
+    moved = [np.moveaxis(array, *ends) for ends in ((-1, 1), (1, -1)) if rank > 2 and array.shape[1:] != wanted]
+    return next((one for one in moved if one.shape[1:] == wanted), array.reshape(len(array), *wanted))
 
 
 def compare_answers(answers: Answers, reference: str, count: int | None = None) -> CodeComparison:

@@ -8,10 +8,10 @@ import numpy as np
 
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
+from tinykit.model.graph.tree import CodeNode, ModelTree, OperatorNode, Options, TensorNode
+from tinykit.model.graph.writing import write_tree
 from tinykit.model.operators.table import row_of
 from tinykit.predict.arena.blocks import Views
-from tinykit.predict.packing.tree import CodeNode, ModelTree, OperatorNode, Options, TensorNode
-from tinykit.predict.packing.writing import write_tree
 from tinykit.predict.striping.rows import Held, Region, Rows, crop, maps_of
 
 _SLICE, _CONCATENATION, _CONCATENATION_OPTIONS, _INT32 = 65, 2, 10, 2

@@ -9,11 +9,11 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read
+from tinykit.model.graph.tree import read_tree
 from tinykit.predict.arena.blocks import Views, find_blocks, search_offsets
 from tinykit.predict.arena.plan import align, list_scratch_bytes
 from tinykit.predict.arena.predict import ArenaEstimate, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.latency.instructions import predict_instructions
-from tinykit.predict.packing.tree import read_tree
 from tinykit.predict.runtime.proving import SameProof, prove_same
 from tinykit.predict.runtime.reference import require_tflm
 from tinykit.predict.striping.rewriting import foresee, rewrite

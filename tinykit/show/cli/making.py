@@ -1,4 +1,4 @@
-"""Commands that make: `deploy`, `plan`, `design`, `board new`, `notebooks`."""
+"""Commands that make: `import`, `deploy`, `plan`, `design`, `board new`, `notebooks`."""
 
 import sys
 from pathlib import Path
@@ -35,6 +35,14 @@ def deploy(options: Options) -> int:
     done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
     note = find_reference(done.golden_engine).note
     say(str(done), *(f"  {name}" for name in done.files), *([f"- {note}"] if note else []))
+    return 0
+
+
+def import_model(options: Options) -> int:
+    """`tinykit import`."""
+    graph = open_model(options.model, options.representative)
+    write_atomically(Path(options.out), graph.data)
+    say(f"{options.out}: {graph}".replace(f": {graph.path}:", ":"))
     return 0
 
 

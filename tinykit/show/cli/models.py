@@ -1,4 +1,4 @@
-"""The MODEL of a command: a .tflite as it is, a Keras file converted."""
+"""The MODEL of a command: a .tflite as it is, a Keras or ONNX file converted."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import DataError, printable
-from tinykit.model.graph.given import take_model
+from tinykit.model.graph.given import is_onnx, take_model
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import load, read
 
@@ -16,21 +16,25 @@ _KERAS_SUFFIXES = (".h5", ".hdf5", ".keras")
 
 
 def open_model(path: str, representative: str | None = None) -> ModelGraph:
-    """The model of a command as a graph: a .tflite, a Keras .h5, .hdf5 or .keras file, or a SavedModel folder.
+    """The model of a command as a graph: a .tflite, a Keras or ONNX file, or a SavedModel folder.
 
     What is no .tflite is converted: to int8 with the samples in `representative`, an .npz whose array `x` is float32
-    [n, ...], or which has one array for each input by its name, else to float32: calibration data is never invented.
+    [n, ...], or which has one array for each input by its name, else to float32, or with the scales that an ONNX file
+    has: calibration data is never invented.
 
     What a conversion tells is printed beside the answer, which may be JSON.
 
     Raises ModelError: not a model tinykit can read. DataError: unusable samples.
     """
-    if Path(path).suffix.lower() not in _KERAS_SUFFIXES and not Path(path, "saved_model.pb").is_file():
+    keras = Path(path).suffix.lower() in _KERAS_SUFFIXES or Path(path, "saved_model.pb").is_file()
+    onnx = not keras and Path(path).is_file() and is_onnx(load(Path(path)), path)
+    if not (onnx or keras):
         return read(path)
     from tinykit.train.conversion.converting import convert
 
     samples = _read_samples(representative) if representative else None
-    conversion = convert(path, precision="float32" if samples is None else "int8", representative=samples)
+    floats = samples is None and not onnx
+    conversion = convert(path, precision="float32" if floats else "int8", representative=samples)
     for note in conversion.notes:
         print("tinykit:", printable(note), file=sys.stderr)
     return read(conversion.model, name=path)

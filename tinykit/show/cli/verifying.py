@@ -1,10 +1,14 @@
 """`verify`: does the microcontroller's interpreter compute what others compute?"""
 
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import ParameterError
+from tinykit.handover.deployment.onnx_file import write_onnx
+from tinykit.model.graph.given import is_onnx
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import load
 from tinykit.predict.runtime.agreement import CodeComparison, Verification
 from tinykit.predict.runtime.layers import LayerComparison, compare_layers
 from tinykit.predict.runtime.samples import read_inputs, sample_inputs
@@ -15,7 +19,7 @@ from tinykit.show.cli.text import say, say_json
 _WITHIN_S = 6.0
 """TFLM begins no further sample after this time; three other interpreters and the search for an operator follow."""
 _MOST_BARS = 24
-_DEFAULT = "litert"
+_DEFAULT, _ONNX = "litert", "onnxruntime"
 """What `--against` names besides files."""
 _BOARD = "nucleo-h743zi2"
 _STATES = {"": "", "reset": ", state reset before each", "kept": ", state kept from one to the next"}
@@ -24,9 +28,10 @@ _STATES = {"": "", "reset": ", state reset before each", "kept": ", state kept f
 def verify(options: Options) -> int:
     """`tinykit verify`."""
     graph = open_model(options.model, options.representative)
-    against = read_bytes(options.against) if options.against not in (None, _DEFAULT) else None
+    onnx = _find_onnx(options, graph)
+    against = read_bytes(options.against) if onnx is None and options.against not in (None, _DEFAULT) else None
     inputs = read_inputs(options.samples, graph) if options.samples else sample_inputs(graph.data)
-    result = compare(graph.data, inputs, against, third=_ask_virtual_board, within_s=_WITHIN_S)
+    result = compare(graph.data, inputs, against, onnx=onnx, third=_ask_virtual_board, within_s=_WITHIN_S)
     layers = _compare_layers(graph, options.against, inputs) if options.layers else None
     if options.json:
         say_json({**describe_verification(result), **({"layers": layers.to_json()} if layers else {})})
@@ -39,6 +44,14 @@ def verify(options: Options) -> int:
     if layers:
         say("", *str(layers).split("\n"))
     return 0 if result.same else 1
+
+
+def _find_onnx(options: Options, graph: ModelGraph) -> bytes | None:
+    """The ONNX model to compare with: a file, the model itself where it is one, or what it becomes; None for none."""
+    given = options.model if options.against == _ONNX else options.against or ""
+    if Path(given).is_file() and is_onnx(content := load(Path(given)), given):
+        return content
+    return write_onnx(graph) if options.against == _ONNX else None
 
 
 def _say_comparisons(head: str, rows: tuple[CodeComparison, ...]) -> None:

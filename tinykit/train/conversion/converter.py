@@ -4,6 +4,7 @@ It is isolated and limited as any `Child`, forgets each model before the next on
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,18 @@ from tinykit.ground.child.process import Bounds, Child, ChildError, WarmChild
 from tinykit.ground.errors import EngineError, ModelError
 
 TIMEOUT_S = 300.0
-_WORKER = Path(__file__).with_name("child.py")
+_WORKER, _ONNX_WORKER = (Path(__file__).with_name(name) for name in ("child.py", "onnx_child.py"))
 _BOUNDS = Bounds(8 * 2**30, file_bytes=2**31)
 _REFUSED = "the converter refused the model: {}"
 _USES = 50
 
 
 class Converter(Child):
-    """A process with TensorFlow in it that takes one model after the other."""
+    """A process with TensorFlow in it, or what else its worker needs, that takes one model after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: Path = _WORKER) -> None:
         own = {"KERAS_BACKEND": "tensorflow", "MALLOC_ARENA_MAX": "4"}  # arenas claim room by the core
-        super().__init__("the converter", _WORKER, bounds=_BOUNDS, adopt=True, environment=own)
+        super().__init__("the converter", worker, bounds=_BOUNDS, adopt=True, environment=own)
 
     def answer(
         self, job: dict[str, Any], samples: Sequence[Any], timeout_s: float
@@ -44,10 +45,12 @@ class Converter(Child):
 
 WARM = WarmChild(Converter, uses=_USES)
 """The converter that is kept for the next model."""
+ONNX = WarmChild(partial(Converter, _ONNX_WORKER), uses=_USES)
+"""That of ONNX files."""
 
 
 def ask_converter(
-    job: dict[str, Any], samples: Sequence[Any] = (), timeout_s: float = TIMEOUT_S
+    job: dict[str, Any], samples: Sequence[Any] = (), timeout_s: float = TIMEOUT_S, kept: WarmChild[Converter] = WARM
 ) -> tuple[dict[str, Any], list[bytes]]:
     """The reply to a job and what was made, by the converter that is kept.
 
@@ -56,7 +59,7 @@ def ask_converter(
     ModelError : it refused the model with a reason, in good order, and is kept.
     ChildError, EngineError : as `Converter.answer`; it is not kept.
     """
-    reply, made = WARM.ask(lambda converter: converter.answer(job, samples, timeout_s))
+    reply, made = kept.ask(lambda converter: converter.answer(job, samples, timeout_s))
     if refused := reply.get("refused"):
         raise ModelError(str(refused))
     return reply, made

@@ -5,6 +5,7 @@ The representative dataset is checked against what the network was trained on, n
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground.child.process import ChildError
-from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, ParameterError
+from tinykit.ground.errors import (
+    DataError,
+    EngineError,
+    MissingPackageError,
+    ModelError,
+    OutputError,
+    ParameterError,
+    name_install,
+)
 from tinykit.ground.results import Result
 from tinykit.ground.writing import scratch, write_atomically
+from tinykit.model.graph.given import is_onnx
 from tinykit.model.graph.model import Precision
-from tinykit.model.graph.reading import read
+from tinykit.model.graph.reading import load, read
 from tinykit.model.record import hash_bytes
-from tinykit.train.conversion.converter import TIMEOUT_S, ask_converter
-from tinykit.train.conversion.keras_file import KerasFile, copy_inspected, save_model
+from tinykit.train.conversion.converter import ONNX, TIMEOUT_S, ask_converter
+from tinykit.train.conversion.keras_file import KERAS_SUFFIXES, KerasFile, copy_inspected, save_model
 from tinykit.train.conversion.saved_model import copy_saved_model
 
 PRECISIONS = (Precision.INT8, Precision.INT16X8, Precision.FLOAT32)
@@ -40,10 +50,12 @@ class Conversion(Result):
     model : the flatbuffer.
     precision : of weights, activations, input and output.
     sha256 : of the flatbuffer.
-    quantisation : "ptq" (calibrated on samples), "qat" (ranges learnt in training) or "none".
+    quantisation : "ptq" (calibrated on samples), "qat" (ranges learnt in training), "kept" (the scales of an ONNX file)
+        or "none".
     samples : number of representative samples used.
-    tensorflow : version of the converter.
+    tensorflow : version of the converter, "onnx 1.23.2" for an ONNX file.
     notes : what to know of it.
+    onnx : of an ONNX file, the quantised graph that the scales are of.
     """
 
     model: bytes = field(repr=False)
@@ -53,6 +65,7 @@ class Conversion(Result):
     samples: int
     tensorflow: str
     notes: tuple[str, ...] = ()
+    onnx: bytes = field(default=b"", repr=False)
 
     @property
     def flatbuffer_bytes(self) -> int:
@@ -76,14 +89,15 @@ def convert(
     training: Representative | None = None,
     timeout_s: float = TIMEOUT_S,
 ) -> Conversion:
-    """Convert a tf-keras model, a `.h5`/`.keras` file of tf-keras or Keras 3, or a SavedModel, in a child process.
+    """Convert a tf-keras model, a file of tf-keras, Keras 3 or ONNX, or a SavedModel, in a child process.
 
     Parameters
     ----------
     model : built model, or path of a file or folder.
-    precision : "int8" (default), "int16x8" or "float32".
-    representative : float32 [n, *input_shape], normalised real samples; needed for PTQ, not for float32 or a QAT model.
-        Of several inputs one array each, as a list in their order or as a dict by their names.
+    precision : "int8" (default), "int16x8" or "float32"; an ONNX file becomes int8.
+    representative : float32 [n, *input_shape], normalised real samples; needed for PTQ, not for float32, a QAT model or
+        an ONNX file with scales of its own (QDQ), which are kept. Of several inputs one array each, as a list in their
+        order or as a dict by their names.
     training : training samples to hold the range of `representative` against.
     timeout_s : limit on the child process [s].
 
@@ -92,8 +106,9 @@ def convert(
     ParameterError : unknown precision, or one a QAT model cannot have.
     DataError : representative samples missing or unfit (see `check_representative`).
     ModelError : not a Keras model, an open input size, pruning wrappers left in, a hostile file, or layers of Keras 3
-        that cannot be carried, by name.
+        or nodes of ONNX that cannot be carried, by name.
     EngineError : the converter refused the model, crashed or ran out of time; or input and output are not integer.
+    MissingPackageError : the extra `onnx` is not installed.
     """
     made = convert_all(model, (precision,), representative=representative, training=training, timeout_s=timeout_s)
     return made[precision]
@@ -116,6 +131,11 @@ def convert_all(
     """
     if unknown := [name for name in precisions if name not in PRECISIONS]:
         raise ParameterError(f"precision {unknown[0]!r} is unknown; allowed: {', '.join(PRECISIONS)}")
+    path = Path(model) if isinstance(model, str | Path) else Path()
+    if path.is_file() and path.suffix.lower() not in KERAS_SUFFIXES and is_onnx(content := load(path), str(path)):
+        if wrong := set(precisions) - {"int8"}:
+            raise ParameterError(f"an ONNX model becomes int8, not {', '.join(sorted(wrong))}; ask for int8")
+        return {Precision.INT8: _convert_onnx(path, content, representative, training, timeout_s)}
     with scratch("tinykit-convert-") as folder:
         found, copy = _open_model(model, folder, timeout_s)
         _check_model(found, precisions)
@@ -130,6 +150,28 @@ def convert_all(
         notes = (*notes, *_list_remarks(reply, found))
         about = (len(samples[0]) if samples else 0, str(reply["tensorflow"]), notes)
         return {one: _collect(content, one, found, about) for one, content in zip(precisions, made, strict=True)}
+
+
+def _convert_onnx(path: Path, content: bytes, given: Any, training: Any, timeout_s: float) -> Conversion:
+    """An ONNX file as a `.tflite`: with its own scales, else with those that the samples give it."""
+    if missing := [one for one in ("onnx", "onnxruntime") if find_spec(one) is None]:
+        raise MissingPackageError(f"{missing[0]} is not installed, which ONNX files need; {name_install('onnx')}")
+    job: dict[str, Any] = {"folder": str(path.resolve().parent), "shapes": []}
+    samples, notes = list[NDArray[np.float32]](), tuple[str, ...]()
+    try:
+        reply, made = ask_converter(job, [content], timeout_s, ONNX)
+        if not made:
+            shapes = reply["inputs"]
+            found = KerasFile(path, "", (), tuple(map(tuple, shapes.values())), tuple(shapes), False, False, ())
+            samples, notes = _check_inputs(given, found, training)
+            job["shapes"] = [one.shape for one in samples]
+            reply, made = ask_converter(job, [content, *samples], timeout_s, ONNX)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    except ChildError as error:
+        raise EngineError(f"{path}: ONNX's own reader crashed on it ({error.signal}); export it again") from error
+    about = ("ptq" if samples else "kept", len(samples[0]) if samples else 0, str(reply["version"]))
+    return Conversion(made[0], Precision.INT8, hash_bytes(made[0]), *about, (*notes, *reply["notes"]), made[1])
 
 
 def check_representative(

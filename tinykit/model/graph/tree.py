@@ -25,6 +25,7 @@ class TensorNode:
     """A tensor: shape, type code of the schema, buffer (0: none), and its quantisation as raw little-endian numbers.
 
     `scales` are float32 and `zero_points` int64, empty where the tensor has none; `dimension` is what they go along.
+    A name is written where one is given, and not read.
     """
 
     shape: tuple[int, ...]
@@ -34,6 +35,7 @@ class TensorNode:
     zero_points: bytes = b""
     dimension: int = 0
     is_variable: bool = False
+    name: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,7 @@ import numpy as np
 
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import OFFLINE_PLAN, write_vector
-from tinykit.predict.packing.tree import (
-    OPTION_FIELDS,
-    CodeNode,
-    GraphNode,
-    ModelTree,
-    OperatorNode,
-    Options,
-    TensorNode,
-)
+from tinykit.model.graph.tree import OPTION_FIELDS, CodeNode, GraphNode, ModelTree, OperatorNode, Options, TensorNode
 
 _SCHEMA_VERSION = 3
 _LAST_OLD_CODE = 127
@@ -87,6 +79,8 @@ class _Writer:
 
     def _tensor(self, tensor: TensorNode) -> int:
         slots, links = schema.Tensor, {schema.Tensor.SHAPE: self._indices(tensor.shape)}
+        if tensor.name:
+            links[slots.NAME] = self._string(tensor.name)
         if tensor.scales or tensor.zero_points:
             links[slots.QUANTISATION] = self._quantisation(tensor)
         place = self._places[self._tree.buffers[tensor.buffer]]
