@@ -8,6 +8,7 @@ from typing import Any
 
 from tinykit.budget.fit.accelerated import check_on_npu, refuse
 from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
+from tinykit.budget.fit.reported import take_over
 from tinykit.budget.fit.timing import move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import FitReport, Verdict, advise, judge
 from tinykit.budget.power.timeline import attempt
@@ -19,7 +20,7 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.energy.predict import predict_energy
-from tinykit.predict.flash import predict_flash, predict_runtime_ram
+from tinykit.predict.flash import predict_runtime_ram
 from tinykit.predict.npu.compiling import accelerators_of
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.predict.runtime.refusal import Diagnosis, diagnose, diagnose_shapes
@@ -90,18 +91,20 @@ def check_target(
     graph: ModelGraph, target: Target, *,
     use_engine: bool = True, latency_s: Estimate | None = None, run_current_a: Estimate | float | None = None
 ) -> FitReport:  # fmt: skip
-    """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions."""
+    """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions.
+
+    So do figures that were read back for this model, runtime, version and board (`tinykit readback`).
+    """
     told = diagnose_on(graph, target, use_engine)
     if told.refusal:
         return replace(_refuse_all(graph, target, told), latency_s=latency_s)
     if target.runtime == NPU_RUNTIME:
         found = check_on_npu(graph, target)
         return found if latency_s is None else replace(found, latency_s=latency_s)
-    arena = _predict_arena(graph, target, told.head_bytes)
-    flash, _ = attempt(lambda: predict_flash(graph, target=target).total)
+    arena, flash, read = take_over(graph, target, _predict_arena(graph, target, told.head_bytes))
     ram, code = _place(target, arena, flash)
     latency, slowdown, slow = _latency(graph, target, ram, arena)
-    latency, slow = (latency, slow) if latency_s is None else (latency_s, "")
+    latency, slow = (latency_s or read, "") if latency_s or read else (latency, slow)
     energy, dear = None, ""
     if latency is not None:
         energy, dear = attempt(partial(predict_energy, latency, target, run_current_a=run_current_a))

@@ -9,12 +9,16 @@ The lines, one record each, keys in any order, anything else on the port ignored
 `kernels`, `arena`, `clock_hz` and `cycles` are left out, or 0, where the board does not know them.
 """
 
+import contextlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
+from tinykit.handover.readback.report import ToolReport
 
 _LINE = re.compile(r"TINYKIT selftest v(\d+) model=([0-9a-f]{12})((?: [a-z_]+=[\w.+-]+)*)")
 _PAIR = re.compile(r" ([a-z_]+)=([\w.+-]+)")
@@ -102,6 +106,29 @@ def read_self_test_log(text: str, *, model_sha256: str = "") -> SelfTestLog:
     if model_sha256 and not model_sha256.startswith(found.model):
         raise DataError(f"the board ran model {found.model}, not {model_sha256[:12]}; flash the export of this model")
     return found
+
+
+def open_log(path: Path) -> ToolReport | None:
+    """A log in a file as a report, to be held against a model and kept; None where the file is none of a self-test.
+
+    Raises
+    ------
+    DataError : as `read_self_test_log`. UnknownFactError : the board counted no cycles.
+    """
+    with contextlib.suppress(OSError), limits.open_file(path, limits.UNPACKED_BYTES, DataError, "give a log") as stream:
+        text = stream.read().decode("utf-8", "replace")
+        return _report(str(path), read_self_test_log(text)) if "TINYKIT selftest v" in text else None
+    return None
+
+
+def _report(path: str, log: SelfTestLog) -> ToolReport:
+    figures = {"cycles": log.cycles()} | ({"latency_s": log.latency()} if log.clock_hz else {})
+    runtime = {"cmsis-nn": "tflm-cmsis-nn", "portable": "tflm-reference"}.get(log.kernels, "")
+    failed = [str(one.vector) for one in log.vectors if not one.equal]
+    return ToolReport(
+        path, "self-test", _VERSION, None, runtime if log.target == "tflm" else "", figures, model_hash=log.model,
+        clock_hz=log.clock_hz, notes=(f"not TFLM's output: vectors {', '.join(failed)}",) if failed else (),
+    )  # fmt: skip
 
 
 def _last_run(records: list[tuple[str, dict[str, str]]]) -> SelfTestLog:

@@ -1,0 +1,206 @@
+"""An impulse out of an export of Edge Impulse (C++ or Arduino library): folder, zip or `model_metadata.h`, of any age.
+
+Read are macros and initialisers; expressions of numbers are computed, nothing is compiled or run.
+"""
+
+import ast
+import contextlib
+import operator
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tinykit.ground import limits
+from tinykit.ground.errors import ModelError
+from tinykit.ground.results import Result
+
+Value = float | str
+_METADATA, _VARIABLES = "model-parameters/model_metadata.h", "model-parameters/model_variables.h"
+_MEMBERS, _LONGEST = 20_000, 512
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
+_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+EI_CLASSIFIER_(\w+)[ \t]+([^\n]*)", re.M)
+_LABELS = re.compile(
+    r"(?:inferencing_categories\w*\s*\[\w*\]\s*=|\.categories\s*=\s*new[^{;]{0,80})\s*\{([^{}]{0,8192})\}"
+)
+_DSP = re.compile(r"\bei_dsp_config_(\w+?)_t\s+ei_dsp_config_\w+\s*=\s*\{([^{}]{0,4096})\}\s*;")
+_TYPEDEF = re.compile(r"typedef struct\s*\{([^{}]{0,4096})\}\s*ei_dsp_config_(\w+?)_t\s*;")
+_FIELD = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"/\n]+),?[ \t]*(?://([^\n]*))?')
+_TEXT = r'"((?:[^"\\]|\\.)*)"'
+_ARRAY = re.compile(rb"0x1c,\s*0x00,\s*0x00,\s*0x00,\s*0x54,\s*0x46,\s*0x4c,\s*0x33", re.I)
+_ENGINES = {1: "uTensor", 2: "TFLM", 3: "STM32Cube.AI", 4: "TensorFlow Lite", 6: "TensorRT"}
+_SUMS: dict[type[ast.AST], Callable[[Any, Any], float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Impulse(Result):
+    """What an export says of itself.
+
+    Parameters
+    ----------
+    path : where from.
+    macros : numbers and texts of `model_metadata.h` by name, without EI_CLASSIFIER_; of two of a name the first.
+    labels : of the classes, in the order of the outputs.
+    blocks : kind and parameters of each block of signal processing.
+    quantised : whether the network is int8.
+    tflite : of the file that holds the network, a .tflite or an array of C; b"" where EON compiled it away.
+    """
+
+    LINE = ("project", "engine", "labels", "arena_bytes", "studio")
+
+    path: str
+    macros: Mapping[str, Value]
+    labels: tuple[str, ...]
+    blocks: tuple[tuple[str, Mapping[str, Value]], ...]
+    quantised: bool
+    tflite: bytes = field(repr=False)
+
+    def number(self, *names: str) -> float:
+        """The first macro of these that is a number, 0 where none is."""
+        return next((float(one) for name in names if isinstance(one := self.macros.get(name), int | float)), 0.0)
+
+    @property
+    def project(self) -> str:
+        """Its name and the number of the deployment."""
+        return f"{self.macros.get('PROJECT_NAME', '')}, deployment {self.number('PROJECT_DEPLOY_VERSION'):g}"
+
+    @property
+    def studio(self) -> str:
+        """Version of the Studio that wrote it, "" where that is not told."""
+        parts = [f"STUDIO_VERSION_{part}" for part in ("MAJOR", "MINOR", "PATCH")]
+        return ".".join(f"{self.number(part):g}" for part in parts if part in self.macros)
+
+    @property
+    def engine(self) -> str:
+        """What runs the network: "EON", "TFLM", …; "" where that is not told."""
+        name = _ENGINES.get(int(self.number("INFERENCING_ENGINE")), "")
+        return "EON" if name == "TFLM" and self.number("COMPILED") else name
+
+    @property
+    def arena_bytes(self) -> int | None:
+        """Arena that the engine is given; None where that is not told, or 0: TFLM cannot run it."""
+        return int(self.number("TFLITE_LARGEST_ARENA_SIZE", "TFLITE_ARENA_SIZE")) or None
+
+    @property
+    def rate_hz(self) -> float:
+        """How often a sample of all axes comes [Hz], 0 for images."""
+        interval_ms = self.number("INTERVAL_MS")
+        return self.number("FREQUENCY") or (1e3 / interval_ms if interval_ms else 0.0)
+
+
+def holds_impulse(path: str | Path) -> bool:
+    """Whether a path is an export: a folder or zip with `model-parameters/model_metadata.h`, or that file."""
+    return Path(path).name == Path(_METADATA).name or bool(_roots(Path(path)))
+
+
+def read_impulse(path: str | Path) -> Impulse:
+    """Read an export.
+
+    Raises
+    ------
+    ModelError : no export, several in one, a zip that is damaged or too large, metadata that are cut.
+    """
+    files = _collect(Path(path))
+    text = _COMMENT.sub(" ", files[_METADATA][: limits.METADATA_BYTES].decode("utf-8", "replace"))
+    macros: dict[str, Value] = {}
+    for name, value in _DEFINE.findall(text):
+        macros.setdefault(name, to_value(value.partition("//")[0], macros))
+    if not {"PROJECT_ID", "LABEL_COUNT"} <= macros.keys():
+        raise ModelError(f"{path}: its model_metadata.h names no project or labels: it is cut; export it again")
+    text += files.get(_VARIABLES, b"")[: limits.METADATA_BYTES].decode("utf-8", "replace")
+    labels, plain = _LABELS.search(text), macros.get("QUANTIZATION_ENABLED", macros.get("TFLITE_INPUT_QUANTIZED"))
+    quantised = bool(plain) or bool(re.search(r"\.quantized\s*=\s*(1|true)", text))
+    names = tuple(re.findall(_TEXT, labels[1])) if labels else ()
+    return Impulse(str(path), macros, names, _read_blocks(text), quantised, _find_network(files))
+
+
+def _read_blocks(text: str) -> tuple[tuple[str, Mapping[str, Value]], ...]:
+    """Blocks with their parameters: named by the comment behind each, or by the structure's definition."""
+    named = {kind: re.findall(r"(\w+)\s*;", body) for body, kind in _TYPEDEF.findall(text)}
+    blocks = []
+    for kind, body in _DSP.findall(text):
+        pairs = [(value.strip(), said.split()) for value, said in _FIELD.findall(body) if value.strip()]
+        names = [said[-1].replace("-", "_") if said else "" for _, said in pairs]
+        names = names if any(names) else (named.get(kind, []) + names)[: len(pairs)]
+        values = (to_value(value, {}) for value, _ in pairs)
+        blocks.append((kind, {name: value for name, value in zip(names, values, strict=False) if name}))
+    return tuple(blocks)
+
+
+def to_value(text: str, known: Mapping[str, Value]) -> Value:
+    """A number, a text in quotes, or an expression of numbers and macros that stand above; else the words as they are.
+
+    >>> to_value("(EI_CLASSIFIER_A * 3)", {"A": 125}), to_value("0.02f", {}), to_value("exit()", {})
+    (375, 0.02, 'exit()')
+    """
+    text = text.strip()
+    if text.startswith('"'):
+        return text.strip('"')
+    plain = re.sub(r"\b(0x[0-9a-fA-F]+|\d[\d.]*(?:e[-+]?\d+)?)[fuUlL]*\b", r"\1", text.replace("EI_CLASSIFIER_", ""))
+    plain = {"true": "1", "false": "0"}.get(plain, plain)
+    try:
+        return _compute(ast.parse(plain[:_LONGEST], mode="eval").body, known)
+    except (SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError):
+        return text
+
+
+def _compute(node: ast.expr, known: Mapping[str, Value]) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.Name(id=name):
+            return 0 + known[name]  # type: ignore[operator]  # a text is no number: TypeError
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return -_compute(inner, known)
+        case ast.BinOp(left=left, op=sign, right=right):
+            return _SUMS[type(sign)](_compute(left, known), _compute(right, known))
+    raise ValueError(ast.dump(node)[:80])
+
+
+def _find_network(files: Mapping[str, bytes]) -> bytes:
+    """The .tflite itself, else the source whose array holds it; of several the first by name."""
+    inside = [files[name] for name in sorted(files) if name.startswith("tflite-model/")]
+    plain = [data for data in inside if data[4:8] == b"TFL3"] + [data for data in inside if _ARRAY.search(data)]
+    return plain[0] if plain else b""
+
+
+def _roots(path: Path) -> list[str]:
+    """Where exports begin in a folder or a zip; none where it is neither, or a zip of more members than one has."""
+    if path.is_dir():
+        places = [found for depth in ("", "*/", "*/*/") for found in path.glob(depth + _METADATA)]
+        return [str(one.parent.parent) for one in places]
+    try:
+        with limits.open_file(path, limits.WEIGHTS_BYTES, ModelError, "give an export") as stream:
+            if stream.read(4) != b"PK\x03\x04" or limits.doubt_archive(stream, _MEMBERS, large=True):
+                return []
+            with zipfile.ZipFile(stream) as archive:
+                names = [name for name in archive.namelist() if f"/{name}".endswith(f"/{_METADATA}")]
+                return [name.removesuffix(_METADATA) for name in names]
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return []
+
+
+def _collect(path: Path) -> dict[str, bytes]:
+    """The files of an export by their path in it, within the limits."""
+    path = path.absolute().parent.parent if path.name == Path(_METADATA).name else path
+    roots, cure = _roots(path), f"give the folder or zip of one export, with its {_METADATA}"
+    if len(roots) != 1:
+        raise ModelError(f"{path}: {len(roots) or 'no'} exports of Edge Impulse in it; {cure}")
+    found, left = dict[str, bytes](), limits.UNPACKED_BYTES
+    try:
+        with contextlib.ExitStack() as stack:
+            archive = None if path.is_dir() else stack.enter_context(zipfile.ZipFile(path))
+            root = zipfile.Path(archive, roots[0]) if archive else Path(roots[0])
+            folders = [name for name in ("model-parameters", "tflite-model") if (root / name).is_dir()]
+            for folder, one in [(name, one) for name in folders for one in (root / name).iterdir() if one.is_file()]:
+                with one.open("rb") if archive else limits.open_file(Path(str(one)), left, ModelError, cure) as stream:
+                    data = found[f"{folder}/{one.name}"] = stream.read(left + 1)
+                if (left := left - len(data)) < 0:
+                    raise ModelError(f"{path}: holds more than {limits.UNPACKED_BYTES:,} bytes; {cure}")
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); {cure}") from error
+    return found
