@@ -21,7 +21,7 @@ Value = float | str
 _METADATA, _VARIABLES = "model-parameters/model_metadata.h", "model-parameters/model_variables.h"
 _MEMBERS, _LONGEST = 20_000, 512
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
-_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+EI_CLASSIFIER_(\w+)[ \t]+([^\n]*)", re.M)
+_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+EI_(?:CLASSIFIER_)?(\w+)[ \t]+([^\n]*)", re.M)
 _LABELS = re.compile(
     r"(?:inferencing_categories\w*\s*\[\w*\]\s*=|\.categories\s*=\s*new[^{;]{0,80})\s*\{([^{}]{0,8192})\}"
 )
@@ -29,7 +29,7 @@ _DSP = re.compile(r"\bei_dsp_config_(\w+?)_t\s+ei_dsp_config_\w+\s*=\s*\{([^{}]{
 _TYPEDEF = re.compile(r"typedef struct\s*\{([^{}]{0,4096})\}\s*ei_dsp_config_(\w+?)_t\s*;")
 _FIELD = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"/\n]+),?[ \t]*(?://([^\n]*))?')
 _TEXT = r'"((?:[^"\\]|\\.)*)"'
-_ARRAY = re.compile(rb"0x1c,\s*0x00,\s*0x00,\s*0x00,\s*0x54,\s*0x46,\s*0x4c,\s*0x33", re.I)
+_ARRAY = re.compile(rb"0x54,\s*0x46,\s*0x4c,\s*0x33", re.I)
 _ENGINES = {1: "uTensor", 2: "TFLM", 3: "STM32Cube.AI", 4: "TensorFlow Lite", 6: "TensorRT"}
 _SUMS: dict[type[ast.AST], Callable[[Any, Any], float]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv
@@ -43,7 +43,7 @@ class Impulse(Result):
     Parameters
     ----------
     path : where from.
-    macros : numbers and texts of `model_metadata.h` by name, without EI_CLASSIFIER_; of two of a name the first.
+    macros : numbers and texts of `model_metadata.h` by name, without EI_ and CLASSIFIER_; of two of a name the first.
     labels : of the classes, in the order of the outputs.
     blocks : kind and parameters of each block of signal processing.
     quantised : whether the network is int8.
@@ -108,7 +108,7 @@ def read_impulse(path: str | Path) -> Impulse:
     text = _COMMENT.sub(" ", files[_METADATA][: limits.METADATA_BYTES].decode("utf-8", "replace"))
     macros: dict[str, Value] = {}
     for name, value in _DEFINE.findall(text):
-        macros.setdefault(name, to_value(value.partition("//")[0], macros))
+        macros.setdefault(name, to_value(value, macros))
     if not {"PROJECT_ID", "LABEL_COUNT"} <= macros.keys():
         raise ModelError(f"{path}: its model_metadata.h names no project or labels: it is cut; export it again")
     text += files.get(_VARIABLES, b"")[: limits.METADATA_BYTES].decode("utf-8", "replace")
@@ -119,15 +119,17 @@ def read_impulse(path: str | Path) -> Impulse:
 
 
 def _read_blocks(text: str) -> tuple[tuple[str, Mapping[str, Value]], ...]:
-    """Blocks with their parameters: named by the comment behind each, or by the structure's definition."""
-    named = {kind: re.findall(r"(\w+)\s*;", body) for body, kind in _TYPEDEF.findall(text)}
+    """Blocks with their parameters: named by the structure's definition, or by the comment behind each."""
+    known = {kind: re.findall(r"(\w+)\s*;", body) for body, kind in _TYPEDEF.findall(text)}
     blocks = []
     for kind, body in _DSP.findall(text):
         pairs = [(value.strip(), said.split()) for value, said in _FIELD.findall(body) if value.strip()]
-        names = [said[-1].replace("-", "_") if said else "" for _, said in pairs]
-        names = names if any(names) else (named.get(kind, []) + names)[: len(pairs)]
-        values = (to_value(value, {}) for value, _ in pairs)
-        blocks.append((kind, {name: value for name, value in zip(names, values, strict=False) if name}))
+        names, told = known.get(kind, []), dict[str, Value]()
+        if len(names) != len(pairs):
+            names = [said[-1].replace("-", "_") if said else "" for _, said in pairs]
+        for name, (value, _) in zip(names, pairs, strict=True):
+            told.setdefault(name, to_value(value, {}))
+        blocks.append((kind, told))
     return tuple(blocks)
 
 
@@ -137,10 +139,12 @@ def to_value(text: str, known: Mapping[str, Value]) -> Value:
     >>> to_value("(EI_CLASSIFIER_A * 3)", {"A": 125}), to_value("0.02f", {}), to_value("exit()", {})
     (375, 0.02, 'exit()')
     """
-    text = text.strip()
-    if text.startswith('"'):
-        return text.strip('"')
-    plain = re.sub(r"\b(0x[0-9a-fA-F]+|\d[\d.]*(?:e[-+]?\d+)?)[fuUlL]*\b", r"\1", text.replace("EI_CLASSIFIER_", ""))
+    if quoted := re.match(rf"\s*{_TEXT}", text):
+        return quoted[1]
+    text = text.partition("//")[0].strip()
+    plain = re.sub(
+        r"\b(0x[0-9a-fA-F]+|\d[\d.]*(?:e[-+]?\d+)?)[fuUlL]*\b", r"\1", re.sub(r"\bEI_(CLASSIFIER_)?", "", text)
+    )
     plain = {"true": "1", "false": "0"}.get(plain, plain)
     try:
         return _compute(ast.parse(plain[:_LONGEST], mode="eval").body, known)

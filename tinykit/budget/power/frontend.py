@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinykit.ground.errors import MissingPackageError, ParameterError, UnknownFactError, name_install, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
+from tinykit.model.impulse import Impulse
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.target.boards import AnyBoard, find_board
 
@@ -68,6 +69,33 @@ class FrontEnd(Result):
     def fft_points(self) -> int:
         """The power of two that holds a frame."""
         return 1 << math.ceil(math.log2(self.samples))
+
+
+_BLOCKS = {"mfcc": "mfcc", "mfe": "mel", "spectrogram": "fft", "spectral_analysis": "fft", "raw": "window",
+           "flatten": "window", "image": "image"}  # fmt: skip
+
+
+def front_end_of(impulse: Impulse) -> FrontEnd | None:
+    """The front end that an export's signal processing is, in single precision; None where there is none of its kind.
+
+    Of several blocks the first; filters before an FFT are left out. ParameterError: a size out of range.
+    """
+    kind, told = impulse.blocks[0] if impulse.blocks else ("", {})
+    if kind not in _BLOCKS:
+        return None
+    size = {name: value for name, value in told.items() if isinstance(value, int | float)}
+    samples, axes, rate = (
+        int(impulse.number("RAW_SAMPLE_COUNT")),
+        int(impulse.number("RAW_SAMPLES_PER_FRAME")),
+        impulse.rate_hz,
+    )
+    frame, step = (round(size.get(f"frame_{one}", 0) * rate) for one in ("length", "stride"))
+    frames, frame = (1 + max(0, samples - frame) // step, frame) if frame and step else (1, samples * axes)
+    if kind == "spectral_analysis":
+        frames, frame = axes, int(size.get("fft_length", samples))
+    pixels = int(impulse.number("INPUT_WIDTH") * impulse.number("INPUT_HEIGHT"))
+    bands = pixels if kind == "image" else int(size.get("num_filters", 40))
+    return FrontEnd(_BLOCKS[kind], frames, frame, bands, int(size.get("num_cepstral", 10)), "f32")
 
 
 def fft_operations(points: Any) -> Any:

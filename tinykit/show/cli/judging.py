@@ -12,12 +12,14 @@ from tinykit.budget.fit.check import MACHINES, check_target, line_up, name_machi
 from tinykit.budget.fit.placements import Placement, list_placements
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.frontend import front_end_of
 from tinykit.budget.power.sensitivity import say_settling
 from tinykit.budget.thermal.check import ThermalReport
 from tinykit.budget.trace.compare import TraceRow, calibrate_board, compare_trace
 from tinykit.budget.trace.plateaus import Trace, read_trace
 from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, unite
+from tinykit.model.impulse import holds_impulse, read_impulse
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import describe_model, say, say_figures, say_json, say_table, show, show_short
 from tinykit.target.boards import boards, find_board
@@ -100,7 +102,9 @@ def _read_use(options: Options) -> Use:
     given: float | None = options.latency
     if given is not None and not 0 < given < DAY_S:
         raise ParameterError(f"latency {given} s; give seconds above 0, such as 0.0289")
+    impulse = read_impulse(options.model) if holds_impulse(options.model) else None
     return Use(
+        front_end=front_end_of(impulse) if impulse and not options.task else None,
         period_s=options.period,
         battery=options.battery,
         ambient_c=options.ambient,
