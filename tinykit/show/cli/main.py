@@ -32,7 +32,8 @@ def _make_shared() -> dict[str, list[_Option]]:
     return {
         "target": [{"name": "--target", "metavar": "NAME", "help": f"{briefs} (default: tflm)", "default": "tflm"}],
         "exporters": [
-            {"name": f"--{flag}", "metavar": "NAME", "help": f"for {name}: {meaning}"}
+            {"name": f"--{flag.split('_')[0]}", "dest": flag, "metavar": "NAME", "help": f"for {name}: {meaning}"}
+            | ({"type": "number"} if "_" in flag else {})
             for name, exporter in TARGETS.items() for flag, meaning in exporter.flags.items()],
         "facts": [
             {"name": f"--{label_of(name).replace(' ', '-')}", "metavar": unit_of(name) or "TEXT", "help": question,

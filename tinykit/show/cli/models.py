@@ -29,7 +29,7 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
         return read(path)
     from tinykit.train.conversion.converting import convert
 
-    samples = _read_samples(representative) if representative else None
+    samples = read_samples(representative) if representative else None
     conversion = convert(path, precision="float32" if samples is None else "int8", representative=samples)
     for note in conversion.notes:
         print("tinykit:", printable(note), file=sys.stderr)
@@ -41,7 +41,8 @@ def read_bytes(path: str) -> bytes:
     return take_model(load(Path(path)), path)
 
 
-def _read_samples(path: str) -> Any:
+def read_samples(path: str) -> Any:
+    """Arrays of float32 by name out of an .npz; DataError: none in it."""
     import numpy as np
 
     from tinykit.train.datasets.arrays import read_arrays
