@@ -28,7 +28,12 @@ _LABELS = re.compile(
 _DSP = re.compile(r"\bei_dsp_config_(\w+?)_t\s+ei_dsp_config_\w+\s*=\s*\{([^{}]{0,4096})\}\s*;")
 _TYPEDEF = re.compile(r"typedef struct\s*\{([^{}]{0,4096})\}\s*ei_dsp_config_(\w+?)_t\s*;")
 _FIELD = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"/\n]+),?[ \t]*(?://([^\n]*))?')
+_QUANTISED, _STUDIO = (
+    re.compile(r"\.quantized\s*=\s*(1|true)"),
+    [f"STUDIO_VERSION_{part}" for part in ("MAJOR", "MINOR", "PATCH")],
+)
 _TEXT = r'"((?:[^"\\]|\\.)*)"'
+_SUFFIX = re.compile(r"\b(0x[0-9a-fA-F]+|\d[\d.]*(?:e[-+]?\d+)?)[fuUlL]*\b")
 _ARRAY = re.compile(rb"0x54,\s*0x46,\s*0x4c,\s*0x33", re.I)
 _ENGINES = {1: "uTensor", 2: "TFLM", 3: "STM32Cube.AI", 4: "TensorFlow Lite", 6: "TensorRT"}
 _SUMS: dict[type[ast.AST], Callable[[Any, Any], float]] = {
@@ -38,58 +43,39 @@ _SUMS: dict[type[ast.AST], Callable[[Any, Any], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Impulse(Result):
-    """What an export says of itself.
+    """What an export says of itself; "" and 0 where it does not say.
 
     Parameters
     ----------
-    path : where from.
-    macros : numbers and texts of `model_metadata.h` by name, without EI_ and CLASSIFIER_; of two of a name the first.
+    path, project, studio : where from, its name with the number of the deployment, the Studio's version.
+    engine, quantised : what runs the network ("EON", "TFLM", …), and whether it is int8.
+    arena_bytes : that the engine is given; None where it is not told, or 0: TFLM cannot run it.
+    rate_hz : how often a sample of all axes comes [Hz], 0 for images.
     labels : of the classes, in the order of the outputs.
     blocks : kind and parameters of each block of signal processing.
-    quantised : whether the network is int8.
+    macros : numbers and texts of `model_metadata.h` by name, without EI_ and CLASSIFIER_; of two of a name the first.
     tflite : of the file that holds the network, a .tflite or an array of C; b"" where EON compiled it away.
     """
 
-    LINE = ("project", "engine", "labels", "arena_bytes", "studio")
-
     path: str
-    macros: Mapping[str, Value]
+    project: str
+    studio: str
+    engine: str
+    quantised: bool
+    arena_bytes: int | None
+    rate_hz: float
     labels: tuple[str, ...]
     blocks: tuple[tuple[str, Mapping[str, Value]], ...]
-    quantised: bool
+    macros: Mapping[str, Value] = field(repr=False)
     tflite: bytes = field(repr=False)
 
-    def number(self, *names: str) -> float:
-        """The first macro of these that is a number, 0 where none is."""
-        return next((float(one) for name in names if isinstance(one := self.macros.get(name), int | float)), 0.0)
+    def number(self, name: str) -> float:
+        """A macro that is a number, 0 where it is none."""
+        return _number(self.macros, name)
 
-    @property
-    def project(self) -> str:
-        """Its name and the number of the deployment."""
-        return f"{self.macros.get('PROJECT_NAME', '')}, deployment {self.number('PROJECT_DEPLOY_VERSION'):g}"
 
-    @property
-    def studio(self) -> str:
-        """Version of the Studio that wrote it, "" where that is not told."""
-        parts = [f"STUDIO_VERSION_{part}" for part in ("MAJOR", "MINOR", "PATCH")]
-        return ".".join(f"{self.number(part):g}" for part in parts if part in self.macros)
-
-    @property
-    def engine(self) -> str:
-        """What runs the network: "EON", "TFLM", …; "" where that is not told."""
-        name = _ENGINES.get(int(self.number("INFERENCING_ENGINE")), "")
-        return "EON" if name == "TFLM" and self.number("COMPILED") else name
-
-    @property
-    def arena_bytes(self) -> int | None:
-        """Arena that the engine is given; None where that is not told, or 0: TFLM cannot run it."""
-        return int(self.number("TFLITE_LARGEST_ARENA_SIZE", "TFLITE_ARENA_SIZE")) or None
-
-    @property
-    def rate_hz(self) -> float:
-        """How often a sample of all axes comes [Hz], 0 for images."""
-        interval_ms = self.number("INTERVAL_MS")
-        return self.number("FREQUENCY") or (1e3 / interval_ms if interval_ms else 0.0)
+def _number(macros: Mapping[str, Value], *names: str) -> float:
+    return next((float(one) for name in names if isinstance(one := macros.get(name), int | float)), 0.0)
 
 
 def holds_impulse(path: str | Path) -> bool:
@@ -112,10 +98,17 @@ def read_impulse(path: str | Path) -> Impulse:
     if not {"PROJECT_ID", "LABEL_COUNT"} <= macros.keys():
         raise ModelError(f"{path}: its model_metadata.h names no project or labels: it is cut; export it again")
     text += files.get(_VARIABLES, b"")[: limits.METADATA_BYTES].decode("utf-8", "replace")
-    labels, plain = _LABELS.search(text), macros.get("QUANTIZATION_ENABLED", macros.get("TFLITE_INPUT_QUANTIZED"))
-    quantised = bool(plain) or bool(re.search(r"\.quantized\s*=\s*(1|true)", text))
-    names = tuple(re.findall(_TEXT, labels[1])) if labels else ()
-    return Impulse(str(path), macros, names, _read_blocks(text), quantised, _find_network(files))
+    labels, interval_ms = _LABELS.search(text), _number(macros, "INTERVAL_MS")
+    engine = _ENGINES.get(int(_number(macros, "INFERENCING_ENGINE")), "")
+    quantised = _number(macros, "QUANTIZATION_ENABLED", "TFLITE_INPUT_QUANTIZED") or _QUANTISED.search(text)
+    project = f"{macros.get('PROJECT_NAME', '')}, deployment {_number(macros, 'PROJECT_DEPLOY_VERSION'):g}"
+    return Impulse(
+        str(path), project, ".".join(f"{macros[part]}" for part in _STUDIO if part in macros),
+        "EON" if engine == "TFLM" and _number(macros, "COMPILED") else engine, bool(quantised),
+        int(_number(macros, "TFLITE_LARGEST_ARENA_SIZE", "TFLITE_ARENA_SIZE")) or None,
+        _number(macros, "FREQUENCY") or (interval_ms and 1e3 / interval_ms),
+        tuple(re.findall(_TEXT, labels[1])) if labels else (), _read_blocks(text), macros, _find_network(files),
+    )  # fmt: skip
 
 
 def _read_blocks(text: str) -> tuple[tuple[str, Mapping[str, Value]], ...]:
@@ -142,9 +135,7 @@ def to_value(text: str, known: Mapping[str, Value]) -> Value:
     if quoted := re.match(rf"\s*{_TEXT}", text):
         return quoted[1]
     text = text.partition("//")[0].strip()
-    plain = re.sub(
-        r"\b(0x[0-9a-fA-F]+|\d[\d.]*(?:e[-+]?\d+)?)[fuUlL]*\b", r"\1", re.sub(r"\bEI_(CLASSIFIER_)?", "", text)
-    )
+    plain = _SUFFIX.sub(r"\1", re.sub(r"\bEI_(CLASSIFIER_)?", "", text))
     plain = {"true": "1", "false": "0"}.get(plain, plain)
     try:
         return _compute(ast.parse(plain[:_LONGEST], mode="eval").body, known)

@@ -76,25 +76,21 @@ _BLOCKS = {"mfcc": "mfcc", "mfe": "mel", "spectrogram": "fft", "spectral_analysi
 
 
 def front_end_of(impulse: Impulse) -> FrontEnd | None:
-    """The front end that an export's signal processing is, in single precision; None where there is none of its kind.
+    """The front end that an export's first block of signal processing is, in single precision; None for another kind.
 
-    Of several blocks the first; filters before an FFT are left out. ParameterError: a size out of range.
+    Filters before an FFT are left out. ParameterError: a size out of range.
     """
     kind, told = impulse.blocks[0] if impulse.blocks else ("", {})
     if kind not in _BLOCKS:
         return None
     size = {name: value for name, value in told.items() if isinstance(value, int | float)}
-    samples, axes, rate = (
-        int(impulse.number("RAW_SAMPLE_COUNT")),
-        int(impulse.number("RAW_SAMPLES_PER_FRAME")),
-        impulse.rate_hz,
-    )
-    frame, step = (round(size.get(f"frame_{one}", 0) * rate) for one in ("length", "stride"))
+    names = ("RAW_SAMPLE_COUNT", "RAW_SAMPLES_PER_FRAME", "INPUT_WIDTH", "INPUT_HEIGHT")
+    samples, axes, width, height = (int(impulse.number(name)) for name in names)
+    frame, step = (round(size.get(f"frame_{one}", 0) * impulse.rate_hz) for one in ("length", "stride"))
     frames, frame = (1 + max(0, samples - frame) // step, frame) if frame and step else (1, samples * axes)
     if kind == "spectral_analysis":
         frames, frame = axes, int(size.get("fft_length", samples))
-    pixels = int(impulse.number("INPUT_WIDTH") * impulse.number("INPUT_HEIGHT"))
-    bands = pixels if kind == "image" else int(size.get("num_filters", 40))
+    bands = width * height if kind == "image" else int(size.get("num_filters", 40))
     return FrontEnd(_BLOCKS[kind], frames, frame, bands, int(size.get("num_cepstral", 10)), "f32")
 
 

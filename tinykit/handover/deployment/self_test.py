@@ -111,24 +111,22 @@ def read_self_test_log(text: str, *, model_sha256: str = "") -> SelfTestLog:
 def open_log(path: Path) -> ToolReport | None:
     """A log in a file as a report, to be held against a model and kept; None where the file is none of a self-test.
 
-    Raises
-    ------
-    DataError : as `read_self_test_log`. UnknownFactError : the board counted no cycles.
+    Raises DataError: as `read_self_test_log`. UnknownFactError: the board counted no cycles.
     """
+    text = ""
     with contextlib.suppress(OSError), limits.open_file(path, limits.UNPACKED_BYTES, DataError, "give a log") as stream:
         text = stream.read().decode("utf-8", "replace")
-        return _report(str(path), read_self_test_log(text)) if "TINYKIT selftest v" in text else None
-    return None
-
-
-def _report(path: str, log: SelfTestLog) -> ToolReport:
+    if "TINYKIT selftest v" not in text:
+        return None
+    log = read_self_test_log(text)
     figures = {"cycles": log.cycles()} | ({"latency_s": log.latency()} if log.clock_hz else {})
-    runtime = {"cmsis-nn": "tflm-cmsis-nn", "portable": "tflm-reference"}.get(log.kernels, "")
-    failed = [str(one.vector) for one in log.vectors if not one.equal]
+    runtime = (
+        {"cmsis-nn": "tflm-cmsis-nn", "portable": "tflm-reference"}.get(log.kernels, "") if log.target == "tflm" else ""
+    )
+    told = ("not every output was TFLM's",) * (not log.equal)
     return ToolReport(
-        path, "self-test", _VERSION, None, runtime if log.target == "tflm" else "", figures, model_hash=log.model,
-        clock_hz=log.clock_hz, notes=(f"not TFLM's output: vectors {', '.join(failed)}",) if failed else (),
-    )  # fmt: skip
+        str(path), "self-test", _VERSION, None, runtime, figures, "", log.model, clock_hz=log.clock_hz, notes=told
+    )
 
 
 def _last_run(records: list[tuple[str, dict[str, str]]]) -> SelfTestLog:

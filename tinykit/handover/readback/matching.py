@@ -1,5 +1,6 @@
 """Whether a report is of a model, its figures beside the prediction, and what is kept of it."""
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -51,9 +52,7 @@ def digest_of(data: bytes) -> str:
 def report_impulse(impulse: Impulse) -> ToolReport:
     """An export of Edge Impulse as a report: its arena, its network by the hash; DataError: it has no arena."""
     if not impulse.arena_bytes:
-        raise DataError(
-            f"{impulse.path}: tells no arena, or 0: Edge Impulse does not run it in TFLM; export it for a board"
-        )
+        raise DataError(f"{impulse.path}: tells no arena, or 0: TFLM cannot run it there; export it for a board")
     source = f"Edge Impulse {impulse.studio}, {impulse.project}"
     digest = digest_of(take_model(impulse.tflite, impulse.path)) if impulse.tflite else ""
     samples, axes, features = map(impulse.number, ("RAW_SAMPLE_COUNT", "RAW_SAMPLES_PER_FRAME", "NN_INPUT_FRAME_SIZE"))
@@ -105,22 +104,18 @@ def hold_beside(report: ToolReport, graph: ModelGraph | None, board: Board | Non
 
 
 def _predict(report: ToolReport, graph: ModelGraph, board: Board | None) -> dict[str, Estimate | None]:
-    core, version = board.core if board else "cortex-m4", report.version
+    core, runtime, version = board.core if board else "cortex-m4", report.runtime, report.version
     own: dict[str, Estimate | None] = {"macc": Estimate.exact(graph.macs, "1", "compiled", "the model's operators")}
-    try:
-        if report.runtime == "x-cube-ai":
+    with contextlib.suppress(TinykitError):  # what cannot be predicted is left out
+        if runtime == "x-cube-ai":
             memory = predict_st_memory(graph, core, version)
             own |= {"ram_bytes": memory.activations, "weights_bytes": memory.weights}
             own |= {"runtime_flash_bytes": memory.code, "runtime_ram_bytes": memory.runtime_ram}
-        elif report.runtime:
+        elif runtime:
             own["ram_bytes"] = predict_arena(graph, runtime="tflm-cmsis-nn", core=core).used
-        if board and report.clock_hz and report.runtime:
-            own["latency_s"] = predict_latency(
-                graph, core=core, clock_hz=report.clock_hz, runtime=report.runtime, board=board,
-                runtime_version=version, runtime_option=report.option or None,
-            )  # fmt: skip
-    except TinykitError:  # what cannot be predicted is left out
-        pass
+        if board and report.clock_hz and runtime:
+            case = {"runtime": runtime, "runtime_version": version, "runtime_option": report.option or None}
+            own["latency_s"] = predict_latency(graph, core=core, clock_hz=report.clock_hz, board=board, **case)  # type: ignore[arg-type]
     return own
 
 
@@ -130,8 +125,7 @@ def keep_report(report: ToolReport, graph: ModelGraph, board: Board | None = Non
     For one board where it is named; else for all whose microcontroller is of the series, and a latency for those of the
     device that it ran on. Raises OutputError: they cannot be written.
     """
-    readings = tuple(_list_readings(report, hold_beside(report, graph, board), board))
-    if readings:
+    if readings := tuple(_list_readings(report, hold_beside(report, graph, board), board)):
         keep_readings(graph.sha256, readings)
     return readings
 

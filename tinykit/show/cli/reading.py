@@ -4,14 +4,8 @@ from pathlib import Path
 
 from tinykit.ground.results import Rows
 from tinykit.handover.deployment.self_test import open_log
-from tinykit.handover.readback.matching import (
-    BesideReport,
-    Match,
-    hold_beside,
-    keep_report,
-    match_report,
-    report_impulse,
-)
+from tinykit.handover.readback import matching
+from tinykit.handover.readback.matching import BesideReport, Match, match_report
 from tinykit.handover.readback.report import ToolReport, read_report, read_reports
 from tinykit.model.graph.reading import load
 from tinykit.model.impulse import holds_impulse, read_impulse
@@ -19,15 +13,7 @@ from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards import find_board
 
-_SHOWN = (
-    "macc",
-    "weights_bytes",
-    "activations_bytes",
-    "ram_bytes",
-    "runtime_flash_bytes",
-    "runtime_ram_bytes",
-    "cycles",
-)
+_SHOWN = "macc weights_bytes activations_bytes ram_bytes runtime_flash_bytes runtime_ram_bytes cycles".split()
 
 
 def readback(options: Options) -> int:
@@ -36,15 +22,15 @@ def readback(options: Options) -> int:
     if path.is_dir() and not holds_impulse(path):
         return _list_folder(options)
     impulse = read_impulse(path) if holds_impulse(path) else None
-    report = report_impulse(impulse) if impulse else open_log(path) or read_report(path)
+    report = matching.report_impulse(impulse) if impulse else open_log(path) or read_report(path)
     board, model = find_board(options.board) if options.board else None, options.model
     model = model or (options.file if impulse and impulse.tflite else None)
     graph, match = None, Match("not proven", "no model was given: --model MODEL")
     if model:
         graph = open_model(model, options.representative)
         match = match_report(report, graph, load(Path(model)) if Path(model).is_file() else b"")
-    rows = hold_beside(report, graph if match.verdict != "no" else None, board)
-    kept = keep_report(report, graph, board) if graph and match.verdict == "yes" else ()
+    rows = matching.hold_beside(report, graph if match.verdict != "no" else None, board)
+    kept = matching.keep_report(report, graph, board) if graph and match.verdict == "yes" else ()
     told = [one.figure for one in kept]
     if options.json:
         beside = {one.figure: one.predicted and one.predicted.to_json() for one in rows}
