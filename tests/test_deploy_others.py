@@ -25,7 +25,7 @@ from tinykit.handover.deployment.edge_impulse import deploy_edge_impulse
 from tinykit.handover.deployment.stm32cubeai import deploy_stm32cubeai
 from tinykit.handover.deployment.targets import deploy
 from tinykit.model.graph.reading import read
-from tinykit.model.impulse import read_impulse
+from tinykit.model.impulse import number_of, read_impulse
 from tinykit.predict.runtime.session import Session
 from tinykit.predict.st_memory import predict_st_memory
 from tinykit.show.cli.program import main
@@ -286,7 +286,7 @@ class TestBundle:
         found = read_impulse(bundle.folder / "cpp")
         assert found.engine == "TFLM"
         assert found.quantised
-        assert found.number("LABEL_COUNT") == count(graph)
+        assert number_of(found.macros, "LABEL_COUNT") == count(graph)
         assert found.arena_bytes == bundle.arena_bytes
         assert found.rate_hz == 100.0
         assert [kind for kind, _ in found.blocks] == ["raw"]

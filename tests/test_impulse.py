@@ -14,7 +14,7 @@ from tests.models import Net, small_cnn
 from tinykit.budget.power.frontend import FrontEnd, front_end_of
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.handover.readback.matching import report_impulse
-from tinykit.model.impulse import Impulse, holds_impulse, read_impulse, to_value
+from tinykit.model.impulse import Impulse, holds_impulse, number_of, read_impulse, to_value
 from tinykit.model.readings import list_readings
 from tinykit.show.cli.program import main
 
@@ -48,13 +48,13 @@ class TestAges:
         assert holds_impulse(path)
         assert found.project == "Kettle // watch, deployment 7"
         assert found.labels == ("kettle", "silence", 'tap, \\"cold\\"')
-        assert (found.rate_hz, found.number("RAW_SAMPLE_COUNT"), found.number("RAW_SAMPLES_PER_FRAME")) == (
-            16_000,
-            16_000,
-            1,
-        )
-        assert found.number("DSP_INPUT_FRAME_SIZE") == 16_000
-        assert found.number("SLICE_SIZE") == 4_000
+        assert (
+            found.rate_hz,
+            number_of(found.macros, "RAW_SAMPLE_COUNT"),
+            number_of(found.macros, "RAW_SAMPLES_PER_FRAME"),
+        ) == (16_000, 16_000, 1)
+        assert number_of(found.macros, "DSP_INPUT_FRAME_SIZE") == 16_000
+        assert number_of(found.macros, "SLICE_SIZE") == 4_000
         assert found.engine == ("EON" if "eon" in age else "TFLM")
         assert found.quantised
         assert found.arena_bytes == 11_468
@@ -130,7 +130,7 @@ def impulse(kind: str, **told: float) -> Impulse:
         "INPUT_WIDTH": 96,
         "INPUT_HEIGHT": 96,
     }
-    return Impulse("x", macros, (), ((kind, told),), True, b"")
+    return Impulse("x", "", "", "TFLM", True, None, 62.5, (), ((kind, told),), macros, b"")
 
 
 def test_each_kind_of_block_is_a_front_end_or_none():

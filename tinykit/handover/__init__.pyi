@@ -6,13 +6,11 @@ from tinykit.handover.codegen.export import (
     export_c as export_c,
 )
 from tinykit.handover.codegen.lowerings import OPERATORS as OPERATORS
-from tinykit.handover.deployment.edge_impulse import deploy_edge_impulse as deploy_edge_impulse
 from tinykit.handover.deployment.self_test import (
     SelfTestLog as SelfTestLog,
     VectorResult as VectorResult,
     read_self_test_log as read_self_test_log,
 )
-from tinykit.handover.deployment.stm32cubeai import deploy_stm32cubeai as deploy_stm32cubeai
 from tinykit.handover.deployment.targets import (
     MARGIN as MARGIN,
     TARGETS as TARGETS,

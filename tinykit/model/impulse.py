@@ -45,16 +45,10 @@ _SUMS: dict[type[ast.AST], Callable[[Any, Any], float]] = {
 class Impulse(Result):
     """What an export says of itself; "" and 0 where it does not say.
 
-    Parameters
-    ----------
-    path, project, studio : where from, its name with the number of the deployment, the Studio's version.
-    engine, quantised : what runs the network ("EON", "TFLM", …), and whether it is int8.
-    arena_bytes : that the engine is given; None where it is not told, or 0: TFLM cannot run it.
-    rate_hz : how often a sample of all axes comes [Hz], 0 for images.
-    labels : of the classes, in the order of the outputs.
-    blocks : kind and parameters of each block of signal processing.
-    macros : numbers and texts of `model_metadata.h` by name, without EI_ and CLASSIFIER_; of two of a name the first.
-    tflite : of the file that holds the network, a .tflite or an array of C; b"" where EON compiled it away.
+    `engine` is "EON", "TFLM" …; `arena_bytes` None where it is not told, or 0: TFLM cannot run it; `rate_hz` of samples
+    of all axes [Hz], 0 for images; `blocks` kind and parameters of each block of signal processing; `macros` numbers
+    and texts of `model_metadata.h` by name, without EI_ and CLASSIFIER_, of two of a name the first; `tflite` the file
+    that holds the network, a .tflite or an array of C, b"" where EON compiled it away.
     """
 
     path: str
@@ -69,12 +63,9 @@ class Impulse(Result):
     macros: Mapping[str, Value] = field(repr=False)
     tflite: bytes = field(repr=False)
 
-    def number(self, name: str) -> float:
-        """A macro that is a number, 0 where it is none."""
-        return _number(self.macros, name)
 
-
-def _number(macros: Mapping[str, Value], *names: str) -> float:
+def number_of(macros: Mapping[str, Value], *names: str) -> float:
+    """The first of these macros that is a number, 0 where none is."""
     return next((float(one) for name in names if isinstance(one := macros.get(name), int | float)), 0.0)
 
 
@@ -98,15 +89,15 @@ def read_impulse(path: str | Path) -> Impulse:
     if not {"PROJECT_ID", "LABEL_COUNT"} <= macros.keys():
         raise ModelError(f"{path}: its model_metadata.h names no project or labels: it is cut; export it again")
     text += files.get(_VARIABLES, b"")[: limits.METADATA_BYTES].decode("utf-8", "replace")
-    labels, interval_ms = _LABELS.search(text), _number(macros, "INTERVAL_MS")
-    engine = _ENGINES.get(int(_number(macros, "INFERENCING_ENGINE")), "")
-    quantised = _number(macros, "QUANTIZATION_ENABLED", "TFLITE_INPUT_QUANTIZED") or _QUANTISED.search(text)
-    project = f"{macros.get('PROJECT_NAME', '')}, deployment {_number(macros, 'PROJECT_DEPLOY_VERSION'):g}"
+    labels, interval_ms = _LABELS.search(text), number_of(macros, "INTERVAL_MS")
+    engine = _ENGINES.get(int(number_of(macros, "INFERENCING_ENGINE")), "")
+    quantised = number_of(macros, "QUANTIZATION_ENABLED", "TFLITE_INPUT_QUANTIZED") or _QUANTISED.search(text)
+    project = f"{macros.get('PROJECT_NAME', '')}, deployment {number_of(macros, 'PROJECT_DEPLOY_VERSION'):g}"
     return Impulse(
         str(path), project, ".".join(f"{macros[part]}" for part in _STUDIO if part in macros),
-        "EON" if engine == "TFLM" and _number(macros, "COMPILED") else engine, bool(quantised),
-        int(_number(macros, "TFLITE_LARGEST_ARENA_SIZE", "TFLITE_ARENA_SIZE")) or None,
-        _number(macros, "FREQUENCY") or (interval_ms and 1e3 / interval_ms),
+        "EON" if engine == "TFLM" and number_of(macros, "COMPILED") else engine, bool(quantised),
+        int(number_of(macros, "TFLITE_LARGEST_ARENA_SIZE", "TFLITE_ARENA_SIZE")) or None,
+        number_of(macros, "FREQUENCY") or (interval_ms and 1e3 / interval_ms),
         tuple(re.findall(_TEXT, labels[1])) if labels else (), _read_blocks(text), macros, _find_network(files),
     )  # fmt: skip
 

@@ -20,15 +20,10 @@ from tinykit.model.record import workspace_folder
 
 @dataclass(frozen=True, slots=True)
 class Reading(Result):
-    """One figure that was read back.
+    """One figure read back: "arena" (inputs and outputs within), "weights", "code", "runtime_ram" or "latency".
 
-    Parameters
-    ----------
-    figure : "arena" (inputs and outputs within), "weights", "code", "runtime_ram" [byte], or "latency" [s].
-    runtime, version, option : whose it is, as a `Target` names them; "" where it says nothing.
-    place : the id of a board, or how the name of its microcontroller begins, in lower case; "" for any.
-    clock_hz : of a latency [Hz], else 0.
-    found : the figure.
+    `runtime`, `version` and `option` as a `Target` names them, "" where not told. `place` is the id of a board, or how
+    the name of its microcontroller begins, in lower case, "" for any; `clock_hz` of a latency [Hz], else 0.
     """
 
     figure: str

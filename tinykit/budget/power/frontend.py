@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinykit.ground.errors import MissingPackageError, ParameterError, UnknownFactError, name_install, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
-from tinykit.model.impulse import Impulse
+from tinykit.model.impulse import Impulse, number_of
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.target.boards import AnyBoard, find_board
 
@@ -85,7 +85,7 @@ def front_end_of(impulse: Impulse) -> FrontEnd | None:
         return None
     size = {name: value for name, value in told.items() if isinstance(value, int | float)}
     names = ("RAW_SAMPLE_COUNT", "RAW_SAMPLES_PER_FRAME", "INPUT_WIDTH", "INPUT_HEIGHT")
-    samples, axes, width, height = (int(impulse.number(name)) for name in names)
+    samples, axes, width, height = (int(number_of(impulse.macros, name)) for name in names)
     frame, step = (round(size.get(f"frame_{one}", 0) * impulse.rate_hz) for one in ("length", "stride"))
     frames, frame = (1 + max(0, samples - frame) // step, frame) if frame and step else (1, samples * axes)
     if kind == "spectral_analysis":

@@ -1,7 +1,6 @@
 """Hand-over to Edge Impulse: a bundle for its Studio, ingestion files, a C++ library beside its SDK, an `.eim`."""
 
 import base64
-import hashlib
 import hmac
 import io
 import json
@@ -14,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ModelError, ParameterError
+from tinykit.ground.limits import read_lines
 from tinykit.handover.deployment import writing
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph, Tensor
@@ -35,23 +34,10 @@ def deploy_edge_impulse(
 ) -> Deployment:  # fmt: skip
     """Write what Edge Impulse's Studio, SDK and Linux runners take; the whole folder or nothing.
 
-    Parameters
-    ----------
-    model : a .tflite file of one input and one output, int8 or float32.
-    folder : new, empty, or an earlier export nobody has changed.
-    labels : of the outputs in order, or a file with one a line; without them the bundle says that they are missing.
-    rate_hz : how often a sample comes [Hz]; without it no ingestion files are written.
-    classes : the class of each sample, an index into the labels; None for none.
-    hmac_key : key of the project, to sign the ingestion files with; "" leaves them unsigned.
-    accuracy : as scored in TFLM, for the README.
-    name : of the files; default the file's name.
-    samples : [n, *shape] real inputs: the representative data of the Studio.
-
-    Raises
-    ------
-    ModelError : several inputs or outputs, or other types. DataError : samples of another shape, NaN, or labels that
-        are not as many as the outputs. ParameterError : a rate that is none.
-    OutputError : the folder cannot be written, or holds other files.
+    Labels of the outputs in order, or a file with one a line. With samples, the Studio's representative data, and a
+    rate [Hz] also ingestion files: `classes` are indices into the labels, `hmac_key` signs them. What is not given is
+    said to be missing. Raises ModelError: several inputs or outputs, or other types. DataError: samples of another
+    shape, NaN, or labels not as many as the outputs. ParameterError: a rate that is none.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     source, sink = _check_ends(graph)
@@ -60,8 +46,9 @@ def deploy_edge_impulse(
         raise ParameterError(f"rate {rate_hz} Hz; give how many samples come in a second, such as 16000")
     files: dict[str, str | bytes] = {"model.tflite": graph.data, _IN_CPP: graph.data}
     if samples is not None:
-        data = _check_samples(np.asarray(samples), source)
-        files |= {"representative.npy": _save(data)}
+        data, stream = _check_samples(np.asarray(samples), source), io.BytesIO()
+        np.save(stream, data)
+        files["representative.npy"] = stream.getvalue()
         files |= _ingest(data, known, rate, hmac_key=hmac_key, classes=classes) if rate else {}
     label, arena = writing.label_model(graph, name), arena_for_any_core(graph)
     methods = tuple(sorted({f"Add{row_of(one.name).method}" for one in graph.operators}))
@@ -77,12 +64,6 @@ def deploy_edge_impulse(
     return done
 
 
-def _save(data: NDArray[np.float32]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, data)
-    return stream.getvalue()
-
-
 def _check_ends(graph: ModelGraph) -> tuple[Tensor, Tensor]:
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise ModelError(f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs; Edge Impulse takes one of each")
@@ -96,29 +77,20 @@ def _read_labels(labels: Sequence[str] | str | Path | None, count: int) -> list[
     if labels is None:
         return [f"class {number}" for number in range(count)]
     if isinstance(labels, str | Path):
-        cure = "give a file of labels, one a line"
-        try:
-            with limits.open_file(Path(labels), limits.METADATA_BYTES, DataError, cure) as stream:
-                labels = stream.read().decode("utf-8-sig").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{labels}: cannot be read ({error}); {cure}") from error
+        labels = read_lines(Path(labels), "give a file of labels, one a line")
     known = [one.strip() for one in labels if one.strip()]
     if len(known) != count or len(set(known)) != count or not all(one.isprintable() for one in known):
-        raise DataError(
-            f"{len(known)} labels, {len(set(known))} different; the model has {count} outputs: one label for each"
-        )
+        told = f"{len(known)} labels, {len(set(known))} different"
+        raise DataError(f"{told}; the model has {count} outputs: one label for each")
     return known
 
 
 def _check_samples(data: NDArray[Any], source: Tensor) -> NDArray[np.float32]:
-    if data.ndim < 1 or not len(data) or data[0].size != math.prod(source.shape) or data.dtype.kind not in "fiu":
-        raise DataError(
-            f"samples of shape {data.shape}; give [n, {', '.join(map(str, source.shape[1:]))}] numbers, n from 1 up"
-        )
-    found = data.astype(np.float32).reshape(len(data), *source.shape[1:])
-    if not np.all(np.isfinite(found)):
-        raise DataError("NaN or infinity among the samples; leave those samples out")
-    return found
+    whole = data.dtype.kind in "fiu" and data.size and data.size == len(data) * math.prod(source.shape)
+    if not whole or not np.all(np.isfinite(data)):
+        told = f"samples of shape {data.shape}" if not whole else "NaN or infinity among the samples"
+        raise DataError(f"{told}; give [n, {', '.join(map(str, source.shape[1:]))}] numbers, n from 1 up")
+    return data.astype(np.float32).reshape(len(data), *source.shape[1:])
 
 
 def _ingest(
@@ -126,10 +98,9 @@ def _ingest(
 ) -> dict[str, str | bytes]:  # fmt: skip
     """Samples as the Studio's uploader takes them: rows of all axes, an HMAC over the JSON with none in it."""
     files: dict[str, str | bytes] = {}
-    known = None if classes is None else np.asarray(classes).reshape(-1)
-    for number, sample in enumerate(data[:_MOST_SAMPLES]):
+    known = ["unlabelled"] * len(data) if classes is None else [labels[int(one)] for one in np.ravel(classes)]
+    for number, (sample, label) in enumerate(zip(data[:_MOST_SAMPLES], known, strict=False)):
         rows = np.squeeze(sample) if np.squeeze(sample).ndim == 2 else sample.reshape(-1, 1)
-        label = labels[int(known[number])] if known is not None else "unlabelled"
         payload = {
             "device_type": "TINYKIT", "interval_ms": 1e3 / rate, "values": rows.astype(float).tolist(),
             "sensors": [{"name": f"axis{axis}", "units": "N/A"} for axis in range(rows.shape[1])],
@@ -137,8 +108,7 @@ def _ingest(
         head = {"ver": "v1", "alg": "HS256" if hmac_key else "none", "iat": int(time.time())}
         document = {"protected": head, "signature": _NO_SIGNATURE, "payload": payload}
         if hmac_key:
-            content = json.dumps(document).encode()
-            document["signature"] = hmac.new(hmac_key.encode(), content, hashlib.sha256).hexdigest()
+            document["signature"] = hmac.new(hmac_key.encode(), json.dumps(document).encode(), "sha256").hexdigest()
         plain = "".join(one if one.isalnum() else "_" for one in label)
         files[f"ingestion/{plain}.{number:04d}.json"] = json.dumps(document)
     return files

@@ -9,7 +9,6 @@ The lines, one record each, keys in any order, anything else on the port ignored
 `kernels`, `arena`, `clock_hz` and `cycles` are left out, or 0, where the board does not know them.
 """
 
-import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +112,7 @@ def open_log(path: Path) -> ToolReport | None:
 
     Raises DataError: as `read_self_test_log`. UnknownFactError: the board counted no cycles.
     """
-    text = ""
-    with contextlib.suppress(OSError), limits.open_file(path, limits.UNPACKED_BYTES, DataError, "give a log") as stream:
-        text = stream.read().decode("utf-8", "replace")
+    text = "\n".join(limits.read_lines(path, "give a log or a report"))
     if "TINYKIT selftest v" not in text:
         return None
     log = read_self_test_log(text)

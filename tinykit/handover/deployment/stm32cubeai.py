@@ -1,7 +1,6 @@
 """Hand-over to ST's code generators: model, memory pools, validation data, exact commands; nothing of it runs here."""
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +27,11 @@ def deploy_stm32cubeai(
 ) -> Deployment:  # fmt: skip
     """Write what ST's tool takes: model, memory pools, validation data, commands; the whole folder or nothing.
 
-    Parameters
-    ----------
-    model : a .tflite file, its bytes or its graph.
-    folder : new, empty, or an earlier export nobody has changed.
-    board : an STM32, or a target on one with its reserve and ST's option; None leaves the memory pools empty.
-    tool : version of X-CUBE-AI ("8.1.0") or ST Edge AI Core ("2.2.0"), whose commands differ; None for the newest.
-    accuracy : as scored in TFLM, for the README.
-    name : of the files; default the file's name.
-    samples : [n, *shape] real inputs for the validation, a tuple for several inputs; three random ones if None.
+    `board` is an STM32, or a target on one with its reserve and ST's option; None leaves the pools empty. `tool` is the
+    version of X-CUBE-AI ("8.1.0") or ST Edge AI Core ("2.2.0"), whose commands differ; None for the newest known.
 
-    Raises
-    ------
-    ModelError : several subgraphs, an operator of TFLM alone, or no golden outputs. ParameterError : no STM32, or no
-        such version. DataError : samples of another shape, or NaN. OutputError : the folder cannot be written.
+    Raises ModelError: several subgraphs, an operator of TFLM alone, or no golden outputs. ParameterError: no STM32, or
+    no such version. DataError: samples of another shape, or NaN.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     target = board if isinstance(board, Target) or board is None else Target(board, runtime="x-cube-ai")
@@ -54,15 +44,17 @@ def deploy_stm32cubeai(
         raise ParameterError(f"board {target.board.id} has a {target.board.mcu}; ST's tools make code for STM32 alone")
     version, label = tool or _NEWEST, writing.label_model(graph, name)
     memory = predict_st_memory(graph, target.core if target else "cortex-m7", version)
-    arrays = writing.name_golden(graph, samples)
+    arrays, stream = writing.name_golden(graph, samples), io.BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
     files: dict[str, str | bytes] = {f"val_{key[2:]}.csv": _to_csv(rows) for key, rows in arrays.items()}
-    files |= {f"{label}.tflite": graph.data, "validation.npz": _pack(arrays)} | writing.fill_target(
+    files |= {f"{label}.tflite": graph.data, "validation.npz": stream.getvalue()} | writing.fill_target(
         "stm32cubeai", graph, label, accuracy, **_place(target), version=version, vectors=len(arrays["m_inputs_1"]),
         step=float(".".join(version.lstrip("v").split(".")[:2])),
         predicted={"activations, inputs and outputs within": memory.activations, "weights": memory.weights,
                    "code": memory.code, "runtime RAM": memory.runtime_ram},
     )  # fmt: skip
-    return writing.finish("stm32cubeai", graph, folder, files, label=label, arena=int(memory.activations.value))
+    count, arena = len(arrays["m_inputs_1"]), int(memory.activations.value)
+    return writing.finish("stm32cubeai", graph, folder, files, label=label, arena=arena, vectors=count)
 
 
 def _place(target: Target | None) -> dict[str, Any]:
@@ -79,12 +71,6 @@ def _place(target: Target | None) -> dict[str, Any]:
             "kept_in": home.name if home else "no region that is known", "board": target.board.name if target else "",
             "series": target.board.mcu[:7].lower() if target else "stm32h7",
             "option": (target.runtime_option if target else None) or "balanced"}  # fmt: skip
-
-
-def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    stream = io.BytesIO()
-    np.savez(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()
 
 
 def _to_csv(rows: NDArray[Any]) -> str:

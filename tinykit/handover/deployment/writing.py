@@ -179,10 +179,10 @@ def write_export(folder: str | Path, files: Mapping[str, str | bytes], about: Ma
     folder = Path(os.path.abspath(folder))
     refuse_other(folder, stat.S_IFDIR)
     _refuse_foreign(folder)
-    plain = {name: one if isinstance(one, bytes) else one.encode() for name, one in files.items()}
-    listed = {name: hash_bytes(one) for name, one in sorted(plain.items())}
+    contents = {name: one.encode() if isinstance(one, str) else one for name, one in sorted(files.items())}
+    listed = {name: hash_bytes(content) for name, content in contents.items()}
     manifest = json.dumps({**about, "files": listed}, indent=2) + "\n"
-    write_folder(folder, {**plain, MANIFEST: manifest.encode()})
+    write_folder(folder, {**contents, MANIFEST: manifest.encode()})
     return folder
 
 

@@ -12,7 +12,7 @@ from tinykit.ground.results import Result, Rows
 from tinykit.handover.readback.report import ToolReport
 from tinykit.model.graph.given import take_model
 from tinykit.model.graph.model import ModelGraph
-from tinykit.model.impulse import Impulse
+from tinykit.model.impulse import Impulse, number_of
 from tinykit.model.readings import Reading, keep_readings
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.latency.prediction import predict_latency
@@ -22,6 +22,7 @@ from tinykit.target.boards.record import Board
 _ENDS = {"weights_bytes": (0.8, 1.25), "macc": (0.5, 3.0)}
 """Between which parts of a model's own figures those of its report lie (assumed): ST counts activations as MACC too."""
 _ENGINES = {"EON": "edge-impulse-eon", "TFLM": "tflm-cmsis-nn"}
+_WINDOW = ("RAW_SAMPLE_COUNT", "RAW_SAMPLES_PER_FRAME", "NN_INPUT_FRAME_SIZE")
 _PLAIN = ("", "none", "lossless", "1")
 _KEPT = {"ram_bytes": "arena", "weights_bytes": "weights", "runtime_flash_bytes": "code",
          "runtime_ram_bytes": "runtime_ram", "latency_s": "latency"}  # fmt: skip
@@ -55,7 +56,7 @@ def report_impulse(impulse: Impulse) -> ToolReport:
         raise DataError(f"{impulse.path}: tells no arena, or 0: TFLM cannot run it there; export it for a board")
     source = f"Edge Impulse {impulse.studio}, {impulse.project}"
     digest = digest_of(take_model(impulse.tflite, impulse.path)) if impulse.tflite else ""
-    samples, axes, features = map(impulse.number, ("RAW_SAMPLE_COUNT", "RAW_SAMPLES_PER_FRAME", "NN_INPUT_FRAME_SIZE"))
+    samples, axes, features = (number_of(impulse.macros, name) for name in _WINDOW)
     notes = (
         f"{impulse.engine}, {'int8' if impulse.quantised else 'float32'}; labels {', '.join(impulse.labels)}",
         f"window of {samples:g} × {axes:g} at {impulse.rate_hz:g} Hz, {features:g} features",

@@ -1,6 +1,5 @@
 """A report of another tool, read: which tool and version, which model, and its figures as estimates."""
 
-import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,20 +26,13 @@ _UNITS = {"macc": "1", "cycles": "cycle"}
 
 @dataclass(frozen=True, slots=True)
 class ToolReport(Result):
-    """What a tool said of a model.
+    """What a tool said of a model; "" and None where it does not say.
 
-    Parameters
-    ----------
-    path, tool, version, build : the file, "STM32Cube.AI", "ST Edge AI Core" or "Edge Impulse", "8.1.0", and the
-        number of its build, None where it does not say.
-    runtime : as the kit names it, "" where it predicts nothing for it (the N6's NPU).
-    figures : by name: `macc` [1], `weights_bytes`, `activations_bytes` as told, `io_bytes` outside them, `ram_bytes`
-        both together, `runtime_flash_bytes`, `runtime_ram_bytes`, `cycles`, `latency_s`. Unknown ones are absent.
-    model_name, model_hash : of the model file, its MD5 in lower case; "" where the report has none.
-    series, option, compression : what it was generated for and how; "" where it does not say.
-    device, clock_hz : the microcontroller that ran it as the tool printed it, and its clock [Hz]; "" and None else.
-    nodes : of the network in order: name, kind, `macc`, and a board's `cycles` and `duration_s`, None where not told.
-    notes : what to know of the figures.
+    `runtime` is as the kit names it, "" where it predicts nothing for it (the N6's NPU). `figures`, unknown ones
+    absent: `macc` [1], `weights_bytes`, `activations_bytes` as told, `io_bytes` outside them, `ram_bytes` both
+    together, `runtime_flash_bytes`, `runtime_ram_bytes`, `cycles`, `latency_s`. `model_hash` is the MD5 of the model
+    file, `device` what ran it as the tool printed it, `clock_hz` its clock [Hz]. `nodes` in the order of the network:
+    name, kind, `macc`, and of a board `cycles` and `duration_s`.
     """
 
     LINE = ("tool", "version", "model_name", "figures")
@@ -69,13 +61,7 @@ def read_report(path: str | Path) -> ToolReport:
     ------
     DataError : no such report, cut, with merge marks, of a version whose grammar is not known, a number that is none.
     """
-    try:
-        with limits.open_file(Path(path), limits.UNPACKED_BYTES, DataError, _CURE) as stream:
-            data = stream.read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); {_CURE}") from error
-    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = data.decode("utf-16" if wide else "utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    text = "\n".join(limits.read_lines(Path(path), _CURE))
     try:
         return _make(str(path), read_text(text))
     except DataError as error:
