@@ -31,14 +31,14 @@ def readback(options: Options) -> int:
         match = match_report(report, graph, load(Path(model)) if Path(model).is_file() else b"")
     rows = matching.hold_beside(report, graph if match.verdict != "no" else None, board)
     kept = matching.keep_report(report, graph, board) if graph and match.verdict == "yes" else ()
-    told = [one.figure for one in kept]
     if options.json:
         beside = {one.figure: one.predicted and one.predicted.to_json() for one in rows}
-        answer = {"matches": match.verdict, "reason": match.reason, "predicted": beside, "kept": told}
-        say_json({**report.to_json(), **answer})
+        answer = {"matches": match.verdict, "reason": match.reason, "predicted": beside}
+        say_json({**report.to_json(), **answer, "kept": [one.figure for one in kept]})
     else:
         _say(report, match, rows)
-        say(f"kept, and wins over predictions of this model: {', '.join(told)}" if kept else "nothing kept")
+        told = ", ".join(one.figure for one in kept)
+        say(f"kept, and wins over predictions of this model: {told}" if kept else "nothing kept")
     return int(match.verdict == "no")
 
 
