@@ -284,8 +284,8 @@ class TestRefusals:
             deploy_tflm(self.MODEL, tmp_path / "out", arena=900, margin=margin)
 
     def test_target(self, tmp_path):
-        with pytest.raises(ParameterError, match="target 'stm32cubeai' is not there yet; allowed: tflm, c"):
-            deploy(self.MODEL, tmp_path / "out", target="stm32cubeai", arena=900)
+        with pytest.raises(ParameterError, match="target 'executorch' is not there yet; allowed: tflm, c"):
+            deploy(self.MODEL, tmp_path / "out", target="executorch", arena=900)
         assert {"tflm", "c"} <= set(TARGETS)
 
     @pytest.mark.parametrize(

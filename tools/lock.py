@@ -24,6 +24,7 @@ CARDS = Path("data/datasets")
 FOLDER = Path("build/lock")
 PYTHONS = ("3.11", "3.12", "3.13")
 INTERPRETER = "tflite-micro"
+TESTED = Path("tests/carriers.toml")
 CARRIER = re.compile(r'^carrier = "(.*)"', re.MULTILINE)
 HEAD = (
     "# The SHA-256 of the files that `make LOCKED=1` takes on Linux on x86-64; `make lock` and `make hashes` write it.",
@@ -142,7 +143,8 @@ def write_hashes(versions: Mapping[str, Versions], files: Files) -> None:
     before = read_files(HASHED.read_text(encoding="utf-8").splitlines()) if HASHED.exists() else {}
     known = {pair: files.get(pair, set()) | before.get(pair, set()) for pair in files.keys() | before.keys()}
     HASHED.write_text("\n".join([*HEAD, *hash_lines(versions, known), ""]), encoding="utf-8")
-    wanted = [line for card in sorted(CARDS.glob("*.toml")) for line in re.findall(CARRIER, card.read_text("utf-8"))]
+    cards = (*sorted(CARDS.glob("*.toml")), TESTED)
+    wanted = [line for card in cards for line in re.findall(CARRIER, card.read_text("utf-8"))]
     homes = [FOLDER / python for python in PYTHONS if (FOLDER / python / "bin" / "python").exists()]
     carried: Files = {}
     for home in homes:

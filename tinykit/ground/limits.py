@@ -3,6 +3,7 @@
 Each figure lies far above what a network for a microcontroller or its data needs, and below what takes a machine down.
 """
 
+import codecs
 import csv
 import io
 import os
@@ -11,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from tinykit.ground.errors import TinykitError
+from tinykit.ground.errors import DataError, TinykitError
 
 _MIB = 2**20
 MODEL_BYTES = 512 * _MIB  # a `.tflite`, and each other model that is read whole
@@ -52,6 +53,17 @@ def read_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str
     """All of a stranger's file; errors as `open_file`."""
     with open_file(path, most_bytes, refuse, cure) as stream:
         return stream.read()
+
+
+def read_lines(path: Path, cure: str) -> list[str]:
+    """The lines of a stranger's text in UTF-8 or, as Windows writes it, UTF-16; DataError: it cannot be read."""
+    try:
+        data = read_file(path, UNPACKED_BYTES, DataError, cure)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {cure}") from error
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16" if wide else "utf-8-sig", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def read_cells(path: Path, refuse: type[TinykitError], cure: str) -> list[list[str]]:

@@ -22,6 +22,19 @@ from tinykit.handover.deployment.targets import (
 )
 from tinykit.handover.deployment.writing import Deployment as Deployment, make_golden_vectors as make_golden_vectors
 from tinykit.handover.fix import Mended as Mended, mend as mend
+from tinykit.handover.readback.matching import (
+    BesideReport as BesideReport,
+    Match as Match,
+    hold_beside as hold_beside,
+    keep_report as keep_report,
+    match_report as match_report,
+    report_impulse as report_impulse,
+)
+from tinykit.handover.readback.report import (
+    ToolReport as ToolReport,
+    read_report as read_report,
+    read_reports as read_reports,
+)
 from tinykit.handover.virtual_board import (
     CORES as CORES,
     BoardRun as BoardRun,

@@ -15,12 +15,14 @@ from tinykit.model.graph.model import (
     Tensor as Tensor,
 )
 from tinykit.model.graph.reading import as_graph as as_graph, read as read
+from tinykit.model.impulse import Impulse as Impulse, read_impulse as read_impulse
 from tinykit.model.lint import (
     Finding as Finding,
     Severity as Severity,
     find_stray_operators as find_stray_operators,
     lint_graph as lint_graph,
 )
+from tinykit.model.readings import Reading as Reading, list_readings as list_readings
 from tinykit.model.record import (
     DesignRecord as DesignRecord,
     Stage as Stage,

@@ -33,6 +33,8 @@ class Runtime(Result):
     default_on : patterns of the cores that it is taken for where none is named.
     hand_over : targets of `tinykit deploy` that make files for it.
     options : what `runtime_option` may be.
+    made_for : patterns of the cores or microcontrollers that a comparison on a board has it for.
+    licence, cannot : of the code that is linked, and what the runtime does not run, in words.
     """
 
     name: str
@@ -46,6 +48,13 @@ class Runtime(Result):
     default_on: tuple[str, ...] = ()
     hand_over: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    made_for: tuple[str, ...] = ()
+    licence: str = ""
+    cannot: str = ""
+
+    def is_for(self, *names: str) -> bool:
+        """Whether it is made for a core or a microcontroller of one of these names."""
+        return any(fnmatchcase(name, pattern) for name in names for pattern in self.made_for)
 
     @property
     def runs_decode(self) -> bool:

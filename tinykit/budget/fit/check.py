@@ -8,6 +8,7 @@ from typing import Any
 
 from tinykit.budget.fit.accelerated import check_on_npu, refuse
 from tinykit.budget.fit.placing import Layout, place_in_flash, place_in_ram
+from tinykit.budget.fit.reported import take_over
 from tinykit.budget.fit.timing import move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import FitReport, Verdict, advise, judge
 from tinykit.budget.power.timeline import attempt
@@ -17,15 +18,17 @@ from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.model.readings import list_readings
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.energy.predict import predict_energy
-from tinykit.predict.flash import predict_flash, predict_runtime_ram
+from tinykit.predict.flash import predict_runtime_ram
 from tinykit.predict.npu.compiling import accelerators_of
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.predict.runtime.refusal import Diagnosis, diagnose, diagnose_shapes
+from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards import boards as all_boards, find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
-from tinykit.target.runtimes import NPU_RUNTIME, planner_of
+from tinykit.target.runtimes import NPU_RUNTIME, list_runtimes, planner_of
 from tinykit.target.target import Reserve, Target, as_target
 
 MACHINES = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "alif-ensemble-e7-devkit")
@@ -92,18 +95,20 @@ def check_target(
     graph: ModelGraph, target: Target, *,
     use_engine: bool = True, latency_s: Estimate | None = None, run_current_a: Estimate | float | None = None
 ) -> FitReport:  # fmt: skip
-    """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions."""
+    """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions.
+
+    So do figures that were read back for this model, runtime, version and board (`tinykit readback`).
+    """
     told = diagnose_on(graph, target, use_engine)
     if told.refusal:
         return replace(_refuse_all(graph, target, told), latency_s=latency_s)
     if target.runtime == NPU_RUNTIME:
         found = check_on_npu(graph, target)
         return found if latency_s is None else replace(found, latency_s=latency_s)
-    arena = _predict_arena(graph, target, told)
-    flash, _ = attempt(lambda: predict_flash(graph, target=target).total)
+    arena, flash, read = take_over(graph, target, _predict_arena(graph, target, told))
     ram, code = _place(target, arena, flash)
     latency, slowdown, slow = _latency(graph, target, ram, arena)
-    latency, slow = (latency, slow) if latency_s is None else (latency_s, "")
+    latency, slow = (latency_s or read, "") if latency_s or read else (latency, slow)
     energy, dear = None, ""
     if latency is not None:
         energy, dear = attempt(partial(predict_energy, latency, target, run_current_a=run_current_a))
@@ -149,11 +154,36 @@ def line_up(
     return Rows((*cores, *(_on_npu(model, board, both) for board in machines if accelerators_of(board))))
 
 
+@keywords
+def line_up_runtimes(
+    graph: GraphOrFile, board: Board | str | os.PathLike[str], *, reserve: Reserve | None = None
+) -> Rows[FitReport]:  # fmt: skip
+    """The fit check of one model on one board under every runtime that is made for it, an NPU of the board last.
+
+    X-CUBE-AI in the versions and options that were read back of this model, else in any. Raises as `check_fit`.
+    """
+    model, found, both = as_graph(graph), find_board(board), {"reserve": reserve}
+    read = dict.fromkeys((one.version, one.option) for one in list_readings(model.sha256) if one.runtime == ST_RUNTIME)
+    cases: list[dict[str, Any]] = [
+        {"runtime": one.name, "runtime_version": version or None, "runtime_option": option or None}
+        for one in list_runtimes() if one.is_for(found.core, found.mcu)
+        for version, option in ((one.name == ST_RUNTIME and read) or {("", ""): None})
+    ]  # fmt: skip
+    reports = [check_fit(model, found, reserve=reserve, **case) for case in cases]
+    return Rows((*reports, *([_on_npu(model, found, both)] if accelerators_of(found) else [])))
+
+
 def name_machine(report: FitReport) -> str:
     """What computes: "cortex-m4", "ethos-u55-256"."""
     if report.runtime != NPU_RUNTIME:
         return report.core
     return report.npu.accelerator if report.npu else accelerators_of(report.board)[0]
+
+
+def tell_runtime(report: FitReport) -> str:
+    """The runtime with the version and option that it stands for: "x-cube-ai 8.1.0 balanced"."""
+    target = report.target
+    return " ".join(part for part in (target.runtime, target.runtime_version, target.runtime_option) if part)
 
 
 def _on_npu(graph: ModelGraph, board: Board, setting: dict[str, Any]) -> FitReport:

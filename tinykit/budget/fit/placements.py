@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tinykit.budget.fit.check import diagnose_on
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
+from tinykit.budget.fit.reported import take_over
 from tinykit.budget.fit.timing import bank_delay, fetch_delay, move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, CODE, RegionUse, Verdict, judge
 from tinykit.budget.power.timeline import attempt
@@ -88,7 +89,7 @@ def list_placements(
     )  # fmt: skip
     if target.runtime == NPU_RUNTIME or diagnose_on(model, target, True).refusal:
         return Rows()
-    arena, _ = attempt(lambda: predict_arena(model, target=target))
+    arena, _, _ = take_over(model, target, attempt(lambda: predict_arena(model, target=target))[0])
     if arena is None:
         return Rows()
     flash, _ = attempt(lambda: predict_flash(model, target=target))

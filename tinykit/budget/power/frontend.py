@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinykit.ground.errors import MissingPackageError, ParameterError, UnknownFactError, name_install, name_nearest
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
+from tinykit.model.impulse import Impulse, number_of
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.target.boards import AnyBoard, find_board
 
@@ -68,6 +69,29 @@ class FrontEnd(Result):
     def fft_points(self) -> int:
         """The power of two that holds a frame."""
         return 1 << math.ceil(math.log2(self.samples))
+
+
+_BLOCKS = {"mfcc": "mfcc", "mfe": "mel", "spectrogram": "fft", "spectral_analysis": "fft", "raw": "window",
+           "flatten": "window", "image": "image"}  # fmt: skip
+
+
+def front_end_of(impulse: Impulse) -> FrontEnd | None:
+    """The front end that an export's first block of signal processing is, in single precision; None for another kind.
+
+    Filters before an FFT are left out. ParameterError: a size out of range.
+    """
+    kind, told = impulse.blocks[0] if impulse.blocks else ("", {})
+    if kind not in _BLOCKS:
+        return None
+    size = {name: value for name, value in told.items() if isinstance(value, int | float)}
+    names = ("RAW_SAMPLE_COUNT", "RAW_SAMPLES_PER_FRAME", "INPUT_WIDTH", "INPUT_HEIGHT")
+    samples, axes, width, height = (int(number_of(impulse.macros, name)) for name in names)
+    frame, step = (round(size.get(f"frame_{one}", 0) * impulse.rate_hz) for one in ("length", "stride"))
+    frames, frame = (1 + max(0, samples - frame) // step, frame) if frame and step else (1, samples * axes)
+    if kind == "spectral_analysis":
+        frames, frame = axes, int(size.get("fft_length", samples))
+    bands = width * height if kind == "image" else int(size.get("num_filters", 40))
+    return FrontEnd(_BLOCKS[kind], frames, frame, bands, int(size.get("num_cepstral", 10)), "f32")
 
 
 def fft_operations(points: Any) -> Any:

@@ -11,10 +11,13 @@ The lines, one record each, keys in any order, anything else on the port ignored
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError, UnknownFactError
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result
+from tinykit.handover.readback.report import ToolReport
 
 _LINE = re.compile(r"TINYKIT selftest v(\d+) model=([0-9a-f]{12})((?: [a-z_]+=[\w.+-]+)*)")
 _PAIR = re.compile(r" ([a-z_]+)=([\w.+-]+)")
@@ -102,6 +105,25 @@ def read_self_test_log(text: str, *, model_sha256: str = "") -> SelfTestLog:
     if model_sha256 and not model_sha256.startswith(found.model):
         raise DataError(f"the board ran model {found.model}, not {model_sha256[:12]}; flash the export of this model")
     return found
+
+
+def open_log(path: Path) -> ToolReport | None:
+    """A log in a file as a report, to be held against a model and kept; None where the file is none of a self-test.
+
+    Raises DataError: as `read_self_test_log`. UnknownFactError: the board counted no cycles.
+    """
+    text = "\n".join(limits.read_lines(path, "give a log or a report"))
+    if "TINYKIT selftest v" not in text:
+        return None
+    log = read_self_test_log(text)
+    figures = {"cycles": log.cycles()} | ({"latency_s": log.latency()} if log.clock_hz else {})
+    runtime = (
+        {"cmsis-nn": "tflm-cmsis-nn", "portable": "tflm-reference"}.get(log.kernels, "") if log.target == "tflm" else ""
+    )
+    told = ("not every output was TFLM's",) * (not log.equal)
+    return ToolReport(
+        str(path), "self-test", _VERSION, None, runtime, figures, "", log.model, clock_hz=log.clock_hz, notes=told
+    )
 
 
 def _last_run(records: list[tuple[str, dict[str, str]]]) -> SelfTestLog:

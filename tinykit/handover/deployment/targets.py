@@ -6,9 +6,10 @@ itself whether it has each of them.
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,8 @@ from tinykit.handover.codegen.export import FLOAT_BOUND, HOST_DEFINES, CExport, 
 from tinykit.handover.codegen.filling import fill_all, to_comment
 from tinykit.handover.deployment import writing
 from tinykit.handover.deployment.onnx_file import deploy_onnx
+from tinykit.handover.deployment.edge_impulse import deploy_edge_impulse
+from tinykit.handover.deployment.stm32cubeai import deploy_stm32cubeai
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import list_codes, read
@@ -27,6 +30,7 @@ from tinykit.model.lint import list_rules
 from tinykit.model.operators.table import list_rows, row_of
 from tinykit.predict.runtime.reference import reference_engine
 from tinykit.predict.runtime.refusal import require_sound
+from tinykit.target.target import Target
 from tinykit.train.datasets.dataset import Normalisation
 from tinykit.train.datasets.scoring import Accuracy
 
@@ -83,11 +87,8 @@ def deploy_tflm(
         input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
         inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats, reference=judge,
     ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
-    facts = {"target": "tflm", "name": label, "model_sha256": graph.sha256, "arena_bytes": declared,
-             "golden_engine": judge.engine}  # fmt: skip
-    where = writing.write_export(folder, files, facts)
-    listed = tuple(sorted([*files, writing.MANIFEST]))
-    return Deployment(where, "tflm", label, listed, methods, declared, needed, len(inputs), graph.sha256, judge.engine)
+    more: dict[str, Any] = {"needed": needed, "methods": methods, "vectors": len(inputs)}
+    return writing.finish("tflm", graph, folder, files, label=label, arena=declared, **more)
 
 
 def add_method(operator: str) -> str:
@@ -185,13 +186,9 @@ def deploy_c(
         long_name=judge.kernels.replace("TFLM", "TensorFlow Lite Micro"), outputs_at=_lay_out(graph), bound=FLOAT_BOUND,
         floats=any(tensor.dtype == "float32" for tensor in graph.tensors),
     ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
-    facts = {"target": "c", "name": label, "model_sha256": graph.sha256, "arena_bytes": export.arena_bytes,
-             "kernels": kernels, "golden_engine": judge.engine}  # fmt: skip
-    where = writing.write_export(folder, files, facts)
-    return Deployment(
-        where, "c", label, tuple(sorted([*files, writing.MANIFEST])), tuple(one.symbol for one in export.operators),
-        export.arena_bytes, export.arena_bytes, len(inputs), graph.sha256, judge.engine,
-    )  # fmt: skip
+    symbols = tuple(one.symbol for one in export.operators)
+    more: dict[str, Any] = {"methods": symbols, "vectors": len(inputs), "kernels": kernels}
+    return writing.finish("c", graph, folder, files, label=label, arena=export.arena_bytes, **more)
 
 
 def _c_rows(table: NDArray[np.uint8]) -> str:
@@ -240,6 +237,12 @@ TARGETS = {
     "tflm": Exporter(deploy_tflm, "sources and build files around TFLM"),
     "c": Exporter(deploy_c, "a program that needs no runtime", {"kernels": "portable (default) or cmsis-nn"}),
     "onnx": Exporter(deploy_onnx, "QDQ ONNX and .ort for ONNX Runtime"),
+    "stm32cubeai": Exporter(deploy_stm32cubeai, "what ST's tools take", {"tool": "its version, such as 8.1.0"}),
+    "edge-impulse": Exporter(
+        deploy_edge_impulse,
+        "a bundle, C++ library and .eim",
+        {"labels": "file, one a line", "rate_hz": "Hz of samples"},
+    ),
 }
 """Every target by its name."""
 
@@ -254,9 +257,11 @@ def find_exporter(target: str) -> Exporter:
 def deploy(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, target: str = "tflm",
     arena: int | Estimate | None = None, kernels: str | None = None, accuracy: Accuracy | None = None,
-    name: str = "", samples: ArrayLike | None = None, normalisation: Normalisation | None = None
+    name: str = "", samples: ArrayLike | None = None, normalisation: Normalisation | None = None,
+    board: Target | str | None = None, tool: str | None = None, labels: Sequence[str] | str | Path | None = None,
+    rate_hz: float | None = None
 ) -> Deployment:  # fmt: skip
-    """Write a model for a target; what the options mean, and errors, as `deploy_tflm` and `deploy_c`.
+    """Write a model for a target; what the options mean, and errors, as `deploy_tflm` and the like.
 
     Parameters
     ----------
@@ -269,13 +274,16 @@ def deploy(
     name : of the C++ namespace or C prefix; from the file where empty.
     samples : inputs of the golden vectors.
     normalisation : for "tflm": a C program takes the tensor as it is.
+    board, tool : for "stm32cubeai": whose memory, and the version of ST's tool.
+    labels, rate_hz : for "edge-impulse": names of the outputs or their file, and how often a sample comes [Hz].
 
     Raises
     ------
     ParameterError : the target is not one of `TARGETS`, takes no such option, or is "tflm" without an arena.
     """
     exporter = find_exporter(target)
-    own = {"arena": arena, "kernels": kernels, "normalisation": normalisation}
+    own = {"arena": arena, "kernels": kernels, "normalisation": normalisation, "board": board, "tool": tool,
+           "labels": labels, "rate_hz": rate_hz}  # fmt: skip
     given = {option: value for option, value in own.items() if value is not None}
     if foreign := sorted(set(given) - set(exporter.options)):
         takes = ", ".join(exporter.options)

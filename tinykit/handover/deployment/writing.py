@@ -1,5 +1,6 @@
 """What every target's export has in common: its result, label and golden vectors, and a folder written whole or not."""
 
+import hashlib
 import json
 import os
 import stat
@@ -15,7 +16,7 @@ from tinykit.ground import limits
 from tinykit.ground.errors import EngineError, ModelError, OutputError
 from tinykit.ground.results import Result
 from tinykit.ground.writing import refuse_other, write_folder
-from tinykit.handover.codegen.filling import to_comment, to_identifier
+from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.record import hash_bytes
 from tinykit.predict.runtime.codes import to_codes
@@ -140,6 +141,43 @@ def _raw(tensors: tuple[NDArray[np.generic], ...], ends: str) -> NDArray[np.uint
         raise ModelError(f"the model has no {ends} of any size, so there is no golden vector; convert it again")
     pairs = ((np.frombuffer(one.tobytes(), np.uint8), len(one)) for one in tensors)
     return np.concatenate([raw.reshape(n, raw.size // n) for raw, n in pairs], axis=1)
+
+
+def name_golden(graph: ModelGraph, samples: ArrayLike | tuple[ArrayLike, ...] | None) -> dict[str, NDArray[Any]]:
+    """The golden vectors as [n, *shape] arrays of the tensors' types, by the names that ST's tools give them."""
+    found: dict[str, NDArray[Any]] = {}
+    pairs = zip(
+        ("inputs", "outputs"), (graph.inputs, graph.outputs), make_golden_vectors(graph.data, samples), strict=True
+    )
+    for ends, indices, rows in pairs:
+        at = 0
+        for place, tensor in enumerate((graph.tensors[index] for index in indices), 1):
+            raw = np.ascontiguousarray(rows[:, at : at + tensor.nbytes])
+            found[f"m_{ends}_{place}"] = raw.view(tensor.dtype).reshape(len(rows), *tensor.shape[1:])
+            at += tensor.nbytes
+    return found
+
+
+def fill_target(
+    target: str, graph: ModelGraph, label: str, accuracy: Accuracy | None, **values: object
+) -> dict[str, str | bytes]:
+    """The templates of a target, filled with what it tells and what every target does."""
+    about = "\n".join(describe_model(graph, label, describe_accuracy(accuracy)))
+    digest = hashlib.md5(graph.data, usedforsecurity=False).hexdigest()
+    told = {"name": label, "about": about, "md5": digest, "reference": reference_engine()}
+    return {**fill_all(TEMPLATES / target, **told, **values)}
+
+
+def finish(
+    target: str, graph: ModelGraph, folder: str | Path, files: Mapping[str, str | bytes], *, label: str, arena: int,
+    needed: int | None = None, methods: tuple[str, ...] = (), vectors: int = 0, **more: object
+) -> Deployment:  # fmt: skip
+    """Write the files of a target, with what its manifest tells besides, and say what was written."""
+    engine = reference_engine().engine
+    facts = {"target": target, "name": label, "model_sha256": graph.sha256, "arena_bytes": arena, **more}
+    where, listed = write_export(folder, files, facts | {"golden_engine": engine}), tuple(sorted([*files, MANIFEST]))
+    told = (arena, arena if needed is None else needed, vectors, graph.sha256, engine)
+    return Deployment(where, target, label, listed, methods, *told)
 
 
 def write_export(folder: str | Path, files: Mapping[str, str | bytes], about: Mapping[str, Any]) -> Path:

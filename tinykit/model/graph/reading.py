@@ -14,6 +14,7 @@ from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
 from tinykit.model.graph.given import name_folder, take_model
 from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
+from tinykit.model.impulse import holds_impulse, read_impulse
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
 
@@ -102,7 +103,17 @@ def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
 
 
 def load(path: Path) -> bytes:
-    """Content of a file that should be a model; ModelError where it cannot be read, is a folder or far too large."""
+    """Content of a file that should be a model, or of the network in an export of Edge Impulse.
+
+    ModelError: it cannot be read, is a folder of something else, or far too large.
+    """
+    if holds_impulse(path):
+        if found := read_impulse(path).tflite:
+            return found
+        raise ModelError(
+            f"{path}: the EON compiler left no .tflite in this export; `tinykit readback` tells the rest of it\n"
+            "download the block's TensorFlow Lite (int8) from the Studio's dashboard, or export again with TFLM"
+        )
     try:
         if path.is_dir():
             raise ModelError(f"{path}: not a .tflite file but {name_folder(path)}")

@@ -1,5 +1,6 @@
 """Commands that judge: `fit`, `compare` and `budget`."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,22 +8,29 @@ from typing import Any
 
 from tinykit.budget.assessment.chain import Assessment, assess
 from tinykit.budget.assessment.use import Beside, Use
-from tinykit.budget.fit.check import MACHINES, check_target, line_up, name_machine
+from tinykit.budget.fit.check import MACHINES, check_target, line_up, line_up_runtimes, name_machine, tell_runtime
 from tinykit.budget.fit.placements import Placement, list_placements
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget
+from tinykit.budget.power.frontend import front_end_of
 from tinykit.budget.power.sensitivity import say_settling
 from tinykit.budget.thermal.check import ThermalReport
 from tinykit.budget.trace.compare import TraceRow, calibrate_board, compare_trace
 from tinykit.budget.trace.plateaus import Trace, read_trace
-from tinykit.ground.errors import ParameterError
-from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, unite
+from tinykit.ground.errors import ParameterError, TinykitError
+from tinykit.ground.facts import read_toml, shipped_path, to_fact
+from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, to_plain, unite
+from tinykit.handover.codegen.export import export_c
+from tinykit.model.graph.model import ModelGraph
+from tinykit.model.impulse import holds_impulse, read_impulse
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import describe_model, say, say_figures, say_json, say_table, show, show_short
 from tinykit.target.boards import boards, find_board
 from tinykit.target.boards.record import Board
+from tinykit.target.runtimes import find_runtime
 from tinykit.target.target import Reserve, Target
 
+_FIGURES = ("arena_bytes", "flash_bytes", "latency_s", "energy_per_inference_j")
 _YOUR_FIGURE = "given on the command line"
 _TRACE_UNITS = ("time_unit", "current_unit")
 
@@ -101,7 +109,9 @@ def _read_use(options: Options) -> Use:
     given: float | None = options.latency
     if given is not None and not 0 < given < DAY_S:
         raise ParameterError(f"latency {given} s; give seconds above 0, such as 0.0289")
+    impulse = read_impulse(options.model) if holds_impulse(options.model) else None
     return Use(
+        front_end=front_end_of(impulse) if impulse and not options.task else None,
         period_s=options.period,
         battery=options.battery,
         ambient_c=options.ambient,
@@ -225,6 +235,8 @@ def _say_assumed(target: Target) -> None:
 def compare(options: Options) -> int:
     """`tinykit compare`."""
     graph = open_model(options.model, options.representative)
+    if options.board:
+        return _compare_runtimes(options, graph)
     chosen = options.boards.split(",") if options.boards else MACHINES
     reports = line_up(graph, chosen, reserve=read_reserve(options))
     if options.json:
@@ -241,6 +253,37 @@ def compare(options: Options) -> int:
             told = [text for text in report.reasons if any(why in text for why in whys)]
             say(*(f"- {name_machine(report)}, {report.board.id}: {text}" for text in told))
     return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
+
+
+def _compare_runtimes(options: Options, graph: ModelGraph) -> int:
+    """Every runtime on one board, then C that needs none and what needs another machine."""
+    reports, beside = line_up_runtimes(graph, options.board, reserve=read_reserve(options)), _list_beside(graph)
+    if options.json:
+        results = [{"framework": tell_runtime(report), **report.to_json()} for report in reports]
+        named = [{"framework": name, **dict(zip(_FIGURES, to_plain(found), strict=True))} for name, found, *_ in beside]
+        say_json({"model": describe_model(graph, runs=_runs(reports)), "results": results, "beside": named})
+    else:
+        rows: list[tuple[str, ...]] = []
+        for report in reports:
+            figures, one = [getattr(report, name) for name in _FIGURES], find_runtime(report.runtime)
+            rows.append((tell_runtime(report), report.verdict.words, *map(show, figures), one.licence, one.cannot))
+        rows += [(name, "", *map(show, figures), licence, cannot) for name, figures, licence, cannot in beside]
+        say_table(("framework", "verdict", "arena", "flash", "latency", "energy", "licence", "cannot"), rows)
+        whys = [(tell_runtime(report), *one) for report in reports if not report.refusal for one in report.unknown]
+        say(*_refusals(reports), *(f"- {name}: {what} unknown: {why}" for name, what, why in whys))
+    return 0 if any(report.verdict in ("fits", "tight") for report in reports) else 1
+
+
+def _list_beside(graph: ModelGraph) -> list[tuple[str, tuple[Estimate | None, ...], str, str]]:
+    """Name, figures, licence and limits of what is no runtime of a microcontroller."""
+    told = read_toml(shipped_path("data", "frameworks.toml"))
+    rows: list[tuple[dict[str, str], tuple[Estimate | None, ...]]] = []
+    with contextlib.suppress(TinykitError):  # an operator without a form in C: the row is left out
+        arena = Estimate.exact(export_c(graph).arena_bytes, "byte", "compiled", "the export's own plan")
+        rows.append((told["c"], (arena, None, None, None)))
+    session, library = (to_fact(told["onnxruntime"][name], name).estimate() for name in ("session", "library"))
+    rows.append((told["onnxruntime"], (session, library, None, None)))
+    return [(row["name"], figures, row["licence"], row["cannot"]) for row, figures in rows]
 
 
 def _machine_row(report: FitReport) -> tuple[str, ...]:

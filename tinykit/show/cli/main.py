@@ -9,10 +9,12 @@ from tinykit.budget.assessment.draft import ASKED, label_of, unit_of
 from tinykit.ground.errors import BAD_INPUT, printable
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.handover.deployment.targets import TARGETS
-from tinykit.show.cli import checking, judging, looking, making, verifying, weighing
+from tinykit.show.cli import checking, judging, looking, making, reading, verifying, weighing
 from tinykit.show.cli.program import main  # noqa: F401 -- where it was always found
 
-_ROOMS = {one.__name__.rpartition(".")[2]: one for one in (checking, judging, looking, making, verifying, weighing)}
+_ROOMS = {
+    one.__name__.rpartition(".")[2]: one for one in (checking, judging, looking, making, reading, verifying, weighing)
+}
 _Option = dict[str, Any]
 
 
@@ -30,7 +32,8 @@ def _make_shared() -> dict[str, list[_Option]]:
     return {
         "target": [{"name": "--target", "metavar": "NAME", "help": f"{briefs} (default: tflm)", "default": "tflm"}],
         "exporters": [
-            {"name": f"--{flag}", "metavar": "NAME", "help": f"for {name}: {meaning}"}
+            {"name": f"--{flag.split('_')[0]}", "dest": flag, "metavar": "NAME", "help": f"for {name}: {meaning}"}
+            | ({"type": "number"} if "_" in flag else {})
             for name, exporter in TARGETS.items() for flag, meaning in exporter.flags.items()],
         "facts": [
             {"name": f"--{label_of(name).replace(' ', '-')}", "metavar": unit_of(name) or "TEXT", "help": question,

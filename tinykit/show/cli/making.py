@@ -9,14 +9,14 @@ from tinykit.budget.assessment.use import Use
 from tinykit.ground.errors import EngineError, ParameterError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.writing import add_files, write_atomically
-from tinykit.handover.deployment.targets import deploy as write_deployment, find_exporter
+from tinykit.handover.deployment.targets import TARGETS, deploy as write_deployment, find_exporter
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
 from tinykit.predict.runtime.proving import prove_same
 from tinykit.predict.runtime.reference import find_reference, require_tflm
 from tinykit.predict.runtime.refusal import require_sound
 from tinykit.predict.striping.search import stripe
-from tinykit.show.cli.models import Options, open_model
+from tinykit.show.cli.models import Options, open_model, read_samples
 from tinykit.show.cli.text import say
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Target
@@ -26,13 +26,17 @@ def deploy(options: Options) -> int:
     """`tinykit deploy`."""
     exporter = find_exporter(options.target)
     graph = open_model(options.model, options.representative)
-    if options.board and "arena" not in exporter.options:
+    own: dict[str, Any] = {flag: getattr(options, flag) for one in TARGETS.values() for flag in one.flags}
+    if options.board and not {"arena", "board"} & {*exporter.options}:
         raise ParameterError(f"target {options.target!r} plans its arena itself; leave --board out")
-    arena = None
+    if "board" in exporter.options and options.board:
+        own["board"] = Target(options.board, runtime="x-cube-ai")
+    if "labels" in exporter.options and options.representative:
+        own["samples"] = next(iter(read_samples(options.representative).values()))
     if "arena" in exporter.options:
         place = Target(options.board) if options.board else None
-        arena = predict_arena(graph, target=place).to_deploy if place else arena_for_any_core(graph)
-    done = write_deployment(graph, options.out, target=options.target, arena=arena, kernels=options.kernels)
+        own["arena"] = predict_arena(graph, target=place).to_deploy if place else arena_for_any_core(graph)
+    done = write_deployment(graph, options.out, target=options.target, **own)
     note = find_reference(done.golden_engine).note
     say(str(done), *(f"  {name}" for name in done.files), *([f"- {note}"] if note else []))
     return 0

@@ -32,7 +32,7 @@ def open_model(path: str, representative: str | None = None) -> ModelGraph:
         return read(path)
     from tinykit.train.conversion.converting import convert
 
-    samples = _read_samples(representative) if representative else None
+    samples = read_samples(representative) if representative else None
     floats = samples is None and not onnx
     conversion = convert(path, precision="float32" if floats else "int8", representative=samples)
     for note in conversion.notes:
@@ -45,7 +45,8 @@ def read_bytes(path: str) -> bytes:
     return take_model(load(Path(path)), path)
 
 
-def _read_samples(path: str) -> Any:
+def read_samples(path: str) -> Any:
+    """Arrays of float32 by name out of an .npz; DataError: none in it."""
     import numpy as np
 
     from tinykit.train.datasets.arrays import read_arrays

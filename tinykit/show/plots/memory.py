@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from tinykit.budget.fit.check import name_machine
+from tinykit.budget.fit.check import name_machine, tell_runtime
 from tinykit.budget.fit.placements import Placement
 from tinykit.budget.fit.verdict import TIGHT_MARGIN, FitReport, RegionUse, Verdict
 from tinykit.ground.quantity import Estimate, format_quantity
@@ -118,7 +118,7 @@ def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
 def plot_lineup(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes:
     """Latency on each machine with its interval, and arena, flash and energy beside it; `unknown` where none is known.
 
-    A row a machine of `line_up`.
+    A row a machine of `line_up`, or a runtime of `line_up_runtimes`.
     """
     ax = new_axes(ax, 7.2, 1.2 + 0.5 * len(reports))
     if not reports:
@@ -129,7 +129,11 @@ def plot_lineup(reports: Sequence[FitReport], *, ax: Axes | None = None) -> Axes
     scale_log(ax.xaxis, low / 3, high * 3, "s")
     for row, report in enumerate(reports):
         _draw_machine(ax, row, report)
-    ax.set_yticks(range(len(reports)), [_name(report) for report in reports], fontsize=8)
+    one_core = (
+        len({(report.board.id, name_machine(report)) for report in reports if not report.npu}) == 1 < len(reports)
+    )
+    names = [tell_runtime(report) if one_core else _name(report) for report in reports]
+    ax.set_yticks(range(len(reports)), names, fontsize=8)
     ax.set(ylim=(len(reports) - 0.5, -0.6), xlabel="latency of one inference [s]")
     return caption(ax, "One model, side by side", "80 % interval" if known else "unknown")
 

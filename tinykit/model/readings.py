@@ -1,0 +1,66 @@
+"""What a vendor's tool compiled or a board measured of a model, read back and kept: it wins over a prediction.
+
+One TOML a model, named by its content, in the folder `readings` of the workspace (`TINYKIT_WORKSPACE`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import tomli_w
+
+from tinykit.ground.caches import remember
+from tinykit.ground.errors import FactError
+from tinykit.ground.facts import read_toml
+from tinykit.ground.quantity import Estimate
+from tinykit.ground.results import Result
+from tinykit.ground.writing import write_atomically
+from tinykit.model.record import workspace_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Result):
+    """One figure read back: "arena" (inputs and outputs within), "weights", "code", "runtime_ram" or "latency".
+
+    `runtime`, `version` and `option` as a `Target` names them, "" where not told. `place` is the id of a board, or how
+    the name of its microcontroller begins, in lower case, "" for any; `clock_hz` of a latency [Hz], else 0.
+    """
+
+    figure: str
+    runtime: str
+    version: str
+    option: str
+    place: str
+    clock_hz: float
+    found: Estimate
+
+
+def keep_readings(sha256: str, readings: Iterable[Reading]) -> None:
+    """Add figures to those of a model, each in the place of an older one of its case; OutputError: it cannot be."""
+    known = {tuple(asdict(one).values())[:-1]: one for one in (*list_readings(sha256), *readings)}
+    write_atomically(_path(sha256), tomli_w.dumps({"readings": [asdict(one) for one in known.values()]}).encode())
+
+
+def list_readings(sha256: str) -> tuple[Reading, ...]:
+    """What is kept of a model, by the hash of its content; what of it is damaged is passed over."""
+    try:
+        return _read(_path(sha256), _path(sha256).stat().st_mtime_ns)
+    except (OSError, FactError):
+        return ()
+
+
+def _path(sha256: str) -> Path:
+    return Path(workspace_folder(), "readings", f"{sha256}.toml")
+
+
+@remember
+def _read(path: Path, _changed: int) -> tuple[Reading, ...]:
+    tables, found = read_toml(path).get("readings", []), []
+    for table in tables if isinstance(tables, list) else ():
+        try:
+            one = Reading(**{**table, "found": Estimate(**table["found"])})
+            texts = (one.figure, one.runtime, one.version, one.option, one.place)
+            found += [one] if all(isinstance(text, str) for text in texts) and one.clock_hz >= 0 else []
+        except (LookupError, TypeError, ValueError):
+            continue
+    return tuple(found)
