@@ -9,6 +9,7 @@ from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import FactError, UnknownRuntimeError, look_up, name_nearest
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.results import Result
+from tinykit.model.graph.model import INT4, ModelGraph
 
 NPU_RUNTIME = "ethos-u"
 """The runtime of an Ethos-U: everything else runs on the core."""
@@ -28,6 +29,7 @@ class Runtime(Result):
     linked : the runtime whose linked sizes hold for its flash.
     pool : runtimes of one pool stray alike in latency; "" where no latency is predicted.
     counted : the runtime whose counted instructions stand for its own.
+    no_int4 : why it cannot run weights of four bits, "" where it can.
     no_decode : why it cannot run TFLM's DECODE operator, "" where it can.
     default_on : patterns of the cores that it is taken for where none is named.
     hand_over : targets of `tinykit deploy` that make files for it.
@@ -41,6 +43,7 @@ class Runtime(Result):
     linked: str
     pool: str
     counted: str
+    no_int4: str = ""
     no_decode: str = ""
     default_on: tuple[str, ...] = ()
     hand_over: tuple[str, ...] = ()
@@ -80,6 +83,15 @@ def planner_of(name: str) -> str:
     """
     known = _read_all().get(name)
     return known.planner if known else ""
+
+
+def refuse_int4(graph: ModelGraph, runtime: str) -> str:
+    """Why a runtime cannot run the int4 weights of a model, "" where it can or where there are none."""
+    known = _read_all().get(runtime)
+    if not known or not known.no_int4 or all(one.dtype != INT4 for one in graph.tensors):
+        return ""
+    cure = "the same values as int8 run there: tinykit pack MODEL --grid --out FILE"
+    return f"{runtime} does not run int4 weights: {known.no_int4}\n{cure}"
 
 
 @remember_table

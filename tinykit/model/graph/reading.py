@@ -13,7 +13,7 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
 from tinykit.model.graph.given import name_folder, take_model
-from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
+from tinykit.model.graph.model import INT4, ModelGraph, Operator, Precision, Tensor
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
 
@@ -24,8 +24,8 @@ _MOST_ENTRIES = 4096
 hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
 _FAR_SMALLER = "a .tflite model for a microcontroller is far smaller"
 _PRECISION_BY_TYPES = {
-    ("float32", "float32"): "float32", ("float32", "int8"): "hybrid",
-    ("int8", "int8"): "int8", ("int8", "int4"): "int8", ("int16", "int8"): "int16x8",
+    ("float32", "float32"): "float32", ("float32", "int8"): "hybrid", ("float32", "int4"): "hybrid",
+    ("int8", "int8"): "int8", ("int8", "int4"): "int8x4", ("int16", "int8"): "int16x8",
 }  # fmt: skip
 
 GraphOrFile = ModelGraph | str | os.PathLike[str]
@@ -80,6 +80,7 @@ def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
     operators = _read_operators(model, main, tensors)
     if not operators:
         raise ModelError("the model has no operators; convert it again")
+    _check_packed(operators, tensors)
     return ModelGraph(
         path=path, sha256=hashlib.sha256(data).hexdigest(), flatbuffer_bytes=len(data), data=data,
         operators=operators, tensors=tensors,
@@ -253,6 +254,23 @@ def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outpu
         )
 
 
+def _check_packed(operators: Sequence[Operator], tensors: Sequence[Tensor]) -> None:
+    """Refuse packed numbers that no kernel of TFLM's reads: all but constant int4 weights, and what is made float."""
+    for one in operators:
+        row = row_of(one.name)
+        weights = one.inputs[1:2] if row.weights and row.weights.decodes else ()
+        read = weights if row.role != "dequantise" else one.inputs
+        for index in (*one.inputs, *one.outputs):
+            tensor = tensors[index] if index >= 0 else None
+            known = tensor is not None and tensor.dtype == INT4 and tensor.is_constant and index in read
+            if tensor is not None and tensor.dtype in schema.PACKED and not known:
+                raise ModelError(
+                    f"tensor {index} of operator {one.index} ({one.name}) is {tensor.dtype}, which TFLM has no kernel "
+                    "for; allowed: int4\nas constant weights of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED; "
+                    "convert the others to int8"
+                )
+
+
 def _read_options(row: OperatorRow, table: Table | None) -> dict[str, Any]:
     options: dict[str, Any] = {
         name: table.scalar(option.slot, option.layout, option.default) if table else option.default
@@ -293,6 +311,8 @@ def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, 
             kinds.add(_PRECISION_BY_TYPES.get(pair, "mixed"))
     if "hybrid" in kinds:
         return Precision.HYBRID
+    if kinds == {"int8", "int8x4"}:
+        return Precision.INT8X4
     if not kinds:
         kinds = {tensors[operator.outputs[0]].dtype for operator in operators if operator.outputs}
     return Precision(*kinds) if len(kinds) == 1 and kinds <= set(Precision) else Precision.MIXED

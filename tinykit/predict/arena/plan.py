@@ -199,11 +199,11 @@ def _ask_kernels(graph: ModelGraph, kernels: Kernels) -> Sizes:
 
 
 def list_espressif_scratch(graph: ModelGraph, reference: Sizes, *, lean: bool = False) -> Sizes:
-    """The most that any version of ESP-NN asks for, or what 1.1 does; other operators keep the reference's."""
+    """The most that any version of ESP-NN asks for, or what 1.1 does, beside what the reference kernels ask for."""
     kinds = ESPRESSIF_LEAN if lean else ESPRESSIF_MOST
     rules = ((kinds.get(row_of(one.name).latency or ""), one) for one in graph.operators)
     asked = (rule(graph.call(one), Kernels("plain")) if rule else () for rule, one in rules)
-    return tuple(own or sizes for own, sizes in zip(asked, reference, strict=True))
+    return tuple((*sizes, *own) for own, sizes in zip(asked, reference, strict=True))
 
 
 def kernels_of(runtime: str, core: str, version: str = NEWEST) -> Kernels:

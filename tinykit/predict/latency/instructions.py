@@ -13,7 +13,15 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.latency.bounds import Arithmetic, arithmetic_of, count_bounded, find_loop, is_float, is_moved
+from tinykit.predict.latency.bounds import (
+    Arithmetic,
+    arithmetic_of,
+    count_bounded,
+    find_loop,
+    int4_factor,
+    is_float,
+    is_moved,
+)
 from tinykit.predict.latency.kernels import (
     BLOCK,
     LANES,
@@ -63,7 +71,7 @@ class OperatorInstructions(Result):
     call : of the instructions, those that run once a call.
     cycles, call_cycles : on a Cortex-M4 without waits, of an operator that is bounded by its loop, and of these those
         of the call; 0 elsewhere.
-    factor : of such an operator, how far its cost may stray either way (80 %).
+    factor : of such an operator, and of one with int4 weights, how far its cost may stray either way (80 %).
     """
 
     index: int
@@ -95,7 +103,7 @@ class InstructionReport(Result):
     parts : instructions by part, in the order of `PARTS`, of operators that are not bounded by their loop, and with the
         calls those of an inference beside its operators.
     assumed_share : fraction of these, 0–1, that rests on assumed kernel costs.
-    build_spread : standard deviation of the log total for not knowing the build, 0 where it is known.
+    build_spread : standard deviation of the log total for not knowing the build, or what int4 weights cost; else 0.
     """
 
     core: str
@@ -216,6 +224,7 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     if total:
         parts["calls"] += INFERENCE
         share = sum(operator.instructions for operator in known if operator.basis == "assumed") / total
+    spread = math.hypot(spread, _stray(known))
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
     bounded = [(one.instructions, one.factor) for one in operators if one.cycles]
     value, low, high = (
@@ -227,6 +236,12 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
 
 
+def _stray(operators: Sequence[OperatorInstructions]) -> float:
+    """Log standard deviation of the sum for not knowing what weights of four bits cost."""
+    total = sum(one.instructions for one in operators)
+    return sum(one.instructions * math.log(one.factor) for one in operators) / TO_80 / total if total else 0.0
+
+
 def _count_all(
     shapes: Sequence[OperatorShape], kernels: _Kernels, arithmetic: Arithmetic, build: str
 ) -> list[OperatorInstructions]:
@@ -234,9 +249,18 @@ def _count_all(
     counts = [_count(index, shape, kernels) for index, shape in enumerate(shapes)]
     mixed = None in counts
     return [
-        count if count and not (mixed and is_float(shape)) else _bound(index, shape, arithmetic, build)
-        for index, (shape, count) in enumerate(zip(shapes, counts, strict=True))
+        _widen(one if one and not (mixed and is_float(shape)) else _bound(at, shape, arithmetic, build), shape, kernels)
+        for at, (shape, one) in enumerate(zip(shapes, counts, strict=True))
     ]
+
+
+def _widen(count: OperatorInstructions, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions:
+    """An operator as counted with int8 weights, where they have four bits instead."""
+    if not shape.int4:
+        return count
+    value, factor = int4_factor(shape, kernels.style, count.instructions)
+    parts = {name: value * getattr(count, name) for name in ("instructions", "outside", "cycles")}
+    return replace(count, factor=factor * count.factor, **parts)
 
 
 def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions | None:

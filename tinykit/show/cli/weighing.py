@@ -12,6 +12,7 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.packing.cost import refuse_decode
 from tinykit.predict.packing.decoding import PackChoice, pack as choose
+from tinykit.predict.packing.gridding import OnGrid, grid_weights
 from tinykit.predict.packing.leaning import Packed
 from tinykit.predict.runtime.reference import find_reference
 from tinykit.predict.runtime.refusal import require_sound
@@ -64,15 +65,28 @@ def pack(options: Options) -> int:
     target = as_target(options.board, runtime=options.runtime) if options.board else None
     core, board = (target.core, target.board) if target else (_DEFAULT_CORE, None)
     runtime = target.runtime if target else options.runtime or default_runtime(core)
+    grid = _put_on_grid(graph, options) if options.grid else None
+    graph = grid.graph if grid else graph
     choice = choose(graph, runtime=runtime, core=core, arena_limit_bytes=_limit(options, target))
-    if choice.saves:
+    written = choice.saves or grid is not None
+    if written:
         choice.chosen.save(Path(options.out))
     if options.json:
-        say_json(_describe(choice, core, board, options.out))
+        say_json({**_describe(choice, core, board, options.out), "grid": grid.to_json() if grid else None})
         return 0
+    say(*([str(grid)] if grid else []))
     _tell(choice, core, board)
-    say(f"{options.out}: written" if choice.saves else "nothing saved, nothing written")
+    say(f"{options.out}: written" if written else "nothing saved, nothing written")
     return 0
+
+
+def _put_on_grid(graph: ModelGraph, options: Options) -> OnGrid:
+    if options.validation is None:
+        return grid_weights(graph)
+    from tinykit.train.datasets.own import read_samples
+
+    samples = read_samples(options.validation)
+    return grid_weights(graph, samples.x, samples.y)
 
 
 def _limit(options: Options, target: Target | None) -> int | None:

@@ -8,6 +8,7 @@ from tinykit.ground.errors import RecordError
 from tinykit.ground.writing import scratch
 from tinykit.model.record import DesignRecord, Stage, tool_versions
 from tinykit.train.compress.clustering import Clustered
+from tinykit.train.compress.gridding import Gridded
 from tinykit.train.compress.pruning import Pruned
 from tinykit.train.compress.quantising import Quantised
 from tinykit.train.compress.training import Trained, evaluate
@@ -26,7 +27,7 @@ def keep_model(
     ----------
     record : where it is kept.
     name : of the stage.
-    made : what `train`, `prune`, `cluster` or `quantise_aware` returned.
+    made : what `train`, `prune`, `cluster`, `grid` or `quantise_aware` returned.
     data : what it was trained on; the accuracy on its test split becomes a result.
     parent : the stage it was made from, "" for the first.
     recipe : the choices; those its history knows if None.
@@ -94,6 +95,8 @@ def _choices(made: Trained) -> dict[str, Any]:
     if isinstance(made, Clustered):
         shared = {"clusters": _plain(made.clusters), "per_channel": made.per_channel, "sparse": list(made.sparse)}
         return shared | known
+    if isinstance(made, Gridded):
+        return {"keep": list(made.kept), "sparse": list(made.sparse)} | known
     return {"preserve": made.preserved, **known} if isinstance(made, Quantised) else known
 
 
