@@ -29,7 +29,7 @@ class Runtime(Result):
     linked : the runtime whose linked sizes hold for its flash.
     pool : runtimes of one pool stray alike in latency; "" where no latency is predicted.
     counted : the runtime whose counted instructions stand for its own.
-    no_int4 : why it cannot run weights of four bits, "" where it can.
+    no_int4, slow_int4 : why it cannot run weights of four bits, or why nobody knows their time; "" elsewhere.
     no_decode : why it cannot run TFLM's DECODE operator, "" where it can.
     default_on : patterns of the cores that it is taken for where none is named.
     hand_over : targets of `tinykit deploy` that make files for it.
@@ -44,6 +44,7 @@ class Runtime(Result):
     pool: str
     counted: str
     no_int4: str = ""
+    slow_int4: str = ""
     no_decode: str = ""
     default_on: tuple[str, ...] = ()
     hand_over: tuple[str, ...] = ()
@@ -85,13 +86,13 @@ def planner_of(name: str) -> str:
     return known.planner if known else ""
 
 
-def refuse_int4(graph: ModelGraph, runtime: str) -> str:
-    """Why a runtime cannot run the int4 weights of a model, "" where it can or where there are none."""
+def refuse_int4(graph: ModelGraph, runtime: str, *, timed: bool = False) -> str:
+    """Why a runtime cannot run the int4 weights of a model, or tell their time; "" where it can, or there are none."""
     known = _read_all().get(runtime)
-    if not known or not known.no_int4 or all(one.dtype != INT4 for one in graph.tensors):
+    why = (known.no_int4 or (known.slow_int4 if timed else "")) if known else ""
+    if not why or all(one.dtype != INT4 for one in graph.tensors):
         return ""
-    cure = "the same values as int8 run there: tinykit pack MODEL --grid --out FILE"
-    return f"{runtime} does not run int4 weights: {known.no_int4}\n{cure}"
+    return f"{runtime} and int4 weights: {why}\nthe same values as int8: tinykit pack MODEL --grid --out FILE"
 
 
 @remember_table

@@ -16,11 +16,10 @@ from tinykit.ground.writing import refuse_other
 from tinykit.model.graph.reading import read
 from tinykit.model.record import DesignRecord, Stage, hash_bytes
 from tinykit.predict.packing.decoding import code_weights
-from tinykit.predict.packing.gridding import grid_weights
 from tinykit.predict.packing.leaning import Packed, lean
 from tinykit.train.compress.channels.slimming import prune_channels
 from tinykit.train.compress.clustering import Clustered, cluster
-from tinykit.train.compress.gridding import Gridded, grid
+from tinykit.train.compress.gridding import grid
 from tinykit.train.compress.pruning import Pruned, prune
 from tinykit.train.compress.quantising import Quantised, quantise_aware
 from tinykit.train.compress.recipe import RECIPE, Bar, Recipe, Training
@@ -34,9 +33,9 @@ from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.zoo import build_network
 
 Choices = Mapping[str, Any]
-Made = Trained | Pruned | Clustered | Gridded | Quantised
+Made = Trained | Pruned | Clustered | Quantised
 Trainer = Callable[[Path, Dataset, Choices], Made]
-Packer = Callable[[Path, Dataset], Packed]
+Packer = Callable[[Path], Packed]
 
 CONVERT = "convert"
 """The action in neither table below: conversions of one parent share a child process (see `_convert`)."""
@@ -76,7 +75,7 @@ def _cluster(parent: Path, data: Dataset, choices: Choices) -> Made:
 
 
 def _grid(parent: Path, data: Dataset, choices: Choices) -> Made:
-    return grid(load_model(parent), data, keep=tuple(choices.get("keep", ())), **_settings(choices))
+    return grid(load_model(parent), data, **_settings(choices))
 
 
 def _quantise(parent: Path, data: Dataset, choices: Choices) -> Made:
@@ -93,11 +92,7 @@ TRAINERS: dict[str, Trainer] = {
 }
 """Actions that make a Keras model, by name."""
 
-PACKERS: dict[str, Packer] = {
-    "lean": lambda path, data: lean(read(path)),
-    "decode": lambda path, data: code_weights(read(path)),
-    "grid-weights": lambda path, data: grid_weights(read(path), data.validation.x, data.validation.y),
-}
+PACKERS: dict[str, Packer] = {"lean": lambda path: lean(read(path)), "decode": lambda path: code_weights(read(path))}
 """Actions that make a smaller `.tflite` of a `.tflite`, by name."""
 
 
@@ -176,7 +171,7 @@ def _make(record: DesignRecord, step: Step, data: Dataset, say: Say) -> DesignRe
     parent = record.path(step.parent) if step.parent else record.folder
     if step.action in PACKERS:
         say(f"{step.name}: packing")
-        return _keep_packed(record, step, PACKERS[step.action](parent, data), recipe)
+        return _keep_packed(record, step, PACKERS[step.action](parent), recipe)
     refuse_other(record.folder / f"{step.name}.h5")  # before an hour of work, not after it
     say(f"{step.name}: training ({step.choices['epochs']} epochs)")
     made = TRAINERS[step.action](parent, data, step.choices)

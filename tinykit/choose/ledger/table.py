@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP, INT4_FORM
+from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP
 from tinykit.choose.ledger.ledger_row import LedgerRow, choose_form, weigh_row
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ParameterError, look_up
@@ -72,9 +72,7 @@ class Ledger(Result):
         crowded = [row for row in self.rows if row.chosen is not choose_form(row.forms, self.target, heed_arena=False)]
         names = ", ".join(row.name for row in crowded)
         told = (f"{names}: the arena for decoded weights does not fit {self.target.board.id}",) if crowded else ()
-        native = {f"{row.name} on a 4-bit grid; {INT4_FORM}": row.forms.get(INT4_FORM) for row in self.rows}
-        grids = (f"{name} {form.model_bytes or 0:,} B, {form.note}" for name, form in native.items() if form)
-        return (*(f"{DECODE}: {note}" for note in notes), *grids, *told)
+        return (*(f"{DECODE}: {note}" for note in notes), *told)
 
 
 def open_ledger(

@@ -257,17 +257,19 @@ def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outpu
 def _check_packed(operators: Sequence[Operator], tensors: Sequence[Tensor]) -> None:
     """Refuse packed numbers that no kernel of TFLM's reads: all but constant int4 weights, and what is made float."""
     for one in operators:
-        row = row_of(one.name)
-        weights = one.inputs[1:2] if row.weights and row.weights.decodes else ()
-        read = weights if row.role != "dequantise" else one.inputs
-        for index in (*one.inputs, *one.outputs):
-            tensor = tensors[index] if index >= 0 else None
-            known = tensor is not None and tensor.dtype == INT4 and tensor.is_constant and index in read
-            if tensor is not None and tensor.dtype in schema.PACKED and not known:
+        row, types = row_of(one.name), types_of(one, tensors)
+        narrow = (
+            types is not None and types[0] in ("int8", "float32") and row.weights is not None and row.weights.decodes
+        )
+        read = one.inputs[1:2] if narrow else one.inputs if row.role == "dequantise" else ()
+        for tensor in (tensors[index] for index in (*one.inputs, *one.outputs) if index >= 0):
+            known = tensor.dtype == INT4 and tensor.is_constant and tensor.index in read
+            units = len(tensor.shape) == 2 and len(tensor.scales) > 1
+            if tensor.dtype in schema.PACKED and (units or not known):
                 raise ModelError(
-                    f"tensor {index} of operator {one.index} ({one.name}) is {tensor.dtype}, which TFLM has no kernel "
-                    "for; allowed: int4\nas constant weights of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED; "
-                    "convert the others to int8"
+                    f"tensor {tensor.index} of operator {one.index} ({one.name}) is {tensor.dtype}, which no kernel of "
+                    "TFLM reads there\nallowed: int4 as constant weights beside int8 in CONV_2D, DEPTHWISE_CONV_2D "
+                    "and, with one scale, FULLY_CONNECTED; else convert to int8"
                 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tinykit.model.graph.model import INT4, ModelGraph, Operator, Precision
+from tinykit.model.graph.model import ModelGraph, Operator, Precision
 from tinykit.model.graph.reading import GraphOrFile, as_graph, types_of
 from tinykit.model.lint.finding import Check, Rule, Words, list_rules, rule_of, tell
 from tinykit.model.operators.table import row_of
@@ -17,17 +17,6 @@ def _hybrid(graph: ModelGraph, rule: Rule) -> Words | None:
     """Of operators with float activations and integer weights, which one is enough to be refused for."""
     mixed = (("float32", "int8"), ("float32", "int4"))
     return _of(graph, [one for one in graph.operators if types_of(one, graph.tensors) in mixed])
-
-
-def _packed(graph: ModelGraph, rule: Rule) -> Words | None:
-    """Operators whose int4 weights TFLM refuses: beside int16, or with a scale a channel where it takes one alone."""
-    pairs = ((one, types_of(one, graph.tensors)) for one in graph.operators)
-    found = [
-        one for one, types in pairs
-        if types == ("int16", INT4)
-        or (types == ("int8", INT4) and rule.names(one.name) and _is_per_channel(graph, one))
-    ]  # fmt: skip
-    return _of(graph, found)
 
 
 def _of(graph: ModelGraph, operators: list[Operator]) -> Words | None:
@@ -162,11 +151,7 @@ def _open_size(graph: ModelGraph, rule: Rule) -> Words | None:
 def _per_channel(graph: ModelGraph, rule: Rule) -> Words | None:
     kinds = [(one, types_of(one, graph.tensors)) for one in graph.operators if rule.names(one.name)]
     dense = [one for one, types in kinds if types and types[0] in _INTEGERS]
-    return _of(graph, [one for one in dense if _is_per_channel(graph, one)])
-
-
-def _is_per_channel(graph: ModelGraph, operator: Operator) -> bool:
-    return len(graph.tensors[operator.inputs[1]].scales) > 1
+    return _of(graph, [one for one in dense if len(graph.tensors[one.inputs[1]].scales) > 1])
 
 
 def _stray(graph: ModelGraph, rule: Rule) -> Words | None:
@@ -175,7 +160,6 @@ def _stray(graph: ModelGraph, rule: Rule) -> Words | None:
 
 CHECKS: dict[str, Check] = {
     "hybrid": _hybrid,
-    "int4-weights": _packed,
     "float16-weights": _half_weights,
     "legacy-uint8": _legacy,
     "fake-quantised": _fake,

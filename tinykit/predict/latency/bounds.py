@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.facts import read_toml, shipped_path
@@ -119,21 +118,6 @@ def count_bounded(shape: OperatorShape, loop: Loop) -> Bounded:
     call = loop.cycles[-1]
     factor = 1 + math.hypot((cycles - call) * (loop.factor - 1), call * (_CALL_FACTOR - 1)) / cycles
     return Bounded(count, cycles, loop.instructions[-1], call, factor)
-
-
-@remember_table
-def read_int4() -> dict[str, Any]:
-    """`data/latency/int4.toml`."""
-    return read_toml(shipped_path("data", "latency", "int4.toml"))
-
-
-def int4_factor(shape: OperatorShape, style: str, instructions: float) -> tuple[float, float]:
-    """What an operator of so many instructions with int8 weights takes over these with int4, and how far it strays."""
-    low, value, high = read_int4()[style][row_of(shape.name).latency]
-    if style == "portable":  # the filter unpacked at each call
-        each = math.prod(shape.weight_shape) / instructions
-        low, value, high = (1 + each * unpacked for unpacked in (low, value, high))
-    return value, math.sqrt(high / low)
 
 
 def core_factor(core: str, board: str, runtime: str) -> tuple[float, float, float]:

@@ -13,15 +13,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.latency.bounds import (
-    Arithmetic,
-    arithmetic_of,
-    count_bounded,
-    find_loop,
-    int4_factor,
-    is_float,
-    is_moved,
-)
+from tinykit.predict.latency.bounds import Arithmetic, arithmetic_of, count_bounded, find_loop, is_float, is_moved
 from tinykit.predict.latency.kernels import (
     BLOCK,
     LANES,
@@ -30,6 +22,7 @@ from tinykit.predict.latency.kernels import (
     family_of,
     feature_names,
     features_of,
+    int4_factor,
     kind_of,
 )
 from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
@@ -224,7 +217,8 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     if total:
         parts["calls"] += INFERENCE
         share = sum(operator.instructions for operator in known if operator.basis == "assumed") / total
-    spread = math.hypot(spread, _stray(known))
+        strayed = sum(operator.instructions * math.log(operator.factor) for operator in known) / total / TO_80
+        spread = math.hypot(spread, strayed)
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
     bounded = [(one.instructions, one.factor) for one in operators if one.cycles]
     value, low, high = (
@@ -236,12 +230,6 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     return InstructionReport(*name, estimate, operators, tuple(parts.values()), share, spread)
 
 
-def _stray(operators: Sequence[OperatorInstructions]) -> float:
-    """Log standard deviation of the sum for not knowing what weights of four bits cost."""
-    total = sum(one.instructions for one in operators)
-    return sum(one.instructions * math.log(one.factor) for one in operators) / TO_80 / total if total else 0.0
-
-
 def _count_all(
     shapes: Sequence[OperatorShape], kernels: _Kernels, arithmetic: Arithmetic, build: str
 ) -> list[OperatorInstructions]:
@@ -249,18 +237,9 @@ def _count_all(
     counts = [_count(index, shape, kernels) for index, shape in enumerate(shapes)]
     mixed = None in counts
     return [
-        _widen(one if one and not (mixed and is_float(shape)) else _bound(at, shape, arithmetic, build), shape, kernels)
-        for at, (shape, one) in enumerate(zip(shapes, counts, strict=True))
+        count if count and not (mixed and is_float(shape)) else _bound(index, shape, arithmetic, build)
+        for index, (shape, count) in enumerate(zip(shapes, counts, strict=True))
     ]
-
-
-def _widen(count: OperatorInstructions, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions:
-    """An operator as counted with int8 weights, where they have four bits instead."""
-    if not shape.int4:
-        return count
-    value, factor = int4_factor(shape, kernels.style, count.instructions)
-    parts = {name: value * getattr(count, name) for name in ("instructions", "outside", "cycles")}
-    return replace(count, factor=factor * count.factor, **parts)
 
 
 def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstructions | None:
@@ -270,12 +249,14 @@ def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstr
     other = shape.dtype not in ("int8", "", "resource") and kind not in _MOVES_ONLY
     if other or kind not in kernels.coefficients or is_moved(shape):
         return None
-    features = features_of(shape, kind, kernels.style)
-    costs = [feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
+    features, (slower, factor) = features_of(shape, kind, kernels.style), int4_factor(shape, kernels.style)
+    costs = [slower * feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
     *body, call = costs
     outside = sum(body[count_loop_features(kind, kernels.style) :])
     basis = "modelled" if kind in kernels.counted else "assumed"
-    return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call)
+    return OperatorInstructions(
+        index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call, factor=factor
+    )
 
 
 def _bound(index: int, shape: OperatorShape, arithmetic: Arithmetic, build: str) -> OperatorInstructions:

@@ -13,7 +13,7 @@ from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
 from tinykit.ground.quantity import Estimate, format_quantity, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.predict.latency.bounds import arithmetic_of, computes_in_floats, core_factor, most_fetching_s, read_int4
+from tinykit.predict.latency.bounds import arithmetic_of, computes_in_floats, core_factor, most_fetching_s
 from tinykit.predict.latency.effects import (
     KERNEL_VERSIONS,
     RUNTIMES,
@@ -34,7 +34,7 @@ from tinykit.predict.latency.instructions import (
     normalise_build,
     shapes_of,
 )  # fmt: skip
-from tinykit.predict.latency.kernels import PARTS
+from tinykit.predict.latency.kernels import INT4_SOURCE, PARTS
 from tinykit.predict.latency.known import Carried, carry_over, conformal_factor, find_known, width_of
 from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, own_rows, read_own, say_unused, shift_of
 from tinykit.predict.latency.shapes import read_table
@@ -103,7 +103,8 @@ def predict_latency(
     asked = default_runtime(core) if runtime is None else runtime
     name = _find_sister(asked, core, opened)
     _check_known(name, core)
-    _check_int4(opened, name)
+    if isinstance(opened, ModelGraph) and (refusal := refuse_int4(opened, name, timed=True)):
+        raise UnknownRuntimeError(refusal)
     check_version(runtime_version)
     check_option(runtime_option, name)
     record = None if board is None else find_board(board)
@@ -269,16 +270,6 @@ def _check_known(runtime: str, core: str) -> None:
     )
 
 
-def _check_int4(model: Model, runtime: str) -> None:
-    if not any(shape.int4 for shape in shapes_of(model).shapes):
-        return
-    refusal = refuse_int4(model, runtime) if isinstance(model, ModelGraph) else ""
-    if refusal or not runtime.startswith("tflm-"):
-        raise UnknownRuntimeError(
-            refusal or f"{runtime}: {read_int4()['uncounted']}\nmeasure it on the board (--latency)"
-        )
-
-
 def _known_cores(runtime: str) -> Sequence[str]:
     counted = (entry.split(" on ") for entry in counted_combinations())
     cores = {core for name, core in counted if name == runtime}
@@ -316,7 +307,7 @@ def _cite(case: Case, report: InstructionReport, own: OwnShift, known: Carried) 
     if case.arena:
         yield "arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
     if any(one.factor > 1 and not one.cycles for one in report.operators):
-        yield f"weights of four bits: {read_int4()['source']}"
+        yield INT4_SOURCE
     if report.assumed_share > 0.01:
         yield f"{report.assumed_share:.0%} of the instructions assumed"
     if own.models:

@@ -94,13 +94,12 @@ def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:
         return graph.tensors[index].shape if index >= 0 else ()
 
     output = graph.tensors[operator.outputs[0]] if operator.outputs else None
-    int4 = any(index >= 0 and graph.tensors[index].dtype == INT4 for index in operator.inputs[1:2])
     return OperatorShape(
         operator.name, shape(row_of(operator.name).data or 0),
         operator.filter if any(operator.filter) else shape(1), output.shape if output else (),
         operator.stride, operator.padding, operator.dilation, operator.depth_multiplier,
         output.dtype if output else "", operator.macs, 0 if len(operator.outputs) == 1 else _elements(graph, operator),
-        int4,
+        any(index >= 0 and graph.tensors[index].dtype == INT4 for index in operator.inputs[1:2]),
     )  # fmt: skip
 
 

@@ -6,11 +6,10 @@ into a convolution later scales whole channels, which keeps the grid; one behind
 int8 (s' = max|w| / 127), every channel holds the same fifteen numbers 127k/7: DECODE stores them with one table.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.errors import ModelError
 from tinykit.train.compress.clustering import hold_zeros
 from tinykit.train.compress.recipe import RECIPE, Progress, Training
 from tinykit.train.compress.sharing import make_holder
@@ -24,66 +23,46 @@ _CHANNEL_AXES = {"kernel": 1, "pointwise_kernel": 1, "depthwise_kernel": 2}
 _ABLE = "Conv1D", "Conv2D", "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gridded(Trained):
-    """A plain model whose kernels have at most fifteen values a channel; `convert` it to int8, then `pack` it.
-
-    Parameters
-    ----------
-    model, history : as `Trained`.
-    kept : layers left as they were.
-    sparse : layers whose zeros were held.
-    folded : BatchNormalization layers folded into Dense first.
-    """
-
-    kept: tuple[str, ...]
-    sparse: tuple[str, ...]
-    folded: tuple[str, ...]
-
-
 def grid(
-    model: Any, data: Dataset, *, keep: tuple[str, ...] = (), preserve_sparsity: bool | None = None,
-    fit: Training = RECIPE.grid, seed: int = RECIPE.seed, progress: Progress | None = None
-) -> Gridded:  # fmt: skip
-    """Train a copy of a trained model on with 4-bit weights, activations as they are.
+    model: Any, data: Dataset, *, preserve_sparsity: bool | None = None, fit: Training = RECIPE.grid,
+    seed: int = RECIPE.seed, progress: Progress | None = None
+) -> Trained:  # fmt: skip
+    """Train a copy of a trained model on with 4-bit weights, activations as they are; then `convert` it to int8.
 
-    A clustered model loses its clusters: both ways to few values exclude each other.
+    Layers are convolutions but transposed ones, and Dense. A clustered model loses its clusters.
 
     Parameters
     ----------
     model : a tf-keras model, left as it is.
     data : the dataset; its training split teaches.
-    keep : layers that stay as they are, such as a first one that loses much.
     preserve_sparsity : zeros stay zero; None does so in kernels with at least 10 % zeros.
     fit, seed, progress : as `train`.
 
     Raises
     ------
-    ParameterError : a layer to keep that is none of those on the grid.
     ModelError : no layer to put on the grid, or already wrapped by tfmot.
     DataError, EngineError, KerasVersionError : as `train`.
     """
     check_fits(require_model(model), data)
     refuse_wrapped(model, "grid")
-    able = [layer.name for layer in model.layers if type(layer).__name__ in _ABLE]
-    if unknown := sorted(set(keep) - set(able)):
-        raise ParameterError(f"layer {unknown[0]!r} is on no grid; allowed to keep: {', '.join(able)}")
-    if set(keep) == set(able):
-        raise ModelError(f"no layer is left to put on a grid; of use are {', '.join(_ABLE)}")
+    names = [layer.name for layer in model.layers if type(layer).__name__ in _ABLE]
+    if not names:
+        raise ModelError(f"the model has no layer to put on a grid; of use are {', '.join(_ABLE)}")
     load_keras().utils.set_random_seed(seed)
-    copy, folded = fold_batchnorm(model)
+    copy, _ = fold_batchnorm(model)
     held = hold_zeros(copy, (), preserve_sparsity)
     holders = (make_holder({name: copy.get_layer(name).kernel for name in held}, held),) if held else ()
-    chosen = [copy.get_layer(name) for name in able if name not in keep]
+    chosen = [copy.get_layer(name) for name in names]
     for layer in chosen:
         layer.call = partial(_call_rounded, layer, layer.call)
-    choices = [layer.name for layer in chosen], sorted(held)
-    history = run_fit(copy, data, fit, stage="grid", seed=seed, progress=progress, callbacks=holders, choices=choices)
+    history = run_fit(
+        copy, data, fit, stage="grid", seed=seed, progress=progress, callbacks=holders, choices=sorted(held)
+    )
     for layer in chosen:
         del layer.call
         for name, kernel in _kernels_of(layer).items():
             kernel.assign(_round(name, kernel))
-    return Gridded(copy, history, keep, tuple(held), folded)
+    return Trained(copy, history)
 
 
 def _kernels_of(layer: Any) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from tinykit.ground.errors import RecordError
 from tinykit.ground.writing import scratch
 from tinykit.model.record import DesignRecord, Stage, tool_versions
 from tinykit.train.compress.clustering import Clustered
-from tinykit.train.compress.gridding import Gridded
 from tinykit.train.compress.pruning import Pruned
 from tinykit.train.compress.quantising import Quantised
 from tinykit.train.compress.training import Trained, evaluate
@@ -95,8 +94,6 @@ def _choices(made: Trained) -> dict[str, Any]:
     if isinstance(made, Clustered):
         shared = {"clusters": _plain(made.clusters), "per_channel": made.per_channel, "sparse": list(made.sparse)}
         return shared | known
-    if isinstance(made, Gridded):
-        return {"keep": list(made.kept), "sparse": list(made.sparse)} | known
     return {"preserve": made.preserved, **known} if isinstance(made, Quantised) else known
 
 
