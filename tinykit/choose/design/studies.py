@@ -27,6 +27,7 @@ CLUSTERS = (0, 16)
 """Values a channel may have left, 0 for as many as there are."""
 PRECISIONS = ("int8", "int8 QAT", "int16x8")
 GRID = "watch-grid"
+_SHIPPED = read_toml(shipped_path("data", "studies.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _recall_difference(record: DesignRecord, name: str) -> Difference:
 
 def studies() -> Mapping[str, Study]:
     """The studies this kit ships, by name."""
-    shipped = (Study(name, **row) for name, row in read_toml(shipped_path("data", "studies.toml")).items())
+    shipped = (Study(name, **row) for name, row in _SHIPPED.items())
     return {study.name: study for study in (*shipped, _grid())}
 
 
