@@ -14,6 +14,7 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.packing.decoding import code_weights, foresee_flash, pack
+from tinykit.predict.packing.gridding import grid_weights
 from tinykit.predict.packing.leaning import lean
 from tinykit.show.cli.main import main
 
@@ -44,6 +45,20 @@ class TestWhatItWrites:
         assert "outputs equal in TFLM to the byte on 4 inputs" in said
         assert "unverified on device" in said
         assert "(modelled)" in said
+
+    def test_the_grid_first(self, command, tmp_path):
+        model = Net((1, 128), seed=1).dense(128).to_bytes()
+        status, said, _ = command(model, "--grid", "--board", "nucleo-l4r5zi")
+        written = (tmp_path / "out.tflite").read_bytes()
+        assert status == 0
+        assert written == pack(grid_weights(model).graph).chosen.data
+        assert "4-bit grid by" in said
+        assert "apart on made-up inputs" in said
+        samples = tmp_path / "validation.npz"
+        rng = np.random.default_rng(0)
+        np.savez(samples, x=rng.normal(0, 0.5, (12, 128)).astype(np.float32), y=np.arange(12))
+        _, said, _ = command(model, "--grid", "--validation", str(samples), "--json")
+        assert json.loads(said)["grid"]["recipe"][-1].endswith("of 12 samples right")
 
     def test_lean_where_the_decoder_costs_more_than_it_saves(self, command, tmp_path):
         status, said, _ = command(SMALL)

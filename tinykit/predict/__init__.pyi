@@ -60,6 +60,7 @@ from tinykit.predict.packing.cost import (
     refuse_decode as refuse_decode,
 )
 from tinykit.predict.packing.decoding import PackChoice as PackChoice, code_weights as code_weights, pack as pack
+from tinykit.predict.packing.gridding import grid_weights as grid_weights
 from tinykit.predict.packing.leaning import CodedTensor as CodedTensor, Packed as Packed, lean as lean
 from tinykit.predict.runtime.agreement import (
     Agreement as Agreement,

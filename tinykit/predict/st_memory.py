@@ -19,6 +19,7 @@ from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.operators.table import row_of
+from tinykit.target.runtimes import refuse_int4
 from tinykit.target.target import check_version
 
 RUNTIME = "x-cube-ai"
@@ -52,6 +53,8 @@ def predict_st_memory(graph: ModelGraph, core: str, version: str | None) -> StMe
     """
     if not core.startswith("cortex-m"):
         raise UnknownRuntimeError(f"memory of {RUNTIME} on {core} is unknown: it is for ST's Cortex-M; take another")
+    if refusal := refuse_int4(graph, RUNTIME):
+        raise UnknownRuntimeError(refusal)
     table, step, figures = _table(), step_of(version), count_features(graph)
     rows = [table["steps"][name] for name in ([step] if step else table["steps"])]
     planned = plan_activations(graph)

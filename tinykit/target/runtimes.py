@@ -10,6 +10,7 @@ from tinykit.ground.errors import FactError, ParameterError, UnknownRuntimeError
 from tinykit.ground.facts import read_toml, shipped_path, to_fact
 from tinykit.ground.quantity import Estimate
 from tinykit.ground.results import Result
+from tinykit.model.graph.model import INT4, ModelGraph
 
 NPU_RUNTIME = "ethos-u"
 """The runtime of an Ethos-U: everything else runs on the core."""
@@ -29,6 +30,7 @@ class Runtime(Result):
     linked : the runtime whose linked sizes hold for its flash.
     pool : runtimes of one pool stray alike in latency; "" where no latency is predicted.
     counted : the runtime whose counted instructions stand for its own.
+    no_int4, slow_int4 : why it cannot run weights of four bits, or why nobody knows their time; "" elsewhere.
     no_decode : why it cannot run TFLM's DECODE operator, "" where it can.
     default_on : patterns of the cores that it is taken for where none is named.
     hand_over : targets of `tinykit deploy` that make files for it.
@@ -44,6 +46,8 @@ class Runtime(Result):
     linked: str
     pool: str
     counted: str
+    no_int4: str = ""
+    slow_int4: str = ""
     no_decode: str = ""
     default_on: tuple[str, ...] = ()
     hand_over: tuple[str, ...] = ()
@@ -90,6 +94,15 @@ def planner_of(name: str) -> str:
     """
     known = _read_all().get(name)
     return known.planner if known else ""
+
+
+def refuse_int4(graph: ModelGraph, runtime: str, *, timed: bool = False) -> str:
+    """Why a runtime cannot run the int4 weights of a model, or tell their time; "" where it can, or there are none."""
+    known = _read_all().get(runtime)
+    why = (known.no_int4 or (known.slow_int4 if timed else "")) if known else ""
+    if not why or all(one.dtype != INT4 for one in graph.tensors):
+        return ""
+    return f"{runtime} and int4 weights: {why}\nthe same values as int8: tinykit pack MODEL --grid --out FILE"
 
 
 @remember_table

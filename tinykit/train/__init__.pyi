@@ -10,6 +10,7 @@ from tinykit.train.compress.clustering import (
     cluster as cluster,
     count_clusters as count_clusters,
 )
+from tinykit.train.compress.gridding import grid as grid
 from tinykit.train.compress.preview import (
     GridPreview as GridPreview,
     PruningPreview as PruningPreview,

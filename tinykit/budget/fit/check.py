@@ -28,7 +28,7 @@ from tinykit.predict.runtime.refusal import Diagnosis, diagnose, diagnose_shapes
 from tinykit.predict.st_memory import RUNTIME as ST_RUNTIME
 from tinykit.target.boards import boards as all_boards, find_board
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
-from tinykit.target.runtimes import NPU_RUNTIME, list_runtimes, planner_of
+from tinykit.target.runtimes import NPU_RUNTIME, list_runtimes, planner_of, refuse_int4
 from tinykit.target.target import Reserve, Target, as_target
 
 MACHINES = ("nucleo-l4r5zi", "nucleo-h743zi2", "nucleo-u575zi-q", "alif-ensemble-e7-devkit")
@@ -242,6 +242,8 @@ def _further_reasons(graph: ModelGraph, target: Target, uses: Layout) -> tuple[s
 
 def diagnose_on(graph: ModelGraph, target: Target, use_engine: bool) -> Diagnosis:
     """Why the runtime does not run the model, where it has TFLM's operators or would have to decode weights."""
+    if refusal := refuse_int4(graph, target.runtime):
+        return Diagnosis((), refusal.replace("\n", "; "))
     if target.runtime == NPU_RUNTIME:
         return diagnose_shapes(graph)
     undecoded = refuse_decode(target.runtime) if has_decode(graph) else ""

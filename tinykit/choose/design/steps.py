@@ -19,6 +19,7 @@ from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.leaning import Packed, lean
 from tinykit.train.compress.channels.slimming import prune_channels
 from tinykit.train.compress.clustering import Clustered, cluster
+from tinykit.train.compress.gridding import grid
 from tinykit.train.compress.pruning import Pruned, prune
 from tinykit.train.compress.quantising import Quantised, quantise_aware
 from tinykit.train.compress.recipe import RECIPE, Bar, Recipe, Training
@@ -73,6 +74,10 @@ def _cluster(parent: Path, data: Dataset, choices: Choices) -> Made:
     return cluster(load_model(parent), data, choices["clusters"], **_settings(choices))
 
 
+def _grid(parent: Path, data: Dataset, choices: Choices) -> Made:
+    return grid(load_model(parent), data, **_settings(choices))
+
+
 def _quantise(parent: Path, data: Dataset, choices: Choices) -> Made:
     return quantise_aware(load_model(parent), data, preserve=choices.get("preserve"), **_settings(choices))
 
@@ -82,6 +87,7 @@ TRAINERS: dict[str, Trainer] = {
     "slim": _slim,
     "prune": _prune,
     "cluster": _cluster,
+    "grid": _grid,
     "quantise": _quantise,
 }
 """Actions that make a Keras model, by name."""

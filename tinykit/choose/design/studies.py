@@ -12,7 +12,7 @@ from tinykit.choose.ledger.table import Ledger, fill_ledger
 from tinykit.choose.ledger.variants import Variant, count_zero_weights, measure_sizes, weigh_variant
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import ParameterError, UnknownTaskError, look_up
-from tinykit.ground.facts import shipped_path
+from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.results import Result
 from tinykit.model.graph.reading import read
 from tinykit.model.record import DesignRecord, open_record
@@ -27,6 +27,7 @@ CLUSTERS = (0, 16)
 """Values a channel may have left, 0 for as many as there are."""
 PRECISIONS = ("int8", "int8 QAT", "int16x8")
 GRID = "watch-grid"
+_SHIPPED = read_toml(shipped_path("data", "studies.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ def _recall_difference(record: DesignRecord, name: str) -> Difference:
 
 def studies() -> Mapping[str, Study]:
     """The studies this kit ships, by name."""
-    return {study.name: study for study in (*_STUDIES, _grid())}
+    shipped = (Study(name, **row) for name, row in _SHIPPED.items())
+    return {study.name: study for study in (*shipped, _grid())}
 
 
 def find_study(name: str) -> Study:
@@ -145,27 +147,3 @@ def _grid() -> Study:
         for precision in PRECISIONS
     }
     return Study(GRID, "watch-exercises", "watch-cnn", points)
-
-
-_WATCH = {
-    "int8": "trained, PTQ",
-    "int8-sparse": "75 % of the weights zero, PTQ",
-    "int8-2of4": "two of every four weights zero, PTQ",
-    "int8-slim": "a third of the channels removed, trained on, PTQ",
-}
-_VOWELS = {
-    "int8": "trained, PTQ",
-    "int8-sparse": "85 % of the weights zero but for depthwise kernels, PTQ",
-    "int8-slim": "25 % of the channels removed, PTQ",
-    "int8-slim-sparse": "25 % of the channels removed, 75 % of the rest zero but for depthwise kernels, PTQ",
-}
-_DIGITS = {
-    "int8": "trained, PTQ",
-    "int8-sparse": "80 % of the weights zero, PTQ",
-    "int8-slim": "25 % of the channels removed, PTQ",
-}
-_STUDIES = (
-    Study("watch-exercises", "watch-exercises", "watch-cnn", _WATCH),
-    Study("vowels", "vowels", "vowels-cnn", _VOWELS),
-    Study("digits-resnet8", "digits", "resnet8", _DIGITS),
-)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinykit.choose.ledger.variants import count_gzip_bytes
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
@@ -10,6 +12,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.npu.compiling import accelerators_of, compile_for_npu
 from tinykit.predict.packing.decoding import code_weights
+from tinykit.predict.packing.gridding import LEVELS
 from tinykit.predict.packing.leaning import Packed, lean
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
 from tinykit.target.target import Target
@@ -93,6 +96,10 @@ def _pack(graph: ModelGraph, name: str) -> Form:
     note = f"outputs byte-equal in {packed.judge} on this host"
     if packed.cost is not None:
         note += f"; {packed.cost.device}"
+    if packed.coded and all(np.isin(graph.constant(one.tensor), LEVELS).all() for one in packed.coded):
+        note += (
+            "; on a 4-bit grid: native int4 spares decoder and decoded weights, and takes 1.6 to 2.4 × the instructions"
+        )
     return Form(name, packed.flatbuffer_bytes, packed.flash_bytes - packed.flatbuffer_bytes, packed, note)
 
 

@@ -16,6 +16,15 @@ _NUMPY_TYPES = {
 }  # fmt: skip
 
 
+INT4 = "int4"
+
+
+def unpack_nibbles(packed: bytes, count: int) -> np.ndarray:
+    """The first `count` numbers -8…7 of packed int4, low half of each byte first, as int8."""
+    held = np.frombuffer(packed, np.int8, (count + 1) // 2)
+    return np.stack([held << 4 >> 4, held >> 4], axis=-1).reshape(-1)[:count]
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor(Result):
     """One tensor of the main subgraph.
@@ -101,9 +110,13 @@ class Operator(Result):
 
 
 class Precision(StrEnum):
-    """Types of weights and activations; hybrid where some operator has float activations and integer weights."""
+    """Types of activations and weights; hybrid where some operator has float activations and integer weights.
+
+    One operator with int4 weights among int8 ones makes a model "int8x4", whose kernels and cost are others.
+    """
 
     INT8 = "int8"
+    INT8X4 = "int8x4"
     INT16 = "int16"
     INT16X8 = "int16x8"
     FLOAT32 = "float32"
@@ -166,7 +179,7 @@ class ModelGraph(Result):
         )  # fmt: skip
 
     def constant(self, index: int) -> np.ndarray:
-        """The values of a constant tensor, read-only, of its shape.
+        """The values of a constant tensor, read-only, of its shape; those of int4 as int8.
 
         Raises ModelError: no such tensor, or it is no constant, sparse, or of a type without a numpy counterpart.
         """
@@ -178,6 +191,8 @@ class ModelGraph(Result):
                 f"tensor {index} is stored sparse ({tensor.data_bytes} of {tensor.nbytes} bytes), which TFLM does not "
                 "run either; convert without EXPERIMENTAL_SPARSITY"
             )
+        if tensor.is_constant and tensor.dtype == INT4:
+            return unpack_nibbles(self.data[tensor.data_start :], tensor.elements).reshape(tensor.shape)
         if not tensor.is_constant or tensor.dtype not in _NUMPY_TYPES:
             raise ModelError(
                 f"tensor {index} is no constant of a plain type ({tensor.dtype}); ask for a weight or bias tensor"

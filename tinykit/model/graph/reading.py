@@ -13,7 +13,7 @@ from tinykit.ground.errors import ModelError, ParameterError
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
 from tinykit.model.graph.given import name_folder, take_model
-from tinykit.model.graph.model import ModelGraph, Operator, Precision, Tensor
+from tinykit.model.graph.model import INT4, ModelGraph, Operator, Precision, Tensor
 from tinykit.model.impulse import holds_impulse, read_impulse
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import ANY_RANK, LEFT_OUT, OperatorRow, row_of
@@ -26,8 +26,8 @@ _MOST_SUBGRAPHS = 64
 hostile file may all point at the same few bytes, and the work of a planner grows with the square of their number."""
 _FAR_SMALLER = "a .tflite model for a microcontroller is far smaller"
 _PRECISION_BY_TYPES = {
-    ("float32", "float32"): "float32", ("float32", "int8"): "hybrid",
-    ("int8", "int8"): "int8", ("int8", "int4"): "int8", ("int16", "int8"): "int16x8",
+    ("float32", "float32"): "float32", ("float32", "int8"): "hybrid", ("float32", "int4"): "hybrid",
+    ("int8", "int8"): "int8", ("int8", "int4"): "int8x4", ("int16", "int8"): "int16x8",
 }  # fmt: skip
 
 GraphOrFile = ModelGraph | str | os.PathLike[str]
@@ -89,6 +89,7 @@ def _read_graph(data: bytes, path: str, subgraph: int) -> ModelGraph:
     operators = _read_operators(model, main, tensors)
     if not operators and not subgraph:
         raise ModelError("the model has no operators; convert it again")
+    _check_packed(operators, tensors)
     return ModelGraph(
         path=path, sha256=hashlib.sha256(data).hexdigest() + f":{subgraph}" * (subgraph > 0),  # caches tell them apart
         flatbuffer_bytes=len(data), data=data,
@@ -269,6 +270,25 @@ def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outpu
         )
 
 
+def _check_packed(operators: Sequence[Operator], tensors: Sequence[Tensor]) -> None:
+    """Refuse packed numbers that no kernel of TFLM's reads: all but constant int4 weights, and what is made float."""
+    for one in operators:
+        row, types = row_of(one.name), types_of(one, tensors)
+        narrow = (
+            types is not None and types[0] in ("int8", "float32") and row.weights is not None and row.weights.decodes
+        )
+        read = one.inputs[1:2] if narrow else one.inputs if row.role == "dequantise" else ()
+        for tensor in (tensors[index] for index in (*one.inputs, *one.outputs) if index >= 0):
+            known = tensor.dtype == INT4 and tensor.is_constant and tensor.index in read
+            units = len(tensor.shape) == 2 and len(tensor.scales) > 1
+            if tensor.dtype in schema.PACKED and (units or not known):
+                raise ModelError(
+                    f"tensor {tensor.index} of operator {one.index} ({one.name}) is {tensor.dtype}, which no kernel of "
+                    "TFLM reads there\nallowed: int4 as constant weights beside int8 in CONV_2D, DEPTHWISE_CONV_2D "
+                    "and, with one scale, FULLY_CONNECTED; else convert to int8"
+                )
+
+
 def _read_options(row: OperatorRow, table: Table | None) -> dict[str, Any]:
     options: dict[str, Any] = {
         name: table.scalar(option.slot, option.layout, option.default) if table else option.default
@@ -309,6 +329,8 @@ def _classify_precision(operators: tuple[Operator, ...], tensors: tuple[Tensor, 
             kinds.add(_PRECISION_BY_TYPES.get(pair, "mixed"))
     if "hybrid" in kinds:
         return Precision.HYBRID
+    if kinds == {"int8", "int8x4"}:
+        return Precision.INT8X4
     if not kinds:
         kinds = {tensors[operator.outputs[0]].dtype for operator in operators if operator.outputs}
     return Precision(*kinds) if len(kinds) == 1 and kinds <= set(Precision) else Precision.MIXED

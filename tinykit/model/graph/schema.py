@@ -18,6 +18,8 @@ TYPE_NAMES = tuple(row["name"] for row in _TYPES)
 """Names of the tensor types, by their code."""
 BITS_OF_TYPE = {row["name"]: int(row["bits"]) for row in _TYPES if row["bits"]}
 """Bits of one element; types without an entry have no fixed size."""
+PACKED = frozenset(name for name, bits in BITS_OF_TYPE.items() if bits < 8)
+"""Types of which several elements share a byte, the first in the low bits."""
 
 PADDINGS = ("SAME", "VALID")
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")

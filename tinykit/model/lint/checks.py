@@ -14,14 +14,15 @@ from tinykit.model.lint.finding import Check, Rule, Words, list_rules, rule_of, 
 from tinykit.model.operators.table import row_of
 
 _FLOAT_TYPES = ("float32", "float16", "bfloat16", "float64")
-_INTEGER_PRECISIONS = (Precision.INT8, Precision.INT16X8)
+_INTEGER_PRECISIONS = (Precision.INT8, Precision.INT8X4, Precision.INT16X8)
 _INTEGERS = ("int8", "int16")
 FOREIGN = ("CUSTOM:", "UNKNOWN:")
 
 
 def _hybrid(graph: ModelGraph, rule: Rule) -> list[Operator]:
     """Of operators with float activations and integer weights, which one is enough to be refused for."""
-    return [one for one in graph.operators if types_of(one, graph.tensors) == ("float32", "int8")]
+    mixed = (("float32", "int8"), ("float32", "int4"))
+    return [one for one in graph.operators if types_of(one, graph.tensors) in mixed]
 
 
 def _legacy(graph: ModelGraph, rule: Rule) -> list[Operator]:
@@ -52,7 +53,7 @@ def _float_ends(graph: ModelGraph, rule: Rule) -> Words | None:
     ends = [index for index in (*graph.inputs, *graph.outputs) if graph.tensors[index].dtype in _FLOAT_TYPES]
     if graph.precision not in _INTEGER_PRECISIONS or not ends:
         return None
-    kind = "tf.int8" if graph.precision is Precision.INT8 else "tf.int16"
+    kind = "tf.int16" if graph.precision is Precision.INT16X8 else "tf.int8"
     return {"where": _name_tensors(ends), "count": str(len(ends)), "type": kind}
 
 

@@ -100,7 +100,12 @@ MACS: dict[str, MacsRule] = {
 def _goes_as_convolution(call: Call) -> bool:
     """Whether CMSIS-NN computes a fully connected operator as a 1 × 1 convolution: rank above 2, depth of 4 n."""
     rank, depth = len(call.outputs[0].shape), call.read(1).shape[-1]
-    return rank > 2 and depth % 4 == 0 and call.read(0).dtype == "int8"
+    return rank > 2 and depth % 4 == 0 and call.read(0).dtype == "int8" and not _unpacked(call)
+
+
+def _unpacked(call: Call) -> tuple[int, ...]:
+    """Bytes of weights of four bits once unpacked, as TFLM's reference kernels do with all of them; none for others."""
+    return (math.prod(call.read(1).shape),) if call.read(1).dtype == "int4" else ()
 
 
 def _multipliers(call: Call, kernels: Kernels) -> tuple[int, ...]:
@@ -191,7 +196,9 @@ def _convolution(call: Call, kernels: Kernels) -> tuple[int, ...]:
         return (4 * 2 * _up(columns, 8) if helium else 2 * 2 * columns,)
     pointwise = (height, width) == (1, 1) == call.dilation and channels == filtered
     if not kernels.cmsis or dtype != "int8" or pointwise:
-        return ()
+        return () if kernels.cmsis else _unpacked(call)
+    if _unpacked(call):  # CMSIS-NN's s4 kernels look at the filter as it is
+        return (_patches(columns, "mve") if helium else 4 * columns,)
     in_rows = call.read(0).shape[1] == height == call.dilation[1] == 1
     if kernels.cmsis == EXPORTED:
         goes_without = helium and in_rows and call.outputs[0].shape[2] % 4 == 0
@@ -218,11 +225,15 @@ def _depthwise(call: Call, kernels: Kernels) -> tuple[int, ...]:
     """Patches of one image; of the earlier kernels whatever type, batch and dilation are."""
     height, width, channels = call.read(1).shape[1:]
     patch = (2 * channels * height * width,)
+    if not kernels.cmsis:
+        return _unpacked(call)
     if kernels == Kernels("dsp", EARLIER) and call.depth_multiplier == 1:
         return patch
     values = call.read(0)
-    if not kernels.cmsis or (values.dtype, values.shape[0], call.dilation) != ("int8", 1, (1, 1)):
+    if (values.dtype, values.shape[0], call.dilation) != ("int8", 1, (1, 1)):
         return ()
+    if _unpacked(call) and values.shape[-1] == channels:  # on every core, with Helium the most of any version
+        return (max(patch[0], 4 * _CHANNEL_BLOCK * height * width * (kernels.family == "mve")),)
     goes_without = (height, width) == (3, 3) and kernels.cmsis != EXPORTED
     if values.shape[-1] != channels or kernels.family == "plain" or (kernels.family == "dsp" and goes_without):
         return ()
@@ -231,6 +242,8 @@ def _depthwise(call: Call, kernels: Kernels) -> tuple[int, ...]:
 
 def _unit_sums(call: Call, kernels: Kernels) -> tuple[int, ...]:
     """A sum of weights for each unit of a fully connected operator, which Helium's kernels need."""
+    if _unpacked(call):
+        return () if kernels.cmsis else _unpacked(call)
     sums = kernels.family == "mve" and kernels.cmsis in (NEWEST, EARLIER) and call.read(0).dtype == "int8"
     return (4 * call.read(1).shape[0],) if sums and not _goes_as_convolution(call) else ()
 

@@ -236,11 +236,11 @@ def _ask_kernels(graph: ModelGraph, kernels: Kernels) -> Sizes:
 
 
 def list_espressif_scratch(graph: ModelGraph, others: Sizes, core: str = "xtensa-lx7", *, lean: bool = False) -> Sizes:
-    """The most that any version of ESP-NN asks for, or what 1.1 does; other operators keep theirs."""
+    """The most that any version of ESP-NN asks for, or what 1.1 does, beside what the reference kernels ask for."""
     kinds = ESPRESSIF.get(core, ESPRESSIF[""])[0 if lean else 1]
     rules = ((kinds.get(row_of(one.name).latency or ""), one) for one in graph.operators)
     asked = (rule(graph.call(one), Kernels("plain")) if rule else () for rule, one in rules)
-    return tuple(own or sizes for own, sizes in zip(asked, others, strict=True))
+    return tuple((*sizes, *own) for own, sizes in zip(asked, others, strict=True))
 
 
 def kernels_of(runtime: str, core: str, version: str = NEWEST) -> Kernels:

@@ -22,6 +22,7 @@ from tinykit.predict.latency.kernels import (
     family_of,
     feature_names,
     features_of,
+    int4_factor,
     kind_of,
 )
 from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
@@ -63,7 +64,7 @@ class OperatorInstructions(Result):
     call : of the instructions, those that run once a call.
     cycles, call_cycles : on a Cortex-M4 without waits, of an operator that is bounded by its loop, and of these those
         of the call; 0 elsewhere.
-    factor : of such an operator, how far its cost may stray either way (80 %).
+    factor : of such an operator, and of one with int4 weights, how far its cost may stray either way (80 %).
     """
 
     index: int
@@ -95,7 +96,7 @@ class InstructionReport(Result):
     parts : instructions by part, in the order of `PARTS`, of operators that are not bounded by their loop, and with the
         calls those of an inference beside its operators.
     assumed_share : fraction of these, 0–1, that rests on assumed kernel costs.
-    build_spread : standard deviation of the log total for not knowing the build, 0 where it is known.
+    build_spread : standard deviation of the log total for not knowing the build, or what int4 weights cost; else 0.
     """
 
     core: str
@@ -216,6 +217,8 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
     if total:
         parts["calls"] += INFERENCE
         share = sum(operator.instructions for operator in known if operator.basis == "assumed") / total
+        strayed = sum(operator.instructions * math.log(operator.factor) for operator in known) / total / TO_80
+        spread = math.hypot(spread, strayed)
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
     bounded = [(one.instructions, one.factor) for one in operators if one.cycles]
     value, low, high = (
@@ -246,12 +249,14 @@ def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstr
     other = shape.dtype not in ("int8", "", "resource") and kind not in _MOVES_ONLY
     if other or kind not in kernels.coefficients or is_moved(shape):
         return None
-    features = features_of(shape, kind, kernels.style)
-    costs = [feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
+    features, (slower, factor) = features_of(shape, kind, kernels.style), int4_factor(shape, kernels.style)
+    costs = [slower * feature * value for feature, value in zip(features, kernels.coefficients[kind], strict=True)]
     *body, call = costs
     outside = sum(body[count_loop_features(kind, kernels.style) :])
     basis = "modelled" if kind in kernels.counted else "assumed"
-    return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call)
+    return OperatorInstructions(
+        index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call, factor=factor
+    )
 
 
 def _bound(index: int, shape: OperatorShape, arithmetic: Arithmetic, build: str) -> OperatorInstructions:

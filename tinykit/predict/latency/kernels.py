@@ -14,6 +14,7 @@ import math
 from itertools import product
 
 from tinykit.ground.caches import remember_table
+from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.model.operators.table import row_of
 from tinykit.predict.latency.shapes import OperatorShape, taps_along, window_of
 
@@ -29,6 +30,8 @@ PARTS = (*FAMILIES, "conv outside", "conv_1x1 outside", "calls")
 straight through flash that nothing has fetched before."""
 
 _LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
+_INT4 = read_toml(shipped_path("data", "latency", "int4.toml"))
+INT4_SOURCE = str(_INT4["source"])
 
 
 def kind_of(shape: OperatorShape) -> str:
@@ -67,6 +70,13 @@ def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...
     if kind == "mean":
         return float(math.prod(shape.input_shape)), outputs, 1.0
     return (1.0,) if kind == "reshape" else (outputs, 1.0)
+
+
+def int4_factor(shape: OperatorShape, style: str) -> tuple[float, float]:
+    """What a kernel with weights of four bits takes over the same with int8, and how far that strays either way."""
+    kind = row_of(shape.name).latency if shape.int4 else None
+    low, value, high = _INT4[style].get(kind, (1.0, 1.0, 1.0))
+    return value, math.sqrt(high / low)
 
 
 def count_loop_features(kind: str, style: str) -> int:

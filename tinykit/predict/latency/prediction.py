@@ -34,13 +34,13 @@ from tinykit.predict.latency.instructions import (
     normalise_build,
     shapes_of,
 )  # fmt: skip
-from tinykit.predict.latency.kernels import PARTS
+from tinykit.predict.latency.kernels import INT4_SOURCE, PARTS
 from tinykit.predict.latency.known import Carried, carry_over, conformal_factor, find_known, width_of
 from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, own_rows, read_own, say_unused, shift_of
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
-from tinykit.target.runtimes import default_runtime, find_runtime
+from tinykit.target.runtimes import default_runtime, find_runtime, refuse_int4
 from tinykit.target.target import Target, check_option, check_version, fill_in, is_external
 
 _OPEN_BUILDS = ("esp-nn",)
@@ -103,6 +103,8 @@ def predict_latency(
     asked = default_runtime(core) if runtime is None else runtime
     name = _find_sister(asked, core, opened)
     _check_known(name, core)
+    if isinstance(opened, ModelGraph) and (refusal := refuse_int4(opened, name, timed=True)):
+        raise UnknownRuntimeError(refusal)
     check_version(runtime_version)
     check_option(runtime_option, name)
     record = None if board is None else find_board(board)
@@ -304,6 +306,8 @@ def _cite(case: Case, report: InstructionReport, own: OwnShift, known: Carried) 
         yield "option ram: nobody measured it, taken as balanced, wider"
     if case.arena:
         yield "arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
+    if any(one.factor > 1 and not one.cycles for one in report.operators):
+        yield INT4_SOURCE
     if report.assumed_share > 0.01:
         yield f"{report.assumed_share:.0%} of the instructions assumed"
     if own.models:

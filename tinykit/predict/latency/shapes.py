@@ -7,7 +7,7 @@ from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ModelError
 from tinykit.ground.facts import Table, read_csv, shipped_path
 from tinykit.ground.results import Result
-from tinykit.model.graph.model import ModelGraph, Operator as GraphOperator
+from tinykit.model.graph.model import INT4, ModelGraph, Operator as GraphOperator
 from tinykit.model.operators.rules import Shape
 from tinykit.model.operators.table import row_of
 
@@ -30,6 +30,7 @@ class OperatorShape(Result):
     macs : multiply-accumulates of one invocation.
     elements : of all activations read or of all results, whichever are more, where there is not one result of the
         shape named; 0 elsewhere.
+    int4 : whether its weights are of four bits.
     """
 
     name: str
@@ -43,6 +44,7 @@ class OperatorShape(Result):
     dtype: str = "int8"
     macs: int = 0
     elements: int = 0
+    int4: bool = False
 
 
 def from_graph(graph: ModelGraph) -> tuple[OperatorShape, ...]:
@@ -97,6 +99,7 @@ def _of_operator(graph: ModelGraph, operator: GraphOperator) -> OperatorShape:
         operator.filter if any(operator.filter) else shape(1), output.shape if output else (),
         operator.stride, operator.padding, operator.dilation, operator.depth_multiplier,
         output.dtype if output else "", operator.macs, 0 if len(operator.outputs) == 1 else _elements(graph, operator),
+        any(index >= 0 and graph.tensors[index].dtype == INT4 for index in operator.inputs[1:2]),
     )  # fmt: skip
 
 

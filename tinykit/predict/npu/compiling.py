@@ -26,7 +26,7 @@ from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.operators.table import DECODE, NPU
 from tinykit.predict.npu.report import NpuLayer, NpuOperator, NpuReport
 from tinykit.target.boards.record import Board
-from tinykit.target.runtimes import NPU_RUNTIME
+from tinykit.target.runtimes import NPU_RUNTIME, refuse_int4
 
 ACCELERATORS = (
     "ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256", "ethos-u65-256", "ethos-u65-512",
@@ -155,6 +155,8 @@ def _check_model(graph: ModelGraph) -> None:
             f"a {graph.precision} model runs on the CPU alone: Ethos-U computes int8 and int16 only\n"
             "convert to int8 with a representative dataset (tinykit.train.convert), then compile again"
         )
+    if refusal := refuse_int4(graph, NPU_RUNTIME):
+        raise ModelError(refusal)
     if any(operator.name == DECODE for operator in graph.operators):
         raise ModelError(
             "the model decodes its weights on the device: Vela compresses weights itself, and takes constants alone\n"

@@ -75,7 +75,7 @@ def code_weights(
 def find_codings(graph: ModelGraph) -> dict[int, Coding]:
     """Smallest coding of each weight tensor that DECODE may write and that is smaller than its values."""
     found = {}
-    for index in _list_weights(graph):
+    for index in list_weights(graph):
         tensor, values = graph.tensors[index], graph.constant(index)
         for coding in list_codings(tensor, values)[:1]:
             if coding.nbytes < tensor.nbytes and decode_coding(coding, tensor).tobytes() == values.tobytes():
@@ -96,7 +96,7 @@ def insert_decode(graph: ModelGraph, tree: ModelTree, chosen: Mapping[int, Codin
         tables[index] = len(tensors)
         tensors.append(_bytes_tensor(buffers, coding.tables))
     for position, operator in enumerate(tree.main.operators):
-        weights = _weights_of(graph, position)
+        weights = weights_of(graph, position)
         if weights in chosen:
             decoded = len(tensors)
             tensors.append(replace(tree.main.tensors[weights], buffer=0))
@@ -122,13 +122,13 @@ def _check(graph: ModelGraph) -> None:
         )
 
 
-def _list_weights(graph: ModelGraph) -> tuple[int, ...]:
+def list_weights(graph: ModelGraph) -> tuple[int, ...]:
     """Constants that are the weights of some operator and nothing else."""
     others = set(graph.inputs) | set(graph.outputs)
     for operator in graph.operators:
-        own = _weights_of(graph, operator.index)
+        own = weights_of(graph, operator.index)
         others |= {one for at, one in enumerate(operator.inputs) if (at, one) != (_WEIGHT_POSITION, own)}
-    weights = {_weights_of(graph, operator.index) for operator in graph.operators} - others - {-1}
+    weights = {weights_of(graph, operator.index) for operator in graph.operators} - others - {-1}
     plain = ("int8", "int16", "float32")
     return tuple(
         index for index in sorted(weights)
@@ -136,7 +136,8 @@ def _list_weights(graph: ModelGraph) -> tuple[int, ...]:
     )  # fmt: skip
 
 
-def _weights_of(graph: ModelGraph, position: int) -> int:
+def weights_of(graph: ModelGraph, position: int) -> int:
+    """The tensor of an operator's weights, -1 where it has none that DECODE may write."""
     operator = graph.operators[position]
     held = row_of(operator.name).weights
     return operator.inputs[_WEIGHT_POSITION] if held and held.decodes else -1
@@ -195,7 +196,7 @@ def _check_weights(graph: ModelGraph, tree: ModelTree, chosen: Mapping[int, Codi
 
 
 def _describe(graph: ModelGraph, index: int, coding: Coding) -> CodedTensor:
-    readers = tuple(one.index for one in graph.operators if _weights_of(graph, one.index) == index)
+    readers = tuple(one.index for one in graph.operators if weights_of(graph, one.index) == index)
     tensor = graph.tensors[index]
     method = "lookup table" if coding.bits else "pruning"
     return CodedTensor(

@@ -12,14 +12,17 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.packing.cost import refuse_decode
 from tinykit.predict.packing.decoding import PackChoice, pack as choose
+from tinykit.predict.packing.gridding import grid_weights
 from tinykit.predict.packing.leaning import Packed
 from tinykit.predict.runtime.reference import find_reference
 from tinykit.predict.runtime.refusal import require_sound
+from tinykit.predict.runtime.samples import read_inputs
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Target, as_target
+from tinykit.train.datasets.arrays import read_arrays
 
 _DEFAULT_CORE = "cortex-m4"
 
@@ -65,15 +68,26 @@ def pack(options: Options) -> int:
     target = as_target(options.board, runtime=options.runtime, **version) if options.board else None
     core, board = (target.core, target.board) if target else (_DEFAULT_CORE, None)
     runtime = target.runtime if target else options.runtime or default_runtime(core)
+    grid = _put_on_grid(graph, options.validation) if options.grid else None
+    graph = grid.graph if grid else graph
     choice = choose(graph, runtime=runtime, core=core, arena_limit_bytes=_limit(options, target))
-    if choice.saves:
+    written = choice.saves or grid is not None
+    if written:
         choice.chosen.save(Path(options.out))
     if options.json:
-        say_json(_describe(choice, core, board, options))
+        say_json({**_describe(choice, core, board, options), "grid": grid.to_json() if grid else None})
         return 0
+    say(*([str(grid)] if grid else []))
     _tell(choice, core, board, options)
-    say(f"{options.out}: written" if choice.saves else "nothing saved, nothing written")
+    say(f"{options.out}: written" if written else "nothing saved, nothing written")
     return 0
+
+
+def _put_on_grid(graph: ModelGraph, path: str | None) -> Packed:
+    """By samples in an .npz, x or one array an input, and labels y where it has some."""
+    if path is None:
+        return grid_weights(graph)
+    return grid_weights(graph, read_inputs(path, graph), read_arrays(Path(path)).get("y"))
 
 
 def _limit(options: Options, target: Target | None) -> int | None:

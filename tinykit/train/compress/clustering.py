@@ -104,7 +104,7 @@ def cluster(
         raise ModelError(f"every kernel has too few weights for its clusters ({', '.join(skipped)}); ask for fewer")
     sparse = pruning.find_sparse(copy, tuple(chosen), preserve_sparsity)
     held = {name: _share(copy.get_layer(name), count, per_channel, name in sparse) for name, count in chosen.items()}
-    held |= _hold_zeros(copy, tuple(chosen), preserve_sparsity)
+    held |= hold_zeros(copy, tuple(chosen), preserve_sparsity)
     holder = make_holder({name: copy.get_layer(name).kernel for name in held}, held)
     choices = sorted(chosen.items()), per_channel, sparse
     history = run_fit(
@@ -169,7 +169,7 @@ def _centre(weights: Floats, places: NDArray[np.int64], centroids: NDArray[np.fl
     return np.sort(means)
 
 
-def _hold_zeros(model: Any, clustered: tuple[str, ...], preserve: bool | None) -> dict[str, Held]:
+def hold_zeros(model: Any, clustered: tuple[str, ...], preserve: bool | None) -> dict[str, Held]:
     """Zeros of the layers that are not clustered: too small for it, or not named."""
     others = tuple(layer.name for layer in pruning.count_zeros(model) if layer.name not in clustered)
     kernels = {name: np.asarray(model.get_layer(name).kernel) for name in pruning.find_sparse(model, others, preserve)}

@@ -48,7 +48,7 @@ def check_share(name: str, share: float, of: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Recipe(Result):
-    """The whole chain: train, prune to `sparsity` (0–1), cluster, quantise-aware training; one seed for all."""
+    """The whole chain: train, prune to `sparsity` (0–1), cluster or grid, quantise-aware training; one seed for all."""
 
     train: Training = Training(12, 2e-3)
     prune: Training = Training(10, 2e-3)
@@ -56,6 +56,7 @@ class Recipe(Result):
     sparsity: float = 0.75
     seed: int = 0
     cluster: Training = Training(4, 1e-3)
+    grid: Training = Training(3, 1e-3)
 
 
 RECIPE = Recipe()

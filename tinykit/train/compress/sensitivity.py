@@ -1,6 +1,6 @@
 """Which layers bear how much pruning: accuracy against sparsity, one layer at a time, nothing trained."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +16,13 @@ from tinykit.train.compress.channels.wiring import read_wiring
 from tinykit.train.compress.pruning import choose_layers, list_prunable
 from tinykit.train.compress.recipe import Progress
 from tinykit.train.compress.sharing import find_kernel
-from tinykit.train.compress.training import clone
+from tinykit.train.compress.training import clone, predict
 from tinykit.train.datasets.dataset import Split
 from tinykit.train.datasets.scoring import Difference, paired_difference
-from tinykit.train.keras import load_tensorflow, quiet, require_model
+from tinykit.train.keras import require_model
 
 _KINDS = ("weights", "channels")
 _STEPS = (0.25, 0.5, 0.75, 0.9)
-_BATCH = 256
 
 Labels = NDArray[np.int64]
 Weights = list[NDArray[np.float32]]
@@ -93,13 +92,12 @@ def scan_sensitivity(
     if not steps or list(steps) != sorted(set(steps)) or not 0 < steps[0] <= steps[-1] < 1:
         raise ParameterError(f"steps {steps!r}: give shares between 0 and 1, ascending, such as {_STEPS}")
     copy = clone(require_model(model))
-    predict = _compile(copy, split)
-    whole = predict()
+    whole = predict(copy, split.x)
     weights = kind == "weights"
     trials = [*(_try_weights(copy, steps, layers) if weights else _try_channels(copy, steps, layers, importance))]
     found: dict[tuple[str, ...], list[Difference]] = {}
     for number, (names, changed) in enumerate(trials):
-        predicted = _predict_with(copy, changed, predict)
+        predicted = _predict_with(copy, changed, split)
         found.setdefault(names, []).append(_compare(whole, predicted, split))
         if progress is not None:
             progress("scan", number + 1, len(trials), names[0])
@@ -126,19 +124,6 @@ def suggest_sparsity(scan: tuple[LayerSensitivity, ...], max_drop: float = 0.02)
     if not 0 <= max_drop < 1:
         raise ParameterError(f"max_drop {max_drop:g} is outside [0, 1); 0.02 is two points")
     return {layer.name: layer.bears(max_drop) for layer in scan if layer.bears(max_drop) > 0}
-
-
-def _compile(model: Any, split: Split) -> Callable[[], Labels]:
-    """Class indices by the model as it is now; its graph is built once, for its weights are variables."""
-    tensorflow = load_tensorflow()
-    call = tensorflow.function(lambda x: tensorflow.argmax(model(x, training=False), axis=-1))
-    batches = [tensorflow.constant(split.x[start : start + _BATCH]) for start in range(0, len(split), _BATCH)]
-
-    def predict() -> Labels:
-        with quiet():
-            return np.concatenate([np.asarray(call(batch)) for batch in batches])
-
-    return predict
 
 
 def _try_weights(model: Any, steps: tuple[float, ...], wanted: tuple[str, ...] | None) -> Trials:
@@ -168,11 +153,11 @@ def _try_channels(model: Any, steps: tuple[float, ...], wanted: tuple[str, ...] 
             yield makers, {wire.name: blank_weights(wire, channels, gone) for wire in wires if wire.layer.weights}
 
 
-def _predict_with(model: Any, changed: dict[str, Weights], predict: Callable[[], Labels]) -> Labels:
+def _predict_with(model: Any, changed: dict[str, Weights], split: Split) -> Labels:
     before = {name: model.get_layer(name).get_weights() for name in changed}
     for name, weights in changed.items():
         model.get_layer(name).set_weights(weights)
-    predicted = predict()
+    predicted: Labels = predict(model, split.x)
     for name, weights in before.items():
         model.get_layer(name).set_weights(weights)
     return predicted

@@ -26,7 +26,7 @@ def keep_model(
     ----------
     record : where it is kept.
     name : of the stage.
-    made : what `train`, `prune`, `cluster` or `quantise_aware` returned.
+    made : what `train`, `prune`, `cluster`, `grid` or `quantise_aware` returned.
     data : what it was trained on; the accuracy on its test split becomes a result.
     parent : the stage it was made from, "" for the first.
     recipe : the choices; those its history knows if None.
