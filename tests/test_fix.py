@@ -12,10 +12,11 @@ from tests.models import OPTIONS, Net, hybrid, schema, small_cnn
 from tests.test_model_lint import CODE, behind_dequantise, dead_branch, unsigned_ends
 from tests.test_shapes import dilated, reshaped_open_batch
 from tinykit.ground.errors import ModelError
-from tinykit.handover.fix import draw, mend
+from tinykit.handover.fix import mend
 from tinykit.model.graph.reading import read
 from tinykit.model.graph.shapes import find_contradictions
 from tinykit.model.lint import lint_graph
+from tinykit.predict.packing.ends import draw
 from tinykit.predict.runtime.refusal import diagnose
 from tinykit.predict.runtime.session import Session
 from tinykit.show.cli.main import main
@@ -134,7 +135,7 @@ class TestRefusals:
             mend(read(net.to_bytes()))
 
     def test_another_answer_is_not_handed_out(self, monkeypatch):
-        monkeypatch.setattr("tinykit.handover.fix._same", lambda *_: False)
+        monkeypatch.setattr("tinykit.predict.packing.ends._same", lambda *_: False)
         with pytest.raises(ModelError, match="TFLM answers differently, so it is not handed out"):
             mend(read(float_ends()))
 
