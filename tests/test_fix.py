@@ -16,8 +16,8 @@ from tinykit.handover.fix import mend
 from tinykit.model.graph.reading import read
 from tinykit.model.graph.shapes import find_contradictions
 from tinykit.model.lint import lint_graph
-from tinykit.predict.packing.ends import draw
 from tinykit.predict.runtime.refusal import diagnose
+from tinykit.predict.runtime.samples import sample_inputs
 from tinykit.predict.runtime.session import Session
 from tinykit.show.cli.main import main
 
@@ -89,10 +89,10 @@ class TestSteps:
     def test_an_open_batch_frozen_wrongly_computes_what_it_was_made_for(self):
         """LiteRT infers the shapes of the file as it came: the oracle."""
         found = mend(read(dilated()))
-        given = draw(read(dilated()), 1, seed=5)[0]
+        given = sample_inputs(dilated(), 1, seed=5)
         oracle = Interpreter(model_content=dilated(), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         oracle.allocate_tensors()
-        oracle.set_tensor(oracle.get_input_details()[0]["index"], given[0])
+        oracle.set_tensor(oracle.get_input_details()[0]["index"], given)
         oracle.invoke()
         with Session(found.graph.data) as session:
             made = session.run_all((given,))[0]

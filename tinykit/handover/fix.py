@@ -17,10 +17,12 @@ from tinykit.model.graph.reading import GraphOrFile, as_graph, read
 from tinykit.model.graph.shapes import find_contradictions, infer
 from tinykit.model.lint.checks import find_half_weights
 from tinykit.model.lint.deeper import find_known, find_unused
-from tinykit.predict.packing.ends import compact, draw, drop_ends, drop_operators, prove_ends, with_main
+from tinykit.predict.packing.ends import compact, drop_ends, drop_operators, prove_ends, with_main
 from tinykit.predict.packing.tree import ModelTree, read_tree
 from tinykit.predict.packing.writing import write_tree
+from tinykit.predict.runtime.codes import to_codes
 from tinykit.predict.runtime.refusal import diagnose
+from tinykit.predict.runtime.samples import sample_inputs
 from tinykit.predict.runtime.session import Session
 
 Array = NDArray[np.generic]
@@ -154,9 +156,9 @@ def _fix_values(graph: ModelGraph, operators: Sequence[Operator], values: Mappin
 
 def _prove_sound(before: ModelGraph, after: ModelGraph, n: int) -> str:
     """TFLM on the mended against LiteRT's reference kernels on the model as it came, which makes shapes itself."""
-    given = draw(before, n)
     try:
         with Session(before.data, engine="litert-reference") as reference, Session(after.data) as session:
+            given = to_codes(session, sample_inputs(after.data, n))
             pairs = [*zip(reference.run_all(given), session.run_all(given), strict=True)]
     except TinykitError:
         raise

@@ -102,11 +102,7 @@ from tinykit.predict.runtime.verify import (
     compare_answers as compare_answers,
     verify_model as verify_model,
 )
-from tinykit.predict.striping.search import (
-    StripeChoice as StripeChoice,
-    Striped as Striped,
-    stripe as stripe,
-)
+from tinykit.predict.striping.search import Striped as Striped, stripe as stripe
 from tinykit.predict.validation.compare import (
     Calibration as Calibration,
     ComparedRow as ComparedRow,

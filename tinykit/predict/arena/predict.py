@@ -264,8 +264,8 @@ def _search_plan(graph: ModelGraph, runtime: str, core: str) -> layout.ArenaPlan
     greedy = layout.plan_greedily(buffers, scopes)
     if greedy.head_bytes == greedy.lower_bound_bytes and not views:
         return greedy
-    found = layout.plan_greedily(buffers, scopes, search_offsets(graph, scratch, views))
-    return min(greedy, found, key=lambda one: one.head_bytes)
+    known = ((), search_offsets(graph, scratch, views), *((graph.offline_offsets,) if views else ()))
+    return min((layout.plan_greedily(buffers, scopes, one) for one in known), key=lambda one: one.head_bytes)
 
 
 def tensor_offsets(graph: ModelGraph, plan: layout.ArenaPlan) -> tuple[int, ...]:

@@ -12,13 +12,13 @@ from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import row_of
 from tinykit.predict.packing.tree import GraphNode, ModelTree, OperatorNode, TensorNode, read_tree
 from tinykit.predict.packing.writing import write_tree
-from tinykit.predict.runtime.codes import dequantise, quantise_input
+from tinykit.predict.runtime.codes import dequantise, quantise_input, to_codes
+from tinykit.predict.runtime.samples import sample_inputs
 from tinykit.predict.runtime.session import Session
 
 Array = NDArray[np.generic]
 _UNSIGNED = 128
 """What lies between the zero points of int8 and uint8."""
-_WHOLE = ("int32", "int64")
 
 
 def cut_ends(graph: ModelGraph) -> tuple[ModelGraph, str, int] | None:
@@ -109,10 +109,10 @@ def _move(graph: GraphNode, place: Mapping[int, int], tensors: tuple[TensorNode,
 
 def prove_ends(before: ModelGraph, after: ModelGraph, n: int) -> str:
     """Both in TFLM: what is quantised outside gives the codes that were quantised inside."""
-    given = draw(before, n)
-    taken = tuple(_cast(before, after, place, values) for place, values in enumerate(given))
     with Session(before.data) as session:
+        given = to_codes(session, sample_inputs(before.data, n))
         wanted = session.run_all(given)
+    taken = tuple(_cast(before, after, place, values) for place, values in enumerate(given))
     with Session(after.data) as session:
         made = session.run_all(taken)
     pairs = zip(before.outputs, after.outputs, wanted, made, strict=True)
@@ -142,25 +142,3 @@ def _cast(before: ModelGraph, after: ModelGraph, place: int, values: Array) -> A
         return values
     codes: Array = quantise_input(_real(one, values), other.scales[0], other.zero_points[0], other.dtype)
     return codes
-
-
-def draw(graph: ModelGraph, n: int, seed: int = 0) -> tuple[Array, ...]:
-    """Made-up inputs [n, *shape]: codes over their whole range, floats over what the first QUANTIZE can hold."""
-    rng, found = np.random.default_rng(seed), []
-    for index in graph.inputs:
-        tensor = graph.tensors[index]
-        shape = (n, *tensor.shape)
-        inner = [one.outputs[0] for one in graph.operators if index in one.inputs and one.outputs]
-        scaled = next((graph.tensors[one] for one in inner if graph.tensors[one].scales), None)
-        if tensor.dtype in ("int8", "uint8", "int16"):
-            limits = np.iinfo(tensor.dtype)
-            found.append(rng.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True))
-        elif tensor.dtype in _WHOLE or tensor.dtype == "bool":
-            found.append(rng.integers(0, 2, shape).astype(tensor.dtype))
-        elif scaled is not None and scaled.dtype in ("int8", "int16"):
-            limits = np.iinfo(scaled.dtype)
-            codes = rng.uniform(limits.min, limits.max, shape) - scaled.zero_points[0]
-            found.append((codes * scaled.scales[0]).astype(np.float32))
-        else:
-            found.append(rng.normal(0, 1, shape).astype(np.float32))
-    return tuple(found)

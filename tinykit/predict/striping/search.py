@@ -23,30 +23,10 @@ from tinykit.predict.striping.rows import Held, Region, find_region
 from tinykit.target.target import Target, fill_in
 
 _COUNTS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
-_MOST_OPERATORS, _MOST_REGIONS, _MOST_TRIED, _FOLLOWED, _MOST_PLANNED = 8, 3, 16, 4, 8
+_MOST_OPERATORS, _MOST_REGIONS, _MOST_TRIED, _FOLLOWED, _MOST_PLANNED = 8, 3, 16, 3, 8
 _TRIES, _BUILD = 2000, "-O3"
 _FLAT = 0.9
 """Of the peak: operators that take as much are as wide as it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StripeChoice(Result):
-    """One way to cut a model into stripes.
-
-    Parameters
-    ----------
-    graph : the model so cut, with its plan.
-    regions : (first operator, last operator, stripes) of each step, numbered as before it.
-    arena : in TFLM, by the plan.
-    latency : instructions that one inference takes more, as a share.
-    """
-
-    LINE = ("regions", "arena", "latency")
-
-    graph: ModelGraph = field(repr=False)
-    regions: tuple[tuple[int, int, int], ...]
-    arena: ArenaEstimate
-    latency: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +42,7 @@ class Striped(Result):
     latency : instructions that one inference takes more, as a share of those before.
     reason : why nothing is gained, "" where something is.
     proof : both run on the same inputs; None where nothing is gained.
-    front : what is worth a choice, of rising arena and falling latency; the first is what `graph` is.
+    front : what is worth a choice, of rising arena and falling latency, unproven; the first is what `graph` is.
     ends : what was cut off first, since floats at the ends were the floor: `graph` takes and gives integers; "" if not.
     """
 
@@ -77,7 +57,7 @@ class Striped(Result):
     latency: float = 0.0
     reason: str = ""
     proof: SameProof | None = None
-    front: tuple[StripeChoice, ...] = field(default=(), repr=False)
+    front: "tuple[Striped, ...]" = field(default=(), repr=False)
     ends: str = ""
 
     @property
@@ -197,10 +177,10 @@ class _Search:
         front = _front(self._plan(one, _TRIES) for one in _front(self._explore(state)) if one.size < least)
         if not front:
             return replace(start, reason=self._refuse(state))
-        best, plain = front[0], self._measure(_write_plan(front[0].graph, ()))
-        choices = tuple(StripeChoice(one.graph, one.regions, self._measure(one.graph), one.latency) for one in front)
-        return replace(start, graph=best.graph, regions=best.regions, arena=choices[0].arena, latency=best.latency,
-                       front=choices, unplanned_bytes=round(plain.value))  # fmt: skip
+        choices = tuple(replace(start, graph=one.graph, regions=one.regions, arena=self._measure(one.graph),
+                                latency=one.latency) for one in front)  # fmt: skip
+        plain = self._measure(_write_plan(front[0].graph, ()))
+        return replace(choices[0], front=choices, unplanned_bytes=round(plain.value))
 
     def _explore(self, start: _State) -> list[_State]:
         """All that were planned, step by step: each time the least of what may come, and what is worth a choice."""
@@ -209,7 +189,9 @@ class _Search:
             made = sorted((one for state in states for one in self._step(state)), key=lambda one: one.size + one.gap)
             chosen = made[:_MOST_PLANNED] + [one for one in _front(made) if one not in made[:_MOST_PLANNED]]
             planned = [self._plan(one, _TRIES // 10) for one in chosen[: 2 * _MOST_PLANNED]]
-            states = sorted(planned, key=lambda one: (one.size, one.latency))[:_FOLLOWED]
+            least = sorted(planned, key=lambda one: (one.size, one.latency))[:_FOLLOWED]
+            # what is cheap now may lead further than what is least now
+            states = least + [one for one in _front(planned)[-_FOLLOWED:] if one not in least]
             found += planned
         return found
 
@@ -247,12 +229,13 @@ class _Search:
         told = f"the arena is widest at operator {peak} ({self.graph.operators[peak].name}, {max(live):,} bytes)"
         dearer = min(replace(self, most_latency=1.0)._step(state), key=lambda one: one.latency, default=None)
         if dearer:
-            return f"{told}; stripes would take {dearer.size:,.0f} in all, but {dearer.latency:.1%} more instructions"
+            cost = f"{dearer.latency:.1%} more instructions"
+            return f"{told}; stripes would take about {dearer.size:,.0f} in all, but {cost}"
         wide = sum(one >= _FLAT * max(live) for one in live[1:])
         if wide > 1:
             told += f" and as wide at {wide} of {len(live) - 1} operators, whose maps are of one size"
-        cost = f"at {self.most_latency:.0%} more instructions, and no dearer ones either"
-        return f"{told}; no stripes around it take less in all {cost}: what they save goes into operators of their own"
+        cost = f"{self.most_latency:.0%} more instructions, nor at any other price"
+        return f"{told}; no stripes around it take less in all at {cost}"
 
     def _step(self, state: _State) -> list[_State]:
         """What a further region makes of it, where that may take less arena and not too many instructions."""
