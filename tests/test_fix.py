@@ -12,11 +12,12 @@ from tests.models import OPTIONS, Net, hybrid, schema, small_cnn
 from tests.test_model_lint import CODE, behind_dequantise, dead_branch, unsigned_ends
 from tests.test_shapes import dilated, reshaped_open_batch
 from tinykit.ground.errors import ModelError
-from tinykit.handover.fix import draw, mend
+from tinykit.handover.fix import mend
 from tinykit.model.graph.reading import read
 from tinykit.model.graph.shapes import find_contradictions
 from tinykit.model.lint import lint_graph
 from tinykit.predict.runtime.refusal import diagnose
+from tinykit.predict.runtime.samples import sample_inputs
 from tinykit.predict.runtime.session import Session
 from tinykit.show.cli.main import main
 
@@ -88,10 +89,10 @@ class TestSteps:
     def test_an_open_batch_frozen_wrongly_computes_what_it_was_made_for(self):
         """LiteRT infers the shapes of the file as it came: the oracle."""
         found = mend(read(dilated()))
-        given = draw(read(dilated()), 1, seed=5)[0]
+        given = sample_inputs(dilated(), 1, seed=5)
         oracle = Interpreter(model_content=dilated(), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         oracle.allocate_tensors()
-        oracle.set_tensor(oracle.get_input_details()[0]["index"], given[0])
+        oracle.set_tensor(oracle.get_input_details()[0]["index"], given)
         oracle.invoke()
         with Session(found.graph.data) as session:
             made = session.run_all((given,))[0]
@@ -134,7 +135,7 @@ class TestRefusals:
             mend(read(net.to_bytes()))
 
     def test_another_answer_is_not_handed_out(self, monkeypatch):
-        monkeypatch.setattr("tinykit.handover.fix._same", lambda *_: False)
+        monkeypatch.setattr("tinykit.predict.packing.ends._same", lambda *_: False)
         with pytest.raises(ModelError, match="TFLM answers differently, so it is not handed out"):
             mend(read(float_ends()))
 

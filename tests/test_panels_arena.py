@@ -63,6 +63,21 @@ def test_a_scratch_block_that_goes_gives_way_to_the_largest(panel):
     assert panel.block.value == 3
 
 
+def test_the_slider_cuts_into_stripes(panel):
+    panel.stripes.value = 0.05
+    assert panel.result.offline.head_bytes <= 38_400
+    assert "not proven here; whole 55,296 bytes: tinykit plan MODEL --stripes" in panel.verdict.value
+    assert repr(panel).endswith(f"offline {panel.result.offline.head_bytes:,} B")
+    cheap = panel.result.offline.head_bytes
+    panel.stripes.value = 0.02
+    assert 55_296 > panel.result.offline.head_bytes >= cheap
+    panel.stripes.value = ""
+    assert panel.result.offline.head_bytes == 55_296
+    small = ArenaPanel(read(small_cnn()))
+    small.stripes.value = 0.05
+    assert "none of that cost take less" in small.verdict.value
+
+
 def test_names_of_a_model_are_escaped():
     graph = read(Net((1, 8, 8, 1), name="<script>x</script>").conv(4).flatten().dense(4).to_bytes())
     panel = ArenaPanel(graph)

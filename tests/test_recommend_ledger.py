@@ -12,6 +12,7 @@ import pytest
 
 from tests.models import Net, small_cnn
 from tests.packing_models import thin_out, wide_cnn
+from tests.test_striping import image_cnn
 from tinykit.budget.fit.check import check_fit
 from tinykit.choose.ledger.choosing import Budgets, recommend
 from tinykit.choose.ledger.forms import list_runnable
@@ -250,6 +251,39 @@ def test_a_board_without_room_for_decoded_weights_keeps_the_lean_file(variants, 
     assert row.arena.value == check_fit(row.variant.graph, "nucleo-wl55jc").arena_bytes.value
     assert row.verdict == "saves nothing"
     assert "sparse: the arena for decoded weights does not fit nucleo-wl55jc" in str(small)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Ledger:
+    split = make_split(3, (60, 60, 1), n=10)
+    variant = weigh_variant(read(image_cnn()), split, board("nucleo-wl55jc"), name="picture", note="")
+    return open_ledger([variant], split, "nucleo-wl55jc")
+
+
+def test_stripes_are_a_form_that_is_taken_where_no_other_fits(pictures):
+    row = pictures.baseline
+    assert row.forms["striped"].packed.equal
+    assert "for 1" in row.forms["striped"].note or "% more instructions" in row.forms["striped"].note
+    assert row.chosen.name == "striped"
+    assert str(row.fit.verdict) in ("fits", "tight")
+    assert check_fit(row.variant.graph, "nucleo-wl55jc").verdict == "does_not_fit"
+    assert "striped [B]" in str(pictures)
+    assert "picture: fits nucleo-wl55jc in stripes alone; operators 0.." in str(pictures)
+
+
+def test_a_budget_of_arena_is_met_by_stripes(pictures, variants, test_split):
+    split = make_split(3, (60, 60, 1), n=10)
+    large = open_ledger([pictures.baseline.variant], split, BOARD)
+    assert large.baseline.chosen.name == "lean"
+    found = recommend(large, Budgets(arena_bytes=0.6 * large.baseline.arena.value))
+    assert found.chosen.chosen.name == "striped"
+    assert found.chosen.latency.value > large.baseline.latency.value
+    assert "; with lean arena " in str(found)
+
+
+def test_variants_that_gain_nothing_have_no_line_of_stripes(ledger):
+    assert "striped" not in str(ledger)
+    assert ledger.baseline.forms["striped"].note.startswith("no stripes: ")
 
 
 def test_what_is_missing_is_told_with_its_amount(ledger):

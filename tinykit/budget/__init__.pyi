@@ -17,6 +17,7 @@ from tinykit.budget.fit.check import (
     check_fit_all as check_fit_all,
     line_up as line_up,
     line_up_runtimes as line_up_runtimes,
+    list_gained as list_gained,
     name_machine as name_machine,
 )
 from tinykit.budget.fit.placements import Placement as Placement, list_placements as list_placements

@@ -76,10 +76,14 @@ SHAPES: Mapping[str, Sequence[Sizes]] = {  # input, kernel, output, then stride 
         for size, deep, side in ((12, 4, 2), (6, 3, 3), (12, 2, 6), (2, 1, 2))
     ],
     "broadcast": [(1, 6, 6, 4, 1, 1, 1, 4, 1, 6, 6, 4, 1, 0), (1, 2, 2, 3, 1, 1, 1, 3, 1, 2, 2, 3, 1, 0)],
+    "slice": [
+        (1, rows, wide, deep, 1, first, 1, 1, 1, count, wide, deep, 1, 0, 4, 0)
+        for rows, wide, deep, first, count in ((9, 6, 4, 2, 5), (12, 12, 8, 0, 7), (6, 3, 24, 1, 4), (20, 1, 16, 6, 9))
+    ],
     "": [(1, 1, 1, size, 1, 1, 1, size, 1, 1, 1, size, 1, 0) for size in (16, 128)],
 }
 LOOPS = ("conv", "depthwise", "fully_connected", "transpose_conv", "pool", "max_pool", "broadcast", "add", "divide",
-         "relu", "logistic", "tanh", "exp", "log", "softmax", "quantise", "dequantise")  # fmt: skip
+         "relu", "logistic", "tanh", "exp", "log", "softmax", "quantise", "dequantise", "slice")  # fmt: skip
 
 
 def features(loop: str, sizes: Sizes) -> tuple[float, ...]:

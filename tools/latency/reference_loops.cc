@@ -218,6 +218,51 @@ void Broadcast(const Shape& left, const float* one, const Shape& right, const fl
         }
 }
 
+// Element by element over five axes, of which the shape may have fewer: where it is read is computed anew each time,
+// what is written follows the last.
+struct Five {
+  int32_t count, sizes[5];
+};
+inline int Place(const Five& shape, int a, int b, int c, int d, int e) {
+  CHECK(shape.count == 5);
+  const int* sizes = reinterpret_cast<const int*>(shape.sizes);
+  CHECK(a >= 0 && a < sizes[0]);
+  CHECK(b >= 0 && b < sizes[1]);
+  CHECK(c >= 0 && c < sizes[2]);
+  CHECK(d >= 0 && d < sizes[3]);
+  CHECK(e >= 0 && e < sizes[4]);
+  return (((a * sizes[1] + b) * sizes[2] + c) * sizes[3] + d) * sizes[4] + e;
+}
+template <typename T>
+struct Writer {
+  void Write(int place) { *to++ = from[place]; }
+  const T* from;
+  T* to;
+};
+template <typename T>
+inline void Slice(const int32_t* first, const int32_t* count, const Five& in, Writer<T>* writer) {
+  Five wide;
+  wide.count = 5;
+  const int more = 5 - in.count;
+  for (int axis = 0; axis < more; ++axis) wide.sizes[axis] = 1;
+  for (int axis = 0; axis < in.count; ++axis) wide.sizes[more + axis] = in.sizes[axis];
+  int from[5], to[5];
+  for (int axis = 0; axis < 5; ++axis) {
+    from[axis] = first[axis];
+    to[axis] = count[axis] == -1 ? wide.sizes[axis] : from[axis] + count[axis];
+  }
+  for (int a = from[0]; a < to[0]; ++a)
+    for (int b = from[1]; b < to[1]; ++b)
+      for (int c = from[2]; c < to[2]; ++c)
+        for (int d = from[3]; d < to[3]; ++d)
+          for (int e = from[4]; e < to[4]; ++e) writer->Write(Place(wide, a, b, c, d, e));
+}
+template <typename T>
+inline void Slice(const int32_t* first, const int32_t* count, const Five& in, const void* input, void* output) {
+  Writer<T> writer = {reinterpret_cast<const T*>(input), reinterpret_cast<T*>(output)};
+  Slice(first, count, in, &writer);
+}
+
 void Softmax(const Shape& shape, const float* input, float* output) {
   const int depth = shape.Size(shape.Count() - 1), rows = shape.Whole() / depth;
   for (int row = 0; row < rows; ++row) {
@@ -252,6 +297,30 @@ CALL(pool) { Pool<true>(tk_window(), tk_in(), tk_input, Shape(2, tk_sizes + 5), 
 CALL(max_pool) { Pool<false>(tk_window(), tk_in(), tk_input, Shape(2, tk_sizes + 5), tk_out(), tk_output); }
 CALL(softmax) { Softmax(tk_in(), tk_input, tk_output); }
 CALL(broadcast) { Broadcast(tk_in(), tk_input, tk_kernel(), tk_weights, tk_out(), tk_output); }
+// The rows of the result, from the row on that the kernel's second size names, onto themselves as under a plan of
+// stripes; that they lie so its caller alone knows.
+static int8_t* volatile tk_map = reinterpret_cast<int8_t*>(tk_input);
+CALL(slice) {
+  Five in;
+  int32_t first[5], count[5];
+  in.count = tk_sizes[14];
+  first[0] = 0;
+  count[0] = 1;
+  for (int axis = 0; axis < 4; ++axis) {
+    in.sizes[axis] = tk_sizes[axis];
+    first[axis + 1] = axis == 1 ? tk_sizes[5] : 0;
+    count[axis + 1] = tk_sizes[8 + axis];
+  }
+  int8_t* whole = tk_map;
+  int8_t* rows = whole + tk_sizes[5] * tk_sizes[2] * tk_sizes[3];
+  switch (tk_sizes[15]) {
+    case 0: return Slice<int8_t>(first, count, in, whole, rows);
+    case 1: return Slice<int16_t>(first, count, in, whole, rows);
+    case 2: return Slice<int32_t>(first, count, in, whole, rows);
+    case 3: return Slice<float>(first, count, in, whole, rows);
+    default: return Slice<bool>(first, count, in, whole, rows);
+  }
+}
 #define EACH(name, formula)                                       \
   CALL(name) {                                                    \
     const int whole = tk_in().Whole();                            \

@@ -91,6 +91,18 @@ def check_fit_all(
     )  # fmt: skip
 
 
+def list_gained(before: GraphOrFile, after: GraphOrFile) -> tuple[str, ...]:
+    """Ids of the boards that hold a model, if tightly, and did not hold what it was made of; asked of the graphs alone.
+
+    Raises
+    ------
+    ModelError : a file that is no model.
+    """
+    checked = zip(*(check_fit_all(graph, use_engine=False) for graph in (before, after)), strict=True)
+    held = (Verdict.FITS, Verdict.TIGHT)
+    return tuple(new.target.board.id for old, new in checked if old.verdict not in held and new.verdict in held)
+
+
 def check_target(
     graph: ModelGraph, target: Target, *,
     use_engine: bool = True, latency_s: Estimate | None = None, run_current_a: Estimate | float | None = None

@@ -7,18 +7,20 @@ import numpy as np
 
 from tinykit.choose.ledger.variants import count_gzip_bytes
 from tinykit.ground.caches import remember
-from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError
+from tinykit.ground.errors import EngineError, MissingPackageError, ModelError, ParameterError, UnknownRuntimeError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.npu.compiling import accelerators_of, compile_for_npu
 from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.gridding import LEVELS
 from tinykit.predict.packing.leaning import Packed, lean
+from tinykit.predict.striping.search import stripe
 from tinykit.target.runtimes import NPU_RUNTIME, find_runtime
 from tinykit.target.target import Target
 
 AS_CONVERTED, LEAN, DECODE, VELA, GZIP = "as converted", "lean", "lean + DECODE", "Vela-encoded", "gzip"
-FORMS = (AS_CONVERTED, LEAN, DECODE, VELA, GZIP)
+STRIPED = "striped"
+FORMS = (AS_CONVERTED, LEAN, DECODE, VELA, STRIPED, GZIP)
 """Every form, in the order of the ledger."""
 
 _ACCELERATOR = "ethos-u55-128"
@@ -29,12 +31,12 @@ _REFUSALS: tuple[type[Exception], ...] = (ModelError, EngineError)
 def list_runnable(target: Target) -> tuple[str, ...]:
     """Forms whose bytes the target keeps in flash and can run; none where that is not known.
 
-    TFLM runs files as they are, lean ones, and DECODE; an Ethos-U runs what Vela made. X-CUBE-AI turns a model into C
-    of its own, whose size is not predicted.
+    TFLM runs files as they are, lean ones, DECODE, and stripes; an Ethos-U runs what Vela made. X-CUBE-AI turns a model
+    into C of its own, whose size is not predicted.
     """
     if target.runtime == NPU_RUNTIME:
         return (VELA,)
-    return (AS_CONVERTED, LEAN, DECODE) if find_runtime(target.runtime).runs_decode else ()
+    return (AS_CONVERTED, LEAN, DECODE, STRIPED) if find_runtime(target.runtime).runs_decode else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def list_forms(graph: ModelGraph, target: Target) -> dict[str, Form]:
         _try(LEAN, lambda: _pack(graph, LEAN)),
         _try(DECODE, lambda: _pack(graph, DECODE)),
         _try(VELA, lambda: _encode(graph, accelerator), (*_REFUSALS, MissingPackageError, ParameterError)),
+        _try(STRIPED, lambda: _cut(graph, target.runtime, target.core), (*_REFUSALS, UnknownRuntimeError)),
         Form(GZIP, count_gzip_bytes(graph), note="transport only: nothing on a board unpacks it"),
     )
     return {form.name: form for form in found}
@@ -101,6 +104,14 @@ def _pack(graph: ModelGraph, name: str) -> Form:
             "; on a 4-bit grid: native int4 spares decoder and decoded weights, and takes 1.6 to 2.4 × the instructions"
         )
     return Form(name, packed.flatbuffer_bytes, packed.flash_bytes - packed.flatbuffer_bytes, packed, note)
+
+
+@remember
+def _cut(graph: ModelGraph, runtime: str, core: str) -> Form:
+    made = stripe(graph, runtime=runtime, core=core)
+    packed = None if made.reason or made.ends else Packed(made.before, made.graph, (STRIPED,), made.proof)
+    note = "its ends would have to be cut off first: `tinykit lint --fix`" if made.ends else str(made)
+    return Form(STRIPED, packed.flatbuffer_bytes if packed else None, packed=packed, note=note)
 
 
 @remember

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.verdict import FitReport
-from tinykit.choose.ledger.forms import Form, list_forms, list_runnable
+from tinykit.choose.ledger.forms import DECODE, LEAN, STRIPED, Form, list_forms, list_runnable
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ModelError, TinykitError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate
@@ -148,17 +148,24 @@ def _check_form(graph: ModelGraph, form: Form | None, target: Target) -> FitRepo
 def choose_form(forms: dict[str, Form], target: Target, *, heed_arena: bool = True) -> Form | None:
     """The form with the fewest bytes in flash among those the target can run; None where there is none.
 
-    `heed_arena`: a form whose decoded weights need more arena than the board has comes last.
+    `heed_arena`: a form whose decoded weights need more arena than the board has comes last, and stripes are taken
+    where the board has room for no other.
     """
     able = [forms[name] for name in list_runnable(target) if forms[name].flash_bytes is not None]
-    order = ((heed_arena and _is_crowded(form, target), form.flash_bytes or 0, form) for form in able)
-    return min(order, key=lambda one: one[:2])[2] if able else None
+    striped = [one for one in able if one.name == STRIPED]
+    if striped and heed_arena and _is_crowded(forms[LEAN], target) and not _is_crowded(striped[0], target):
+        return striped[0]
+    order = (
+        (form.name == STRIPED, heed_arena and form.name == DECODE and _is_crowded(form, target), form.flash_bytes or 0)
+        for form in able
+    )
+    return min(zip(order, able, strict=True), key=lambda one: one[0])[1] if able else None
 
 
 def _is_crowded(form: Form, target: Target) -> bool:
-    """Whether decoded weights take the arena beyond the board's largest memory, the reserve left free."""
+    """Whether a form takes the arena beyond the board's largest memory, the reserve left free."""
     limit = target.largest_arena_bytes
-    if limit is None or form.packed is None or not form.packed.coded:
+    if limit is None or form.packed is None:
         return False
     try:
         return predict_arena(form.packed.graph, target=target).value > limit

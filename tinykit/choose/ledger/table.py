@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP
+from tinykit.choose.ledger.forms import DECODE, FORMS, GZIP, STRIPED
 from tinykit.choose.ledger.ledger_row import LedgerRow, choose_form, weigh_row
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import ParameterError, look_up
@@ -70,9 +70,11 @@ class Ledger(Result):
     def _notes(self) -> tuple[str, ...]:
         notes = dict.fromkeys(row.chosen.note for row in self.rows if row.chosen and row.chosen.name == DECODE)
         crowded = [row for row in self.rows if row.chosen is not choose_form(row.forms, self.target, heed_arena=False)]
-        names = ", ".join(row.name for row in crowded)
-        told = (f"{names}: the arena for decoded weights does not fit {self.target.board.id}",) if crowded else ()
-        return (*(f"{DECODE}: {note}" for note in notes), *told)
+        cut = [row for row in crowded if row.chosen and row.chosen.name == STRIPED]
+        rest = ", ".join(row.name for row in crowded if row not in cut)
+        told = (f"{rest}: the arena for decoded weights does not fit {self.target.board.id}",) if rest else ()
+        whole = (f"{row.name}: fits {self.target.board.id} in stripes alone; {row.forms[STRIPED].note}" for row in cut)
+        return (*(f"{DECODE}: {note}" for note in notes), *told, *whole)
 
 
 def open_ledger(
@@ -114,7 +116,8 @@ def fill_ledger(variants: Sequence[Variant], against: Sequence[Difference], targ
 
 def _to_text(rows: Sequence[LedgerRow]) -> str:
     lines = [("", *(row.name for row in rows))]
-    lines += [(name, *(tell(row) for row in rows)) for name, tell in _LINES]
+    cut = any(row.forms[STRIPED].model_bytes for row in rows)
+    lines += [(name, *(tell(row) for row in rows)) for name, tell in _LINES if cut or name != _STRIPED_LINE]
     widths = [max(len(line[column]) for line in lines) for column in range(len(rows) + 1)]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))]).rstrip()
@@ -155,6 +158,8 @@ def _range(found: Estimate | None, unit: str) -> str:
     return f"{low} … {' '.join(ends[1][::2])}"
 
 
+_STRIPED_LINE = "striped [B]"
+"""Left out where no variant gains by it."""
 _LINES: tuple[tuple[str, Callable[[LedgerRow], str]], ...] = (
     ("parameters", lambda row: _count(row.weights.parameters)),
     ("  not zero", lambda row: _count(row.weights.non_zero)),
@@ -164,6 +169,7 @@ _LINES: tuple[tuple[str, Callable[[LedgerRow], str]], ...] = (
     ("lean + DECODE [B]", _tell_form(DECODE)),
     ("  decoder code [B]", lambda row: _count(row.forms[DECODE].code_bytes or None)),
     ("Vela-encoded [B]", _tell_form(FORMS[3])),
+    (_STRIPED_LINE, _tell_form(STRIPED)),
     # To the hundred: the last bits of a converter's scales depend on the processor, and with them a few bytes here.
     ("gzip, about, transport only [B]", lambda row: f"{round(row.forms[GZIP].model_bytes or 0, -2):,}"),
     ("model in flash [B]", lambda row: _count(row.chosen.flash_bytes if row.chosen else None)),

@@ -18,11 +18,12 @@ from tinykit.handover.codegen.filling import to_identifier
 from tinykit.handover.codegen.folding import fold
 from tinykit.handover.codegen.lowerings import LIBRARY_LOWERINGS, PORTABLE_LOWERINGS, find_lowering
 from tinykit.handover.codegen.moves import NOTHING
-from tinykit.handover.codegen.program import C_TYPES, STATEFUL, Lowered, Program, expect, kind_of, refuse
+from tinykit.handover.codegen.placing import lay_out
+from tinykit.handover.codegen.program import C_TYPES, STATEFUL, Program, expect, kind_of, refuse
 from tinykit.handover.codegen.writing import Part, write_program
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.predict.arena.plan import ArenaPlan, align, list_buffers, plan_greedily
+from tinykit.predict.arena.plan import ArenaPlan, align
 from tinykit.predict.packing.cost import has_decode, refuse_decode
 from tinykit.target.boards.record import CORE_FAMILIES, core_family
 
@@ -55,8 +56,6 @@ rounds the sums without branches: with the flag a fully connected operator execu
 309 on a Cortex-M7 whatever its size (what the interpreter does around the kernel), without it 4 to 7 fewer for every
 two outputs.
 """
-
-_LARGEST_ARENA_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +129,23 @@ class CExport(Result):
         return max(self.plan_for(core).head_bytes, 16)
 
 
-def export_c(graph: GraphOrFile, *, kernels: str = "portable", name: str = "model") -> CExport:
-    """A model as C11: constants, a static arena laid out by the kit's own plan, one function an operator.
+def export_c(graph: GraphOrFile, *, kernels: str = "portable", name: str = "model", rows: bool = False) -> CExport:
+    """A model as C11: constants, a static arena, one function an operator.
+
+    The arena is laid out by the model's own offline plan, else by the kit's. Where that lays a SLICE into its source,
+    or the parts of a CONCATENATION where it wants them, nothing is copied.
 
     Parameters
     ----------
     graph : a model of the operators in `lowerings.OPERATORS`, on the types they are written for.
     kernels : "portable" (the kit's own) or "cmsis-nn" (from the installed package; what it lacks stays portable).
     name : prefix of every symbol, made a C identifier.
+    rows : `<name>_run_rows(source, context, output)` asks a function of yours for the input row by row, as a camera
+        delivers it: no more of it lies in the arena than a stripe reads. For a model whose input is read in stripes.
 
     Raises
     ------
-    ParameterError : no such kernel set.
+    ParameterError : no such kernel set, or rows of an input that is read whole.
     ModelError : an operator, type or shape the exporter cannot take; the text names it and what is allowed.
     MissingPackageError : the package with CMSIS-NN is not installed, or not the one that was checked.
     """
@@ -151,17 +155,16 @@ def export_c(graph: GraphOrFile, *, kernels: str = "portable", name: str = "mode
     _check(graph, folded)
     program = Program(graph, to_identifier(name))
     table = LIBRARY_LOWERINGS if kernels == "cmsis-nn" else PORTABLE_LOWERINGS
-    lowered = [
-        NOTHING if operator.index in folded else find_lowering(table, graph, operator)(program, operator)
-        for operator in graph.operators
-    ]
-    plans = {family: _plan(graph, lowered, position) for position, family in enumerate(CORE_FAMILIES)}
+    layout = lay_out(graph, rows=rows)
+    ready = dict.fromkeys((*folded, *layout.in_place), NOTHING) | layout.lower_rows(program)
+    lowered = [ready.get(one.index) or find_lowering(table, graph, one)(program, one) for one in graph.operators]
+    plans = {family: layout.plan(lowered, position) for position, family in enumerate(CORE_FAMILIES)}
     operators = tuple(
         ExportedOperator(one.index, one.name, f"{program.name}_op_{one.index:02d}_{one.name.lower()}")
         for one in graph.operators
     )
     parts = [Part(one.symbol, code) for one, code in zip(operators, lowered, strict=True)]
-    files = write_program(program, parts, plans)
+    files = write_program(program, parts, plans, row_bytes=layout.row_bytes)
     files |= read_library(group for code in lowered for group in code.library)
     arena = max(16, *(plan.head_bytes for plan in plans.values()))
     return CExport(
@@ -210,15 +213,6 @@ def _check_order(graph: ModelGraph, operator: Operator, made: set[int]) -> None:
         if index in made or graph.tensors[index].is_constant or graph.tensors[index].is_variable:
             raise refuse(operator, f"tensor {index} is made twice, constant or variable", "the file is damaged")
         made.add(index)
-
-
-def _plan(graph: ModelGraph, lowered: list[Lowered], family: int) -> ArenaPlan:
-    main, scratch = replace(graph, subgraphs=1), tuple((code.scratch[family],) for code in lowered)
-    buffers = [one for one in list_buffers(main, scratch) if one.first >= 0]
-    plan = plan_greedily(buffers, len(graph.operators) + 1)
-    if plan.head_bytes > _LARGEST_ARENA_BYTES:
-        raise ModelError(f"the model needs an arena of {plan.head_bytes:,} bytes; no microcontroller has that")
-    return plan
 
 
 def read_library(groups: Iterable[str]) -> dict[str, bytes]:

@@ -48,18 +48,20 @@ def plan_copy(program: Program, operator: Operator) -> Moves:
 
 
 def plan_join(program: Program, operator: Operator) -> Moves:
-    """CONCATENATION: each input into its part of the output."""
+    """CONCATENATION: each input into its part of the output, all of one scale and zero point, as TFLM demands."""
     result = _ends(program, operator)[1]
     sources = [program.tensor(operator, index, (result.dtype,)) for index in operator.inputs]
+    if (kinds := len({(one.scales, one.zero_points) for one in (*sources, result)})) > 1:
+        raise refuse(operator, f"{kinds} pairs of scale and zero point", "all must be the output's: convert again")
     expect(operator.activation in ("", "NONE"), operator, f"fused activation {operator.activation}")
     axis, steps, start, moves = _axis(operator, int(operator.option("axis")), result), dense(result.shape), 0, []
     for source in sources:
         sides = source.shape[:axis] + source.shape[axis + 1 :]
         fits = len(source.shape) == len(result.shape) and sides == result.shape[:axis] + result.shape[axis + 1 :]
-        expect(fits, operator, f"shapes {source.shape} to {result.shape}")
+        expect(fits, operator, f"shapes {[one.shape for one in sources]} to {result.shape}")
         moves.append(Move(source.index, result.index, source.shape, 0, dense(source.shape), start * steps[axis], steps))
         start += source.shape[axis]
-    expect(start == result.shape[axis], operator, f"{start} entries along axis {axis} to {result.shape}")
+    expect(start == result.shape[axis], operator, f"shapes {[one.shape for one in sources]} to {result.shape}")
     return Moves(tuple(moves))
 
 
@@ -174,8 +176,9 @@ def plan_pad(program: Program, operator: Operator) -> Moves:
     source, result = _ends(program, operator)
     widths = _pairs(program, operator, 1)
     sound = len(widths) == len(source.shape) == len(result.shape) and not (widths < 0).any()
-    wanted = tuple(int(size + sides.sum()) for size, sides in zip(source.shape, widths, strict=False))
-    expect(sound and wanted == result.shape, operator, f"output shape {result.shape}, its paddings give {wanted}")
+    expect(sound, operator, f"paddings of shape {widths.shape} for rank {len(source.shape)}")
+    wanted = tuple(int(size + sides.sum()) for size, sides in zip(source.shape, widths, strict=True))
+    expect(wanted == result.shape, operator, f"output shape {result.shape}, its paddings give {wanted}")
     steps = dense(result.shape)
     start = sum(int(before) * step for before, step in zip(widths[:, 0], steps, strict=True))
     return Moves((Move(source.index, result.index, source.shape, 0, dense(source.shape), start, steps),),

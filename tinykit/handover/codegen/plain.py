@@ -130,48 +130,6 @@ def lower_reshape(program: Program, operator: Operator) -> Lowered:
     return Lowered(f"    {program.name}_copy({places}, {source.elements});\n    return 0;", kernels=("shapes",))
 
 
-def lower_concatenation(program: Program, operator: Operator) -> Lowered:
-    """CONCATENATION of tensors of one scale and zero point; the interpreter refuses others too."""
-    sources, result = program.operands(operator, at_least=max(1, len(operator.inputs)))
-    kinds = {(one.scales, one.zero_points) for one in (*sources, result)}
-    if len(kinds) > 1:
-        raise refuse(operator, f"{len(kinds)} pairs of scale and zero point", "all must be the output's: convert again")
-    expect(operator.activation in ("", "NONE"), operator, f"fused activation {operator.activation}")
-    rank = len(result.shape)
-    expect(-rank <= operator.axis < rank, operator, f"axis {operator.axis} of {rank}")
-    axis = operator.axis % rank
-    sides = {one.shape[:axis] + one.shape[axis + 1 :] for one in (*sources, result) if len(one.shape) == rank}
-    total = sum(one.shape[axis] for one in sources if len(one.shape) == rank)
-    shapes = [one.shape for one in sources]
-    expect(len(sides) == 1 and total == result.shape[axis], operator, f"shapes {shapes} to {result.shape}")
-    rows, inner, start, lines = math.prod(result.shape[:axis]), math.prod(result.shape[axis + 1 :]), 0, []
-    for index, source in zip(operator.inputs, sources, strict=True):
-        count = source.shape[axis] * inner
-        places = f"{program.place(index)}, {program.place(operator.outputs[0])} + {start}"
-        lines.append(f"    {program.name}_copy_rows({places}, {rows}, {count}, {total * inner});")
-        start += count
-    return Lowered("\n".join([*lines, "    return 0;"]), kernels=("shapes",))
-
-
-def lower_pad(program: Program, operator: Operator) -> Lowered:
-    """PAD with the output's zero point, PADV2 with a constant of the output's scale."""
-    (source,), result = program.operands(operator)
-    widths = program.constant(operator, 1, ("int32", "int64"))
-    rank = len(source.shape)
-    sound = widths.shape == (rank, 2) and len(result.shape) == rank <= AXES and not (widths < 0).any()
-    expect(sound, operator, f"paddings of shape {widths.shape} for rank {rank}")
-    wanted = tuple(int(size + sides.sum()) for size, sides in zip(source.shape, widths, strict=True))
-    expect(wanted == result.shape, operator, f"output shape {result.shape}, its paddings give {wanted}")
-    value = result.zero_points[0]
-    if len(operator.inputs) > 2:
-        given = program.constant(operator, 2, ("int8",))
-        expect(given.size == 1, operator, f"{given.size} padding values")
-        value = int(given.reshape(-1)[0])
-    fields = {"in_shape": extend(source.shape), "out_shape": extend(result.shape),
-              "before": extend(widths[:, 0].tolist(), 0), "value": value}  # fmt: skip
-    return call_kernel(program, operator, "pad", "padding", fields, unit="shapes")
-
-
 def lower_mean(program: Program, operator: Operator) -> Lowered:
     """MEAN over any axes: sums, then one rescaling that holds the division."""
     return lower_sums(program, operator, fixed.mean_multiplier)
@@ -256,7 +214,7 @@ def _sizes(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str
 LOWERINGS = {
     ("sum", "int8"): lower_pair, ("product", "int8"): lower_pair, ("rescale", "int8"): lower_quantise,
     ("softmax", "int8"): lower_softmax, ("logistic", "int8"): lower_logistic, ("copy", "int8"): lower_reshape,
-    ("concatenation", "int8"): lower_concatenation, ("padding", "int8"): lower_pad, ("mean", "int8"): lower_mean,
+    ("mean", "int8"): lower_mean,
     ("matrices", "int8"): lower_matrices, ("matrices", "float32"): lower_matrices,
 }  # fmt: skip
 """How each kind of operator becomes C, by the type of its data."""

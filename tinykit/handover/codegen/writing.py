@@ -40,8 +40,10 @@ class End:
     about: str
 
 
-def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, ArenaPlan]) -> dict[str, bytes]:
-    """Relative path -> content of every file of the kit's own."""
+def write_program(
+    program: Program, parts: Sequence[Part], plans: Mapping[str, ArenaPlan], *, row_bytes: int = 0
+) -> dict[str, bytes]:
+    """Relative path -> content of every file of the kit's own; `row_bytes` of an input that comes row by row."""
     graph, states = program.graph, program.states
     units = sorted({unit for part in parts for unit in part.code.kernels})
     inputs, outputs = (_lay_out(program, side) for side in (graph.inputs, graph.outputs))
@@ -57,6 +59,7 @@ def write_program(program: Program, parts: Sequence[Part], plans: Mapping[str, A
         inputs=inputs, outputs=outputs, end="int8_t" if plain else "void", arrays=program.arrays, numbers=_numbers,
         named=not plain or len(inputs) + len(outputs) > 2,
         states=states, state_bytes=sum(align(state.nbytes) for state in states), resets=resets,
+        row_bytes=row_bytes,
         headers=[f"kernels_{unit}.h" for unit in units if (_SOURCES / f"kernels_{unit}.h").exists()],
     )  # fmt: skip
     texts |= _read_kernels(units)

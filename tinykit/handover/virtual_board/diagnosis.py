@@ -97,9 +97,9 @@ class Finding:
                 plan.graph.sha256, hash_bytes(self.firmware.data), hash_bytes(data),
                 "" if fault else hash_bytes(seen.outputs), hash_bytes(wanted),
             ),
-            notes=memory.notes,
-            tflm=timing.count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz),
-            reference=reference_engine().engine,
+            notes=memory.notes, reference=reference_engine().engine,
+            tflm=timing.count_tflm(operators, plan.board, plan.compiler.name, plan.export.kernels, plan.clock_hz,
+                                   graph=plan.graph),
         )  # fmt: skip
 
     def _fault(self, seen: Emulation) -> Fault | None:

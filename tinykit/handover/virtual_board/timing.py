@@ -16,14 +16,18 @@ say nothing about TFLM's. The export's own counts stay as they are.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Estimate, unite
 from tinykit.handover.codegen.lookups import CURVES
+from tinykit.handover.codegen.placing import is_in_place
 from tinykit.handover.virtual_board.result import OperatorRun, TflmCount
 from tinykit.model.graph.model import ModelGraph, Operator
 from tinykit.model.operators.table import row_of
+from tinykit.predict.arena.blocks import Views, find_views
+from tinykit.predict.latency.instructions import predict_instructions
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards.record import Board
 
@@ -137,10 +141,16 @@ def correct(instructions: float, correction: Correction) -> Estimate:
 
 
 def count_tflm(
-    operators: Sequence[OperatorRun], board: Board, compiler: str, kernels: str, clock_hz: float | None
-) -> TflmCount | None:
-    """TFLM's instructions, cycles and latency for a run, None where nothing says how TFLM's counts depart."""
+    operators: Sequence[OperatorRun], board: Board, compiler: str, kernels: str, clock_hz: float | None, *,
+    graph: ModelGraph | None = None,
+) -> TflmCount | None:  # fmt: skip
+    """TFLM's instructions, cycles and latency for a run, None where nothing says how TFLM's counts depart.
+
+    Of a `graph` whose plan lays tensors into others the copies count that TFLM makes there, by the instruction model.
+    """
     table = corrections(board.core, compiler)
+    if table and graph and (views := find_views(graph)):
+        operators = [*_add_copies(operators, graph, views, board.core)]
     own = sum(one.instructions for one in operators)
     if kernels != "cmsis-nn" or not table or not own:
         return None
@@ -161,6 +171,17 @@ def count_tflm(
         )
     taken = _estimate(total, cycles, board)
     return TflmCount(each, total, taken, estimate_latency(taken, clock_hz) if clock_hz else None, assumed)
+
+
+def _add_copies(
+    operators: Sequence[OperatorRun], graph: ModelGraph, views: Views, core: str
+) -> Iterator[OperatorRun]:  # fmt: skip
+    """The operators of a run, with what TFLM executes for a SLICE or CONCATENATION that finds all in its place."""
+    model = predict_instructions(graph, core=core, runtime="tflm-cmsis-nn", build="-O3").operators
+    for one, found in zip(operators, model, strict=True):
+        count = round(found.instructions)
+        copied = replace(one, instructions=count, cycles=_CYCLES_PER_INSTRUCTION * count, kind="copied in TFLM alone")
+        yield copied if is_in_place(graph.operators[one.index], views) else one
 
 
 def _add(each: Sequence[Estimate], assumed: tuple[str, ...]) -> Estimate:

@@ -16,7 +16,7 @@ from tinykit.model.graph.reading import GraphOrFile, as_graph, read_subgraphs
 from tinykit.model.operators.rules import ESPRESSIF
 from tinykit.model.operators.table import row_of
 from tinykit.predict.arena import plan as layout
-from tinykit.predict.arena.blocks import search_offsets
+from tinykit.predict.arena.blocks import find_views, search_offsets
 from tinykit.predict.st_memory import predict_st_memory
 from tinykit.target.runtimes import default_runtime, list_runtimes, planner_of
 from tinykit.target.target import Target, fill_in
@@ -232,7 +232,7 @@ class ArenaComparison(Result):
 
 
 def compare_plans(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> ArenaComparison:
-    """The greedy and the offline plan of a model; a plan that the file holds already does not count."""
+    """The greedy and the offline plan of a model; a plan in the file counts for what it lays into other tensors."""
     graph = as_graph(graph)
     buffers = layout.list_buffers(graph, layout.list_scratch_bytes(graph, runtime, core))
     greedy = layout.plan_greedily(buffers, len(graph.operators) + 1)
@@ -242,7 +242,8 @@ def compare_plans(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: s
 def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: str = "cortex-m4") -> layout.ArenaPlan:
     """The best plan of the head that a short search finds; never worse than TFLM's greedy plan.
 
-    The result is what TFLM makes of the offsets that `search_offsets` finds.
+    The result is what TFLM makes of the offsets that `search_offsets` finds. What the model's own plan lays into other
+    tensors, as in a file in stripes, stays there.
 
     Parameters
     ----------
@@ -262,12 +263,12 @@ def plan_offline(graph: GraphOrFile, *, runtime: str = "tflm-cmsis-nn", core: st
 @remember
 def _search_plan(graph: ModelGraph, runtime: str, core: str) -> layout.ArenaPlan:
     scratch, scopes = layout.list_scratch_bytes(graph, runtime, core), len(graph.operators) + 1
-    buffers = layout.list_buffers(graph, scratch)
+    buffers, views = layout.list_buffers(graph, scratch), find_views(graph)
     greedy = layout.plan_greedily(buffers, scopes)
-    if greedy.head_bytes == greedy.lower_bound_bytes:
+    if greedy.head_bytes == greedy.lower_bound_bytes and not views:
         return greedy
-    found = layout.plan_greedily(buffers, scopes, search_offsets(graph, scratch))
-    return min(greedy, found, key=lambda one: one.head_bytes)
+    known = ((), search_offsets(graph, scratch, views), *((graph.offline_offsets,) if views else ()))
+    return min((layout.plan_greedily(buffers, scopes, one) for one in known), key=lambda one: one.head_bytes)
 
 
 def tensor_offsets(graph: ModelGraph, plan: layout.ArenaPlan) -> tuple[int, ...]:

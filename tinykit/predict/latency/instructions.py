@@ -46,7 +46,7 @@ _UNIFORM_SD = 0.5 * 0.8 / TO_80
 _OTHER_BUILD_SD = 0.2
 _OTHER_DEPTHWISE = 1.3
 _SAME_KERNELS = {"cortex-m85": "cortex-m55"}
-_MOVES_ONLY = ("reshape", "copy", "rescale")
+_MOVES_ONLY = ("reshape", "copy", "rescale", "slice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +301,19 @@ def _kernels(runtime: str, core: str, build: str) -> _Kernels:
     rows = [row for row in read_table("coefficients").rows if (row["runtime"], row["core"], row["build"]) == wanted]
     counted = {row["kind"]: _numbers(row["coefficients"]) for row in rows}
     style = rows[0]["style"]
+    counted["slice"] = _count_slice(style, build)
     assumed = (row for row in read_table("assumed_kernels").rows if row["style"] == style)
     every = {row["kind"]: _numbers(row["coefficients"]) for row in assumed}
     every["depthwise_any"] = every["depthwise_mult"] = _any_depthwise(counted["depthwise"], style)
     every["max_pool"] = counted["pool"]
     return _Kernels(style, every | counted, frozenset(counted))
+
+
+def _count_slice(style: str, build: str) -> tuple[float, ...]:
+    """Coefficients of SLICE, which is TFLM's own in every kernel set: a loop that computes each place anew."""
+    wanted = ("slice", "soft-v6m" if style == "scalar" else "soft", "-Os" if build == "-Os" else "-O3")
+    rows = (row for row in read_table("loops").rows if (row["loop"], row["arithmetic"], row["build"]) == wanted)
+    return _numbers(next(rows)["coefficients"])[2:]
 
 
 def _any_depthwise(counted: tuple[float, ...], style: str) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 And which packing pays on a runtime: lean alone, or with DECODE, in the arena there is.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tinykit.model.graph.reading import read
 from tinykit.model.graph.tree import CodeNode, ModelTree, OperatorNode, TensorNode
 from tinykit.model.graph.writing import write_tree
 from tinykit.model.operators.table import DECODE, row_of
+from tinykit.predict.arena.blocks import find_views
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.flash import decoder_code
 from tinykit.predict.packing.coding import Coding, decode_coding, list_codings
@@ -123,8 +125,10 @@ def _check(graph: ModelGraph) -> None:
 
 
 def list_weights(graph: ModelGraph) -> tuple[int, ...]:
-    """Constants that are the weights of some operator and nothing else."""
+    """Constants that are the weights of some operator and nothing else; of stripes none, each would decode them."""
     others = set(graph.inputs) | set(graph.outputs)
+    readers = Counter(weights_of(graph, operator.index) for operator in graph.operators)
+    others |= {one for one, count in readers.items() if count > 1} if find_views(graph) else set()
     for operator in graph.operators:
         own = weights_of(graph, operator.index)
         others |= {one for at, one in enumerate(operator.inputs) if (at, one) != (_WEIGHT_POSITION, own)}
@@ -248,7 +252,7 @@ def pack(
     model, inputs : as for `lean`.
     runtime, core : as in a fit check; what cannot run DECODE gets the lean model.
     arena_limit_bytes : the arena may grow to this: decoded weights lie in it, so the largest tensors stay raw where
-        they would not fit; None for no limit.
+        they would not fit; None for no limit, of a model in stripes for the head that they leave.
 
     Raises
     ------
@@ -260,10 +264,13 @@ def pack(
     why = _why_not(graph, runtime)
     if why:
         return PackChoice(graph, runtime, plain, None, plain, f"no DECODE: {why}")
-    largest = None if arena_limit_bytes is None else _find_largest(graph, runtime, core, arena_limit_bytes)
+    striped = bool(find_views(graph))
+    limited = arena_limit_bytes is not None or striped
+    largest = _find_largest(graph, runtime, core, arena_limit_bytes) if limited else None
     coded = code_weights(graph, inputs=inputs, least_gain_bytes=_LEAST_GAIN_BYTES, most_decoded_bytes=largest)
     if not coded.coded:
-        where = "" if arena_limit_bytes is None else f" in an arena of {arena_limit_bytes:,} bytes"
+        where = " in the head that its stripes leave" if striped else ""
+        where = where if arena_limit_bytes is None else f" in an arena of {arena_limit_bytes:,} bytes"
         return PackChoice(graph, runtime, plain, None, plain, f"no DECODE: no weight tensor shrinks by it{where}")
     return _compare(graph, runtime, plain, coded)
 
@@ -303,13 +310,17 @@ def _compare(graph: ModelGraph, runtime: str, plain: Packed, coded: Packed) -> P
     return PackChoice(graph, runtime, plain, coded, plain, reason)
 
 
-def _find_largest(graph: ModelGraph, runtime: str, core: str, limit_bytes: int) -> int:
-    """Size of the largest tensors that may be decoded with the arena still inside the limit [byte]; 0 for none."""
-    tree = lean_tree(graph)
+def _find_largest(graph: ModelGraph, runtime: str, core: str, limit_bytes: int | None) -> int:
+    """Size of the largest tensors that may be decoded with the arena still inside the limit [byte]; 0 for none.
+
+    Without a limit: with the head still as it is.
+    """
+    tree, head = lean_tree(graph), predict_arena(graph, runtime=runtime, core=core).head_bytes
     every = choose_codings(graph, tree, _LEAST_GAIN_BYTES)
     for largest in sorted({graph.tensors[index].nbytes for index in every}, reverse=True):
         chosen = {index: one for index, one in every.items() if graph.tensors[index].nbytes <= largest}
         trial = read(write_tree(insert_decode(graph, tree, chosen)))
-        if predict_arena(trial, runtime=runtime, core=core).to_start <= limit_bytes:
+        arena = predict_arena(trial, runtime=runtime, core=core)
+        if arena.head_bytes <= head if limit_bytes is None else arena.to_start <= limit_bytes:
             return largest
     return 0

@@ -84,16 +84,14 @@ class Region:
             top, bottom = self.pads(operator, rows)
             lo, hi = rows.lo + before - top, rows.hi + before + bottom
             return Rows(lo, hi, lo if top else rows.good_lo + before, hi if bottom else rows.good_hi + before)
-        count, whole = rows.hi - rows.lo, self.length(operator.inputs[0])
+        count = rows.hi - rows.lo
         made = -(-count // step) if operator.padding == "SAME" else (count - reach) // step + 1
         first, rest = divmod(rows.lo + before - _pad_before(operator, reach, step, count), step)
-        good = []
-        for place in range(max(0, first), min(first + made, self.length(operator.outputs[0]))):
-            low, high = place * step - before, place * step - before + reach
-            lo, hi = max(low, rows.lo), min(high, rows.hi)
-            if (lo, hi) == (max(low, 0), min(high, whole)) and rows.good_lo <= lo and hi <= rows.good_hi:
-                good.append(place)
-        return Rows(first, first + made, good[0], good[-1] + 1) if good and not rest else None
+        low, high = -(-(rows.good_lo + before) // step), (rows.good_hi + before - reach) // step + 1
+        low = max(first, 0, 0 if rows.lo == rows.good_lo == 0 else low)
+        whole = rows.hi == rows.good_hi == self.length(operator.inputs[0])
+        high = min(first + made, self.length(operator.outputs[0]), first + made if whole else high)
+        return Rows(first, first + made, low, high) if low < high and not rest else None
 
     def window(self, operator: Operator) -> tuple[int, int, int]:
         """Rows that an output row sees, the step between two, and how far above row 0 the first window begins."""

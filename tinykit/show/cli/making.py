@@ -6,9 +6,12 @@ from typing import Any
 
 from tinykit.budget.assessment.draft import ASKED, draft_board, read_answer, tell_board, unit_of
 from tinykit.budget.assessment.use import Use
+from tinykit.budget.fit.check import list_gained
+from tinykit.budget.power.timeline import attempt
 from tinykit.ground.errors import EngineError, ParameterError
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.writing import add_files, write_atomically
+from tinykit.handover.codegen.export import export_c
 from tinykit.handover.deployment.targets import TARGETS, deploy as write_deployment, find_exporter
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import arena_for_any_core, plan_offline, predict_arena, with_offline_plan
@@ -73,17 +76,28 @@ def plan(options: Options) -> int:
 
 
 def _plan_stripes(options: Options, graph: ModelGraph, runtime: str) -> int:
-    made = stripe(graph, runtime=runtime, core=options.core, most_latency=options.most_latency)
+    made = stripe(
+        graph, runtime=runtime, core=options.core, most_latency=options.most_latency, planned=not options.unplanned
+    )
     if made.reason:
         say(f"{made}; nothing written")
         return 0
     write_atomically(Path(options.out), made.graph.data)
-    say(
-        f"{options.out}: {made}",
-        str(made.proof),
-        f"planned for {runtime} on {options.core}; plan again for another core",
-    )
-    say(f"for TFLM: a runtime that heeds no offline plan takes {made.unplanned_bytes:,} bytes")
+    say(f"{options.out}: {made}", str(made.proof))
+    if made.ends:
+        say("it takes and gives integers: quantise outside, by the scales of its ends")
+    if options.unplanned:
+        say("without an offline plan, for interpreters that heed none: what is cut and joined is copied")
+    else:
+        say(f"planned for {runtime} on {options.core}; plan again for another core")
+        say(f"for TFLM: a runtime that heeds no offline plan takes {made.unplanned_bytes:,} bytes")
+    own, _ = attempt(lambda: export_c(made.graph).arena_bytes)
+    beside = f"; `deploy --target c` has none and takes {own:,} in all" if own else ""
+    say(f"the next floor is TFLM's own tail, {made.arena.tail_bytes:,} bytes of it{beside}")
+    for other in made.front[1:]:
+        say(f"or {other.arena.value:,.0f} bytes for {other.latency:.1%} more: --most-latency {other.latency:.4f}")
+    gained = list_gained(made.before, made.graph)
+    say(f"boards that hold it now and did not before: {', '.join(gained) or 'none'}")
     return 0
 
 

@@ -3,15 +3,19 @@
 from collections.abc import Iterable
 from typing import Any
 
+import ipywidgets as widgets
+
 from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.predict.arena.blocks import least_head
 from tinykit.predict.arena.plan import Buffer
-from tinykit.predict.arena.predict import ArenaComparison, compare_plans
+from tinykit.predict.arena.predict import ArenaComparison, compare_plans, plan_offline
 from tinykit.predict.latency.prediction import known_runtimes
-from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
+from tinykit.predict.striping.search import find_stripes
+from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, make_control, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit, plot_plans
 from tinykit.target.boards import AnyBoard, find_board
 from tinykit.target.runtimes import default_runtime
@@ -82,6 +86,10 @@ def _runtimes(board: AnyBoard) -> list[str]:
     return sorted({default_runtime(core), *known_runtimes(core)})
 
 
+_STRIPES: tuple[tuple[str, Any], ...] = (
+    ("none", ""),
+    *((f"{share:.0%} more instructions", share) for share in (0.02, 0.05, 0.1, 0.15, 0.3)),
+)
 _CORES = ("cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 _RUNTIMES = ("tflm-cmsis-nn", "tflm-reference")
 
@@ -99,6 +107,7 @@ class ArenaPanel(Panel[ArenaComparison]):
     core: Any
     runtime: Any
     block: Any
+    stripes: Any
 
     def __init__(self, graph: GraphOrFile, *, core: str = "cortex-m4", runtime: str = "tflm-cmsis-nn") -> None:
         self.graph = as_graph(graph)
@@ -106,6 +115,7 @@ class ArenaPanel(Panel[ArenaComparison]):
         controls = {
             "core": choose("core", _CORES, core),
             "runtime": choose("runtime", _RUNTIMES, runtime),
+            "stripes": make_control(widgets.SelectionSlider, "stripes, cost at most", options=_STRIPES, value=""),
             "block": choose("block", blocks, blocks[0][1] if blocks else None),
         }
         super().__init__("Arena", self.graph.path, controls)
@@ -120,7 +130,11 @@ class ArenaPanel(Panel[ArenaComparison]):
 
     def compute(self) -> ArenaComparison:
         """TFLM's plan of the arena and an offline one, for the controls as they stand."""
-        return compare_plans(self.graph, runtime=self.runtime.value, core=self.core.value)
+        graph = self.graph
+        if self.stripes.value:
+            found = find_stripes(graph, self.runtime.value, self.core.value, _STRIPES[-1][1])
+            graph = next((one.graph for one in found.front if one.latency <= self.stripes.value), graph)
+        return compare_plans(graph, runtime=self.runtime.value, core=self.core.value)
 
     def draw(self, result: ArenaComparison, figure: KitFigure) -> None:
         """Both plans on one scale, the block marked in both."""
@@ -131,9 +145,13 @@ class ArenaPanel(Panel[ArenaComparison]):
         if self.block.value is not None:
             yield from _describe(result, self.block.value)
         yield "greedy", f"{result.greedy.head_bytes:,} bytes"
-        least = result.offline.lower_bound_bytes
+        least = least_head(result.graph, result.offline)
         yield "offline", f"{result.offline.head_bytes:,} bytes; no plan can take less than {least:,}"
-        if result.saved_bytes:
+        if self.stripes.value:
+            whole = plan_offline(self.graph, runtime=self.runtime.value, core=self.core.value).head_bytes
+            cut = "none of that cost take less" if result.graph is self.graph else "not proven here"
+            yield "stripes", f"{cut}; whole {whole:,} bytes: tinykit plan MODEL --stripes"
+        elif result.saved_bytes:
             yield "so", f"{format_quantity(result.saved_bytes, 'byte')} less: tinykit plan MODEL --out FILE"
 
     def summarise(self, result: ArenaComparison) -> str:

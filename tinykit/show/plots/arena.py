@@ -1,6 +1,6 @@
 """The tensor arena over an inference, and the work of each operator."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -9,6 +9,7 @@ from matplotlib.collections import PolyCollection
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.predict.arena.blocks import Blocks, Pieces, find_blocks, find_views, least_head
 from tinykit.predict.arena.plan import ArenaPlan, PlacedBuffer
 from tinykit.predict.arena.predict import ArenaComparison
 from tinykit.show.plots.marks import mark_limit
@@ -24,6 +25,8 @@ def plot_arena(
 ) -> Axes:  # fmt: skip
     """Every buffer of the head as a block: which operators it lives through, and at which addresses.
 
+    Where a plan lays tensors into others, as stripes are, a block is drawn once, each range of its rows while it lives.
+
     Parameters
     ----------
     plan : of `predict_arena`.
@@ -36,8 +39,9 @@ def plot_arena(
     graph, ax = as_graph(graph), new_axes(ax, 7.2, 3.8)
     if not plan.placed or not plan.head_bytes:
         return say_unknown(ax, "the plan holds no buffer")
-    _draw_buffers(ax, plan, picked)
-    for placed in plan.placed:
+    views, least_bytes = find_views(graph) if plan.lower_bound_bytes > plan.head_bytes else {}, least_head(graph, plan)
+    _draw_buffers(ax, plan, picked, find_blocks(graph, (), views) if views else None)
+    for placed in (one for one in plan.placed if one.buffer.tensor not in views):
         _label_buffer(ax, placed, plan, graph, low_axes=bool(title))
     ax.set(xlim=(-0.6, plan.scopes - 0.4), ylim=(0, max(plan.head_bytes, top_bytes) / _KIB * 1.14))
     ax.set(xlabel="operator, in order of execution", ylabel="address in the arena [KiB]")
@@ -46,12 +50,13 @@ def plot_arena(
         ax.set_xticks(range(plan.scopes), names[: plan.scopes], rotation=40, ha="right")
     else:
         ax.set_xlabel("operator, in order of execution (0: the input is there)")
-    peak, least = format_quantity(plan.head_bytes, "byte"), format_quantity(plan.lower_bound_bytes, "byte")
-    same = plan.head_bytes == plan.lower_bound_bytes
+    peak, least = format_quantity(plan.head_bytes, "byte"), format_quantity(least_bytes, "byte")
+    same = plan.head_bytes == least_bytes
     mark_limit(ax, plan.head_bytes / _KIB, f"head {peak}" + (", no plan can be smaller" if same else ""), at=0.42)
     if not same:
-        mark_limit(ax, plan.lower_bound_bytes / _KIB, f"lower bound {least}", at=0.72)
-    return caption(ax, title or "Non-persistent arena (head)", "tensors solid, kernel scratch hatched")
+        mark_limit(ax, least_bytes / _KIB, f"lower bound {least}", at=0.72)
+    told = "tensors solid, kernel scratch hatched" + ("; rows of stripes end with their last reader" if views else "")
+    return caption(ax, title or "Non-persistent arena (head)", told)
 
 
 @styled
@@ -74,7 +79,7 @@ def _shorten(name: str) -> str:
     return plain(name.replace("DEPTHWISE_CONV_2D", "DW_CONV").replace("FULLY_CONNECTED", "DENSE"), 18)
 
 
-def _draw_buffers(ax: Axes, plan: ArenaPlan, picked: int | None) -> None:
+def _draw_buffers(ax: Axes, plan: ArenaPlan, picked: int | None, blocks: Blocks | None) -> None:
     """Tensors, scratch and the one picked as three collections: a block of its own for each takes ten times as long."""
     marked = [] if picked is None else [plan.placed[picked]]
     others = [placed for place, placed in enumerate(plan.placed) if place != picked]
@@ -83,16 +88,22 @@ def _draw_buffers(ax: Axes, plan: ArenaPlan, picked: int | None) -> None:
     groups += [(marked, {"edgecolor": "black", "linewidth": 2.4, "zorder": 3})]
     for group, look in groups:
         for scratch in (False, True):
-            blocks = [_outline(placed) for placed in group if (placed.buffer.tensor < 0) == scratch]
+            drawn = [one for one in group if (one.buffer.tensor < 0) == scratch]
+            outlines = [outline for one in drawn for outline in _outline(one, None if group is marked else blocks)]
             style: dict[str, Any] = {"hatch": "////", "alpha": 0.45} if scratch else {"alpha": 0.9}
-            if blocks:
-                ax.add_collection(PolyCollection(blocks, facecolor=COLOURS["sram"], **look, **style), autolim=False)
+            if outlines:
+                ax.add_collection(PolyCollection(outlines, facecolor=COLOURS["sram"], **look, **style), autolim=False)
 
 
-def _outline(placed: PlacedBuffer) -> list[tuple[float, float]]:
-    left, right = placed.buffer.first - 0.5, placed.buffer.last + 0.5
-    low, high = placed.offset / _KIB, (placed.offset + placed.buffer.nbytes) / _KIB
-    return [(left, low), (right, low), (right, high), (left, high)]
+def _outline(placed: PlacedBuffer, blocks: Blocks | None) -> Iterator[list[tuple[float, float]]]:
+    """The corners of a buffer; of one that others lie in those of its ranges, of one that lies in another none."""
+    buffer = placed.buffer
+    pieces: Pieces = ((0, buffer.nbytes, buffer.first, buffer.last),)
+    if blocks and buffer.tensor >= 0:
+        pieces = blocks.pieces.get(buffer.tensor, ())
+    for begin, end, first, last in pieces:
+        left, right, low, high = first - 0.5, last + 0.5, (placed.offset + begin) / _KIB, (placed.offset + end) / _KIB
+        yield [(left, low), (right, low), (right, high), (left, high)]
 
 
 def _label_buffer(ax: Axes, placed: PlacedBuffer, plan: ArenaPlan, graph: ModelGraph, *, low_axes: bool) -> None:

@@ -45,11 +45,6 @@ typedef struct {
     int32_t count, in_offset, radius, multiplier, left_shift;
 } tk_logistic_curve;
 
-typedef struct {
-    int32_t in_shape[TK_AXES], out_shape[TK_AXES], before[TK_AXES];
-    int32_t value;
-} tk_padding;
-
 /* Sums over the axes whose step is 0; multiplier and shift hold the division by their number. */
 typedef struct {
     int32_t shape[TK_AXES], step[TK_AXES];
@@ -67,8 +62,6 @@ void tk_quantize(const tk_rescale *rescale, const int8_t *input, int8_t *output)
 void tk_softmax(const tk_softmax_rows *softmax, const int8_t *input, int8_t *output);
 void tk_logistic(const tk_logistic_curve *curve, const int8_t *input, int8_t *output);
 void tk_copy(const int8_t *input, int8_t *output, int32_t count);
-void tk_copy_rows(const int8_t *input, int8_t *output, int32_t rows, int32_t count, int32_t out_step);
-void tk_pad(const tk_padding *padding, const int8_t *input, int8_t *output);
 void tk_mean(const tk_mean_axes *mean, const int8_t *input, int32_t *sums, int8_t *output);
 
 #endif

@@ -1,4 +1,4 @@
-/* Copies, padding and means: kernels that mostly move along axes. */
+/* Copies and means: kernels that mostly move along axes. */
 #include "kernels.h"
 
 #include "fixed_point.h"
@@ -7,13 +7,6 @@ void tk_copy(const int8_t *input, int8_t *output, int32_t count)
 {
     for (int32_t i = 0; i < count; ++i) {
         output[i] = input[i];
-    }
-}
-
-void tk_copy_rows(const int8_t *input, int8_t *output, int32_t rows, int32_t count, int32_t out_step)
-{
-    for (int32_t row = 0; row < rows; ++row, input += count, output += out_step) {
-        tk_copy(input, output, count);
     }
 }
 
@@ -27,27 +20,6 @@ static int next_row(const int32_t shape[TK_AXES], int32_t index[TK_AXES])
         index[axis] = 0;
     }
     return 0;
-}
-
-void tk_pad(const tk_padding *p, const int8_t *input, int8_t *output)
-{
-    const int32_t count = p->in_shape[TK_AXES - 1];
-    int32_t index[TK_AXES] = {0};
-    int32_t total = 1;
-    for (int axis = 0; axis < TK_AXES; ++axis) {
-        total *= p->out_shape[axis];
-    }
-    for (int32_t i = 0; i < total; ++i) {
-        output[i] = (int8_t)p->value;
-    }
-    do {
-        int32_t start = 0;
-        for (int axis = 0; axis < TK_AXES; ++axis) {
-            start = start * p->out_shape[axis] + index[axis] + p->before[axis];
-        }
-        tk_copy(input, output + start, count);
-        input += count;
-    } while (next_row(p->in_shape, index));
 }
 
 void tk_mean(const tk_mean_axes *m, const int8_t *input, int32_t *sums, int8_t *output)

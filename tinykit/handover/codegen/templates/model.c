@@ -50,6 +50,12 @@ void tk_reset(void)
 }
 {% endif %}
 
+{% if row_bytes %}
+/* Who delivers the input, row by row. */
+static tk_row_source tk_source;
+static void *tk_context;
+
+{% endif %}
 /* The operators, in the order in which they run. */
 {% for part in parts %}
 int {{ part.symbol }}(void);
@@ -72,11 +78,18 @@ int tk_invoke(void)
     return 0;
 }
 
+{% if row_bytes %}
+int tk_run_rows(tk_row_source source, void *context, {{ end }} *output)
+{
+    tk_source = source;
+    tk_context = context;
+{% else %}
 int tk_run(const {{ end }} *input, {{ end }} *output)
 {
 {% for one in inputs %}
     (void)__builtin_memcpy({{ one.place }}, {{ "(const int8_t *)" if end == "void" }}input + {{ one.start }}, {{ one.nbytes }});
 {% endfor %}
+{% endif %}
     const int failed = tk_invoke();
     if (failed != 0) {
         return failed;
@@ -87,11 +100,25 @@ int tk_run(const {{ end }} *input, {{ end }} *output)
     return 0;
 }
 
+{% if row_bytes %}
+static int tk_take_rows(void *context, int32_t first, int32_t count, int8_t *to)
+{
+    (void)__builtin_memcpy(to, *(const int8_t **)context + first * TK_ROW_BYTES, (size_t)(count * TK_ROW_BYTES));
+    return 0;
+}
+
+int tk_run(const {{ end }} *input, {{ end }} *output)
+{
+    const int8_t *rows = (const int8_t *)input;
+    return tk_run_rows(tk_take_rows, &rows, output);
+}
+{% else %}
 {{ end }} *tk_input(int index)
 {
     static {{ end }} *const places[TK_INPUTS] = { {{- inputs | map(attribute="place") | join(", ") -}} };
     return index >= 0 && index < TK_INPUTS ? places[index] : NULL;
 }
+{% endif %}
 
 const {{ end }} *tk_output(int index)
 {

@@ -43,9 +43,22 @@ extern "C" {
  * Returns 0, or 1 + the position of the operator that failed. Not reentrant: there is one arena. */
 int tk_run(const {{ end }} *input, {{ end }} *output);
 
+{% if row_bytes %}
+/* Writes `count` rows of the input to `to`, from row `first` on, TK_ROW_BYTES each; 0, or another number to stop the run.
+ * Asked for rows in rising order, for each once at most: those that nothing reads are left out. */
+typedef int (*tk_row_source)(void *context, int32_t first, int32_t count, int8_t *to);
+#define TK_ROW_BYTES {{ row_bytes }}
+
+/* The same with an input that comes row by row, as from a camera; it is never whole in memory. */
+int tk_run_rows(tk_row_source source, void *context, {{ end }} *output);
+
+/* Goes on with the source of the last run; read tk_output(i) after it. */
+int tk_invoke(void);
+{% else %}
 /* The same without copies: write tk_input(i) before every call, read tk_output(i) after it. */
 int tk_invoke(void);
 {{ end }} *tk_input(int index);
+{% endif %}
 const {{ end }} *tk_output(int index);
 {% if states %}
 
