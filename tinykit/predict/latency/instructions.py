@@ -36,7 +36,7 @@ TO_80 = 1.2816
 ASSUMED_SD = math.log(2) / TO_80
 """Log standard deviation of an assumed kernel cost: a factor of two either way."""
 
-INFERENCE = 2000.0
+INFERENCE = 500.0
 """Instructions of one inference beside its operators: the interpreter's walk, the application around it (assumed)."""
 
 _FITTED_SD = 0.04
@@ -92,8 +92,8 @@ class InstructionReport(Result):
     core, runtime, build : what it holds for; build "" means it is not known.
     total : instructions of one inference, 80 % interval.
     operators : one entry per operator, in execution order.
-    parts : instructions by part, in the order of `PARTS`, of operators that are not bounded by their loop, and with the
-        calls those of an inference beside its operators.
+    parts : instructions by part, in the order of `PARTS`, of operators that are not bounded by their loop, and of an
+        inference beside them.
     assumed_share : fraction of these, 0–1, that rests on assumed kernel costs.
     build_spread : standard deviation of the log total for not knowing the build, 0 where it is known.
     """
@@ -214,7 +214,7 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
             parts[f"{operator.family} outside"] += operator.outside
     total, share = sum(operator.instructions for operator in known), 0.0
     if total:
-        parts["calls"] += INFERENCE
+        parts["inference"] += INFERENCE
         share = sum(operator.instructions for operator in known if operator.basis == "assumed") / total
     width = math.exp(math.hypot(_FITTED_SD, share * ASSUMED_SD, spread) * TO_80)
     bounded = [(one.instructions, one.factor) for one in operators if one.cycles]
@@ -251,7 +251,9 @@ def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstr
     *body, call = costs
     outside = sum(body[count_loop_features(kind, kernels.style) :])
     basis = "modelled" if kind in kernels.counted else "assumed"
-    return OperatorInstructions(index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call)
+    return OperatorInstructions(
+        index, shape.name, sum(costs), shape.macs, kind, family_of(kind, shape), basis, outside, call
+    )
 
 
 def _bound(index: int, shape: OperatorShape, arithmetic: Arithmetic, build: str) -> OperatorInstructions:

@@ -35,7 +35,7 @@ from tinykit.predict.latency.instructions import (
     shapes_of,
 )  # fmt: skip
 from tinykit.predict.latency.kernels import PARTS
-from tinykit.predict.latency.known import Carried, carry_over, conformal_factor, find_known, width_of
+from tinykit.predict.latency.known import Carried, carry_over, find_known, shipped_width, width_of
 from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, own_rows, read_own, say_unused, shift_of
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
@@ -159,8 +159,7 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     cycles, spread = shipped_profile(case).cycles(report.parts)
     known = carry_over(() if read_own(case.board) else find_known(shapes_of(model)), case)
     own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
-    told = width_of(own.spread, row_noise(case, report), known)
-    told *= conformal_factor(case, known)
+    told = shipped_width(width_of(own.spread, row_noise(case, report), known), case, known)
     value, factor = cycles * math.exp(own.log_factor + known.log) / clock, math.exp(TO_80 * math.hypot(told, doubt))
     found = Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime)
     any_build = find_runtime(case.runtime).pool in _OPEN_BUILDS and any(one.cycles for one in report.operators)
