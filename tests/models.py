@@ -114,13 +114,16 @@ class Net:
         options = schema.Conv2DOptionsT(PADDINGS[padding], stride[1], stride[0], fused, dilation[1], dilation[0])
         return self.use("CONV_2D", [self.last, weights, bias], [out], OPTIONS.Conv2DOptions, options, version=3)
 
-    def depthwise(self, kernel=(3, 3), stride=(1, 1), padding="SAME", activation="RELU", multiplier=1):
+    def depthwise(
+        self, kernel=(3, 3), stride=(1, 1), padding="SAME", activation="RELU", multiplier=1, dilation=(1, 1)
+    ):  # fmt: skip
         batch, height, width, depth = self.shape
         weights, bias, scale = self.weights((1, *kernel, depth * multiplier), kernel[0] * kernel[1], 3)
-        rows, columns = self.window((height, width), kernel, stride, padding, (1, 1))
+        rows, columns = self.window((height, width), kernel, stride, padding, dilation)
         out = self.tensor((batch, rows, columns, depth * multiplier), scale=scale, zero_point=-90)
         fused = ACTIVATIONS[activation]
-        options = schema.DepthwiseConv2DOptionsT(PADDINGS[padding], stride[1], stride[0], multiplier, fused)
+        steps = stride[1], stride[0], multiplier, fused, dilation[1], dilation[0]
+        options = schema.DepthwiseConv2DOptionsT(PADDINGS[padding], *steps)
         inputs = [self.last, weights, bias]
         return self.use("DEPTHWISE_CONV_2D", inputs, [out], OPTIONS.DepthwiseConv2DOptions, options, version=3)
 

@@ -158,7 +158,8 @@ class TestCost:
         board = m7(ram("SRAM", 64 * KIB), ram("SDRAM", 8 * KIB * KIB, "sdram"), ROOM, cache_kib=None)
         outside = next(one for one in listed(board) if "arena in SDRAM" in one.name)
         assert outside.slowdown.value == pytest.approx(63.7664 / 51.4265, rel=0.05)
-        assert 1 < outside.slowdown.low < outside.slowdown.high < 1.6
+        assert 1 <= outside.slowdown.low < outside.slowdown.value
+        assert 1.6 < outside.slowdown.high < 3  # no row of this board: its bus, or a cache left off, may cost far more
         inside = predict_latency(CNN, core="cortex-m7", clock_hz=400e6)
         assert outside.latency_s.value == pytest.approx(inside.value * outside.slowdown.value)
 

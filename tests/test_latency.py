@@ -11,7 +11,7 @@ import pytest
 from tests.models import Net, small_cnn
 from tinykit.ground.errors import ParameterError, UnknownBoardError, UnknownRuntimeError
 from tinykit.model.graph.reading import read
-from tinykit.predict.latency.effects import Case, steps_of, version_number
+from tinykit.predict.latency.effects import PRIORS, Case, steps_of, version_number
 from tinykit.predict.latency.instructions import count_operators as count_kernels, shapes_of
 from tinykit.predict.latency.measured import find_measured
 from tinykit.predict.latency.prediction import known_runtimes, predict_latency
@@ -318,6 +318,21 @@ def test_an_inference_has_a_cost_of_its_own(core, clock_hz, latency_s):
     sine = [OperatorShape("FULLY_CONNECTED", (1, a), (b, a), (1, b), macs=a * b) for a, b in sizes]
     found = predict_latency(sine, core=core, clock_hz=clock_hz)
     assert found.low < latency_s < found.high
+
+
+# EdgeMark on a NUCLEO-L4R5ZI, -O3: dense networks of 1, 10 and 120 multiply-accumulates, all calls.
+def test_networks_of_a_few_products_are_near(measured, residuals):
+    tiny = ("_FC_0_", "_FC_1_", "_FC_2_")
+    new_board = leave_out([row for row in measured if row.case.runtime != "x-cube-ai"], "board")
+    for found, most in ((residuals, 2.0), (new_board, 1.5)):
+        ones = [one for one in found if any(name in one.row.model for name in tiny)]
+        assert len(ones) >= 9
+        assert all(1 / most < math.exp(one.error) < most for one in ones)
+        assert all(one.inside for one in ones)
+
+
+def test_no_interval_is_narrower_than_what_one_row_strays_by(residuals):
+    assert min(one.spread for one in residuals) >= PRIORS["row"]
 
 
 def test_errors_on_unseen_networks(residuals):

@@ -11,7 +11,15 @@ from tinykit.ground.errors import FactError, ModelError, ParameterError, Unknown
 from tinykit.model.graph.reading import read
 from tinykit.model.operators.table import row_of
 from tinykit.predict.latency.instructions import counted_combinations, predict_instructions
-from tinykit.predict.latency.kernels import FEATURE_NAMES, LANES, family_of, feature_names, features_of, kind_of
+from tinykit.predict.latency.kernels import (
+    FAMILIES,
+    FEATURE_NAMES,
+    LANES,
+    family_of,
+    feature_names,
+    features_of,
+    kind_of,
+)
 from tinykit.predict.latency.shapes import OperatorShape, from_graph, from_rows, read_table
 from tools.latency.fitting import TABLES, fit_coefficients
 from tools.latency.refit import render_all
@@ -274,7 +282,7 @@ def test_features_have_names_and_kernels_a_family():
         kind = kind_of(shape)
         for style in LANES:
             assert len(features_of(shape, kind, style)) == len(feature_names(kind, style))
-        assert family_of(kind) in ("conv", "conv_1x1", "depthwise", "fully_connected", "other")
+        assert family_of(kind, shape) in FAMILIES
     assert FEATURE_NAMES["conv"][-1] == "call"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ import pytest
 from tests.bench.bench_sweep import STYLES, errors_of
 from tinykit.handover.virtual_board import run, sample_codes
 from tinykit.model.graph.reading import read
-from tinykit.predict.latency.kernels import NAMES, count_turns
+from tinykit.predict.latency.kernels import NAMES, count_turns, features_of, kind_of
 from tinykit.predict.latency.shapes import OperatorShape, from_graph, read_table
-from tools.latency.sweeping import drop_negative, fit_swept, read_sweep
+from tools.latency.sweeping import HELD_OUT, drop_negative, fit_swept, read_sweep
 from tools.sweep.__main__ import BOARDS, CORES, TOGETHER, describe
 from tools.sweep.graphs import join
-from tools.sweep.shapes import draw
+from tools.sweep.shapes import draw, draw_multiplied
 
 SHAPE_COLUMNS = 9
 
@@ -93,6 +93,43 @@ def test_a_convolution_by_hand():
     assert turns["odd_channel once"] == 8
     scalar = named(convolution(4, 6, 3, 5), "conv", "scalar")
     assert (scalar["pairs blocks"], scalar["pairs remainder"]) == (8 * 2 * 54, 0)
+
+
+def test_a_multiplied_depthwise_by_hand():
+    # 5×5 outputs of 2 channels in, 8 out: SAME 3×3 visits (2+3+3+3+2)² = 169 taps, 13 rows of them times 5 columns.
+    shape = OperatorShape(
+        "DEPTHWISE_CONV_2D", (1, 5, 5, 2), (1, 3, 3, 8), (1, 5, 5, 8), padding="SAME", depth_multiplier=4
+    )  # fmt: skip
+    turns = named(shape, "depthwise_mult")
+    assert (turns["quad_taps"], turns["quad_rows"], turns["quads"]) == (169 * 2, 13 * 5 * 2, 25 * 2)
+    assert (turns["taps"], turns["outputs"], turns["pixel_channels"], turns["pixels"]) == (0, 0, 50, 25)
+    wide = replace(shape, depth_multiplier=1, input_shape=(1, 5, 5, 8), dilation=(1, 2))
+    turns = named(wide, "depthwise_mult")
+    assert (turns["quad_taps"], turns["outputs"], turns["dilated"], turns["pixel_channels"]) == (0, 200, 200, 200)
+    assert turns["taps"] == 13 * (3 + 5 + 3) * 8
+
+
+@pytest.mark.parametrize(("core", "style"), [*STYLES.items(), ("cortex-m55", "mve")])
+def test_multipliers_were_counted_on_every_core_and_unseen_shapes_are_close(core, style):
+    coefficients = fit_swept(core, style, judged=True)["depthwise_mult"]
+    unseen = [
+        sum(a * b for a, b in zip(features_of(shape, "depthwise_mult", style), coefficients, strict=True)) / counted - 1
+        for number, (shape, counted) in enumerate(read_sweep(core))
+        if kind_of(shape) == "depthwise_mult" and number % HELD_OUT == 0
+    ]
+    assert len(unseen) >= 100
+    assert np.median(np.abs(unseen)) < 0.006
+    assert np.quantile(np.abs(unseen), 0.9) < 0.02
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+def test_the_virtual_board_counts_multipliers_as_the_table_says():
+    graph = read(join([draw_multiplied(rng) for rng in [np.random.default_rng(0)] for _ in range(TOGETHER)], 0))
+    found = run(graph, BOARDS[0], sample_codes(graph, 1, seed=0), "cmsis-nn", compiler="gcc")
+    assert found.equal
+    for shape, one, row in zip(from_graph(graph), found.operators, read_table("sweep_multiplied").rows, strict=False):
+        assert describe(shape) == tuple(row.values())[:SHAPE_COLUMNS]
+        assert list(astuple(one.classes)) == [int(part) for part in row[CORES[0]].split()]
 
 
 def test_what_would_cost_less_than_nothing_is_left_out():

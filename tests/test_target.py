@@ -73,7 +73,7 @@ def test_the_largest_arena_leaves_the_reserve_free():
         ({"clock_hz": 0.0}, ParameterError, "clock 0.0 Hz; give hertz above 0"),
         ({"clock_hz": float("inf")}, ParameterError, "clock inf Hz"),
         ({"arena_region": "CCM"}, ParameterError, "nucleo-l4r5zi has no region 'CCM'; its regions: SRAM1, SRAM2"),
-        ({"code_region": "SRAM1"}, ParameterError, "nucleo-l4r5zi has no flash region 'SRAM1'; its own: flash"),
+        ({"code_region": "SRAM1"}, ParameterError, "nucleo-l4r5zi has no flash or ITCM region 'SRAM1'; its own: flash"),
     ],
 )
 def test_what_cannot_be_is_refused(words, error, match):

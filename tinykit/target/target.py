@@ -10,7 +10,7 @@ from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import Result, Through
 from tinykit.target.boards import find_board
-from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, FLASH_KINDS, Board
 from tinykit.target.runtimes import default_runtime, find_runtime, platform_flash
 
 BUILDS = ("-Os", "-O2", "-O3")
@@ -61,8 +61,8 @@ class Target(Result):
         model and runtime alone.
     clock_hz : of the core [Hz]; None for the highest on record.
     reserve : what stack and application take; None for `Reserve()`.
-    arena_region, code_region : name of the region, window or kind of memory for the arena, and of the region for model
-        and code; None where the kit may choose.
+    arena_region, code_region : name of the region, window or kind of memory for the arena, and of the flash or ITCM
+        that code and model are read from; None where the kit may choose.
     as_sold : the board with all that is soldered on it, as a multimeter reads it; False for the bare chip on a board
         of one's own.
 
@@ -232,7 +232,7 @@ def _check(target: Target) -> None:
     if clock_hz is not None and (isinstance(clock_hz, bool | str) or not 0 < clock_hz < 1e30):
         raise ParameterError(f"clock {clock_hz} Hz; give hertz above 0, such as 120e6, or leave it out")
     is_external(target.board, target.arena_region)
-    code = [region.name for region in target.board.flash_regions]
+    code = [region.name for region in target.board.regions if region.kind in (*FLASH_KINDS, "itcm")]
     if target.code_region is not None and target.code_region not in code:
         own = ", ".join(code) or "none on record"
-        raise ParameterError(f"{target.board.id} has no flash region {target.code_region!r}; its own: {own}")
+        raise ParameterError(f"{target.board.id} has no flash or ITCM region {target.code_region!r}; its own: {own}")

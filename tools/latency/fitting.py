@@ -49,7 +49,8 @@ _PARTS = ("conv or its inner loop", "conv_1x1 or overhead", "depthwise", "fully_
 def fit_coefficients(table: str, leave_out: str = "") -> Coefficients:
     """Non-negative coefficients of every kernel of a counted table, least squares of the relative error.
 
-    Kernels of CMSIS-NN without MVE come from the sweep of single kernels, taken to TFLM by the table (`as_tflm`).
+    Kernels of CMSIS-NN without MVE, and the one that MVE has not, come from the sweep of single kernels, taken to TFLM
+    by the table (`as_tflm`).
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def fit_coefficients(table: str, leave_out: str = "") -> Coefficients:
     counts = [float(row[table]) for row in rows]
     kinds = [kind_of(shape) for shape in shapes]
     fitted, style = {}, TABLES[table]
-    if style == "dsp":
+    if style in ("dsp", "mve"):
         fitted = as_tflm(fit_swept(table.split("@")[1], style), table, shapes, counts)
     for kind in sorted(set(kinds) - set(fitted)):
         chosen = [position for position, other in enumerate(kinds) if other == kind]
@@ -129,7 +130,7 @@ def _part_of(kind: str, slot: int, style: str) -> int:
     """
     if kind in ("conv", "conv_1x1"):
         return min(slot, 1) if style == "portable" else ("conv", "conv_1x1").index(kind)
-    return {"depthwise": 2, "depthwise_any": 2, "fully_connected": 3}.get(kind, 4)
+    return {"depthwise": 2, "depthwise_any": 2, "depthwise_mult": 2, "fully_connected": 3}.get(kind, 4)
 
 
 def _count_parts(shape: OperatorShape, coefficients: Coefficients, style: str) -> NDArray[np.float64]:

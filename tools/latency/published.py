@@ -11,7 +11,7 @@ from tinykit.predict.latency.known import read_measured_row
 from tinykit.predict.latency.shapes import read_table
 
 _KEPT = {
-    "convolutions": ("conv", "conv_1x1"),
+    "convolutions": ("conv", "conv few", "conv_1x1"),
     "depthwise": ("depthwise",),
     "fully_connected": ("fully_connected",),
     "all": FAMILIES,

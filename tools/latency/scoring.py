@@ -12,7 +12,7 @@ import numpy as np
 
 from tinykit.predict.latency.effects import Posterior, profile_of, version_number
 from tinykit.predict.latency.instructions import TO_80
-from tinykit.predict.latency.known import Known, carry_over, conformal_factor, new_of, width_of
+from tinykit.predict.latency.known import Known, carry_over, new_of, shipped_width, width_of
 from tinykit.predict.latency.measured import key_of, model_shapes
 from tools.latency.calibrating import fit_effects, is_lasting, keep_effects
 from tools.latency.published import Measured
@@ -128,8 +128,8 @@ class _Told:
         cycles, spread = self._cycles(row)
         error = _log(cycles * math.exp(carried.log), row)
         width = width_of(spread, row.noise, carried)
-        factor = conformal_factor(row.case, carried)
-        return Residual(row, error, factor * width, _log(_naive_cycles(row, self._others), row), width, new_of(carried))
+        told, naive = shipped_width(width, row.case, carried), _log(_naive_cycles(row, self._others), row)
+        return Residual(row, error, told, naive, width, new_of(carried))
 
 
 def factor_to_80(group: Sequence[Residual]) -> float:

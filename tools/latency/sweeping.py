@@ -20,14 +20,15 @@ HELD_OUT = 3
 
 _KINDS = {
     "conv_1x1": "1x1 convolution", "conv": "KxK convolution", "depthwise": "depthwise",
-    "depthwise_any": "depthwise", "fully_connected": "fully connected", "pool": "average pool",
+    "depthwise_any": "depthwise", "depthwise_mult": "depthwise", "fully_connected": "fully connected",
+    "pool": "average pool",
 }  # fmt: skip
 _TINY = 1e-6
 
 
 def read_sweep(core: str) -> tuple[tuple[OperatorShape, int], ...]:
     """(shape, instructions) of every swept operator on a core."""
-    rows = read_table("sweep").rows
+    rows = [row for name in ("sweep", "sweep_multiplied") for row in read_table(name).rows if core in row]
     return tuple((shape, sum(map(int, row[core].split()))) for shape, row in zip(from_rows(rows), rows, strict=True))
 
 
@@ -36,7 +37,7 @@ def fit_swept(core: str, style: str, *, judged: bool = False) -> Coefficients:
 
     Parameters
     ----------
-    core, style : "cortex-m4", "dsp"; "cortex-m0plus", "scalar".
+    core, style : "cortex-m4", "dsp"; "cortex-m0plus", "scalar"; "cortex-m55", "mve": what of it was swept.
     judged : fit without the shapes that are held out.
     """
     seen: dict[str, list[tuple[OperatorShape, int]]] = {kind: [] for kind in NAMES}
@@ -46,6 +47,8 @@ def fit_swept(core: str, style: str, *, judged: bool = False) -> Coefficients:
             seen[kind].append((shape, counted))
     fitted = {}
     for kind, pairs in seen.items():
+        if not pairs:
+            continue
         counts = np.array([counted for _, counted in pairs], dtype=float)
         turns = np.array([features_of(shape, kind, style) for shape, _ in pairs])
         fitted[kind] = _rounded(drop_negative(turns / counts[:, None], np.ones(len(counts))))

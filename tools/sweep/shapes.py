@@ -56,6 +56,25 @@ def _draw(kind: str, rng: np.random.Generator) -> Draw | None:
     return Draw(kind, (1, height, width, depth), options)
 
 
+def draw_multiplied(rng: np.random.Generator) -> Draw:
+    """A random depthwise convolution of the kernel for multipliers and dilations."""
+    while True:
+        height, depth = int(rng.integers(2, 25)), int(rng.choice((1, 1, 2, 3, 4, 6, 8, 16)))
+        width = height if rng.random() < 0.6 else int(rng.integers(1, 25))
+        kernel, stride, padding = _window("depthwise_any", rng)
+        multiplier, dilation = int(rng.choice((1, 2, 3, 4, 4, 8, 8, 16))), (1, 1)
+        if multiplier == 1:
+            stride, dilation = (1, 1), ((2, 2), (1, 2), (2, 1))[int(rng.integers(3))]
+        rows, columns = (-(-size // step) for size, step in zip((height, width), stride, strict=True))
+        work = rows * columns * depth * multiplier * math.prod(kernel)
+        reach = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
+        small = depth * (height * width + rows * columns * multiplier) < MOST_BYTES
+        if depth * multiplier > 1 and small and height >= reach[0] and width >= reach[1] and 200 < work < MOST_MACS:
+            options = {"kernel": kernel, "stride": stride, "padding": padding}
+            found = options | {"multiplier": multiplier, "dilation": dilation}
+            return Draw("depthwise_mult", (1, height, width, depth), found)
+
+
 def _channels(rng: np.random.Generator) -> int:
     return int(rng.choice(_CHANNELS)) if rng.random() < 0.75 else int(rng.integers(1, 130))
 

@@ -91,7 +91,9 @@ def place_in_flash(target: Target, flash_bytes: int) -> Layout:
     """
     wanted, reserve = target.code_region, target.reserve
     regions = [region for region in target.board.flash_regions if region.kind == "flash" or region.xip]
-    regions = [region for region in target.board.flash_regions if region.name == wanted] if wanted else regions
+    regions = [
+        region for region in target.board.flash_regions if region.name == wanted
+    ] or regions  # ITCM is loaded from it
     holds = ("model", "runtime", CODE)
     uses = [use_region(region, flash_bytes, reserve.flash_bytes, holds) for region in regions]
     fitting = [use for use in uses if use.margin >= TIGHT_MARGIN] or [use for use in uses if use.margin_bytes >= 0]

@@ -1,9 +1,8 @@
 """What a place in memory costs in time, beside the arena in the board's main on-chip RAM and the model in its flash.
 
 External RAM: as measured (`tinykit.predict.latency`). Banks of one chip: a core with a data cache fetches and writes
-back lines of 32 bytes; tightly coupled memory (TCM) spares them, a bank behind a further bus makes them dearer. Weights
-in external flash: every byte that no cache holds is fetched over its port. None of the last two was measured: what is
-known is how many bytes move, and the cost of one is assumed, with an interval that says so.
+back lines of 32 bytes; tightly coupled memory (TCM) spares them, a bank behind a further bus makes them dearer. This
+was not measured: what is known is how many bytes move, and the cost of one is assumed, with an interval that says so.
 """
 
 import math
@@ -12,10 +11,11 @@ from typing import Any
 from tinykit.budget.fit.verdict import RegionUse
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.quantity import Estimate, propagate
-from tinykit.model.graph.model import ModelGraph, Operator
-from tinykit.model.operators.table import row_of
+from tinykit.model.graph.model import ModelGraph
+from tinykit.predict.latency.places import fetch_weights
+from tinykit.predict.latency.shapes import from_graph
 from tinykit.predict.packing.cost import predict_packed_latency
-from tinykit.target.boards.record import Board
+from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.target import Target
 
 _LINE_BYTES = 32
@@ -24,9 +24,6 @@ _TCM_CYCLES = (10.0, 20.0, 40.0)
 of four 8-byte beats at half the core's clock, and its latency)."""
 _FAR_CYCLES = (0.0, 20.0, 60.0)
 """Further core cycles of a line from a bank in another domain: low, value, high; assumed (a bus more, 4-byte beats)."""
-_FETCH_BYTES_PER_S = (15e6, 40e6, 200e6)
-"""Bytes a second from external flash, low, value, high; assumed: four lines at 40 to 133 MHz with a command a cache
-line, up to eight lines at both edges of 133 MHz."""
 _OUTSIDE_SOURCES = (
     "VWW on an Arduino Giga R1: 51.4 ms with the arena in SRAM, 63.8 ms in SDRAM",
     "SamsiGg/1.-Studienarbeit---KI-auf-ESP32; fitted to it and two more rows",
@@ -37,7 +34,9 @@ def predict_time(graph: ModelGraph, target: Target) -> tuple[Estimate | None, st
     """Latency [s] with the arena in on-chip RAM; None with the reason."""
     if target.clock_hz is None:
         return None, f"the clock of {target.board.id} is not on record; give it with --clock HZ"
-    found, why = attempt(lambda: predict_packed_latency(graph, **_case_of(target), board=target.board))
+    inside = next((one.name for one in target.board.sram_windows() if one.kind not in EXTERNAL_RAM_KINDS), None)
+    case = {**_case_of(target), "board": target.board, "arena_region": inside, "code_region": target.code_region}
+    found, why = attempt(lambda: predict_packed_latency(graph, **case))
     return found, why.partition("\n")[0]
 
 
@@ -57,11 +56,11 @@ def outside_factor(graph: ModelGraph, target: Target, memory: str, *, head_bytes
     case = _case_of(target)
     inside, outside = (predict_packed_latency(graph, **case, arena_region=region) for region in (None, memory))
     factor = outside.value / inside.value
-    widths = [math.log(one.high / one.value) for one in (outside, inside)]
-    doubt = math.exp(math.sqrt(max(0.0, widths[0] ** 2 - widths[1] ** 2)))
-    value, low = (math.sqrt(factor), 1.0) if kept else (factor, factor / doubt)
+    ends = [[math.log(one.value / one.low), math.log(one.high / one.value)] for one in (outside, inside)]
+    down, up = (math.exp(math.sqrt(max(0.0, a**2 - b**2))) for a, b in zip(*ends, strict=True))
+    value, low = (math.sqrt(factor), 1.0) if kept else (factor, max(1.0, factor / down))
     return Estimate(
-        value, low, factor * doubt, "1", "modelled", runtime=outside.runtime,
+        value, low, factor * up, "1", "modelled", runtime=outside.runtime,
         sources=(*_OUTSIDE_SOURCES, "the data cache holds this head whole" if kept else ""),
     )  # fmt: skip
 
@@ -90,18 +89,8 @@ def bank_delay(graph: ModelGraph, board: Board, use: RegionUse, clock_hz: float)
 
 
 def fetch_delay(graph: ModelGraph, board: Board) -> Estimate:
-    """Seconds that the weights in external flash cost beside internal flash.
-
-    Bytes fetched: each weight once where an operator's weights stay in the data cache while it runs; else once for each
-    pair of output pixels (CMSIS-NN computes two at a time). Without a known data cache between both.
-    """
-    cache = data_cache_bytes(board)
-    once = sum(_weight_bytes(graph, operator) for operator in graph.operators)
-    again = sum(_weight_bytes(graph, operator) * _passes(graph, operator, cache or 0) for operator in graph.operators)
-    low, value, high = (once, again, again) if cache else (once, math.sqrt(once * again), again)
-    slow, usual, fast = _FETCH_BYTES_PER_S
-    source = f"{value:,.0f} bytes of weights fetched at {usual / 1e6:.0f} MB/s, assumed; 15 to 200 MB/s"
-    return Estimate(value / usual, low / fast, high / slow, "s", "assumed", sources=source)
+    """Seconds that the weights in external flash cost beside internal flash (`fetch_weights`)."""
+    return fetch_weights(from_graph(graph), board)
 
 
 def data_cache_bytes(board: Board) -> int | None:
@@ -113,17 +102,3 @@ def _moved_bytes(graph: ModelGraph) -> int:
     """Bytes of activations that operators read and write, each once."""
     indices = (index for one in graph.operators for index in (*one.inputs, *one.outputs) if index >= 0)
     return sum(graph.tensors[index].nbytes for index in indices if not graph.tensors[index].is_constant)
-
-
-def _weight_bytes(graph: ModelGraph, operator: Operator) -> int:
-    tensors = [graph.tensors[index] for index in operator.inputs if index >= 0]
-    return sum(tensor.nbytes for tensor in tensors if tensor.is_constant)
-
-
-def _passes(graph: ModelGraph, operator: Operator, cache_bytes: int) -> float:
-    """How often an operator's weights are fetched: a 1 × 1 convolution goes through them once, row by row."""
-    if row_of(operator.name).latency not in ("conv", "depthwise") or _weight_bytes(graph, operator) <= cache_bytes:
-        return 1.0
-    if cache_bytes and graph.tensors[operator.inputs[1]].shape[1:3] == (1, 1):
-        return 1.0
-    return max(1.0, math.prod(graph.tensors[operator.outputs[0]].shape[:-1]) / 2)

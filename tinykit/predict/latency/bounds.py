@@ -6,7 +6,6 @@ Both give instructions and cycles on a Cortex-M4 without waits; what cores add i
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -15,7 +14,6 @@ from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.model.operators.table import row_of
 from tinykit.predict.latency.kernels import count_inside
 from tinykit.predict.latency.shapes import OperatorShape, read_table
-from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import find_runtime
 
 _PRIORS = read_toml(shipped_path("data", "latency", "priors.toml"))["bounds"]
@@ -25,7 +23,6 @@ _FEW = 16
 _CALL_FACTOR = 2.0
 """Either way (80 %): what TFLM adds around a kernel changed with its versions."""
 
-_SMALL_CACHE = "XIP cache"
 _FLOATS = ("float32", "float16", "float64")
 _UNCOUNTED = ("bool", "int32", "int64", "resource", "")
 _V6M = ("cortex-m0*", "cortex-m1", "cortex-m23")
@@ -133,24 +130,6 @@ def core_factor(core: str, board: str, runtime: str) -> tuple[float, float, floa
     value = found[1] * gain[1]
     down, up = (math.hypot(*(math.log(one[end] / one[1]) for one in (found, gain))) for end in (0, 2))
     return value * math.exp(-down), value, value * math.exp(up)
-
-
-def most_fetching_s(shapes: Sequence[OperatorShape], board: Board | None, core: str) -> float:
-    """Seconds that weights in external flash behind a small cache may cost, at most: nobody measured it on such a core.
-
-    Each weight is fetched once for each pair of output pixels, at the slowest rate. 0 where flash is on the chip, where
-    a board's record names no such cache, or where networks were measured so.
-    """
-    kinds = [region.kind for region in board.flash_regions] if board else []
-    small = board is not None and _SMALL_CACHE in (board.cache or "") and "flash" not in kinds
-    if not small or core in _PRIORS["xip"]["measured"]:
-        return 0.0
-    fetched = 0.0
-    for shape in shapes:
-        if row_of(shape.name).weights is not None:
-            size = 4 if is_float(shape) else 1
-            fetched += size * math.prod(shape.weight_shape) * max(1.0, math.prod(shape.output_shape[:-1]) / 2)
-    return fetched / float(_PRIORS["xip"]["slowest_bytes_per_s"])
 
 
 def _assume_core(core: str) -> list[float]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tinykit.ground.caches import remember_table
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.predict.latency.instructions import ASSUMED_SD, InstructionReport, counted_combinations
-from tinykit.predict.latency.kernels import PARTS
+from tinykit.predict.latency.kernels import FIXED, PARTS
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.runtimes import find_runtime, list_runtimes
 
@@ -70,34 +70,36 @@ def effects_of(case: Case, part: str) -> tuple[Effect, ...]:
     """
     known, core, arm = find_runtime(case.runtime), case.core, case.core.startswith("cortex-")
     runtime, tflm = known.kernels, known.pool == "tflm"
-    family, outside = part.removesuffix(" outside"), part.endswith(" outside")
+    family, outside, few = part.partition(" ")[0], part.endswith(" outside"), " few" in part
     place = "family" if arm else "other family"
     effects = [
         (runtime if arm else f"{runtime} elsewhere", _SPREADS["counted runtime" if tflm else "closed runtime"]),
         (core, _SPREADS["core" if arm else "other core"]),
         (f"{runtime}|{core}", _SPREADS["runtime|core"]),
-        (f"{'arm' if arm else 'other'}|{family}", _SPREADS["calls" if family == "calls" else place]),
+        (f"{'arm' if arm else 'other'}|{family}", _SPREADS["calls" if family in FIXED else place]),
         (f"{runtime}|{family}", _SPREADS.get(f"{runtime}|{family}", _SPREADS["runtime|family"])),
         (f"board {case.board}" if case.board else "", _SPREADS["board"]),
         (f"system {case.system}|{core}|{case.runtime}" if case.system else "", SYSTEM[known.pool]),
     ]
-    if family == "calls":
-        effects.append((f"system {case.system}|{core}|{case.runtime}|calls" if case.system else "", SYSTEM["calls"]))
+    if family in FIXED:
+        effects.append((f"system {case.system}|{core}|{case.runtime}|{family}" if case.system else "", SYSTEM[family]))
+    if few and f"{runtime}|few" in _SPREADS:
+        effects.append((f"{runtime}|few", _SPREADS[f"{runtime}|few"]))
     further = _version_effects(case, family, outside) if runtime == "x-cube-ai" else []
     return (*effects, *_special_effects(case, runtime, family, outside), *further)
 
 
 def _special_effects(case: Case, runtime: str, family: str, outside: bool) -> list[Effect]:
     """Effects that only some parts, builds or memories have, and those of a runtime that calls another's kernels."""
-    effects, calls = [], family == "calls"
+    effects, fixed = [], family in FIXED
     if outside:
         effects.append((f"{runtime}|outside", _SPREADS["outside"]))
     if case.runtime != runtime:
-        own = (f"{case.runtime}|calls", "other calls") if calls else (case.runtime, "counted runtime")
+        own = (f"{case.runtime}|{family}", "other calls") if fixed else (case.runtime, "counted runtime")
         effects.append((own[0], _SPREADS[own[1]]))
     if case.arena:
         effects.append((f"arena {case.arena}", _SPREADS["arena"]))
-    if runtime != "x-cube-ai" and case.core.startswith("cortex-") and not calls:
+    if runtime != "x-cube-ai" and case.core.startswith("cortex-") and not fixed:
         effects.append((f"{case.core}|{family}", _SPREADS["core|family"]))
         effects.append((f"build {case.build}|{family}" if case.build else "", _SPREADS["build|family"]))
     return effects
@@ -113,7 +115,9 @@ def _version_effects(case: Case, family: str, outside: bool) -> list[Effect]:
             "version|core": f"version {step}|{case.core}",
             "version|core|family": f"version {step}|{case.core}|{family}",
         }
-        effects += [(name, _SPREADS[kind]) for kind, name in names.items() if family != "calls" or "family" not in kind]
+        effects += [
+            (name, _SPREADS[kind]) for kind, name in names.items() if family not in FIXED or "family" not in kind
+        ]
         if outside:
             effects.append((f"version {step}|outside", _SPREADS["version|outside"]))
     if outside:

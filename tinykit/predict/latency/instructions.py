@@ -15,12 +15,10 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.latency.bounds import Arithmetic, arithmetic_of, count_bounded, find_loop, is_float, is_moved
 from tinykit.predict.latency.kernels import (
-    BLOCK,
     LANES,
     PARTS,
     count_loop_features,
     family_of,
-    feature_names,
     features_of,
     int4_factor,
     kind_of,
@@ -37,14 +35,14 @@ TO_80 = 1.2816
 ASSUMED_SD = math.log(2) / TO_80
 """Log standard deviation of an assumed kernel cost: a factor of two either way."""
 
-INFERENCE = 2000.0
+INFERENCE = 500.0
 """Instructions of one inference beside its operators: the interpreter's walk, the application around it (assumed)."""
 
 _FITTED_SD = 0.04
 _UNIFORM_SD = 0.5 * 0.8 / TO_80
 """Times the log ratio of two builds: a build anywhere between them, as a standard deviation."""
 _OTHER_BUILD_SD = 0.2
-_OTHER_DEPTHWISE = 1.3
+_OTHER_DEPTHWISE = 1.06
 _SAME_KERNELS = {"cortex-m85": "cortex-m55"}
 _MOVES_ONLY = ("reshape", "copy", "rescale", "slice")
 
@@ -93,8 +91,8 @@ class InstructionReport(Result):
     core, runtime, build : what it holds for; build "" means it is not known.
     total : instructions of one inference, 80 % interval.
     operators : one entry per operator, in execution order.
-    parts : instructions by part, in the order of `PARTS`, of operators that are not bounded by their loop, and with the
-        calls those of an inference beside its operators.
+    parts : instructions by part, in the order of `PARTS`, of operators that are not bounded by their loop, and of an
+        inference beside them.
     assumed_share : fraction of these, 0–1, that rests on assumed kernel costs.
     build_spread : standard deviation of the log total for not knowing the build, or what int4 weights cost; else 0.
     """
@@ -215,7 +213,7 @@ def _report(name: tuple[str, str, str], operators: Operators, spread: float) -> 
             parts[f"{operator.family} outside"] += operator.outside
     total, share = sum(operator.instructions for operator in known), 0.0
     if total:
-        parts["calls"] += INFERENCE
+        parts["inference"] += INFERENCE
         share = sum(operator.instructions for operator in known if operator.basis == "assumed") / total
         strayed = sum(operator.instructions * math.log(operator.factor) for operator in known) / total / TO_80
         spread = math.hypot(spread, strayed)
@@ -255,7 +253,7 @@ def _count(index: int, shape: OperatorShape, kernels: _Kernels) -> OperatorInstr
     outside = sum(body[count_loop_features(kind, kernels.style) :])
     basis = "modelled" if kind in kernels.counted else "assumed"
     return OperatorInstructions(
-        index, shape.name, sum(costs), shape.macs, kind, family_of(kind), basis, outside, call, factor=factor
+        index, shape.name, sum(costs), shape.macs, kind, family_of(kind, shape), basis, outside, call, factor=factor
     )
 
 
@@ -317,14 +315,10 @@ def _count_slice(style: str, build: str) -> tuple[float, ...]:
 
 
 def _any_depthwise(counted: tuple[float, ...], style: str) -> tuple[float, ...]:
-    """Coefficients of a depthwise kernel nobody counted: the portable one is the same code for every size; the SIMD
-    libraries unroll 3×3, so that its whole cost per tap, and 30 % more (assumed), is taken for the others."""
-    if style == "portable":
+    """Coefficients of a depthwise kernel nobody counted: the portable one is the same code for every size, Helium's
+    takes as much a tap as for 3×3 (the virtual board counts 3 to 10 % more for 5×5 and 7×7)."""
+    if style != "mve":
         return counted
-    if style in BLOCK:
-        each = dict(zip(feature_names("depthwise", style), counted, strict=True))
-        per_tap = (each["tap_blocks"] + each["row_blocks"] / 3 + each["blocks"] / 9) / 4
-        return _OTHER_DEPTHWISE * per_tap, 0.0, 0.0, each["pixels"], each["call"]
     macs, outputs, blocks, pixels, call = counted
     per_tap = (9 * macs + outputs + blocks / LANES[style]) / 9
     return _OTHER_DEPTHWISE * per_tap, 0.0, 0.0, pixels, call

@@ -21,13 +21,17 @@ from tinykit.predict.latency.shapes import OperatorShape, taps_along, window_of
 LANES = {"portable": 1, "scalar": 1, "dsp": 4, "mve": 16}
 """Multiply-accumulates per inner block by style: plain C, CMSIS-NN without DSP, Armv7E-M DSP (SMLAD), Armv8.1-M MVE."""
 
-FAMILIES = ("conv", "conv_1x1", "depthwise", "fully_connected", "other")
-"""Kernel families that have cycle factors of their own."""
+FAMILIES = ("conv", "conv few", "conv_1x1", "depthwise", "fully_connected", "other")
+"""Kernel families that have cycle factors of their own; of K×K convolutions apart those of less than one block of input
+channels, which closed runtimes compute by code of their own."""
 
-PARTS = (*FAMILIES, "conv outside", "conv_1x1 outside", "calls")
+PARTS = (*FAMILIES, "conv outside", "conv few outside", "conv_1x1 outside", "calls", "inference")
 """What instructions are summed by: families; of convolutions apart what lies outside the multiply-accumulate loop
-(im2col, rescaling), for closed runtimes gain on loop and rest differently; and of all kernels what runs once a call,
-straight through flash that nothing has fetched before."""
+(im2col, rescaling), for closed runtimes gain on loop and rest differently; of all kernels what runs once a call,
+straight through flash that nothing has fetched before; and what an inference takes beside its operators."""
+
+FIXED = ("calls", "inference")
+"""Parts that do not grow with the shapes."""
 
 _LOOP_FEATURES = {"conv": 2, "conv_1x1": 2}
 _INT4 = read_toml(shipped_path("data", "latency", "int4.toml"))
@@ -44,16 +48,17 @@ def kind_of(shape: OperatorShape) -> str:
     return _kind_of_depthwise(shape) if kind == "depthwise" else kind
 
 
-def family_of(kind: str) -> str:
+def family_of(kind: str, shape: OperatorShape) -> str:
     """The family whose cycle factors a kernel shares."""
-    family = "depthwise" if kind.startswith("depthwise") else kind
+    few = kind == "conv" and shape.weight_shape[-1] < BLOCK["dsp"]
+    family = "conv few" if few else "depthwise" if kind.startswith("depthwise") else kind
     return family if family in FAMILIES else "other"
 
 
 @remember_table
 def features_of(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
     """The features of an operator under its kernel and a style of inner loops, in the order of `feature_names`."""
-    if style in BLOCK and kind in NAMES:
+    if has_turns(kind, style):
         return count_turns(shape, kind, style)
     lanes = LANES[style]
     if kind in ("conv", "conv_1x1"):
@@ -98,7 +103,7 @@ FEATURE_NAMES: dict[str, tuple[str, ...]] = {
 
 def feature_names(kind: str, style: str) -> tuple[str, ...]:
     """Names of the features of a kernel."""
-    if style in BLOCK and kind in NAMES:
+    if has_turns(kind, style):
         return NAMES[kind]
     return FEATURE_NAMES.get(kind, ("outputs", "call"))
 
@@ -179,6 +184,9 @@ NAMES: dict[str, tuple[str, ...]] = {
         "tap_pairs", "tap_remainder", "tap_odd", "tap_copies", "tap_copy_blocks", "tap_copy_remainder", "tap_copy_ends",
         "taps_outside", "bytes_outside", "blocks", "remainder", "ends", "pixels", "call",
     ),
+    "depthwise_mult": (
+        "quad_taps", "quad_rows", "quads", "taps", "tap_rows", "outputs", "dilated", "pixel_channels", "pixels", "call",
+    ),
     "fully_connected": (*(f"{of} {part}" for part, of in product(_SUM, ("pairs", "odd"))), "rows", "call"),
     "pool": ("window_elements", "window_taps", "outputs", "pixels", "call"),
     "max_pool": ("compared_blocks", "compared_remainder", "compared_taps", "outputs", "pixels", "call"),
@@ -189,13 +197,18 @@ LOOPS = {"conv": 6, "conv_1x1": 7}
 """How many of a kernel's features, the first ones, are its multiply-accumulate loop."""
 
 
+def has_turns(kind: str, style: str) -> bool:
+    """Whether the turns of a kernel's loops are its features: of CMSIS-NN without MVE, and of one that MVE has not."""
+    return kind in NAMES and (style in BLOCK or (kind, style) == ("depthwise_mult", "mve"))
+
+
 def count_turns(shape: OperatorShape, kind: str, style: str) -> tuple[float, ...]:
-    """The features of a kernel of `NAMES`, in that order; `style` is a key of `BLOCK`."""
+    """The features of a kernel of `NAMES`, in that order, where `has_turns`."""
     counted = {
         "conv_1x1": _pointwise_turns, "conv": _convolution_turns, "depthwise": _depthwise_turns,
-        "depthwise_any": _any_depthwise_turns, "fully_connected": _dense_turns, "pool": _pool_turns,
-        "max_pool": _max_pool_turns,
-    }[kind](shape, BLOCK[style])  # fmt: skip
+        "depthwise_any": _any_depthwise_turns, "depthwise_mult": _multiplied_turns, "fully_connected": _dense_turns,
+        "pool": _pool_turns, "max_pool": _max_pool_turns,
+    }[kind](shape, BLOCK.get(style, 1))  # fmt: skip
     return (*map(float, counted), 1.0)
 
 
@@ -260,6 +273,19 @@ def _any_depthwise_turns(shape: OperatorShape, block: int) -> tuple[int, ...]:
     ends = inside * (depth % block > 0)
     copies = inside, inside * (depth // block), inside * (depth % block), ends, beside, outside * depth
     return (*sums, *copies, pixels * blocks, pixels * rest, pixels * (rest > 0), pixels)
+
+
+def _multiplied_turns(shape: OperatorShape, block: int) -> tuple[int, ...]:
+    """One input channel at a time: four of its results side by side where the multiplier allows, else one by one."""
+    del block
+    batch, _, columns, channels = shape.output_shape
+    pixels, rows = math.prod(shape.output_shape[:3]), batch * taps_along(shape, 1)
+    counts = rows * taps_along(shape, 2) * channels, rows * columns * channels, pixels * channels
+    inputs = pixels * shape.input_shape[-1]
+    if shape.depth_multiplier % 4 == 0 and shape.dilation == (1, 1):
+        return *(count // 4 for count in counts), 0, 0, 0, 0, inputs, pixels
+    dilated = counts[2] * sum(one > 1 for one in shape.dilation)
+    return 0, 0, 0, *counts, dilated, inputs, pixels
 
 
 def _dense_turns(shape: OperatorShape, block: int) -> tuple[int, ...]:

@@ -81,10 +81,14 @@ def width_of(spread: float, noise: float, carried: Carried) -> float:
     return math.hypot(spread * math.sqrt(1 - carried.share), noise, carried.spread)
 
 
-def conformal_factor(case: effects.Case, carried: Carried) -> float:
-    """Factor on a width that made 80 % hold 80 % where rows were left out: of the core, else the runtime, else all."""
+def shipped_width(width: float, case: effects.Case, carried: Carried) -> float:
+    """A width times the factor that made 80 % hold 80 % where rows were left out, never below what one row strays by.
+
+    The factor is that of the core, else of the runtime, else of all.
+    """
     pools = ((case.runtime, case.core), (case.runtime, "*"), ("*", "*"))
-    return next((factor for pool in pools if (factor := _factors().get((*pool, new_of(carried))))), 1.0)
+    factor = next((one for pool in pools if (one := _factors().get((*pool, new_of(carried))))), 1.0)
+    return max(factor * width, float(effects.PRIORS["row"]))
 
 
 def new_of(carried: Carried) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 
 from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError, keywords
-from tinykit.ground.quantity import Estimate, format_quantity, relabel
+from tinykit.ground.quantity import Estimate, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import as_graph
-from tinykit.predict.latency.bounds import arithmetic_of, computes_in_floats, core_factor, most_fetching_s
+from tinykit.predict.latency.bounds import arithmetic_of, computes_in_floats, core_factor
 from tinykit.predict.latency.effects import (
     KERNEL_VERSIONS,
     RUNTIMES,
@@ -35,8 +35,9 @@ from tinykit.predict.latency.instructions import (
     shapes_of,
 )  # fmt: skip
 from tinykit.predict.latency.kernels import INT4_SOURCE, PARTS
-from tinykit.predict.latency.known import Carried, carry_over, conformal_factor, find_known, width_of
+from tinykit.predict.latency.known import Carried, carry_over, find_known, shipped_width, width_of
 from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, own_rows, read_own, say_unused, shift_of
+from tinykit.predict.latency.places import add_code, doubt_outside, find_places
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -46,10 +47,11 @@ from tinykit.target.target import Target, check_option, check_version, fill_in, 
 _OPEN_BUILDS = ("esp-nn",)
 """Pools whose int8 kernels are told by counts of one build, and whose other kernels any build compiles."""
 
+_UNTOLD = {
+    "option": "the option (--runtime-option time, balanced or ram)",
+    "version": "the version (--runtime-version)",
+}
 _NORMAL = np.array([NormalDist().inv_cdf((number + 0.5) / 100) for number in range(100)])
-
-_EXTERNAL_DOUBT = 0.15
-"""Log standard deviation of what external RAM costs a network other than those measured there (assumed)."""
 
 
 @keywords
@@ -57,7 +59,7 @@ def predict_latency(
     model: Model | str | os.PathLike[str], *,
     target: Target | None = None, core: str | None = None, clock_hz: float | None = None, runtime: str | None = None,
     runtime_version: str | None = None, runtime_option: str | None = None, board: str | Board | None = None,
-    build: str | None = None, arena_region: str | None = None, modelled: bool = False
+    build: str | None = None, arena_region: str | None = None, code_region: str | None = None, modelled: bool = False
 ) -> Estimate:  # fmt: skip
     """Latency of one inference [s], 80 % interval: "measured" where this very case was published, else "modelled".
 
@@ -83,7 +85,9 @@ def predict_latency(
     board : catalogue id, Board or None; a board that was measured carries its own factor, and rows of your own
         (`tinykit calibrate`) shift it.
     build : "-Os", "-O2", "-O3" or None (unknown: a wider interval).
-    arena_region : name of the board's region, or "psram", where the arena lies; None means on-chip RAM.
+    arena_region : name of the board's region, or "psram", where the arena lies; None: on the chip where it can lie
+        there at all, else in the board's external RAM, and over both where nobody can tell.
+    code_region : name of the board's flash or ITCM that code and weights are read from in place; None: its flash.
     modelled : never take a measured figure, as error tables need it that hold one against the other.
 
     Raises
@@ -93,9 +97,9 @@ def predict_latency(
     UnknownBoardError : no such board.
     UnknownRuntimeError : no evidence for this core and runtime, or an operator that nobody can bound.
     """
-    core, clock_hz, board, runtime, runtime_version, runtime_option, build, arena_region = fill_in(
+    core, clock_hz, board, runtime, runtime_version, runtime_option, build, arena_region, code_region = fill_in(
         target, core=core, clock_hz=clock_hz, board=board, runtime=runtime, runtime_version=runtime_version,
-        runtime_option=runtime_option, build=build, arena_region=arena_region,
+        runtime_option=runtime_option, build=build, arena_region=arena_region, code_region=code_region,
     )  # fmt: skip
     if core is None or clock_hz is None:
         raise ParameterError("latency of what core at what clock? give core and clock_hz, or a target with a clock")
@@ -112,11 +116,14 @@ def predict_latency(
     version, option = runtime_version or "", runtime_option or ""
     case = replace(place, runtime=name, version=version, build=normalise_build(build), option=option)
     clock = _check_clock(clock_hz)
-    known = None if modelled else _find_known(opened, case, clock, has_fpu(record, core))
-    found = known or _doubt_flash(_model_any(opened, case, clock, has_fpu(record, core)), opened, record, core)
-    found = found if name == asked else relabel(found, runtime=asked)
-    more = say_unused(case)
-    return relabel(found, sources=(*found.sources, *more)) if more else found
+    cases, told = ((case,), "") if arena_region else find_places(opened, case, record)
+    seen = (_find_known(opened, one, clock, has_fpu(record, core)) for one in dict.fromkeys((case, *cases)))
+    known = None if modelled else next(filter(None, seen), None)
+    found = known or _model_any(opened, cases, clock, record)
+    if code_region or not known:
+        found = add_code(found, shapes_of(opened).shapes, record, core=core, asked=code_region, clock_hz=clock)
+    more = (*([told] if told and not known else ()), *say_unused(case))
+    return relabel(found, runtime=asked, sources=(*found.sources, *more))
 
 
 def _find_known(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate | None:
@@ -128,22 +135,22 @@ def _find_known(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     return find_own(report.parts, case, clock)
 
 
-def _model_any(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
-    """The latency [s] of a case, over every version and option that it may have where they are not told.
+def _model_any(model: Model, cases: Sequence[Case], clock: float, board: Board | None) -> Estimate:
+    """The latency [s] over the places that an arena may have, and every version and option where they are not told.
 
     Of the mixture of all in equal parts: the geometric mean, and the ends of its central 80 %.
     """
-    ones = [_model_case(model, one, clock, fpu) for one in _members_of(case)]
+    fpu, members = has_fpu(board, cases[0].core), [one for place in cases for one in _members_of(place)]
+    ones = [_model_case(model, one, clock, fpu) for one in members]
     if len(ones) == 1 or not ones[0].value:
         return ones[0]
-    logs = np.log([one.value for one in ones])
-    spreads = np.log([one.high / one.low for one in ones]) / 2 / TO_80
-    low, high = np.exp(np.quantile(logs[:, None] + spreads[:, None] * _NORMAL, (0.1, 0.9)))
-    untold = [] if case.option else ["the option (--runtime-option time, balanced or ram)"]
-    untold += [] if case.version else ["the version (--runtime-version)"]
-    told = f"over all that it may be, in equal parts: tell {' and '.join(untold)} to narrow this"
-    value = float(np.exp(logs.mean()))
-    return replace(ones[-1], value=value, low=float(low), high=float(high), sources=(*ones[-1].sources, told))
+    logs, down, up = (np.log([getattr(one, name) for one in ones])[:, None] for name in ("value", "low", "high"))
+    spreads = np.where(_NORMAL < 0, logs - down, up - logs) / TO_80
+    low, high = np.exp(np.quantile(logs + spreads * _NORMAL, (0.1, 0.9)))
+    untold = [told for name, told in _UNTOLD.items() if len({getattr(one, name) for one in members}) > 1]
+    told = [f"over all that it may be, in equal parts: tell {' and '.join(untold)} to narrow this"] if untold else []
+    value, sources = float(np.exp(logs.mean())), (*ones[-1].sources, *told)
+    return replace(ones[-1], value=value, low=float(low), high=float(high), sources=sources)
 
 
 def _members_of(case: Case) -> list[Case]:
@@ -160,14 +167,14 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
     cycles, spread = shipped_profile(case).cycles(report.parts)
     known = carry_over(() if read_own(case.board) else find_known(shapes_of(model)), case)
-    own, doubt = shift_of(case, spread), _EXTERNAL_DOUBT if case.arena else 0.0
-    told = width_of(own.spread, row_noise(case, report), known)
-    told *= conformal_factor(case, known)
-    value, factor = cycles * math.exp(own.log_factor + known.log) / clock, math.exp(TO_80 * math.hypot(told, doubt))
-    found = Estimate(value, value / factor, value * factor, "s", "modelled", runtime=case.runtime)
+    own, doubts = shift_of(case, spread), doubt_outside(case)
+    told = shipped_width(width_of(own.spread, row_noise(case, report), known), case, known)
+    value = cycles * math.exp(own.log_factor + known.log) / clock
+    low, high = (math.exp(side * TO_80 * math.hypot(told, one)) for side, one in zip((-1, 1), doubts, strict=True))
+    found = Estimate(value, value * low, value * high, "s", "modelled", runtime=case.runtime)
     any_build = find_runtime(case.runtime).pool in _OPEN_BUILDS and any(one.cycles for one in report.operators)
     built = count_operators(shapes_of(model), (core, runtime, case.build), arithmetic) if any_build else report
-    bounded = _bound_cycles(built, case, doubt)
+    bounded = _bound_cycles(built, case, doubts)
     if bounded is None:
         return relabel(found, sources=tuple(_cite(case, report, own, known)))
     per_cycle = math.exp(own.log_factor) / clock
@@ -185,17 +192,9 @@ def _assumed_share(report: InstructionReport) -> float:
     return assumed / sum(one.cycles for one in report.operators)
 
 
-def _doubt_flash(found: Estimate, model: Model, board: Board | None, core: str) -> Estimate:
-    """The latency [s] with what fetching weights from external flash may add."""
-    more = most_fetching_s(shapes_of(model).shapes, board, core)
-    if not more:
-        return found
-    told = f"weights read in place from external flash may add up to {format_quantity(more, 's')}: nobody measured it"
-    high = found.value + math.hypot(found.high - found.value, more)
-    return replace(found, high=high, sources=(*found.sources, f"{told} (priors.toml)"))
-
-
-def _bound_cycles(report: InstructionReport, case: Case, doubt: float) -> tuple[float, float, float] | None:
+def _bound_cycles(
+    report: InstructionReport, case: Case, doubts: tuple[float, float]
+) -> tuple[float, float, float] | None:
     """Cycles of the operators that are bounded by their loops: value, low, high (80 %); None without any.
 
     What a memory outside and a runtime's calls add to counted kernels, they add to these.
@@ -209,10 +208,9 @@ def _bound_cycles(report: InstructionReport, case: Case, doubt: float) -> tuple[
     cycles = [(one.cycles + one.call_cycles * (calls - 1), one.factor) for one in operators]
     value, low, high = (slow * sum(count * factor**power for count, factor in cycles) for power in (0, -1, 1))
     least, core, most = core_factor(case.core, case.board, case.runtime)
-    common = TO_80 * math.hypot(report.build_spread, doubt)
     down, up = (
-        math.exp(math.hypot(math.log(a / b), math.log(c / d), common))
-        for a, b, c, d in ((value, low, core, least), (high, value, most, core))
+        math.exp(math.hypot(math.log(a / b), math.log(c / d), TO_80 * report.build_spread, TO_80 * doubt))
+        for a, b, c, d, doubt in ((value, low, core, least, doubts[0]), (high, value, most, core, doubts[1]))
     )
     return value * core, value * core / down, value * core * up
 
@@ -279,10 +277,8 @@ def _known_cores(runtime: str) -> Sequence[str]:
 @remember_table
 def _rows_behind(runtime: str, core: str) -> tuple[int, ...]:
     """Rows, architectures and boards that were measured, or () where there are none."""
-    for row in read_table("evidence").rows:
-        if (row["runtime"], row["core"]) == (runtime, core):
-            return int(row["rows"]), int(row["architectures"]), int(row["boards"])
-    return ()
+    rows = (row for row in read_table("evidence").rows if (row["runtime"], row["core"]) == (runtime, core))
+    return next(((int(row["rows"]), int(row["architectures"]), int(row["boards"])) for row in rows), ())
 
 
 @remember_table
@@ -305,7 +301,7 @@ def _cite(case: Case, report: InstructionReport, own: OwnShift, known: Carried) 
     if case.option == "ram":
         yield "option ram: nobody measured it, taken as balanced, wider"
     if case.arena:
-        yield "arena in external RAM as on an Arduino Giga R1 and a Nano ESP32 (three rows of measured.csv)"
+        yield "arena in external RAM as rows of measured.csv had it, dearer where its bus is narrow or a cache is off"
     if any(one.factor > 1 and not one.cycles for one in report.operators):
         yield INT4_SOURCE
     if report.assumed_share > 0.01:

@@ -89,24 +89,17 @@ def has_decode(graph: ModelGraph) -> bool:
 
 @keywords
 def predict_packed_latency(
-    graph: ModelGraph,
-    *,
-    target: Target | None = None,
-    core: str | None = None,
-    clock_hz: float | None = None,
-    runtime: str | None = None,
-    runtime_version: str | None = None,
-    runtime_option: str | None = None,
-    board: str | Board | None = None,
-    build: str | None = None,
-    arena_region: str | None = None,
-) -> Estimate:
+    graph: ModelGraph, *,
+    target: Target | None = None, core: str | None = None, clock_hz: float | None = None, runtime: str | None = None,
+    runtime_version: str | None = None, runtime_option: str | None = None, board: str | Board | None = None,
+    build: str | None = None, arena_region: str | None = None, code_region: str | None = None
+) -> Estimate:  # fmt: skip
     """Latency [s] of a model that may decode its weights: that of its other operators, and of decoding.
 
     Parameters
     ----------
     graph : the model.
-    target, core, clock_hz, runtime, runtime_version, runtime_option, board, build, arena_region : as for
+    target, core, clock_hz, runtime, runtime_version, runtime_option, board, build, arena_region, code_region : as for
         `tinykit.predict.latency.predict_latency`.
 
     Raises
@@ -115,7 +108,7 @@ def predict_packed_latency(
     """
     predict = partial(
         predict_latency, target=target, core=core, clock_hz=clock_hz, runtime=runtime, runtime_version=runtime_version,
-        runtime_option=runtime_option, board=board, build=build, arena_region=arena_region,
+        runtime_option=runtime_option, board=board, build=build, arena_region=arena_region, code_region=code_region,
     )  # fmt: skip
     if not has_decode(graph):
         return predict(graph)
