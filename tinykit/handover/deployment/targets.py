@@ -20,8 +20,8 @@ from tinykit.ground.results import Result
 from tinykit.handover.codegen.export import FLOAT_BOUND, HOST_DEFINES, CExport, export_c
 from tinykit.handover.codegen.filling import fill_all, to_comment
 from tinykit.handover.deployment import writing
-from tinykit.handover.deployment.onnx_file import deploy_onnx
 from tinykit.handover.deployment.edge_impulse import deploy_edge_impulse
+from tinykit.handover.deployment.onnx_file import deploy_onnx
 from tinykit.handover.deployment.stm32cubeai import deploy_stm32cubeai
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph

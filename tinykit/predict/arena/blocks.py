@@ -50,7 +50,7 @@ class Blocks:
         found: dict[int, dict[int, list[tuple[int, int]]]] = {block: {} for block in self.pieces}
         order = sorted(((min(one[2] for one in own), max(one[3] for one in own)), block)
                        for block, own in self.pieces.items() if own)  # fmt: skip
-        alive: list[tuple[int, int]] = []
+        alive: list[tuple[float, int]] = []
         for (first, last), block in order:
             alive = [one for one in alive if one[0] >= first]
             for _, other in alive:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.model import ModelGraph, Operator, Tensor
 from tinykit.model.graph.reading import read
-from tinykit.model.operators.table import row_of
 from tinykit.model.graph.tree import GraphNode, ModelTree, OperatorNode, TensorNode, read_tree
 from tinykit.model.graph.writing import write_tree
+from tinykit.model.operators.table import row_of
 from tinykit.predict.runtime.codes import dequantise, quantise_input, to_codes
 from tinykit.predict.runtime.samples import sample_inputs
 from tinykit.predict.runtime.session import Session

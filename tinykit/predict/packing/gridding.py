@@ -17,10 +17,10 @@ from tinykit.ground.errors import DataError, ModelError
 from tinykit.model.graph import schema
 from tinykit.model.graph.model import INT4, ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.predict.packing.decoding import choose_codings, list_weights, weights_of
-from tinykit.predict.packing.leaning import Packed, check_equal
 from tinykit.model.graph.tree import read_tree
 from tinykit.model.graph.writing import write_tree
+from tinykit.predict.packing.decoding import choose_codings, list_weights, weights_of
+from tinykit.predict.packing.leaning import Packed, check_equal
 from tinykit.predict.runtime.codes import to_codes, to_reals
 from tinykit.predict.runtime.reference import reference_engine
 from tinykit.predict.runtime.samples import sample_inputs
