@@ -23,7 +23,8 @@ from tinykit.ground.errors import ModelError
 from tinykit.ground.results import Result
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read_subgraphs
-from tinykit.model.operators.rules import EARLIER, ESPRESSIF, NEWEST, Kernels
+from tinykit.model.operators.espressif import ESPRESSIF
+from tinykit.model.operators.rules import EARLIER, NEWEST, Kernels
 from tinykit.model.operators.table import Tail, row_of
 from tinykit.target.boards.record import core_family
 

@@ -13,7 +13,7 @@ from tinykit.ground.results import Result
 from tinykit.model.graph.flatbuffer import write_offline_offsets
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph, read_subgraphs
-from tinykit.model.operators.rules import ESPRESSIF
+from tinykit.model.operators.espressif import ESPRESSIF
 from tinykit.model.operators.table import row_of
 from tinykit.predict.arena import plan as layout
 from tinykit.predict.arena.blocks import find_views, search_offsets

@@ -106,9 +106,7 @@ def predict_latency(
     opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
     asked = default_runtime(core) if runtime is None else runtime
     name = _find_sister(asked, core, opened)
-    _check_known(name, core)
-    if isinstance(opened, ModelGraph) and (refusal := refuse_int4(opened, name, timed=True)):
-        raise UnknownRuntimeError(refusal)
+    _check_known(name, core, opened)
     check_version(runtime_version)
     check_option(runtime_option, name)
     record = None if board is None else find_board(board)
@@ -252,9 +250,11 @@ def _find_sister(runtime: str, core: str, model: Model) -> str:
     return next((one for one in known if find_runtime(one).pool == pool), runtime)
 
 
-def _check_known(runtime: str, core: str) -> None:
+def _check_known(runtime: str, core: str, model: Model) -> None:
     known = known_runtimes(core)
     if runtime in known:
+        if isinstance(model, ModelGraph) and (refusal := refuse_int4(model, runtime, timed=True)):
+            raise UnknownRuntimeError(refusal)
         return
     if runtime not in RUNTIMES:
         raise UnknownRuntimeError(
