@@ -241,6 +241,9 @@ class TestNative:
             predict_latency(PACKED, runtime="x-cube-ai", **M4)
         with pytest.raises(UnknownRuntimeError, match="x-cube-ai and int4 weights: ST"):
             predict_arena(PACKED, runtime="x-cube-ai")
+        with pytest.raises(UnknownRuntimeError, match="x-cube-ai and int4 weights: ST"):
+            pack_for(PACKED, runtime="x-cube-ai")
+        assert pack_for(grid_weights(PACKED).graph, runtime="x-cube-ai").plain.equal
         with pytest.raises(UnknownRuntimeError, match="whether the kernels that EON compiles in take int4"):
             predict_latency(PACKED, runtime="edge-impulse-eon", **M4)
         with pytest.raises(ModelError, match="ethos-u and int4 weights: an Ethos-U computes with weights of 8"):

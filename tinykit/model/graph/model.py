@@ -192,7 +192,8 @@ class ModelGraph(Result):
                 "run either; convert without EXPERIMENTAL_SPARSITY"
             )
         if tensor.is_constant and tensor.dtype == INT4:
-            return unpack_nibbles(self.data[tensor.data_start :], tensor.elements).reshape(tensor.shape)
+            held = self.data[tensor.data_start : tensor.data_start + tensor.nbytes]
+            return unpack_nibbles(held, tensor.elements).reshape(tensor.shape)
         if not tensor.is_constant or tensor.dtype not in _NUMPY_TYPES:
             raise ModelError(
                 f"tensor {index} is no constant of a plain type ({tensor.dtype}); ask for a weight or bias tensor"

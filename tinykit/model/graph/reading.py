@@ -273,10 +273,8 @@ def _check_arity(index: int, row: OperatorRow, inputs: list[Shape | None], outpu
 def _check_packed(operators: Sequence[Operator], tensors: Sequence[Tensor]) -> None:
     """Refuse packed numbers that no kernel of TFLM's reads: all but constant int4 weights, and what is made float."""
     for one in operators:
-        row, types = row_of(one.name), types_of(one, tensors)
-        narrow = (
-            types is not None and types[0] in ("int8", "float32") and row.weights is not None and row.weights.decodes
-        )
+        row, types = row_of(one.name), types_of(one, tensors) or ("", "")
+        narrow = row.weights and row.weights.decodes and types[0] in ("int8", "float32")
         read = one.inputs[1:2] if narrow else one.inputs if row.role == "dequantise" else ()
         for tensor in (tensors[index] for index in (*one.inputs, *one.outputs) if index >= 0):
             known = tensor.dtype == INT4 and tensor.is_constant and tensor.index in read

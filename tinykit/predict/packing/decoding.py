@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tinykit.ground.caches import remember
-from tinykit.ground.errors import ModelError
+from tinykit.ground.errors import ModelError, UnknownRuntimeError
 from tinykit.ground.results import Result
 from tinykit.model.graph import schema
 from tinykit.model.graph.model import ModelGraph
@@ -27,6 +27,7 @@ from tinykit.predict.packing.cost import cost_of_decode, has_decode, refuse_deco
 from tinykit.predict.packing.leaning import CodedTensor, Packed, check_equal, lean, lean_tree
 from tinykit.predict.runtime.reference import TFLM, reference_engine, require_tflm
 from tinykit.predict.runtime.session import Session
+from tinykit.target.runtimes import refuse_int4
 
 _WEIGHT_POSITION = 1
 _CERTAIN_GAIN_BYTES = 600
@@ -257,9 +258,11 @@ def pack(
     Raises
     ------
     ModelError, EngineError : as `lean` and `code_weights`.
-    UnknownRuntimeError : a limit, and no arena known for the runtime.
+    UnknownRuntimeError : a limit, and no arena known for the runtime; or int4 weights that it does not run.
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
+    if refusal := refuse_int4(graph, runtime):
+        raise UnknownRuntimeError(refusal)
     plain = lean(graph, inputs=inputs)
     why = _why_not(graph, runtime)
     if why:
