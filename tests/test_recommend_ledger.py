@@ -278,6 +278,7 @@ def test_a_budget_of_arena_is_met_by_stripes(pictures, variants, test_split):
     found = recommend(large, Budgets(arena_bytes=0.6 * large.baseline.arena.value))
     assert found.chosen.chosen.name == "striped"
     assert found.chosen.latency.value > large.baseline.latency.value
+    assert found.chosen.instructions.value > large.baseline.instructions.value
     assert "; with lean arena " in str(found)
 
 

@@ -127,7 +127,7 @@ def weigh_row(
         forms=forms,
         chosen=chosen,
         fit=_check_form(graph, chosen, target),
-        instructions=_instructions(graph, target),
+        instructions=_instructions(graph, chosen, target),
         against=against,
         plain_bytes=baseline.plain_bytes if baseline else graph.flatbuffer_bytes,
         best_bytes=baseline.best_bytes if baseline else chosen.flash_bytes if chosen else None,
@@ -137,7 +137,10 @@ def weigh_row(
 def store_as(row: LedgerRow, name: str) -> LedgerRow:
     """The row with another of its forms in flash, and every figure that changes with it."""
     form = row.forms[name]
-    return replace(row, chosen=form, fit=_check_form(row.variant.graph, form, row.fit.target))
+    graph, target = row.variant.graph, row.fit.target
+    return replace(
+        row, chosen=form, fit=_check_form(graph, form, target), instructions=_instructions(graph, form, target)
+    )
 
 
 def _check_form(graph: ModelGraph, form: Form | None, target: Target) -> FitReport:
@@ -173,8 +176,9 @@ def _is_crowded(form: Form, target: Target) -> bool:
         return False
 
 
-def _instructions(graph: ModelGraph, target: Target) -> Estimate | None:
+def _instructions(graph: ModelGraph, form: Form | None, target: Target) -> Estimate | None:
     """Of one inference, without decoding; None where no counts are known for core and runtime."""
+    graph = form.packed.graph if form and form.packed and form.name == STRIPED else graph
     try:
         return predict_instructions(graph, target=target).total
     except (UnknownRuntimeError, ModelError):

@@ -19,15 +19,9 @@ _LARGEST_ARENA_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is known of places before the scratch of the kernels is.
+    """What is known of places before scratch is: tensors that lie in others, operators that have nothing to copy.
 
-    Parameters
-    ----------
-    graph : whose tensors lie in the arena, and how long.
-    views : tensors that lie in others.
-    in_place : operators that have nothing to copy.
-    windows : by SLICE of an input that comes row by row, the first byte of it and the one behind its last.
-    row_bytes : of such an input, 0 of one that lies whole.
+    `windows`: by SLICE of an input that comes row by row, its first byte there and the one behind its last.
     """
 
     graph: ModelGraph

@@ -82,13 +82,10 @@ def find_views(graph: ModelGraph) -> Views:
     offsets, views = graph.offline_offsets, dict[int, tuple[int, int]]()
     for operator in graph.operators if offsets else ():
         if len(operator.inputs) > 1 and operator.outputs and min(*operator.inputs, *operator.outputs) >= 0:
-            views |= {one: whole for one, whole in _list_views(graph, operator) if _lies(offsets, one, *whole)}
+            for tensor, (whole, start) in _list_views(graph, operator):
+                own, other = (offsets[one] if one < len(offsets) else -1 for one in (tensor, whole))
+                views |= {tensor: (whole, start)} if min(own, other) >= 0 and own - other == start else {}
     return views if views and keeps_apart(graph, views) else _NO_VIEWS
-
-
-def _lies(offsets: Sequence[int], tensor: int, whole: int, start: int) -> bool:
-    places = [offsets[one] if one < len(offsets) else -1 for one in (tensor, whole)]
-    return min(places) >= 0 and places[0] - places[1] == start
 
 
 def _list_views(graph: ModelGraph, operator: Operator) -> Iterator[tuple[int, tuple[int, int]]]:
@@ -211,7 +208,8 @@ def search_offsets(graph: ModelGraph, scratch: Sizes, views: Views = _NO_VIEWS, 
             break
         changed = orders[attempt] if attempt < len(orders) else _move_one_earlier(blocks, bases, order, chance)
         placed = _place(meeting, changed)
-        if max(base + blocks.pieces[block][-1][1] for block, base in placed.items() if block >= 0) > best:
+        ends = [base + blocks.pieces[block][-1][1] for block, base in placed.items() if block >= 0]
+        if max(ends, default=0) > best:
             continue
         held = {tensor: placed[block] + offset for tensor, (block, offset) in blocks.places.items()}
         tried = tuple(held.get(tensor.index, -1) for tensor in graph.tensors)

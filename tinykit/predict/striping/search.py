@@ -1,8 +1,9 @@
 """Which operators to compute in how many stripes, for the least arena at a latency that is allowed."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tinykit.ground.caches import remember
 from tinykit.ground.errors import EngineError, ParameterError, keywords
@@ -23,8 +24,9 @@ from tinykit.predict.striping.rows import Held, Region, find_region
 from tinykit.target.target import Target, fill_in
 
 _COUNTS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
-_MOST_OPERATORS, _MOST_REGIONS, _MOST_TRIED, _FOLLOWED, _MOST_PLANNED = 8, 3, 16, 3, 8
+_MOST_OPERATORS, _MOST_REGIONS, _MOST_TRIED, _FOLLOWED, _MOST_PLANNED = 8, 3, 16, 4, 8
 _TRIES, _BUILD = 2000, "-O3"
+_LITTLE = 0.05
 _FLAT = 0.9
 """Of the peak: operators that take as much are as wide as it."""
 
@@ -174,7 +176,11 @@ class _Search:
             offline = with_offline_plan(self.graph, plan_offline(self.graph, runtime=self.runtime, core=self.core))
             least = min(least, self._measure(read(offline)).value)
         state = _State(self.graph, find_views(self.graph), (), least, 0.0)
-        front = _front(self._plan(one, _TRIES) for one in _front(self._explore(state)) if one.size < least)
+        # where much is allowed what costs little is searched for as well: dear regions lead elsewhere
+        prices = {min(_LITTLE, self.most_latency), self.most_latency}
+        found = [one for price in prices for one in replace(self, most_latency=price)._explore(state)]
+        front = [self._plan(one, _TRIES) for one in _front(found, _rank) if one.size < least]
+        front = _front(front, _rank)
         if not front:
             return replace(start, reason=self._refuse(state))
         choices = tuple(replace(start, graph=one.graph, regions=one.regions, arena=self._measure(one.graph),
@@ -186,12 +192,10 @@ class _Search:
         """All that were planned, step by step: each time the least of what may come, and what is worth a choice."""
         states, found = [start], list[_State]()
         for _ in range(_MOST_REGIONS):
-            made = sorted((one for state in states for one in self._step(state)), key=lambda one: one.size + one.gap)
-            chosen = made[:_MOST_PLANNED] + [one for one in _front(made) if one not in made[:_MOST_PLANNED]]
-            planned = [self._plan(one, _TRIES // 10) for one in chosen[: 2 * _MOST_PLANNED]]
-            least = sorted(planned, key=lambda one: (one.size, one.latency))[:_FOLLOWED]
-            # what is cheap now may lead further than what is least now
-            states = least + [one for one in _front(planned)[-_FOLLOWED:] if one not in least]
+            made = [one for state in states for one in self._step(state)]
+            chosen = _choose(made, _MOST_PLANNED, lambda one: (one.size + one.gap, one.latency))
+            planned = [self._plan(one, _TRIES // 10) for one in chosen]
+            states = _choose(planned, _FOLLOWED, _rank)
             found += planned
         return found
 
@@ -240,7 +244,7 @@ class _Search:
     def _step(self, state: _State) -> list[_State]:
         """What a further region makes of it, where that may take less arena and not too many instructions."""
         made, tree, usual = [], read_tree(state.graph.data), self._count(self.graph)
-        for _, region, held in sorted(self._candidates(state), key=lambda one: one[0])[:_MOST_TRIED]:
+        for _, region, held in _choose(self._candidates(state), _MOST_TRIED, lambda one: one[0]):
             graph, views = rewrite(region, held, tree)
             views = {**state.views, **views} if self.planned else {}
             more, arena = self._count(graph) / usual - 1, self._measure(graph)
@@ -276,10 +280,23 @@ def _write_plan(graph: ModelGraph, offsets: Sequence[int]) -> ModelGraph:
     return read(write_offline_offsets(graph.data, offsets or [-1] * len(graph.tensors)), graph.path)
 
 
-def _front(found: Iterable[_State]) -> list[_State]:
+_Kind = TypeVar("_Kind")
+
+
+def _rank(state: _State) -> tuple[float, float]:
+    return state.size, state.latency
+
+
+def _choose(found: Iterable[_Kind], most: int, key: Callable[[_Kind], tuple[float, float]]) -> list[_Kind]:
+    """The least, and as many of the cheapest of what is worth a choice: they may lead further than the least do."""
+    ordered = sorted(found, key=key)
+    return list({id(one): one for one in (*ordered[:most], *_front(ordered, key)[-most:])}.values())
+
+
+def _front(found: Iterable[_Kind], key: Callable[[_Kind], tuple[float, float]]) -> list[_Kind]:
     """What nothing betters in arena and latency both, of rising arena."""
-    kept = list[_State]()
-    for one in sorted(found, key=lambda one: (one.size, one.latency)):
-        if not kept or one.latency < kept[-1].latency:
+    kept = list[_Kind]()
+    for one in sorted(found, key=key):
+        if not kept or key(one)[1] < key(kept[-1])[1]:
             kept.append(one)
     return kept
