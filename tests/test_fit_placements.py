@@ -12,12 +12,14 @@ from tests.models import Net, autoencoder, small_cnn
 from tests.test_fit import CNN, FLASH, KIB, LARGE, NEED, NOTHING, ROOM, code, made, ram
 from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.placements import list_placements
-from tinykit.budget.fit.timing import bank_delay, data_cache_bytes, fetch_delay, move_outside, outside_factor
+from tinykit.budget.fit.timing import bank_delay, data_cache_bytes, move_outside, outside_factor
 from tinykit.budget.fit.verdict import RegionUse
 from tinykit.ground.quantity import Fact
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
+from tinykit.predict.latency.places import fetch_weights
 from tinykit.predict.latency.prediction import predict_latency
+from tinykit.predict.latency.shapes import from_graph
 from tinykit.show.cli.main import main
 from tinykit.target import Reserve, Target
 from tinykit.target.boards import boards
@@ -212,14 +214,14 @@ class TestCost:
         """Dense weights go over the port once, 3 × 3 convolutions' once a pair of pixels unless a cache holds them."""
         dense = read(Net((1, 1000)).dense(40).to_bytes())
         once = 40 * 1000 + 40 * 4
-        delay = fetch_delay(dense, m7(ROOM))
+        delay = fetch_weights(from_graph(dense), m7(ROOM))
         assert [delay.low, delay.value, delay.high] == pytest.approx([once / 200e6, once / 40e6, once / 15e6])
         conv = read(Net((1, 8, 8, 16)).conv(160).to_bytes())
         weights = 160 * 144 + 160 * 4
         assert weights > 16 * KIB
-        assert fetch_delay(conv, m7(ROOM)).value == pytest.approx(weights * 32 / 40e6)
-        assert fetch_delay(conv, m7(ROOM, cache_kib=32)).value == pytest.approx(weights / 40e6)
-        blind = fetch_delay(conv, m7(ROOM, cache_kib=None))
+        assert fetch_weights(from_graph(conv), m7(ROOM)).value == pytest.approx(weights * 32 / 40e6)
+        assert fetch_weights(from_graph(conv), m7(ROOM, cache_kib=32)).value == pytest.approx(weights / 40e6)
+        blind = fetch_weights(from_graph(conv), m7(ROOM, cache_kib=None))
         assert (blind.low, blind.high) == pytest.approx((weights / 200e6, weights * 32 / 15e6))
         assert blind.value == pytest.approx(weights * math.sqrt(32) / 40e6)
 

@@ -2,12 +2,17 @@
 
 Each way leaves out in turn and predicts as a user would be told; `factor to 80 %` is by how much the intervals would
 have to grow (above 1) or shrink to hold 80 % of the rows. Pools of fewer than ten rows or two boards are named thin.
+`BENCH_BEFORE=FOLDER make bench` scores another checkout in the same run and puts its figures beside.
 """
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 
 from tools.latency.published import read_measured
 from tools.latency.scoring import WAYS, Residual, factor_to_80, is_thin, leave_out, pooled_coverage, score_groups
@@ -18,7 +23,38 @@ TITLE = "Latency with networks, boards, versions, and networks on new boards lef
 def table() -> list[dict[str, object]]:
     """One row per way, runtime and core, then over all of them; fractions in percent."""
     rows = read_measured()
-    return [line for way in WAYS for line in _score(way, leave_out(rows, way))]
+    lines = [line for way in WAYS for line in _score(way, leave_out(rows, way))]
+    return put_beside(lines, _score_before(os.environ.get("BENCH_BEFORE", "")))
+
+
+COMPARED = ("median error %", "p90 error %", "in the 80 % interval %", "factor to 80 %")
+
+
+def put_beside(
+    lines: Sequence[Mapping[str, object]], before: Sequence[Mapping[str, object]]
+) -> list[dict[str, object]]:
+    """Each line with what the same pool scored before, where another state was scored.
+
+    >>> pool = {"left out": "board", "runtime": "esp-nn", "core": "xtensa-lx7"}
+    >>> put_beside([pool | {"p90 error %": 9.0}], [pool | {"p90 error %": 12.0}])[0]["before: p90 error %"]
+    12.0
+    """
+    found = {tuple(one.get(name) for name in ("left out", "runtime", "core")): one for one in before}
+    pools = [found.get(tuple(one.get(name) for name in ("left out", "runtime", "core")), {}) for one in lines]
+    beside = [{f"before: {name}": old[name] for name in COMPARED if name in old} for old in pools]
+    return [{**line, **old} for line, old in zip(lines, beside, strict=True)]
+
+
+def _score_before(folder: str) -> list[dict[str, object]]:
+    """The same table of another checkout, run in a process of its own; nothing without one."""
+    if not folder:
+        return []
+    program = "import json; from tests.bench.bench_latency import table; print(json.dumps(table()))"
+    own = {name: text for name, text in os.environ.items() if name != "BENCH_BEFORE"} | {"PYTHONPATH": folder}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=own, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _score(left_out: str, residuals: Sequence[Residual]) -> list[dict[str, object]]:

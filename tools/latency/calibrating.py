@@ -111,18 +111,21 @@ def _solve(rows: Sequence[Measured], design: Array, priors: tuple[Array, Array],
     return mean, np.diag(variance) - pull.T @ np.linalg.solve(inner, pull)
 
 
-def architecture_effects(architecture: str, case: Case) -> tuple[Effect, ...]:
-    """Effects of a measured network: ten runs of one network do not count as ten networks."""
+def architecture_effects(architecture: str, case: Case, part: str) -> tuple[Effect, ...]:
+    """Effects of a measured network: ten runs of one network do not count as ten networks.
+
+    What the option gains on a network is open in its 1×1 convolutions alone.
+    """
     known = find_runtime(case.runtime)
     everywhere, here = ARCHITECTURE[known.pool]
     name = f"architecture {architecture}|{known.kernels}"
     effects = [(name, everywhere), (f"{name}|{case.core}", here)]
     if case.runtime == "x-cube-ai":
         effects.append((f"{name}|version {steps_of(case.version)[-1:]}", PRIORS["architecture_version"]))
-        if case.option == "time" and has_options(case):
+        if case.option == "time" and has_options(case) and part.startswith("conv_1x1"):
             effects.append((f"{name}|option {case.option}", PRIORS["architecture_option"]))
     return tuple(effects)
 
 
 def _links(row: Measured, part: str) -> tuple[Effect, ...]:
-    return (*effects_of(row.case, part), *architecture_effects(row.architecture, row.case))
+    return (*effects_of(row.case, part), *architecture_effects(row.architecture, row.case, part))

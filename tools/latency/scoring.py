@@ -118,13 +118,18 @@ class _Told:
     def _find_known(self, model: str) -> tuple[Known, ...]:
         key = key_of(model_shapes()[model])
         alike = [row for row in self._others if row.whole and key_of(model_shapes()[row.model]) == key]
-        return tuple(Known(row.case, -_log(self._cycles(row)[0], row), row.noise) for row in alike)
+        return tuple(
+            Known(row.case, -_log(self._cycles(row)[0], row), row.noise, self._pointwise(row)) for row in alike
+        )
+
+    def _pointwise(self, row: Measured) -> float:
+        return self._profile(replace(row.case, system="")).pointwise(row.work)
 
     def _cycles(self, row: Measured) -> tuple[float, float]:
         return self._profile(replace(row.case, system="")).cycles(row.work)
 
     def residual(self, row: Measured) -> Residual:
-        carried = carry_over(self._known(row.model), replace(row.case, system=""))
+        carried = carry_over(self._known(row.model), replace(row.case, system=""), self._pointwise(row))
         cycles, spread = self._cycles(row)
         error = _log(cycles * math.exp(carried.log), row)
         width = width_of(spread, row.noise, carried)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tinykit.budget.fit.check import diagnose_on
 from tinykit.budget.fit.placing import Layout, choose, lay_out_apart, lay_out_whole, place_in_flash, use_region
 from tinykit.budget.fit.reported import take_over
-from tinykit.budget.fit.timing import bank_delay, fetch_delay, move_outside, outside_factor, predict_time
+from tinykit.budget.fit.timing import bank_delay, move_outside, outside_factor, predict_time
 from tinykit.budget.fit.verdict import APPLICATION, ARENA, ARENA_HEAD, ARENA_TAIL, CODE, RegionUse, Verdict, judge
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.errors import keywords
@@ -17,6 +17,8 @@ from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.flash import FlashEstimate, predict_flash
+from tinykit.predict.latency.places import fetch_weights
+from tinykit.predict.latency.shapes import from_graph
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import NPU_RUNTIME
 from tinykit.target.target import Reserve, Target, as_target
@@ -170,7 +172,7 @@ class _Lister:
             notes.append(f"arena: {factor.sources[0]}")
         board, outside = self.target.board, head.kind in EXTERNAL_RAM_KINDS
         delays = [] if outside else [bank_delay(self.graph, board, head, clock_hz)]
-        delays += [fetch_delay(self.graph, board)] if len(code) > 1 else []
+        delays += [fetch_weights(from_graph(self.graph), board)] if len(code) > 1 else []
         for delay in delays:
             if delay.high > delay.low:
                 base = propagate(lambda t, d: t + d, base, delay, unit="s")

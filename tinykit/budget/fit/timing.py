@@ -12,8 +12,6 @@ from tinykit.budget.fit.verdict import RegionUse
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.quantity import Estimate, propagate
 from tinykit.model.graph.model import ModelGraph
-from tinykit.predict.latency.places import fetch_weights
-from tinykit.predict.latency.shapes import from_graph
 from tinykit.predict.packing.cost import predict_packed_latency
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.target import Target
@@ -86,11 +84,6 @@ def bank_delay(graph: ModelGraph, board: Board, use: RegionUse, clock_hz: float)
     low, value, high = (lines * cycles / clock_hz for cycles in (low, value, high))
     source = f"{lines:,.0f} {why}; cycles a line assumed" if lines and value else f"{why}: no cost known"
     return Estimate(value, low, high, "s", "assumed", sources=source)
-
-
-def fetch_delay(graph: ModelGraph, board: Board) -> Estimate:
-    """Seconds that the weights in external flash cost beside internal flash (`fetch_weights`)."""
-    return fetch_weights(from_graph(graph), board)
 
 
 def data_cache_bytes(board: Board) -> int | None:

@@ -35,6 +35,7 @@ _MEANS: dict[str, float] = PRIORS["mean"] | {
 VERSION_STEPS = tuple((int(one), round(one % 1 * 10)) for one in PRIORS["versions"]["steps"])
 _MEASURED_VERSIONS = tuple(map(tuple, PRIORS["versions"]["measured"]))
 KERNEL_VERSIONS = ("7.1", *("{}.{}".format(*step) for step in VERSION_STEPS))
+_POINTWISE = [number for number, part in enumerate(PARTS) if part.startswith("conv_1x1")]
 _OPTIONS_FROM, _FIRST_CUBE = (8, 1), 5
 
 
@@ -211,6 +212,11 @@ class Profile:
             return 0.0, 0.0
         share = parts / total
         return total, math.sqrt(float(share @ self.covariance @ share + share @ self.unknown))
+
+    def pointwise(self, work: Sequence[float]) -> float:
+        """Of the cycles of these instructions, the fraction in 1×1 convolutions."""
+        parts = np.asarray(work) * np.exp(self.log_cycles)
+        return float(sum(parts[number] for number in _POINTWISE) / (parts.sum() or 1.0))
 
 
 def profile_of(posterior: Posterior, case: Case) -> Profile:

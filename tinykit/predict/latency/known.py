@@ -24,11 +24,12 @@ _ELSEWHERE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One measured row of a network: log(measured / modelled) and its log standard deviation."""
+    """One measured row of a network: log(measured / modelled), its log standard deviation, the share of 1×1 cycles."""
 
     case: effects.Case
     log: float
     noise: float
+    pointwise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,15 @@ class Carried:
     boards: tuple[str, ...]
 
 
-def carry_over(known: Sequence[Known], case: effects.Case) -> Carried:
+def carry_over(known: Sequence[Known], case: effects.Case, pointwise: float) -> Carried:
     """A network's own effect on a case given its measured rows: mean kᵀ (K + N)⁻¹ r, variance k₀ − kᵀ (K + N)⁻¹ k.
 
     K is what two rows share, N their noise, r their residuals, k what they share with the case, k₀ all that is open.
     """
-    pool = find_runtime(case.runtime).pool
-    open_all = _shared(case, case)
+    pool, asked = find_runtime(case.runtime).pool, Known(case, 0.0, 0.0, pointwise)
+    open_all = _shared(asked, asked)
     here = [row for row in known if row.case.arena in ("", case.arena)]
-    held = [(row, covariance) for row in here if (covariance := _shared(case, row.case))]
+    held = [(row, covariance) for row in here if (covariance := _shared(asked, row))]
     if not held:
         return Carried(0.0, 0.0, math.hypot(math.sqrt(open_all), effects.SYSTEM[pool]), ())
     rows, shared = tuple(row for row, _ in held), np.array([covariance for _, covariance in held])
@@ -71,7 +72,7 @@ def _covariance(rows: tuple[Known, ...], pool: str) -> NDArray[np.float64]:
     systems = np.array(
         [[float(a.case.system == b.case.system) * effects.SYSTEM[pool] ** 2 for b in rows] for a in rows]
     )
-    covariance: NDArray[np.float64] = np.array([[_shared(a.case, b.case) for b in rows] for a in rows]) + systems
+    covariance: NDArray[np.float64] = np.array([[_shared(a, b) for b in rows] for a in rows]) + systems
     covariance += np.diag([row.noise**2 for row in rows])
     return covariance
 
@@ -124,16 +125,17 @@ def kernel_set(case: effects.Case) -> tuple[str, ...]:
     return (find_runtime(case.runtime).kernels, case.core, "".join(effects.steps_of(case.version)[-1:]), option)
 
 
-def _shared(one: effects.Case, other: effects.Case) -> float:
-    """Variance of a network's own effect that two cases share."""
-    (kernels, core, step, option), (others, *further) = kernel_set(one), kernel_set(other)
+def _shared(one: Known, other: Known) -> float:
+    """Variance of a network's own effect that two rows share; of what the option gains, by their 1×1 convolutions."""
+    (kernels, core, step, option), (others, *further) = kernel_set(one.case), kernel_set(other.case)
     if kernels != others:
         return 0.0
-    everywhere, here = effects.ARCHITECTURE[find_runtime(one.runtime).pool]
+    everywhere, here = effects.ARCHITECTURE[find_runtime(one.case.runtime).pool]
     parts = [everywhere, here * (core == further[0])]
     if kernels == "x-cube-ai":
         parts.append(effects.PRIORS["architecture_version"] * (step == further[1]))
-        parts.append(effects.PRIORS["architecture_option"] * (option == further[2] == "time"))
+        timed = math.sqrt(one.pointwise * other.pointwise) if option == further[2] == "time" else 0.0
+        parts.append(effects.PRIORS["architecture_option"] * timed)
     return math.fsum(part**2 for part in parts)
 
 
@@ -149,5 +151,6 @@ def _numbers_by_key() -> dict[Key, list[int]]:
 @remember_table
 def _read_known(number: int) -> Known:
     case, report, cycles = read_measured_row(read_table("measured").rows[number])
-    modelled, _ = effects.shipped_profile(replace(case, system="")).cycles(report.parts)
-    return Known(case, math.log(cycles / modelled), effects.row_noise(case, report))
+    profile = effects.shipped_profile(replace(case, system=""))
+    log = math.log(cycles / profile.cycles(report.parts)[0])
+    return Known(case, log, effects.row_noise(case, report), profile.pointwise(report.parts))

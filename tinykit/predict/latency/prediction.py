@@ -163,8 +163,9 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     runtime, core, build = proxy_of(case)
     arithmetic = arithmetic_of(case.core, case.runtime, fpu)
     report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
-    cycles, spread = shipped_profile(case).cycles(report.parts)
-    known = carry_over(() if read_own(case.board) else find_known(shapes_of(model)), case)
+    profile, rows = shipped_profile(case), () if read_own(case.board) else find_known(shapes_of(model))
+    cycles, spread = profile.cycles(report.parts)
+    known = carry_over(rows, case, profile.pointwise(report.parts))
     own, doubts = shift_of(case, spread), doubt_outside(case)
     told = shipped_width(width_of(own.spread, row_noise(case, report), known), case, known)
     value = cycles * math.exp(own.log_factor + known.log) / clock
@@ -240,11 +241,7 @@ def _find_sister(runtime: str, core: str, model: Model) -> str:
     All builds of TFLM run the same kernels in float32.
     """
     known = known_runtimes(core)
-    if (
-        runtime in known
-        or runtime not in RUNTIMES
-        or not all(computes_in_floats(one) for one in shapes_of(model).shapes)
-    ):
+    if runtime in known or runtime not in RUNTIMES or not all(map(computes_in_floats, shapes_of(model).shapes)):
         return runtime
     pool = find_runtime(runtime).pool
     return next((one for one in known if find_runtime(one).pool == pool), runtime)
