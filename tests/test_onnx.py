@@ -287,6 +287,14 @@ class TestRefusals:
         with pytest.raises(ModelError, match=r"weights uint8 zero point \[\d+\]: TFLM takes int8 with zero point 0"):
             bring(model, tmp_path)
 
+    @pytest.mark.parametrize("change", [0.0, -1.0, np.nan])
+    def test_of_scales_that_are_none(self, tmp_path: Path, change: float):
+        model = quantised(head(Torch(SMALL).conv(4)), tmp_path)
+        one = next(one for one in model.graph.initializer if one.name == "x_scale")
+        one.CopyFrom(numpy_helper.from_array(np.array(change, np.float32), "x_scale"))
+        with pytest.raises(ModelError, match="its scale is .* with 1 zero points; a scale is above 0|ONNX Runtime"):
+            bring(model, tmp_path)
+
     def test_of_sixteen_bits(self, tmp_path: Path):
         model = quantised(head(Torch(SMALL, opset=21).conv(4)), tmp_path, activation_type=quantization.QuantType.QInt16)
         with pytest.raises(ModelError, match="it quantises to int16, or in blocks; int8 is taken"):
