@@ -79,6 +79,12 @@ def head(net: Torch) -> Torch:
     return net.flatten().gemm(5)
 
 
+def scaled(net: Torch, kind: str, numbers: list[float]) -> Torch:
+    """As transforms of the data that were exported with the network."""
+    constant = net.constant(np.array(numbers, np.float32).reshape(-1, 1, 1))
+    return net.node(kind, [net.last, constant], net.shape)
+
+
 NETS = {
     "pads of 1, stride 2, an even size": lambda: head(Torch(SMALL).conv(6, stride=2).relu()),
     "an odd size": lambda: head(Torch((1, 3, 11, 11)).conv(6, stride=2).relu()),
@@ -101,6 +107,9 @@ NETS = {
     "tanh": lambda: head(Torch(SMALL).conv(4).unary("Tanh")),
     "hard swish": lambda: head(Torch(SMALL).conv(4).unary("HardSwish")),
     "leaky relu": lambda: head(Torch(SMALL).conv(4).unary("LeakyRelu", alpha=0.1)),
+    "normalised first": lambda: head(
+        scaled(scaled(Torch(SMALL), "Sub", [0.1, 0.2, 0.3]), "Div", [0.5, 1.0, 2.0]).conv(4).relu()
+    ),
     "an image out": lambda: Torch(SMALL).conv(6, stride=2).relu().conv(2),
     "transposed and back": lambda: head(Torch(SMALL).conv(4).unary("Transpose", perm=[0, 1, 2, 3]).relu()),
 }  # fmt: skip
@@ -125,7 +134,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 ROUNDED = (
     "hard swish", "leaky relu", "sigmoid", "tanh", "pools", "padded pools", "mean", "conv1d, mean",
-    "transposed and back",
+    "transposed and back", "normalised first",
 )  # fmt: skip
 """An activation of its own, an average, a mean or a QUANTIZE is in them, which LiteRT computes in fixed point."""
 

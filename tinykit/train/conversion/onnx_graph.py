@@ -175,6 +175,7 @@ def _fold(model: Any) -> Graph:
         onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"], disabled_optimizers=_MOVING)
         folded = onnx.load_model(path)
         _restore_hard_swish(folded.graph)
+        _turn_around(folded.graph)
         return _read(folded)
 
 
@@ -186,6 +187,18 @@ def _restore_hard_swish(graph: Any) -> None:
         if part.input[0] in node.input and round(_plain(part).options.get("alpha", 0.2), 3) == 0.167:
             node.op_type, node.input[:] = "HardSwish", part.input
             graph.node.remove(part)
+
+
+def _turn_around(graph: Any) -> None:
+    """Write a constant that is taken off as one that is added, a division by one as a product: those are quantised."""
+    from onnx.numpy_helper import from_array, to_array
+
+    known = {one.name: to_array(one) for one in graph.initializer}
+    for node in [one for one in graph.node if one.op_type in ("Sub", "Div") and one.input[1] in known]:
+        array, name = known[node.input[1]], f"{node.output[0]}_turned"
+        if array.dtype.kind == "f" and (node.op_type == "Sub" or array.all()):
+            graph.initializer.append(from_array(-array if node.op_type == "Sub" else 1 / array, name))
+            node.op_type, node.input[1] = ("Add" if node.op_type == "Sub" else "Mul"), name
 
 
 def _read(model: Any) -> Graph:
