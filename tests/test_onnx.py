@@ -207,6 +207,10 @@ class TestRules:
         made = bring(head(Torch(SMALL, opset=opset).conv(6, stride=2).clip().pool()).model(), tmp_path)
         assert np.abs(compare(made, SMALL, "litert-xnnpack")).max() <= 1
 
+    def test_an_old_softmax_is_along_several_axes(self, tmp_path: Path):
+        made = bring(Torch((1, 4, 6), opset=11).conv(4).unary("Softmax", axis=1).model(), tmp_path, (1, 4, 6))
+        assert np.abs(compare(made, (1, 4, 6), "tflm")).max() <= 2
+
     @pytest.mark.parametrize("options", [
         {"per_channel": True}, {}, {"activation_type": quantization.QuantType.QUInt8},
         {"extra_options": {"ActivationSymmetric": True}}, {"extra_options": {"QuantizeBias": False}},
@@ -258,6 +262,21 @@ class TestRules:
         assert bring(onnx.load_from_string(made("pools").onnx), tmp_path).sha256 == made("pools").sha256
 
 
+def edged(net: Torch, **options: Any) -> Torch:
+    net.nodes[-1].attribute.extend(helper.make_attribute(name, value) for name, value in options.items())
+    return net
+
+
+def bordered(net: Torch, mode: bytes) -> Torch:
+    pads = net.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+    return head(net.node("Pad", [net.last, pads], (1, 4, 14, 14), mode=mode))
+
+
+def stepped(net: Torch) -> Torch:
+    ends = [net.constant(np.array([one], np.int64)) for one in (0, 12, 2, 2)]
+    return head(net.node("Slice", [net.last, *ends], (1, 4, 6, 12)))
+
+
 class TestRefusals:
     @pytest.mark.parametrize(("net", "match"), [
         (lambda: head(Torch((1, 4, 12, 12)).conv(6, group=2)), r"'conv_0' \(Conv\): 2 groups of 2 channels; TFLM"),
@@ -265,6 +284,9 @@ class TestRefusals:
         (lambda: head(Torch(SMALL).clip(-2, 1).conv(4)), r"'clip_\d' \(Clip\): it holds values between"),
         (lambda: Torch(SMALL).conv(4).pool("AveragePool", 2, 1, 1), "its padding is not counted, and not TFLite's"),
         (lambda: Torch((1, 3, 4, 4, 4)).conv(4), "it is over 3 axes"),
+        (lambda: edged(Torch((1, 16)).gemm(4), alpha=0.5), r"'gemm_0' \(Gemm\): its alpha, beta and transA are"),
+        (lambda: bordered(Torch(SMALL).conv(4), b"reflect"), "its mode or pads .* are not those of a constant border"),
+        (lambda: stepped(Torch(SMALL).conv(4)), r"its steps are \[2\]; steps of 1 are taken"),
     ])  # fmt: skip
     def test_of_nodes_by_name(self, tmp_path: Path, net: Any, match: str):
         one = net()

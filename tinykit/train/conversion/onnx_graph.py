@@ -171,6 +171,9 @@ def _fold(model: Any) -> Graph:
         options, path = onnxruntime.SessionOptions(), str(folder / "folded.onnx")
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath, options.log_severity_level, options.intra_op_num_threads = path, 4, 1
+        version = next(one.version for one in model.opset_import if one.domain in _OWN[:2])
+        if version < _FIRST_PER_CHANNEL and not any("Quantize" in node.op_type for node in model.graph.node):
+            model = onnx.version_converter.convert_version(model, _CURRENT)
         given = model.SerializeToString()
         onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"], disabled_optimizers=_MOVING)
         folded = onnx.load_model(path)
@@ -232,8 +235,6 @@ def quantise(graph: Graph, samples: dict[str, Array]) -> Graph:
 
     with scratch("tinykit-onnx-") as folder, _told("ONNX Runtime does not quantise it"):
         made = str(folder / "quantised.onnx")
-        if graph.opset < _FIRST_PER_CHANNEL:
-            model = onnx.version_converter.convert_version(model, _CURRENT)
         quantization.quantize_static(model, made, Reader(), per_channel=True)
         return _read(onnx.load_model(made))
 
