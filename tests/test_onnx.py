@@ -79,6 +79,12 @@ def head(net: Torch) -> Torch:
     return net.flatten().gemm(5)
 
 
+def scaled(net: Torch, kind: str, numbers: list[float]) -> Torch:
+    """As transforms of the data that were exported with the network."""
+    constant = net.constant(np.array(numbers, np.float32).reshape(-1, 1, 1))
+    return net.node(kind, [net.last, constant], net.shape)
+
+
 NETS = {
     "pads of 1, stride 2, an even size": lambda: head(Torch(SMALL).conv(6, stride=2).relu()),
     "an odd size": lambda: head(Torch((1, 3, 11, 11)).conv(6, stride=2).relu()),
@@ -101,6 +107,9 @@ NETS = {
     "tanh": lambda: head(Torch(SMALL).conv(4).unary("Tanh")),
     "hard swish": lambda: head(Torch(SMALL).conv(4).unary("HardSwish")),
     "leaky relu": lambda: head(Torch(SMALL).conv(4).unary("LeakyRelu", alpha=0.1)),
+    "normalised first": lambda: head(
+        scaled(scaled(Torch(SMALL), "Sub", [0.1, 0.2, 0.3]), "Div", [0.5, 1.0, 2.0]).conv(4).relu()
+    ),
     "an image out": lambda: Torch(SMALL).conv(6, stride=2).relu().conv(2),
     "transposed and back": lambda: head(Torch(SMALL).conv(4).unary("Transpose", perm=[0, 1, 2, 3]).relu()),
 }  # fmt: skip
@@ -125,7 +134,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 ROUNDED = (
     "hard swish", "leaky relu", "sigmoid", "tanh", "pools", "padded pools", "mean", "conv1d, mean",
-    "transposed and back",
+    "transposed and back", "normalised first",
 )  # fmt: skip
 """An activation of its own, an average, a mean or a QUANTIZE is in them, which LiteRT computes in fixed point."""
 
@@ -198,6 +207,10 @@ class TestRules:
         made = bring(head(Torch(SMALL, opset=opset).conv(6, stride=2).clip().pool()).model(), tmp_path)
         assert np.abs(compare(made, SMALL, "litert-xnnpack")).max() <= 1
 
+    def test_an_old_softmax_is_along_several_axes(self, tmp_path: Path):
+        made = bring(Torch((1, 4, 6), opset=11).conv(4).unary("Softmax", axis=1).model(), tmp_path, (1, 4, 6))
+        assert np.abs(compare(made, (1, 4, 6), "tflm")).max() <= 2
+
     @pytest.mark.parametrize("options", [
         {"per_channel": True}, {}, {"activation_type": quantization.QuantType.QUInt8},
         {"extra_options": {"ActivationSymmetric": True}}, {"extra_options": {"QuantizeBias": False}},
@@ -249,6 +262,21 @@ class TestRules:
         assert bring(onnx.load_from_string(made("pools").onnx), tmp_path).sha256 == made("pools").sha256
 
 
+def edged(net: Torch, **options: Any) -> Torch:
+    net.nodes[-1].attribute.extend(helper.make_attribute(name, value) for name, value in options.items())
+    return net
+
+
+def bordered(net: Torch, mode: bytes) -> Torch:
+    pads = net.constant(np.array([0, 0, 1, 1, 0, 0, 1, 1], np.int64))
+    return head(net.node("Pad", [net.last, pads], (1, 4, 14, 14), mode=mode))
+
+
+def stepped(net: Torch) -> Torch:
+    ends = [net.constant(np.array([one], np.int64)) for one in (0, 12, 2, 2)]
+    return head(net.node("Slice", [net.last, *ends], (1, 4, 6, 12)))
+
+
 class TestRefusals:
     @pytest.mark.parametrize(("net", "match"), [
         (lambda: head(Torch((1, 4, 12, 12)).conv(6, group=2)), r"'conv_0' \(Conv\): 2 groups of 2 channels; TFLM"),
@@ -256,6 +284,9 @@ class TestRefusals:
         (lambda: head(Torch(SMALL).clip(-2, 1).conv(4)), r"'clip_\d' \(Clip\): it holds values between"),
         (lambda: Torch(SMALL).conv(4).pool("AveragePool", 2, 1, 1), "its padding is not counted, and not TFLite's"),
         (lambda: Torch((1, 3, 4, 4, 4)).conv(4), "it is over 3 axes"),
+        (lambda: edged(Torch((1, 16)).gemm(4), alpha=0.5), r"'gemm_0' \(Gemm\): its alpha, beta and transA are"),
+        (lambda: bordered(Torch(SMALL).conv(4), b"reflect"), "its mode or pads .* are not those of a constant border"),
+        (lambda: stepped(Torch(SMALL).conv(4)), r"its steps are \[2\]; steps of 1 are taken"),
     ])  # fmt: skip
     def test_of_nodes_by_name(self, tmp_path: Path, net: Any, match: str):
         one = net()
@@ -285,6 +316,14 @@ class TestRefusals:
         model = quantised(head(Torch(SMALL).conv(4)), tmp_path, weight_type=quantization.QuantType.QUInt8,
                           activation_type=quantization.QuantType.QUInt8)  # fmt: skip
         with pytest.raises(ModelError, match=r"weights uint8 zero point \[\d+\]: TFLM takes int8 with zero point 0"):
+            bring(model, tmp_path)
+
+    @pytest.mark.parametrize("change", [0.0, -1.0, np.nan])
+    def test_of_scales_that_are_none(self, tmp_path: Path, change: float):
+        model = quantised(head(Torch(SMALL).conv(4)), tmp_path)
+        one = next(one for one in model.graph.initializer if one.name == "x_scale")
+        one.CopyFrom(numpy_helper.from_array(np.array(change, np.float32), "x_scale"))
+        with pytest.raises(ModelError, match="its scale is .* with 1 zero points; a scale is above 0|ONNX Runtime"):
             bring(model, tmp_path)
 
     def test_of_sixteen_bits(self, tmp_path: Path):

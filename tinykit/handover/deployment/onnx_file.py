@@ -25,7 +25,7 @@ _TO_FIRST = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
 _BIASED = (*_TO_FIRST, "FULLY_CONNECTED")
 _TIMEOUT_S = 300.0
 _FACTS, _CONFIG = shipped_path("data", "firmware", "onnxruntime.toml"), "required_operators_and_types.config"
-_NUMBERS = {"ZERO": 0.0, "SIX": 6.0, "ONE": 1.0, "LESS": -1.0}
+_NUMBERS = {"ZERO": 0.0, "SIX": 6.0, "ONE": 1.0, "MINUS": -1.0}
 
 
 def deploy_onnx(

@@ -171,10 +171,14 @@ def _fold(model: Any) -> Graph:
         options, path = onnxruntime.SessionOptions(), str(folder / "folded.onnx")
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath, options.log_severity_level, options.intra_op_num_threads = path, 4, 1
+        version = next(one.version for one in model.opset_import if one.domain in _OWN[:2])
+        if version < _FIRST_PER_CHANNEL and not any("Quantize" in node.op_type for node in model.graph.node):
+            model = onnx.version_converter.convert_version(model, _CURRENT)
         given = model.SerializeToString()
         onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"], disabled_optimizers=_MOVING)
         folded = onnx.load_model(path)
         _restore_hard_swish(folded.graph)
+        _turn_around(folded.graph)
         return _read(folded)
 
 
@@ -186,6 +190,18 @@ def _restore_hard_swish(graph: Any) -> None:
         if part.input[0] in node.input and round(_plain(part).options.get("alpha", 0.2), 3) == 0.167:
             node.op_type, node.input[:] = "HardSwish", part.input
             graph.node.remove(part)
+
+
+def _turn_around(graph: Any) -> None:
+    """Write a constant that is taken off as one that is added, a division by one as a product: those are quantised."""
+    from onnx.numpy_helper import from_array, to_array
+
+    known = {one.name: to_array(one) for one in graph.initializer}
+    for node in [one for one in graph.node if one.op_type in ("Sub", "Div") and one.input[1] in known]:
+        array, name = known[node.input[1]], f"{node.output[0]}_turned"
+        if array.dtype.kind == "f" and (node.op_type == "Sub" or array.all()):
+            graph.initializer.append(from_array(-array if node.op_type == "Sub" else 1 / array, name))
+            node.op_type, node.input[1] = ("Add" if node.op_type == "Sub" else "Mul"), name
 
 
 def _read(model: Any) -> Graph:
@@ -219,8 +235,6 @@ def quantise(graph: Graph, samples: dict[str, Array]) -> Graph:
 
     with scratch("tinykit-onnx-") as folder, _told("ONNX Runtime does not quantise it"):
         made = str(folder / "quantised.onnx")
-        if graph.opset < _FIRST_PER_CHANNEL:
-            model = onnx.version_converter.convert_version(model, _CURRENT)
         quantization.quantize_static(model, made, Reader(), per_channel=True)
         return _read(onnx.load_model(made))
 

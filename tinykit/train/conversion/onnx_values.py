@@ -93,7 +93,7 @@ def image(rank: int) -> Layout:
     return (0, None, 2, 1) if rank == 3 else channels_last(rank)
 
 
-@functools.lru_cache(64)
+@functools.lru_cache(16)
 def _order(shape: tuple[int, ...], layout: Layout) -> Array:
     """Numbers of a value's elements in the order in which a tensor of this layout has them."""
     axes = [axis for axis in layout if axis is not None]
