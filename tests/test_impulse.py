@@ -188,6 +188,24 @@ class TestHostile:
         with pytest.raises(ModelError, match="cannot be read"):
             read_impulse(path)
 
+    def test_a_zip_compressed_otherwise(self, tmp_path):
+        with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_LZMA) as archive:
+            for name, data in make("array 2024", MODEL).items():
+                archive.writestr(name, data)
+        with pytest.raises(ModelError, match="compressed in a way that no export is"):
+            read_impulse(tmp_path / "export.zip")
+
+    @pytest.mark.parametrize("text", ["9" * 400, "-1e300", "1e999", "1e999 - 1e999", "1e-300"])
+    def test_numbers_beyond_measure_stay_text(self, tmp_path, text):
+        """Found by hostile files: such a number was no float, and a front end of it no number of frames."""
+        assert to_value(text, {}) == text
+        files = make("array 2024", MODEL)
+        for name in ("FREQUENCY", "INTERVAL_MS", "TFLITE_LARGEST_ARENA_SIZE"):
+            files[METADATA] = f"#define EI_CLASSIFIER_{name} {text}\n".encode() + files[METADATA]
+        read = read_impulse(unpack(tmp_path / "export", files))
+        assert (read.rate_hz, read.arena_bytes) == (0, None)
+        front_end_of(read)
+
     @pytest.mark.parametrize(
         "part",
         ["/*", "inferencing_categories[] = {", "ei_dsp_config_a_t ei_dsp_config_b = {", "#define EI_CLASSIFIER_A ("],

@@ -12,7 +12,6 @@ from tinykit.handover.deployment import writing
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.model.operators.table import DECODE
 from tinykit.predict.st_memory import predict_st_memory
 from tinykit.target.target import Target
 from tinykit.train.datasets.scoring import Accuracy
@@ -35,7 +34,7 @@ def deploy_stm32cubeai(
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     target = board if isinstance(board, Target) or board is None else Target(board, runtime="x-cube-ai")
-    odd = [one.name for one in graph.operators if one.name == DECODE or one.name.startswith("CUSTOM")]
+    odd = [one.name for one in graph.operators if ":" in one.name]  # custom ones
     if odd or graph.subgraphs > 1:
         raise ModelError(
             f"ST's tools take no {', '.join(odd) or 'model of several subgraphs'}; hand over the plain file"
