@@ -61,8 +61,9 @@ class Deployment(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.folder}: {len(self.files)} files for {self.target}, {len(self.methods)} operators, "
-            f"arena {self.arena_bytes:,} bytes, {self.golden_vectors} golden vectors"
+            f"{self.folder}: {len(self.files)} files for {self.target}"
+            + (f", {len(self.methods)} operators" if self.methods else "")
+            + (f", arena {self.arena_bytes:,} bytes, {self.golden_vectors} golden vectors" if self.arena_bytes else "")
             + (f" from {find_reference(self.golden_engine).kernels}" if self.golden_engine != TFLM.engine else "")
         )
 
