@@ -139,8 +139,9 @@ class TestStm32:
     def test_another_vendors_chip_and_a_version_that_is_none(self, tmp_path, graph):
         with pytest.raises(ParameterError, match="ST's tools make code for STM32 alone"):
             deploy_stm32cubeai(graph, tmp_path / "st", board="microbit-v2")
-        with pytest.raises(ParameterError, match="version"):
-            deploy_stm32cubeai(graph, tmp_path / "st", tool="newest")
+        for version in ("newest", "4.9", "13.0", "12.1.0"):
+            with pytest.raises(ParameterError, match=f"'{version}' is no version whose commands are known"):
+                deploy_stm32cubeai(graph, tmp_path / "st", tool=version)
 
     def test_operators_of_tflm_alone_are_refused(self, tmp_path):
         tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(MODEL, 0))

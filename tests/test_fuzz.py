@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fuzz import kind_arrays, kind_folders, kind_keras, kind_models, kind_tables, mutating
+from tests.fuzz import kind_arrays, kind_folders, kind_keras, kind_models, kind_reports, kind_tables, mutating
 from tests.fuzz.__main__ import main
 from tests.fuzz.case import KINDS, Case, deal, kind, load_kinds, make_case, rarely
 from tests.fuzz.inside import WATCH, run_case
@@ -76,7 +76,7 @@ def test_cases_are_the_same_for_the_same_seed_and_can_always_be_made(name):
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("wrapped", "jls", "npy")])
 def test_what_a_case_begins_with_is_sound(name, monkeypatch, tmp_path):
     """Unchanged, it is taken: so that what is changed reaches deep."""
-    for module in (kind_arrays, kind_folders, kind_keras, kind_models, kind_tables):
+    for module in (kind_arrays, kind_folders, kind_keras, kind_models, kind_reports, kind_tables):
         monkeypatch.setattr(module, "mutate_bytes", lambda draw, data: data)
         monkeypatch.setattr(module, "mutate_wire", lambda draw, data, names: data, raising=False)
         monkeypatch.setattr(module, "mutate_tree", lambda draw, tree: tree, raising=False)
@@ -106,7 +106,7 @@ def _unchanged(draw, members, mutate):
 def _here(wanted, monkeypatch):
     """A case in this process, which is put back where it was."""
     folder = Path(str(wanted["folder"]))
-    for name in ("HOME", "TINYKIT_CALIBRATION", "TMPDIR", "XDG_CACHE_HOME"):
+    for name in ("HOME", "TINYKIT_CALIBRATION", "TINYKIT_WORKSPACE", "TMPDIR", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(folder / name.lower()))
     (folder / "tmpdir").mkdir(parents=True)
     monkeypatch.chdir(folder)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 import time
 from dataclasses import replace
 
@@ -201,6 +203,25 @@ def test_what_is_no_report_says_why(tmp_path, case):
         read_back(tmp_path, text)
     assert str(tmp_path) in str(raised.value)
     assert len(str(raised.value).splitlines()) <= 3
+
+
+NINES = "9" * 400
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "long"),
+    [
+        (write_npu(Said(version="3.0.0")), r"(?m)weights:( *)[\d.]+( *\w?B.*)$", rf"weights:\g<1>{NINES}.5\g<2>"),
+        (write(Said(device="STM32F4", cycles=9), "validate"), r"@ *\d+", f"@{NINES}"),
+        (write(Said(device="STM32F4", cycles=9), "validate"), r"(duration *: *)\d", rf"\g<1>{NINES}"),
+    ],
+)
+def test_numbers_beyond_measure(tmp_path, text, pattern, long):
+    """Found by hostile files: a number that no float holds is not read as one."""
+    longer = re.sub(pattern, long, text)
+    assert longer != text
+    with contextlib.suppress(DataError):
+        json.dumps(read_back(tmp_path, longer).to_json(), allow_nan=False)
 
 
 def test_a_report_that_is_not_there_or_no_file(tmp_path):

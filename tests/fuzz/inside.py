@@ -122,7 +122,8 @@ def run_case(job: dict[str, Any]) -> Found:
         return {**found, "faults": [_fault("unmade", "none", place_of(error), repr(error))]}
     doors = job.get("doors") or doors
     path = case.write(folder / "in")
-    os.environ |= {"HOME": str(folder / "home"), "TINYKIT_CALIBRATION": str(folder / "own")}
+    own = str(folder / "own")
+    os.environ |= {"HOME": str(folder / "home"), "TINYKIT_CALIBRATION": own, "TINYKIT_WORKSPACE": own}
     os.chdir(folder / "in")
     os.makedirs("out", exist_ok=True)
     before = _list_files(folder)

@@ -8,6 +8,7 @@ import contextlib
 import operator
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from tinykit.ground.results import Result
 Value = float | str
 _METADATA, _VARIABLES = "model-parameters/model_metadata.h", "model-parameters/model_variables.h"
 _MEMBERS, _LONGEST = 20_000, 512
+_LEAST, _MOST = 1e-12, 1e15
+"""What a number in an export may be: what lies outside stays text."""
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+EI_(?:CLASSIFIER_)?(\w+)[ \t]+([^\n]*)", re.M)
 _LABELS = re.compile(
@@ -129,7 +132,8 @@ def to_value(text: str, known: Mapping[str, Value]) -> Value:
     plain = _SUFFIX.sub(r"\1", re.sub(r"\bEI_(CLASSIFIER_)?", "", text))
     plain = {"true": "1", "false": "0"}.get(plain, plain)
     try:
-        return _compute(ast.parse(plain[:_LONGEST], mode="eval").body, known)
+        value = _compute(ast.parse(plain[:_LONGEST], mode="eval").body, known)
+        return value if value == 0 or _LEAST < abs(value) < _MOST else text
     except (SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MemoryError):
         return text
 
@@ -180,6 +184,11 @@ def _collect(path: Path) -> dict[str, bytes]:
     try:
         with contextlib.ExitStack() as stack:
             archive = None if path.is_dir() else stack.enter_context(zipfile.ZipFile(path))
+            if archive and {one.compress_type for one in archive.infolist()} - {
+                zipfile.ZIP_STORED,
+                zipfile.ZIP_DEFLATED,
+            }:
+                raise zipfile.BadZipFile("compressed in a way that no export is")
             root = zipfile.Path(archive, roots[0]) if archive else Path(roots[0])
             folders = [name for name in ("model-parameters", "tflite-model") if (root / name).is_dir()]
             for folder, one in [(name, one) for name in folders for one in (root / name).iterdir() if one.is_file()]:
@@ -187,6 +196,6 @@ def _collect(path: Path) -> dict[str, bytes]:
                     data = found[f"{folder}/{one.name}"] = stream.read(left + 1)
                 if (left := left - len(data)) < 0:
                     raise ModelError(f"{path}: holds more than {limits.UNPACKED_BYTES:,} bytes; {cure}")
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: cannot be read ({error}); {cure}") from error
     return found

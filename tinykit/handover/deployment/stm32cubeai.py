@@ -12,7 +12,7 @@ from tinykit.handover.deployment import writing
 from tinykit.handover.deployment.writing import Deployment
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
-from tinykit.model.operators.table import DECODE
+from tinykit.predict.latency.effects import version_number
 from tinykit.predict.st_memory import predict_st_memory
 from tinykit.target.target import Target
 from tinykit.train.datasets.scoring import Accuracy
@@ -35,14 +35,14 @@ def deploy_stm32cubeai(
     """
     graph = model if isinstance(model, ModelGraph) else read(model)
     target = board if isinstance(board, Target) or board is None else Target(board, runtime="x-cube-ai")
-    odd = [one.name for one in graph.operators if one.name == DECODE or one.name.startswith("CUSTOM")]
+    odd = [one.name for one in graph.operators if ":" in one.name]  # custom ones
     if odd or graph.subgraphs > 1:
         raise ModelError(
             f"ST's tools take no {', '.join(odd) or 'model of several subgraphs'}; hand over the plain file"
         )
     if target and not target.board.mcu.startswith("STM32"):
         raise ParameterError(f"board {target.board.id} has a {target.board.mcu}; ST's tools make code for STM32 alone")
-    version, label = tool or _NEWEST, writing.label_model(graph, name)
+    version, label = _known(tool or _NEWEST), writing.label_model(graph, name)
     memory = predict_st_memory(graph, target.core if target else "cortex-m7", version)
     arrays, stream = writing.name_golden(graph, samples), io.BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
@@ -55,6 +55,13 @@ def deploy_stm32cubeai(
     )  # fmt: skip
     count, arena = len(arrays["m_inputs_1"]), int(memory.activations.value)
     return writing.finish("stm32cubeai", graph, folder, files, label=label, arena=arena, vectors=count)
+
+
+def _known(version: str) -> str:
+    if not ((5, 0) <= (version_number(version) or (0, 0)) <= (version_number(_NEWEST) or (0, 0))):
+        told = f"tool {version!r} is no version whose commands are known"
+        raise ParameterError(f"{told}; give one from 5.0 to 10.2 of X-CUBE-AI, or 1.0 to 4.0 of ST Edge AI Core")
+    return version
 
 
 def _place(target: Target | None) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class Deployment(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.folder}: {len(self.files)} files for {self.target}, {len(self.methods)} operators"
+            f"{self.folder}: {len(self.files)} files for {self.target}"
+            + (f", {len(self.methods)} operators" if self.methods else "")
             + (f", arena {self.arena_bytes:,} bytes, {self.golden_vectors} golden vectors" if self.arena_bytes else "")
             + (f" from {find_reference(self.golden_engine).kernels}" if self.golden_engine != TFLM.engine else "")
         )

@@ -20,9 +20,9 @@ _MERGE = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.M)
 _VERSION = re.compile(r"v?(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?)(?:-(\w{1,12}))?")
 _WHOLE = re.compile(r"(\d{1,3}(?:[,'\u00a0\u202f]\d{3}){1,6}|\d{1,16})(?![\d.,'])")
 _SUM = re.compile(r"=\s*(\S+)\s*\+\s*(\S+)\s*\+\s*(\S+)\s*$")
-_CLOCK = re.compile(r"@\s*(\d+(?:\.\d+)?)")
+_CLOCK = re.compile(r"@\s*(\d{1,6}(?:\.\d{1,9})?)(?![\d.])")
 _SECTION = re.compile(r"^[ \t]*(\S[^\n]{0,80}?)" + r"[ \t]+(\d[\d,']*)" * 4 + r"[ \t]*$", re.M)
-_NODE = re.compile(r"[ \t]*\d{1,5}\s+(?:\d{1,5}\s+)?(\S.*?)\s+(\d+\.\d+)(?!\s*%|\d)([^\n]*)")
+_NODE = re.compile(r"[ \t]*\d{1,5}\s+(?:\d{1,5}\s+)?(\S.*?)\s+(\d{1,12}\.\d{1,12})(?!\s*%|\d)([^\n]*)")
 
 
 @remember_table
@@ -98,7 +98,7 @@ def _read_run(text: str, said: Mapping[str, str]) -> Found:
     header = grammar()["text"]["timed"].search(text)
     nodes = _read_nodes(text[header.end() :].splitlines()[1:_MOST_NODES]) if header else []
     cycles = whole(said["cycles"], "CPU cycles") if "cycles" in said else None
-    times = sorted(float(one) / 1e3 for one in re.findall(r"\d+\.?\d*", said.get("duration", ""))[:3])
+    times = sorted(float(one) / 1e3 for one in re.findall(r"\d{1,12}\.?\d{0,9}", said.get("duration", ""))[:3])
     value = float(said.get("duration", "0").split()[0].removesuffix("ms")) / 1e3
     duration = (value, min(times[0], value), times[-1]) if value and "/" in said["duration"] else (value,) * 3
     return {"clock": float(clock[1]) * 1e6, "nodes": nodes, "cycles": cycles, "duration": duration if value else None}

@@ -22,6 +22,8 @@ from tinykit.target.boards.record import Board
 _ENDS = {"weights_bytes": (0.8, 1.25), "macc": (0.5, 3.0)}
 """Between which parts of a model's own figures those of its report lie (assumed): ST counts activations as MACC too."""
 _ENGINES = {"EON": "edge-impulse-eon", "TFLM": "tflm-cmsis-nn"}
+_BESIDE_ALONE = ("Edge Impulse", "tflm-cmsis-nn")
+"""Of this tool and runtime the arena is what its Studio gave its own TFLM: it stands beside, and does not win."""
 _WINDOW = ("RAW_SAMPLE_COUNT", "RAW_SAMPLES_PER_FRAME", "NN_INPUT_FRAME_SIZE")
 _PLAIN = ("", "none", "lossless", "1")
 _KEPT = {"ram_bytes": "arena", "weights_bytes": "weights", "runtime_flash_bytes": "code",
@@ -134,7 +136,8 @@ def keep_report(report: ToolReport, graph: ModelGraph, board: Board | None = Non
 def _list_readings(report: ToolReport, rows: Rows[BesideReport], board: Board | None) -> Iterator[Reading]:
     device = re.search(r"STM32[A-Z0-9]{3,4}", report.device)
     series = report.series if report.series.startswith("stm32") else "stm32" if report.runtime == "x-cube-ai" else ""
-    for row in [one for one in rows if one.figure in _KEPT and report.runtime]:
+    beside = (report.tool, report.runtime) == _BESIDE_ALONE
+    for row in [one for one in rows if one.figure in _KEPT and report.runtime and not beside]:
         clock = report.clock_hz or 0.0 if row.figure == "latency_s" else 0.0
         place = board.id if board else (device[0].lower() if device else "none") if clock else series
         source = f"{report.tool} {report.version}{f' ({report.option})' * bool(report.option)}, read back"
