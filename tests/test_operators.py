@@ -59,7 +59,7 @@ READERS = (
     "model/graph/reading.py", "model/graph/kernels.py", "model/lint/checks.py", "model/lint/deeper.py",
     "predict/arena/plan.py", "predict/latency/kernels.py", "predict/latency/shapes.py",
     "predict/flash.py", "predict/packing/leaning.py", "predict/packing/decoding.py", "predict/runtime/layers.py",
-    "budget/fit/timing.py", "handover/codegen/lowerings.py", "handover/codegen/program.py",
+    "predict/latency/places.py", "handover/codegen/lowerings.py", "handover/codegen/program.py",
     "handover/codegen/windowed.py", "handover/deployment/targets.py", "handover/virtual_board/timing.py",
     "train/compress/channels/wiring.py",
 )  # fmt: skip
