@@ -14,6 +14,7 @@ NEEDS = {
     "04_convert_and_verify": "TensorFlow, to convert, and the interpreters, to verify",
     "08_run_on_a_virtual_board": "a C compiler and an emulator of the board",
     "09_accelerate_npu": "Arm's compiler for the NPU",
+    "11_compare_frameworks": "ONNX Runtime, and the interpreters to compare it with",
 }
 """What a notebook needs beside the kit and NumPy, Matplotlib and ipywidgets; the others run in a browser."""
 
