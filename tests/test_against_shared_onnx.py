@@ -20,4 +20,4 @@ class TestPublished:
     def test_every_int8_model_comes_back_with_the_same_answers(self, path: Path, tmp_path: Path):
         made, same = round_trip(path.read_bytes(), tmp_path)
         assert same
-        assert len(made) <= path.stat().st_size * 1.03
+        assert len(made) <= path.stat().st_size * 1.03 + 64

@@ -23,7 +23,7 @@ from tinykit.predict.runtime.reference import LITERT, TFLM, explain_absence, ref
 ROOT = Path(__file__).resolve().parents[1]
 INTERPRETER = ("tflite_micro",)
 EMULATOR = ("unicorn", "ziglang", "bakenn")
-TRAINED = ("01", "02", "03", "04", "08")
+TRAINED = ("01", "02", "03", "04", "08", "11")
 """Notebooks that score or compare in TFLM itself."""
 NOTEBOOKS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if not path.name.startswith(TRAINED)]
 CELLS = """

@@ -25,7 +25,8 @@ from tinykit.ground.errors import DataError, ModelError
 from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.predict import run_model, sample_inputs, verify_model
 
-NAMES = sorted(load_kinds().keys() - {"tflite_public"})
+PLANTED = {"dying", "sleeping", "holding"}  # known once a test has loaded them
+NAMES = sorted(load_kinds().keys() - {"tflite_public"} - PLANTED)
 SEED, COUNT = 13, 240
 
 

@@ -95,7 +95,7 @@ def test_a_name_of_the_contract_is_at_the_top():
 def test_a_panel_is_loaded_alone():
     program = "from tinykit.show import FitPanel; import sys, json; print(json.dumps(list(sys.modules)))"
     loaded = {name for name in json.loads(run_python(program)) if name.startswith("tinykit.show.panels.")}
-    assert loaded == {"tinykit.show.panels.memory", "tinykit.show.panels.shell"}
+    assert loaded == {f"tinykit.show.panels.{one}" for one in ("controls", "memory", "shell")}
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -25,7 +25,7 @@ from tools.site.fonts import list_fonts
 HERE = Path(__file__).parent
 COMPILED = (".so", ".pyd", ".c")
 CORE = ("pyodide.js", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
-KIT_NEEDS = ("ipywidgets", "matplotlib", "numpy")
+KIT_NEEDS = ("anywidget", "ipywidgets", "matplotlib", "numpy")
 FONT_LIST = "matplotlib/fontlist.json"
 Entry = dict[str, Any]
 

@@ -12,6 +12,7 @@ from tinykit.ground.results import Result, Rows
 from tinykit.handover.readback.report import ToolReport
 from tinykit.model.graph.given import take_model
 from tinykit.model.graph.model import ModelGraph
+from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.model.impulse import Impulse, number_of
 from tinykit.model.readings import Reading, keep_readings
 from tinykit.predict.arena.predict import predict_arena
@@ -71,7 +72,7 @@ def report_impulse(impulse: Impulse) -> ToolReport:
     )  # fmt: skip
 
 
-def match_report(report: ToolReport, graph: ModelGraph, file: bytes = b"") -> Match:
+def match_report(report: ToolReport, graph: GraphOrFile, file: bytes = b"") -> Match:
     """By the MD5 of the model's file, or of the .tflite in it; without one in the report by MACC and weights.
 
     Parameters
@@ -79,6 +80,7 @@ def match_report(report: ToolReport, graph: ModelGraph, file: bytes = b"") -> Ma
     report, graph : what is held against each other; of the kit's own self-test the hash is the SHA-256's beginning.
     file : content of the file that the graph was read from, where that is not the .tflite itself.
     """
+    graph = as_graph(graph)
     digests = [digest_of(data) for data in (graph.data, file) if data]
     if report.model_hash:
         told = f"the report's model has the hash {report.model_hash}"
@@ -94,7 +96,7 @@ def match_report(report: ToolReport, graph: ModelGraph, file: bytes = b"") -> Ma
     return Match("not proven", f"the report has no hash of its model; {', '.join(parts) or 'nothing can be compared'}")
 
 
-def hold_beside(report: ToolReport, graph: ModelGraph | None, board: Board | None = None) -> Rows[BesideReport]:
+def hold_beside(report: ToolReport, graph: GraphOrFile | None, board: Board | None = None) -> Rows[BesideReport]:
     """The figures of a report and what the kit predicts, like with like: the arena with inputs and outputs within.
 
     Parameters
@@ -102,7 +104,7 @@ def hold_beside(report: ToolReport, graph: ModelGraph | None, board: Board | Non
     report, graph : of one model; without the model nothing is predicted.
     board : that a latency was measured on; None leaves it without a prediction.
     """
-    predicted = _predict(report, graph, board) if graph else {}
+    predicted = {} if graph is None else _predict(report, as_graph(graph), board)
     return Rows(BesideReport(name, read, predicted.get(name)) for name, read in report.figures.items())
 
 
@@ -122,14 +124,15 @@ def _predict(report: ToolReport, graph: ModelGraph, board: Board | None) -> dict
     return own
 
 
-def keep_report(report: ToolReport, graph: ModelGraph, board: Board | None = None) -> tuple[Reading, ...]:
+def keep_report(report: ToolReport, graph: GraphOrFile, board: Board | None = None) -> tuple[Reading, ...]:
     """Keep the figures of a report that is a model's own: from now on they win over a prediction.
 
     For one board where it is named; else for all whose microcontroller is of the series, and a latency for those of the
     device that it ran on. Raises OutputError: they cannot be written.
     """
-    if readings := tuple(_list_readings(report, hold_beside(report, graph, board), board)):
-        keep_readings(graph.sha256, readings)
+    model = as_graph(graph)
+    if readings := tuple(_list_readings(report, hold_beside(report, model, board), board)):
+        keep_readings(model.sha256, readings)
     return readings
 
 

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ class Epochs:
         self.logs: list[dict[str, float]] = []
         self._state: list[Any] = []
         self._best: list[Any] = []
-        digest = hashlib.sha256(model.to_json().encode())
+        unnumbered = re.sub(r'_\d+"', '"', model.to_json())  # Keras counts the layers that a process has made
+        digest = hashlib.sha256(unnumbered.encode())
         for one in (*model.get_weights(), *decides):
             digest.update(np.ascontiguousarray(one).tobytes() if isinstance(one, np.ndarray) else repr(one).encode())
         self._key = digest.hexdigest()
@@ -84,8 +86,9 @@ class Epochs:
             if about["key"] == self._key:
                 logs = [{name: float(one) for name, one in log.items()} for log in about["logs"]]
                 kinds = [[one for name, one in arrays.items() if name.startswith(kind)] for kind in ("state", "best")]
-                pairs = zip(self._model.get_weights(), *kinds, strict=False)
-                if logs[about["best_at"]] and all(one.shape == a.shape == b.shape for one, a, b in pairs):
+                wanted = (self._model.variables, self._model.get_weights())
+                pairs = [pair for kind in zip(wanted, kinds, strict=True) for pair in zip(*kind, strict=False)]
+                if logs[about["best_at"]] and all(tuple(own.shape) == one.shape for own, one in pairs):
                     self.logs, self.best_at, (self._state, self._best) = logs, about["best_at"], kinds
 
     def _keep(self) -> None:

@@ -21,9 +21,9 @@ _USES = 50
 class Converter(Child):
     """A process with TensorFlow in it, or what else its worker needs, that takes one model after the other."""
 
-    def __init__(self, worker: Path = _WORKER) -> None:
+    def __init__(self, worker: Path | None = None) -> None:
         own = {"KERAS_BACKEND": "tensorflow", "MALLOC_ARENA_MAX": "4"}  # arenas claim room by the core
-        super().__init__("the converter", worker, bounds=_BOUNDS, adopt=True, environment=own)
+        super().__init__("the converter", worker or _WORKER, bounds=_BOUNDS, adopt=True, environment=own)
 
     def answer(
         self, job: dict[str, Any], samples: Sequence[Any], timeout_s: float

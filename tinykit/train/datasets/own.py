@@ -235,6 +235,8 @@ def _read_wav(path: Path, rate_hz: float) -> Floats:
         with limits.open_file(path, limits.TEXT_BYTES, DataError, _CURE) as file, wave.open(file, "rb") as stream:
             width, channels, rate = stream.getsampwidth(), stream.getnchannels(), stream.getframerate()
             frames = stream.readframes(stream.getnframes())
+    except DataError:
+        raise
     except (OSError, EOFError, RuntimeError, ValueError, struct.error, wave.Error) as error:
         raise DataError(f"{path.name}: cannot be read as WAV ({error!r:.80}); save it as 16-bit PCM") from error
     if width != 2:
