@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fuzz import kind_arrays, kind_folders, kind_keras, kind_models, kind_reports, kind_tables, mutating
+from tests.fuzz import (
+    kind_arrays,
+    kind_folders,
+    kind_keras,
+    kind_models,
+    kind_onnx,
+    kind_reports,
+    kind_tables,
+    mutating,
+)
 from tests.fuzz.__main__ import main
 from tests.fuzz.case import KINDS, Case, deal, kind, load_kinds, make_case, rarely
 from tests.fuzz.inside import WATCH, run_case
@@ -76,7 +85,7 @@ def test_cases_are_the_same_for_the_same_seed_and_can_always_be_made(name):
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("wrapped", "jls", "npy")])
 def test_what_a_case_begins_with_is_sound(name, monkeypatch, tmp_path):
     """Unchanged, it is taken: so that what is changed reaches deep."""
-    for module in (kind_arrays, kind_folders, kind_keras, kind_models, kind_reports, kind_tables):
+    for module in (kind_arrays, kind_folders, kind_keras, kind_models, kind_onnx, kind_reports, kind_tables):
         monkeypatch.setattr(module, "mutate_bytes", lambda draw, data: data)
         monkeypatch.setattr(module, "mutate_wire", lambda draw, data, names: data, raising=False)
         monkeypatch.setattr(module, "mutate_tree", lambda draw, tree: tree, raising=False)
@@ -85,6 +94,8 @@ def test_what_a_case_begins_with_is_sound(name, monkeypatch, tmp_path):
     monkeypatch.setattr(kind_models, "mutate_model", lambda draw, model: model)
     monkeypatch.setattr(kind_models, "draw_base", lambda draw: small_cnn())
     monkeypatch.setattr(kind_keras, "_h5", lambda draw, data: data)
+    monkeypatch.setattr(kind_onnx, "change", lambda draw, data: data)
+    monkeypatch.setattr(kind_onnx, "cut", lambda draw, data: data)
     monkeypatch.setattr(kind_arrays, "_member", lambda draw, name, data: data)
     light = [rare.door for rare in KINDS[name].doors if callable(rare.door) and rare.one_in == 1]
     index = next(i for i in range(50) if "groups.npy" in _members(make_case(name, SEED, i)[0]))
