@@ -32,7 +32,9 @@ from tests.models import Net, hybrid, small_cnn
 from tests.packing_models import unpack
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.handover.deployment.writing import make_golden_vectors
+from tinykit.model.graph.reading import read
 from tinykit.predict import run_model, sample_inputs, verify_model
+from tinykit.predict.arena.blocks import keeps_apart
 
 NAMES = sorted(load_kinds().keys() - {"tflite_public"})
 SEED, COUNT = 13, 240
@@ -69,6 +71,12 @@ def test_models_of_no_size_are_run_and_give_no_golden_vectors():
     assert run_model(model, np.zeros((1, 0), np.int8)).size == 0
     with pytest.raises(ModelError, match="the model has no input of any size, so there is no golden vector"):
         make_golden_vectors(model, np.zeros((3, 0)))
+
+
+def test_models_of_two_subgraphs_are_placed_without_a_plan_of_their_own():
+    tree = unpack(small_cnn())
+    tree.subgraphs = list(tree.subgraphs) * 2
+    assert keeps_apart(read(pack_plainly(tree)))
 
 
 # what is made

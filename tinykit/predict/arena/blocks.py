@@ -129,7 +129,7 @@ def keeps_apart(graph: ModelGraph, views: Views = _NO_VIEWS) -> bool:
     if len(set(made)) < len(made) or len(made) > _MOST_JUDGED:
         return False
     blocks = find_blocks(graph, (), views)
-    bases = {block: graph.offline_offsets[block] for block in blocks.pieces if block < len(graph.offline_offsets)}
+    bases = {block: graph.offline_offsets[block] for block in blocks.pieces if 0 <= block < len(graph.offline_offsets)}
     return not any(
         low < bases[block] - bases[other] < high
         for block, meeting in blocks.meet().items() for other, closed in meeting.items() for low, high in closed
