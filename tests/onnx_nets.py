@@ -108,6 +108,26 @@ class Torch:
         return made
 
 
+class Scaled(Torch):
+    """A graph that has its scales: `.scale()` quantises the last value, `.known(…)` is a constant with scales."""
+
+    def scale(self, step: Any = 0.05, zero: int = 0, **options: Any) -> Scaled:
+        """QuantizeLinear and DequantizeLinear behind the last value."""
+        steps = np.asarray(step, np.float32)
+        told = [self.constant(steps), self.constant(np.full(steps.shape, zero, np.int8))]
+        for kind in ("QuantizeLinear", "DequantizeLinear"):
+            self.node(kind, [self.last, *told], self.shape, **options)
+        return self
+
+    def known(self, codes: np.ndarray, step: Any = 0.01, axis: int = 0) -> str:
+        """The name of a constant of int8 or int32, which has a scale or one for each slice of an axis."""
+        last, shape, steps = self.last, self.shape, np.asarray(step, np.float32)
+        told = [self.constant(one) for one in (codes, steps, np.zeros(steps.shape, codes.dtype))]
+        self.node("DequantizeLinear", told, codes.shape, **({"axis": axis} if steps.ndim else {}))
+        name, self.last, self.shape = self.last, last, shape
+        return name
+
+
 def unquantise(graph: Any) -> onnx.ModelProto:
     """A trained int8 network as the float one that PyTorch would have exported: channels first, BatchNorm apart."""
     net = Torch(_first(graph.tensors[graph.inputs[0]].shape))

@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fuzz import kind_arrays, kind_folders, kind_keras, kind_models, kind_reports, kind_tables, mutating
+from tests.fuzz import (
+    kind_arrays,
+    kind_folders,
+    kind_keras,
+    kind_models,
+    kind_onnx,
+    kind_reports,
+    kind_tables,
+    mutating,
+)
 from tests.fuzz.__main__ import main
 from tests.fuzz.case import KINDS, Case, deal, kind, load_kinds, make_case, rarely
 from tests.fuzz.inside import WATCH, run_case
@@ -23,7 +32,9 @@ from tests.models import Net, hybrid, small_cnn
 from tests.packing_models import unpack
 from tinykit.ground.errors import DataError, ModelError
 from tinykit.handover.deployment.writing import make_golden_vectors
+from tinykit.model.graph.reading import read
 from tinykit.predict import run_model, sample_inputs, verify_model
+from tinykit.predict.arena.blocks import keeps_apart
 
 PLANTED = {"dying", "sleeping", "holding"}  # known once a test has loaded them
 NAMES = sorted(load_kinds().keys() - {"tflite_public"} - PLANTED)
@@ -63,6 +74,12 @@ def test_models_of_no_size_are_run_and_give_no_golden_vectors():
         make_golden_vectors(model, np.zeros((3, 0)))
 
 
+def test_models_of_two_subgraphs_are_placed_without_a_plan_of_their_own():
+    tree = unpack(small_cnn())
+    tree.subgraphs = list(tree.subgraphs) * 2
+    assert keeps_apart(read(pack_plainly(tree)))
+
+
 # what is made
 
 
@@ -77,7 +94,7 @@ def test_cases_are_the_same_for_the_same_seed_and_can_always_be_made(name):
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("wrapped", "jls", "npy")])
 def test_what_a_case_begins_with_is_sound(name, monkeypatch, tmp_path):
     """Unchanged, it is taken: so that what is changed reaches deep."""
-    for module in (kind_arrays, kind_folders, kind_keras, kind_models, kind_reports, kind_tables):
+    for module in (kind_arrays, kind_folders, kind_keras, kind_models, kind_onnx, kind_reports, kind_tables):
         monkeypatch.setattr(module, "mutate_bytes", lambda draw, data: data)
         monkeypatch.setattr(module, "mutate_wire", lambda draw, data, names: data, raising=False)
         monkeypatch.setattr(module, "mutate_tree", lambda draw, tree: tree, raising=False)
@@ -86,6 +103,8 @@ def test_what_a_case_begins_with_is_sound(name, monkeypatch, tmp_path):
     monkeypatch.setattr(kind_models, "mutate_model", lambda draw, model: model)
     monkeypatch.setattr(kind_models, "draw_base", lambda draw: small_cnn())
     monkeypatch.setattr(kind_keras, "_h5", lambda draw, data: data)
+    monkeypatch.setattr(kind_onnx, "change", lambda draw, data: data)
+    monkeypatch.setattr(kind_onnx, "cut", lambda draw, data: data)
     monkeypatch.setattr(kind_arrays, "_member", lambda draw, name, data: data)
     light = [rare.door for rare in KINDS[name].doors if callable(rare.door) and rare.one_in == 1]
     index = next(i for i in range(50) if "groups.npy" in _members(make_case(name, SEED, i)[0]))

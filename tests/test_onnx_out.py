@@ -79,6 +79,10 @@ class TestRefusals:
         with pytest.raises(ModelError, match=match):
             write_onnx(read(net()))
 
+    def test_of_an_operator_without_a_form(self):
+        with pytest.raises(ModelError, match=r"operator 0 \(ABS\) has no form in ONNX here; deploy it for tflm or c"):
+            write_onnx(read(Net((1, 8)).unary("ABS").to_bytes()))
+
     def test_without_the_extra(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setitem(__import__("sys").modules, "onnx", None)
         with pytest.raises(MissingPackageError, match="onnx is not installed, which writes ONNX; pip install"):

@@ -79,6 +79,8 @@ def _read_window(low: Lowering, node: Node, kernel: list[int]) -> tuple[dict[str
     options, pads = node.options, list(node.options.get("pads") or ())
     sizes, made = _pair(low.value(node).shape[2:]), _pair(low.shape(node, node.outputs[0])[2:])
     stride, dilation = _pair(options.get("strides")), _pair(options.get("dilations"))
+    if max(*stride, *dilation, *kernel) >= 2**31:
+        raise node.refuse(f"its stride {stride} or dilation {dilation} is over 31 bits; no window is so far apart")
     reach = [(m - 1) * s + (k - 1) * d + 1 for m, s, k, d in zip(made, stride, kernel, dilation, strict=True)]
     over = [max(r - size, 0) for r, size in zip(reach, sizes, strict=True)]
     before, auto = _pair(pads[: len(pads) // 2], 0), options.get("auto_pad", b"NOTSET")

@@ -5,6 +5,8 @@ loops or calls is refused before it sees the file. Scales are the file's own or 
 """
 
 import contextlib
+import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +25,7 @@ Array = NDArray[Any]
 OPSETS = range(11, 25)
 """Versions of the operators: 11 to 21 are tested, and up to 24 nothing has changed in those that are converted."""
 _MOST_NODES, _NEWEST_FORMAT, _BRANCHES, _OWN = 4096, 10, (5, 10), ("", "ai.onnx", "com.microsoft")
-_FIRST_PER_CHANNEL, _CURRENT = 13, 17
+_FIRST_PER_CHANNEL, _CURRENT, _MOST_ELEMENTS = 13, 17, 2**24
 _MOVING = "QDQPropagationTransformer WeightBiasQuantization TransposeOptimizer QDQFinalCleanupTransformer".split()
 """What of ONNX Runtime would move scales, or axes, to other places."""
 
@@ -130,7 +132,7 @@ def _fetch(tensor: Any, folder: Path) -> None:
     told = {one.key: one.value for one in tensor.external_data}
     place, name = Path(told.get("location", "")), f"constant {tensor.name[:60]!r}"
     inside = [folder / Path(*place.parts[: depth + 1]) for depth in range(len(place.parts))]
-    if not inside or place.is_absolute() or ".." in place.parts or any(one.is_symlink() for one in inside):
+    if not inside or place.is_absolute() or ".." in place.parts or any(map(os.path.islink, inside)):
         raise ModelError(f"{name} lies outside the model's folder ({str(place)[:120]!r}); save the model in one file")
     try:
         start, count = int(told.get("offset") or 0), int(told.get("length") or -1)
@@ -138,7 +140,8 @@ def _fetch(tensor: Any, folder: Path) -> None:
             stream.seek(start)
             tensor.raw_data = stream.read(min(count, limits.MODEL_BYTES))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{name}: {str(place)[:120]!r} cannot be read ({error}); put it beside the model") from error
+        said = f"{name}: {str(place)[:120]!r} cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise ModelError(f"{said}; put it beside the model") from error
     del tensor.external_data[:]
     tensor.data_location = 0
 
@@ -174,12 +177,21 @@ def _fold(model: Any) -> Graph:
         version = next(one.version for one in model.opset_import if one.domain in _OWN[:2])
         if version < _FIRST_PER_CHANNEL and not any("Quantize" in node.op_type for node in model.graph.node):
             model = onnx.version_converter.convert_version(model, _CURRENT)
+        _check_sizes(onnx.shape_inference.infer_shapes(model, data_prop=True).graph)
         given = model.SerializeToString()
         onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"], disabled_optimizers=_MOVING)
         folded = onnx.load_model(path)
         _restore_hard_swish(folded.graph)
         _turn_around(folded.graph)
         return _read(folded)
+
+
+def _check_sizes(graph: Any) -> None:
+    """Refuse what a few bytes make of any size, before something computes it."""
+    for one in (*graph.input, *graph.value_info, *graph.output):
+        sizes = [dim.dim_value for dim in one.type.tensor_type.shape.dim]
+        if math.prod(sizes) > _MOST_ELEMENTS:
+            raise ModelError(f"value {one.name[:60]!r} is of shape {str(sizes)[:120]}; no microcontroller holds that")
 
 
 def _restore_hard_swish(graph: Any) -> None:

@@ -95,7 +95,7 @@ class Lowering:
             raise node.refuse(f"it quantises to {kind}, or in blocks; int8 is taken: quantise again with QInt8")
         scales, offset = np.atleast_1d(scale).astype(np.float32).ravel(), 128 if kind == "uint8" else 0
         zeros = np.zeros(1) if zero is None else zero.ravel()
-        if zeros.size not in (1, scales.size) or not (np.isfinite(scales) & (scales > 0)).all():
+        if not scales.size or zeros.size not in (1, scales.size) or not (np.isfinite(scales) & (scales > 0)).all():
             raise node.refuse(f"its scale is {scales[:3]} with {zeros.size} zero points; a scale is above 0")
         return scales, np.broadcast_to(zeros.astype(np.int64) - offset, scales.shape), offset
 
