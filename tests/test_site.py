@@ -42,6 +42,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RUN_THERE = [path.stem for path in NOTEBOOKS if runs_in_browser(path)]
 MOST_BYTES = 110e6
 NEAR = ("latency", "energy")
+TOLD = ("advice", "reasons", "unasked")
+"""What names the engines that were at hand."""
 TABLE = """import json
 import tinykit as tk
 from tinykit.choose import find_study, studies
@@ -157,7 +159,7 @@ def test_boards_and_models_are_judged_as_elsewhere(cut: Any, address: str):
         assert len(rows) == len(others) == len(boards())
         for row, other in zip(rows, others, strict=True):
             near = {key for key, value in row.items() if isinstance(value, float) and key.startswith(NEAR)}
-            told = {key for key in row if key.endswith("_source") or key == "advice"}  # name the engines at hand
+            told = {key for key in row if key.endswith("_source") or key in TOLD}
             alike = row.keys() - near - told
             assert {key: row[key] for key in alike} == {key: other[key] for key in alike}
             assert [row[key] for key in near] == pytest.approx([other[key] for key in near], rel=1e-14, abs=0)
