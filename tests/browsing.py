@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -105,3 +107,16 @@ def picture_of(panel: Any) -> str:
 def errors_of(page: Any) -> list[str]:
     """What stands in outputs as an error or a warning: JupyterLab draws a traceback as it draws stderr."""
     return list(page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts())
+
+
+@contextmanager
+def serve(site: Path) -> Iterator[str]:
+    """The address of a folder that is served."""
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    with subprocess.Popen(command, cwd=site, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_until(lambda: is_up(f"http://127.0.0.1:{port}/"), "answer from the page")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.models import Net
-from tests.packing_models import WEIGHTED, pack, unpack
+from tests.packing_models import list_weights, pack, unpack
 
 INT4, INT8 = 17, 9
 
@@ -19,12 +19,7 @@ def pack_nibbles(values: np.ndarray) -> np.ndarray:
 def with_levels(model: bytes, *, packed: bool, seed: int = 0, least: int = -7) -> bytes:
     """The model with weights drawn anew from `least`…7, packed as int4 or stored as int8."""
     rng, tree = np.random.default_rng(seed), unpack(model)
-    graph = tree.subgraphs[0]
-    for operator in graph.operators:
-        code = tree.operatorCodes[operator.opcodeIndex]
-        if max(code.builtinCode, code.deprecatedBuiltinCode) not in WEIGHTED:
-            continue
-        tensor = graph.tensors[operator.inputs[1]]
+    for tensor in list_weights(tree):
         values = rng.integers(least, 8, tensor.shape)
         tensor.type = INT4 if packed else INT8
         tensor.quantization.scale = tensor.quantization.scale * np.float32(16)

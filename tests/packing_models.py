@@ -21,15 +21,18 @@ def unpack(model: bytes):
     return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
 
 
+def list_weights(tree) -> list:
+    """The tensors of the main subgraph that are the weights of a convolution or a dense operator, by operator."""
+    graph, codes = tree.subgraphs[0], tree.operatorCodes
+    kinds = ((one, codes[one.opcodeIndex]) for one in graph.operators)
+    weighted = (one for one, code in kinds if max(code.builtinCode, code.deprecatedBuiltinCode) in WEIGHTED)
+    return [graph.tensors[one.inputs[1]] for one in weighted]
+
+
 def thin_out(model: bytes, *, zeros: float = 0.0, values: int = 0, per_channel: bool = False, seed: int = 0) -> bytes:
     """The model with int8 weights drawn anew: a share of zeros, and few values (over a tensor or over each channel)."""
     rng, tree = np.random.default_rng(seed), unpack(model)
-    graph = tree.subgraphs[0]
-    for operator in graph.operators:
-        code = tree.operatorCodes[operator.opcodeIndex]
-        if max(code.builtinCode, code.deprecatedBuiltinCode) not in WEIGHTED:
-            continue
-        tensor = graph.tensors[operator.inputs[1]]
+    for tensor in list_weights(tree):
         buffer = tree.buffers[tensor.buffer]
         data = np.asarray(buffer.data, np.uint8).view(np.int8).reshape(tensor.shape).copy()
         if values:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
-import flatbuffers
 import numpy as np
 import pytest
 
 from tests.codegen_types import WideNet
 from tests.kinds import KindNet
-from tests.models import OPTIONS, Net, aligned, residual, schema, small_cnn
+from tests.models import OPTIONS, Net, residual, schema, small_cnn
+from tests.packing_models import pack, unpack
 from tests.test_arena import Recorder, head, random_graph
 from tinykit.ground.errors import ModelError
 from tinykit.handover.codegen.export import export_c
@@ -29,16 +29,6 @@ def recorder():
     recorder = Recorder()
     yield recorder
     recorder.engine.close()
-
-
-def pack(tree) -> bytes:
-    builder = flatbuffers.Builder(4096)
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return aligned(bytes(builder.Output()))
-
-
-def unpack(model: bytes):
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
 
 
 def stray(graph, *shape: int) -> int:

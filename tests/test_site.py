@@ -6,8 +6,6 @@ import contextlib
 import io
 import json
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +20,10 @@ from tests.browsing import (
     WITH_CHROMIUM,
     errors_of,
     first_panel,
-    free_port,
-    is_up,
     open_page,
     picture_of,
     run_all,
+    serve,
     verdict_of,
     wait_until,
 )
@@ -69,14 +66,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(site: Path) -> Iterator[str]:
     """Where the page is served, with room for the name of a notebook."""
     add_notebook(site, "table", TABLE)
-    port = free_port()
-    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
-    with subprocess.Popen(command, cwd=site, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            wait_until(lambda: is_up(f"http://127.0.0.1:{port}/"), "answer from the page")
-            yield f"http://127.0.0.1:{port}/lab/index.html?path={{}}.ipynb&reset"
-        finally:
-            server.terminate()
+    with serve(site) as served:
+        yield f"{served}/lab/index.html?path={{}}.ipynb&reset"
 
 
 @pytest.fixture

@@ -5,32 +5,16 @@ from __future__ import annotations
 import contextlib
 import io
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.browsing import SLIDER, first_panel, free_port, is_up, open_page, picture_of, run_all, wait_until
+from tests.browsing import SLIDER, first_panel, open_page, picture_of, run_all, serve
 from tools.site.__main__ import main
 
 TITLE = "The course in a browser: page built, served, first slider after the link (under 20 s), key to picture"
 KEYS = ("ArrowRight", "ArrowLeft") * 5
-
-
-@contextlib.contextmanager
-def serve(site: Path) -> Iterator[str]:
-    """The address of a folder that is served."""
-    port = free_port()
-    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
-    with subprocess.Popen(command, cwd=site, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            wait_until(lambda: is_up(f"http://127.0.0.1:{port}/"), "answer from the page")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
 
 
 def press(panel: Any) -> float:

@@ -43,8 +43,9 @@ def keep_readings(sha256: str, readings: Iterable[Reading]) -> None:
 
 def list_readings(sha256: str) -> tuple[Reading, ...]:
     """What is kept of a model, by the hash of its content; what of it is damaged is passed over."""
+    path = _path(sha256)
     try:
-        return _read(_path(sha256), _path(sha256).stat().st_mtime_ns)
+        return _read(path, path.stat().st_mtime_ns)
     except (OSError, FactError):
         return ()
 
