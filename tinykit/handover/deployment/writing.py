@@ -1,6 +1,5 @@
 """What every target's export has in common: its result, label and golden vectors, and a folder written whole or not."""
 
-import hashlib
 import json
 import os
 import stat
@@ -17,6 +16,7 @@ from tinykit.ground.errors import EngineError, ModelError, OutputError
 from tinykit.ground.results import Result
 from tinykit.ground.writing import refuse_other, write_folder
 from tinykit.handover.codegen.filling import fill_all, to_comment, to_identifier
+from tinykit.handover.readback.matching import digest_of
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.record import hash_bytes
 from tinykit.predict.runtime.codes import to_codes
@@ -164,8 +164,7 @@ def fill_target(
 ) -> dict[str, str | bytes]:
     """The templates of a target, filled with what it tells and what every target does."""
     about = "\n".join(describe_model(graph, label, describe_accuracy(accuracy)))
-    digest = hashlib.md5(graph.data, usedforsecurity=False).hexdigest()
-    told = {"name": label, "about": about, "md5": digest, "reference": reference_engine()}
+    told = {"name": label, "about": about, "md5": digest_of(graph.data), "reference": reference_engine()}
     return {**fill_all(TEMPLATES / target, **told, **values)}
 
 
