@@ -29,6 +29,7 @@ from tinykit.train.compress.recipe import (
     Bar as Bar,
     Progress as Progress,
     Recipe as Recipe,
+    Rung as Rung,
     Training as Training,
 )
 from tinykit.train.compress.resuming import TrainingStopped as TrainingStopped, after_stop as after_stop
@@ -84,6 +85,7 @@ from tinykit.train.datasets.shipped import load_dataset as load_dataset, tasks a
 from tinykit.train.keras import (
     load_keras as load_keras,
     load_tensorflow as load_tensorflow,
+    limit_threads as limit_threads,
     load_tfmot as load_tfmot,
     quiet as quiet,
     require_model as require_model,

@@ -42,8 +42,9 @@ CONVERT = "convert"
 
 
 def read_fit(choices: Choices) -> Training:
-    """Epochs, learning rate and batch size of a recipe."""
-    return Training(int(choices["epochs"]), float(choices["learning_rate"]), int(choices["batch_size"]))
+    """Epochs, learning rate, batch size and patience of a recipe."""
+    known = int(choices["epochs"]), float(choices["learning_rate"]), int(choices["batch_size"])
+    return Training(*known, patience=choices.get("patience"))
 
 
 def _train(parent: Path, data: Dataset, choices: Choices) -> Made:

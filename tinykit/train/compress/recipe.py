@@ -20,15 +20,19 @@ class Training(Result):
     ----------
     epochs, batch_size : passes over the training split, samples a step.
     learning_rate : of Adam at the start; it falls to zero along a cosine.
+    patience : epochs without a better validation after which it stops and its best epoch stays; None trains all, and
+        the last stays. Pruning has none: its zeros grow to the end.
     """
 
     epochs: int
     learning_rate: float
     batch_size: int = 64
+    patience: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
-            if not isinstance(value, int) or value < 1:
+        counts = {"epochs": self.epochs, "batch_size": self.batch_size, "patience": self.patience}
+        for name, value in counts.items():
+            if (value is not None or name != "patience") and (not isinstance(value, int) or value < 1):
                 raise ParameterError(f"{name} {value!r}: give a whole number from 1")
         if not 0 < self.learning_rate < 1:
             raise ParameterError(f"learning_rate {self.learning_rate!r} is outside 0…1; 0.001 is a common start")
@@ -60,6 +64,16 @@ class Recipe(Result):
 
 
 RECIPE = Recipe()
+
+
+class Rung(Protocol):
+    """What a training asks after each whole epoch whether it shall end there, with its best epoch.
+
+    `epoch` counts from 1, `validation` is the accuracy 0–1 on groups not trained on, of an autoencoder less its loss.
+    """
+
+    def __call__(self, epoch: int, validation: float) -> bool:
+        """True: stop now."""
 
 
 class Progress(Protocol):
