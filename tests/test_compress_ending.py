@@ -1,4 +1,4 @@
-"""A training that ends early keeps its best epoch, and one of several processes takes no more threads than it is told."""
+"""A training that ends early keeps its best epoch, and a process takes no more threads than it is told."""
 
 from __future__ import annotations
 

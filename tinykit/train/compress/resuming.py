@@ -132,8 +132,7 @@ class Epochs:
                 if self._last_is_best or self._rate(epoch) >= self._rate(self.best_at):
                     self._best, self.best_at = model.get_weights(), epoch
                 self._keep()
-            if self._ends(epoch):
-                model.stop_training = True
+            model.stop_training = self._ends(epoch)
 
         def close(logs: object) -> None:
             if model.stop_training or self._patience:  # who looks for the best epoch gets it, at the end too
@@ -142,7 +141,7 @@ class Epochs:
         return load_keras().callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end, on_train_end=close)
 
     def _ends(self, epoch: int) -> bool:
-        """Whether patience or the rung has the training end behind an epoch, which may be one that is walked through."""
+        """Whether patience or the rung has the training end behind an epoch, one that is walked through too."""
         best = max(range(epoch + 1), key=lambda one: (self._rate(one), -one))
         asked = self._rung is not None and self._rung(epoch + 1, self._rate(epoch))
         return asked or (self._patience is not None and epoch - best >= self._patience)
