@@ -81,6 +81,8 @@ from tinykit.train.datasets.scoring import (
     wilson_interval as wilson_interval,
 )
 from tinykit.train.datasets.shipped import load_dataset as load_dataset, tasks as tasks
+from tinykit.train.fronts.bound import BoundFront as BoundFront
+from tinykit.train.fronts.front import FEATURES as FEATURES, Front as Front
 from tinykit.train.keras import (
     load_keras as load_keras,
     load_tensorflow as load_tensorflow,
