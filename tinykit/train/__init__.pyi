@@ -84,6 +84,8 @@ from tinykit.train.datasets.scoring import (
     wilson_interval as wilson_interval,
 )
 from tinykit.train.datasets.shipped import load_dataset as load_dataset, tasks as tasks
+from tinykit.train.fronts.bound import BoundFront as BoundFront
+from tinykit.train.fronts.front import FEATURES as FEATURES, Front as Front
 from tinykit.train.keras import (
     limit_threads as limit_threads,
     load_keras as load_keras,
