@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tinykit.choose.exploration import worker
 from tinykit.ground.child import inside
-from tinykit.ground.child.process import SYSTEM_ENDS_IT, Bounds, Running, child_environment, python_command
+from tinykit.ground.child.process import SYSTEM_ENDS_IT, Bounds, ChildError, Running, child_environment, python_command
 from tinykit.ground.errors import EngineError
 
 _BOUNDS = Bounds(64 * 2**30, file_bytes=2**31)
@@ -18,7 +18,8 @@ _ONE = dict.fromkeys(
     "1",
 )
 """A worker computes on one core, whatever TensorFlow and NumPy would take."""
-_FRUITLESS = 12
+DEATHS = 3
+"""Workers that a job may end before it has failed; on a cluster by its address, as many as its scheduler allows."""
 
 
 class Crew:
@@ -40,20 +41,19 @@ class Crew:
         for name, process in list(self._running.items()):
             if process.alive:
                 continue
-            said, status = process.said().strip().splitlines()[-1:], process.wait(0)
-            how = f"signal {-status}" if status < 0 else f"status {status}"
+            end = ChildError(name, process.wait(0), said=" ".join(process.said().split()))
             self._fruitless += 1
-            if self._fruitless > _FRUITLESS * len(self._running):
+            if self._fruitless > DEATHS * (len(self._running) + 1):
                 raise EngineError(
-                    f"{self._fruitless} workers died and no job ended, the last by {how}: {''.join(said)[:300]}\n"
-                    "free memory, or take fewer workers (workers=0 runs the jobs in this process)"
+                    f"{self._fruitless} workers died and no job ended; {end}\n"
+                    "free memory, or take fewer workers (0 runs the jobs in this process)"
                 )
             self._end(name)
-            told.append(f"{name} died ({how}); {self._start()} takes its place")
+            told.append(f"{name} died ({end.how}); {self._start()} takes its place")
         return told
 
-    def note_progress(self) -> None:
-        """A job ended: workers that died until now did so for good reasons."""
+    def note_end(self) -> None:
+        """A job ended: those that died before are forgotten."""
         self._fruitless = 0
 
     def close(self) -> None:

@@ -13,38 +13,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from tinykit.choose.exploration.crew import Crew
+from tinykit.choose.exploration.crew import DEATHS, Crew
+from tinykit.choose.exploration.jobs import Done, Failed, Job, describe_job, run_job, take_result
 from tinykit.choose.exploration.machines import check_machines
 from tinykit.ground.errors import EngineError, MissingPackageError, ParameterError, judge_failure, name_install
-from tinykit.ground.results import Result
 from tinykit.ground.writing import scratch
 
 MOST_WORKERS = 256
-DEATHS = 3
-"""Workers that a job may end before it has failed; on a cluster by its address, as many as its scheduler allows."""
-_PLAIN, _ADDRESS = (type(None), bool, int, float, str, bytes), re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
+_ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
 _TICK_S, _FETCH_S, _CONNECT_S, _START_S, _ALONE_S = 0.2, 2.0, 10.0, 60.0, 120.0
 
-Job = tuple[Hashable, str, str, tuple[Any, ...]]
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Done(Result):
-    """What a job answered."""
-
-    answer: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Failed(Result):
-    """Why a job has no answer: the exit status of a command (2 input, 3 machine, 70 fault), and a reason."""
-
-    status: int
-    reason: str
 
 
 class InProcess:
@@ -63,7 +44,7 @@ class InProcess:
         """The jobs with their results, until none is left; others may be submitted meanwhile."""
         while self._waiting:
             job_id, module, name, arguments = self._waiting.popleft()
-            yield job_id, _as_result(run_job(module, name, arguments))
+            yield job_id, take_result(run_job(module, name, arguments))
 
 
 class OnCluster:
@@ -134,15 +115,15 @@ class OnCluster:
         if future.status == "cancelled":
             raise self._gone()
         try:
-            found = _as_result(future.result(timeout=_FETCH_S))
-        except KilledWorker:
-            return Failed(3, f"each of the {DEATHS if self._crew else 'several'} workers that ran it died of it")
+            found = take_result(future.result(timeout=_FETCH_S))
         except TimeoutError:
             return None
+        except KilledWorker:
+            found = Failed(3, f"each of the {DEATHS if self._crew else 'several'} workers that ran it died of it")
         except Exception as error:  # noqa: BLE001 -- what Dask itself says of a job, such as a worker without the kit
-            return Failed(3, judge_failure(error)[1])
+            found = Failed(3, judge_failure(error)[1])
         if self._crew:
-            self._crew.note_progress()
+            self._crew.note_end()
         return found
 
     def _watch(self) -> None:
@@ -279,41 +260,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
-
-
-def describe_job(job_id: Hashable, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Job:
-    """A job as it travels: by the name of its function, with plain values; ParameterError for any other."""
-    module, name = getattr(function, "__module__", None) or "", getattr(function, "__qualname__", "")
-    found = getattr(importlib.import_module(module), name, None) if module and module != "__main__" else None
-    if found is not function:
-        raise ParameterError(f"job {function!r}: no function of a module; give one that a worker can import")
-    for one in arguments:
-        _check_plain(one)
-    return job_id, module, name, arguments
-
-
-def _check_plain(one: Any) -> None:
-    if type(one) in (list, tuple):
-        parts = list(one)
-    elif type(one) is dict:
-        parts = [*one, *one.values()]
-    elif type(one) in _PLAIN:
-        return
-    else:
-        raise ParameterError(f"{type(one).__name__} in a job; give numbers, text, bytes, lists or dicts of them")
-    for part in parts:
-        _check_plain(part)
-
-
-def run_job(module: str, name: str, arguments: tuple[Any, ...]) -> tuple[int, Any]:
-    """In a worker: exit status, and the answer or the reason for none, as values that travel."""
-    try:
-        answer = getattr(importlib.import_module(module), name)(*arguments)
-        _check_plain(answer)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever a job raises is its result; the search goes on
-        return judge_failure(error)
-    return 0, answer
-
-
-def _as_result(ended: tuple[int, Any]) -> Done | Failed:
-    return Failed(*ended) if ended[0] else Done(ended[1])

@@ -2,10 +2,12 @@
 
 import hashlib
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
 import tinykit
+from tinykit.choose.exploration.jobs import run_job
 from tinykit.ground.errors import EngineError, TinykitError
 from tinykit.ground.facts import shipped_path
 from tinykit.model.record import tool_versions
@@ -32,15 +34,14 @@ def check_machines(client: Any, address: str, task: str | None = None) -> None:
 
     EngineError: there is none, one does not answer within a minute, or one differs; it names the first differences.
     """
-    if not client.scheduler_info()["workers"]:
+    asked = {
+        worker: client.submit(run_job, __name__, tell_machine.__name__, (task,), workers=[worker], pure=False)
+        for worker in client.scheduler_info()["workers"]
+    }
+    if not asked:
         raise EngineError(f"the cluster at {address} has no worker; start some: dask worker {address} --nthreads 1")
-    try:
-        found = client.sync(client._run, tell_machine, task, on_error="return", callback_timeout=_CHECK_S)
-    except Exception as error:
-        raise EngineError(
-            f"the workers at {address} do not tell their versions within {_CHECK_S:.0f} s ({error or 'no answer'})\n"
-            "look at their logs; each needs the same tinykit as this machine"
-        ) from error
+    deadline = time.monotonic() + _CHECK_S
+    found = {worker: _ask(future, deadline - time.monotonic()) for worker, future in asked.items()}
     here = tell_machine(task)
     unlike = {worker: told for worker, told in found.items() if told != here}
     if unlike:
@@ -51,9 +52,19 @@ def check_machines(client: Any, address: str, task: str | None = None) -> None:
         )
 
 
-def _tell_unlike(told: object, here: dict[str, str]) -> str:
-    if not isinstance(told, dict):
-        return f"no tinykit that answers ({told})"
+def _ask(future: Any, seconds: float) -> dict[str, str] | str:
+    try:
+        told: dict[str, str] | str = future.result(timeout=max(seconds, 0.1))[1]
+    except TimeoutError:
+        return f"no answer within {_CHECK_S:.0f} s"
+    except Exception as error:  # noqa: BLE001 -- whatever Dask makes of a worker without this kit
+        return f"no such tinykit ({type(error).__name__}: {error})"
+    return told
+
+
+def _tell_unlike(told: dict[str, str] | str, here: dict[str, str]) -> str:
+    if isinstance(told, str):
+        return told
     names = [name for name in {**here, **told} if told.get(name) != here.get(name)]
     return ", ".join(f"{name} {told.get(name, _LACK)} (here {here.get(name, _LACK)})" for name in names)
 
