@@ -25,6 +25,9 @@ HEAVY = {
     "ethosu",
     "unicorn",
     "ziglang",
+    "optuna",
+    "distributed",
+    "dask",
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
