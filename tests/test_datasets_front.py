@@ -128,7 +128,7 @@ def test_a_full_scale_left_open_is_the_power_of_two_that_holds_the_recordings():
 
 def test_too_many_windows_are_refused_before_they_are_cut():
     signal = np.broadcast_to(np.float32(0), (2_000_000, 8))
-    with pytest.raises(ParameterError, match="windows of 1000 samples every 1 are too many to hold; take a lo"):
+    with pytest.raises(ParameterError, match="windows of 1000 samples every 1 hold .* values; take a longer"):
         frame_signals([signal], 1000.0, Front(1.0, 0.001), window_s=1, step_s=1)
 
 

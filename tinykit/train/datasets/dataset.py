@@ -216,22 +216,20 @@ def frame_signals(
     What the front leaves open is the window and step given, or half a window of its own; None cuts those alone. A full
     scale left at 1 that recordings exceed becomes the next power of two: the range of a sensor.
     """
-    if front is None:
-        return *stack_windows(signals, round(window_s * rate_hz), max(1, round(step_s * rate_hz))), None
-    recorded = max(map(len, signals)), signals[0].shape[1]
-    front.bind(recorded, rate_hz)  # one of images is refused as such
-    own = step_s if front.window_s is None else None
-    front = replace(front, window_s=front.window_s or window_s, step_s=front.step_s or own)
-    most = max((float(np.abs(one).max()) for one in signals if one.size), default=0.0)
-    if front.full_scale == 1.0 < most < math.inf:
-        front = replace(front, full_scale=2.0 ** math.ceil(math.log2(most)))
-    bound = front.bind(recorded, rate_hz)
-    length, step = bound.samples * bound.factor, max(1, (front.step_s or bound.samples / rate_hz / 2) * rate_hz)
-    if sum(max(0, len(one) - length + 1) / step * length * one.shape[1] for one in signals) > limits.WEIGHTS_BYTES:
-        raise ParameterError(f"windows of {length} samples every {step:g} are too many to hold; take a longer step")
-    held = [index for index, one in enumerate(signals) if len(one) >= length]
-    parts = [front.apply(signals[index], rate_hz) for index in held]
-    return np.concatenate(parts), np.repeat(held, [len(part) for part in parts]), front
+    length, step = round(window_s * rate_hz), max(1, round(step_s * rate_hz))
+    if front is not None:
+        recorded = max(map(len, signals)), signals[0].shape[1]
+        front.bind(recorded, rate_hz)  # one of images is refused as such
+        own = step_s if front.window_s is None else None
+        front = replace(front, window_s=front.window_s or window_s, step_s=front.step_s or own)
+        most = max(float(np.abs(one).max(initial=0)) for one in signals)
+        if front.full_scale == 1.0 < most < math.inf:
+            front = replace(front, full_scale=2.0 ** math.ceil(math.log2(most)))
+        bound = front.bind(recorded, rate_hz)
+        length = bound.samples * bound.factor
+        step = bound.factor * max(1, round((front.step_s * rate_hz if front.step_s else length / 2) / bound.factor))
+    raw, owner = stack_windows(signals, length, step)
+    return raw if front is None else front.apply(raw, rate_hz), owner, front
 
 
 def deal_groups(y: Labels, groups: Labels, fractions: tuple[float, float, float], seed: int) -> list[Labels]:
