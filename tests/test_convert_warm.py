@@ -103,7 +103,7 @@ def test_the_process_ends_with_the_block_and_there_is_none_outside_of_it(samples
         converter.convert(network(0), representative=samples)
         pid = child_of(converter)._process.pid
     assert gone(pid)
-    with pytest.raises(ParameterError, match="a Converter converts inside its block alone"):
+    with pytest.raises(ParameterError, match="a Converter converts in its block alone"):
         converter.convert(network(0), representative=samples)
     with pytest.raises(ParameterError, match="write `with Converter"):
         Converter().convert_all(network(0))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinykit.ground.errors import DataError, ParameterError
-from tinykit.train import Front
+from tinykit.train import Front, load_tensorflow
 
 MOTION = np.random.default_rng(0).normal(0, 9.8, (400, 6)).astype(np.float32)
 
@@ -98,6 +98,161 @@ class TestSignals:
     def test_it_refuses(self, front, data, rate, error, said):
         with pytest.raises(error, match=said):
             front.apply(data, rate)
+
+
+def spectra(x, frame, points):
+    """|X|² [n, frames, bins] in double precision, half a frame apart."""
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frame) / frame)
+    frames = np.lib.stride_tricks.sliding_window_view(x.astype(float), frame, axis=1)[:, :: frame // 2]
+    return np.abs(np.fft.rfft(frames * window, points))[..., : points // 2] ** 2
+
+
+def recordings(length=1600):
+    time = np.arange(length)
+    noise = [np.random.default_rng(seed).normal(0, loud, length) for seed, loud in enumerate((10, 300, 8000))]
+    sines = [loud * np.sin(step * time) for loud, step in ((32767, 0.1), (300, 1.2345))]
+    sweep = 20000 * np.sin(np.pi * time**2 / (2 * length))
+    return np.clip(np.rint(np.stack([*noise, *sines, sweep, np.full(length, 5000.0)])), -32768, 32767).astype(np.int16)
+
+
+class TestFeatures:
+    X = recordings()
+
+    @pytest.mark.parametrize("frame", [64, 250, 480, 1600])
+    def test_every_bin_against_double_precision(self, frame):
+        """60 dB over the error of all bins; 0.05 octaves of power where a bin is less than 40 dB below the largest."""
+        points = 1 << (frame - 1).bit_length()
+        front = Front(features="fft", bands=points // 2, frame_s=frame / 16000)
+        found = front.apply(self.X[:, :, None], 16000)[..., 0]
+        wanted = spectra(self.X, frame, points)
+        error = np.mean((2 ** (found / 2) - np.sqrt(wanted)) ** 2, axis=(1, 2))
+        assert (10 * np.log10(np.mean(wanted, axis=(1, 2)) / error)).min() > 60
+        loud = wanted > wanted.max(axis=(1, 2), keepdims=True) * 1e-4
+        assert np.abs(found - np.log2(np.maximum(wanted, 1)))[loud].max() < 0.05
+
+    def test_bands_of_a_spectrum_are_sums_of_their_bins(self):
+        found = Front(features="fft", bands=20, frame_s=0.02).apply(self.X[:, :, None], 16000)[..., 0]
+        edges = np.arange(21) * 256 // 20
+        wanted = np.add.reduceat(spectra(self.X, 320, 512), edges[:-1], axis=-1)
+        loud = wanted > wanted.max(axis=(1, 2), keepdims=True) * 1e-4
+        assert np.abs(found - np.log2(np.maximum(wanted, 1)))[loud].max() < 0.02
+
+    def test_mel_and_mfcc_are_tensorflows(self):
+        """Its matrix of mel weights and its cosine transform, by HTK's formulas, after its own STFT."""
+        tf, noise = load_tensorflow(), self.X[:3]
+        hann = lambda count, dtype: tf.signal.hann_window(count, periodic=True, dtype=dtype)  # noqa: E731
+        parts = tf.signal.stft(noise.astype(np.float32), 480, 320, fft_length=512, window_fn=hann).numpy()
+        energies = np.abs(parts) ** 2 @ tf.signal.linear_to_mel_weight_matrix(40, 257, 16000, 20.0, 8000.0).numpy()
+        front = Front(features="log-mel", hop_s=0.02)
+        found = front.apply(noise[:, :, None], 16000)[..., 0]
+        assert found.shape == (3, 4, 40) == (3, *front.shape((1600, 1), 16000)[:2])
+        assert np.abs(found - np.log2(energies)).max() < 0.01
+        wanted = tf.signal.mfccs_from_log_mel_spectrograms(np.log(energies)).numpy()[..., :13] / np.log(2)
+        found = Front(features="mfcc", hop_s=0.02, coefficients=13).apply(noise[:, :, None], 16000)[..., 0]
+        assert np.abs(found - wanted).max() < 2 / 32
+
+    def test_arms_own_transform_of_16_bits_says_the_same(self):
+        """`arm_rfft_q15` has 512 points divided by 512: within its last bits, where ours has more."""
+        dsp = pytest.importorskip("cmsisdsp", reason="cmsisdsp, the extra front-end, is not installed")
+        state = dsp.arm_rfft_instance_q15()
+        dsp.arm_rfft_init_q15(state, 512, 0, 1)
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
+        frame = self.X[5, :512]
+        raw = np.asarray(dsp.arm_rfft_q15(state, np.rint(frame * window).astype(np.int16)))[:512].reshape(-1, 2)
+        theirs = np.hypot(*raw.astype(float).T)
+        ours = 2 ** (Front(features="fft", bands=256).apply(frame[None, :, None], 16000).ravel() / 2) / 512
+        assert theirs.max() > 500
+        assert np.abs(ours - theirs).max() < 8
+
+    def test_windows_are_computed_as_one_by_one(self):
+        """Rows are gathered by the hundred, whichever window and channel they are of."""
+        x = np.random.default_rng(5).integers(-3000, 3000, (40, 200, 3)).astype(np.int16)
+        front = Front(features="mfcc", frame_s=0.1, hop_s=0.01, bands=12, coefficients=7, channels=(2, 0))
+        found = front.apply(x, 200)
+        assert found.shape == (40, *front.shape((200, 3), 200)) == (40, 91, 7, 2)
+        single = np.concatenate([front.apply(one[None], 200) for one in x])
+        assert np.array_equal(found, single)
+        assert np.array_equal(found[..., 1:], Front.from_json({**front.to_json(), "channels": [0]}).apply(x, 200))
+
+    def test_silence_reads_zero_and_twice_as_loud_two_octaves_more(self):
+        front = Front(features="log-mel", frame_s=0.1, bands=10)
+        assert not front.apply(np.zeros((1, 800, 1), np.int16), 8000).any()
+        quiet, loud = (front.apply((level * self.X[1:2, :800, None]).astype(np.int16), 8000) for level in (4, 8))
+        assert np.abs(loud - quiet - 2).max() < 0.01
+
+    def test_recordings_in_their_unit_are_those_of_the_device(self):
+        whole = self.X[:, :, None]
+        wanted = Front(features="mfcc").apply(whole, 16000)
+        assert np.array_equal(Front(features="mfcc").apply((whole / 32768).astype(np.float32), 16000), wanted)
+        assert np.array_equal(Front(features="mfcc", full_scale=4.0).apply(whole / 8192, 16000), wanted)
+        assert np.array_equal(Front(full_scale=4.0).apply(whole, 16000)[:, :, 0], (whole / 8192).astype(np.float32))
+
+    @pytest.mark.parametrize(
+        ("front", "shape", "rate", "said"),
+        [
+            (Front(features="mfcc"), (400, 1), 16000, "frames of 480 samples every 240 in a window of 400 at 16000 Hz"),
+            (Front(features="fft", frame_s=0.001), (400, 1), 1000, "allowed: 4 to 400"),
+            (Front(features="fft"), (5000, 1), 1000, "allowed: 4 to 4096"),
+            (Front(features="fft", hop_s=1e-9), (400, 1), 1000, "every 0 in a window"),
+            (
+                Front(features="fft"),
+                (60, 1),
+                50,
+                "40 bands of 32 bins: band 0 holds none; give fewer bands or a longer",
+            ),
+            (Front(features="log-mel", bands=200), (1600, 1), 16000, "200 bands of 256 bins: band [0-9]+ holds none"),
+            (Front(features="log-mel", frame_s=1), (60, 1), 40, "mel bands begin at 20 Hz, half the rate is 20"),
+            (Front(features="mfcc", bands=200), (16000, 1), 16000, "an MFCC of 200 bands; 128 at most"),
+            (Front(rate_hz=10), (40000, 1), 10000, "one sample of 1000 recorded ones"),
+        ],
+    )
+    def test_it_refuses(self, front, shape, rate, said):
+        with pytest.raises(ParameterError, match=said):
+            front.shape(shape, rate)
+
+    @pytest.mark.parametrize("x", [np.full((1, 1600, 1), 9.8), np.full((1, 1600, 1), 40000, np.int32)])
+    def test_values_beyond_full_scale(self, x):
+        with pytest.raises(DataError, match="lie beyond full scale; give full_scale"):
+            Front(features="mfcc").apply(x, 16000)
+
+
+class TestDecimation:
+    @pytest.mark.parametrize("factor", [2, 3, 4, 7, 16, 100, 256])
+    def test_what_would_fold_back_is_gone_and_the_rest_stays(self, factor):
+        count, rate = 64 * factor, 1000.0 * factor
+        time = np.arange(count)
+        front = Front(rate_hz=1000.0)
+        for part, low, high in (
+            (0.1, 0.98, 1.02),
+            (0.3, 0.93, 1.03),
+            (0.4, 0.45, 0.55),
+            (0.52, 0, 0.006),
+            (0.9, 0, 0.006),
+        ):
+            x = (20000 * np.sin(2 * np.pi * part / factor * time)).astype(np.int16)
+            found = front.apply(x[None, :, None], rate).ravel()[10:-10] * 32768 / 20000
+            assert low <= np.sqrt(2 * np.mean(found**2)) <= high, part
+
+    @pytest.mark.parametrize("factor", [1, 2, 5, 256])
+    def test_steady_values_stay_to_the_last_bit_and_sums_fit_32_bits(self, factor):
+        bound = Front(rate_hz=1.0).bind((factor * 4, 1), factor)
+        for level in (-32768, -1, 32767):
+            x = np.full((1, factor * 4, 1), level, np.int16)
+            assert np.array_equal(Front(rate_hz=1.0).apply(x, factor), np.full((1, 4, 1, 1), level / 32768, np.float32))
+        assert bound.taps().sum() == 32768
+        assert np.abs(bound.taps()).sum() < 65535
+
+    def test_real_numbers_keep_their_fractions(self):
+        found = Front(rate_hz=25.0).apply(MOTION, 50.0)
+        held = np.pad(MOTION.astype(float), ((16, 16), (0, 0)), mode="edge")
+        taps = Front(rate_hz=25.0).bind((400, 6), 50.0).taps() / 32768
+        wanted = np.stack([taps @ held[at : at + 33] for at in range(0, 400, 2)])
+        assert found[0, :, 0] == pytest.approx(wanted, rel=1e-5, abs=1e-5)
+
+    def test_a_rest_that_makes_no_sample_counts_for_nothing(self):
+        x = np.random.default_rng(1).integers(-9, 9, (1, 101, 1)).astype(np.int16)
+        front = Front(rate_hz=25.0)
+        assert np.array_equal(front.apply(x, 50.0), front.apply(x[:, :100], 50.0))
 
 
 class TestImages:

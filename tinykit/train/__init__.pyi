@@ -69,7 +69,12 @@ from tinykit.train.conversion.warm import Converter as Converter
 from tinykit.train.datasets.card import DataCard as DataCard, card_names as card_names, read_card as read_card
 from tinykit.train.datasets.dataset import Dataset as Dataset, Normalisation as Normalisation, Split as Split
 from tinykit.train.datasets.folding import fold_groups as fold_groups
-from tinykit.train.datasets.own import read_folder as read_folder, read_npz as read_npz, read_samples as read_samples
+from tinykit.train.datasets.own import (
+    read_classes as read_classes,
+    read_folder as read_folder,
+    read_npz as read_npz,
+    read_samples as read_samples,
+)
 from tinykit.train.datasets.scoring import (
     EVERYONE as EVERYONE,
     Accuracy as Accuracy,

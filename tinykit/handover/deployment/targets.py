@@ -21,6 +21,7 @@ from tinykit.handover.codegen.export import FLOAT_BOUND, HOST_DEFINES, CExport, 
 from tinykit.handover.codegen.filling import fill_all, to_comment
 from tinykit.handover.deployment import writing
 from tinykit.handover.deployment.edge_impulse import deploy_edge_impulse
+from tinykit.handover.deployment.front_end import Preparation, write_front_end
 from tinykit.handover.deployment.onnx_file import deploy_onnx
 from tinykit.handover.deployment.stm32cubeai import deploy_stm32cubeai
 from tinykit.handover.deployment.writing import Deployment
@@ -46,7 +47,7 @@ OPERATORS = frozenset(row.name for row in list_rows().values() if row.method)
 def deploy_tflm(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, arena: int | Estimate,
     accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None,
-    normalisation: Normalisation | None = None, margin: float = MARGIN
+    normalisation: Normalisation | Preparation | None = None, margin: float = MARGIN
 ) -> Deployment:  # fmt: skip
     """Write C++, build files and golden vectors for TFLM; the whole folder or nothing.
 
@@ -58,7 +59,8 @@ def deploy_tflm(
     accuracy : as scored in TFLM, for the header comments.
     name : namespace, made a C++ identifier; default the file's name.
     samples : [n, *shape] real inputs for the golden vectors, a tuple for several inputs; three random ones if None.
-    normalisation : what the device must do to a raw sample first; its constants go into the header.
+    normalisation : what the device must do to a raw sample first; its constants go into the header. A `Preparation`
+        becomes `front_end.c`, and `samples` are int16 windows as the device records them.
     margin : 0–1, added to the arena.
 
     Raises
@@ -75,9 +77,10 @@ def deploy_tflm(
     needed = _needed(arena)
     names = {one.name for one in graph.operators} | set(list_codes(graph) if graph.subgraphs > 1 else ())
     methods = tuple(sorted(add_method(name) for name in names))
-    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
     said, label = writing.describe_accuracy(accuracy), writing.label_model(graph, name)
     about = writing.describe_model(graph, label, said)
+    front, ends, samples = write_front_end(normalisation, graph, samples, name=label, lines=about)
+    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
     declared = math.ceil(needed * (1 + margin) / ALIGNMENT_BYTES) * ALIGNMENT_BYTES
     files = fill_all(
         writing.TEMPLATES / "tflm", name=label, guard=f"TINYKIT_{label.upper()}", sha256=graph.sha256, accuracy=said,
@@ -86,7 +89,8 @@ def deploy_tflm(
         needed_bytes=needed, variables=_count_variables(graph), vectors=len(inputs),
         input_bytes=inputs.shape[1], output_bytes=outputs.shape[1],
         inputs=_rows(inputs), outputs=_rows(outputs), normalisation=normalisation, floats=_floats, reference=judge,
-    ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
+        front=front,
+    ) | fill_all(writing.TEMPLATES / "both") | ends  # fmt: skip
     more: dict[str, Any] = {"needed": needed, "methods": methods, "vectors": len(inputs)}
     return writing.finish("tflm", graph, folder, files, label=label, arena=declared, **more)
 
@@ -146,7 +150,8 @@ def _count_variables(graph: ModelGraph) -> int:
 
 def deploy_c(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, kernels: str = "portable",
-    accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None
+    accuracy: Accuracy | None = None, name: str = "", samples: ArrayLike | None = None,
+    normalisation: Preparation | None = None
 ) -> Deployment:  # fmt: skip
     """Write a model as C11 with its golden vectors and a self-test; the whole folder or nothing.
 
@@ -158,12 +163,13 @@ def deploy_c(
     accuracy : as scored in TFLM, for the header comments.
     name : prefix of every symbol, made a C identifier; default the file's name.
     samples : [n, *shape] real inputs for the golden vectors, a tuple for several inputs; three random ones if None.
+    normalisation : with a front, as in `deploy_tflm`; one alone is refused, since a C program takes codes.
 
     Raises
     ------
     ModelError : no .tflite, an operator, type or shape the exporter or TFLM cannot take, shapes that contradict, or
         answers in TFLM that are not LiteRT's.
-    ParameterError : no such kernel set.
+    ParameterError : no such kernel set, or a normalisation without a front.
     MissingPackageError : the package with CMSIS-NN is missing, or not the one that was checked.
     DataError : samples of another shape, or NaN.
     OutputError : the folder cannot be written, or holds other files.
@@ -171,10 +177,13 @@ def deploy_c(
     graph = model if isinstance(model, ModelGraph) else read(model)
     require_sound(graph)
     label = writing.label_model(graph, name)
+    if normalisation is not None and not isinstance(normalisation, Preparation):
+        raise ParameterError("target 'c' takes no normalisation without a front; give a Preparation, or leave it out")
     export = export_c(graph, kernels=kernels, name=label)
-    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
     said = writing.describe_accuracy(accuracy)
     about = writing.describe_model(graph, label, said)
+    front, ends, samples = write_front_end(normalisation, graph, samples, name=label, lines=about)
+    judge, (inputs, outputs) = reference_engine(), writing.make_golden_vectors(graph.data, samples)
     files = {f"src/{path}": data.decode() for path, data in export.files.items()}
     files |= fill_all(
         writing.TEMPLATES / "c", name=export.name, guard=export.name.upper(), export=export, accuracy=said,
@@ -184,8 +193,8 @@ def deploy_c(
         host_defines=[f"-D{one}" for one in HOST_DEFINES], to_comment=to_comment,
         code=lambda texts: [f"`{text}`" for text in texts], reference=judge,
         long_name=judge.kernels.replace("TFLM", "TensorFlow Lite Micro"), outputs_at=_lay_out(graph), bound=FLOAT_BOUND,
-        floats=any(tensor.dtype == "float32" for tensor in graph.tensors),
-    ) | fill_all(writing.TEMPLATES / "both")  # fmt: skip
+        floats=any(tensor.dtype == "float32" for tensor in graph.tensors), front=front,
+    ) | fill_all(writing.TEMPLATES / "both") | ends  # fmt: skip
     symbols = tuple(one.symbol for one in export.operators)
     more: dict[str, Any] = {"methods": symbols, "vectors": len(inputs), "kernels": kernels}
     return writing.finish("c", graph, folder, files, label=label, arena=export.arena_bytes, **more)
@@ -257,7 +266,7 @@ def find_exporter(target: str) -> Exporter:
 def deploy(
     model: ModelGraph | bytes | str | Path, folder: str | Path, *, target: str = "tflm",
     arena: int | Estimate | None = None, kernels: str | None = None, accuracy: Accuracy | None = None,
-    name: str = "", samples: ArrayLike | None = None, normalisation: Normalisation | None = None,
+    name: str = "", samples: ArrayLike | None = None, normalisation: Normalisation | Preparation | None = None,
     board: Target | str | None = None, tool: str | None = None, labels: Sequence[str] | str | Path | None = None,
     rate_hz: float | None = None
 ) -> Deployment:  # fmt: skip
@@ -273,7 +282,7 @@ def deploy(
     accuracy : of this model, for the label.
     name : of the C++ namespace or C prefix; from the file where empty.
     samples : inputs of the golden vectors.
-    normalisation : for "tflm": a C program takes the tensor as it is.
+    normalisation : for "tflm", and as a `Preparation` for "c", which else takes the tensor as it is.
     board, tool : for "stm32cubeai": whose memory, and the version of ST's tool.
     labels, rate_hz : for "edge-impulse": names of the outputs or their file, and how often a sample comes [Hz].
 

@@ -1,22 +1,27 @@
 """Conversions by a process of one's own, which is there for as long as a block: a search's, or a thread's."""
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, ParamSpec, Self, TypeVar
 
 from tinykit.ground.errors import ParameterError
-from tinykit.train.conversion.converter import CHOSEN, TIMEOUT_S, keep_warm
-from tinykit.train.conversion.converting import PRECISIONS, Conversion, Representative, convert_all
+from tinykit.train.conversion.converter import CHOSEN, keep_warm
+from tinykit.train.conversion.converting import convert, convert_all
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Converter:
-    """What `convert` does, to the same bytes and within the same limits, by a process that nobody else asks.
+    """`convert` and `convert_all` as methods: the same bytes within the same limits, by a process nobody else asks.
 
     `with Converter() as converter: converter.convert(model, representative=samples)`. TensorFlow is started for the
-    first model; the process ends with the block, or with this one. Several threads take a converter each.
+    first model; the process ends with the block, or with this one. Several threads take a converter each. Outside of
+    the block either is a ParameterError.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
+        self.convert, self.convert_all = self._with_own(convert), self._with_own(convert_all)
 
     def __enter__(self) -> Self:
         self._kept = keep_warm()
@@ -27,27 +32,14 @@ class Converter:
             one.close()
         self._kept = {}
 
-    def convert(
-        self, model: Any, *,
-        precision: str = "int8", representative: Representative | None = None, training: Representative | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> Conversion:  # fmt: skip
-        """As the function `convert`; ParameterError besides, outside of the block."""
-        made = self.convert_all(
-            model, (precision,), representative=representative, training=training, timeout_s=timeout_s
-        )
-        return made[precision]
+    def _with_own(self, function: Callable[_P, _T]) -> Callable[_P, _T]:
+        def call(*given: _P.args, **options: _P.kwargs) -> _T:
+            if not self._kept:
+                raise ParameterError("a Converter converts in its block alone; write `with Converter() as converter:`")
+            before = CHOSEN.set(self._kept)
+            try:
+                return function(*given, **options)
+            finally:
+                CHOSEN.reset(before)
 
-    def convert_all(
-        self, model: Any, precisions: Sequence[str] = PRECISIONS, *,
-        representative: Representative | None = None, training: Representative | None = None,
-        timeout_s: float = TIMEOUT_S,
-    ) -> dict[str, Conversion]:  # fmt: skip
-        """As the function `convert_all`; ParameterError besides, outside of the block."""
-        if not self._kept:
-            raise ParameterError("a Converter converts inside its block alone; write `with Converter() as converter:`")
-        before = CHOSEN.set(self._kept)
-        try:
-            return convert_all(model, precisions, representative=representative, training=training, timeout_s=timeout_s)
-        finally:
-            CHOSEN.reset(before)
+        return call

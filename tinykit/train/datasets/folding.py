@@ -52,17 +52,16 @@ def _deal_folds(y: Labels, groups: Labels, data: Dataset, folds: int, seed: int)
     having = (counts > 0).sum(axis=0)
     if (least := int(having.min())) < folds:
         name, cure = data.classes[int(having.argmin())], f"ask for at most {least} folds, or " if least > 1 else ""
+        groups_of = f"{least} group{'s'[: least > 1]} of train and validation"
         raise DataError(
-            f"{data.name}: class {name} comes from {least} group{'s'[: least > 1]} of train and validation, fewer than {folds} folds\n"
+            f"{data.name}: class {name} comes from {groups_of}, fewer than {folds} folds\n"
             f"{cure}record it with more groups: each fold needs one to learn from and another to judge by"
         )
     rng = np.random.default_rng(seed)
     if len(counts) == len(y):  # each sample for itself: exact shares
-        rank = np.empty(len(y), np.int64)
-        for label in np.unique(y):
-            rows = rng.permutation(np.flatnonzero(y == label))
-            rank[rows] = np.arange(len(rows))
-        return (rank + y) % folds
+        order = rng.permutation(len(y))
+        order = order[np.argsort(y[order], kind="stable")]
+        return np.asarray(np.argsort(order) % folds, np.int64)
     for _ in range(max(1, min(_ATTEMPTS, _DEALT // len(counts)))):
         dealt = _deal_evenly(counts, rng.permutation(len(counts)), folds)
         if all((counts[dealt == fold] > 0).any(axis=0).all() for fold in range(folds)):

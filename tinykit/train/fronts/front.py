@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinykit.ground.errors import DataError, ParameterError, name_nearest
 from tinykit.ground.results import Result
-from tinykit.train.fronts.bound import BoundFront, divide_rate
-from tinykit.train.fronts.integers import extract
+from tinykit.train.fronts.bound import ONE, BoundFront
+from tinykit.train.fronts.integers import decimate, extract
 from tinykit.train.fronts.pictures import shrink
 
 FEATURES = ("none", "fft", "log-mel", "mfcc")
-_SPEECH_FRAME_S = 0.03
+_SPEECH_FRAME_S, _FINEST = 0.03, 1e-6
 _POSITIVE = ("window_s", "step_s", "rate_hz", "frame_s", "hop_s", "full_scale")
 _MOST = {"bands": 2048, "coefficients": 128, "side": 4096}
 
@@ -146,7 +146,7 @@ class Front(Result):
         if not (_is(rate_hz, int, float) and 0 < rate_hz < math.inf):
             raise ParameterError(f"rate_hz {rate_hz!r} of a recording; give a number above 0 and finite")
         length, count = recorded[0], recorded[-1]
-        factor = divide_rate(rate_hz, self.rate_hz)
+        factor = self._divide(rate_hz)
         samples = length // factor if self.window_s is None else round(self.window_s * rate_hz / factor)
         if samples < 1 or samples * factor > length:
             wanted = f"a window of {max(1, samples) * factor}" + (f" ({self.window_s:g} s)" if self.window_s else "")
@@ -154,7 +154,11 @@ class Front(Result):
         channels = tuple(range(count)) if self.channels is None else self.channels
         if max(channels) >= count:
             raise DataError(f"channel {max(channels)} of a front; the recording has {count}, counted from 0")
-        return BoundFront(self.features, factor, count, channels, samples)
+        rate, whole = rate_hz / factor, self.frame_s is None and self.features == "fft"
+        frame = samples if whole else round((self.frame_s or _SPEECH_FRAME_S) * rate)
+        hop = max(1, frame // 2) if self.hop_s is None else round(self.hop_s * rate)
+        told = (self.features, rate, factor, count, channels, samples)
+        return BoundFront(*told, frame, hop, self.bands, self.coefficients, self.full_scale)
 
     def apply(self, data: ArrayLike, rate_hz: float | None = None) -> NDArray[np.float32]:
         """Samples for a network [n, height, width, channels], before any normalisation.
@@ -189,7 +193,29 @@ class Front(Result):
         if bound.samples * bound.factor != given.shape[1] and self.window_s is not None:
             told = f"windows of {given.shape[1]} samples at {rate_hz:g} Hz are not the front's {self.window_s:g} s"
             raise DataError(f"{told}; cut {bound.samples * bound.factor}, or give whole recordings one by one")
-        return extract(bound, given.reshape(*given.shape[:2], -1))
+        windows = given.reshape(*given.shape[:2], -1)
+        if bound.features == "none" and windows.dtype.kind == "f":
+            return decimate(bound, windows)[:, :, None].astype(np.float32)
+        return (extract(bound, self._to_codes(windows)) * bound.unit).astype(np.float32)
+
+    def _to_codes(self, windows: NDArray[Any]) -> NDArray[Any]:
+        """Samples as the device has them, in 16 bits."""
+        codes = windows / self.full_scale * ONE if windows.dtype.kind == "f" else windows
+        least, most = int(codes.min()), int(codes.max())
+        if least < -ONE or most > ONE:
+            told = f"samples from {windows.min():g} to {windows.max():g} lie beyond full scale"
+            raise DataError(f"{told}; give full_scale, what 32768 stands for, or 16-bit integers")
+        return np.minimum(np.rint(codes), ONE - 1)
+
+    def _divide(self, rate_hz: float) -> int:
+        """How many recorded samples make one."""
+        wanted = self.rate_hz or rate_hz
+        factor = max(1, round(rate_hz / wanted))
+        if abs(rate_hz / wanted - factor) > _FINEST * factor:
+            near = sorted({rate_hz / max(1, factor + step) for step in (-1, 0, 1)}, reverse=True)
+            told = f"rate_hz {wanted:g} of a front is not the recording's {rate_hz:g} Hz over a whole number"
+            raise ParameterError(f"{told}; nearest: {', '.join(f'{one:g}' for one in near)}")
+        return factor
 
     def _cut(self, recording: NDArray[Any], rate_hz: float) -> NDArray[Any]:
         """Windows [n, samples, channels] of one recording, a rest that fills none left out."""

@@ -2,6 +2,9 @@
 {{ about }}
 #include <stdio.h>
 
+{% if front %}
+#include "front_end.h"
+{% endif %}
 #include "self_test.h"
 
 static void put(const char *line)
@@ -11,6 +14,13 @@ static void put(const char *line)
 
 int main(void)
 {
+{% if front %}
+    const int differ = {{ name }}_front_end_self_test();
+    if (differ != 0) {
+        printf("FAIL: the front end computes %d golden windows otherwise\r\n", differ);
+        return 1;
+    }
+{% endif %}
     const int failed = {{ name }}_self_test(put);
     if (failed != 0) {
         printf("FAIL: %d golden vectors differ\r\n", failed);

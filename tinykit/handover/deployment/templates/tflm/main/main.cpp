@@ -1,11 +1,21 @@
 // Sets the model up, checks it against its golden vectors, says PASS or FAIL.
 {{ about }}
+{% if front %}
+#include "front_end.h"
+{% endif %}
 #include "model.h"
 #include "tensorflow/lite/micro/micro_log.h"
 #include "tensorflow/lite/micro/system_setup.h"
 
 static int Run() {
   tflite::InitializeTarget();
+{% if front %}
+  const int differ = {{ name }}_front_end_self_test();
+  if (differ != 0) {
+    MicroPrintf("FAIL: the front end computes %d golden windows otherwise", differ);
+    return 1;
+  }
+{% endif %}
   if ({{ name }}::SetUp() != kTfLiteOk) {
     MicroPrintf("FAIL: the model could not be set up");
     return 1;

@@ -13,7 +13,9 @@ namespace {{ name }} {
 constexpr size_t kArenaNeededBytes = {{ needed_bytes }};
 constexpr size_t kArenaBytes = {{ arena_bytes }};
 
-{% if normalisation %}
+{% if front %}
+// {{ name }}_front_end() of front_end.h makes the input's codes of raw samples: features, normalised and quantised.
+{% elif normalisation %}
 // Per channel, from the training data: (raw - kInputMean[c]) / kInputStd[c], then quantise.
 constexpr float kInputMean[] = { {{- floats(normalisation.mean) -}} };
 constexpr float kInputStd[] = { {{- floats(normalisation.std) -}} };
