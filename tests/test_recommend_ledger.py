@@ -308,6 +308,21 @@ def test_an_interval_beyond_the_budget_is_told(ledger):
     assert tight.to_json()["chosen"] == "sparse"
 
 
+def test_energy_is_a_budget_too_and_what_hangs_on_a_use_is_unknown_to_a_ledger(ledger):
+    least = min(row.energy.value for row in ledger.rows)
+    assert recommend(ledger, Budgets(energy_j=2 * least)).chosen is not None
+    dear = recommend(ledger, Budgets(energy_j=least / 2))
+    assert dear.chosen is None
+    assert dear.checks[0].excess == pytest.approx(1.0)
+    assert "energy " in str(dear)
+    assert "too much for" in str(dear)
+    for name, told in (("life_s", "life"), ("t_junction_c", "junction")):
+        found = recommend(ledger, Budgets(**{name: 80.0}))
+        assert found.chosen is None
+        assert f"{told} unknown: a ledger weighs no use" in str(found)
+        assert found.to_json()["budgets"][name] == 80.0
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
@@ -315,6 +330,9 @@ def test_an_interval_beyond_the_budget_is_told(ledger):
         ({"latency_s": math.inf}, "latency_s = inf"),
         ({"accuracy": 95.0}, "for 95 % write 0.95"),
         ({"accuracy": 0.0}, "give a fraction above 0"),
+        ({"energy_j": -1e-6}, "energy_j = -1e-06; give a number above 0"),
+        ({"life_s": math.nan}, "life_s = nan"),
+        ({"t_junction_c": 0}, "t_junction_c = 0"),
     ],
 )
 def test_budgets_that_are_none(changes, text):

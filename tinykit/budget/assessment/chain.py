@@ -19,6 +19,7 @@ from tinykit.ground.caches import remember
 from tinykit.ground.errors import UnknownFactError, keywords
 from tinykit.ground.quantity import Estimate, Fact, format_quantity, propagate
 from tinykit.ground.results import Result, Through
+from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.energy.inputs import as_estimate
 from tinykit.target.boards.record import Board, PowerRange
@@ -277,10 +278,19 @@ def assess(
     UnknownBoardError, UnknownRuntimeError : no such board, no such runtime.
     ParameterError : a value out of range, or a period shorter than the time awake.
     """
-    place, wish = as_target(target), use or Use()
-    fit = check_target(
-        as_graph(graph), place, use_engine=use_engine, latency_s=wish.own_latency_s, run_current_a=wish.run_current_a
+    wish = use or Use()
+    return assess_fit(check_for_use(as_graph(graph), as_target(target), wish, use_engine=use_engine), wish)
+
+
+def check_for_use(graph: ModelGraph, target: Target, use: Use, *, use_engine: bool = True) -> FitReport:
+    """The first half of `assess`: memory and latency, with the figures of one's own that the use names."""
+    return check_target(
+        graph, target, use_engine=use_engine, latency_s=use.own_latency_s, run_current_a=use.run_current_a
     )
+
+
+def assess_fit(fit: FitReport, wish: Use) -> Assessment:
+    """The second half of `assess`: energy, battery life and heat of what `check_for_use` found; its errors."""
     if fit.latency_s is None:
         why = dict(fit.unknown).get("latency", "no evidence")
         return Assessment(fit, None, None, wish, budget_beside(fit.target, wish, why))

@@ -1,8 +1,9 @@
 """The cheapest variant that meets some budgets, or what is missing and by how much."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tinykit.choose.ledger.forms import list_runnable
 from tinykit.choose.ledger.ledger_row import LedgerRow, store_as
@@ -11,10 +12,17 @@ from tinykit.ground.errors import ParameterError
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result
 
+_FIGURES = {
+    "flash_bytes": ("flash", "byte"), "arena_bytes": ("arena", "byte"), "latency_s": ("latency", "s"),
+    "energy_j": ("energy", "J"), "life_s": ("life", "s"), "t_junction_c": ("junction", "degC"),
+}  # fmt: skip
+_LEAST = ("accuracy", "life")
+_OF_USE = dict.fromkeys(("life", "junction"), "a ledger weighs no use")
+
 
 @dataclass(frozen=True, slots=True)
 class Budgets(Result):
-    """What a variant may take, and how well it has to do; None where it does not matter.
+    """What a network may take, and how well it has to do; None where it does not matter.
 
     Parameters
     ----------
@@ -22,15 +30,21 @@ class Budgets(Result):
     arena_bytes : of the tensor arena.
     latency_s : of one inference [s].
     accuracy : least fraction right in TFLM on unseen groups, 0–1.
+    energy_j : of one inference [J].
+    life_s : least life of the battery [s], in a use.
+    t_junction_c : of the die on average [degC], in a use.
     """
 
     flash_bytes: float | None = None
     arena_bytes: float | None = None
     latency_s: float | None = None
     accuracy: float | None = None
+    energy_j: float | None = None
+    life_s: float | None = None
+    t_junction_c: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("flash_bytes", "arena_bytes", "latency_s"):
+        for name in ("flash_bytes", "arena_bytes", "latency_s", "energy_j", "life_s", "t_junction_c"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ParameterError(f"budget {name} = {value}; give a number above 0, or leave it out")
@@ -41,14 +55,15 @@ class Budgets(Result):
 
 @dataclass(frozen=True, slots=True)
 class Check(Result):
-    """One budget held against one variant.
+    """One budget held against one network.
 
     Parameters
     ----------
     budget : its name.
-    limit : the budget.
+    limit : the budget; 0 for what has no figure to hold it against, and is missed.
     found, worst : the figure, and the end of its interval that counts against it; None where unknown.
     unit : of all three.
+    why : the figure is unknown, or the whole of what is missed; "" where nobody says.
     """
 
     budget: str
@@ -56,6 +71,7 @@ class Check(Result):
     found: float | None
     worst: float | None
     unit: str
+    why: str = ""
 
     @property
     def met(self) -> bool:
@@ -73,17 +89,17 @@ class Check(Result):
         return math.inf if self.found is None else self._over(self.found) / self.limit
 
     def _over(self, value: float) -> float:
-        return self.limit - value if self.budget == "accuracy" else value - self.limit
+        return self.limit - value if self.budget in _LEAST else value - self.limit
 
     def __str__(self) -> str:
         if self.found is None:
-            return f"{self.budget} unknown"
+            return f"{self.budget} unknown{f': {self.why}' if self.why else ''}" if self.limit else self.why
         shown, limit = (_show(value, self.unit) for value in (self.found, self.limit))
         if self.met:
             end = "" if self.sure else f", though its interval reaches {_show(self.worst or 0.0, self.unit)}"
             return f"{self.budget} {shown} of {limit}{end}"
         gap = _show(abs(self._over(self.found)), self.unit, gap=True)
-        return f"{self.budget} {shown}, {gap} too {'little' if self.budget == 'accuracy' else 'much'} for {limit}"
+        return f"{self.budget} {shown}, {gap} too {'little' if self.budget in _LEAST else 'much'} for {limit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +182,21 @@ def _price(row: LedgerRow) -> tuple[float, float]:
     return size, row.latency.value if row.latency else math.inf
 
 
+def check_budgets(
+    budgets: Budgets, figures: Mapping[str, Estimate | None], why: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Check]:
+    """Each budget but that of accuracy, where one is given, against the figure of its name, and why one is unknown."""
+    for field, (name, unit) in _FIGURES.items():
+        limit, found = getattr(budgets, field), figures.get(field)
+        if limit is not None and found:
+            yield Check(name, limit, found.value, found.low if name in _LEAST else found.high, unit)
+        elif limit is not None:
+            yield Check(name, limit, None, None, unit, why.get(name, ""))
+
+
 def _check(row: LedgerRow, budgets: Budgets) -> Iterator[Check]:
-    figures: tuple[tuple[str, float | None, Estimate | None], ...] = (
-        ("flash", budgets.flash_bytes, row.flash),
-        ("arena", budgets.arena_bytes, row.arena),
-        ("latency", budgets.latency_s, row.latency),
-    )
-    for name, limit, found in figures:
-        if limit is not None:
-            unit = "s" if name == "latency" else "byte"
-            yield Check(name, limit, found.value if found else None, found.high if found else None, unit)
+    figures = {"flash_bytes": row.flash, "arena_bytes": row.arena, "latency_s": row.latency, "energy_j": row.energy}
+    yield from check_budgets(budgets, figures, _OF_USE)
     if budgets.accuracy is not None:
         accuracy = row.variant.accuracy
         yield Check("accuracy", budgets.accuracy, accuracy.fraction, accuracy.low, "%")
