@@ -1,4 +1,4 @@
-"""The sample folder, made again to the byte: `python -m tools.samples`. Nobody moved: the signals are drawn from a seed.
+"""The sample folder, made again to the byte: `python -m tools.samples`. Nobody moved: all is drawn from a seed.
 
 A gesture is a sum of sines in three channels; a person has a pace, a strength and a way of wearing the sensor.
 """
@@ -33,7 +33,7 @@ def record(motion: _Motion, rng: np.random.Generator) -> np.ndarray:
     moved = strength * motion(2 * np.pi * pace * time_s + rng.uniform(0, 2 * np.pi))
     turn = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
     noise = rng.normal(0, 0.12, moved.shape)
-    return np.column_stack([time_s, (moved + [0, 0, 1]) @ turn.T + noise])
+    return np.column_stack([time_s, (moved + np.array([0, 0, 1])) @ turn.T + noise])
 
 
 def make(folder: Path = FOLDER) -> None:

@@ -219,7 +219,8 @@ def frame_signals(
     length, step = round(window_s * rate_hz), max(1, round(step_s * rate_hz))
     if front is not None:
         recorded = max(map(len, signals)), signals[0].shape[1]
-        front.bind(recorded, rate_hz)  # one of images is refused as such
+        if front.side or front.grey:  # of images: refused as such
+            front.bind(recorded, rate_hz)
         own = step_s if front.window_s is None else None
         front = replace(front, window_s=front.window_s or window_s, step_s=front.step_s or own)
         most = max(float(np.abs(one).max(initial=0)) for one in signals)
