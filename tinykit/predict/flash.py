@@ -78,16 +78,23 @@ def predict_flash(
         memory = predict_st_memory(graph, core, version)
         model, code = memory.weights, memory.code
     else:
-        model, code = Estimate.exact(graph.flatbuffer_bytes, "byte", "compiled", ()), _link(graph, runtime, core, build)
+        model, code = (
+            Estimate.exact(graph.flatbuffer_bytes, "byte", "compiled", ()),
+            _link(_name_operators(graph), runtime, core, build),
+        )
     parts = (model, code, *([platform_flash(platform)] if platform else []))
     total = propagate(lambda *sizes: sum(sizes), *parts, unit="byte")
     total = relabel(total, low=math.floor(total.low), high=math.ceil(total.high))
     return FlashEstimate(total, int(model.value), code, build)
 
 
-def _link(graph: ModelGraph, runtime: str, core: str, build: str | None) -> Estimate:
+def _name_operators(graph: ModelGraph) -> frozenset[str]:
+    return frozenset(operator.name for operator in graph.operators)
+
+
+@remember_table
+def _link(names: frozenset[str], runtime: str, core: str, build: str | None) -> Estimate:
     sizes, factor, borrowed = _rows_of(runtime, core, build)
-    names = frozenset(operator.name for operator in graph.operators)
     sums = (_sum_kernels(names, sizes[level]) for level in ("-Os", "-O3"))
     small, large = ((factor * nbytes, factor * doubt) for nbytes, doubt in sums)
     return _estimate(small, large, build, borrowed, runtime)
@@ -113,8 +120,12 @@ def predict_runtime_ram(graph: GraphOrFile, *, runtime: str, core: str, build: s
     ------
     UnknownRuntimeError, ParameterError : as `predict_flash`.
     """
-    graph, (sizes, _, borrowed) = as_graph(graph), _rows_of(runtime, core, build)
-    table, names = _table(), frozenset(operator.name for operator in graph.operators)
+    return _read_runtime_ram(_name_operators(as_graph(graph)), runtime, core, build)
+
+
+@remember_table
+def _read_runtime_ram(names: frozenset[str], runtime: str, core: str, build: str | None) -> Estimate:
+    table, (sizes, _, borrowed) = _table(), _rows_of(runtime, core, build)
     static = table["data_bytes"] + table["bss_bytes"]
     alike = [network for network, operators in table["networks"].items() if names == frozenset(operators)]
     levels = [build] if build in sizes else list(sizes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tinykit.ground.caches import remember_table
+from tinykit.ground.caches import remember, remember_table
 from tinykit.predict.latency import effects
 from tinykit.predict.latency.instructions import InstructionReport, Shapes, predict_instructions
 from tinykit.predict.latency.measured import Key, key_of, key_of_model, model_shapes
@@ -103,6 +103,7 @@ def _factors() -> dict[tuple[str, str, str], float]:
     return {(row["runtime"], row["core"], row["new"]): float(row["factor"]) for row in rows}
 
 
+@remember
 def find_known(model: Shapes) -> tuple[Known, ...]:
     """The measured rows of a network, held against the shipped model."""
     return tuple(map(_read_known, _numbers_by_key().get(key_of(model.shapes), ())))

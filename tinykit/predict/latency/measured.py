@@ -289,9 +289,10 @@ def own_rows(case: Case, rows: tuple[OwnRow, ...] | None = None, *, any_build: b
 
 def say_unused(case: Case) -> tuple[str, ...]:
     """What of a board's own rows says nothing of a case: those of other builds only, and those that are damaged."""
-    builds = dict.fromkeys(row.build or "unknown" for row in own_rows(case, any_build=True))
+    rows, damage = _open_own(case.board)
+    builds = dict.fromkeys(row.build or "unknown" for row in own_rows(case, rows, any_build=True))
     told = f"your own rows are of build {', '.join(builds)}, not {case.build or 'unknown'}: not used (--build)"
-    return (*([told] if builds and not own_rows(case) else ()), *name_damage(case.board))
+    return (*([told] if builds and not own_rows(case, rows) else ()), *damage)
 
 
 def shift_of(case: Case, spread: float, rows: tuple[OwnRow, ...] | None = None) -> OwnShift:

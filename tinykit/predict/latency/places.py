@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.errors import UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate, relabel
 from tinykit.model.graph.model import ModelGraph
@@ -58,6 +59,7 @@ def _arena_bytes(model: Model, case: Case) -> tuple[float, float]:
     return max(map(max if divided else sum, ends)), max(map(sum, ends))
 
 
+@remember_table
 def doubt_outside(case: Case) -> tuple[float, float]:
     """Log standard deviation down and up of external RAM's cost; wide up where no row of the board has it so."""
     rows = [row for row in read_table("measured").rows if row["arena"] and row["board"] == case.board]

@@ -163,10 +163,11 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     runtime, core, build = proxy_of(case)
     arithmetic = arithmetic_of(case.core, case.runtime, fpu)
     report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
-    profile, rows = shipped_profile(case), () if read_own(case.board) else find_known(shapes_of(model))
+    profile, mine = shipped_profile(case), read_own(case.board)
+    rows = () if mine else find_known(shapes_of(model))
     cycles, spread = profile.cycles(report.parts)
     known = carry_over(rows, case, profile.pointwise(report.parts))
-    own, doubts = shift_of(case, spread), doubt_outside(case)
+    own, doubts = shift_of(case, spread, mine), doubt_outside(case)
     told = shipped_width(width_of(own.spread, row_noise(case, report), known), case, known)
     value = cycles * math.exp(own.log_factor + known.log) / clock
     low, high = (math.exp(side * TO_80 * math.hypot(told, one)) for side, one in zip((-1, 1), doubts, strict=True))

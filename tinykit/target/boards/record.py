@@ -7,6 +7,7 @@ without `sram_windows()` has no known place for a tensor arena.
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from tinykit.ground.caches import remember_table
 from tinykit.ground.quantity import Fact, weakest
 from tinykit.ground.results import Result
 
@@ -300,9 +301,7 @@ class Board(Result):
 
     def sram_windows(self) -> tuple[Window, ...]:
         """Where an arena may lie: internal memory, largest available first, then external RAM; empty when unknown."""
-        names = dict.fromkeys(region.window for region in self.regions if region.window)
-        windows = [_window(name, [r for r in self.regions if r.window == name]) for name in names]
-        return tuple(sorted(windows, key=lambda w: (w.kind in EXTERNAL_RAM_KINDS, -w.available_bytes)))
+        return _list_windows(self.regions)
 
     def facts(self) -> dict[str, Fact]:
         """Every fact by a name such as "theta_ja", "regions.SRAM1.total" or "run_points.0.current"."""
@@ -311,6 +310,13 @@ class Board(Result):
     def sources(self) -> tuple[str, ...]:
         """The documents the facts come from, in the order of first use; a figure nobody read in one has none."""
         return tuple(dict.fromkeys(fact.source for fact in self.facts().values() if fact.documented))
+
+
+@remember_table
+def _list_windows(regions: tuple[Region, ...]) -> tuple[Window, ...]:
+    names = dict.fromkeys(region.window for region in regions if region.window)
+    windows = [_window(name, [r for r in regions if r.window == name]) for name in names]
+    return tuple(sorted(windows, key=lambda w: (w.kind in EXTERNAL_RAM_KINDS, -w.available_bytes)))
 
 
 def _window(name: str, regions: list[Region]) -> Window:
