@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from tinykit.choose.design.steps import read_steps
-from tinykit.choose.design.studies import CLUSTERS, GRID, PRECISIONS, SPARSITIES, Study, find_study, name_point, studies
+from tinykit.choose.design.studies import (
+    CLUSTERS,
+    GRID,
+    PRECISIONS,
+    SPARSITIES,
+    CompressionStudy,
+    find_study,
+    name_point,
+    studies,
+)
 from tinykit.choose.ledger.choosing import Budgets, recommend
 from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.ground.errors import ParameterError, RecordError, UnknownBoardError, UnknownTaskError
@@ -218,7 +227,7 @@ def test_samples_of_ones_own_are_scored_as_the_study_scores_them(tmp_path, capsy
 
 def test_the_tool_writes_studies(tmp_path, monkeypatch):
     made: list[str] = []
-    one: Study = find_study("watch-exercises")
+    one: CompressionStudy = find_study("watch-exercises")
     monkeypatch.setattr(studies_tool, "studies", lambda: {one.name: one})
     monkeypatch.setattr(studies_tool, "load_dataset", made.append)
     monkeypatch.setattr(studies_tool, "make_study", lambda study, folder, data, *, say: study.open())

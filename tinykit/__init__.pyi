@@ -2,6 +2,8 @@ from tinykit.budget.assessment.chain import Assessment as Assessment, assess as 
 from tinykit.budget.assessment.use import Use as Use
 from tinykit.budget.fit.check import check_fit as check_fit, check_fit_all as check_fit_all, line_up as line_up
 from tinykit.budget.fit.placements import list_placements as list_placements
+from tinykit.choose.exploration.exploring import explore as explore
+from tinykit.choose.exploration.study import Study as Study
 from tinykit.ground.caches import clear_caches as clear_caches
 from tinykit.ground.errors import (
     DataError as DataError,

@@ -20,7 +20,7 @@ from tinykit.choose.design.studies import (
     GRID,
     PRECISIONS,
     SPARSITIES,
-    Study,
+    CompressionStudy,
     name_parent,
     name_point,
     studies,
@@ -36,7 +36,7 @@ from tinykit.train.datasets.shipped import load_dataset
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 
-def steps_of(study: Study) -> tuple[Step, ...]:
+def steps_of(study: CompressionStudy) -> tuple[Step, ...]:
     """Every stage of a shipped study, each after its parent."""
     makers = {"watch-exercises": _watch, "vowels": _vowels, "digits-resnet8": _digits, GRID: _walk_grid}
     return tuple(makers[study.name]())
@@ -100,7 +100,7 @@ def _digits() -> Iterator[Step]:
     yield _int8("slim", "int8-slim")
 
 
-def make_study(study: Study, folder: Path, data: Dataset, *, say: Say) -> DesignRecord:
+def make_study(study: CompressionStudy, folder: Path, data: Dataset, *, say: Say) -> DesignRecord:
     """Train, compress, convert and score every variant into a folder, resuming what is there.
 
     Raises
@@ -113,7 +113,7 @@ def make_study(study: Study, folder: Path, data: Dataset, *, say: Say) -> Design
     return score_stages(record, tuple(study.variants), data.test)
 
 
-def ship_study(record: DesignRecord, study: Study, folder: Path) -> None:
+def ship_study(record: DesignRecord, study: CompressionStudy, folder: Path) -> None:
     """Copy the record and the models of the variants into a folder; Keras models stay behind, `rebuild` makes them.
 
     Raises

@@ -7,10 +7,19 @@ from tinykit.choose.design.studies import (
     GRID as GRID,
     PRECISIONS as PRECISIONS,
     SPARSITIES as SPARSITIES,
-    Study as Study,
+    CompressionStudy as CompressionStudy,
     find_study as find_study,
     name_point as name_point,
     studies as studies,
+)
+from tinykit.choose.exploration.candidate import Candidate as Candidate
+from tinykit.choose.exploration.exploring import explore as explore
+from tinykit.choose.exploration.space import Space as Space
+from tinykit.choose.exploration.study import (
+    Point as Point,
+    Study as Study,
+    find_trial as find_trial,
+    read_study as read_study,
 )
 from tinykit.choose.ledger.choosing import (
     Budgets as Budgets,

@@ -18,6 +18,8 @@ from tinykit.model.graph.reading import read
 from tinykit.model.record import DesignRecord, Stage, hash_bytes
 from tinykit.predict.packing.decoding import code_weights
 from tinykit.predict.packing.leaning import Packed, lean
+from tinykit.train.architecture.building import build_architecture
+from tinykit.train.architecture.value import Architecture
 from tinykit.train.compress.channels.slimming import prune_channels
 from tinykit.train.compress.clustering import Clustered, cluster
 from tinykit.train.compress.gridding import grid
@@ -53,6 +55,9 @@ def _train(parent: Path, data: Dataset, choices: Choices) -> Made:
     shape, classes, seed = data.input_shape, len(data.classes), choices["seed"]
     if name := choices.get("network"):
         model = build_network(name, input_shape=shape, classes=classes, seed=seed)
+    elif "architecture" in choices:
+        own = Architecture.from_json(choices["architecture"])
+        model = build_architecture(own, input_shape=shape, classes=classes, seed=seed)
     else:
         model = load_model(parent)
     return train(model, data, read_fit(choices), seed=seed, progress=Bar())

@@ -31,7 +31,7 @@ _SHIPPED = read_toml(shipped_path("data", "studies.toml"))
 
 
 @dataclass(frozen=True, slots=True)
-class Study(Result):
+class CompressionStudy(Result):
     """A model and the variants made of it.
 
     Parameters
@@ -97,13 +97,13 @@ def _recall_difference(record: DesignRecord, name: str) -> Difference:
     return Difference(known.pop("fraction"), **known)
 
 
-def studies() -> Mapping[str, Study]:
+def studies() -> Mapping[str, CompressionStudy]:
     """The studies this kit ships, by name."""
-    shipped = (Study(name, **row) for name, row in _SHIPPED.items())
+    shipped = (CompressionStudy(name, **row) for name, row in _SHIPPED.items())
     return {study.name: study for study in (*shipped, _grid())}
 
 
-def find_study(name: str) -> Study:
+def find_study(name: str) -> CompressionStudy:
     """A study by its name.
 
     Raises
@@ -139,11 +139,11 @@ def name_parent(sparsity: float, clusters: int) -> str:
     return "-".join(parts) or "float"
 
 
-def _grid() -> Study:
+def _grid() -> CompressionStudy:
     points = {
         name_point(sparsity, clusters, precision): f"{sparsity:.0%} zeros, {clusters or 'no'} clusters, {precision}"
         for sparsity in SPARSITIES
         for clusters in CLUSTERS
         for precision in PRECISIONS
     }
-    return Study(GRID, "watch-exercises", "watch-cnn", points)
+    return CompressionStudy(GRID, "watch-exercises", "watch-cnn", points)

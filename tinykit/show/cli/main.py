@@ -9,11 +9,12 @@ from tinykit.budget.assessment.draft import ASKED, label_of, unit_of
 from tinykit.ground.errors import BAD_INPUT, printable
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.handover.deployment.targets import TARGETS
-from tinykit.show.cli import checking, judging, looking, making, reading, verifying, weighing
+from tinykit.show.cli import checking, exploring, judging, looking, making, reading, verifying, weighing
 from tinykit.show.cli.program import main  # noqa: F401 -- where it was always found
 
 _ROOMS = {
-    one.__name__.rpartition(".")[2]: one for one in (checking, judging, looking, making, reading, verifying, weighing)
+    one.__name__.rpartition(".")[2]: one
+    for one in (checking, exploring, judging, looking, making, reading, verifying, weighing)
 }
 _Option = dict[str, Any]
 

@@ -105,6 +105,7 @@ def design(options: Options) -> int:
     from tinykit.choose.design.outcome import DesignGoal
     from tinykit.choose.design.own import own_recipe
     from tinykit.choose.design.run import run_design
+    from tinykit.show.cli.exploring import take_trial
     from tinykit.show.cli.own import read_own
     from tinykit.show.report.render import write_report
 
@@ -112,10 +113,9 @@ def design(options: Options) -> int:
         period_s=options.period, battery=options.battery, sensor=options.sensor,
         run_current_a=options.run_current, sleep_current_a=options.sleep_current,
     )  # fmt: skip
-    data = read_own(options)
-    goal = DesignGoal(
-        options.task or "watch-exercises", Target(options.board), use, data=data, network=options.model or ""
-    )
+    picked = (options.model or "").startswith("study:") and not options.data
+    data, network = take_trial(options) if picked else (read_own(options), options.model or "")
+    goal = DesignGoal(options.task or "watch-exercises", Target(options.board), use, data=data, network=network)
     recipe = own_recipe(data, options.epochs) if data else None
     outcome = run_design(goal, Path(options.out), progress=say, recipe=recipe, stopped=options.stopped)
     say("writing the report")

@@ -1,0 +1,73 @@
+"""Command `explore`: a search under budgets, with a line of progress where nobody sees a bar."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tinykit.choose.ledger.choosing import Budgets
+from tinykit.show.cli.models import Options
+from tinykit.show.cli.text import say, say_json, say_table
+from tinykit.target.boards import boards
+from tinykit.train.datasets.dataset import Dataset
+
+_LINE_S = 15.0
+DEFAULT = "nucleo-l4r5zi"
+
+
+def explore(options: Options) -> int:
+    """`tinykit explore`."""
+    # These pull in the training floor, and Optuna.
+    from tinykit.budget.assessment.use import Use
+    from tinykit.choose.exploration.exploring import explore as search
+    from tinykit.choose.exploration.judging import Judge, rank_boards
+
+    names = {"flash_bytes": options.flash, "arena_bytes": options.sram, "latency_s": options.latency}
+    budgets = Budgets(**names, energy_j=options.energy, life_s=options.life, accuracy=options.accuracy)
+    everywhere = options.board == "all"
+    use = Use(period_s=options.period, battery=options.battery, task=None if options.data else options.task)
+    study = search(
+        _read_source(options), budgets, boards=DEFAULT if everywhere else options.board, minutes=options.minutes,
+        trials=options.trials, workers=options.workers, folder=options.study, seed=options.seed, use=use,
+        sampler=options.sampler, random=options.random, progress=None if sys.stderr.isatty() else _Lines(),
+    )  # fmt: skip
+    model = study.folder / f"{study.chosen.name}.tflite" if everywhere and study.chosen else None
+    ranked = rank_boards(Judge(budgets, boards(), use).judge_all(model.read_bytes()) if model else ())
+    if options.json:
+        say_json({**study.to_json(), **({"ranked": [one.to_json() for one in ranked]} if everywhere else {})})
+    else:
+        say(*study.summary())
+        if everywhere:
+            say_table(("board of the chosen", "verdict"), [(one.board, str(one.judgement)) for one in ranked])
+    return 0 if study.chosen and (ranked or not everywhere) else 1
+
+
+def take_trial(options: Options) -> tuple[Dataset, str]:
+    """Data and trained network of `design --model study:…`, the first through the trial's window and rate."""
+    from tinykit.choose.exploration.study import find_trial
+    from tinykit.choose.exploration.training_job import load_source
+
+    study, name = find_trial(options.model, options.task or "watch-exercises")
+    record = study.pick(name, Path(options.out) / "picked", say=say)
+    return load_source(study.source, study.find(name).candidate.front), str(record.path("float"))
+
+
+def _read_source(options: Options) -> Any:
+    if not options.data:
+        return options.task
+    if options.data.endswith(".npz"):
+        return {"npz": options.data, "rate_hz": options.rate}
+    return {"folder": options.data, "rate_hz": options.rate, "window_s": options.window}
+
+
+class _Lines:
+    """Progress as a line on stderr, at a stage's start and end and now and then between."""
+
+    def __init__(self) -> None:
+        self._stage, self._last_s = "", 0.0
+
+    def __call__(self, stage: str, step: int, total: int, text: str) -> None:
+        now = time.monotonic()
+        if stage != self._stage or step >= total or now - self._last_s > _LINE_S:
+            print(f"{stage}: {step} of {total}; {text}".rstrip("; "), file=sys.stderr, flush=True)
+            self._stage, self._last_s = stage, now
