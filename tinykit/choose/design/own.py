@@ -114,7 +114,7 @@ def _run_python(path: Path, data: Dataset) -> Any:
         return runpy.run_path(str(path))["build"](data.input_shape, len(data.classes))
     except TinykitError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # code of the user's own may raise anything
         told = f"{path.name}: {type(error).__name__}: {error!s:.200}"
         raise ModelError(f"{told}\ngive a function build(input_shape, classes) that gives a tf-keras model") from error
 

@@ -8,8 +8,8 @@ from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.datasets.own import group_by_prefix, read_classes, read_folder, read_npz
 from tinykit.train.fronts.front import Front
 
-_OPTIONS = ("rate", "window", "step", "features", "side", "grey", "classes", "groups", "model", "epochs")
-_GROUPS = {"name": group_by_prefix, "file": lambda path: path.stem}
+_OPTIONS = ("rate", "window", "step", "features", "bands", "side", "grey", "classes", "groups", "model", "epochs")
+_GROUPS = {"name": group_by_prefix, "file": str}
 
 
 def read_own(options: Options) -> Dataset | None:
@@ -24,14 +24,12 @@ def read_own(options: Options) -> Dataset | None:
         return None
     if options.task is not None:
         raise ParameterError(f"--task {options.task} beside --data {options.data}: design for one of them")
-    path, chosen = Path(options.data), {name: given[name] for name in ("features", "side", "grey") if name in given}
+    path, chosen = Path(options.data), {name: given[name] for name in _OPTIONS[3:7] if name in given}
     front, classes = Front(**chosen) if chosen else None, read_classes(options.classes) if options.classes else None
     packed = path.suffix.lower() == ".npz" and not path.is_dir()
     for name in [name for name in ("window", "step", "groups") if name in given and (packed or name != "groups")]:
         if packed or options.rate is None:
-            told = (
-                "an .npz holds windows and groups already: leave it out" if packed else "say the --rate too"
-            )
+            told = "an .npz holds windows and groups already: leave it out" if packed else "say the --rate too"
             raise ParameterError(f"--{name} with {path.name}: {told}")
     if packed:
         return read_npz(path, classes=classes, rate_hz=options.rate, front=front)
