@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextvars import Context
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.onnx_nets import Torch
+from tinykit.ground.caches import clear_caches
 from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
 from tinykit.train.conversion import converter as processes
 from tinykit.train.conversion.converting import convert, convert_all
@@ -51,23 +53,28 @@ def child_of(converter: Converter, kind: str = "keras"):
     return child
 
 
+def shared(*given, **options):
+    """By the process that all share, whatever block this is in."""
+    return Context().run(convert, *given, **options)
+
+
 def test_many_models_by_one_process_have_the_bytes_of_convert(kept, samples):
     children = set()
     for seed in range(3):
         model = network(seed)
-        assert kept.convert(model, representative=samples).model == convert(model, representative=samples).model
+        assert kept.convert(model, representative=samples).model == shared(model, representative=samples).model
         children.add(child_of(kept))
     assert len(children) == 1
     assert child_of(kept) is not processes.WARM._kept[0][0], "a process that nobody else asks"
     both = kept.convert_all(network(0), ("int8", "float32"), representative=samples)
-    assert both == convert_all(network(0), ("int8", "float32"), representative=samples)
+    assert both == Context().run(convert_all, network(0), ("int8", "float32"), representative=samples)
 
 
 def test_onnx_goes_to_a_process_of_the_block_too(kept, tmp_path):
     file = tmp_path / "net.onnx"
     file.write_bytes(Torch((1, 3, 8, 8)).conv(4).relu().flatten().gemm(4).model().SerializeToString())
     x = np.random.default_rng(1).standard_normal((20, 3, 8, 8)).astype(np.float32)
-    assert kept.convert(file, representative=x).model == convert(file, representative=x).model
+    assert kept.convert(file, representative=x).model == shared(file, representative=x).model
     assert child_of(kept, "onnx").alive
 
 
@@ -88,7 +95,7 @@ def test_each_conversion_has_its_time_and_one_that_is_late_costs_only_itself(kep
     with pytest.raises(EngineError, match=r"did not end within 0\.001 s"):
         kept.convert(network(0), representative=samples, timeout_s=0.001)
     assert not before.alive
-    assert kept.convert(network(1), representative=samples).model == convert(network(1), representative=samples).model
+    assert kept.convert(network(1), representative=samples).model == shared(network(1), representative=samples).model
     assert child_of(kept).bounds == processes._BOUNDS, "address space and files as of any conversion"
 
 
@@ -98,15 +105,15 @@ def test_a_process_that_was_killed_between_two_models_is_replaced(kept, samples)
     assert kept.convert(network(0), representative=samples).flatbuffer_bytes > 1000
 
 
-def test_the_process_ends_with_the_block_and_there_is_none_outside_of_it(samples):
+def test_the_process_ends_with_the_block_and_outside_of_it_all_share_one(samples):
+    clear_caches()
     with Converter() as converter:
-        converter.convert(network(0), representative=samples)
+        made = convert(network(0), representative=samples)
         pid = child_of(converter)._process.pid
+        assert not processes.WARM._kept, "the function asks the block's process too"
     assert gone(pid)
-    with pytest.raises(ParameterError, match="a Converter converts in its block alone"):
-        converter.convert(network(0), representative=samples)
-    with pytest.raises(ParameterError, match="write `with Converter"):
-        Converter().convert_all(network(0))
+    assert converter.convert(network(0), representative=samples) == made
+    assert processes.WARM._kept
 
 
 def test_the_process_dies_with_its_owner():

@@ -11,6 +11,8 @@ import pytest
 from tests.codegen_builds import run_tool, tool
 from tests.models import Net, small_cnn
 from tests.test_deploy_c import build as build_c
+from tinykit.budget import FrontEnd, Use, assess, front_end_cycles, front_end_instructions
+from tinykit.budget.power.frontend import front_end_of
 from tinykit.ground.errors import DataError, ModelError, ParameterError
 from tinykit.handover.deployment.front_end import Preparation, write_front_end
 from tinykit.handover.deployment.targets import deploy
@@ -19,6 +21,8 @@ from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.codes import quantise_input
 from tinykit.train import Front, Normalisation
 from tinykit.train.fronts.integers import extract
+from tools import front_end_own
+from tools.front_end_counts import CORES
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wconversion", "-Wshadow"]
 CAUGHT = ["-fsanitize=undefined,address", "-fno-sanitize-recover=all"]
@@ -145,6 +149,39 @@ class TestToTheByte:
         assert set(asked) <= (
             {"__aeabi_lmul", "__aeabi_llsl", "__aeabi_llsr", "__gnu_thumb1_case_uqi"} if "m0" in core else set()
         )
+
+
+class TestCost:
+    """What a budget counts is what this C executes."""
+
+    @pytest.mark.parametrize("name", ["slower", "log-mel", "mfcc", "fft, every bin"])
+    @pytest.mark.parametrize(("core", "model"), [("q15", "M4"), ("q15_plain", "M0")])
+    def test_a_budget_counts_this_code(self, name, core, model):
+        tool("arm-none-eabi-gcc")
+        arm_const = pytest.importorskip(
+            "unicorn.arm_const", reason="unicorn, the extra virtual-board, is not installed"
+        )
+        front, shape, rate = FRONTS[name]
+        bound = front.bind(shape, rate)
+        counted = front_end_own.run(bound, CORES[core][0], getattr(arm_const, f"UC_CPU_ARM_CORTEX_{model}"))
+        assert front_end_instructions(front_end_of(bound), dsp=model == "M4") == pytest.approx(counted, rel=0.15)
+
+    def test_a_front_is_a_front_end_of_a_budget(self):
+        bound = Front(features="mfcc", rate_hz=8000, frame_s=0.03, hop_s=0.02).bind((16000, 2), 16000.0)
+        assert front_end_of(bound) == FrontEnd("mfcc", 2 * 49, 240, 40, 10, "int32", 33)
+        assert front_end_of(Front().bind((100, 6), 50.0)) == FrontEnd("window", 6, 100, 40, 10, "int32")
+        assert "the kit's front_end.c" in front_end_cycles(front_end_of(bound)).source
+        plan = assess(read(small_cnn()), "nucleo-l4r5zi", Use(period_s=1.0, front_end=front_end_of(bound))).budget
+        assert "front end" in [state.name for state in plan.states]
+
+    @pytest.mark.parametrize(
+        ("kind", "more"), [("image", ("int32", 0)), ("filter", ("int32", 0)), ("mfcc", ("q15", 5))]
+    )
+    def test_what_was_not_counted_is_refused(self, kind, more):
+        with pytest.raises(
+            ParameterError, match=f"front end '{kind}' with .* was not counted; 'int32' has none, window"
+        ):
+            FrontEnd(kind, 1, 64, 8, 4, *more)
 
 
 class TestDeployed:

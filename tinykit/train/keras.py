@@ -50,14 +50,12 @@ def limit_threads(count: int) -> None:
     ------
     ParameterError : not a whole number from 1; or TensorFlow runs already, and with other threads.
     """
+    wanted = dict.fromkeys(_THREADS, str(count))
     if not isinstance(count, int) or count < 1:
         raise ParameterError(f"threads {count!r}: give a whole number from 1, such as 1 for each of several processes")
-    wanted = dict.fromkeys(_THREADS, str(count))
-    if "tensorflow" in sys.modules and any(os.environ.get(name) != text for name, text in wanted.items()):
-        raise ParameterError(
-            f"TensorFlow runs in this process and keeps its threads; {count} can no longer be asked for\n"
-            "call limit_threads before anything loads TensorFlow, first in the process"
-        )
+    if "tensorflow" in sys.modules and not wanted.items() <= os.environ.items():
+        told = f"TensorFlow runs in this process and keeps its threads; {count} can no longer be asked for"
+        raise ParameterError(f"{told}\ncall limit_threads before anything loads TensorFlow, first in the process")
     os.environ.update(wanted)
 
 

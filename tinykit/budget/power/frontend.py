@@ -14,10 +14,11 @@ from tinykit.ground.results import Result
 from tinykit.model.impulse import Impulse, number_of
 from tinykit.predict.energy.inputs import as_estimate, band, load_constants
 from tinykit.target.boards import AnyBoard, find_board
+from tinykit.train.fronts.bound import BoundFront
 
 FRONT_ENDS = ("none", "window", "fft", "mel", "mfcc", "filter", "image")
-ARITHMETIC = ("q15", "f32")
-"""16-bit fixed point, or single precision on a core with a floating-point unit."""
+ARITHMETIC = ("q15", "f32", "int32")
+"""CMSIS-DSP in 16-bit fixed point, or single precision for a floating-point unit; the kit's `front_end.c`."""
 
 _MOST = 1 << 20
 _PIECES = {
@@ -25,6 +26,10 @@ _PIECES = {
     "mel": ("sample", "fft", "normalise", "bin", "band", "log"),
     "mfcc": ("sample", "fft", "normalise", "bin", "band", "log", "mac"), "image": ("colour", "pixel", "box"),
 }  # fmt: skip
+_OWN = {"none": (), "window": ("sample", "tap"), "fft": ("tap", "normalise", "fft", "band"),
+        "mel": ("tap", "normalise", "fft", "bin", "band"),
+        "mfcc": ("tap", "normalise", "fft", "bin", "band", "mac")}  # fmt: skip
+"""Pieces of `front_end.c`: of a window the samples' codes, of a spectrum what each point, bin and band of it takes."""
 _SHELF = ("power", "frontend.toml")
 
 
@@ -41,10 +46,11 @@ class FrontEnd(Result):
     bands : mel bands; of an image, the pixels that are left of it.
     coefficients : of the cosine transform; of a filter, its stages.
     arithmetic : one of `ARITHMETIC`.
+    taps : of the filter before each sample that is kept, in "int32"; 0 for none.
 
     Raises
     ------
-    ParameterError : an unknown kind or arithmetic, or a count out of range.
+    ParameterError : an unknown kind or arithmetic, one that has no such kind or taps, or a count out of range.
     """
 
     kind: str = "none"
@@ -53,6 +59,7 @@ class FrontEnd(Result):
     bands: int = 40
     coefficients: int = 10
     arithmetic: str = "q15"
+    taps: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in FRONT_ENDS:
@@ -60,10 +67,13 @@ class FrontEnd(Result):
         if self.arithmetic not in ARITHMETIC:
             nearest = name_nearest(str(self.arithmetic), ARITHMETIC)
             raise ParameterError(f"arithmetic {self.arithmetic!r} of a front end is unknown; {nearest}")
-        for name in ("frames", "samples", "bands", "coefficients"):
-            count = getattr(self, name)
-            if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST:
-                raise ParameterError(f"{name} {count!r} of the front end; give a whole number from 1 to {_MOST}")
+        for name in ("frames", "samples", "bands", "coefficients", "taps"):
+            count, least = getattr(self, name), int(name != "taps")
+            if isinstance(count, bool) or not isinstance(count, int) or not least <= count <= _MOST:
+                raise ParameterError(f"{name} {count!r} of the front end; give a whole number from {least} to {_MOST}")
+        if (self.kind not in _OWN) if self.arithmetic == "int32" else self.taps:
+            told = f"{self.kind!r} with {self.taps} taps in {self.arithmetic!r}"
+            raise ParameterError(f"front end {told} was not counted; 'int32' has {', '.join(_OWN)}, the others no taps")
 
     @property
     def fft_points(self) -> int:
@@ -75,11 +85,23 @@ _BLOCKS = {"mfcc": "mfcc", "mfe": "mel", "spectrogram": "fft", "spectral_analysi
            "flatten": "window", "image": "image"}  # fmt: skip
 
 
-def front_end_of(impulse: Impulse) -> FrontEnd | None:
-    """The front end that an export's first block of signal processing is, in single precision; None for another kind.
+_FEATURES = {"none": "window", "fft": "fft", "log-mel": "mel", "mfcc": "mfcc"}
 
-    Filters before an FFT are left out. ParameterError: a size out of range.
+
+def front_end_of(source: Impulse | BoundFront) -> FrontEnd | None:
+    """The front end of a front, its channels together, or of an export's first block; None for another kind of block.
+
+    A block is counted in single precision, filters before an FFT are left out. ParameterError: a size out of range.
     """
+    if isinstance(source, BoundFront):
+        plain, taps = source.features == "none", len(source.taps()) if source.factor > 1 else 0
+        frames, frame = (1, source.samples) if plain else (source.frames, source.frame)
+        sizes = (frames * len(source.channels), frame, source.bands, source.coefficients)
+        return FrontEnd(_FEATURES[source.features], *sizes, "int32", taps)
+    return _read_block(source)
+
+
+def _read_block(impulse: Impulse) -> FrontEnd | None:
     kind, told = impulse.blocks[0] if impulse.blocks else ("", {})
     if kind not in _BLOCKS:
         return None
@@ -104,7 +126,7 @@ def fft_operations(points: Any) -> Any:
 
 
 def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
-    """Instructions of a front end by CMSIS-DSP: pieces of work times what one was counted to take.
+    """Instructions of a front end by CMSIS-DSP or the kit's own C: pieces of work times what one was counted to take.
 
     window w N; FFT f N log2 N; mel: a magnitude a bin, scaling a sample, a band and its logarithm; MFCC: a cosine
     transform of bands × coefficients; filter: a biquad a sample and stage; image: a colour and a box a pixel
@@ -124,16 +146,20 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
     """
     if front.arithmetic == "f32" and not dsp:
         raise UnknownFactError("single precision without a floating-point unit was not counted; take arithmetic='q15'")
-    each = load_constants(*_SHELF)[front.arithmetic if dsp else "q15_plain"]
+    each = load_constants(*_SHELF)[front.arithmetic if dsp else f"{front.arithmetic}_plain"]
+    return front.frames * sum((work * each[piece].value for piece, work in list_work(front).items()), 0.0)
+
+
+def list_work(front: FrontEnd) -> dict[str, float]:
+    """How often each piece of work is done for a frame of a front end."""
     points = front.fft_points
     work = {
         "sample": front.samples, "fft": float(fft_operations(points)), "normalise": points, "bin": points / 2,
         "band": front.bands, "log": front.bands, "mac": front.bands * front.coefficients,
         "biquad": front.samples * front.coefficients, "colour": front.samples, "pixel": front.samples,
-        "box": front.bands,
+        "box": front.bands, "tap": front.samples * front.taps,
     }  # fmt: skip
-    counts = (work[piece] * each[piece].value for piece in _PIECES[front.kind])
-    return front.frames * sum(counts, 0.0)
+    return {piece: work[piece] for piece in (_OWN if front.arithmetic == "int32" else _PIECES)[front.kind]}
 
 
 def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:
@@ -149,6 +175,7 @@ def front_end_cycles(front: FrontEnd, *, dsp: bool = True) -> Estimate:
     count = front_end_instructions(front, dsp=dsp)
     each = band(load_constants(*_SHELF)["cycles"], "point", "low", "high")
     by = "plain C" if front.kind == "image" else f"CMSIS-DSP, {front.arithmetic}"
+    by = "the kit's front_end.c" if front.arithmetic == "int32" else by
     source = f"{front.kind} of {front.frames} frames of {front.samples} by {by}"
     return propagate(lambda cpi: count * cpi, each, unit="cycle", source=source, basis="modelled")
 

@@ -3,7 +3,6 @@
 import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from tinykit.ground.errors import ModelError, ParameterError, TinykitError, name
 from tinykit.ground.facts import without_none
 from tinykit.ground.writing import scratch
 from tinykit.model.record import DesignRecord, Stage, hash_bytes
-from tinykit.train.compress.recipe import RECIPE, Recipe, Training
+from tinykit.train.compress.recipe import RECIPE, Recipe
 from tinykit.train.compress.training import check_fits
 from tinykit.train.conversion.keras_file import load_model, save_model
 from tinykit.train.datasets.dataset import Dataset
@@ -21,43 +20,33 @@ from tinykit.train.zoo import NETWORKS
 
 GIVEN = "given"
 """The stage of a network that came as a file."""
-_STEPS = 500
+_STEPS, _MOST_EPOCHS = 500, 60
 """Of training, as the watch task's recipe takes; fewer leave a network of few samples at chance."""
 
 
 def choose_network(data: Dataset) -> str:
     """The zoo's network whose form suits the samples: watch-cnn for signals, digits-cnn for images and spectrograms.
 
-    Raises
-    ------
-    ParameterError : samples too small for either.
+    Raises ParameterError: samples too small for either.
     """
     height, width, _ = data.input_shape
     if width == 1 and height >= 8:
         return "watch-cnn"
     if min(height, width) >= 4:
         return "digits-cnn"
-    raise ParameterError(
-        f"no network suits samples of {data.input_shape} by itself (signals from 8 samples, images from 4 × 4 do)\n"
-        "name one: --model zoo:NAME, a .keras or .h5 file, or a .py that builds one"
-    )
+    told = f"no network suits samples of {data.input_shape} by itself: signals from 8 samples, images from 4 × 4 do"
+    raise ParameterError(f"{told}\nname one: --model zoo:NAME, a .keras or .h5 file, or a .py that builds one")
 
 
 def own_recipe(data: Dataset, epochs: int | None = None) -> Recipe:
-    """The default stages, lengthened for few samples to the steps that they need; or so many epochs of training.
-
-    Raises
-    ------
-    ParameterError : epochs that are no whole number from 1.
-    """
-    batch = 32 if len(data.train) < 1000 else RECIPE.train.batch_size
-    wanted = ceil(_STEPS / ceil(len(data.train) / batch))
-    share = Training(epochs or max(RECIPE.train.epochs, min(60, wanted)), 1e-3).epochs / RECIPE.train.epochs
+    """The default stages, lengthened for few samples to the steps that they need; or so many epochs of training."""
+    fit = replace(RECIPE.train, batch_size=32 if len(data.train) < 1000 else RECIPE.train.batch_size)
+    needed = min(_MOST_EPOCHS, -(-_STEPS // (fit.steps(len(data.train)) // fit.epochs)))
+    share = (max(fit.epochs, needed) if epochs is None else epochs) / fit.epochs
     stages = {name: getattr(RECIPE, name) for name in ("train", "prune", "quantise")}
-    longer = {
-        name: replace(one, epochs=max(1, round(share * one.epochs)), batch_size=batch) for name, one in stages.items()
-    }
-    return replace(RECIPE, **longer)
+    longer = {name: max(1, round(share * one.epochs)) for name, one in stages.items()}
+    made = {name: replace(one, epochs=longer[name], batch_size=fit.batch_size) for name, one in stages.items()}
+    return replace(RECIPE, **made)
 
 
 def describe_data(data: Dataset) -> dict[str, Any]:
@@ -93,27 +82,22 @@ def start_from(
     """
     about = {"data": describe_data(data)}
     kind, _, name = network.partition(":")
-    if not network or kind == "zoo":
-        chosen = name or choose_network(data)
-        say(f"network: {chosen} of the zoo{'' if name else ', chosen by the shape of a sample'}")
-        return record, {"network": chosen, **about}
+    if kind in ("", "zoo"):
+        say(f"network: {name} of the zoo" if name else "network: of the zoo, by the shape of a sample")
+        return record, {"network": name or choose_network(data), **about}
     path = Path(network)
-    opener = _OPENERS.get(path.suffix.lower())
-    if opener is None:
-        told = f"model {network!r} is none to train: give zoo:NAME, a .keras or .h5 file, or a .py of yours"
+    if (opener := _OPENERS.get(path.suffix.lower())) is None:
+        told = f"model {network!r} is none to train: give a .keras or .h5 file, a .py of yours, or zoo:NAME"
         raise ParameterError(f"{told}; {name_nearest(network, [one.name for one in NETWORKS])}")
     recipe = {"action": GIVEN, "file": path.name, "shape": [*data.input_shape, len(data.classes)]}
     recipe["made_from"] = hash_bytes(_read_file(path))
     if GIVEN in record.stages and dict(record.stages[GIVEN].recipe) == recipe:
         return record, about
-    if opener is _run_python:
-        say(f"network: {path.name} is Python, and is run as the code of yours that it is")
+    say(f"network: {path.name}, {'code of yours, which is run' if opener is _run_python else 'with its weights'}")
     load_keras().utils.set_random_seed(RECIPE.seed)
-    model = require_model(opener(path, data))
-    check_fits(model, data)
+    check_fits(model := require_model(opener(path, data)), data)
     with scratch("tinykit-given-") as folder:
         content = save_model(model, folder / "given.h5").read_bytes()
-    say(f"network: {path.name}, trained on from its weights")
     return record.with_stage(Stage(GIVEN, f"{GIVEN}.h5", recipe=recipe), content), about
 
 
@@ -121,9 +105,7 @@ def _read_file(path: Path) -> bytes:
     try:
         return limits.read_file(path, limits.WEIGHTS_BYTES, ModelError, "give a smaller network")
     except OSError as error:
-        raise ModelError(
-            f"{path}: cannot be read ({error.strerror}); give the file of a network, or zoo:NAME"
-        ) from error
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); give a network, or zoo:NAME") from error
 
 
 def _run_python(path: Path, data: Dataset) -> Any:
@@ -132,7 +114,7 @@ def _run_python(path: Path, data: Dataset) -> Any:
         return runpy.run_path(str(path))["build"](data.input_shape, len(data.classes))
     except TinykitError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # code of the user's own may raise anything
         told = f"{path.name}: {type(error).__name__}: {error!s:.200}"
         raise ModelError(f"{told}\ngive a function build(input_shape, classes) that gives a tf-keras model") from error
 

@@ -5,6 +5,7 @@ Defaults were found on the watch task, each stage under 45 s on two cores. Progr
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,9 +31,9 @@ class Training(Result):
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        counts = {"epochs": self.epochs, "batch_size": self.batch_size, "patience": self.patience}
-        for name, value in counts.items():
-            if (value is not None or name != "patience") and (not isinstance(value, int) or value < 1):
+        patience = self.epochs if self.patience is None else self.patience
+        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size), ("patience", patience)):
+            if not isinstance(value, int) or value < 1:
                 raise ParameterError(f"{name} {value!r}: give a whole number from 1")
         if not 0 < self.learning_rate < 1:
             raise ParameterError(f"learning_rate {self.learning_rate!r} is outside 0…1; 0.001 is a common start")
@@ -66,14 +67,9 @@ class Recipe(Result):
 RECIPE = Recipe()
 
 
-class Rung(Protocol):
-    """What a training asks after each whole epoch whether it shall end there, with its best epoch.
-
-    `epoch` counts from 1, `validation` is the accuracy 0–1 on groups not trained on, of an autoencoder less its loss.
-    """
-
-    def __call__(self, epoch: int, validation: float) -> bool:
-        """True: stop now."""
+Rung = Callable[[int, float], bool]
+"""What a training asks after each whole epoch, counted from 1, with the validation accuracy 0–1 (of an autoencoder less
+the loss): True ends it there, and its best epoch stays."""
 
 
 class Progress(Protocol):

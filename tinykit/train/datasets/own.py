@@ -30,7 +30,7 @@ _TIME_COLUMNS = {"t": 1.0, "time": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "time
 _RATE_TOLERANCE = 0.02
 _Fractions = tuple[float, float, float]
 _Grouping = Callable[[Path], str] | str
-_Taken = tuple[Floats, Labels, Labels, Labels]
+_Taken = tuple[Floats, Labels, list[str], Labels]
 """Samples; of each recording its file and its group; of each sample its recording."""
 
 
@@ -74,11 +74,13 @@ def read_folder(
     paths = [path for members in files.values() for path in members]
     if sum(path.stat().st_size for path in paths) > limits.WEIGHTS_BYTES:
         raise DataError(f"{folder}: more than {limits.WEIGHTS_BYTES:,} bytes of recordings; give fewer of them")
-    if rate_hz is None:
-        taken, front = _take_pictures(paths, group_of, front)
+    if rate_hz is not None:
+        (raw, file_of, names, owner), front = _take_recordings(paths, rate_hz, group_of, front, (window_s, step_s))
+    elif isinstance(group_of, str):
+        raise ParameterError(f"groups by the column {group_of!r}: pictures have none; group them by name or file")
     else:
-        taken, front = _take_recordings(paths, rate_hz, group_of, front, (window_s, step_s))
-    raw, file_of, groups, owner = taken
+        raw, file_of, names = read_images(paths, front), (owner := np.arange(len(paths))), list(map(group_of, paths))
+    groups = np.unique(names, return_inverse=True)[1]
     y = np.repeat(np.arange(len(files)), [len(members) for members in files.values()])[file_of[owner]]
     if len(raw) < _MINIMUM_SAMPLES:
         told = f"windows of {window_s:g} s; record more, or cut shorter windows" if rate_hz else "pictures; take more"
@@ -192,19 +194,7 @@ def _take_recordings(
     files, names, signals = zip(*runs, strict=True)
     _check_channels([paths[one] for one in files], signals)
     raw, owner, front = frame_signals(signals, rate_hz, front, window_s=cut[0], step_s=cut[1])
-    return (raw, np.array(files), _number(names), owner), front
-
-
-def _take_pictures(paths: list[Path], group_of: _Grouping, front: Front | None) -> tuple[_Taken, Front | None]:
-    if isinstance(group_of, str):
-        raise ParameterError(f"groups by the column {group_of!r}: pictures have none; group them by name or file")
-    raw, front = read_images(paths, front)
-    each = np.arange(len(paths))
-    return (raw, each, _number([group_of(path) for path in paths]), each), front
-
-
-def _number(names: Sequence[str]) -> Labels:
-    return np.asarray(np.unique(names, return_inverse=True)[1], np.int64)
+    return (raw, np.array(files), list(names), owner), front
 
 
 def _check_channels(paths: list[Path], signals: Sequence[Floats]) -> None:
