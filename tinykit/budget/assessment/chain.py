@@ -282,11 +282,12 @@ def assess(
     return assess_fit(check_for_use(as_graph(graph), as_target(target), wish, use_engine=use_engine), wish)
 
 
-def check_for_use(graph: ModelGraph, target: Target, use: Use, *, use_engine: bool = True) -> FitReport:
+def check_for_use(
+    graph: ModelGraph, target: Target, use: Use, *, use_engine: bool = True, brief: bool = False
+) -> FitReport:
     """The first half of `assess`: memory and latency, with the figures of one's own that the use names."""
-    return check_target(
-        graph, target, use_engine=use_engine, latency_s=use.own_latency_s, run_current_a=use.run_current_a
-    )
+    own: dict[str, Any] = {"latency_s": use.own_latency_s, "run_current_a": use.run_current_a}
+    return check_target(graph, target, use_engine=use_engine, brief=brief, **own)
 
 
 def assess_fit(fit: FitReport, wish: Use) -> Assessment:

@@ -105,11 +105,13 @@ def list_gained(before: GraphOrFile, after: GraphOrFile) -> tuple[str, ...]:
 
 def check_target(
     graph: ModelGraph, target: Target, *,
-    use_engine: bool = True, latency_s: Estimate | None = None, run_current_a: Estimate | float | None = None
+    use_engine: bool = True, latency_s: Estimate | None = None, run_current_a: Estimate | float | None = None,
+    brief: bool = False
 ) -> FitReport:  # fmt: skip
     """The fit check of a target; a latency [s] and a run current [A] of the user's own win over predictions.
 
-    So do figures that were read back for this model, runtime, version and board (`tinykit readback`).
+    So do figures that were read back for this model, runtime, version and board (`tinykit readback`). A brief one
+    leaves out energy, advice, and reasons that change no verdict.
     """
     told = diagnose_on(graph, target, use_engine)
     if told.refusal:
@@ -122,18 +124,19 @@ def check_target(
     latency, slowdown, slow = _latency(graph, target, ram, arena)
     latency, slow = (latency_s or read, "") if latency_s or read else (latency, slow)
     energy, dear = None, ""
-    if latency is not None:
+    if latency is not None and not brief:
         energy, dear = attempt(partial(predict_energy, latency, target, run_current_a=run_current_a))
     verdict, reasons = judge(arena, ram, flash, code, slowdown, target=target)
     memory = zip(("arena", "flash"), reasons, (arena, flash), strict=True)
     untold = tuple((what, why) for what, why, found in memory if found is None)
     unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear.partition("\n")[0])) if why)
-    reasons += (*_further_reasons(graph, target, (*ram, *code)), *(f"{what} unknown: {why}" for what, why in unknown))
+    reasons += () if brief else tuple(_further_reasons(graph, target, (*ram, *code)))
+    reasons += tuple(f"{what} unknown: {why}" for what, why in unknown)
     return FitReport(
         graph=graph, target=target, verdict=verdict, arena_bytes=arena.used if arena else None, flash_bytes=flash,
         latency_s=latency, energy_per_inference_j=energy, regions=(*ram, *code), reasons=(*reasons, *told.unasked),
         unknown=(*untold, *unknown), unasked=told.unasked,
-        advice=(*advise(graph, arena, (*ram, *code), target.runtime), *told.warnings),
+        advice=(*(() if brief else advise(graph, arena, (*ram, *code), target.runtime)), *told.warnings),
     )  # fmt: skip
 
 

@@ -18,8 +18,7 @@ _ONE = dict.fromkeys(
     "1",
 )
 """A worker computes on one core, whatever TensorFlow and NumPy would take."""
-DEATHS = 3
-"""Workers that a job may end before it has failed; on a cluster by its address, as many as its scheduler allows."""
+_FRUITLESS = 3
 
 
 class Crew:
@@ -43,7 +42,7 @@ class Crew:
                 continue
             end = ChildError(name, process.wait(0), said=" ".join(process.said().split()))
             self._fruitless += 1
-            if self._fruitless > DEATHS * (len(self._running) + 1):
+            if self._fruitless > _FRUITLESS * (len(self._running) + 1):
                 raise EngineError(
                     f"{self._fruitless} workers died and no job ended; {end}\n"
                     "free memory, or take fewer workers (0 runs the jobs in this process)"

@@ -104,7 +104,7 @@ class Judge:
         return Rows(self._judge(graph, target, full=False) for target in self.targets)
 
     def _judge(self, graph: ModelGraph, target: Target, *, full: bool) -> Judgement:
-        fit = check_for_use(graph, target, self.use, use_engine=False)
+        fit = check_for_use(graph, target, self.use, use_engine=False, brief=True)
         figures: dict[str, Estimate | None] = {name: getattr(fit, name) for name in _OF_FIT}
         checks = (*_check_memory(fit), *check_budgets(self._of_fit, figures, dict(fit.unknown)))
         if full or (self._asks_power and all(one.met for one in checks)):
@@ -115,7 +115,9 @@ class Judge:
             else:
                 figures["energy_j"] = found.fit.energy_per_inference_j
                 figures |= {"life_s": found.battery_life_s, "t_junction_c": found.t_junction_c}
-                why = dict.fromkeys(("life", "junction"), "; ".join(found.power.unknown)) | dict(found.fit.unknown)
+                why = dict.fromkeys(("energy", "life", "junction"), "; ".join(found.power.unknown)) | dict(
+                    found.fit.unknown
+                )
                 checks += tuple(check_budgets(self._of_use, figures, why))
         return Judgement(fit.target, checks, **{"energy_j": None, **figures})
 
