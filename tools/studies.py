@@ -25,6 +25,7 @@ from tinykit.choose.design.studies import (
     name_point,
     studies,
 )
+from tinykit.ground.facts import without_none
 from tinykit.model.record import DesignRecord, open_record, tool_versions
 from tinykit.predict.runtime.codes import predict_labels
 from tinykit.train.compress.recipe import RECIPE, Training
@@ -59,7 +60,7 @@ def _walk_grid() -> Iterator[Step]:
 
 
 def _fit(fit: Training, **choices: Any) -> dict[str, Any]:
-    return {**choices, "seed": RECIPE.seed, **asdict(fit)}
+    return {**choices, "seed": RECIPE.seed, **without_none(fit.to_json())}
 
 
 def _int8(parent: str, name: str) -> Step:

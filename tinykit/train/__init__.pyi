@@ -29,6 +29,7 @@ from tinykit.train.compress.recipe import (
     Bar as Bar,
     Progress as Progress,
     Recipe as Recipe,
+    Rung as Rung,
     Training as Training,
 )
 from tinykit.train.compress.resuming import TrainingStopped as TrainingStopped, after_stop as after_stop
@@ -64,9 +65,16 @@ from tinykit.train.conversion.keras_file import (
     load_model as load_model,
     save_model as save_model,
 )
+from tinykit.train.conversion.warm import Converter as Converter
 from tinykit.train.datasets.card import DataCard as DataCard, card_names as card_names, read_card as read_card
 from tinykit.train.datasets.dataset import Dataset as Dataset, Normalisation as Normalisation, Split as Split
-from tinykit.train.datasets.own import read_folder as read_folder, read_npz as read_npz, read_samples as read_samples
+from tinykit.train.datasets.folding import fold_groups as fold_groups
+from tinykit.train.datasets.own import (
+    read_classes as read_classes,
+    read_folder as read_folder,
+    read_npz as read_npz,
+    read_samples as read_samples,
+)
 from tinykit.train.datasets.scoring import (
     EVERYONE as EVERYONE,
     Accuracy as Accuracy,
@@ -84,6 +92,7 @@ from tinykit.train.datasets.shipped import load_dataset as load_dataset, tasks a
 from tinykit.train.fronts.bound import BoundFront as BoundFront
 from tinykit.train.fronts.front import FEATURES as FEATURES, Front as Front
 from tinykit.train.keras import (
+    limit_threads as limit_threads,
     load_keras as load_keras,
     load_tensorflow as load_tensorflow,
     load_tfmot as load_tfmot,

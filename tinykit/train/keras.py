@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, name_install
+from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, ParameterError, name_install
 
 _SETTINGS = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
+
+_THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
 
 
 def load_keras() -> Any:
@@ -39,6 +41,22 @@ def load_tfmot() -> Any:
     """The module `tensorflow_model_optimization`; errors as `load_keras`."""
     load_keras()
     return _load("tensorflow_model_optimization")
+
+
+def limit_threads(count: int) -> None:
+    """Have TensorFlow in this process, and the converters it starts from now on, work with so many threads.
+
+    Raises
+    ------
+    ParameterError : not a whole number from 1; or TensorFlow runs already, and with other threads.
+    """
+    wanted = dict.fromkeys(_THREADS, str(count))
+    if not isinstance(count, int) or count < 1:
+        raise ParameterError(f"threads {count!r}: give a whole number from 1, such as 1 for each of several processes")
+    if "tensorflow" in sys.modules and not wanted.items() <= os.environ.items():
+        told = f"TensorFlow runs in this process and keeps its threads; {count} can no longer be asked for"
+        raise ParameterError(f"{told}\ncall limit_threads before anything loads TensorFlow, first in the process")
+    os.environ.update(wanted)
 
 
 @contextlib.contextmanager

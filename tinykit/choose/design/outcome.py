@@ -18,6 +18,7 @@ from tinykit.model.record import DesignRecord
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
 from tinykit.train.datasets.card import DataCard, read_card
+from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.datasets.scoring import Difference
 
 
@@ -27,23 +28,31 @@ class DesignGoal(Result):
 
     Parameters
     ----------
-    task : id.
+    task : id; of data of one's own their name.
     target : where it is to run, as `Target` takes a board.
     use : period, cell, air; with the sensor and front end of the task unless it names others.
+    data : of one's own, in place of a task that ships.
+    network : that learns them, as `start_from` takes it; "" for one that suits their shape.
 
     Raises
     ------
     UnknownTaskError, UnknownBoardError : a misspelt id; found out before anything runs.
     """
 
+    JSON = ("task", "target", "use", "network")
+
     task: str = "watch-exercises"
     target: Target | Board | str = "nucleo-l4r5zi"
     use: Use = field(default_factory=lambda: Use(period_s=2.0, battery="cr2032"))
+    data: Dataset | None = None
+    network: str = ""
 
     def __post_init__(self) -> None:
-        read_card(self.task)
+        if self.data is None:
+            read_card(self.task)
+        object.__setattr__(self, "task", self.task if self.data is None else self.data.name)
         object.__setattr__(self, "target", as_target(self.target))
-        if self.use.task is None:
+        if self.use.task is None and self.data is None:
             with suppress(UnknownTaskError):  # of a task of one's own nobody knows what it listens to
                 object.__setattr__(self, "use", replace(self.use, task=self.task))
 
@@ -54,7 +63,9 @@ class DesignOutcome(Result):
 
     Parameters
     ----------
-    goal, folder, record, card : what was asked, where it lies, how it was made, on which data.
+    goal, folder, record : what was asked, where it lies, how it was made.
+    card : of the task's data; None for data of one's own, which have none.
+    data : whom the samples are of and how they were dealt, in words.
     variants : float first, the chosen int8 model last.
     cost : accuracy of the chosen model minus that of the float one, on the same samples.
     assessment : of the chosen model on the goal's target in its use.
@@ -68,7 +79,8 @@ class DesignOutcome(Result):
     goal: DesignGoal
     folder: Path
     record: DesignRecord
-    card: DataCard
+    card: DataCard | None
+    data: str
     variants: tuple[Variant, ...]
     cost: Difference
     assessment: Assessment

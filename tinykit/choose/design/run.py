@@ -4,10 +4,12 @@ import os
 import stat
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.fit.check import check_fit_all
 from tinykit.choose.design.outcome import DesignGoal, DesignOutcome
+from tinykit.choose.design.own import GIVEN, own_recipe, start_from, tell_data
 from tinykit.choose.design.steps import Say, chain_steps, follow, recipe_of
 from tinykit.choose.ledger.variants import Variant, weigh_variant
 from tinykit.ground.errors import (
@@ -22,6 +24,7 @@ from tinykit.ground.errors import (
 )
 from tinykit.ground.facts import without_none
 from tinykit.ground.writing import refuse_other, write_atomically
+from tinykit.handover.deployment.front_end import Preparation
 from tinykit.handover.deployment.self_test import read_self_test_log
 from tinykit.handover.deployment.targets import deploy
 from tinykit.handover.deployment.writing import Deployment
@@ -83,7 +86,7 @@ def run_design(
     progress("writing firmware files, running the model on the virtual board")
     cost = paired_difference(variants[0].predicted, chosen.predicted, data.test.y, data.test.recordings)
     outcome = DesignOutcome(
-        goal, folder, record, read_card(goal.task), variants, cost, found, fits,
+        goal, folder, record, None if goal.data else read_card(goal.task), tell_data(data), variants, cost, found, fits,
         firmware=_write_firmware(folder, chosen, data),
         proof=prove_on_board(chosen.graph, data.test, target.board),
     )  # fmt: skip
@@ -95,9 +98,13 @@ def make_models(
 ) -> tuple[Dataset, DesignRecord]:
     """Make or resume every model of a goal's task; arguments and errors as `run_design`."""
     progress(f"loading {goal.task}")
-    data = load_dataset(goal.task)
+    data = load_dataset(goal.task) if goal.data is None else goal.data
     record = open_record(folder, goal.task, data_sha256=data.sha256, tools=tool_versions())
-    steps = chain_steps(goal.task, recipe or recipe_of(goal.task))
+    if goal.data is None:
+        steps = chain_steps(goal.task, recipe or recipe_of(goal.task))
+    else:
+        record, start = start_from(record, goal.network, data, progress)
+        steps = chain_steps(goal.task, recipe or own_recipe(data), start, "" if "network" in start else GIVEN)
     return data, follow(record, steps, data, say=progress, stopped=stopped)
 
 
@@ -121,9 +128,13 @@ def _weigh(record: DesignRecord, name: str, note: str, data: Dataset, target: Ta
 
 
 def _write_firmware(folder: Path, chosen: Variant, data: Dataset) -> Deployment:
+    prepared: dict[str, Any] = {"samples": data.test.x[:3], "normalisation": data.normalisation}
+    if data.front is not None and data.rate_hz is not None and data.front.window_s is not None:
+        recorded = round(data.front.window_s * data.rate_hz), 1 + max(data.front.channels or [data.input_shape[-1] - 1])
+        prepared = {"normalisation": Preparation(data.front.bind(recorded, data.rate_hz), data.normalisation)}
     return deploy(
         chosen.graph, folder / "firmware", arena=arena_for_any_core(chosen.graph), accuracy=chosen.accuracy,
-        name=data.name, samples=data.test.x[:3], normalisation=data.normalisation,
+        name=data.name, **prepared,
     )  # fmt: skip
 
 

@@ -5,12 +5,13 @@ the same parent makes the same bytes again on the same machine.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import ParameterError, RecordError, name_nearest
+from tinykit.ground.facts import without_none
 from tinykit.ground.results import Result
 from tinykit.ground.writing import refuse_other
 from tinykit.model.graph.reading import read
@@ -42,14 +43,18 @@ CONVERT = "convert"
 
 
 def read_fit(choices: Choices) -> Training:
-    """Epochs, learning rate and batch size of a recipe."""
-    return Training(int(choices["epochs"]), float(choices["learning_rate"]), int(choices["batch_size"]))
+    """Epochs, learning rate, batch size and patience of a recipe."""
+    known = int(choices["epochs"]), float(choices["learning_rate"]), int(choices["batch_size"])
+    return Training(*known, patience=choices.get("patience"))
 
 
 def _train(parent: Path, data: Dataset, choices: Choices) -> Made:
-    """From drawn weights: a first step has no parent, and its path is not looked at."""
+    """From drawn weights where a network is named, whose path is not looked at; else on from the parent's."""
     shape, classes, seed = data.input_shape, len(data.classes), choices["seed"]
-    model = build_network(choices["network"], input_shape=shape, classes=classes, seed=seed)
+    if name := choices.get("network"):
+        model = build_network(name, input_shape=shape, classes=classes, seed=seed)
+    else:
+        model = load_model(parent)
     return train(model, data, read_fit(choices), seed=seed, progress=Bar())
 
 
@@ -245,13 +250,19 @@ def recipe_of(task: str) -> Recipe:
     return RECIPES.get(task, RECIPE)
 
 
-def chain_steps(task: str, recipe: Recipe) -> tuple[Step, ...]:
-    """Train the task's own network, prune, train on with int8 rounding; convert the float and the last model."""
+def chain_steps(
+    task: str, recipe: Recipe, start: Mapping[str, Any] | None = None, parent: str = ""
+) -> tuple[Step, ...]:
+    """Train the task's own network, prune, train on with int8 rounding; convert the float and the last model.
+
+    Of data of one's own `start` is what the first step is told in place of the network, and `parent` a given one.
+    """
+    start = {"network": read_card(task).network} if start is None else start
     seed, sparse = {"seed": recipe.seed}, {"sparsity": recipe.sparsity, "schedule": "polynomial"}
     return (
-        Step("float", "train", "", {"network": read_card(task).network, **seed, **asdict(recipe.train)}),
-        Step("pruned", "prune", "float", {**sparse, **seed, **asdict(recipe.prune)}),
-        Step("pqat", "quantise", "pruned", {"preserve": "sparsity", **seed, **asdict(recipe.quantise)}),
+        Step("float", "train", parent, {**start, **seed, **without_none(recipe.train.to_json())}),
+        Step("pruned", "prune", "float", {**sparse, **seed, **without_none(recipe.prune.to_json())}),
+        Step("pqat", "quantise", "pruned", {"preserve": "sparsity", **seed, **without_none(recipe.quantise.to_json())}),
         *convert_steps("float", {"float32": "float32", "int8": "int8-ptq"}),
         *convert_steps("pruned", {"float32": "pruned-float32"}),
         *convert_steps("pqat", {"int8": "int8"}),

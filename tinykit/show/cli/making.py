@@ -103,15 +103,21 @@ def design(options: Options) -> int:
     """`tinykit design`."""
     # These pull in the training floor and the plots.
     from tinykit.choose.design.outcome import DesignGoal
+    from tinykit.choose.design.own import own_recipe
     from tinykit.choose.design.run import run_design
+    from tinykit.show.cli.own import read_own
     from tinykit.show.report.render import write_report
 
     use = Use(
         period_s=options.period, battery=options.battery, sensor=options.sensor,
         run_current_a=options.run_current, sleep_current_a=options.sleep_current,
     )  # fmt: skip
-    goal = DesignGoal(options.task, Target(options.board), use)
-    outcome = run_design(goal, Path(options.out), progress=say, stopped=options.stopped)
+    data = read_own(options)
+    goal = DesignGoal(
+        options.task or "watch-exercises", Target(options.board), use, data=data, network=options.model or ""
+    )
+    recipe = own_recipe(data, options.epochs) if data else None
+    outcome = run_design(goal, Path(options.out), progress=say, recipe=recipe, stopped=options.stopped)
     say("writing the report")
     write_report(outcome)
     say(*outcome.summary())

@@ -5,6 +5,7 @@ Defaults were found on the watch task, each stage under 45 s on two cores. Progr
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,14 +21,18 @@ class Training(Result):
     ----------
     epochs, batch_size : passes over the training split, samples a step.
     learning_rate : of Adam at the start; it falls to zero along a cosine.
+    patience : epochs without a better validation after which it stops and its best epoch stays; None trains all, and
+        the last stays. Pruning has none: its zeros grow to the end.
     """
 
     epochs: int
     learning_rate: float
     batch_size: int = 64
+    patience: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size)):
+        patience = self.epochs if self.patience is None else self.patience
+        for name, value in (("epochs", self.epochs), ("batch_size", self.batch_size), ("patience", patience)):
             if not isinstance(value, int) or value < 1:
                 raise ParameterError(f"{name} {value!r}: give a whole number from 1")
         if not 0 < self.learning_rate < 1:
@@ -60,6 +65,11 @@ class Recipe(Result):
 
 
 RECIPE = Recipe()
+
+
+Rung = Callable[[int, float], bool]
+"""What a training asks after each whole epoch, counted from 1, with the validation accuracy 0–1 (of an autoencoder less
+the loss): True ends it there, and its best epoch stays."""
 
 
 class Progress(Protocol):

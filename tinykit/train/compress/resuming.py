@@ -19,6 +19,7 @@ import numpy as np
 
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.writing import write_atomically
+from tinykit.train.compress.recipe import Rung, Training
 from tinykit.train.datasets.arrays import read_arrays
 from tinykit.train.keras import load_keras, load_tensorflow
 
@@ -60,8 +61,9 @@ def after_stop(choice: str = "go on", file: Path | None = None) -> Iterator[None
 class Epochs:
     """The whole epochs of one training: their logs, what the last left, the weights of the best and its number."""
 
-    def __init__(self, model: Any, epochs: int, *decides: Any, last_is_best: bool) -> None:
-        self._model, self._all, self._last_is_best, self.best_at = model, epochs, last_is_best, 0
+    def __init__(self, model: Any, fit: Training, *decides: Any, last_is_best: bool, rung: Rung | None = None) -> None:
+        self._model, self._all, self._patience, self._rung = model, fit.epochs, fit.patience, rung
+        self._last_is_best, self.best_at = last_is_best, 0
         self.logs: list[dict[str, float]] = []
         self._state: list[Any] = []
         self._best: list[Any] = []
@@ -73,9 +75,10 @@ class Epochs:
         choice, self._file = _asked[-1]
         if choice != "discard" and not any(type(one).__name__.startswith(_DRAWN_OTHERWISE) for one in model.layers):
             self._recall()
-        self.enough = len(self.logs) == epochs or (bool(self.logs) and choice == "keep")
+        self.enough = len(self.logs) == self._all or (bool(self.logs) and choice == "keep")
         if self.enough:
-            model.set_weights(self._best if len(self.logs) < epochs else self._state[: len(model.weights)])
+            best = len(self.logs) < self._all or self._patience
+            model.set_weights(self._best if best else self._state[: len(model.weights)])
 
     def _recall(self) -> None:
         arrays = _kept.get(self._key, {})
@@ -129,8 +132,19 @@ class Epochs:
                 if self._last_is_best or self._rate(epoch) >= self._rate(self.best_at):
                     self._best, self.best_at = model.get_weights(), epoch
                 self._keep()
+            model.stop_training = self._ends(epoch)
 
-        return load_keras().callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
+        def close(logs: object) -> None:
+            if model.stop_training or self._patience:  # who looks for the best epoch gets it, at the end too
+                model.set_weights(self._best)
+
+        return load_keras().callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end, on_train_end=close)
+
+    def _ends(self, epoch: int) -> bool:
+        """Whether patience or the rung has the training end behind an epoch, one that is walked through too."""
+        best = max(range(epoch + 1), key=lambda one: (self._rate(one), -one))
+        asked = self._rung is not None and self._rung(epoch + 1, self._rate(epoch))
+        return asked or (self._patience is not None and epoch - best >= self._patience)
 
     def _variables(self) -> list[Any]:
         return [*self._model.variables, *self._model.optimizer.variables]

@@ -1,10 +1,11 @@
 """Trained and converted models kept as stages of a design record, by notebooks and the headless chain alike."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from tinykit.ground.errors import RecordError
+from tinykit.ground.facts import without_none
 from tinykit.ground.writing import scratch
 from tinykit.model.record import DesignRecord, Stage, tool_versions
 from tinykit.train.compress.clustering import Clustered
@@ -88,7 +89,7 @@ def _own(record: DesignRecord, data: Dataset) -> DesignRecord:
 
 
 def _choices(made: Trained) -> dict[str, Any]:
-    known: dict[str, Any] = {"seed": made.history.seed, **asdict(made.history.fit)}
+    known: dict[str, Any] = {"seed": made.history.seed, **without_none(made.history.fit.to_json())}
     if isinstance(made, Pruned):
         return {"sparsity": _plain(made.target), "schedule": made.schedule, **known}
     if isinstance(made, Clustered):

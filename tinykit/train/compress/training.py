@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinykit.ground.errors import DataError, EngineError, ModelError
+from tinykit.ground.errors import DataError, EngineError, ModelError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.compress.recipe import RECIPE, Progress, Training
+from tinykit.train.compress.recipe import RECIPE, Progress, Rung, Training
 from tinykit.train.compress.resuming import Epochs, drawn_on
 from tinykit.train.datasets.dataset import Dataset, Split
 from tinykit.train.datasets.scoring import Accuracy, score_predictions
@@ -46,7 +46,7 @@ class Trained(Result):
 
 def train(
     model: Any, data: Dataset, fit: Training = RECIPE.train, *,
-    seed: int = RECIPE.seed, progress: Progress | None = None
+    seed: int = RECIPE.seed, progress: Progress | None = None, rung: Rung | None = None
 ) -> Trained:  # fmt: skip
     """Train a copy of a classifier, or of an autoencoder, on the training split.
 
@@ -55,9 +55,10 @@ def train(
     model : tf-keras model, output [n, classes] (softmax, or logits); or one that takes vectors [n, features] and gives
         as many numbers: it learns to give each sample, flattened, back (mean squared error), labels unseen.
     data : the dataset; its training split teaches.
-    fit : epochs, learning rate, batch size.
+    fit : epochs, learning rate, batch size, patience.
     seed : of order and dropout; the same seed on the same machine gives the same weights to the bit.
     progress : called after each step.
+    rung : asked after each epoch, those of a training that goes on included; True ends it with its best epoch.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def train(
     check_fits(require_model(model), data)
     load_keras().utils.set_random_seed(seed)
     copy = clone(model)
-    return Trained(copy, run_fit(copy, data, fit, stage="train", seed=seed, progress=progress))
+    return Trained(copy, run_fit(copy, data, fit, stage="train", seed=seed, progress=progress, rung=rung))
 
 
 def evaluate(model: Any, split: Split) -> Accuracy:
@@ -124,16 +125,19 @@ def check_fits(model: Any, data: Dataset) -> None:
 
 def run_fit(
     model: Any, data: Dataset, fit: Training, *,
-    stage: str, seed: int, progress: Progress | None, callbacks: tuple[Any, ...] = (), choices: object = None
+    stage: str, seed: int, progress: Progress | None, callbacks: tuple[Any, ...] = (), choices: object = None,
+    rung: Rung | None = None,
 ) -> History:  # fmt: skip
     """Fit in place with Adam, a cosine learning rate and the loss of its kind; the caller has seeded and cloned.
 
     `choices` are what besides the model decides its training. `TrainingStopped` where it is interrupted.
     """
+    if fit.patience and stage == "prune":
+        raise ParameterError(f"patience {fit.patience} in pruning, whose zeros grow to its last epoch: leave it None")
     steps, version = fit.steps(len(data.train)), load_keras().__version__
     (x, y), validation = (_pair(model, split) for split in (data.train, data.validation))
     decides = x, y, fit, seed, stage, choices, version
-    epochs = Epochs(model, fit.epochs, *decides, last_is_best=stage == "prune")  # its zeros grow
+    epochs = Epochs(model, fit, *decides, last_is_best=stage == "prune", rung=rung)  # its zeros grow
     if not epochs.enough:
         going_on = drawn_on(model, len(x), fit.batch_size) if epochs.logs else contextlib.nullcontext()
         with quiet(), going_on:
@@ -145,6 +149,8 @@ def run_fit(
                 )  # fmt: skip
             except KeyboardInterrupt:
                 raise epochs.stopped(stage) from None
+    if progress is not None and len(epochs.logs) < fit.epochs:
+        progress(stage, steps, steps, f"ended after epoch {len(epochs.logs)}")
     epochs.forget()
     curves = [tuple(one[name] for one in epochs.logs if name in one) for name in ("loss", "accuracy", "val_accuracy")]
     if not all(map(math.isfinite, curves[0])):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.results import Result
+from tinykit.train.fronts.front import Front
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -97,9 +98,10 @@ class Dataset(Result):
     classes : class names, in the order of the labels.
     train, validation, test : the splits; test is what accuracy is reported on, and nothing is chosen by it.
     normalisation : already applied to x; the device applies it to raw samples.
-    rate_hz : sampling rate of a signal, None for images.
+    rate_hz : sampling rate of a signal as it is recorded, None for images.
     sha256 : of the file, or of the arrays, the data came from.
     source : where it came from, for reports.
+    front : what was done to recordings or images before normalisation, None for the task's own.
 
     Raises
     ------
@@ -116,6 +118,7 @@ class Dataset(Result):
     rate_hz: float | None
     sha256: str
     source: str
+    front: Front | None = None
 
     def __post_init__(self) -> None:
         _check_samples(self)
@@ -205,6 +208,31 @@ def stack_windows(signals: Sequence[Floats], length: int, step: int) -> tuple[Fl
     return np.concatenate(parts)[:, :, None, :], owner
 
 
+def frame_signals(
+    signals: Sequence[Floats], rate_hz: float, front: Front | None, *, window_s: float, step_s: float
+) -> tuple[Floats, Labels, Front | None]:
+    """What a front makes of many recordings [samples, channels], the recording of each row [n], and the whole front.
+
+    What the front leaves open is the window and step given, or half a window of its own; None cuts those alone. A full
+    scale left at 1 that recordings exceed becomes the next power of two: the range of a sensor.
+    """
+    length, step = round(window_s * rate_hz), max(1, round(step_s * rate_hz))
+    if front is not None:
+        recorded = max(map(len, signals)), signals[0].shape[1]
+        if front.side or front.grey:  # of images: refused as such
+            front.bind(recorded, rate_hz)
+        own = step_s if front.window_s is None else None
+        front = replace(front, window_s=front.window_s or window_s, step_s=front.step_s or own)
+        most = max(float(np.abs(one).max(initial=0)) for one in signals)
+        if front.full_scale == 1.0 < most < math.inf:
+            front = replace(front, full_scale=2.0 ** math.ceil(math.log2(most)))
+        bound = front.bind(recorded, rate_hz)
+        length = bound.samples * bound.factor
+        step = bound.factor * max(1, round((front.step_s * rate_hz if front.step_s else length / 2) / bound.factor))
+    raw, owner = stack_windows(signals, length, step)
+    return raw if front is None else front.apply(raw, rate_hz), owner, front
+
+
 def deal_groups(y: Labels, groups: Labels, fractions: tuple[float, float, float], seed: int) -> list[Labels]:
     """Row numbers of train, validation and test, whole groups each, every class in training and test.
 
@@ -242,7 +270,7 @@ def deal_classes(y: Labels, counts: tuple[int, ...], seed: int) -> list[Labels]:
 def assemble(
     name: str, raw: Floats, y: Labels, rows: Sequence[Labels], *,
     classes: tuple[str, ...], sha256: str, source: str, groups: Labels | None = None, recordings: Labels | None = None,
-    rate_hz: float | None = None
+    rate_hz: float | None = None, front: Front | None = None
 ) -> Dataset:  # fmt: skip
     """A `Dataset` from raw samples [n, height, width, channels], normalised as the training rows say, and labels [n].
 
@@ -258,4 +286,4 @@ def assemble(
     train, validation, test = (
         Split(normalisation.apply(raw[part]), y[part], groups[part], recordings[part]) for part in rows
     )
-    return Dataset(name, classes, train, validation, test, normalisation, rate_hz, sha256, source)
+    return Dataset(name, classes, train, validation, test, normalisation, rate_hz, sha256, source, front)

