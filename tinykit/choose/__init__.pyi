@@ -12,6 +12,13 @@ from tinykit.choose.design.studies import (
     name_point as name_point,
     studies as studies,
 )
+from tinykit.choose.exploration.judging import (
+    Judge as Judge,
+    Judgement as Judgement,
+    PricedBoard as PricedBoard,
+    rank_boards as rank_boards,
+    read_prices as read_prices,
+)
 from tinykit.choose.ledger.choosing import (
     Budgets as Budgets,
     Check as Check,
