@@ -29,6 +29,7 @@ TRACE_BYTES = 2**36  # a recording that is read by blocks
 RATIO, RATIO_FROM_BYTES = 100, _MIB  # content over the size of its packed file, once it is larger than so much
 MEMBERS, MEMBER_BYTES = 64, 1024  # members of an archive, and what its directory may say of each
 OBJECTS, DEPTH = 20_000, 64  # groups and data sets in an HDF5 file, and groups within each other
+SKETCH_BYTES = 64 * _MIB  # all tensors of a network that is described, not given
 
 
 def open_file(path: Path, most_bytes: int, refuse: type[TinykitError], cure: str) -> BinaryIO:

@@ -1,3 +1,6 @@
+from tinykit.train.architecture.building import build_architecture as build_architecture
+from tinykit.train.architecture.sketching import sketch as sketch
+from tinykit.train.architecture.value import Architecture as Architecture, Block as Block
 from tinykit.train.compress.channels.slimming import (
     KeptChannels as KeptChannels,
     Slimmed as Slimmed,

@@ -128,10 +128,9 @@ class _Writer:
 
     def _tables(self, offsets: Sequence[int]) -> int:
         def write() -> int:
-            self._builder.StartVector(4, len(offsets), 4)
-            for offset in reversed(offsets):
-                self._builder.PrependUOffsetTRelative(offset)
-            return int(self._builder.EndVector())
+            start = (self._builder.Offset() + 3) // 4 * 4 + 4 * len(offsets)
+            content = start - 4 * np.arange(len(offsets)) - np.asarray(offsets, np.int64)
+            return write_vector(self._builder, content.astype("<u4").tobytes(), 4, 4)
 
         return self._once(("tables", tuple(offsets)), write)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.schema import ACTIVATIONS
-from tinykit.model.graph.tree import GraphNode, ModelTree
+from tinykit.model.graph.tree import ModelTree
 from tinykit.train.conversion.onnx_graph import Array, Graph, Node
 from tinykit.train.conversion.onnx_values import Layout, Tensors, Value, channels_last, plain
 
@@ -50,9 +50,7 @@ class Lowering:
                 self._rules[rule](self, node)
         inputs, outputs = (tuple(self._end(name, what) for name in names) for names, what in (
             (self.graph.inputs, "input"), (self.graph.outputs, "output")))  # fmt: skip
-        parts = self.tensors
-        graph = GraphNode(tuple(parts.tensors), inputs, outputs, tuple(parts.operators))
-        return ModelTree(tuple(parts.codes), (graph,), tuple(parts.buffers))
+        return self.tensors.finish(inputs, outputs)
 
     def _take_input(self, name: str, kind: int) -> None:
         """An input as a value, channels last where a window moves over it, behind nothing that heeds its axes."""

@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import functools
 import math
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from tinykit.model.graph.schema import OPERATOR_NAMES, TYPE_NAMES
-from tinykit.model.graph.tree import OPTION_FIELDS, CodeNode, OperatorNode, Options, TensorNode
-from tinykit.model.operators.table import row_of
+from tinykit.model.graph.drafting import Draft
 from tinykit.train.conversion.onnx_graph import Array, list_operators
 
 Layout = tuple[int | None, ...]
-_SLOTS = {"keep_dims": 0, "keep_num_dims": 2, "new_shape": 0}
-"""Options that `data/operators.csv` does not name."""
 _PER_CHANNEL = 12
 """The version of FULLY_CONNECTED that has a scale for each output."""
 
@@ -101,50 +95,15 @@ def _order(shape: tuple[int, ...], layout: Layout) -> Array:
     return found
 
 
-class Tensors:
+class Tensors(Draft):
     """The tensors, operators and constants written so far."""
-
-    def __init__(self) -> None:
-        self.tensors: list[TensorNode] = []
-        self.buffers: dict[bytes, int] = {b"": 0}
-        self.codes: dict[CodeNode, int] = {}
-        self.operators: list[OperatorNode] = []
-
-    def add(self, shape: Sequence[int], scale: Array, zero: Array, *, axis: int = 0, data: Array | None = None) -> int:
-        """A tensor of int8, or a constant of its data's type."""
-        content = b"" if data is None else np.ascontiguousarray(data).tobytes()
-        kind = TYPE_NAMES.index("int8" if data is None else data.dtype.name)
-        place, scales = self.buffers.setdefault(content, len(self.buffers)), np.asarray(scale, "<f4").tobytes()
-        zeros = np.asarray(zero, "<i8").tobytes()
-        self.tensors.append(TensorNode(tuple(map(int, shape)), kind, place, scales, zeros, axis))
-        return len(self.tensors) - 1
-
-    def name(self, index: int, name: str) -> TensorNode:
-        """Give a tensor the name that people know it by."""
-        self.tensors[index] = replace(self.tensors[index], name=name.encode(errors="replace")[:256])
-        return self.tensors[index]
-
-    def constant(self, numbers: Sequence[Any] | Array) -> int:
-        """A tensor of int32 that an operator reads its settings from."""
-        data = np.asarray(numbers, np.int32)
-        return self.add(data.shape, np.empty(0), np.empty(0), data=data)
 
     def operate(self, name: str, inputs: Sequence[int], output: int, **options: float | bytes) -> int:
         """An operator of one output, which is returned."""
         row = next(one for rows in list_operators().values() for one in rows if one["operator"] == name)
         channels = name == "FULLY_CONNECTED" and len(self.tensors[inputs[1]].scales) > 4
-        code = CodeNode(OPERATOR_NAMES.index(name), b"", _PER_CHANNEL if channels else int(row["version"]))
-        table = next(place for place, one in enumerate(OPTION_FIELDS) if one.startswith(f"{row['options']}:"))
-        slots, letters = row_of(name).options or {}, OPTION_FIELDS[table].partition(":")[2]
-        fields = []
-        for key, value in options.items():
-            slot = slots[key].slot if key in slots else _SLOTS[key]
-            bits = int.from_bytes(struct.pack("<f", value), "little") if isinstance(value, float) else value
-            fields.append((slot, letters[slot], bits if isinstance(bits, bytes) else int(bits)))
-        made = Options(table, tuple(fields)) if table else None
-        place = self.codes.setdefault(code, len(self.codes))
-        self.operators.append(OperatorNode(place, tuple(inputs), (output,), made))
-        return output
+        version = _PER_CHANNEL if channels else int(row["version"])
+        return self.emit(name, inputs, output, version=version, table=row["options"], options=options)
 
     def make(self, shape: Sequence[int], layout: Layout, scale: Array, zero: Array) -> Value:
         """A new value with a tensor of a layout, for an operator to write."""
