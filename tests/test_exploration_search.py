@@ -9,18 +9,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests import exploring
 from tests.exploring import FAILS, LOG, SLEEP, make_data, make_space, search
-from tinykit.choose.exploration import training_job
+from tinykit.choose.exploration import journal, training_job
 from tinykit.choose.exploration.candidate import Candidate
 from tinykit.choose.exploration.journal import FILE
 from tinykit.choose.exploration.search import FOLDS, SEEDS
-from tinykit.choose.exploration.study import find_trial, read_study
+from tinykit.choose.exploration.study import Study, find_trial, read_study
 from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import MACHINE, EngineError, OutputError, ParameterError, RecordError, judge_failure
+from tinykit.model.record import DesignRecord, Stage
+from tinykit.show.cli.exploring import take_trial
 from tinykit.show.cli.program import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,6 +106,7 @@ def test_one_seed_makes_one_study_and_another_makes_another(tmp_path):
 DRIVER = """
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from tests import exploring
 exploring.put_stand_ins(setattr)
 exploring.search(Path(sys.argv[1]))
@@ -163,6 +167,23 @@ def test_a_damaged_journal_is_refused(folder, damage):
         read_study(folder)
 
 
+def test_a_file_of_that_name_that_is_no_journal_stays_as_it_is(folder, monkeypatch):
+    folder.mkdir()
+    (folder / FILE).write_bytes(b"mine, without an end of line")
+    with pytest.raises(RecordError, match="a damaged journal .*no journal of a study"):
+        search(folder, trials=4)
+    assert (folder / FILE).read_bytes() == b"mine, without an end of line"
+    (folder / FILE).unlink()
+    search(folder, trials=4)
+    before = (folder / FILE).read_bytes()
+    monkeypatch.setattr(journal, "_MOST_BYTES", 1000)
+    with pytest.raises(RecordError, match="a damaged journal .*no journal of a study"):
+        search(folder, trials=4)
+    with pytest.raises(RecordError, match="a damaged journal .*bytes, 1,000 at most"):
+        read_study(folder)
+    assert (folder / FILE).read_bytes() == before
+
+
 def test_a_line_that_was_cut_short_is_dropped(folder):
     first = search(folder, trials=4)
     with (folder / FILE).open("ab") as stream:
@@ -190,6 +211,23 @@ def test_no_study_and_no_such_trial_are_named(folder):
         study.pick(study.refused[0].name, folder / "picked")
     found, name = find_trial(f"study:{folder}:{study.chosen.name.removeprefix('tpe ')}", "waves")
     assert (found.chosen, name) == (study.chosen, study.chosen.name)
+
+
+def test_design_takes_data_and_network_of_a_trial(folder, monkeypatch):
+    chosen = search(folder, trials=6).chosen
+    picked: list[tuple[str, Path]] = []
+
+    def pick(study: Study, name: str, place: Path, *, say: object) -> DesignRecord:
+        picked.append((name, place))
+        return DesignRecord(place, "waves", stages={"float": Stage("float", "float.h5")})
+
+    monkeypatch.setattr(Study, "pick", pick)
+    number = chosen.name.removeprefix("tpe ")
+    options = SimpleNamespace(model=f"study:{folder}:{number}", task=None, out=str(folder / "design"))
+    data, network = take_trial(options)
+    assert picked == [(chosen.name, folder / "design" / "picked")]
+    assert network == str(folder / "design" / "picked" / "float.h5")
+    assert data.input_shape == make_data().input_shape
 
 
 def test_budgets_that_nothing_meets_are_told_before_anything_is_written_or_trained(folder):
@@ -238,6 +276,7 @@ def test_trainings_that_fail_are_left_out_until_all_fail(folder, monkeypatch):
 FULL = """
 import resource, signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 from tests import exploring
 from tinykit.ground.errors import judge_failure
 exploring.put_stand_ins(setattr)

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tinykit.choose.exploration import executing
+from tinykit.choose.exploration import executing, machines
 from tinykit.choose.exploration.crew import Crew
 from tinykit.choose.exploration.executing import Done, Failed, open_executor
 from tinykit.choose.exploration.machines import tell_machine
-from tinykit.ground.errors import MACHINE, EngineError, ParameterError, judge_failure
+from tinykit.ground.errors import MACHINE, EngineError, MissingPackageError, ParameterError, judge_failure
 
 BIN = Path(sys.executable).parent
 WORKER = str(Path(executing.__file__).with_name("worker.py"))
@@ -299,3 +299,62 @@ def test_a_scheduler_that_goes_is_told_as_the_machines_fault_and_the_jobs_run_el
     with open_executor(1) as executor:
         executor.submit("long", time.sleep, 0)
         assert dict(executor.as_completed()) == {"long": Done(None)}
+
+
+def test_without_dask_workers_are_refused_with_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    told = "workers need the package distributed\npip install "
+    with pytest.raises(MissingPackageError, match=told), open_executor(2):
+        pass
+    with open_executor(0) as executor:
+        assert executor.workers == 1
+
+
+def test_workers_that_do_not_start_in_time_are_told_and_leave_nothing(monkeypatch):
+    monkeypatch.setattr(executing, "_START_S", 0.0)
+    with pytest.raises(EngineError, match=r"1 workers did not start within 0 s; take fewer"), open_executor(1):
+        pass
+    assert children_of(os.getpid()) == []
+
+
+def test_a_cluster_that_loses_all_its_workers_is_told_and_not_waited_for_for_ever(tmp_path, monkeypatch):
+    told: list[str] = []
+
+    def drive(lost: Cluster) -> None:
+        with open_executor(lost.address, tell=told.append) as executor:
+            executor.submit("long", time.sleep, 60)
+            os.killpg(lost.workers[0].pid, signal.SIGKILL)
+            list(executor.as_completed())
+
+    monkeypatch.setattr(executing, "_ALONE_S", 1.0)
+    with contextlib.closing(Cluster(tmp_path)) as lost:
+        lost.add_worker("--no-nanny")
+        lost.wait(1)
+        with pytest.raises(EngineError, match="the cluster has had no worker for 1 s; start workers, and go on"):
+            drive(lost)
+    assert told == ["0 workers, 1 before"]
+
+
+class Answer:
+    """A future of Dask that raises, or has an answer."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def result(self, timeout: float) -> object:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def test_a_worker_that_does_not_answer_or_has_no_kit_is_told_as_such():
+    assert machines._ask(Answer((0, {"Python": "3.11"})), 1.0) == {"Python": "3.11"}
+    assert machines._ask(Answer(TimeoutError()), -1.0) == "no answer within 60 s"
+    lacking = machines._ask(Answer(ModuleNotFoundError("No module named 'tinykit'")), 1.0)
+    assert lacking == "no such tinykit (ModuleNotFoundError: No module named 'tinykit')"
+    assert executing._fetch(Answer(TimeoutError())) is None
+    assert executing._fetch(Answer((0, 5))) == Done(5)
+    assert executing._fetch(Answer((2, "why"))) == Failed(2, "why")
+    assert (
+        "No module named 'tinykit'" in executing._fetch(Answer(ModuleNotFoundError("No module named 'tinykit'"))).reason
+    )

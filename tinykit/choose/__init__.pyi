@@ -14,6 +14,13 @@ from tinykit.choose.design.studies import (
 )
 from tinykit.choose.exploration.candidate import Candidate as Candidate
 from tinykit.choose.exploration.exploring import explore as explore
+from tinykit.choose.exploration.judging import (
+    Judge as Judge,
+    Judgement as Judgement,
+    PricedBoard as PricedBoard,
+    rank_boards as rank_boards,
+    read_prices as read_prices,
+)
 from tinykit.choose.exploration.space import Space as Space
 from tinykit.choose.exploration.study import (
     Point as Point,

@@ -85,8 +85,10 @@ def explore(
         "budgets": judge.budgets.to_json(), "use": use.to_json(), "space": space.to_json(), "samplers": samplers,
         "versions": {**tool_versions(), **{name: metadata.version(name) for name in ("tinykit", "optuna")}},
     }  # fmt: skip
-    with open_journal(place, identity) as journal, open_executor(workers, task=source.get("task")) as executor:
-        return _run(Desk(source, space, judge, journal, executor, seed, progress or Bar()), samplers, most, place)
+    show = progress or Bar()
+    opened = open_executor(workers, task=source.get("task"), tell=lambda line: show("workers", 0, 1, line))
+    with open_journal(place, identity) as journal, opened as executor:
+        return _run(Desk(source, space, judge, journal, executor, seed, show), samplers, most, place)
 
 
 def _name(data: str | Dataset | Mapping[str, Any]) -> str:

@@ -119,7 +119,11 @@ def open_journal(folder: Path, identity: Mapping[str, Any]) -> Iterator[Journal]
             raise RecordError(f"{path}: another search is at work in this folder; wait for it, or end it") from error
         path.with_name(f"{FILE}.lock").unlink(missing_ok=True)  # of a driver that was killed
         stream.seek(0)
-        stream.truncate(stream.read(_MOST_BYTES).rfind(b"\n") + 1)  # what it was writing when it ended
+        content = stream.read(_MOST_BYTES + 1)
+        with telling_damage(folder):
+            if not b'{"op_code"'.startswith(content[:10]) or len(content) > _MOST_BYTES:
+                raise ValueError("no journal of a study")
+        stream.truncate(content.rfind(b"\n") + 1)  # what it was writing when it ended
         journal = read_journal(folder, write=True)
         journal.claim(identity)
         yield journal
