@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import wave
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.handover.virtual_board.compilers import choose_compiler
 from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.codes import quantise_input
-from tinykit.train import Front, Normalisation
+from tinykit.train import Front, Normalisation, read_folder
 from tinykit.train.fronts.integers import extract
 from tools import front_end_own
 from tools.front_end_counts import CORES
@@ -151,6 +152,39 @@ class TestToTheByte:
         assert set(asked) <= (
             {"__aeabi_lmul", "__aeabi_llsl", "__aeabi_llsr", "__gnu_thumb1_case_uqi"} if "m0" in core else set()
         )
+
+
+class TestRecordings:
+    def test_from_wav_files_to_the_networks_input_to_the_byte(self, tmp_path):
+        """Sound in files, as training reads it, against the firmware on the very samples of the files."""
+        for place in range(12):
+            folder = tmp_path / "sounds" / ("low", "high")[place % 2]
+            folder.mkdir(parents=True, exist_ok=True)
+            tone = 9000 * np.sin(np.arange(16000) * (0.1, 0.9)[place % 2]) + RNG.normal(0, 900, 16000)
+            with wave.open(str(folder / f"p{place // 2}_{place}.wav"), "wb") as file:
+                file.setparams((1, 2, 16000, 0, "NONE", ""))
+                file.writeframes(np.rint(tone).astype("<i2").tobytes())
+        front = Front(0.301, 0.15, rate_hz=8000, features="mfcc", hop_s=0.02, bands=20)
+        data = read_folder(tmp_path / "sounds", rate_hz=16000, front=front)
+        assert data.bound.shape == data.input_shape == (14, 10, 1)
+        files = sorted((tmp_path / "sounds").rglob("*.wav"))
+        row = int(np.flatnonzero(data.test.recordings == data.test.recordings[0])[1])
+        with wave.open(
+            str(sorted(files, key=lambda path: (path.parent.name, path.name))[data.test.recordings[row]])
+        ) as file:
+            samples = np.frombuffer(file.readframes(16000), "<i2")
+        window = samples[2400 : 2400 + data.bound.samples * 2][None, :, None]
+        model = small(data.bound)
+        prepared = Preparation(data.bound, data.normalisation)
+        done = deploy(model, tmp_path / "out", target="c", name="heard", samples=window, normalisation=prepared)
+        assert build_c(done, tmp_path / "main").returncode == 0
+        text = (
+            (done.folder / "src/front_end_test.c").read_text().rsplit("expected[VECTORS]", 1)[1].split("int heard")[0]
+        )
+        edge = read(model).tensors[0]
+        wanted = quantise_input(data.test.x[row], edge.scales[0], edge.zero_points[0])
+        assert np.array_equal(np.array(re.findall(r"-?\d+(?=[,\n])", text)[-wanted.size :], int), wanted.ravel())
+        assert len(np.unique(wanted)) > 20
 
 
 class TestCost:
