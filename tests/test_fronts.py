@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import random
 import subprocess
 import sys
 
@@ -45,6 +48,7 @@ class TestValue:
             ({"rate_hz": 1e-300}, "rate_hz 1e-300 of a front"),
             ({"window_s": "1"}, "window_s '1'"),
             ({"full_scale": float("inf")}, "full_scale inf"),
+            ({"full_scale": None}, "full_scale None"),
             ({"bands": 0}, "bands 0 of a front; give a whole number from 1 to 2048"),
             ({"side": 2.5}, "side 2.5"),
             ({"grey": 1}, "grey 1 of a front; give True or False"),
@@ -67,12 +71,56 @@ class TestValue:
         with pytest.raises(ParameterError, match=said):
             Front.from_json(values)
 
+    def test_json_of_any_kind_is_a_front_or_refused(self):
+        """Of a front that is one: JSON there and back, and a shape for odd recordings or one clear error."""
+        draw = random.Random(0)
+        values = [
+            None,
+            0,
+            1,
+            -1,
+            2.5,
+            "x",
+            "fft",
+            "mfcc",
+            [],
+            [0],
+            [1, 0],
+            {"a": 1},
+            True,
+            1e308,
+            1e-300,
+            0.03,
+            40,
+            [None],
+        ]
+        fronts = 0
+        for _ in range(4000):
+            told = {name: draw.choice(values) for name in draw.sample(list(Front().to_json()), draw.randint(0, 4))}
+            try:
+                front = Front.from_json(told)
+            except ParameterError:
+                continue
+            assert Front.from_json(json.loads(json.dumps(front.to_json()))) == front
+            fronts += 1
+            for shape, rate in (((400, 3), 16000.0), ((400, 3), 1e9), ((30, 30, 3), None), ((5,), 50), ((400, 0), 50)):
+                with contextlib.suppress(ParameterError, DataError):
+                    assert min(front.shape(shape, rate)) >= 1
+        assert fronts > 500
+
 
 class TestSignals:
     def test_a_plain_front_changes_nothing(self):
         found = Front().apply(MOTION[None], 50.0)
         assert found.shape == (1, 400, 1, 6) == (1, *Front().shape((400, 6), 50.0))
         assert np.array_equal(found[0, :, 0], MOTION)
+
+    @pytest.mark.parametrize("shape", [(), (5,), (400, 0), (400, 2, 3), (1, 2, 1, 3)])
+    def test_shapes_that_are_no_signal(self, shape):
+        with pytest.raises(
+            DataError, match="a signal of shape .*; give .samples, channels., or an image without rate_hz"
+        ):
+            Front().shape(shape, 50.0)
 
     def test_windows_and_channels_of_a_recording(self):
         found = Front(window_s=2.0, channels=(4, 1)).apply(MOTION, 50.0)

@@ -6,6 +6,7 @@ from tinykit.handover.codegen.export import (
     export_c as export_c,
 )
 from tinykit.handover.codegen.lowerings import OPERATORS as OPERATORS
+from tinykit.handover.deployment.front_end import Preparation as Preparation
 from tinykit.handover.deployment.self_test import (
     SelfTestLog as SelfTestLog,
     VectorResult as VectorResult,

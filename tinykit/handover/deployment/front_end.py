@@ -49,17 +49,9 @@ def write_front_end(
 ) -> tuple[BoundFront | None, dict[str, str], ArrayLike | None]:
     """A front, its files, and what a model reads of its golden windows; None, none and the samples of anything else.
 
-    Parameters
-    ----------
-    preparation : a `Preparation`, or something that is not written as C.
-    graph : the model, of one int8 input.
-    samples : int16 windows [n, recorded samples, channels] as the device records them; None: noise, and a sweep.
-    name, lines : prefix of the symbols, and what the head of each file tells.
-
-    Raises
-    ------
-    ModelError : the model takes no int8, or another shape.
-    DataError : samples that are not int16, or of another shape.
+    `samples` are int16 windows [n, recorded samples, channels] as the device records them, None for noise and a sweep;
+    `lines` what the head of each file tells. Raises ModelError: the model takes no int8, or another shape. DataError:
+    samples that are not int16, or of another shape.
     """
     if not isinstance(preparation, Preparation):
         return None, {}, samples

@@ -67,7 +67,8 @@ class Front(Result):
             raise ParameterError(f"features {self.features!r} of a front; {name_nearest(str(self.features), FEATURES)}")
         for name in _POSITIVE:
             value = getattr(self, name)
-            if value is not None and not (_is(value, int, float) and _LEAST <= value <= _LARGEST):
+            unset = value is None and name != "full_scale"
+            if not unset and not (_is(value, int, float) and _LEAST <= value <= _LARGEST):
                 raise ParameterError(f"{name} {value!r} of a front; give a number from {_LEAST:g} to {_LARGEST:g}")
             object.__setattr__(self, name, None if value is None else float(value))
         for name, most in _MOST.items():
@@ -113,7 +114,7 @@ class Front(Result):
         if rate_hz is not None:
             return self.bind(recorded, rate_hz).shape
         self._refuse_signals()
-        if len(recorded) != 3:
+        if len(recorded) != 3 or min(recorded) < 1:
             raise DataError(f"an image of shape {recorded}; give (height, width, channels), or a signal's rate_hz")
         least = min(recorded[:2])
         if self.side and self.side > least:
@@ -128,7 +129,7 @@ class Front(Result):
         """
         if self.side or self.grey:
             raise ParameterError(f"side {self.side}, grey {self.grey} of a front: a signal has none; leave them out")
-        if len(recorded) not in (2, 3) or recorded[1:-1] not in ((), (1,)):
+        if len(recorded) not in (2, 3) or tuple(recorded[1:-1]) not in ((), (1,)) or min(recorded) < 1:
             raise DataError(f"a signal of shape {recorded}; give (samples, channels), or an image without rate_hz")
         length, count, factor = recorded[0], recorded[-1], self._divide(rate_hz)
         samples = length // factor if self.window_s is None else round(self.window_s * rate_hz / factor)

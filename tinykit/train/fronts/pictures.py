@@ -27,9 +27,7 @@ def overlaps(pixels: int, side: int) -> NDArray[np.int64]:
 def shrink(images: NDArray[Any], side: int | None, grey: bool) -> NDArray[np.float32]:
     """Images [n, height, width, channels] as grey and of `side`: bytes rounded to bytes after each step, others not.
 
-    Raises
-    ------
-    DataError : colours other than red, green and blue, or more pixels than the device's 32 bits can add up.
+    Raises DataError: colours other than red, green and blue, or more pixels than 32 bits of a device can add up.
     """
     height, width, channels = images.shape[1:]
     if (grey and channels not in (1, 3)) or height * width > _MOST_PIXELS:
