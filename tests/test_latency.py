@@ -20,7 +20,7 @@ from tinykit.target.boards import board as find_board, boards
 from tinykit.target.runtimes import default_runtime
 from tools.latency.calibrating import fit_effects
 from tools.latency.published import read_measured
-from tools.latency.scoring import is_thin, leave_architectures_out, leave_out, score_groups
+from tools.latency.scoring import is_thin, leave_architectures_out, leave_out, noise_floor, score_groups
 
 ROWS = read_table("operator_counts").rows
 MODELS = {model: from_rows(row for row in ROWS if row["model"] == model) for model in ("kws", "ic", "vww", "ad")}
@@ -381,3 +381,9 @@ def test_a_core_the_board_lacks_and_a_version_that_is_none_are_refused():
         predict_latency(shapes, core="cortex-m7", clock_hz=1e8, board="nucleo-l4r5zi")
     with pytest.raises(ParameterError, match="runtime version 'banana' is no number"):
         predict_latency(shapes, core="cortex-m7", clock_hz=1e8, runtime="x-cube-ai", runtime_version="banana")
+
+
+def test_two_builds_of_one_case_bound_what_any_prediction_can_reach():
+    found = noise_floor(read_measured(), "tflm-cmsis-nn", "cortex-m4")
+    assert len(found) == 4  # the networks of MLPerf Tiny on the NUCLEO-L4R5ZI at -O3, by two builders
+    assert found[-1] == pytest.approx(math.sqrt(0.384668 / 0.30101) - 1, rel=1e-3)

@@ -12,9 +12,12 @@ from tinykit.budget.fit.check import check_fit
 from tinykit.ground.quantity import Estimate
 from tinykit.model.graph.reading import read
 from tinykit.predict.arena.predict import predict_arena
-from tinykit.predict.latency.effects import PRIORS
+from tinykit.predict.latency.bounds import arithmetic_of
+from tinykit.predict.latency.effects import PRIORS, Case
+from tinykit.predict.latency.instructions import count_operators, shapes_of
+from tinykit.predict.latency.kernels import PARTS, refetched_bytes
 from tinykit.predict.latency.measured import model_shapes
-from tinykit.predict.latency.places import add_code, fetch_weights
+from tinykit.predict.latency.places import add_code, count_case, fetch_weights
 from tinykit.predict.latency.prediction import predict_latency
 from tinykit.predict.latency.shapes import OperatorShape
 from tinykit.target.boards import board as find_board
@@ -25,6 +28,7 @@ BOTTLENECKS = model_shapes()["stzoo_ic_flowers_mobilenet_v2_0.35_224_fft_int8_c1
 VWW = model_shapes()["mlperf_vww01_mbv1_int8"]
 M7 = {"core": "cortex-m7", "clock_hz": 216e6}
 DENSE = (OperatorShape("FULLY_CONNECTED", (1, 1000), (40, 1000), (1, 40), macs=40_000),)
+SMALL, BIG = "stm32f746g-disco", "stm32f769i-disco"  # data caches of 4 and 16 KiB
 FLAT = Estimate(10e-3, 9e-3, 11e-3, "s", "modelled", runtime="tflm-cmsis-nn", sources="flat")
 
 
@@ -127,3 +131,42 @@ def test_a_target_gives_the_place_of_its_code_effect():
     assert [one.name for one in tight.regions] == [one.name for one in inside.regions]  # it is loaded from flash
     alone = predict_latency(graph, target=Target("stm32f746g-disco", code_region="external flash"))
     assert alone.value == pytest.approx(outside.latency_s.value)
+
+
+def conv(weights, side=10, dtype="int8"):
+    count, *_, depth = weights
+    return OperatorShape(
+        "CONV_2D", (1, side, side, depth), weights, (1, side, side, count), padding="SAME", dtype=dtype,
+        macs=side * side * math.prod(weights),
+    )  # fmt: skip
+
+
+def test_weights_beyond_the_data_cache_are_fetched_anew_for_every_two_pixels():
+    assert refetched_bytes(conv((64, 3, 3, 16)), 16384) == 0.0  # 9,216 bytes stay
+    assert refetched_bytes(conv((512, 1, 1, 512)), 16384) == pytest.approx(512 * 512 * 100 / 2, rel=1e-4)  # 16 caches
+    twice = refetched_bytes(conv((256, 1, 1, 128)), 16384) / (256 * 128 * 100 / 2)
+    assert 1 - twice == pytest.approx(math.exp(-2 * twice)) == pytest.approx(0.2032, abs=1e-4)
+    assert refetched_bytes(DENSE[0], 8) == 0.0  # each weight once, cache or none
+
+
+def test_a_small_cache_costs_and_a_core_without_one_is_counted_as_it_was():
+    model = [conv((128, 1, 1, 64))]  # 8 KiB: within 16 KiB, twice 4 KiB
+    parts = {
+        board: dict(zip(PARTS, count_case(model, Case("cortex-m7", "x-cube-ai", board=board)).parts, strict=True))
+        for board in ("", "stm32h747i-disco", SMALL, "my-own-board")
+    }
+    more = PRIORS["places"]["refetched"] * refetched_bytes(model[0], 4096)
+    assert more > 0
+    assert parts[""] == parts["stm32h747i-disco"] == parts["my-own-board"]
+    assert parts[SMALL]["conv_1x1"] == pytest.approx(parts[""]["conv_1x1"] + more)
+    assert {**parts[SMALL], "conv_1x1": 0} == {**parts[""], "conv_1x1": 0}
+    case = Case("cortex-m33", "tflm-cmsis-nn", build="-O3", board="nucleo-u575zi-q")
+    plain = count_operators(
+        shapes_of(model), ("cortex-m33", "tflm-cmsis-nn", "-O3"), arithmetic_of("cortex-m33", "tflm-cmsis-nn", None)
+    )
+    assert count_case(model, case).parts == plain.parts
+
+
+def test_a_network_of_large_weights_is_slower_where_the_cache_is_smaller():
+    times = [predict_latency([conv((128, 3, 3, 128))], **M7, board=one, modelled=True).value for one in (SMALL, BIG)]
+    assert times[0] > 1.01 * times[1]

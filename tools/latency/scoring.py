@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -140,6 +141,20 @@ class _Told:
 def factor_to_80(group: Sequence[Residual]) -> float:
     """By what factor the intervals of a group would have to grow or shrink to hold 80 % of its rows."""
     return float(np.quantile([abs(one.error) / (TO_80 * one.spread) for one in group], 0.8))
+
+
+def noise_floor(rows: Sequence[Measured], runtime: str, core: str) -> tuple[float, ...]:
+    """What no prediction can beat: half the fraction apart of two published figures of one case, smallest first.
+
+    One case is what a user can tell: board, version, option, build, arena and network; the figures are of two systems
+    or of two files of the network. Rows that print the same figure once more say nothing.
+    """
+    found: dict[tuple[object, ...], list[Measured]] = {}
+    for row in (one for one in rows if one.whole and (one.case.runtime, one.case.core) == (runtime, core)):
+        found.setdefault((replace(row.case, system=""), row.architecture, row.macs), []).append(row)
+    pairs = [pair for group in found.values() for pair in itertools.combinations(group, 2)]
+    told = [(a.cycles, b.cycles) for a, b in pairs if (a.case.system, a.model) != (b.case.system, b.model)]
+    return tuple(sorted(math.expm1(abs(math.log(a / b)) / 2) for a, b in told if not math.isclose(a, b)))
 
 
 def is_thin(group: Sequence[Residual]) -> bool:

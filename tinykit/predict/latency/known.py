@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from tinykit.ground.caches import remember, remember_table
 from tinykit.predict.latency import effects
-from tinykit.predict.latency.instructions import InstructionReport, Shapes, predict_instructions
+from tinykit.predict.latency.instructions import InstructionReport, Shapes
 from tinykit.predict.latency.measured import Key, key_of, key_of_model, model_shapes
+from tinykit.predict.latency.places import count_case
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.runtimes import find_runtime
 
@@ -114,8 +115,7 @@ def read_measured_row(row: dict[str, str]) -> tuple[effects.Case, InstructionRep
     system = "microTVM" if row["stack"].startswith("microTVM") else row["source_repo"]
     names = ("core", "runtime", "version", "board", "build", "arena", "option")
     case = effects.Case(**{name: row[name] for name in names}, system=system)
-    runtime, core, build = effects.proxy_of(case)
-    report = predict_instructions(model_shapes()[row["model"]], core=core, runtime=runtime, build=build or None)
+    report = count_case(model_shapes()[row["model"]], case)
     return case, report, float(row["latency_s"]) * float(row["clock_hz"])
 
 

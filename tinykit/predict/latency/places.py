@@ -1,5 +1,6 @@
 """Where arena, weights and code lie: what follows from a board's memories, and what a place costs that nobody timed.
 
+Weights of a convolution beyond a core's own data cache come from flash again for every two pixels of its output.
 An arena that no window of the chip holds lies outside, and is priced there. Weights and code read in place from
 external flash take as long as their bytes over its port, code in ITCM no longer than elsewhere (priors.toml).
 """
@@ -8,21 +9,57 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import UnknownRuntimeError
+from tinykit.ground.caches import remember, remember_table
+from tinykit.ground.errors import UnknownBoardError, UnknownRuntimeError
 from tinykit.ground.quantity import Estimate, format_quantity, propagate, relabel
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.operators.table import row_of
 from tinykit.predict.arena.predict import predict_arena
-from tinykit.predict.latency.bounds import is_float
-from tinykit.predict.latency.effects import PRIORS, Case, version_number
-from tinykit.predict.latency.instructions import Model, shapes_of
+from tinykit.predict.latency.bounds import Arithmetic, arithmetic_of, is_float
+from tinykit.predict.latency.effects import PRIORS, Case, proxy_of, version_number
+from tinykit.predict.latency.instructions import InstructionReport, Model, Shapes as Network, count_operators, shapes_of
+from tinykit.predict.latency.kernels import PARTS, refetched_bytes
 from tinykit.predict.latency.shapes import OperatorShape, read_table
+from tinykit.target.boards import board as board_of
 from tinykit.target.boards.record import EXTERNAL_RAM_KINDS, Board
 from tinykit.target.runtimes import planner_of
 
 _PLACES, _XIP = PRIORS["places"], PRIORS["bounds"]["xip"]
 Shapes = Sequence[OperatorShape]
+
+
+def count_case(model: Model, case: Case, fpu: bool | None = None) -> InstructionReport:
+    """The instructions that tell a case's cycles (`proxy_of`), in its parts those that wait for weights among them.
+
+    Raises
+    ------
+    UnknownRuntimeError : as `count_operators`.
+    """
+    runtime, core, build = proxy_of(case)
+    return _count_waiting(
+        shapes_of(model), (core, runtime, build), arithmetic_of(case.core, case.runtime, fpu), _find_cache(case)
+    )
+
+
+@remember
+def _count_waiting(model: Network, name: tuple[str, str, str], arithmetic: Arithmetic, cache: int) -> InstructionReport:
+    """`count_operators`, and by family what fetching weights anew through a data cache [byte] takes besides."""
+    report = count_operators(model, name, arithmetic)
+    more = dict.fromkeys(PARTS, 0.0)
+    for one, shape in zip(report.operators if cache else (), model.shapes, strict=False):
+        more[one.family] += 0.0 if one.cycles else _PLACES["refetched"] * refetched_bytes(shape, cache)
+    return replace(report, parts=tuple(map(sum, zip(report.parts, more.values(), strict=True))))
+
+
+@remember_table
+def _find_cache(case: Case) -> int:
+    """Bytes of a core's own data cache: as the catalogue's board has it, else as most have it; 0 for cores without."""
+    usual: int = _PLACES["data_cache"].get(case.core, 0)
+    try:
+        found = board_of(case.board).data_cache if usual and case.board else None
+    except UnknownBoardError:
+        found = None
+    return round(found.value) if found else usual
 
 
 def find_places(model: Model, case: Case, board: Board | None) -> tuple[tuple[Case, ...], str]:

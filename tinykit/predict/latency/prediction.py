@@ -37,7 +37,7 @@ from tinykit.predict.latency.instructions import (
 from tinykit.predict.latency.kernels import INT4_SOURCE, PARTS
 from tinykit.predict.latency.known import Carried, carry_over, find_known, shipped_width, width_of
 from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, own_rows, read_own, say_unused, shift_of
-from tinykit.predict.latency.places import add_code, doubt_outside, find_places
+from tinykit.predict.latency.places import add_code, count_case, doubt_outside, find_places
 from tinykit.predict.latency.shapes import read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
@@ -128,9 +128,7 @@ def _find_known(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     """This very case as the user measured it, else as published where no own row speaks of the case."""
     if not own_rows(case):
         return find_measured(shapes_of(model), case, clock)
-    runtime, core, build = proxy_of(case)
-    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic_of(case.core, case.runtime, fpu))
-    return find_own(report.parts, case, clock)
+    return find_own(count_case(model, case, fpu).parts, case, clock)
 
 
 def _model_any(model: Model, cases: Sequence[Case], clock: float, board: Board | None) -> Estimate:
@@ -160,11 +158,8 @@ def _members_of(case: Case) -> list[Case]:
 
 
 def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Estimate:
-    runtime, core, build = proxy_of(case)
-    arithmetic = arithmetic_of(case.core, case.runtime, fpu)
-    report = count_operators(shapes_of(model), (core, runtime, build), arithmetic)
-    profile, mine = shipped_profile(case), read_own(case.board)
-    rows = () if mine else find_known(shapes_of(model))
+    report, mine = count_case(model, case, fpu), read_own(case.board)
+    profile, rows = shipped_profile(case), () if mine else find_known(shapes_of(model))
     cycles, spread = profile.cycles(report.parts)
     known = carry_over(rows, case, profile.pointwise(report.parts))
     own, doubts = shift_of(case, spread, mine), doubt_outside(case)
@@ -173,7 +168,7 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     low, high = (math.exp(side * TO_80 * math.hypot(told, one)) for side, one in zip((-1, 1), doubts, strict=True))
     found = Estimate(value, value * low, value * high, "s", "modelled", runtime=case.runtime)
     any_build = find_runtime(case.runtime).pool in _OPEN_BUILDS and any(one.cycles for one in report.operators)
-    built = count_operators(shapes_of(model), (core, runtime, case.build), arithmetic) if any_build else report
+    built = _count_build(model, case, fpu) if any_build else report
     bounded = _bound_cycles(built, case, doubts)
     if bounded is None:
         return relabel(found, sources=tuple(_cite(case, report, own, known)))
@@ -184,6 +179,12 @@ def _model_case(model: Model, case: Case, clock: float, fpu: bool | None) -> Est
     sources = (*(_cite(case, report, own, known) if cycles else ()), *_cite_bounded(report, case, share))
     basis = "assumed" if share * _assumed_share(report) > 0.5 else "modelled"
     return Estimate(value, low, high, "s", basis, runtime=case.runtime, sources=sources)
+
+
+def _count_build(model: Model, case: Case, fpu: bool | None) -> InstructionReport:
+    """As `count_case`, of the build that is asked for where the counts of another stand in."""
+    runtime, core, _ = proxy_of(case)
+    return count_operators(shapes_of(model), (core, runtime, case.build), arithmetic_of(case.core, case.runtime, fpu))
 
 
 def _assumed_share(report: InstructionReport) -> float:

@@ -17,9 +17,10 @@ from tinykit.ground.results import Result, Rows
 from tinykit.model.graph.model import ModelGraph
 from tinykit.predict.arena.predict import predict_arena
 from tinykit.predict.energy.predict import predict_energy
-from tinykit.predict.latency.effects import Case, proxy_of, row_noise
-from tinykit.predict.latency.instructions import normalise_build, predict_instructions
+from tinykit.predict.latency.effects import Case, row_noise
+from tinykit.predict.latency.instructions import normalise_build
 from tinykit.predict.latency.measured import OwnRow, keep_own, read_own, render_own, shift_of, take_own
+from tinykit.predict.latency.places import count_case
 from tinykit.predict.latency.prediction import known_runtimes, predict_latency
 from tinykit.predict.latency.shapes import read_table
 from tinykit.predict.validation.measured_rows import MeasuredRow, Skipped, is_exact, read_rows
@@ -278,9 +279,8 @@ def _to_own(row: MeasuredRow, board: Board, source: str) -> OwnRow | Skipped:
     if row.runtime not in known_runtimes(row.core):
         return Skipped(row.line, f"no latency evidence for {row.runtime} on {row.core}")
     case = Case(row.core, row.runtime, row.version, board.id, row.build)
-    runtime, core, build = proxy_of(case)
     try:
-        report = predict_instructions(row.model, core=core, runtime=runtime, build=build or None)
+        report = count_case(row.model, case)
     except UnknownRuntimeError as error:
         return Skipped(row.line, str(error).splitlines()[0])
     if bounded := [operator for operator in report.operators if operator.cycles]:
