@@ -3,9 +3,11 @@
 One TOML a model, named by its content, in the folder `readings` of the workspace (`TINYKIT_WORKSPACE`).
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -17,10 +19,13 @@ from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
 from tinykit.model.record import workspace_folder
 
+UNITS = {"arena": "byte", "weights": "byte", "code": "byte", "runtime_ram": "byte", "latency": "s"}
+"""What a figure that is read back may be, and its unit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading(Result):
-    """One figure read back: "arena" (inputs and outputs within), "weights", "code", "runtime_ram" or "latency".
+    """One figure read back, one of `UNITS`: an "arena" has inputs and outputs within.
 
     `runtime`, `version` and `option` as a `Target` names them, "" where not told. `place` is the id of a board, or how
     the name of its microcontroller begins, in lower case, "" for any; `clock_hz` of a latency [Hz], else 0.
@@ -42,26 +47,55 @@ def keep_readings(sha256: str, readings: Iterable[Reading]) -> None:
 
 
 def list_readings(sha256: str) -> tuple[Reading, ...]:
-    """What is kept of a model, by the hash of its content; what of it is damaged is passed over."""
+    """What is kept of a model, by the hash of its content; what of it is damaged is passed over (`name_damaged`)."""
+    return _open(sha256)[0]
+
+
+def name_damaged(sha256: str) -> tuple[str, ...]:
+    """What of that is passed over, and the way out; empty where all can be used."""
+    return _open(sha256)[1]
+
+
+def _open(sha256: str) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
     path = _path(sha256)
     try:
-        return _read(path, path.stat().st_mtime_ns)
-    except (OSError, FactError):
-        return ()
+        changed = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return (), ()
+    except OSError as error:
+        return (), _name(path, [error.strerror or str(error)])
+    return _read(path, changed)
 
 
 def _path(sha256: str) -> Path:
     return Path(workspace_folder(), "readings", f"{sha256}.toml")
 
 
+def _name(path: Path, faults: Iterable[str]) -> tuple[str, ...]:
+    told = f"figures read back are passed over: {path}: "
+    return tuple(f"{told}{one}; `tinykit readback` them again, or delete the file" for one in dict.fromkeys(faults))
+
+
 @remember
-def _read(path: Path, _changed: int) -> tuple[Reading, ...]:
-    tables, found = read_toml(path).get("readings", []), []
-    for table in tables if isinstance(tables, list) else ():
+def _read(path: Path, _changed: int) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
+    found, damaged = list[Reading](), 0
+    try:
+        tables = read_toml(path).get("readings")
+    except FactError as error:
+        return (), _name(path, [str(error).removeprefix(f"{path}: ")])
+    for table in tables if isinstance(tables, list) else [None]:
         try:
-            one = Reading(**{**table, "found": Estimate(**table["found"])})
-            texts = (one.figure, one.runtime, one.version, one.option, one.place)
-            found += [one] if all(isinstance(text, str) for text in texts) and one.clock_hz >= 0 else []
+            found.append(_take(table))
         except (LookupError, TypeError, ValueError):
-            continue
-    return tuple(found)
+            damaged += 1
+    return tuple(found), _name(path, [f"{damaged} of {damaged + len(found)} cannot be read"] if damaged else [])
+
+
+def _take(table: Any) -> Reading:
+    """One reading as it was kept; any error where it is none."""
+    one = Reading(**{**table, "found": Estimate(**table["found"])})
+    texts = (one.figure, one.runtime, one.version, one.option, one.place, *one.found.sources, one.found.runtime)
+    sound = all(isinstance(text, str) for text in texts) and one.found.unit == UNITS[one.figure] and one.found.low >= 0
+    if not sound or (one.figure == "latency" and not one.found.low) or not 0 <= one.clock_hz < math.inf:
+        raise ValueError(one.figure)
+    return one
