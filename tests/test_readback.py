@@ -382,7 +382,6 @@ class TestKept:
             ('place = "', "place = 3 # ", "4 of 4 cannot be read", 0),
             ("clock_hz = 0.0", "clock_hz = nan", "4 of 4 cannot be read", 0),
             ("clock_hz = 0.0", "clock_hz = 1e999", "4 of 4 cannot be read", 0),
-            ("sources = [", "sources = [7, ", "4 of 4 cannot be read", 0),
             ("[readings.found]", "[readings.lost]", "4 of 4 cannot be read", 0),
             (None, "readings = 3", "1 of 1 cannot be read", 0),
             (None, "readings = [3, [], {}]", "3 of 3 cannot be read", 0),

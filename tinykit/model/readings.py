@@ -3,6 +3,7 @@
 One TOML a model, named by its content, in the folder `readings` of the workspace (`TINYKIT_WORKSPACE`).
 """
 
+import contextlib
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -19,13 +20,12 @@ from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
 from tinykit.model.record import workspace_folder
 
-UNITS = {"arena": "byte", "weights": "byte", "code": "byte", "runtime_ram": "byte", "latency": "s"}
-"""What a figure that is read back may be, and its unit."""
+_UNITS = {"arena": "byte", "weights": "byte", "code": "byte", "runtime_ram": "byte", "latency": "s"}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading(Result):
-    """One figure read back, one of `UNITS`: an "arena" has inputs and outputs within.
+    """One figure read back: "arena" (inputs and outputs within), "weights", "code", "runtime_ram" or "latency".
 
     `runtime`, `version` and `option` as a `Target` names them, "" where not told. `place` is the id of a board, or how
     the name of its microcontroller begins, in lower case, "" for any; `clock_hz` of a latency [Hz], else 0.
@@ -59,43 +59,32 @@ def name_damaged(sha256: str) -> tuple[str, ...]:
 def _open(sha256: str) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
     path = _path(sha256)
     try:
-        changed = path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return (), ()
-    except OSError as error:
-        return (), _name(path, [error.strerror or str(error)])
-    return _read(path, changed)
+        found, damage = _read(path, path.stat().st_mtime_ns)
+    except (OSError, FactError) as error:
+        found, damage = (), "" if isinstance(error, FileNotFoundError) else str(error).removeprefix(f"{path}: ")
+    told = f"figures read back are passed over: {path}: {damage}; `tinykit readback` them again, or delete the file"
+    return found, (told,) if damage else ()
 
 
 def _path(sha256: str) -> Path:
     return Path(workspace_folder(), "readings", f"{sha256}.toml")
 
 
-def _name(path: Path, faults: Iterable[str]) -> tuple[str, ...]:
-    told = f"figures read back are passed over: {path}: "
-    return tuple(f"{told}{one}; `tinykit readback` them again, or delete the file" for one in dict.fromkeys(faults))
-
-
 @remember
-def _read(path: Path, _changed: int) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
-    found, damaged = list[Reading](), 0
-    try:
-        tables = read_toml(path).get("readings")
-    except FactError as error:
-        return (), _name(path, [str(error).removeprefix(f"{path}: ")])
-    for table in tables if isinstance(tables, list) else [None]:
-        try:
+def _read(path: Path, _changed: int) -> tuple[tuple[Reading, ...], str]:
+    tables, found = read_toml(path).get("readings"), list[Reading]()
+    for table in (tables := tables if isinstance(tables, list) else [None]):
+        with contextlib.suppress(LookupError, TypeError, ValueError):
             found.append(_take(table))
-        except (LookupError, TypeError, ValueError):
-            damaged += 1
-    return tuple(found), _name(path, [f"{damaged} of {damaged + len(found)} cannot be read"] if damaged else [])
+    lost = len(tables) - len(found)
+    return tuple(found), f"{lost} of {len(tables)} cannot be read" if lost else ""
 
 
 def _take(table: Any) -> Reading:
     """One reading as it was kept; any error where it is none."""
     one = Reading(**{**table, "found": Estimate(**table["found"])})
     texts = (one.figure, one.runtime, one.version, one.option, one.place, *one.found.sources, one.found.runtime)
-    sound = all(isinstance(text, str) for text in texts) and one.found.unit == UNITS[one.figure] and one.found.low >= 0
+    sound = all(isinstance(text, str) for text in texts) and one.found.unit == _UNITS[one.figure] and one.found.low >= 0
     if not sound or (one.figure == "latency" and not one.found.low) or not 0 <= one.clock_hz < math.inf:
         raise ValueError(one.figure)
     return one

@@ -68,19 +68,13 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
 
-def tell_limits() -> str:
-    """What holds a process of its own that reads a stranger's file on this system, and what here does not."""
-    with Child("a process of its own", Path(inside.__file__), bounds=Bounds()) as child:
-        gaps = child.list_gaps()
-    held = "limited in memory, files and time, without a network"
-    return f"files of strangers are opened in processes of their own: {'; '.join(gaps) or held}"
-
-
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         """What a report of a fault needs, and which limits hold here; then the end."""
-        on = f"Python {platform.python_version()}, {platform.platform()}"
-        say(f"tinykit {sys.modules['tinykit'].__version__}, {on}", tell_limits())
+        with Child("a process of its own", Path(inside.__file__), bounds=Bounds()) as child:
+            held = "; ".join(child.list_gaps()) or "limited in memory, files and time, without a network"
+        say(f"tinykit {sys.modules['tinykit'].__version__}, Python {sys.version.split()[0]}, {platform.platform()}")
+        say(f"files of strangers are opened in processes of their own: {held}")
         parser.exit()
 
 

@@ -9,7 +9,6 @@ from tinykit.handover.readback.matching import BesideReport, Match, match_report
 from tinykit.handover.readback.report import ToolReport, read_report, read_reports
 from tinykit.model.graph.reading import load
 from tinykit.model.impulse import holds_impulse, read_impulse
-from tinykit.model.readings import name_damaged
 from tinykit.show.cli.models import Options, open_model
 from tinykit.show.cli.text import say, say_json, say_table, show
 from tinykit.target.boards import find_board
@@ -30,17 +29,16 @@ def readback(options: Options) -> int:
     if model:
         graph = open_model(model, options.representative)
         match = match_report(report, graph, load(Path(model)) if Path(model).is_file() else b"")
-    damage = name_damaged(graph.sha256) if graph else ()
     rows = matching.hold_beside(report, graph if match.verdict != "no" else None, board)
     kept = matching.keep_report(report, graph, board) if graph and match.verdict == "yes" else ()
     if options.json:
         beside = {one.figure: one.predicted and one.predicted.to_json() for one in rows}
         answer = {"matches": match.verdict, "reason": match.reason, "predicted": beside}
-        say_json({**report.to_json(), **answer, "kept": [one.figure for one in kept], "damaged": damage})
+        say_json({**report.to_json(), **answer, "kept": [one.figure for one in kept]})
     else:
         _say(report, match, rows)
         told = ", ".join(one.figure for one in kept)
-        say(f"kept, and wins over predictions of this model: {told}" if kept else "nothing kept", *damage)
+        say(f"kept, and wins over predictions of this model: {told}" if kept else "nothing kept")
     return int(match.verdict == "no")
 
 
