@@ -98,7 +98,7 @@ def prepare(work: Path) -> None:
 def small_disk(place: Path, kilobytes: int = 64) -> Iterator[Path | None]:
     """A folder on a disk of that size; None where none can be mounted here."""
     disk = place / f"disk{kilobytes}"
-    disk.mkdir(exist_ok=True)
+    disk.mkdir(parents=True, exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,nr_inodes=400", "tmpfs", str(disk)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
         yield None
@@ -107,6 +107,13 @@ def small_disk(place: Path, kilobytes: int = 64) -> Iterator[Path | None]:
         yield disk
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def name_locale(place: Path, name: str) -> dict[str, str]:
+    """Settings by which a locale in UTF-8 is found that this machine lacks; none where it cannot be made either."""
+    command = ["localedef", "-i", name, "-f", "UTF-8", str(place / f"{name}.UTF-8")]
+    made = shutil.which("localedef") and not subprocess.run(command, capture_output=True, check=False).returncode
+    return {"LOCPATH": str(place)} if made else {}
 
 
 @dataclass(frozen=True, slots=True)

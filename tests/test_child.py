@@ -330,6 +330,17 @@ def test_what_a_system_cannot_hold_a_child_to_is_said(monkeypatch: pytest.Monkey
     ]
 
 
+def test_the_end_of_its_time_is_told_from_an_end_by_the_system(start: Callable[..., Child]) -> None:
+    """SIGKILL is the system's, or a second after what it is told first."""
+    child = start("def answer(request, parts):\n    while True: pass", bounds=Bounds(processor_s=1))
+    with pytest.raises(ChildError, match="stopped by SIGXCPU"):
+        child.exchange({}, timeout_s=60)
+    deaf = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n"
+    child = start(f"{deaf}def answer(request, parts):\n    while True: pass", bounds=Bounds(processor_s=1))
+    with pytest.raises(ChildError, match="stopped by SIGKILL"):
+        child.exchange({}, timeout_s=60)
+
+
 def test_a_question_that_was_broken_off_leaves_no_answer_behind(
     start: Callable[..., Child], monkeypatch: pytest.MonkeyPatch
 ) -> None:

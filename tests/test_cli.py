@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tinykit
 from tests.models import Net, hybrid, small_cnn
+from tinykit.ground.child import inside
+from tinykit.ground.child.process import Bounds, Child
 from tinykit.ground.errors import DataError, OutputError, printable
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
@@ -461,6 +464,27 @@ class TestUsage:
 
     def test_errors_stay_printable(self, refused):
         assert "\\x1b[31m.tflite: cannot be read" in refused("inspect", "\x1b[31m.tflite")
+
+
+class TestVersion:
+    """What a report of a fault needs, and which limits a process of its own has here."""
+
+    HEAD = "files of strangers are opened in processes of their own: "
+
+    def test_what_holds_here(self, capsys):
+        assert main(["--version"]) == 0
+        told, limits = capsys.readouterr().out.splitlines()
+        assert told.startswith(f"tinykit {tinykit.__version__}, Python 3.")
+        with Child("one", Path(inside.__file__), bounds=Bounds()) as child:
+            gaps = child.list_gaps()
+        held = "limited in memory, files and time, without a network"
+        assert limits == self.HEAD + ("; ".join(gaps) or held)
+
+    def test_what_a_system_cannot_do_is_said(self, monkeypatch, capsys):
+        gaps = ("it is not kept from the network: this system does not allow that", "another")
+        monkeypatch.setattr(Child, "list_gaps", lambda _: gaps)
+        assert main(["--version"]) == 0
+        assert capsys.readouterr().out.splitlines()[1] == f"{self.HEAD}{gaps[0]}; another"
 
 
 class TestAsAProgram:

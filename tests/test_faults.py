@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.faults import FAULTS, HERE, NEEDS_A_FULL_DISK, Met, commands, meet, prepare, small_disk
+from tinykit.ground.child.process import ChildError
 from tinykit.ground.errors import DataError, EngineError, ModelError, OutputError, judge_failure, name_lack, printable
 from tinykit.show.cli import looking, program
 from tinykit.show.cli.main import main
@@ -147,6 +148,15 @@ class TestStatus:
         assert len(said) < 1500
 
 
+def test_a_training_without_room_is_one_message():
+    """TensorFlow would abort, without a word."""
+    load = "from tinykit.train.keras import load_keras; load_keras()"
+    command = f'ulimit -v 2097152; exec "{sys.executable}" -c "{load}"'
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=HERE, capture_output=True, text=True, check=False)
+    assert "EngineError: TensorFlow cannot allocate memory: 2048 MiB of address space are what" in done.stderr
+    assert "allow it 3072 MiB" in done.stderr
+
+
 def test_a_closed_input_is_one_at_its_end(tmp_path):
     command = f'exec "{sys.executable}" -m tinykit board new --out "{tmp_path}/mine.toml" <&-'
     done = subprocess.run(["/bin/sh", "-c", command], cwd=HERE, capture_output=True, text=True, check=False)
@@ -168,6 +178,14 @@ class TestJudged:
         assert said.endswith("; give a shorter path")
         assert len(said) < 400
         assert judge_failure(EngineError("cc: write error: No space left on device"))[0] == 3
+
+    @pytest.mark.parametrize(
+        ("number", "late", "status"), [(-9, False, 3), (-9, True, 2), (-11, False, 2), (1, False, 2)]
+    )
+    def test_a_process_that_the_system_ended(self, number, late, status):
+        refused = ModelError("m.h5: not readable")
+        refused.__cause__ = ChildError("the reader", number, late=late)
+        assert judge_failure(refused)[0] == status
 
     def test_a_chain_that_bites_its_tail_ends(self):
         one, two = ValueError("1"), ValueError("2")

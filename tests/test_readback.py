@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import time
 from dataclasses import replace
@@ -18,7 +19,7 @@ from tinykit.ground.errors import DataError
 from tinykit.handover.readback.matching import hold_beside, keep_report, match_report
 from tinykit.handover.readback.report import read_report, read_reports
 from tinykit.model.graph.reading import read
-from tinykit.model.readings import list_readings
+from tinykit.model.readings import list_readings, name_damaged
 from tinykit.predict.latency.effects import version_number
 from tinykit.predict.st_memory import predict_st_memory, weight_bytes
 from tinykit.show.cli.program import main
@@ -368,16 +369,56 @@ class TestKept:
         report = replace(read_back(tmp_path, write_npu(said_of(graph, version="3.0.0"))), model_hash="")
         assert keep_report(report, graph) == ()
 
-    def test_a_damaged_store_is_passed_over(self, tmp_path, graph):
+    @pytest.mark.parametrize(
+        ("old", "new", "fault", "left"),
+        [
+            ('figure = "arena"', "figure = 7", "1 of 4 cannot be read", 3),
+            ('figure = "arena"', 'figure = "arenas"', "1 of 4 cannot be read", 3),
+            ('figure = "arena"', 'figure = "latency"', "1 of 4 cannot be read", 3),
+            ("value = 4321", 'value = "much"', "1 of 4 cannot be read", 3),
+            ("value = 4321", "value = nan", "1 of 4 cannot be read", 3),
+            ("low = 4321", "low = -1", "1 of 4 cannot be read", 3),
+            ("low = 4321", "low = [4321]", "1 of 4 cannot be read", 3),
+            ('place = "', "place = 3 # ", "4 of 4 cannot be read", 0),
+            ("clock_hz = 0.0", "clock_hz = nan", "4 of 4 cannot be read", 0),
+            ("clock_hz = 0.0", "clock_hz = 1e999", "4 of 4 cannot be read", 0),
+            ("[readings.found]", "[readings.lost]", "4 of 4 cannot be read", 0),
+            (None, "readings = 3", "1 of 1 cannot be read", 0),
+            (None, "readings = [3, [], {}]", "3 of 3 cannot be read", 0),
+            (None, "", "1 of 1 cannot be read", 0),
+            (None, "no toml [", "not valid TOML", 0),
+            (None, b"\xff\xfe\x00", "cannot be read", 0),
+        ],
+    )
+    def test_what_is_damaged_of_a_store_is_named_and_passed_over(self, tmp_path, graph, old, new, fault, left):
         self.keep(tmp_path, graph)
         path = next((tmp_path / "workspace" / "readings").glob("*.toml"))
         text = path.read_text()
-        path.write_text(text.replace('figure = "arena"', "figure = 7").replace("value = 4321", 'value = "much"'))
-        assert all(one.figure != "arena" for one in list_readings(graph.sha256))
-        path.write_text("readings = 3")
-        assert list_readings(graph.sha256) == ()
-        path.write_text("no toml [")
-        assert self.ask(graph).arena_bytes.basis == "modelled"
+        assert old is None or old in text
+        path.write_bytes(new if isinstance(new, bytes) else (text.replace(old, new) if old else new).encode())
+        assert len(list_readings(graph.sha256)) == left
+        (told,) = name_damaged(graph.sha256)
+        assert told.startswith(f"figures read back are passed over: {path}: ")
+        assert told.endswith("; `tinykit readback` them again, or delete the file")
+        assert fault in told
+        found = self.ask(graph)
+        assert (found.arena_bytes.basis == "modelled") == (left == 0 or "4321" in (old or "") or "arena" in (old or ""))
+        assert told in found.reasons
+        assert told in found.unasked
+
+    def test_a_store_that_is_no_file_is_named(self, tmp_path, graph, capsys):
+        self.keep(tmp_path, graph)
+        path = next((tmp_path / "workspace" / "readings").glob("*.toml"))
+        path.unlink()
+        assert name_damaged(graph.sha256) == ()
+        os.mkfifo(path)
+        assert "a folder, pipe or device" in name_damaged(graph.sha256)[0]
+        model = tmp_path / "m.tflite"
+        model.write_bytes(graph.data)
+        assert main(["fit", str(model), "--board", "nucleo-h743zi2"]) == 0
+        assert main(["fit", str(model)]) == 0
+        assert main(["budget", str(model), "--board", "nucleo-h743zi2", "--battery", "cr2032"]) == 0
+        assert capsys.readouterr().out.count(name_damaged(graph.sha256)[0]) == 3
 
     def test_the_command_says_what_it_kept(self, tmp_path, graph, capsys):
         (tmp_path / "m.tflite").write_bytes(graph.data)

@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.fuzz.case import KINDS, ROOT, deal, load_kinds
 from tests.fuzz.running import LIMIT_S, run_jobs
 from tests.fuzz.telling import MEANINGS, list_faults, to_table
+from tinykit.show.cli.main import main as command
 
 OUT = ROOT / "build" / "fuzz"
 
@@ -54,6 +55,7 @@ def fuzz(options: argparse.Namespace) -> int:
     jobs = [{"kind": name, "seed": options.seed, "index": index} for name, index in deal(names, options.count)]
     out = options.out.resolve()
     shutil.rmtree(out / "inputs", ignore_errors=True)
+    command(["--version"])
     start = time.monotonic()
 
     def tell(done: int) -> None:

@@ -1,15 +1,20 @@
 """Designs that are killed, or short of something: what each leaves, against an unbroken run's folder.
 
-A row is made by a function registered with `@fault`; it yields its cases. The design is the real
-command line with a small task and the recipe of a test, so that training is killed too.
+A row is made by a function registered with `@fault`; it yields its cases, each a function that runs and yields
+outcomes, and two cases run at a time. The design is the real command line with a small task and the recipe of a test,
+so that training is killed too. The unbroken run is stopped for a moment where a stage begins and its folder copied: a
+case begins there, so that what came before need not be made again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import itertools
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,22 +22,35 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tests.faults import small_disk
+from tests.faults import name_locale, small_disk
 from tests.fuzz.case import HERE, ROOT
 
 DESIGN = HERE / "small_design.py"
 LIMIT_S, SLOWER = 300.0, 6.0
 """For one run: so long, or so many times an unbroken one on a machine that has other work."""
-STAGES = ("loading", "float: training", "pruned: training", "pqat: training", "converting", "scoring", "checking",
-          "writing firmware", "writing the report")  # fmt: skip
-"""Lines of progress that begin a stage; each is killed at a random moment after its line."""
-_LATE = 4
-"""So many of them are tried with models that are there already."""
+STAGES = ("loading", "float: training", "pruned: training", "pqat: training", "float32, int8-ptq: converting",
+          "pruned-float32: converting", "int8: converting", "scoring", "checking", "writing firmware",
+          "writing the report")  # fmt: skip
+"""Lines of progress that begin a stage; each is killed at random moments after its line."""
+MOMENTS, AT_ONCE = 2, 2
+LAST_TRAINING, LATE = "pqat: training", "int8: converting"
+ASKING = ("float32, int8-ptq: converting", "int8: converting", "scoring", "writing firmware")
+"""Stages that ask processes of their own."""
+WRITING = (
+    "float: training",
+    LAST_TRAINING,
+    "pruned-float32: converting",
+    LATE,
+    "writing firmware",
+    "writing the report",
+)
+"""Stages that are tried without room for what they write."""
 _STATUSES = (0, 2, 3)
 
 
@@ -59,8 +77,11 @@ class Outcome:
         return f"status {self.status}: {(lines or ['no word'])[0][:110]}" if 1 <= told <= 3 else f"WRONG: {told} lines"
 
 
-Fault = Callable[["Bench"], Iterator[tuple[str, Outcome]]]
+Rows = Iterator[tuple[str, Outcome]]
+Case = Callable[[], Rows]
+Fault = Callable[["Bench"], Iterator[Case]]
 FAULTS: dict[str, Fault] = {}
+NOT_TRIED = 2
 
 
 def fault(function: Fault) -> Fault:
@@ -68,35 +89,72 @@ def fault(function: Fault) -> Fault:
     return function
 
 
+def not_tried(why: str) -> Outcome:
+    return Outcome(NOT_TRIED, f"tinykit: not tried: {why}", same=False)
+
+
 class Bench:
-    """A place for runs: an unbroken one to compare with, and folders for the others."""
+    """A place for runs: an unbroken one to compare with, what stood where each of its stages began, and folders."""
 
     def __init__(self, place: Path, seed: int = 0) -> None:
         self.place, self.rng, self.limit_s = place, np.random.default_rng(seed), SLOWER * LIMIT_S
-        self.count = 0
-        whole = self.folder()
+        self._numbers = itertools.count(1)
+        self.began: dict[str, float] = {}
+        whole = self.reference = self.folder()
         start = time.monotonic()
-        self.whole_status, self.whole_said = self.run(whole)
+        self.whole_status, self.whole_said = self._run_whole(whole)
         self.seconds = time.monotonic() - start
         self.limit_s = max(LIMIT_S, SLOWER * self.seconds)
         self.expected = hash_folder(whole)
-        self.trained = [
-            path for path in whole.iterdir() if path.is_file() and path.suffix in (".h5", ".tflite", ".toml")
-        ]
-        self.rooms = list_rooms(whole, self.trained)
+
+    def _run_whole(self, out: Path) -> tuple[int, str]:
+        """The unbroken run; it stands still while what it has left so far is copied."""
+        with tempfile.TemporaryFile() as err:
+            process = self.start(out, err)
+            for line in process.stdout or ():
+                stage = next((one for one in STAGES if line.startswith(one) and one not in self.began), None)
+                if stage:
+                    os.kill(process.pid, signal.SIGSTOP)
+                    self.began[stage] = time.monotonic()
+                    shutil.copytree(out, self._snapshot(stage)) if out.exists() else None
+                    os.kill(process.pid, signal.SIGCONT)
+            status = process.wait()
+            self.began["end"] = time.monotonic()
+            err.seek(0)
+            return status, err.read().decode("utf-8", "replace")
+
+    def _snapshot(self, stage: str) -> Path:
+        return self.place / "begun" / str(STAGES.index(stage))
+
+    def lasts(self, stage: str) -> float:
+        """So long the stage took in the unbroken run [s]."""
+        later = [at for at in self.began.values() if at > self.began[stage]]
+        return min(later) - self.began[stage] if later else 0.0
+
+    def sizes(self, stage: str) -> tuple[int, int]:
+        """What a disk holds where the stage begins and where the next one that writes does [kB]."""
+        after = next((one for one in STAGES[STAGES.index(stage) + 1 :] if one in WRITING), "")
+        return _kilobytes(self._snapshot(stage)), _kilobytes(self._snapshot(after) if after else self.reference)
 
     def folder(self, base: Path | None = None) -> Path:
         """A place for a design that begins with nothing."""
-        self.count += 1
-        return (base or self.place) / f"run{self.count}" / "design"
+        return (base or self.place) / f"run{next(self._numbers)}" / "design"
 
-    def begun(self, base: Path | None = None) -> Path:
-        """A place for a design whose models are recorded already, so that what follows is tried in seconds."""
+    def begun(self, stage: str = LATE, base: Path | None = None) -> Path:
+        """A place for a design that stands where this stage begins."""
         folder = self.folder(base)
-        folder.mkdir(parents=True)
-        for path in self.trained:
-            shutil.copy(path, folder)
+        folder.parent.mkdir(parents=True)
+        if self._snapshot(stage).exists():
+            shutil.copytree(self._snapshot(stage), folder)
         return folder
+
+    def start(self, out: Path, err: int | object = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        """A run whose lines of progress are read."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return subprocess.Popen(
+            self.command(out), stdout=subprocess.PIPE, stderr=err, cwd=out.parent, text=True,  # type: ignore[call-overload]
+            env=self.environment(PYTHONUNBUFFERED="1"), start_new_session=True,
+        )  # fmt: skip
 
     def command(self, out: Path) -> list[str]:
         return [sys.executable, str(DESIGN), "design", "--out", str(out)]
@@ -134,37 +192,29 @@ class Bench:
         return self.judge(out, *self.run(out, **changes))
 
     def kill_after(self, out: Path, word: str, share: float) -> None:
-        """Start, wait for the line of progress, then for a share of a stage's time, and kill -9."""
-        out.parent.mkdir(parents=True, exist_ok=True)
-        process = subprocess.Popen(
-            self.command(out), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=out.parent, text=True,
-            env=self.environment(PYTHONUNBUFFERED="1"), start_new_session=True,
-        )  # fmt: skip
-        for line in process.stdout or ():
-            if word in line:
-                break
-        time.sleep(share * max(0.2, self.seconds / len(STAGES)))
+        """Start, wait for the line of progress, then for a share of the time of that stage, and kill -9."""
+        process = self.start(out)
+        self.wait_for(process, word, share)
         with contextlib.suppress(OSError):
             os.kill(process.pid, signal.SIGKILL)
         if process.stdout:
             process.stdout.close()
         process.wait()
 
+    def wait_for(self, process: subprocess.Popen[str], word: str, share: float) -> None:
+        for line in process.stdout or ():
+            if line.startswith(word):
+                break
+        time.sleep(share * self.lasts(word))
+
+
+def _kilobytes(folder: Path) -> int:
+    return 4 * sum(-(-one.stat().st_size // 4096) or 1 for one in folder.rglob("*") if one.is_file())
+
 
 def ulimit(flag: str, value: int) -> tuple[str, ...]:
     """The words before a command to run under a limit of the shell's: f in 512 bytes, v in KiB, n in handles."""
     return "/bin/sh", "-c", f'ulimit -{flag} {value}; exec "$@"', "sh"
-
-
-def list_rooms(whole: Path, first: Sequence[Path]) -> list[int]:
-    """Sizes of a disk [kB]: each holds the files written before one, in their order, and half of that one."""
-    later = [path for path in whole.rglob("*") if path.is_file() and path not in first]
-    pages, sizes = sum(-(-path.stat().st_size // 4096) for path in first), []
-    for path in sorted(later, key=lambda one: one.stat().st_mtime_ns):
-        size = -(-path.stat().st_size // 4096)
-        sizes.append(4 * (pages + size // 2))
-        pages += size
-    return sorted({*sizes})
 
 
 def hash_folder(folder: Path) -> dict[str, str]:
@@ -175,11 +225,22 @@ def hash_folder(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def list_children(pid: int) -> list[int]:
+    """Processes that were started by one, and by those."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii").split():
+                found += [int(child), *list_children(int(child))]
+    return found
+
+
 def run_faults(names: Sequence[str]) -> int:
     """Print the table; 1 where a row is wrong."""
     if unknown := set(names) - set(FAULTS):
         sys.exit(f"no fault {', '.join(sorted(unknown))}; allowed: {', '.join(FAULTS)}")
     rows: list[dict[str, str]] = []
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         bench = Bench(Path(folder))
         if bench.whole_status:
@@ -191,15 +252,19 @@ def run_faults(names: Sequence[str]) -> int:
             "|---|---|---|",
             sep="\n",
         )
-        for name in names or FAULTS:
-            for case, outcome in FAULTS[name](bench):
-                rows.append({"fault": name, "case": case, "outcome": outcome.verdict, "said": outcome.said[-2000:]})
-                print(f"| {name} | {case} | {outcome.verdict} |", flush=True)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            cases = [(name, case) for name in names or FAULTS for case in FAULTS[name](bench)]
+            for name, waiting in [(name, pool.submit(lambda case=case: [*case()])) for name, case in cases]:
+                for told, outcome in waiting.result():
+                    rows.append({"fault": name, "case": told, "outcome": outcome.verdict, "said": outcome.said[-2000:]})
+                    print(f"| {name} | {told} | {outcome.verdict} |", flush=True)
+        seconds = time.monotonic() - begin
     out = ROOT / "build" / "fuzz"
     out.mkdir(parents=True, exist_ok=True)
     (out / "faults.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     wrong = sum(row["outcome"].startswith("WRONG") for row in rows)
-    print("", f"{len(rows)} runs, {wrong} wrong", sep="\n")
+    missed = sum(": not tried: " in row["outcome"] for row in rows)
+    print("", f"{len(rows)} rows in {seconds:.0f} s, {wrong} wrong, {missed} not tried here", sep="\n")
     return 1 if wrong else 0
 
 
@@ -207,83 +272,148 @@ def run_faults(names: Sequence[str]) -> int:
 
 
 @fault
-def kill(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """SIGKILL at a random moment of every stage; then a run that is left alone."""
-    for stage in STAGES:
-        out = bench.begun() if stage in STAGES[-_LATE:] else bench.folder()
-        share = float(bench.rng.random())
+def kill(bench: Bench) -> Iterator[Case]:
+    """SIGKILL at random moments of every stage; then a run that is left alone."""
+
+    def case(stage: str, share: float) -> Rows:
+        out = bench.begun(stage)
         bench.kill_after(out, stage, share)
         yield f"{stage}, at {share:.0%}", bench.whole(out)
 
-
-@fault
-def kill_often(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """One folder, killed in every stage in turn."""
-    out = bench.folder()
     for stage in STAGES:
-        bench.kill_after(out, stage, float(bench.rng.random()))
-    yield "every stage in turn", bench.whole(out)
+        for share in bench.rng.random(MOMENTS if bench.lasts(stage) > 0.1 else 1):
+            yield functools.partial(case, stage, share)
 
 
 @fault
-def interrupt(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """A full disk that has room again: what was left is taken over."""
-    out = bench.begun()
-    status, said = bench.run(out, *ulimit("f", 40))
-    yield "files of 20 kB at most", bench.judge(out, status, said)
-    yield "and then without that limit", bench.whole(out)
+def kill_often(bench: Bench) -> Iterator[Case]:
+    """One folder, killed in every stage in turn."""
+    shares = dict(zip(STAGES, bench.rng.random(len(STAGES)), strict=True))
+
+    def case() -> Rows:
+        out = bench.folder()
+        for stage, share in shares.items():
+            bench.kill_after(out, stage, share)
+        yield "every stage in turn", bench.whole(out)
+
+    yield case
 
 
 @fault
-def full_disk(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """A small file system for the results, which has no room for one write after the other; then with room."""
-    for kilobytes in (4, *bench.rooms):
-        with small_disk(bench.place, kilobytes) as disk:
+def kill_child(bench: Bench) -> Iterator[Case]:
+    """SIGKILL for the processes that a stage asks, as a system does that is short of memory; then a run left alone."""
+
+    def case(stage: str, share: float) -> Rows:
+        out = bench.begun(stage)
+        with tempfile.TemporaryFile() as err:
+            process = bench.start(out, err)
+            bench.wait_for(process, stage, share)
+            end = time.monotonic() + SLOWER * bench.lasts(stage)
+            killed = 0
+            while not killed and time.monotonic() < end and process.poll() is None:
+                for pid in list_children(process.pid):
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, signal.SIGKILL)
+                        killed += 1
+                time.sleep(0.01)
+            for _ in process.stdout or ():
+                pass
+            status = process.wait()
+            err.seek(0)
+            said = err.read().decode("utf-8", "replace")
+        yield f"{stage}: {killed} of its processes", bench.judge(out, status, said)
+        yield f"{stage}: and then a run left alone", bench.whole(out)
+
+    for stage in ASKING:
+        yield functools.partial(case, stage, 0.0)
+
+
+@fault
+def interrupt(bench: Bench) -> Iterator[Case]:
+    """A limit on files that is lifted again: what was left is taken over."""
+
+    def case() -> Rows:
+        out = bench.begun()
+        yield "files of 20 kB at most", bench.judge(out, *bench.run(out, *ulimit("f", 40)))
+        yield "and then without that limit", bench.whole(out)
+
+    yield case
+
+
+@fault
+def full_disk(bench: Bench) -> Iterator[Case]:
+    """A small file system that has no room for one write after the other; then it is given some."""
+
+    def case(stage: str) -> Rows:
+        before, after = bench.sizes(stage)
+        with small_disk(bench.folder().parent, 8192) as disk:
             if disk is None:
-                yield (
-                    f"{kilobytes} kB",
-                    Outcome(2, "tinykit: not tried: no file system can be mounted here", same=False),
-                )
+                yield stage, not_tried("no file system can be mounted here")
                 return
-            out = bench.folder(disk) if kilobytes < 64 else _begun_on(bench, disk)
-            yield f"{kilobytes} kB", bench.judge(out, *bench.run(out))
-            kept = bench.folder()
-            kept.parent.mkdir(parents=True)
-            if out.exists():
-                shutil.copytree(out, kept, symlinks=True)
-            yield f"{kilobytes} kB, then moved to where there is room", bench.whole(kept)
+            out = bench.begun(stage, base=disk)
+            for spare in sorted({0, 4, (after - before) // 2, max(0, after - before - 4)}):
+                resize(disk, before + spare)
+                yield f"{stage}, {spare} kB free", bench.judge(out, *_run_at(bench, out))
+            resize(disk, 8192)
+            yield f"{stage}, and then room", bench.judge(out, *_run_at(bench, out))
+
+    for stage in WRITING:
+        yield functools.partial(case, stage)
+    yield functools.partial(_few_names, bench)
 
 
-def _begun_on(bench: Bench, disk: Path) -> Path:
-    """A begun design on a small disk; what has no room there is not begun."""
-    try:
-        return bench.begun(disk)
-    except OSError:
-        return disk / f"run{bench.count}" / "design"
+def resize(disk: Path, kilobytes: int) -> None:
+    """Another size for a small disk, not below what is on it."""
+    used = shutil.disk_usage(disk).used // 1024
+    subprocess.run(["mount", "-o", f"remount,size={max(used, kilobytes, 4)}k", str(disk)], check=True)
 
 
-@fault
-def full_temporary(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """A small file system for temporary files."""
-    for kilobytes in (4, 256):
-        with small_disk(bench.place, kilobytes) as disk:
-            if disk is not None:
-                out = bench.begun()
-                yield f"TMPDIR of {kilobytes} kB", bench.whole(out, TMPDIR=str(disk))
-
-
-@fault
-def read_only(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """Results where nothing can be written: below a file, and on a file system that is read-only."""
-    blocked = bench.folder()
-    blocked.parent.mkdir(parents=True)
-    (blocked.parent / "file").write_text("x", encoding="utf-8")
-    out = blocked.parent / "file" / "design"
-    yield "below a file", bench.judge(out, *_run_at(bench, out))
-    with small_disk(bench.place, 40) as disk:
+def _few_names(bench: Bench) -> Rows:
+    """A disk that has room, and names for so many files."""
+    with small_disk(bench.folder().parent, 8192) as disk:
         if disk is not None:
-            subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=False)
-            yield "a read-only file system", bench.judge(disk, *_run_at(bench, disk / "design"))
+            subprocess.run(["mount", "-o", "remount,nr_inodes=24", str(disk)], check=True)
+            out = bench.begun(base=disk)
+            yield "24 files", bench.judge(out, *_run_at(bench, out))
+            subprocess.run(["mount", "-o", "remount,nr_inodes=400", str(disk)], check=True)
+            yield "and then 400", bench.judge(out, *_run_at(bench, out))
+
+
+@fault
+def full_temporary(bench: Bench) -> Iterator[Case]:
+    """A small file system for temporary files."""
+
+    def case(kilobytes: int, stage: str) -> Rows:
+        with small_disk(bench.folder().parent, kilobytes) as disk:
+            if disk is not None:
+                yield f"TMPDIR of {kilobytes} kB, from {stage!r}", bench.whole(bench.begun(stage), TMPDIR=str(disk))
+
+    for kilobytes in (4, 256):
+        for stage in (LAST_TRAINING, LATE, "writing firmware"):
+            yield functools.partial(case, kilobytes, stage)
+
+
+@fault
+def read_only(bench: Bench) -> Iterator[Case]:
+    """Results where nothing can be written: below a file, and on a file system that is read-only."""
+
+    def below() -> Rows:
+        blocked = bench.folder().parent
+        blocked.mkdir(parents=True)
+        (blocked / "file").write_text("x", encoding="utf-8")
+        out = blocked / "file" / "design"
+        yield "below a file", bench.judge(out, *_run_at(bench, out))
+
+    def mounted(stage: str) -> Rows:
+        with small_disk(bench.folder().parent, 8192) as disk:
+            if disk is not None:
+                out = bench.begun(stage, base=disk)
+                subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+                yield f"a read-only file system, from {stage!r}", bench.judge(out, *_run_at(bench, out))
+
+    yield below
+    for stage in ("loading", LATE):
+        yield functools.partial(mounted, stage)
 
 
 def _run_at(bench: Bench, out: Path) -> tuple[int, str]:
@@ -294,46 +424,67 @@ def _run_at(bench: Bench, out: Path) -> tuple[int, str]:
 
 
 @fault
-def environment(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """Settings of a machine that is not like the maker's."""
+def environment(bench: Bench) -> Iterator[Case]:
+    """Settings of a machine that is not like the maker's, for whole designs and from the last training on."""
+    turkish = name_locale(bench.place, "tr_TR")
     changed: dict[str, dict[str, str | None]] = {
-        "no HOME": {"HOME": None},
-        "a HOME that is not there": {"HOME": "/nonexistent"},
+        "no HOME": {"HOME": None, "XDG_CACHE_HOME": None},
+        "a HOME that is not there": {"HOME": "/nonexistent", "XDG_CACHE_HOME": None},
         "no TMPDIR": {"TMPDIR": None},
         "a TMPDIR that is not there": {"TMPDIR": "/nonexistent"},
         "locale C": {"LC_ALL": "C"},
         "locale POSIX, ASCII output": {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
-        "locale tr_TR and an odd time zone": {"LC_ALL": "tr_TR.UTF-8", "TZ": "XXX+13:37"},
+        f"locale tr_TR{'' if turkish else ' (not installed: its name alone)'} and an odd time zone":
+            {"LC_ALL": "tr_TR.UTF-8", "TZ": "XXX+13:37", **turkish},
         "nothing but PATH": {name: None for name in os.environ if name not in ("PATH",)},
-    }
+    }  # fmt: skip
+
+    def case(name: str, settings: dict[str, str | None]) -> Rows:
+        stage = STAGES[0] if name.startswith(("no HOME", "locale tr_TR", "nothing")) else LAST_TRAINING
+        yield f"{name}, from {stage!r}", bench.whole(bench.begun(stage), **settings)
+
     for name, settings in changed.items():
-        yield name, bench.whole(bench.folder(), **settings)
+        yield functools.partial(case, name, settings)
 
 
 @fault
-def limits(bench: Bench) -> Iterator[tuple[str, Outcome]]:
-    """ulimit -v and -n."""
+def limits(bench: Bench) -> Iterator[Case]:
+    """ulimit -v and -n, from the last training on."""
+
+    def case(told: str, flag: str, value: int) -> Rows:
+        out = bench.begun(LAST_TRAINING)
+        yield told, bench.judge(out, *bench.run(out, *ulimit(flag, value)))
+        if value == 16:
+            yield f"{told}, and then without", bench.whole(out)
+
     for gigabytes in (0.4, 1, 2, 4, 16):
-        out = bench.begun()
-        yield f"ulimit -v {gigabytes:g} GiB", bench.judge(out, *bench.run(out, *ulimit("v", int(gigabytes * 2**20))))
+        yield functools.partial(case, f"ulimit -v {gigabytes:g} GiB", "v", int(gigabytes * 2**20))
     for handles in (16, 32, 64, 256):
-        out = bench.begun()
-        yield f"ulimit -n {handles}", bench.judge(out, *bench.run(out, *ulimit("n", handles)))
+        yield functools.partial(case, f"ulimit -n {handles}", "n", handles)
 
 
 @fault
-def together(bench: Bench) -> Iterator[tuple[str, Outcome]]:
+def together(bench: Bench) -> Iterator[Case]:
     """Two designs in one folder, and eight processes on one cold cache."""
-    out = bench.begun()
-    for number, (status, said) in enumerate(_at_once(bench, [bench.command(out)] * 2, out.parent), start=1):
-        yield f"two designs in one folder, {number}", bench.judge(out, status, said)
-    yield "and then one alone", bench.whole(out)
-    cold, model = bench.folder().parent, ROOT / "data" / "checkpoints" / "watch-exercises" / "int8.tflite"
-    cold.mkdir(parents=True)
-    run = [sys.executable, "-m", "tinykit", "run", str(model), "--board", "nucleo-l4r5zi", "--samples", "1", "--json"]
-    done = _at_once(bench, [run] * 8, cold, XDG_CACHE_HOME=str(cold / "cache"))
-    worst = max(done, key=lambda one: one[0])
-    yield "eight runs on one cold cache", Outcome(worst[0], worst[1], same=True)
+
+    def one_folder(stage: str) -> Rows:
+        out = bench.begun(stage)
+        for number, (status, said) in enumerate(_at_once(bench, [bench.command(out)] * 2, out.parent), start=1):
+            yield f"two designs in one folder from {stage!r}, {number}", bench.judge(out, status, said)
+        yield "and then one alone", bench.whole(out)
+
+    def one_cache() -> Rows:
+        cold, model = bench.folder().parent, ROOT / "data" / "checkpoints" / "watch-exercises" / "int8.tflite"
+        cold.mkdir(parents=True)
+        run = [sys.executable, "-m", "tinykit", "run", str(model), "--board", "nucleo-l4r5zi", "--samples", "1",
+               "--json"]  # fmt: skip
+        done = _at_once(bench, [run] * 8, cold, XDG_CACHE_HOME=str(cold / "cache"))
+        worst = max(done, key=lambda one: one[0])
+        yield "eight runs on one cold cache", Outcome(worst[0], worst[1], same=True)
+
+    for stage in (LAST_TRAINING, LATE):
+        yield functools.partial(one_folder, stage)
+    yield one_cache
 
 
 def _at_once(bench: Bench, commands: list[list[str]], folder: Path, **changes: str) -> list[tuple[int, str]]:
@@ -348,33 +499,57 @@ def _at_once(bench: Bench, commands: list[list[str]], folder: Path, **changes: s
 
 
 @fault
-def alone(bench: Bench) -> Iterator[tuple[str, Outcome]]:
+def alone(bench: Bench) -> Iterator[Case]:
     """Without a network, and as another user."""
-    if _can("unshare", "-n", "true"):
-        out = bench.begun()
+
+    def no_network() -> Rows:
+        if not can("unshare", "-n", "true"):
+            yield "no network", not_tried("no network can be taken away here")
+            return
+        out = bench.begun(LAST_TRAINING)
         yield "no network", bench.judge(out, *bench.run(out, "unshare", "-n"))
-    user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-    if not _can(*user, sys.executable, "-c", "import numpy"):
-        yield (
-            "another user",
-            Outcome(2, "tinykit: not tried: the interpreter is not readable for another user", same=False),
-        )
-        return
-    out = bench.begun()
-    home = out.parent / "home"
-    home.mkdir()
-    for path in (out.parent, home, out, *out.iterdir()):
-        os.chown(path, 65534, 65534)
-    bench.place.chmod(0o755)
-    yield "another user", bench.judge(out, *bench.run(out, *user, HOME=str(home), TMPDIR=str(home)))
-    shut = bench.begun()
-    yield (
-        "another user, whose folder is not his",
-        bench.judge(shut, *bench.run(shut, *user, HOME=str(home), TMPDIR=str(home))),
-    )
+
+    def another_user(*, his: bool) -> Rows:
+        told = "another user" if his else "another user, whose folder is not his"
+        user = as_nobody(bench.place)
+        if not can(*user, sys.executable, "-c", "import numpy, tinykit"):
+            yield told, not_tried("the interpreter is not readable for another user")
+            return
+        out = bench.begun(LAST_TRAINING)
+        home = out.parent / "home"
+        home.mkdir()
+        for path in (home, *((out.parent, out, *out.rglob("*")) if his else ())):
+            os.chown(path, 65534, 65534)
+        yield told, bench.judge(out, *bench.run(out, *user, HOME=str(home), TMPDIR=str(home), XDG_CACHE_HOME=None))
+
+    yield no_network
+    yield functools.partial(another_user, his=True)
+    yield functools.partial(another_user, his=False)
 
 
-def _can(*command: str) -> bool:
+def as_nobody(place: Path) -> tuple[str, ...]:
+    """The words before a command to run as another user, who reaches what the interpreter needs.
+
+    Folders above that which are shut to others are covered by open ones, in a view of the files of its own that ends
+    with the command.
+    """
+    needed = {Path(one).resolve() for one in (sys.base_prefix, sys.prefix, ROOT, place, *sys.path) if one}
+    needed = {one for one in needed if one.exists() and not any(other in one.parents for other in needed)}
+    shut = {one for path in needed for one in (path, *path.parents) if not one.stat().st_mode & 0o001}
+    shut = {one for one in shut if not any(other in one.parents for other in shut)}
+    lines = ["mount -t tmpfs -o mode=755 tmpfs /mnt"] if shut else []
+    for number, path in enumerate(kept := sorted(path for path in needed if shut & {path, *path.parents})):
+        lines += [f"mkdir /mnt/{number}", f"mount --rbind {shlex.quote(str(path))} /mnt/{number}"]
+    lines += [f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(one))}" for one in sorted(shut)]
+    for number, path in enumerate(kept):
+        lines += [f"mkdir -p {(at := shlex.quote(str(path)))}", f"mount --rbind /mnt/{number} {at}"]
+        lines += [f"chmod 755 {at}"] if path == place else []
+    user = 'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"'
+    return "unshare", "-m", "/bin/sh", "-c", " && ".join([*lines, user]), "sh"
+
+
+def can(*command: str) -> bool:
+    """Whether a command is here and ends well."""
     if shutil.which(command[0]) is None:
         return False
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -19,5 +19,5 @@ if __name__ == "__main__":
     data = tiny_task()
     run = importlib.import_module("tinykit.choose.design.run")
     run.load_dataset = lambda task: data
-    run.recipe_of = lambda task: Recipe(Training(2, 2e-3), Training(3, 1e-3), Training(1, 3e-4))
+    run.recipe_of = lambda task: Recipe(Training(2, 2e-3), Training(2, 1e-3), Training(1, 3e-4))
     sys.exit(main())

@@ -5,14 +5,16 @@ Catch `TinykitError` to catch them all; the children also subclass the built-in 
 `except ValueError` and `except LookupError` do what their reader expects.
 """
 
+import contextlib
 import difflib
 import errno
 import functools
+import numbers
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -121,7 +123,7 @@ class UnknownRuntimeError(TinykitError, LookupError):
 def judge_failure(error: BaseException) -> tuple[int, str]:
     """Exit status and text for what ended a command or a panel's move: the input, the machine, or a fault of the kit.
 
-    The machine is at fault where the error, or one that it was raised from, is memory, rights, room or handles.
+    The machine is at fault where the error, or one it was raised from, is of memory, rights, room, handles or SIGKILL.
     """
     chain: list[BaseException] = [error]
     while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and before not in chain:
@@ -142,7 +144,8 @@ def judge_failure(error: BaseException) -> tuple[int, str]:
 
 
 def _is_of_machine(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or _MACHINE_WORDS.search(str(error)):
+    ended = getattr(error, "signal", "") == "SIGKILL" and not getattr(error, "late", False)  # not by the kit
+    if ended or isinstance(error, MemoryError) or _MACHINE_WORDS.search(str(error)):
         return True
     return isinstance(error, OSError) and not isinstance(error, TinykitError) and error.errno in _MACHINE_CODES
 
@@ -200,8 +203,9 @@ def name_install(extra: str) -> str:
     return "pip install " + " ".join(f"'{requirement}'" for requirement in wanted)
 
 
-def keywords(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """The function, with a `ParameterError` that names the nearest parameter where a keyword is none of its own.
+def keywords(function: Callable[_P, _T], *, strict: bool = False) -> Callable[_P, _T]:
+    """The function, with a `ParameterError` where a keyword is none of its own, which names the nearest parameter, and
+    where it fails over an argument of a kind that its annotation does not allow; if strict, where it does not fail too.
 
     Signature and docstring stay, so that editors and Shift-Tab show them. For a method `__init__` the message names
     the class.
@@ -215,6 +219,37 @@ def keywords(function: Callable[_P, _T]) -> Callable[_P, _T]:
     def call(*arguments: _P.args, **named: _P.kwargs) -> _T:
         for keyword in named.keys() - allowed:
             raise ParameterError(f"{name} has no parameter {keyword!r}; {name_nearest(keyword, allowed - {'self'})}")
-        return function(*arguments, **named)
+        try:
+            made = function(*arguments, **named)
+        except Exception as error:
+            if not isinstance(error, TinykitError):
+                _refuse_kind(plain, name, {**dict(zip(code.co_varnames, arguments, strict=False)), **named}, error)
+            raise
+        if strict:
+            _refuse_kind(plain, name, {**dict(zip(code.co_varnames, arguments, strict=False)), **named})
+        return made
 
     return call
+
+
+def _refuse_kind(plain: Any, name: str, given: dict[str, Any], cause: Exception | None = None) -> None:
+    """ParameterError for the first argument of a kind that its parameter is not for, or a number that overflowed."""
+    for one, (kinds, told) in _kinds_of(plain).items():
+        if one in given and not isinstance(given[one], kinds):
+            raise ParameterError(f"{name}: {one} is {given[one]!r:.200}; give {told}")
+    if isinstance(cause, OverflowError):
+        raise ParameterError(f"{name}: a number is too large ({cause}); give a smaller one")
+
+
+@functools.cache
+def _kinds_of(plain: Any) -> dict[str, tuple[tuple[type, ...], str]]:
+    """The kinds that the annotation of each parameter allows, also as text; none where no instance shows its kind."""
+    wider: Any = {float: numbers.Real, int: numbers.Integral, tuple: Iterable, list: Iterable, bool: Hashable}
+    found = {}
+    for name, hint in get_type_hints(plain).items():
+        parts = get_args(hint) if "Union" in str(get_origin(hint)) else (hint,)
+        kinds = tuple(wider.get(kind, kind) for kind in (get_origin(part) or part for part in parts))
+        with contextlib.suppress(TypeError):  # Any, a protocol
+            isinstance(None, kinds[::-1])
+            found[name] = kinds, re.sub(r"\b\w+\.", "", hint.__name__ if isinstance(hint, type) else str(hint))
+    return found

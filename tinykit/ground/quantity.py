@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from tinykit.ground.errors import FactError, ParameterError
+from tinykit.ground.errors import FactError, ParameterError, keywords
 
 
 class Basis(StrEnum):
@@ -183,6 +183,9 @@ class Fact:
         return Estimate(self.value, ends[0], ends[1], self.unit, self.kind, sources=self.source)
 
 
+Estimate.__init__, Fact.__init__ = keywords(Estimate.__init__), keywords(Fact.__init__)  # type: ignore[method-assign]
+
+
 def weakest(*bases: str) -> Basis:
     """The basis a result may claim at most, given the bases of what went into it.
 
@@ -246,7 +249,7 @@ def unite(*sources: Sources) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for one in sources:
-        found.update(dict.fromkeys((one,) if isinstance(one, str) else one))
+        found.update(dict.fromkeys((one,) if isinstance(one, str) else map(str, one)))
     found.pop("", None)
     return tuple(found)
 

@@ -22,7 +22,7 @@ from tinykit.model.lint import (
     find_stray_operators as find_stray_operators,
     lint_graph as lint_graph,
 )
-from tinykit.model.readings import Reading as Reading, list_readings as list_readings
+from tinykit.model.readings import Reading as Reading, list_readings as list_readings, name_damaged as name_damaged
 from tinykit.model.record import (
     DesignRecord as DesignRecord,
     Stage as Stage,

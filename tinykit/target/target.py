@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any, Self
 
 from tinykit.ground.errors import ParameterError, keywords
@@ -86,7 +87,7 @@ class Target(Result):
     as_sold: bool
     _left_out: frozenset[str] = field(init=False, compare=False, repr=False)
 
-    @keywords
+    @partial(keywords, strict=True)
     def __init__(
         self, board: Board | str | os.PathLike[str], *, runtime: str | None = None,
         runtime_version: str | None = None, runtime_option: str | None = None, build: str | None = None,

@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from tinykit.ground.errors import KerasVersionError, MissingPackageError, ModelError, ParameterError, name_install
+from tinykit.ground.errors import (
+    KerasVersionError,
+    MissingPackageError,
+    ModelError,
+    ParameterError,
+    name_install,
+    refuse_shortage,
+)
 
 _SETTINGS = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
@@ -105,6 +112,7 @@ def _load(name: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     _refuse_keras_3()
+    refuse_shortage("TensorFlow", "MemoryError", 3 * 2**30)  # it would abort
     os.environ.update(_SETTINGS)
     with quiet():
         try:

@@ -182,7 +182,7 @@ class Use(Result):
         return replace(work, loads=(*work.loads, peripherals(run, names))) if run else work
 
 
-Use.__init__ = keywords(Use.__init__)  # type: ignore[method-assign]
+Use.__init__ = keywords(Use.__init__, strict=True)  # type: ignore[method-assign]
 
 
 _NONE = Estimate.exact(0.0, "s", "assumed", "the network left out: its latency is unknown")

@@ -18,7 +18,7 @@ from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Rows
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.model.readings import list_readings
+from tinykit.model.readings import list_readings, name_damaged
 from tinykit.predict.arena.predict import ArenaEstimate, predict_arena
 from tinykit.predict.energy.predict import predict_energy
 from tinykit.predict.flash import predict_runtime_ram
@@ -132,10 +132,11 @@ def check_target(
     unknown = tuple((what, why) for what, why in (("latency", slow), ("energy", dear.partition("\n")[0])) if why)
     reasons += () if brief else tuple(_further_reasons(graph, target, (*ram, *code)))
     reasons += tuple(f"{what} unknown: {why}" for what, why in unknown)
+    unasked = (*told.unasked, *name_damaged(graph.sha256))
     return FitReport(
         graph=graph, target=target, verdict=verdict, arena_bytes=arena.used if arena else None, flash_bytes=flash,
-        latency_s=latency, energy_per_inference_j=energy, regions=(*ram, *code), reasons=(*reasons, *told.unasked),
-        unknown=(*untold, *unknown), unasked=told.unasked,
+        latency_s=latency, energy_per_inference_j=energy, regions=(*ram, *code), reasons=(*reasons, *unasked),
+        unknown=(*untold, *unknown), unasked=unasked,
         advice=(*(() if brief else advise(graph, arena, (*ram, *code), target.runtime)), *told.warnings),
     )  # fmt: skip
 

@@ -77,7 +77,7 @@ class FitReport(Result):
     npu : what Arm's compiler reported, for runtime "ethos-u".
     unknown : (figure, why) of each figure that is None.
     refusal : why the runtime does not run the model at all, on any board; "" where it does.
-    unasked : why the interpreter, which was to be asked, gave no answer, so that the file alone speaks; else empty.
+    unasked : why the interpreter gave no answer, so that the file alone speaks; what is damaged of figures read back.
     """
 
     LINE = ("board", "runtime", "verdict", "arena_bytes", "flash_bytes", "latency_s")

@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -28,7 +28,6 @@ GAPS_ASKED = {"tell": "gaps"}
 _gaps: list[str] = []
 
 Header = dict[str, Any]
-Worker = Callable[[Header, list[bytes]], tuple[Header, Sequence[Any]]]
 
 
 def write_frame(stream: BinaryIO, header: Header, parts: Sequence[Any] = ()) -> None:
@@ -79,9 +78,9 @@ def limit(wanted: dict[str, int], pid: int = 0) -> None:
         with contextlib.suppress(ValueError, OSError, AttributeError):
             which = getattr(resource, name)
             if pid:
-                resource.prlimit(pid, which, (value, value))  # type: ignore[attr-defined,unused-ignore]
+                resource.prlimit(pid, which, (value, value + (name == "RLIMIT_CPU")))  # type: ignore[attr-defined,unused-ignore]
             else:
-                resource.setrlimit(which, (value, value))
+                resource.setrlimit(which, (value, value + (name == "RLIMIT_CPU")))
 
 
 def leave_network() -> None:
@@ -128,7 +127,7 @@ def die_at_the_end_of(lifeline: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def serve(answer: Worker) -> None:
+def serve(answer: Any) -> None:
     """Answer frames on stdin until it closes; anything printed lands on stderr, never between frames."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -153,7 +152,7 @@ def main(worker: str, setup: Header) -> None:
     sys.modules["tinykit.ground.child.inside"] = sys.modules["__main__"]
     if setup["adopt"]:
         adopt_package(Path(__file__).resolve().parents[2])
-    serve(load_script(Path(worker)).answer)
+    serve(getattr(load_script(Path(worker)), "answer", None))  # None: asked of its limits alone
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground import limits
-from tinykit.ground.errors import ModelError, ParameterError
+from tinykit.ground.errors import ModelError, ParameterError, keywords
 from tinykit.model.graph import schema
 from tinykit.model.graph.flatbuffer import FlatBuffer, Table, read_offline_offsets
 from tinykit.model.graph.given import name_folder, take_model
@@ -50,6 +50,7 @@ def as_graph(model: GraphOrFile) -> ModelGraph:
     )
 
 
+@keywords
 def read(source: str | Path | bytes, name: str = "", *, subgraph: int = 0) -> ModelGraph:
     """Read a .tflite model without running it; as it is, as an array of C (`xxd -i`), or packed by gzip.
 

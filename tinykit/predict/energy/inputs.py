@@ -35,7 +35,7 @@ def as_estimate(
     elif isinstance(number, bool) or not isinstance(number, numbers.Real):
         raise ParameterError(f"{name} {number!r} is not a number; give it in {unit}")
     else:
-        low_end = high_end = float(number) if abs(number) < 1e300 else math.inf
+        low_end = high_end = math.inf if isinstance(number, int) and abs(number) > 1e300 else float(number)
     if not (math.isfinite(low_end) and low <= low_end and high_end <= high):
         raise ParameterError(f"{name} {number!r} is outside {low:g} to {high:g} {unit}; give it in {unit}")
     if isinstance(number, Estimate):

@@ -38,7 +38,7 @@ from tinykit.predict.latency.kernels import INT4_SOURCE, PARTS
 from tinykit.predict.latency.known import Carried, carry_over, find_known, shipped_width, width_of
 from tinykit.predict.latency.measured import OwnShift, find_measured, find_own, own_rows, read_own, say_unused, shift_of
 from tinykit.predict.latency.places import add_code, count_case, doubt_outside, find_places
-from tinykit.predict.latency.shapes import read_table
+from tinykit.predict.latency.shapes import OperatorShape, read_table
 from tinykit.target.boards import find_board
 from tinykit.target.boards.record import Board
 from tinykit.target.runtimes import default_runtime, find_runtime, refuse_int4
@@ -103,7 +103,7 @@ def predict_latency(
     )  # fmt: skip
     if core is None or clock_hz is None:
         raise ParameterError("latency of what core at what clock? give core and clock_hz, or a target with a clock")
-    opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else model
+    opened = as_graph(model) if isinstance(model, ModelGraph | str | os.PathLike) else tuple(model)
     asked = default_runtime(core) if runtime is None else runtime
     name = _find_sister(asked, core, opened)
     _check_known(name, core, opened)
@@ -242,6 +242,8 @@ def _find_sister(runtime: str, core: str, model: Model) -> str:
 
     All builds of TFLM run the same kernels in float32.
     """
+    if not isinstance(model, ModelGraph) and not all(isinstance(one, OperatorShape) for one in model):
+        raise ParameterError(f"model {model!r:.60}: give a graph, its file, or operator shapes")
     known = known_runtimes(core)
     if runtime in known or runtime not in RUNTIMES or not all(map(computes_in_floats, shapes_of(model).shapes)):
         return runtime

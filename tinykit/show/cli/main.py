@@ -1,16 +1,20 @@
 """The parser of the command line: `data/commands.toml` has the commands with their options."""
 
 import argparse
+import platform
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tinykit.budget.assessment.draft import ASKED, label_of, unit_of
+from tinykit.ground.child import inside
+from tinykit.ground.child.process import Bounds, Child
 from tinykit.ground.errors import BAD_INPUT, printable
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.handover.deployment.targets import TARGETS
 from tinykit.show.cli import checking, exploring, judging, looking, making, reading, verifying, weighing
 from tinykit.show.cli.program import main  # noqa: F401 -- where it was always found
+from tinykit.show.cli.text import say
 
 _ROOMS = {
     one.__name__.rpartition(".")[2]: one
@@ -65,6 +69,16 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        """What a report of a fault needs, and which limits hold here; then the end."""
+        with Child("a process of its own", Path(inside.__file__), bounds=Bounds()) as child:
+            held = "; ".join(child.list_gaps()) or "limited in memory, files and time, without a network"
+        say(f"tinykit {sys.modules['tinykit'].__version__}, Python {sys.version.split()[0]}, {platform.platform()}")
+        say(f"files of strangers are opened in processes of their own: {held}")
+        parser.exit()
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; `run` of what it returns is the command."""
     parser = _Parser(
@@ -73,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     table = read_toml(shipped_path("data", "commands.toml"))
     shared = table["shared"] | _make_shared()
     _add(parser, ["debug"], shared)
+    parser.add_argument("--version", action=_Version, nargs=0, help="version, and which limits hold on this system")
     actions = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in table["commands"]:
         text, (room, run) = command["help"], command["run"].split(".")

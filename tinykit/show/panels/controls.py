@@ -49,7 +49,7 @@ class Slider(anywidget.AnyWidget):
     step = traitlets.Float(allow_none=True)
 
     def __init__(self, description: str, value: float, low: float, high: float, step: float | None) -> None:
-        super().__init__(description=description, min=low, max=high, step=step, value=value)
+        super().__init__(description=description, min=low, max=high, step=step, value=min(max(value, low), high))
         self._spread()
         self.observe(self._spread, names=["min", "max", "step"])
         self.observe(self._show, names="value")

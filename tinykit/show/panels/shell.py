@@ -14,7 +14,7 @@ from tinykit.budget.assessment.draft import ASKED, draft_board, label_of, list_o
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.cells import Battery, batteries
 from tinykit.budget.power.pack import CellPack, find_battery
-from tinykit.ground.errors import ParameterError, TinykitError, judge_failure, printable
+from tinykit.ground.errors import ParameterError, TinykitError, judge_failure, keywords, name_nearest, printable
 from tinykit.ground.quantity import is_number
 from tinykit.show.panels.controls import Picture, Slider
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
@@ -57,6 +57,11 @@ class Panel(widgets.VBox, Generic[Result]):
     plots: tuple[Callable[..., Any], ...] = ()
     heights: tuple[float, ...] = (1.0,)
     left_in = 0.9
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = keywords(cls.__init__, strict=True)  # type: ignore[method-assign]
 
     def __init__(self, title: str, path: str, controls: dict[str, Any]) -> None:
         self.result: Result | None = None
@@ -263,7 +268,11 @@ def slide_time(description: str, value: float, low_s: float, high_s: float) -> S
 
 def make_control(kind: Any, description: str, **settings: Any) -> Any:
     """A control of a kind of widget, as wide as all others."""
-    return kind(description=description, style=_STYLE, layout=widgets.Layout(width=_CONTROL_WIDTH), **settings)
+    try:
+        return kind(description=description, style=_STYLE, layout=widgets.Layout(width=_CONTROL_WIDTH), **settings)
+    except traitlets.TraitError as error:  # a value that is none of the options
+        near = name_nearest(str(given := settings.get("value")), map(str, settings.get("options", ())))
+        raise ParameterError(f"{description} {given!r:.60} is not on offer; {near}") from error
 
 
 def largest_kib(board: AnyBoard) -> float:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from tinykit.ground.caches import remember_table
-from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, name_nearest
+from tinykit.ground.errors import FactError, ParameterError, UnknownBoardError, keywords, name_nearest
 from tinykit.ground.facts import names_toml, shipped_path
 from tinykit.ground.results import Rows
 from tinykit.target.boards.reading import read_board
@@ -18,6 +18,7 @@ AnyBoard = Board | str | os.PathLike[str]
 """A board as all that takes one does: id of the catalogue, path of a TOML, or the board itself."""
 
 
+@keywords
 def board(name: str) -> Board:
     """The board of that id.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinykit.ground.errors import FactError, name_nearest
+from tinykit.ground.errors import FactError, keywords, name_nearest
 from tinykit.ground.facts import read_toml
 from tinykit.target.boards.record import (
     CORES,
@@ -108,6 +108,7 @@ def _power_range(table: FactTable) -> PowerRange:
     return found
 
 
+@keywords
 def read_board(path: str | Path) -> Board:
     """Read a board from a TOML file, the catalogue's or a user's own (form: `tinykit.target.boards`).
 

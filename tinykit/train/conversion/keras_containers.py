@@ -87,7 +87,7 @@ def take_h5(path: Path, name: str) -> dict[str, Any]:
             found, parts = child.exchange({"path": str(path.absolute()), "most": most}, timeout_s=_TIMEOUT_S)
     except ChildError as error:
         how = ", or truncated: its reader crashed"
-        if error.late or error.signal in ("SIGKILL", "SIGXCPU"):
+        if error.late or error.signal == "SIGXCPU":
             how = f": no end after {_TIMEOUT_S if error.late else _PROCESSOR_S:g} s"
         raise ModelError(f"{name}: not a readable HDF5 file{how}") from error
     if refused := found.get("refused"):
