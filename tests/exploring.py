@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tinykit.train.architecture.sketching import sketch
 
 from tinykit.choose.exploration import training_job
 from tinykit.choose.exploration.candidate import Candidate
@@ -19,6 +18,7 @@ from tinykit.choose.exploration.space import Space
 from tinykit.choose.exploration.study import Study
 from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import DataError
+from tinykit.train.architecture.sketching import sketch
 from tinykit.train.compress.recipe import Training
 from tinykit.train.datasets.dataset import Dataset, assemble, deal_groups
 
