@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import filecmp
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tinykit.budget import FrontEnd, Use
 from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.own import GIVEN, choose_network, describe_data, own_recipe, start_from, tell_data
 from tinykit.choose.design.run import make_models
@@ -24,6 +26,7 @@ from tinykit.train.conversion.keras_file import save_model
 from tinykit.train.datasets.card import card_names, read_card
 from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.datasets.own import read_folder
+from tinykit.train.fronts.front import Front
 from tinykit.train.zoo import build_network
 from tools import samples
 
@@ -261,6 +264,18 @@ def test_options_become_a_dataset(tmp_path):
     )
     assert (spectra.front.features, spectra.input_shape) == ("fft", (1, 12, 3))
     assert read_own(options()) is None
+
+
+def test_the_budget_of_own_data_counts_the_front_that_its_firmware_computes():
+    spectra = read_folder(
+        GESTURES, rate_hz=samples.RATE_HZ, front=Front(2.02, features="fft", bands=8, channels=(2, 0))
+    )
+    assert spectra.bound.shape == spectra.input_shape == (1, 8, 2)
+    goal = DesignGoal(data=spectra)
+    assert goal.use.front_end == FrontEnd("fft", 2, spectra.bound.samples, 8, 10, "int32")
+    own = DesignGoal(data=spectra, use=Use(period_s=2.0, front_end=FrontEnd("none")))
+    assert own.use.front_end == FrontEnd("none")
+    assert DesignGoal(data=replace(spectra, front=None)).use.front_end is None
 
 
 @pytest.mark.parametrize(

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 import subprocess
+import wave
 
 import numpy as np
 import pytest
 
 from tests.codegen_builds import run_tool, tool
 from tests.models import Net, small_cnn
+from tests.test_deploy import STUBS, start
 from tests.test_deploy_c import build as build_c
 from tinykit.budget import FrontEnd, Use, assess, front_end_cycles, front_end_instructions
 from tinykit.budget.power.frontend import front_end_of
 from tinykit.ground.errors import DataError, ModelError, ParameterError
 from tinykit.handover.deployment.front_end import Preparation, write_front_end
 from tinykit.handover.deployment.targets import deploy
+from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.handover.virtual_board.compilers import choose_compiler
 from tinykit.model.graph.reading import read
 from tinykit.predict.runtime.codes import quantise_input
-from tinykit.train import Front, Normalisation
+from tinykit.train import Front, Normalisation, read_folder
 from tinykit.train.fronts.integers import extract
 from tools import front_end_own
 from tools.front_end_counts import CORES
@@ -151,6 +154,39 @@ class TestToTheByte:
         )
 
 
+class TestRecordings:
+    def test_from_wav_files_to_the_networks_input_to_the_byte(self, tmp_path):
+        """Sound in files, as training reads it, against the firmware on the very samples of the files."""
+        for place in range(12):
+            folder = tmp_path / "sounds" / ("low", "high")[place % 2]
+            folder.mkdir(parents=True, exist_ok=True)
+            tone = 9000 * np.sin(np.arange(16000) * (0.1, 0.9)[place % 2]) + RNG.normal(0, 900, 16000)
+            with wave.open(str(folder / f"p{place // 2}_{place}.wav"), "wb") as file:
+                file.setparams((1, 2, 16000, 0, "NONE", ""))
+                file.writeframes(np.rint(tone).astype("<i2").tobytes())
+        front = Front(0.301, 0.15, rate_hz=8000, features="mfcc", hop_s=0.02, bands=20)
+        data = read_folder(tmp_path / "sounds", rate_hz=16000, front=front)
+        assert data.bound.shape == data.input_shape == (14, 10, 1)
+        files = sorted((tmp_path / "sounds").rglob("*.wav"))
+        row = int(np.flatnonzero(data.test.recordings == data.test.recordings[0])[1])
+        with wave.open(
+            str(sorted(files, key=lambda path: (path.parent.name, path.name))[data.test.recordings[row]])
+        ) as file:
+            samples = np.frombuffer(file.readframes(16000), "<i2")
+        window = samples[2400 : 2400 + data.bound.samples * 2][None, :, None]
+        model = small(data.bound)
+        prepared = Preparation(data.bound, data.normalisation)
+        done = deploy(model, tmp_path / "out", target="c", name="heard", samples=window, normalisation=prepared)
+        assert build_c(done, tmp_path / "main").returncode == 0
+        text = (
+            (done.folder / "src/front_end_test.c").read_text().rsplit("expected[VECTORS]", 1)[1].split("int heard")[0]
+        )
+        edge = read(model).tensors[0]
+        wanted = quantise_input(data.test.x[row], edge.scales[0], edge.zero_points[0])
+        assert np.array_equal(np.array(re.findall(r"-?\d+(?=[,\n])", text)[-wanted.size :], int), wanted.ravel())
+        assert len(np.unique(wanted)) > 20
+
+
 class TestCost:
     """What a budget counts is what this C executes."""
 
@@ -213,13 +249,24 @@ class TestDeployed:
         assert (said.returncode, said.stdout.strip()) == (1, "FAIL: the front end computes 5 golden windows otherwise")
 
     def test_a_tflm_project_takes_raw_samples(self, tmp_path):
-        options, model = self.options(), small(self.options()["normalisation"].front)
+        options = self.options()
+        model = small(options["normalisation"].front)
         done = deploy(model, tmp_path / "out", arena=2000, name="heard", **options)
         assert "heard_front_end()" in (done.folder / "src/model.h").read_text()
         for path in ("esp-idf/main/CMakeLists.txt", "pico/CMakeLists.txt", "zephyr-app/CMakeLists.txt"):
             assert "src/front_end_test.c" in (done.folder / path).read_text()
-        for path in done.files:
-            assert "{{" not in (done.folder / path).read_text(), path
+        own = sorted(str(path) for path in (done.folder / "src").glob("front_end*.c"))
+        objects = [str(tmp_path / f"{place}.o") for place in range(len(own))]
+        for source, made in zip(own, objects, strict=True):
+            run_tool([tool("gcc"), *WARNINGS, "-c", source, "-o", made])
+        include = [f"-I{STUBS}", f"-I{done.folder / 'src'}", "-std=c++11", "-Wall", "-Werror"]
+        sources = [str(done.folder / path) for path in ("main/main.cpp", "src/model.cpp", "src/model_data.cpp")]
+        run_tool([tool("g++"), *include, *sources, *objects, "-o", str(tmp_path / "main")])
+        inputs, outputs = make_golden_vectors(model, dequantised(options, model))
+        size = f"{inputs.shape[1]}:9"
+        code, said = start(tmp_path / "main", tmp_path, outputs.tobytes(), (size, size))
+        assert (code, said.splitlines()[-1]) == (0, "PASS: golden vectors are equal")
+        assert (tmp_path / "received").read_bytes() == inputs.tobytes()
 
     def test_without_windows_noise_and_a_sweep_stand_in(self, tmp_path):
         options = {name: value for name, value in self.options().items() if name != "samples"}
@@ -247,3 +294,10 @@ class TestDeployed:
 
 def small(bound):
     return Net((1, *bound.shape)).unary("RELU").to_bytes()
+
+
+def dequantised(options, model):
+    """What the model reads of the raw windows: normalised features, by the way of a data set."""
+    prepared, raw = options["normalisation"], options["samples"]
+    features = (extract(prepared.front, raw) * prepared.front.unit).astype(np.float32)
+    return prepared.normalisation.apply(features)

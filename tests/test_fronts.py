@@ -38,9 +38,11 @@ class TestValue:
         ("values", "said"),
         [
             ({"features": "wavelet"}, "features 'wavelet' of a front; allowed: fft"),
-            ({"window_s": 0}, "window_s 0 of a front; give a number above 0"),
+            ({"window_s": 0}, "window_s 0 of a front; give a number from 1e-09"),
             ({"rate_hz": float("nan")}, "rate_hz nan"),
             ({"step_s": True}, "step_s True"),
+            ({"window_s": 1e308}, "window_s 1e[+]308 of a front"),
+            ({"rate_hz": 1e-300}, "rate_hz 1e-300 of a front"),
             ({"window_s": "1"}, "window_s '1'"),
             ({"full_scale": float("inf")}, "full_scale inf"),
             ({"bands": 0}, "bands 0 of a front; give a whole number from 1 to 2048"),
@@ -83,15 +85,22 @@ class TestSignals:
         [
             (Front(rate_hz=20), MOTION, 50.0, ParameterError, "rate_hz 20 of a front .* 50 Hz .* nearest: .*25"),
             (Front(rate_hz=100), MOTION, 50.0, ParameterError, "rate_hz 100"),
-            (Front(window_s=9), MOTION, 50.0, DataError, "400 samples is shorter than a window of 450"),
-            (Front(window_s=1e-3), MOTION, 50.0, DataError, "shorter than a window of 1"),
+            (
+                Front(window_s=9),
+                MOTION,
+                50.0,
+                DataError,
+                "a window of 450 samples at 50 Hz in a recording of 400; allowed: 1 to 400",
+            ),
+            (Front(window_s=1e-3), MOTION, 50.0, DataError, "a window of 0 samples at 50 Hz"),
             (Front(channels=(6,)), MOTION, 50.0, DataError, "channel 6 of a front; the recording has 6"),
             (Front(window_s=1), MOTION[None], 50.0, DataError, "windows of 400 samples .* cut 50"),
             (Front(), MOTION[:0], 50.0, DataError, "give finite numbers"),
             (Front(), MOTION * np.nan, 50.0, DataError, "give finite numbers"),
             (Front(), MOTION[None, :, None, None], 50.0, DataError, "give finite numbers"),
-            (Front(), MOTION[None, :, :, None], 50.0, DataError, r"give \[n, samples, channels\]"),
+            (Front(), MOTION[None, :, :, None], 50.0, DataError, "an image without rate_hz"),
             (Front(), MOTION, 0.0, ParameterError, "rate_hz 0.0 of a recording"),
+            (Front(), MOTION, float("inf"), ParameterError, "rate_hz inf of a recording"),
             (Front(side=4), MOTION, 50.0, ParameterError, "a signal has none"),
         ],
     )
@@ -209,6 +218,14 @@ class TestFeatures:
     def test_it_refuses(self, front, shape, rate, said):
         with pytest.raises(ParameterError, match=said):
             front.shape(shape, rate)
+
+    def test_more_values_than_memory_is_for(self):
+        front = Front(features="fft", bands=2048, frame_s=4.096, hop_s=0.001)
+        x = np.broadcast_to(np.zeros((1, 1, 1), np.int16), (100, 20000, 1))
+        with pytest.raises(
+            DataError, match="100 windows of fft of 2048 bands hold 3,2[0-9,]* values; take a longer hop_s"
+        ):
+            front.apply(x, 1000)
 
     @pytest.mark.parametrize("x", [np.full((1, 1600, 1), 9.8), np.full((1, 1600, 1), 40000, np.int32)])
     def test_values_beyond_full_scale(self, x):

@@ -50,7 +50,7 @@ def fronts() -> Iterator[BoundFront]:
             yield front.bind((2400, 1), RATE_HZ)
     for factor in (1, 2, 5):
         for channels in (1, 3):
-            yield Front(rate_hz=RATE_HZ / factor).bind((800, channels), RATE_HZ)
+            yield Front(rate_hz=RATE_HZ / factor).bind((1600, channels), RATE_HZ)
 
 
 def run(front: BoundFront, flags: str, model: int) -> int:

@@ -152,12 +152,12 @@ def front_end_instructions(front: FrontEnd, *, dsp: bool = True) -> float:
 
 def list_work(front: FrontEnd) -> dict[str, float]:
     """How often each piece of work is done for a frame of a front end."""
-    points = front.fft_points
+    points, ends = front.fft_points, 16 if front.kind == "window" else 0  # where a filter holds samples: twice as dear
     work = {
         "sample": front.samples, "fft": float(fft_operations(points)), "normalise": points, "bin": points / 2,
         "band": front.bands, "log": front.bands, "mac": front.bands * front.coefficients,
         "biquad": front.samples * front.coefficients, "colour": front.samples, "pixel": front.samples,
-        "box": front.bands, "tap": front.samples * front.taps,
+        "box": front.bands, "tap": (front.samples + ends) * front.taps,
     }  # fmt: skip
     return {piece: work[piece] for piece in (_OWN if front.arithmetic == "int32" else _PIECES)[front.kind]}
 

@@ -129,9 +129,8 @@ def _weigh(record: DesignRecord, name: str, note: str, data: Dataset, target: Ta
 
 def _write_firmware(folder: Path, chosen: Variant, data: Dataset) -> Deployment:
     prepared: dict[str, Any] = {"samples": data.test.x[:3], "normalisation": data.normalisation}
-    if data.front is not None and data.rate_hz is not None and data.front.window_s is not None:
-        recorded = round(data.front.window_s * data.rate_hz), 1 + max(data.front.channels or [data.input_shape[-1] - 1])
-        prepared = {"normalisation": Preparation(data.front.bind(recorded, data.rate_hz), data.normalisation)}
+    if (bound := data.bound) is not None:
+        prepared = {"normalisation": Preparation(bound, data.normalisation)}
     return deploy(
         chosen.graph, folder / "firmware", arena=arena_for_any_core(chosen.graph), accuracy=chosen.accuracy,
         name=data.name, **prepared,

@@ -1,5 +1,6 @@
 """Data of one's own, as the options of a command say."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tinykit.ground.errors import ParameterError
@@ -9,7 +10,7 @@ from tinykit.train.datasets.own import group_by_prefix, read_classes, read_folde
 from tinykit.train.fronts.front import Front
 
 _OPTIONS = ("rate", "window", "step", "features", "bands", "side", "grey", "classes", "groups", "model", "epochs")
-_GROUPS = {"name": group_by_prefix, "file": str}
+_GROUPS: dict[str, Callable[[Path], str]] = {"name": group_by_prefix, "file": str}
 
 
 def read_own(options: Options) -> Dataset | None:

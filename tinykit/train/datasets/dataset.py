@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.results import Result
+from tinykit.train.fronts.bound import MOST_FACTOR, BoundFront
 from tinykit.train.fronts.front import Front
 
 Floats = NDArray[np.float32]
@@ -134,6 +135,14 @@ class Dataset(Result):
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, without batch."""
         return tuple(self.train.x.shape[1:])
+
+    @property
+    def bound(self) -> BoundFront | None:
+        """The front on windows as the device records them; None without one, of images, or of windows of no length."""
+        if self.front is None or self.rate_hz is None or self.front.window_s is None:
+            return None
+        channels = 1 + max(self.front.channels or [self.input_shape[-1] - 1])
+        return self.front.bind((math.ceil(self.front.window_s * self.rate_hz) + MOST_FACTOR, channels), self.rate_hz)
 
     def __len__(self) -> int:
         return sum(len(split) for split in self.splits.values())

@@ -16,7 +16,7 @@ Table = NDArray[np.int64]
 ONE = 1 << 15
 _LOW_HZ = 20.0
 _UNITS = {"fft": 1 / 256, "log-mel": 1 / 256, "mfcc": 1 / 32}
-_LONGEST_FRAME, _MOST_MFCC_BANDS, _MOST_FACTOR, _LOBES = 4096, 128, 256, 8
+_LONGEST_FRAME, _MOST_MFCC_BANDS, MOST_FACTOR, _LOBES = 4096, 128, 256, 8
 _CUT = 0.4
 
 
@@ -60,28 +60,23 @@ class BoundFront(Result):
     full_scale: float
 
     def __post_init__(self) -> None:
-        if self.factor > _MOST_FACTOR:
-            raise ParameterError(
-                f"one sample of {self.factor} recorded ones; a front decimates by {_MOST_FACTOR} at most"
-            )
+        if self.factor > MOST_FACTOR:
+            raise ParameterError(f"one sample of {self.factor} recorded ones; a front takes {MOST_FACTOR} at most")
         if self.features == "none":
             return
         most = min(self.samples, _LONGEST_FRAME)
         if not 4 <= self.frame <= most or self.hop < 1:
-            told = (
-                f"frames of {self.frame} samples every {self.hop} in a window of {self.samples} at {self.rate_hz:g} Hz"
-            )
-            raise ParameterError(f"{told}; allowed: 4 to {max(4, most)}, every 1 or more: change frame_s or hop_s")
+            told = f"frames of {self.frame} samples every {self.hop} in a window of {self.samples}"
+            told = f"{told} at {self.rate_hz:g} Hz; allowed: 4 to {max(4, most)}, every 1 or more"
+            raise ParameterError(f"{told}: change frame_s or hop_s")
         if self.features != "fft" and self.rate_hz <= 2 * _LOW_HZ:
-            raise ParameterError(
-                f"mel bands begin at {_LOW_HZ:g} Hz, half the rate is {self.rate_hz / 2:g}; take 'fft'"
-            )
+            told = f"mel bands begin at {_LOW_HZ:g} Hz, half the rate is {self.rate_hz / 2:g}"
+            raise ParameterError(f"{told}; take 'fft'")
         if self.features == "mfcc" and self.bands > _MOST_MFCC_BANDS:
             raise ParameterError(f"an MFCC of {self.bands} bands; {_MOST_MFCC_BANDS} at most")
         starts, weights = self.bank()
-        rising = np.concatenate([[0], np.cumsum(weights)])[starts]
-        whole = np.diff(starts) * ONE
-        if empty := np.flatnonzero(np.diff(rising)[:-1] + (whole - np.diff(rising))[1:] <= 0).tolist():
+        rising = np.diff(np.append(0, np.cumsum(weights))[starts])
+        if empty := np.flatnonzero(rising[:-1] + (np.diff(starts) * ONE - rising)[1:] <= 0).tolist():
             told = f"{self.bands} bands of {self.points // 2} bins: band {empty[0]} holds none"
             raise ParameterError(f"{told}; give fewer bands or a longer frame_s")
 

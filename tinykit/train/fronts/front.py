@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError, name_nearest
 from tinykit.ground.results import Result
 from tinykit.train.fronts.bound import ONE, BoundFront
@@ -19,7 +20,7 @@ from tinykit.train.fronts.integers import decimate, extract
 from tinykit.train.fronts.pictures import shrink
 
 FEATURES = ("none", "fft", "log-mel", "mfcc")
-_SPEECH_FRAME_S, _FINEST = 0.03, 1e-6
+_SPEECH_FRAME_S, _LEAST, _LARGEST = 0.03, 1e-9, 1e9
 _POSITIVE = ("window_s", "step_s", "rate_hz", "frame_s", "hop_s", "full_scale")
 _MOST = {"bands": 2048, "coefficients": 128, "side": 4096}
 
@@ -66,21 +67,18 @@ class Front(Result):
             raise ParameterError(f"features {self.features!r} of a front; {name_nearest(str(self.features), FEATURES)}")
         for name in _POSITIVE:
             value = getattr(self, name)
-            if value is not None and not (_is(value, int, float) and 0 < value < math.inf):
-                raise ParameterError(f"{name} {value!r} of a front; give a number above 0 and finite")
+            if value is not None and not (_is(value, int, float) and _LEAST <= value <= _LARGEST):
+                raise ParameterError(f"{name} {value!r} of a front; give a number from {_LEAST:g} to {_LARGEST:g}")
             object.__setattr__(self, name, None if value is None else float(value))
         for name, most in _MOST.items():
             value = getattr(self, name)
-            if not (_is(value, int) and 1 <= value <= most) and not (name == "side" and value is None):
+            if not (_is(value, int) and 1 <= value <= most) and (name != "side" or value is not None):
                 raise ParameterError(f"{name} {value!r} of a front; give a whole number from 1 to {most}")
-        _check_channels(self)
-        _check_together(self)
+        _check_choices(self)
 
     def __str__(self) -> str:
-        told = [
-            f"{self.window_s:g} s windows" if self.window_s else "",
-            f"at {self.rate_hz:g} Hz" if self.rate_hz else "",
-        ]
+        told = [f"{self.window_s:g} s windows" if self.window_s else ""]
+        told += [f"at {self.rate_hz:g} Hz" if self.rate_hz else ""]
         told += [f"channels {', '.join(map(str, self.channels))}" if self.channels else ""]
         told += [f"{self.side} × {self.side} pixels" if self.side else "", "grey" if self.grey else ""]
         kept = f", {self.coefficients} coefficients" if self.features == "mfcc" else ""
@@ -89,12 +87,7 @@ class Front(Result):
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Front:
-        """The front that `to_json` wrote; what is left out has its default.
-
-        Raises
-        ------
-        ParameterError : no mapping, an unknown name, or a value that `Front` refuses.
-        """
+        """The front that `to_json` wrote, what is left out as by default; ParameterError: an unknown name or value."""
         if not isinstance(values, Mapping):
             raise ParameterError(f"a front is a mapping of its fields, not {type(values).__name__}; see Front.to_json")
         names = [field.name for field in fields(cls)]
@@ -115,50 +108,41 @@ class Front(Result):
         Parameters
         ----------
         recorded : (samples, channels) or (samples, 1, channels) of a signal, (height, width, channels) of an image.
-        rate_hz : of the signal [Hz]; None for an image.
-
-        Raises
-        ------
-        ParameterError, DataError : as `apply`.
+        rate_hz : of the signal [Hz]; None for an image. Errors as `apply`.
         """
         if rate_hz is not None:
             return self.bind(recorded, rate_hz).shape
         self._refuse_signals()
         if len(recorded) != 3:
             raise DataError(f"an image of shape {recorded}; give (height, width, channels), or a signal's rate_hz")
-        height, width, channels = recorded
-        if self.side and self.side > min(height, width):
-            raise ParameterError(
-                f"side {self.side} of a front; images of {height} × {width} allow {min(height, width)}"
-            )
-        return self.side or height, self.side or width, 1 if self.grey else channels
+        least = min(recorded[:2])
+        if self.side and self.side > least:
+            raise ParameterError(f"side {self.side} of a front; images of {recorded[0]} × {recorded[1]} allow {least}")
+        return self.side or recorded[0], self.side or recorded[1], 1 if self.grey else recorded[2]
 
     def bind(self, recorded: tuple[int, ...], rate_hz: float) -> BoundFront:
         """What becomes of a recording of that shape, (samples, channels) or (samples, 1, channels), and rate [Hz].
 
-        Raises
-        ------
-        ParameterError : a rate that is no whole number of times lower, or a frame that does not fit.
-        DataError : a recording shorter than a window, or without a channel that is asked for.
+        Raises ParameterError: a rate that is no whole number of times lower, a frame that does not fit, a front of
+        images. DataError: a recording shorter than a window, or without a channel that is asked for.
         """
         if self.side or self.grey:
             raise ParameterError(f"side {self.side}, grey {self.grey} of a front: a signal has none; leave them out")
-        if not (_is(rate_hz, int, float) and 0 < rate_hz < math.inf):
-            raise ParameterError(f"rate_hz {rate_hz!r} of a recording; give a number above 0 and finite")
-        length, count = recorded[0], recorded[-1]
-        factor = self._divide(rate_hz)
+        if len(recorded) not in (2, 3) or recorded[1:-1] not in ((), (1,)):
+            raise DataError(f"a signal of shape {recorded}; give (samples, channels), or an image without rate_hz")
+        length, count, factor = recorded[0], recorded[-1], self._divide(rate_hz)
         samples = length // factor if self.window_s is None else round(self.window_s * rate_hz / factor)
-        if samples < 1 or samples * factor > length:
-            wanted = f"a window of {max(1, samples) * factor}" + (f" ({self.window_s:g} s)" if self.window_s else "")
-            raise DataError(f"a recording of {length} samples is shorter than {wanted}; record more or cut it shorter")
+        if not factor <= samples * factor <= length:
+            told = f"a window of {samples * factor} samples at {rate_hz:g} Hz in a recording of {length}"
+            raise DataError(f"{told}; allowed: {factor} to {length}: record more, or change window_s")
         channels = tuple(range(count)) if self.channels is None else self.channels
         if max(channels) >= count:
             raise DataError(f"channel {max(channels)} of a front; the recording has {count}, counted from 0")
         rate, whole = rate_hz / factor, self.frame_s is None and self.features == "fft"
         frame = samples if whole else round((self.frame_s or _SPEECH_FRAME_S) * rate)
         hop = max(1, frame // 2) if self.hop_s is None else round(self.hop_s * rate)
-        told = (self.features, rate, factor, count, channels, samples)
-        return BoundFront(*told, frame, hop, self.bands, self.coefficients, self.full_scale)
+        sizes = (samples, frame, hop, self.bands, self.coefficients)
+        return BoundFront(self.features, rate, factor, count, channels, *sizes, self.full_scale)
 
     def apply(self, data: ArrayLike, rate_hz: float | None = None) -> NDArray[np.float32]:
         """Samples for a network [n, height, width, channels], before any normalisation.
@@ -172,28 +156,24 @@ class Front(Result):
         Raises
         ------
         ParameterError : a front of images for signals or the reverse, or as `bind`.
-        DataError : another shape, NaN or infinity, values beyond `full_scale`, or as `bind`.
+        DataError : no samples, another shape, NaN, values beyond `full_scale`, or as `bind`.
         """
         given = np.asarray(data)
-        if (
-            given.ndim not in (2, 3, 4)
-            or not given.size
-            or given.dtype.kind not in "iuf"
-            or not np.isfinite(given).all()
-        ):
+        sound = 2 <= given.ndim <= 4 and given.size and given.dtype.kind in "iuf" and np.isfinite(given).all()
+        if not sound:
             raise DataError(f"data of {given.dtype} {given.shape} for a front; give finite numbers, see Front.apply")
         if rate_hz is None:
             self.shape(given.shape[1:])
             return shrink(given, self.side, self.grey)
         if given.ndim == 2:
             given = self._cut(given, rate_hz)
-        if given.ndim == 4 and given.shape[2] != 1:
-            raise DataError(f"signals of shape {given.shape}; give [n, samples, channels], or images without rate_hz")
         bound = self.bind(given.shape[1:], rate_hz)
         if bound.samples * bound.factor != given.shape[1] and self.window_s is not None:
             told = f"windows of {given.shape[1]} samples at {rate_hz:g} Hz are not the front's {self.window_s:g} s"
             raise DataError(f"{told}; cut {bound.samples * bound.factor}, or give whole recordings one by one")
         windows = given.reshape(*given.shape[:2], -1)
+        if (values := len(windows) * math.prod(bound.shape)) > limits.WEIGHTS_BYTES:
+            raise DataError(f"{len(windows)} windows of {self} hold {values:,} values; take a longer hop_s or step_s")
         if bound.features == "none" and windows.dtype.kind == "f":
             return decimate(bound, windows)[:, :, None].astype(np.float32)
         return (extract(bound, self._to_codes(windows)) * bound.unit).astype(np.float32)
@@ -209,12 +189,14 @@ class Front(Result):
 
     def _divide(self, rate_hz: float) -> int:
         """How many recorded samples make one."""
-        wanted = self.rate_hz or rate_hz
-        factor = max(1, round(rate_hz / wanted))
-        if abs(rate_hz / wanted - factor) > _FINEST * factor:
-            near = sorted({rate_hz / max(1, factor + step) for step in (-1, 0, 1)}, reverse=True)
-            told = f"rate_hz {wanted:g} of a front is not the recording's {rate_hz:g} Hz over a whole number"
-            raise ParameterError(f"{told}; nearest: {', '.join(f'{one:g}' for one in near)}")
+        if not (_is(rate_hz, int, float) and _LEAST <= rate_hz <= _LARGEST):
+            raise ParameterError(f"rate_hz {rate_hz!r} of a recording; give a number from {_LEAST:g} to {_LARGEST:g}")
+        ratio = rate_hz / (self.rate_hz or rate_hz)
+        factor = max(1, round(ratio))
+        if abs(ratio - factor) > 1e-6 * factor:
+            near = ", ".join(f"{rate_hz / one:g}" for one in range(max(1, factor - 1), factor + 2))
+            told = f"rate_hz {self.rate_hz:g} of a front is not the recording's {rate_hz:g} Hz over a whole number"
+            raise ParameterError(f"{told}; nearest: {near}")
         return factor
 
     def _cut(self, recording: NDArray[Any], rate_hz: float) -> NDArray[Any]:
@@ -233,25 +215,18 @@ def _is(value: object, *kinds: type) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
-def _check_channels(front: Front) -> None:
+def _check_choices(front: Front) -> None:
+    """Channels and colours, and what cannot stand beside each other or does nothing."""
     chosen = front.channels
-    if chosen is not None and not (
-        isinstance(chosen, tuple) and chosen and all(_is(one, int) and 0 <= one < 1024 for one in chosen)
-        and len(set(chosen)) == len(chosen)
-    ):  # fmt: skip
+    whole = isinstance(chosen, tuple) and all(_is(one, int) and 0 <= one < 1024 for one in chosen)
+    if chosen is not None and not (whole and 0 < len(chosen) == len(set(chosen))):
         raise ParameterError(f"channels {chosen!r} of a front; give a tuple of different whole numbers from 0 on")
     if not isinstance(front.grey, bool):
         raise ParameterError(f"grey {front.grey!r} of a front; give True or False")
-
-
-def _check_together(front: Front) -> None:
-    """What cannot stand beside each other, or does nothing."""
     if front.side or front.grey:
         front._refuse_signals()
-    for name in ("frame_s", "hop_s"):
-        if front.features == "none" and getattr(front, name) is not None:
-            raise ParameterError(
-                f"{name} {getattr(front, name)} of a front without features; choose some, or leave it out"
-            )
+    if idle := [name for name in ("frame_s", "hop_s") if front.features == "none" and getattr(front, name)]:
+        told = f"{idle[0]} {getattr(front, idle[0])} of a front without features"
+        raise ParameterError(f"{told}; choose some, or leave it out")
     if front.features == "mfcc" and front.coefficients > front.bands:
         raise ParameterError(f"coefficients {front.coefficients} of {front.bands} bands; a band gives one at most")

@@ -38,21 +38,34 @@ static int8_t to_code(int32_t value, int32_t channel)
 }
 
 {% if front.factor > 1 %}
-#define TAPS {{ taps | length }}
+#define REACH {{ taps | length // 2 }}
 #define LAST ({{ guard }}_RAW_SAMPLES - 1)
 
-static const int16_t taps[TAPS] = {
-{{ numbers(taps) }}
+/* By how far a recorded sample lies from the one that is kept, on either side. */
+static const int16_t taps[REACH + 1] = {
+{{ numbers(taps[(taps | length // 2):]) }}
 };
 
 /* A sample at the lower rate: filtered, the first and the last of a window held beyond its ends. */
 static int32_t sample_at(const int16_t *raw, int32_t place, int32_t channel)
 {
-    const int32_t first = place * FACTOR - TAPS / 2;
-    int32_t sum = HALF_ONE;
-    for (int32_t i = 0; i < TAPS; ++i) {
-        const int32_t at = first + i < 0 ? 0 : (first + i > LAST ? LAST : first + i);
-        sum += (int32_t)taps[i] * raw[at * {{ guard }}_RAW_CHANNELS + channel_of[channel]];
+    const int32_t middle = place * FACTOR;
+    const int16_t *const samples = raw + channel_of[channel];
+    int32_t sum = HALF_ONE + taps[0] * samples[middle * {{ guard }}_RAW_CHANNELS];
+    if (middle >= REACH && middle <= LAST - REACH) {
+        const int16_t *before = samples + middle * {{ guard }}_RAW_CHANNELS;
+        const int16_t *behind = before;
+        for (int32_t i = 1; i <= REACH; ++i) {
+            before -= {{ guard }}_RAW_CHANNELS;
+            behind += {{ guard }}_RAW_CHANNELS;
+            sum += taps[i] * (*before + *behind);
+        }
+    } else {
+        for (int32_t i = 1; i <= REACH; ++i) {
+            const int32_t before = middle < i ? 0 : middle - i;
+            const int32_t behind = middle + i > LAST ? LAST : middle + i;
+            sum += taps[i] * (samples[before * {{ guard }}_RAW_CHANNELS] + samples[behind * {{ guard }}_RAW_CHANNELS]);
+        }
     }
     sum >>= 15;
     return sum > 32767 ? 32767 : (sum < -32768 ? -32768 : sum);
