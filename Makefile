@@ -23,7 +23,7 @@ LOWEST := build/lowest
 NEWEST := build/newest
 UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
-SLOW   := against browser bench codegen compat compress convert datasets deploy design elsewhere fuzz latency_sweep layers legacy \
+SLOW   := against architecture browser bench codegen compat compress convert datasets deploy design elsewhere fuzz latency_sweep layers legacy \
           lint notebook packaging packing recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
 
 COUNT ?= 10000

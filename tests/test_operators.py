@@ -50,6 +50,8 @@ ALLOWED = {
     "train/conversion/onnx_child.py": ("(?!CUSTOM).*", "the operators that it writes of ONNX's"),
     "train/conversion/onnx_values.py": ("FULLY_CONNECTED|QUANTIZE|RESHAPE|TRANSPOSE", "the operators that it writes"),
     "train/conversion/onnx_lowering.py": ("RELU.*", "fused activations, words of the schema too"),
+    "train/architecture/sketching.py": ("(?!CUSTOM).*", "the operators that a sketch is written of"),
+    "train/architecture/building.py": ("LSTM", "the Keras layer"),
     "handover/deployment/onnx_file.py": ("(DEPTHWISE_)?CONV_2D|FULLY_CONNECTED", "weights that ONNX orders otherwise"),
     "predict/runtime/locating.py": ("(READ|ASSIGN)_VARIABLE", "the two ends of kept state"),
     "predict/runtime/samples.py": ("GATHER|EMBEDDING_LOOKUP", "what indices point into"),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.facts import read_csv, shipped_path
 from tinykit.ground.limits import SKETCH_BYTES
 from tinykit.model.graph.drafting import Array, Draft
 from tinykit.model.graph.schema import ACTIVATIONS, PADDINGS
@@ -23,14 +24,9 @@ from tinykit.model.graph.writing import write_tree
 from tinykit.train.architecture.value import WIDTH, Architecture, Pair, lay
 
 _WRITTEN = {
-    "CONV_2D": (3, "Conv2D", 508), "DEPTHWISE_CONV_2D": (3, "DepthwiseConv2D", 631), "ADD": (2, "Add", 181),
-    "FULLY_CONNECTED": (4, "FullyConnected", 520), "SOFTMAX": (2, "Softmax", 330), "MAX_POOL_2D": (2, "Pool2D", 205),
-    "AVERAGE_POOL_2D": (2, "Pool2D", 226), "RESHAPE": (1, "-", 260), "STRIDED_SLICE": (2, "StridedSlice", 540),
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": (1, "UnidirectionalSequenceLSTM", 2118),
-}  # fmt: skip
-"""By operator: its version, its table of options, and the bytes of a converted file that it takes beside constants and
-scales, names above all: fitted to 200 conversions (`python -m tests.bench sketch`)."""
-_FILE = 498
+    row["name"]: (int(row["version"]), row["options"], int(row["bytes"]))
+    for row in read_csv(shipped_path("data", "sketch.csv")).rows
+}
 Scale = tuple[Array, Array]
 _CODES = {"linear": 0, "plain": 0, "relu": ACTIVATIONS.index("RELU")}
 _SCALES = {
@@ -80,7 +76,7 @@ class _SketchLayers(Draft):
 
     def __init__(self) -> None:
         super().__init__()
-        self._left, self.named_bytes = SKETCH_BYTES, _FILE
+        self._left, self.named_bytes = SKETCH_BYTES, _WRITTEN["FILE"][2]
         self._offset = itertools.count(step=61)
 
     def tensor(self, sizes: tuple[int, ...], quantised: Scale, **options: Any) -> _Laid:
