@@ -318,5 +318,9 @@ def test_the_command_tells_the_study_as_one_json_document(tmp_path, capsys):
     assert "one fold, few epochs" in progress
     assert main([*command, "--latency", "0.01"]) == 0
     assert "3 taken over" in capsys.readouterr().out
+    assert main([*command, "--latency", "0.01", "--board", "all", "--json"]) == 0
+    ranked = json.loads(capsys.readouterr().out)["ranked"]
+    assert "nucleo-l4r5zi" in [one["board"] for one in ranked]
+    assert all(one["judgement"]["latency_s"]["value"] <= 0.01 for one in ranked)
     assert main([*command, "--latency", "1e-7"]) == 2
     assert "none of 64 sketches meets the budgets" in capsys.readouterr().err

@@ -197,13 +197,13 @@ class Search:
     def _list_axes(self) -> dict[str, Any]:
         kinds, space = self._optuna.distributions, self._desk.space
         ordered = {name: kinds.IntDistribution(0, len(own) - 1) for name, own in space.axes.items()}
-        others = {name: own for name, own in space.axes.items() if not space.is_ordered(name)}
+        others = {name: own for name, own in space.axes.items() if not all(isinstance(one, int | float) for one in own)}
         return {**ordered, **{name: kinds.CategoricalDistribution(range(len(own))) for name, own in others.items()}}
 
     def _refuse(self, trial: Any, found: Judgement | str) -> None:
         known = None if isinstance(found, str) else found.energy_j
         worst = _INFINITE if isinstance(found, str) else max(check.excess for check in found.refused)
-        trial.set_user_attr("refused", found if isinstance(found, str) else tell_refusal(found))
+        trial.set_user_attr("refused", found if isinstance(found, str) else "; ".join(map(str, found.refused)))
         trial.set_constraint("budgets", min(_INFINITE, worst))
         self._study.tell(trial, [0.0, known.value if known else _INFINITE])
 
@@ -260,11 +260,6 @@ def require_possible(source: Mapping[str, Any], judge: Judge, space: Space, seed
         raise ParameterError(f"the space is empty: none of {SKETCHES} sketches can be searched; the last: {found[-1]}")
     nearest = min(judged, key=lambda one: sorted((check.excess for check in one.refused), reverse=True))
     raise ParameterError(
-        f"none of {SKETCHES} sketches meets the budgets; the nearest: {tell_refusal(nearest)}\n"
+        f"none of {SKETCHES} sketches meets the budgets; the nearest: {'; '.join(map(str, nearest.refused))}\n"
         "allow more, take another board, or give the space smaller networks"
     )
-
-
-def tell_refusal(judged: Judgement) -> str:
-    """The budgets that an untrained candidate misses, in words."""
-    return "; ".join(map(str, judged.refused))

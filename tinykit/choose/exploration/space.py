@@ -87,7 +87,3 @@ class Space(Result):
         return [last] + [
             {name: int(rng.integers(len(own))) for name, own in self.axes.items()} for _ in range(count - 1)
         ]
-
-    def is_ordered(self, name: str) -> bool:
-        """Whether the choices on an axis are numbers, so that neighbours are alike."""
-        return all(isinstance(one, int | float) for one in self.axes[name])
