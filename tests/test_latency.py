@@ -340,7 +340,7 @@ def test_errors_on_unseen_networks(residuals):
     scores = {(score.runtime, score.core): score for score in score_groups(of_size)}
     allowed = {
         ("tflm-cmsis-nn", "cortex-m4"): (0.08, 0.25),
-        ("x-cube-ai", "cortex-m7"): (0.09, 0.28),
+        ("x-cube-ai", "cortex-m7"): (0.05, 0.17),
         ("x-cube-ai", "cortex-m33"): (0.12, 0.40),
     }
     for group, (median, p90) in allowed.items():
