@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import tinykit
 from tests.fuzz import (
     kind_arrays,
     kind_folders,
@@ -22,7 +24,7 @@ from tests.fuzz import (
     mutating,
 )
 from tests.fuzz.__main__ import main
-from tests.fuzz.case import KINDS, Case, deal, kind, load_kinds, make_case, rarely
+from tests.fuzz.case import KINDS, Case, deal, kind, load_kinds, make_case, name_door, rarely
 from tests.fuzz.inside import WATCH, run_case
 from tests.fuzz.oracle import ask_tflm
 from tests.fuzz.running import run_jobs
@@ -31,6 +33,7 @@ from tests.fuzz.trees import pack_plainly
 from tests.models import Net, hybrid, small_cnn
 from tests.packing_models import unpack
 from tinykit.ground.errors import DataError, ModelError
+from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.handover.deployment.writing import make_golden_vectors
 from tinykit.model.graph.reading import read
 from tinykit.predict import run_model, sample_inputs, verify_model
@@ -78,6 +81,44 @@ def test_models_of_two_subgraphs_are_placed_without_a_plan_of_their_own():
     tree = unpack(small_cnn())
     tree.subgraphs = list(tree.subgraphs) * 2
     assert keeps_apart(read(pack_plainly(tree)))
+
+
+# what is tried
+
+NO_FILE = {"boards", "board", "notebooks"}
+"""Commands that take no file of a stranger's."""
+OF_OTHERS = {"design"}
+"""Commands that train; files of boards, cells and sensors that they take go through the doors of `fit` and `budget`."""
+BEHIND = {
+    "read_chunks": "trace", "read_reports": "report", "read_rows": "rows", "read_toml": "board_file",
+    "find_battery": "cell", "find_layout": "trace",
+}  # fmt: skip
+"""Readers that a kind reaches through another function: the kind."""
+OWN = {"read_card", "read_errors", "load_constants", "load_dataset", "load_keras", "load_tensorflow", "load_tfmot",
+       "find_runtime", "find_scenario", "find_signal", "find_stray_operators", "find_study", "open_ledger",
+       "write_folder"}  # fmt: skip
+"""Names that sound like a reader's and take an id, a graph, or a file of the kit's own."""
+
+
+def test_every_command_that_takes_a_file_is_tried():
+    """A command that is new has no door here: give it one, or say why it needs none."""
+    commands = {one["name"] for one in read_toml(shipped_path("data", "commands.toml"))["commands"]}
+    doors = {name_door(rare.door) for one in load_kinds().values() for rare in one.doors}
+    tried = {door.split()[0] for door in doors if " " in door}
+    assert tried | NO_FILE | OF_OTHERS == commands
+    assert not tried & NO_FILE
+
+
+def test_every_reader_is_tried():
+    """So has a public function that reads."""
+    words = set(
+        re.findall(r"\w+", "".join(one.read_text() for one in Path(mutating.__file__).parent.glob("kind_*.py")))
+    )
+    package = Path(tinykit.__file__).parent
+    named = {name for stub in package.rglob("__init__.pyi") for name in re.findall(r"(\w+) as \1", stub.read_text())}
+    readers = {one for one in named if re.match(r"(read|open|load|find|take)_|read$|.*_folder$", one)}
+    assert readers - words - OWN == BEHIND.keys()
+    assert {*BEHIND.values()} <= KINDS.keys()
 
 
 # what is made

@@ -204,11 +204,9 @@ def name_install(extra: str) -> str:
 
 
 def keywords(function: Callable[_P, _T], *, strict: bool = False) -> Callable[_P, _T]:
-    """The function, with a `ParameterError` where a keyword is none of its own, which names the nearest parameter, and
-    where it fails over an argument of a kind that its annotation does not allow; if strict, where it does not fail too.
+    """The function, with a `ParameterError` where a keyword is none of its own, which names the nearest parameter.
 
-    Signature and docstring stay, so that editors and Shift-Tab show them. For a method `__init__` the message names
-    the class.
+    So for an argument of the wrong kind that the function fails over; if strict, for any. Signature and docstring stay.
     """
     plain: Any = function
     code = plain.__code__

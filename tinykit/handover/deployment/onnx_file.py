@@ -119,6 +119,18 @@ class _Writer:
         """Integers that an operator takes as its second input."""
         return [int(number) for number in self.graph.constant(one.inputs[1]).ravel()]
 
+    def keep_scale(self, index: int) -> bool:
+        """Keep scale and zero point of an int8 tensor; False for a float."""
+        tensor, name = self.graph.tensors[index], self.names[index]
+        if tensor.dtype == "float32":
+            return False
+        if tensor.dtype != "int8" or len(tensor.scales) != 1:
+            said = f"{self.graph.path}: tensor {index} is {tensor.dtype} of {len(tensor.scales)} scales"
+            raise ModelError(f"{said}; activations of int8 with one are taken: convert it to int8")
+        self._keep(f"S_{name}", np.float32(tensor.scales[0]))
+        self._keep(f"Z_{name}", np.int8(tensor.zero_points[0]))
+        return True
+
     def list_inputs(self, one: Operator) -> list[tuple[str, int | None]]:
         """Names of an operator's inputs as real numbers, and of a constant the axis of its scales."""
         numbers = (place for place, index in enumerate(one.inputs) if index >= 0 and self._is_data(one, place))

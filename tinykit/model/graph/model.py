@@ -55,11 +55,6 @@ class Tensor(Result):
     data_bytes: int = 0
 
     @property
-    def has_dynamic_shape(self) -> bool:
-        """Whether a size was left open."""
-        return any(size < 0 for size in self.signature)
-
-    @property
     def elements(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)

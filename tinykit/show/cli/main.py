@@ -1,7 +1,6 @@
 """The parser of the command line: `data/commands.toml` has the commands with their options."""
 
 import argparse
-import platform
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -74,7 +73,7 @@ class _Version(argparse.Action):
         """What a report of a fault needs, and which limits hold here; then the end."""
         with Child("a process of its own", Path(inside.__file__), bounds=Bounds()) as child:
             held = "; ".join(child.list_gaps()) or "limited in memory, files and time, without a network"
-        say(f"tinykit {sys.modules['tinykit'].__version__}, Python {sys.version.split()[0]}, {platform.platform()}")
+        say(f"tinykit {sys.modules['tinykit'].__version__}, Python {sys.version.split()[0]}, {sys.platform}")
         say(f"files of strangers are opened in processes of their own: {held}")
         parser.exit()
 

@@ -7,6 +7,7 @@ Defaults were found on the watch task, each stage under 45 s on two cores. Progr
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 from tinykit.ground.errors import ParameterError
@@ -45,6 +46,8 @@ class Training(Result):
 
 def check_share(name: str, share: float, of: str) -> float:
     """A share in [0, 1), or `ParameterError`."""
+    if isinstance(share, bool) or not isinstance(share, Real):
+        raise ParameterError(f"{name} {share!r} is no number; give a share of the {of} in [0, 1)")
     if not 0 <= share < 1:
         hint = f"; for {share:g} % write {share / 100:g}" if 1 < share < 100 else ""
         raise ParameterError(f"{name} {share:g} is outside [0, 1), a share of the {of}{hint}")

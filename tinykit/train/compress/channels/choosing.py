@@ -5,7 +5,6 @@ How much a channel matters: the norm of the weights that make it, with the scale
 
 from collections import defaultdict
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -59,13 +58,13 @@ def spread_fractions(groups: Groups, fraction: float | Mapping[str, float]) -> d
     Layers not named keep all, coupled layers follow the one named.
     """
     if not isinstance(fraction, Mapping):
-        return dict.fromkeys(groups, _check_fraction(fraction))
+        return dict.fromkeys(groups, check_share("fraction", fraction, "channels"))
     able = {name for makers in groups for name in makers}
     if unknown := sorted(set(fraction) - able):
         raise ParameterError(f"no channel of layer {unknown[0]!r} can be removed; allowed: {', '.join(sorted(able))}")
     found = {}
     for makers in groups:
-        own = {name: _check_fraction(fraction[name]) for name in makers if name in fraction}
+        own = {name: check_share("fraction", fraction[name], "channels") for name in makers if name in fraction}
         if len(set(own.values())) > 1:
             raise ParameterError(f"{' and '.join(own)} share their channels; give them one fraction, not {own}")
         found[makers] = next(iter(own.values()), 0.0)
@@ -91,12 +90,6 @@ def rate_channels(wires: tuple[Wire, ...], channels: ChannelMap, norm: str = "l1
         np.add.at(total, channels.outputs[wire.name], rated / mean if mean > 0 else rated)
         np.add.at(count, channels.outputs[wire.name], 1)
     return np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-
-
-def _check_fraction(fraction: float) -> float:
-    if isinstance(fraction, bool) or not isinstance(fraction, Real):
-        raise ParameterError(f"fraction {fraction!r} is no number; give a share of the channels in [0, 1)")
-    return check_share("fraction", float(fraction), "channels")
 
 
 def _rate_outputs(wire: Wire, order: int) -> Reals:
