@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
+import json
+import os
+import secrets
 import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +44,21 @@ KERNEL_IS_READY = """() => {
 }"""
 RUN_ALL = """() => {
   window.jupyterapp.commands.execute("notebook:run-all-cells").then(() => { window.allCellsRan = true; });
+}"""
+
+AXE = "axe-core@4.14.1"
+AXE_SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+"""As the registry has it, under `dist.integrity`."""
+RUN_AXE = """async inside => (await axe.run({ include: [inside] }, { resultTypes: ["violations"] })).violations
+  .filter(one => ["critical", "serious"].includes(one.impact))
+  .map(one => `${one.id} (${one.impact}): ${one.nodes.map(node => node.html).join(" | ")}`.slice(0, 600))"""
+PANEL = ".tinykit-panel"
+CUT = """panel => {
+  const room = panel.closest(".jp-OutputArea-output").getBoundingClientRect();
+  return [...panel.querySelectorAll("*")].filter(one => {
+    const box = one.getBoundingClientRect();
+    return box.width > 0 && !one.closest("option") && (box.right > room.right + 1 || box.left < room.left - 1);
+  }).map(one => `${one.tagName}.${one.className}`.slice(0, 80));
 }"""
 
 WITH_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
@@ -80,6 +102,55 @@ def open_page() -> Iterator[Any]:
     assert problems == []
 
 
+def server_environment(home: Path) -> dict[str, str]:
+    """Settings of its own, nothing of the user's; every cell is in the page, whether or not it is in view."""
+    settings = {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    }
+    for name, values in settings.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values))
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "TINYKIT_WORKSPACE": "workspace",
+    }
+    return {**os.environ, **{name: str(home / folder) for name, folder in folders.items()}}
+
+
+@contextmanager
+def open_lab(home: Path, folder: Path) -> Iterator[str]:
+    """The address of a JupyterLab that serves a folder, with room for a path before the `?`; it leaves its log."""
+    port, token = free_port(), secrets.token_hex(16)
+    options = [f"--port={port}", f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", "--no-browser"]
+    options += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--allow-root", "--ip=127.0.0.1"]
+    with (home / "lab.log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options, str(folder)],
+            cwd=home,
+            env=server_environment(home),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until(lambda: is_up(f"http://127.0.0.1:{port}/api?token={token}"), "answer from JupyterLab")
+            yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}&reset"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """A notebook of these cells of code, not run yet."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
+    nbformat.write(book, path)
+
+
 def run_all(page: Any, url: str) -> None:
     """Run every cell and wait for the last. A command given before the kernel is connected would be lost."""
     page.goto(url)
@@ -107,6 +178,37 @@ def picture_of(panel: Any) -> str:
 def errors_of(page: Any) -> list[str]:
     """What stands in outputs as an error or a warning: JupyterLab draws a traceback as it draws stderr."""
     return list(page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts())
+
+
+def fetch_axe(folder: Path = ROOT / "build" / "npm") -> str:
+    """The script of axe-core, fetched once, by its hash; skips where npm is not there."""
+    script = folder / f"{AXE.replace('@', '-')}.min.js"
+    if not script.is_file():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.skip("npm is not installed (apt-get install npm)")
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([npm, "pack", "--silent", AXE], cwd=folder, check=True, timeout=300, capture_output=True)
+        (archive,) = folder.glob("axe-core-*.tgz")
+        packed = archive.read_bytes()
+        archive.unlink()
+        assert base64.b64encode(hashlib.sha512(packed).digest()).decode() == AXE_SHA512, f"{AXE}: other bytes"
+        with tarfile.open(fileobj=io.BytesIO(packed)) as unpacked:
+            held = unpacked.extractfile("package/axe.min.js")
+            assert held is not None
+            script.write_bytes(held.read())
+    return script.read_text("utf-8")
+
+
+def barriers_of(page: Any, inside: str = PANEL) -> list[str]:
+    """What axe-core finds critical or serious in a part of the page."""
+    page.evaluate(fetch_axe())
+    return list(page.evaluate(RUN_AXE, inside))
+
+
+def cut_in(panel: Any) -> list[str]:
+    """What of a panel lies outside the output it stands in."""
+    return list(panel.evaluate(CUT))
 
 
 @contextmanager

@@ -2,61 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 from tests.browsing import (
+    PANEL,
     PICTURES,
     SLIDER,
     WITH_CHROMIUM,
+    barriers_of,
+    cut_in,
     errors_of,
     first_panel,
-    free_port,
-    is_up,
+    open_lab,
     open_page,
     picture_of,
     run_all,
     verdict_of,
     wait_until,
+    write_notebook,
 )
+from tests.panels import NAMES
 from tinykit.budget import list_open
 from tinykit.target.boards import boards
 
 ROOT = Path(__file__).resolve().parents[1]
+OF_FLOAT = ("GridPanel", "SparsityPanel")
+QUICK = [name for name in NAMES if name != "BoardRunPanel"]  # it compiles first
 COURSE = ROOT / "notebooks"
 ASKED = {"run current", "sleep current", "supply", "clock", "RAM"}
 
 pytestmark = WITH_CHROMIUM
-
-
-def server_environment(home: Path) -> dict[str, str]:
-    """Settings of its own, nothing of the user's; every cell is in the page, whether or not it is in view."""
-    settings = {
-        "notebook-extension/tracker": {"windowingMode": "none"},
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    }
-    for name, values in settings.items():
-        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(values))
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "TINYKIT_WORKSPACE": "workspace",
-    }
-    return {**os.environ, **{name: str(home / folder) for name, folder in folders.items()}}
 
 
 @pytest.fixture
@@ -65,23 +45,8 @@ def lab(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "course").mkdir()
     for path in COURSE.glob("*.ipynb"):
         shutil.copy(path, tmp_path / "course")
-    port, token = free_port(), secrets.token_hex(16)
-    options = [f"--port={port}", f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", "--no-browser"]
-    options += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--allow-root", "--ip=127.0.0.1"]
-    with (tmp_path / "lab.log").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options, str(tmp_path / "course")],
-            cwd=tmp_path,
-            env=server_environment(tmp_path),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            wait_until(lambda: is_up(f"http://127.0.0.1:{port}/api?token={token}"), "answer from JupyterLab")
-            yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}&reset"
-        finally:
-            server.terminate()
-            server.wait(30)
+    with open_lab(tmp_path, tmp_path / "course") as address:
+        yield address
 
 
 @pytest.fixture
@@ -92,9 +57,7 @@ def page() -> Iterator[Any]:
 
 def test_an_error_in_a_cell_is_found_on_the_page(lab: str, page: Any, tmp_path: Path):
     """Without this, finding none in the course would say nothing."""
-    cells = [nbformat.v4.new_code_cell("print(1)"), nbformat.v4.new_code_cell("1 / 0")]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "course" / "broken.ipynb")
+    write_notebook(tmp_path / "course" / "broken.ipynb", "print(1)", "1 / 0")
     run_all(page, lab.format("broken.ipynb"))
     (error,) = errors_of(page)
     assert "ZeroDivisionError" in error
@@ -121,14 +84,12 @@ def test_a_slider_moves_the_verdict_and_the_plot_of_the_first_notebook(lab: str,
 
 def test_a_period_is_kept_as_it_was_given_and_told_in_its_unit(lab: str, page: Any, tmp_path: Path):
     """In the kernel, on the page, and to those who listen: from code, by typing, and by the arrow keys."""
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     code = (
         "import tinykit as tk\nfrom tinykit.show import DesignPanel\n"
         'panel = DesignPanel(tk.read(tk.model.resume("int8").path("int8")), period_s=60)\n'
         'panel.period_s.observe(lambda change: print("now", change["new"]), names="value")\npanel'
     )
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
-    nbformat.write(book, tmp_path / "course" / "kept.ipynb")
+    write_notebook(tmp_path / "course" / "kept.ipynb", code)
     run_all(page, lab.format("kept.ipynb"))
     panel = first_panel(page)
     slider, field = panel.get_by_label("period", exact=True), panel.get_by_label("period, typed")
@@ -164,9 +125,7 @@ def test_currents_typed_for_a_board_without_any_bring_the_life(lab: str, page: A
         'graph = tk.read(tk.model.resume("int8").path("int8"))\n'
         f'DesignPanel(graph, board="{silent}", battery="lipo-500", period_s=60)'
     )
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
-    nbformat.write(book, tmp_path / "course" / "own.ipynb")
+    write_notebook(tmp_path / "course" / "own.ipynb", code)
     run_all(page, lab.format("own.ipynb"))
     assert errors_of(page) == []
     panel = first_panel(page)
@@ -190,3 +149,66 @@ def test_currents_typed_for_a_board_without_any_bring_the_life(lab: str, page: A
     panel.get_by_label("board").select_option("nucleo-l4r5zi")
     wait_until(lambda: not run.is_visible() and not asleep.is_visible(), "end of the question")
     assert "unknown" not in life_of(panel)
+
+
+MADE = """import sys
+sys.path.insert(0, {root!r})
+import tinykit as tk
+from tests.panels import make_panel
+graph = tk.read(tk.model.resume("int8").path("int8"))"""
+LIGHTNESS = """image => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 40, height: 40 });
+  const context = canvas.getContext("2d");
+  context.filter = getComputedStyle(image).filter;
+  context.drawImage(image, 0, 0, 40, 40);
+  const pixels = context.getImageData(0, 0, 40, 40).data;
+  return pixels.filter((_, place) => place % 4 < 3).reduce((sum, one) => sum + one, 0) / (40 * 40 * 3);
+}"""
+
+
+def test_a_cell_leaves_the_view_above_it_and_what_is_pinned_stays(lab: str, page: Any, tmp_path: Path):
+    """The view above goes on by itself, the one below as well; a pin is a button of the view it stands in."""
+    made = MADE.format(root=str(ROOT)) + "\nfrom tinykit.show import DesignPanel\npanel = DesignPanel(graph)\npanel"
+    moved = 'panel.period_s.value = 3600\npanel.board.value = "nucleo-h743zi2"\npanel'
+    write_notebook(tmp_path / "course" / "views.ipynb", made, moved)
+    run_all(page, lab.format("views.ipynb"))
+    assert errors_of(page) == []
+    above, below = page.locator(PANEL).nth(0), page.locator(PANEL).nth(1)
+    wait_until(lambda: "10.0 s" in verdict_of(above) and "1.00 h" in verdict_of(below), "two states in two views")
+    assert above.get_by_label("board").input_value() == "nucleo-l4r5zi"
+    assert below.get_by_label("board").input_value() == "nucleo-h743zi2"
+    assert "period_s=10," in above.locator("img").get_attribute("alt")
+    kept = verdict_of(below)
+    above.get_by_label("period, typed").fill("5 min")
+    above.get_by_label("period, typed").press("Enter")
+    wait_until(lambda: "300 s" in verdict_of(above), "move of the view above")
+    assert verdict_of(below) == kept
+    below.get_by_role("button", name="pin this design").click()
+    below.get_by_role("button", name="unpin").wait_for()
+    picture = picture_of(below)
+    below.get_by_label("battery").select_option("Lithium polymer pouch, 500 mAh")
+    wait_until(lambda: picture_of(below) != picture, "picture with a ghost")
+    assert "pinned, dashed" in verdict_of(below)
+
+
+def test_panels_are_whole_in_small_windows_dark_in_the_dark_and_open_to_all(lab: str, page: Any, tmp_path: Path):
+    """Every panel: at 760 px, at 200 % of a window of 1500 px, in both themes, and under axe-core."""
+    cells = [f"make_panel({name!r}, {'' if name in OF_FLOAT else 'graph=graph'})" for name in QUICK]
+    write_notebook(tmp_path / "course" / "all.ipynb", MADE.format(root=str(ROOT)), *cells)
+    run_all(page, lab.format("all.ipynb"))
+    assert errors_of(page) == []
+    page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    panels = page.locator(PANEL)
+    assert panels.count() == len(QUICK)
+    assert barriers_of(page) == []
+    light = [panels.nth(place).locator("img").evaluate(LIGHTNESS) for place in range(len(QUICK))]
+    assert min(light) > 128
+    for width, height in ((760, 1000), (750, 500)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(1500)
+        for place, name in enumerate(QUICK):
+            assert cut_in(panels.nth(place)) == [], f"{name} in {width} px"
+    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
+    page.wait_for_function("document.querySelectorAll('.tinykit-dark').length >= " + str(len(QUICK)))
+    assert max(panels.nth(place).locator("img").evaluate(LIGHTNESS) for place in range(len(QUICK))) < 128
+    assert barriers_of(page) == []

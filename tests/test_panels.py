@@ -14,7 +14,7 @@ import pytest
 import traitlets
 
 import tinykit.show.panels
-from tests.models import Net, small_cnn
+from tests.models import small_cnn
 from tests.panels import NAMES, finds_a_move, make_panel, parameters_of, reset, state_of
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
@@ -136,14 +136,13 @@ def test_the_panel_shows_what_the_pure_function_answers(graph):
 
 
 def test_an_input_that_is_refused_is_told_and_then_recovers(graph):
-    slow = Net((1, 64, 64, 8)).conv(16).conv(8).pool("AVERAGE", (8, 8), (8, 8)).flatten().dense(4).to_bytes()
-    panel = DesignPanel(read(slow))
-    panel.period_s.value = 0.01
+    panel = DesignPanel(graph, board="raspberry-pi-pico")
+    panel.sleep_current_ua.value = "-5"
     assert panel.result is None
-    assert "is shorter than the time" in repr(panel)
-    assert "Give a period of at least" in panel.verdict.value
+    assert "sleep current" in repr(panel)
+    assert "not possible" in panel.verdict.value
     assert picture_of(panel).startswith(PNG)
-    panel.period_s.value = 100.0
+    panel.sleep_current_ua.value = ""
     assert panel.result is not None
     assert "life" in repr(panel)
 

@@ -15,9 +15,12 @@ import nbformat
 import pytest
 
 from tests.browsing import (
+    PANEL,
     PICTURES,
     SLIDER,
     WITH_CHROMIUM,
+    barriers_of,
+    cut_in,
     errors_of,
     first_panel,
     open_page,
@@ -134,6 +137,16 @@ def test_sliders_move_by_mouse_and_by_keyboard(cut: Any, address: str):
     verdict, picture, box = verdict_of(panel), picture_of(panel), slider.bounding_box()
     cut.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + box["height"] / 2)
     wait_until(lambda: picture_of(panel) != picture and verdict_of(panel) != verdict, "change of plot and verdict")
+
+
+def test_panels_of_the_page_are_open_to_all(cut: Any, address: str):
+    """Under axe-core, and whole in a small window."""
+    run_all(cut, address.format("00_start_here"))
+    first_panel(cut)
+    assert barriers_of(cut) == []
+    cut.set_viewport_size({"width": 760, "height": 1000})
+    cut.wait_for_timeout(1500)
+    assert cut_in(cut.locator(PANEL).first) == []
 
 
 def test_boards_and_models_are_judged_as_elsewhere(cut: Any, address: str):

@@ -123,9 +123,8 @@ def check_target(
     ram, code = _place(target, arena, flash)
     latency, slowdown, slow = _latency(graph, target, ram, arena)
     latency, slow = (latency_s or read, "") if latency_s or read else (latency, slow)
-    energy, dear = None, ""
-    if latency is not None and not brief:
-        energy, dear = attempt(partial(predict_energy, latency, target, run_current_a=run_current_a))
+    price = partial(predict_energy, latency, target, run_current_a=run_current_a)
+    energy, dear = (None, "") if latency is None or brief else attempt(price)
     verdict, reasons = judge(arena, ram, flash, code, slowdown, target=target)
     memory = zip(("arena", "flash"), reasons, (arena, flash), strict=True)
     untold = tuple((what, why) for what, why, found in memory if found is None)

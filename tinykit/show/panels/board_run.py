@@ -77,10 +77,8 @@ class BoardRunPanel(Panel[BoardRun]):
             yield "operator", self._operator(result.fault)
             yield "in words", result.fault.text
         else:
-            yield (
-                "outputs",
-                f"equal to {result.judge}'s, byte for byte" if result.equal else f"NOT equal to {result.judge}'s",
-            )
+            same = f"equal to {result.judge}'s"
+            yield "outputs", f"{same}, byte for byte" if result.equal else f"NOT {same}"
             yield "instructions", f"{result.instructions:,}, counted in the emulator"
             yield "latency", str(result.latency_s or "unknown")
             yield "TFLM's latency", str(result.tflm.latency_s or "unknown") if result.tflm else "unknown"

@@ -96,13 +96,9 @@ class CloudPanel(Powered[Offload]):
 
     def compute(self) -> Offload:
         """Energy on the edge and over the radio, for the controls as they stand."""
-        return weigh_design(
-            assess(self.graph, self.board.value, self.make_use(period_s=self.period_s.value)),
-            sensor=self.sensor.value,
-            radio=self.radio.value,
-            message_rate=self.sent.value,
-            uplink=self.uplink.value,
-        )
+        design = assess(self.graph, self.board.value, self.make_use(period_s=self.period_s.value))
+        sent = {"radio": self.radio.value, "message_rate": self.sent.value, "uplink": self.uplink.value}
+        return weigh_design(design, sensor=self.sensor.value, **sent)
 
     def tell(self, result: Offload) -> Iterable[tuple[str, str]]:
         """Verdict and what it turns on, network, energies, latencies, bytes."""

@@ -1,17 +1,21 @@
-"""What a browser shows of a panel: a slider that keeps the value it was given, and a picture that says what is drawn.
+"""What a browser shows of a panel: a slider that keeps its value, a picture that says what is drawn, a view that stays.
 
-Both have names and values for those who hear them. The JavaScript beside this module only shows; stops, texts and what
-a typed one means are decided here.
+Slider and picture have names and values for those who hear them. The JavaScript beside this module only shows; stops,
+texts and what a typed one means are decided here.
 """
 
 import math
 import re
+from base64 import b64encode
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anywidget
+import ipywidgets as widgets
 import traitlets
 
+from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import DAY_S
 
 _HERE = Path(__file__).parent
@@ -19,6 +23,7 @@ _UNITS = {
     "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "day": DAY_S, "d": DAY_S,
     "week": 7 * DAY_S, "year": 365.25 * DAY_S,
 }  # fmt: skip
+_HALVINGS = 18
 _TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 _TYPED = re.compile(r"(\d[\d,]*\.?\d*(?:e[-+]?\d+)?|\.\d+)\s*([a-zµ]*)", re.IGNORECASE)
 
@@ -48,7 +53,7 @@ class Slider(anywidget.AnyWidget):
     max = traitlets.CFloat()
     step = traitlets.Float(allow_none=True)
 
-    def __init__(self, description: str, value: float, low: float, high: float, step: float | None) -> None:
+    def __init__(self, description: str, value: float, low: float, high: float, step: float | None = None) -> None:
         super().__init__(description=description, min=low, max=high, step=step, value=min(max(value, low), high))
         self._spread()
         self.observe(self._spread, names=["min", "max", "step"])
@@ -110,10 +115,87 @@ class Slider(anywidget.AnyWidget):
 
 
 class Picture(anywidget.AnyWidget):
-    """A PNG, the words that say what it shows, and how wide it may be."""
+    """A PNG, the words that say what it shows, how wide it may be, and whether it is of what was before."""
 
     _esm = _HERE / "picture.js"
     _css = _HERE / "controls.css"
     value = traitlets.Bytes().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     width = traitlets.Unicode().tag(sync=True)
+    stale = traitlets.Bool().tag(sync=True)
+
+
+class View(widgets.VBox):
+    """Controls and a picture: a cell that moves them and shows them again leaves the view above it as it was."""
+
+    _held = False
+    _shown: dict[str, Any] | None = None
+
+    def __new__(cls, *given: Any, **named: Any) -> Any:
+        """Keep what it is made of, to make another."""
+        view = super().__new__(cls, *given, **named)
+        view._given = given, named
+        return view
+
+    def read_controls(self) -> dict[str, Any]:
+        """The value of each control by its name."""
+        return {name: control.value for name, control in self._controls.items()}
+
+    def compute_near(self) -> Any:
+        """The result for the controls; where that is refused, at the limit of the first slider that has one."""
+        try:
+            return self.compute()
+        except (ParameterError, UnknownFactError) as error:
+            refused = error
+        sliders = [(name, one) for name, one in self._controls.items() if isinstance(one, Slider)]
+        for name, slider, end in ((name, one, end) for name, one in sliders for end in (one.max, one.min)):
+            result, good, bad = self._compute_at(name, end), end, slider.value
+            for _ in range(_HALVINGS if result is not None else 0):
+                middle = math.sqrt(good * bad) if slider.step is None else (good + bad) / 2
+                found = self._compute_at(name, middle)
+                (result, good), bad = ((found, middle), bad) if found is not None else ((result, good), middle)
+            if result is not None:
+                told = f"{slider.description.partition(' [')[0]} {slider.name_value(float(f'{good:.4g}'))}"
+                self.reason = f"drawn at {told}: {refused}"
+                return result
+        raise refused
+
+    def _compute_at(self, name: str, value: float) -> Any:
+        control = getattr(self, name)
+        try:
+            setattr(self, name, SimpleNamespace(value=value))
+            return self.compute()
+        except (ParameterError, UnknownFactError):
+            return None
+        finally:
+            setattr(self, name, control)
+
+    def _repr_mimebundle_(self, **named: Any) -> dict[str, Any]:
+        if self._shown is not None:
+            self._leave(self._shown)
+        self._shown = self.read_controls()
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**named)
+        return {**bundle, "image/png": b64encode(bytes(self.picture.value)).decode()}
+
+    def _leave(self, values: dict[str, Any]) -> None:
+        """Give what pages show to a twin whose controls stand at these values: both change channels, part by part."""
+        given, named = self._given
+        twin = type(self).__new__(type(self), *given, **named)
+        twin._held, twin._runs = True, getattr(self, "_runs", {})
+        type(self).__init__(twin, *given, **named)
+        for name, value in [*values.items()] * 2:  # twice: a board changes the range of others
+            getattr(twin, name).value = value
+        twin._held = False
+        twin.update()
+        parts = list(zip(_list_parts(self), _list_parts(twin), strict=True))
+        for one, other in parts:
+            one.comm, other.comm = other.comm, one.comm
+        for part in (part for pair in parts for part in pair):
+            part.send_state()
+
+
+def _list_parts(widget: widgets.Widget) -> list[widgets.Widget]:
+    """A widget, and every one that its state names: layout, style and children, theirs too."""
+    values = (getattr(widget, name) for name in sorted(widget.keys))
+    inner = (one for value in values for one in (value if isinstance(value, tuple) else (value,)))
+    return [widget, *(part for one in inner if isinstance(one, widgets.Widget) for part in _list_parts(one))]

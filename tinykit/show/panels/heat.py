@@ -33,6 +33,7 @@ class HeatPanel(Powered[ThermalReport]):
 
     size_in = (7.2, 2.7)
     plots, left_in = (plot_heat,), 1.6
+    rests = (("box_cm2", lambda panel: not panel.boxed.value, "tick “in a closed box”"),)
     ambient_c: Any
     duty_cycle: Any
     box_cm2: Any
@@ -87,7 +88,8 @@ class BurstPanel(Powered[Warming]):
     box_cm2 : outer surface of a closed box [cm²], 0 for open air.
     """
 
-    size_in = (7.2, 6.0)
+    size_in = (7.2, 5.2)
+    rests = (("sun", lambda panel: not panel.box_cm2.value, "give the closed box a surface"),)
     air_c: Any
     burst_s: Any
     pause_s: Any

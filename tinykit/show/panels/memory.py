@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import ipywidgets as widgets
-
 from tinykit.budget.fit.check import check_fit
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.ground.quantity import format_quantity
@@ -15,7 +13,7 @@ from tinykit.predict.arena.plan import Buffer
 from tinykit.predict.arena.predict import ArenaComparison, compare_plans, plan_offline
 from tinykit.predict.latency.prediction import known_runtimes
 from tinykit.predict.striping.search import find_stripes
-from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, make_control, slide
+from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit, plot_plans
 from tinykit.target.boards import AnyBoard, find_board
 from tinykit.target.runtimes import default_runtime
@@ -115,7 +113,7 @@ class ArenaPanel(Panel[ArenaComparison]):
         controls = {
             "core": choose("core", _CORES, core),
             "runtime": choose("runtime", _RUNTIMES, runtime),
-            "stripes": make_control(widgets.SelectionSlider, "stripes, cost at most", options=_STRIPES, value=""),
+            "stripes": choose("stripes, cost at most", _STRIPES, ""),
             "block": choose("block", blocks, blocks[0][1] if blocks else None),
         }
         super().__init__("Arena", self.graph.path, controls)

@@ -40,12 +40,8 @@ class NpuPanel(Panel[NpuReport]):
 
     def compute(self) -> NpuReport:
         """The compiled model for the controls."""
-        return compile_for_npu(
-            self.graph,
-            accelerator=self.accelerator.value,
-            memory_mode=self.memory_mode.value,
-            clock_hz=self.clock_mhz.value * 1e6,
-        )
+        clock_hz, where = self.clock_mhz.value * 1e6, self.memory_mode.value
+        return compile_for_npu(self.graph, accelerator=self.accelerator.value, memory_mode=where, clock_hz=clock_hz)
 
     def tell(self, result: NpuReport) -> Iterable[tuple[str, str]]:
         """Time, memories, and the operators that the NPU does not take."""

@@ -149,7 +149,7 @@ class TimelinePanel(Powered[PowerBudget]):
         an accelerometer while there is one.
     """
 
-    size_in = (7.2, 8.0)
+    size_in = (7.2, 6.8)
     plots, heights, left_in = (plot_stages, plot_stack, plot_lines), (1.4, 1.2, 0.9), 1.1
     period_s: Any
     sense_s: Any

@@ -14,11 +14,20 @@ from tinykit.budget.assessment.draft import ASKED, draft_board, label_of, list_o
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.cells import Battery, batteries
 from tinykit.budget.power.pack import CellPack, find_battery
-from tinykit.ground.errors import ParameterError, TinykitError, judge_failure, keywords, name_nearest, printable
+from tinykit.ground.errors import (
+    ParameterError,
+    TinykitError,
+    UnknownFactError,
+    judge_failure,
+    keywords,
+    name_nearest,
+    printable,
+)
 from tinykit.ground.quantity import is_number
-from tinykit.show.panels.controls import Picture, Slider
+from tinykit.show.panels.controls import Picture, Slider, View
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
-from tinykit.show.plots.style import styled
+from tinykit.show.plots.marks import draw_ghost
+from tinykit.show.plots.style import plain, say_unknown, styled
 from tinykit.target.boards import AnyBoard, boards, find_board
 from tinykit.target.boards.record import Board
 from tinykit.target.devices import NOTHING, Sensor, find_sensor, find_signal, list_sensors
@@ -38,25 +47,31 @@ _LONGEST_REPR = 109
 _STYLE = {"description_width": "150px"}
 _CONTROL_WIDTH = "560px"
 
+slide = slide_time = Slider
+"""Over even steps, where one is given; over the times of a clock, 1 2 5 10 20 30 s and so on [s], where none is."""
 
-class Panel(widgets.VBox, Generic[Result]):
+
+class Panel(View, Generic[Result]):
     """Controls above, picture and verdict below; moving a control computes and draws again.
 
     A subclass gives `compute` (reads its controls, calls one pure function), `plots` of the result with their relative
     `heights` (or `draw`, on a figure that is cleared for it), `tell` (subject and sentence, plain text: the shell
     escapes it) and `summarise` (inputs and result in one short line). Controls become attributes by the names they are
-    given, so that `panel.period_s.value = 60` moves the panel from code.
+    given, so that `panel.period_s.value = 60` moves the panel from code. `rests` names those that change nothing as the
+    others stand: when, asked of the panel, and what would bring them to life.
 
     Attributes
     ----------
     result : of the last computation, None where an input was refused.
-    picture, verdict : the image and the text shown.
+    reason : why the picture shows a limit and not the value of a control; empty where it shows the value.
+    picture, verdict, pin : the image, the text, and the button that keeps a design, dashed behind those to come.
     """
 
     size_in = (7.2, 3.2)
     plots: tuple[Callable[..., Any], ...] = ()
     heights: tuple[float, ...] = (1.0,)
     left_in = 0.9
+    rests: tuple[tuple[str, Callable[[Any], Any], str], ...] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -65,19 +80,21 @@ class Panel(widgets.VBox, Generic[Result]):
 
     def __init__(self, title: str, path: str, controls: dict[str, Any]) -> None:
         self.result: Result | None = None
-        self.problem = ""
-        self._adapting = False
-        self._figure = KitFigure(self.size_in)
-        width = f"{int(self.size_in[0] * 90)}px"
-        self.picture = Picture(width=width)
-        self.verdict = widgets.HTML(layout=widgets.Layout(width=width, max_width="100%"))
+        self.problem = self.reason = ""
+        self._adapting, self._figure = False, KitFigure(self.size_in)
+        self._pinned: tuple[str, KitFigure] | None = None
+        self.picture = Picture(width=f"{int(self.size_in[0] * 90)}px")
+        self.verdict, self.notice = widgets.HTML(), widgets.HTML()
         self._controls = controls
         for name, control in controls.items():
             setattr(self, name, control)
         heading = widgets.HTML(f"<b>{html.escape(title)}</b>: {html.escape(Path(path).name)}")
-        super().__init__([heading, *controls.values(), self.picture, self.verdict])
+        self.pin = widgets.ToggleButton(description="pin this design", tooltip="keep it in grey behind those to come")
+        super().__init__([heading, self.pin, *controls.values(), self.notice, self.picture, self.verdict])
+        self.add_class("tinykit-panel")
         for control in controls.values():
             control.observe(self._on_change, names="value")
+        self.pin.observe(self._on_pin, names="value")
         self.update()
 
     def compute(self) -> Result:
@@ -100,23 +117,48 @@ class Panel(widgets.VBox, Generic[Result]):
 
     @styled
     def update(self, failed: Exception | None = None) -> None:
-        """Compute and draw again; an input that is refused, and whatever fails, shows its message instead."""
-        self._figure = KitFigure(self.size_in)
+        """Compute and draw again; what is unknown says so in its picture, what is refused leaves the last one, pale."""
+        if self._held:
+            return
+        figure, self.reason, stale, unknown = KitFigure(self.size_in), "", False, False
         try:
             self._refuse_nothing()
             if failed is not None:
                 raise failed
-            self.result, self.problem = self.compute(), ""
-            self.draw(self.result, self._figure)
-            self.verdict.value = to_table(self.tell(self.result))
-            picture = to_png_quickly(self._figure)
+            self.result, self.problem = self.compute_near(), ""
+            self.draw(self.result, figure)
+            if self._pinned:
+                draw_ghost(figure, self._pinned[1])
+            self.verdict.value, picture = to_table(self.tell(self.result)), to_png_quickly(figure)
         except Exception as error:  # noqa: BLE001 -- a view that is left half drawn would belong to no input
             self.result, self.problem = None, judge_failure(error)[1]
-            self._figure = KitFigure(self.size_in)
-            self._figure.text(0.5, 0.5, "no result: see the message below", ha="center", color="#555555")
             self.verdict.value = to_table([("not possible", self.problem)])
-            picture = to_png_quickly(self._figure)
-        self.picture.value, self.picture.alt = picture, f"{self!r}\n{self._figure!r}"
+            figure, unknown = KitFigure(self.size_in), isinstance(error, UnknownFactError)
+            stale = bool(self.picture.value) and not unknown
+            say_unknown(figure.subplots(), plain(f"unknown: {self.problem}", 300))
+            picture = to_png_quickly(figure)
+        if not stale:
+            self._figure, self.picture.value = figure, picture
+        self.picture.stale, self.picture.alt = stale, f"{self!r}\n{self.reason}\n{self._figure!r}"
+        self._tell_state(unknown)
+
+    def _tell_state(self, unknown: bool) -> None:
+        """Above the picture: what it shows if not the controls' values, what is pinned, and which controls rest."""
+        resting = {name: why for name, rests, why in self.rests if self.result is not None and rests(self)}
+        for name, control in self._controls.items():
+            if name != "board" and not isinstance(control, NumberField):
+                control.disabled = name in resting or (unknown and "board" in self._controls)
+        stale = ("not possible", f"the pale picture is the last that was; {self.problem.partition('.')[0]}")
+        rows = [("at the limit", self.reason)] if self.reason else [stale] if self.picture.stale else []
+        rows += [("without effect", f"{self._controls[name].description}: {why}") for name, why in resting.items()]
+        rows += [("pinned, dashed", self._pinned[0])] if self._pinned else []
+        self.notice.value = to_table(rows)
+        self.notice.layout.set_trait("display", None if rows else "none")
+
+    def _on_pin(self, change: Any) -> None:
+        self._pinned = (repr(self), self._figure) if change["new"] and self.result is not None else None
+        self.pin.description = "unpin" if self._pinned else "pin this design"
+        self.update()
 
     def _refuse_nothing(self) -> None:
         for name, control in self._controls.items():
@@ -139,13 +181,18 @@ class Panel(widgets.VBox, Generic[Result]):
         finally:
             self._adapting = False
         self.update(failed)
+        if self._shown is not None and change["owner"]._property_lock:  # moved on a page, not by a cell
+            self._shown = self.read_controls()
 
     def __repr__(self) -> str:
         if not hasattr(self, "verdict"):
             return f"{type(self).__name__}()"
         given = ((name, control.value) for name, control in self._controls.items() if control.value != "")
         inputs = ", ".join(f"{name}={format_value(value)}" for name, value in given)
-        found = self.problem.partition("\n")[0] if self.result is None else self.summarise(self.result)
+        found = (
+            ("at the limit: " if self.reason else "") + self.summarise(self.result) if self.result is not None else ""
+        )
+        found = found or self.problem.partition("\n")[0]
         room = _LONGEST_REPR - len(f"{type(self).__name__}(): {found}")
         if self.result is not None and 0 < room < len(inputs):
             inputs = inputs[: room - 1] + "…"
@@ -254,16 +301,6 @@ def _choose(description: str, labels: dict[str, str], found: Any, catalogue: Seq
     label = found.name if isinstance(found, Battery | Sensor) else format_value(found)
     own = f"{label} (your own)" if label in labels.values() else label
     return choose(description, [(own, found), *options], found)
-
-
-def slide(description: str, value: float, low: float, high: float, step: float) -> Slider:
-    """A slider over even steps; the description names the unit."""
-    return Slider(description, value, low, high, step)
-
-
-def slide_time(description: str, value: float, low_s: float, high_s: float) -> Slider:
-    """A slider over the times of a clock, 1 2 5 10 20 30 s and so on [s]."""
-    return Slider(description, value, low_s, high_s, None)
 
 
 def make_control(kind: Any, description: str, **settings: Any) -> Any:

@@ -71,6 +71,7 @@ class GridPanel(Panel[GridPreview]):
     """
 
     plots = (plot_grid,)
+    rests = (("scales", lambda panel: panel.tensor.value in panel.activations, "an activation has one scale"),)
     bits: Any
     scales: Any
     tensor: Any

@@ -23,15 +23,15 @@ def plot_heat(report: ThermalReport, *, ax: Axes | None = None) -> Axes:
     rows = _rows(report)
     for place, (_, estimate) in enumerate(reversed(rows)):
         error_bar(ax, estimate, place, "temperature")
-        ax.text(
-            estimate.value, place + 0.16, f" {estimate.value:.1f} °C", fontsize=8, va="bottom", ha="center", bbox=_PAPER
-        )
+        text = f" {estimate.value:.1f} °C"
+        ax.text(estimate.value, place + 0.16, text, fontsize=8, va="bottom", ha="center", bbox=_PAPER)
     ax.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)])
     limits = [(report.rated_ambient_c, "rated ambient"), (report.junction_max_c, "junction limit")]
     known = [(value, name) for value, name in limits if value is not None]
     lowest = min(estimate.low for _, estimate in rows)
     ends = [estimate.high for _, estimate in rows] + [value for value, _ in known]
-    ax.set(xlim=(min(0.0, lowest - 8), max(ends) + 8), ylim=(-0.6, len(rows) - 0.3), xlabel="temperature [°C]")
+    ax.set(ylim=(-0.6, len(rows) - 0.3), xlabel="temperature [°C]")
+    ax.set_xlim(min(0, 25 * ((lowest - 8) // 25)), 25 * (1 + (max(ends) + 8) // 25))
     for value, name in known:
         mark_limit(ax, value, f"{name} {value:g} °C", vertical=True, at=0.4)
     if report.theta_ja is not None and report.continuous_power_w is not None and report.t_junction_continuous_c is None:
@@ -134,7 +134,8 @@ def _mark_ceiling(ax: Axes, report: ThermalReport, curve: HeatCurve, warming: Wa
     bottom, top, limit = min(lows), max(highs), report.junction_max_c
     room = 0.14 * (top - bottom) + 1.5
     far = limit is not None and limit > top + 1.5 * (top - bottom) + 5
-    ax.set_ylim(bottom - room, top + 2 * room if far or limit is None else max(top, limit) + room)
+    top = top + 2 * room if far or limit is None else max(top, limit) + room
+    ax.set_ylim(10 * ((bottom - room) // 10), 10 * (1 + top // 10))  # the same until it must move
     mark_limit(ax, report.ambient_c, f"ambient {report.ambient_c:g} °C", at=0.45)
     if far and limit is not None:
         text = f"junction limit {limit:g} °C: {limit - max(curve.high_c):.0f} K above the band"

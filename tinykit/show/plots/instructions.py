@@ -95,7 +95,10 @@ def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(places, names)
     ax.set(ylim=(len(counts) - 0.4, -0.6), xlim=(0, max(counts) * 1.18), xlabel="NPU cycles [1]")
     title = f"{report.accelerator}, {report.memory_mode}: {report.cycles:,} cycles"
-    return caption(ax, title, "compiled: Vela's estimate")
+    caption(ax, title, "compiled: Vela's estimate").set_title(
+        title, fontsize=8.5
+    )  # the longest leaves the remark its room
+    return ax
 
 
 def _list_bars(report: NpuReport) -> list[tuple[str, int]]:

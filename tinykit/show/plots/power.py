@@ -34,11 +34,8 @@ def plot_states(budget: PowerBudget, *, ax: Axes | None = None) -> Axes:
         else:
             middle, text = np.sqrt(start * end), f"{plain(state.name, 20)}\nno current on record"
             ax.text(middle, max(highs) * 2, text, ha="center", fontsize=7.5, color=COLOURS["note"])
-    since = (
-        "waking"
-        if states[0].name == "wake-up" or states[0] is budget.states[0]
-        else f"{plain(states[0].name, 20)} began"
-    )
+    woken = states[0].name == "wake-up" or states[0] is budget.states[0]
+    since = "waking" if woken else f"{plain(states[0].name, 20)} began"
     ax.set(xlabel=f"time since {since} [s], log", ylabel="current [A], log")
     title = f"{plain(budget.board.id)}: one period of {format_quantity(budget.period_s, 's')}"
     return caption(ax, title, name_basis(*(current for _, current in drawn)))

@@ -82,7 +82,7 @@ def lay_axes(figure: Figure, *heights: float, left_in: float = 0.9) -> tuple[Axe
 
     The figure is cleared; one axes for each relative height, `left_in` [inch] of room for the labels at the left.
     """
-    kind = {"axes_class": QuickAxes if is_known() else Axes}
+    figure.again, kind = True, {"axes_class": QuickAxes if is_known() else Axes}  # type: ignore[attr-defined]
     axes = figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False, subplot_kw=kind)[:, 0]
     width, height = figure.get_size_inches()
     figure.subplots_adjust(left=left_in / width, right=1 - 0.2 / width, top=1 - 0.3 / height, bottom=0.5 / height)

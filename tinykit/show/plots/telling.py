@@ -39,8 +39,8 @@ def _tell_axes(ax: Axes) -> Iterator[str]:
     named = [text.get_text() for text in legend.get_texts()] if legend else []
     yield from _listed("title", titles)
     if ax.axison:
-        yield from _listed("x", _tell_axis(ax.xaxis))
-        yield from _listed("y", _tell_axis(ax.yaxis))
+        yield from _listed("x", tell_axis(ax.xaxis))
+        yield from _listed("y", tell_axis(ax.yaxis))
     yield from _listed("legend", named)
     yield from _listed("texts", [text.get_text() for text in ax.texts if text.get_text()])
     yield from _tell_bars([patch for patch in ax.patches if isinstance(patch, Rectangle)])
@@ -55,7 +55,7 @@ def _tell_axes(ax: Axes) -> Iterator[str]:
         yield from _tell_image(image)
 
 
-def _tell_axis(axis: Axis) -> list[str]:
+def tell_axis(axis: Axis) -> list[str]:
     """The label with its unit, and the ticks where they are words of their own."""
     locator = axis.get_major_locator()
     places = list(locator.tick_values(0, 1)) if isinstance(locator, FixedLocator) else []
