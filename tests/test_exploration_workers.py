@@ -146,7 +146,8 @@ def test_local_workers_are_replaced_where_they_are_killed_and_no_result_is_lost(
 
 
 DRIVER = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from tinykit.choose.exploration.executing import open_executor
 with open_executor(2) as executor:
     for number in range(4):
