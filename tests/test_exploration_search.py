@@ -52,6 +52,10 @@ def test_a_study_has_front_choice_optimism_and_a_random_search_beside_it(folder)
     assert any("latency" in one.refused and "too much for 1.00 ms" in one.refused for one in study.refused)
     assert all(one.short is None for one in study.refused)
     assert {one.name.split()[0] for one in study.trials} == {"tpe", "random"}
+    drawn = {
+        kind: {one.candidate.sha256 for one in study.trials if one.name.startswith(kind)} for kind in ("tpe", "random")
+    }
+    assert len(drawn["tpe"] & drawn["random"]) <= 1  # each draws for itself
     chosen = study.chosen
     assert chosen.name.startswith("tpe")
     assert study.random.name.startswith("random")

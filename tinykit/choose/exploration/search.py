@@ -191,7 +191,8 @@ class Search:
 
     def _make_sampler(self, number: int, *, plain: bool) -> Any:
         """One for this draw alone, so that a search that goes on draws no number twice."""
-        seed, samplers = (self._desk.seed * 1_000_003 + number) % 2**31, self._optuna.samplers
+        place, samplers = number + 2**30 * (self._sampler == RANDOM), self._optuna.samplers  # not what TPE starts with
+        seed = (self._desk.seed * 1_000_003 + place) % 2**31
         return samplers.RandomSampler(seed) if plain else samplers.TPESampler(seed=seed, multivariate=True)
 
     def _list_axes(self) -> dict[str, Any]:
