@@ -44,20 +44,25 @@ def bench(tmp_path, monkeypatch):
     return make
 
 
+def meet(name: str, bench: Bench) -> list[tuple[str, Outcome]]:
+    """The rows of a fault, one case after the other."""
+    return [row for case in FAULTS[name](bench) for row in case()]
+
+
 def test_a_design_that_resumes_is_whole_after_every_kill(bench):
-    rows = dict(FAULTS["kill"](bench()))
-    assert len(rows) == len(STAGES)
+    rows = dict(meet("kill", bench()))
+    assert {name.rpartition(", at ")[0] for name in rows} == {*STAGES}
     assert {row.verdict for row in rows.values()} == {"same folder"}
 
 
 def test_what_a_kill_leaves_half_written_is_called_wrong(bench):
     cut = 'half = out / f"{place}.bin"; half.exists() or (half.write_bytes(b"x"), time.sleep(0.2), half.unlink())'
-    rows = dict(FAULTS["kill"](bench(before=cut)))
+    rows = dict(meet("kill", bench(before=cut)))
     assert any("another folder" in row.verdict for row in rows.values())
 
 
 def test_a_full_disk_is_one_message_and_nothing_lost(bench):
-    rows = [row.verdict for _, row in FAULTS["interrupt"](bench())]
+    rows = [row.verdict for _, row in meet("interrupt", bench())]
     assert rows[0].startswith("WRONG: status 1: tinykit: "), "status 1 is a verdict, no word for a disk"
     assert rows[1] == "same folder"
 
@@ -106,6 +111,13 @@ def test_the_small_design_is_the_real_command(tmp_path):
     text = faults.DESIGN.read_text()
     assert "from tinykit.show.cli.main import main" in text
     assert Bench.command(None, Path("x"))[:3] == [sys.executable, str(faults.DESIGN), "design"]  # type: ignore[arg-type]
+
+
+def test_a_case_begins_where_its_stage_did(bench):
+    made = bench()
+    begun = [sorted(hash_folder(made.begun(stage))) for stage in STAGES]
+    assert begun == [sorted(f"{one}.bin" for one in range(place)) for place in range(len(STAGES))]
+    assert all(made.lasts(stage) > 0 for stage in STAGES)
 
 
 def test_a_fault_that_is_none_is_refused():

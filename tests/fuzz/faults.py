@@ -109,8 +109,7 @@ class Bench:
 
     def _run_whole(self, out: Path) -> tuple[int, str]:
         """The unbroken run; it stands still while what it has left so far is copied."""
-        with tempfile.TemporaryFile() as err:
-            process = self.start(out, err)
+        with tempfile.TemporaryFile() as err, self.start(out, err) as process:
             for line in process.stdout or ():
                 stage = next((one for one in STAGES if line.startswith(one) and one not in self.began), None)
                 if stage:
@@ -305,8 +304,7 @@ def kill_child(bench: Bench) -> Iterator[Case]:
 
     def case(stage: str, share: float) -> Rows:
         out = bench.begun(stage)
-        with tempfile.TemporaryFile() as err:
-            process = bench.start(out, err)
+        with tempfile.TemporaryFile() as err, bench.start(out, err) as process:
             bench.wait_for(process, stage, share)
             end = time.monotonic() + SLOWER * bench.lasts(stage)
             killed = 0
