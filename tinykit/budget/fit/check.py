@@ -123,8 +123,7 @@ def check_target(
     ram, code = _place(target, arena, flash)
     latency, slowdown, slow = _latency(graph, target, ram, arena)
     latency, slow = (latency_s or read, "") if latency_s or read else (latency, slow)
-    price = partial(predict_energy, latency, target, run_current_a=run_current_a)
-    energy, dear = (None, "") if latency is None or brief else attempt(price)
+    energy, dear = (None, "") if brief else _price(latency, target, run_current_a)
     verdict, reasons = judge(arena, ram, flash, code, slowdown, target=target)
     memory = zip(("arena", "flash"), reasons, (arena, flash), strict=True)
     untold = tuple((what, why) for what, why, found in memory if found is None)
@@ -138,6 +137,15 @@ def check_target(
         unknown=(*untold, *unknown), unasked=unasked,
         advice=(*(() if brief else advise(graph, arena, (*ram, *code), target.runtime)), *told.warnings),
     )  # fmt: skip
+
+
+def _price(
+    latency: Estimate | None, target: Target, run_current_a: Estimate | float | None
+) -> tuple[Estimate | None, str]:
+    """The energy of an inference, or None and why it is unknown; no word where the latency is not known either."""
+    if latency is None:
+        return None, ""
+    return attempt(partial(predict_energy, latency, target, run_current_a=run_current_a))
 
 
 @keywords

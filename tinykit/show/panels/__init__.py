@@ -15,6 +15,6 @@ PANELS = {
     for name in re.findall(r"^class ([A-Za-z]\w*Panel)\b", (_HERE / f"{room}.py").read_text("utf-8"), re.MULTILINE)
 }
 """Every panel, with its module."""
-OTHERS = {"Panel": f"{__name__}.shell", "BoardForm": f"{__name__}.shell"}
+OTHERS = {"Panel": f"{__name__}.shell", "BoardForm": f"{__name__}.board_form"}
 
 __getattr__, __dir__, __all__ = open_door(__name__, __file__, {**PANELS, **OTHERS})

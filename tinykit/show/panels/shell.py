@@ -1,4 +1,4 @@
-"""The shell every panel shares: controls, one pure function, a picture, a verdict; and a form for a board."""
+"""The shell every panel shares: controls, one pure function, a picture, a verdict."""
 
 import html
 import math
@@ -10,26 +10,17 @@ from typing import Any, Generic, TypeVar
 import ipywidgets as widgets
 import traitlets
 
-from tinykit.budget.assessment.draft import ASKED, draft_board, label_of, list_open, read_answer, tell_board, unit_of
+from tinykit.budget.assessment.draft import list_open
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.power.cells import Battery, batteries
 from tinykit.budget.power.pack import CellPack, find_battery
-from tinykit.ground.errors import (
-    ParameterError,
-    TinykitError,
-    UnknownFactError,
-    judge_failure,
-    keywords,
-    name_nearest,
-    printable,
-)
+from tinykit.ground.errors import ParameterError, UnknownFactError, judge_failure, keywords, name_nearest, printable
 from tinykit.ground.quantity import is_number
 from tinykit.show.panels.controls import Picture, Slider, View
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.marks import draw_ghost
 from tinykit.show.plots.style import plain, say_unknown, styled
 from tinykit.target.boards import AnyBoard, boards, find_board
-from tinykit.target.boards.record import Board
 from tinykit.target.devices import NOTHING, Sensor, find_sensor, find_signal, list_sensors
 
 Result = TypeVar("Result")
@@ -316,41 +307,3 @@ def largest_kib(board: AnyBoard) -> float:
     """The internal memory of a board with most room [KiB], the end of a slider; 1 MiB where none is known."""
     windows = find_board(board).sram_windows()
     return windows[0].available_bytes / 1024 if windows else 1024.0
-
-
-class BoardForm(widgets.VBox):
-    """A field for each fact, by its name in `draft_board`, and a button that writes; what stays empty is unknown.
-
-    Parameters
-    ----------
-    path : of the TOML to write.
-
-    Attributes
-    ----------
-    board : as written last, for any panel; None before.
-    """
-
-    def __init__(self, path: str | os.PathLike[str] = "my-board.toml") -> None:
-        self.board: Board | None = None
-        self._written = ""
-        self.path, self.verdict = make_control(widgets.Text, "file", value=str(path)), widgets.HTML()
-        for name, question in ASKED.items():
-            label = f"{label_of(name)} [{unit_of(name) or 'text'}]"
-            setattr(self, name, make_control(widgets.Text, label, placeholder=question))
-        self.button = widgets.Button(description="write the file")
-        self.button.on_click(lambda _: self.write())
-        super().__init__([self.path, *(getattr(self, name) for name in ASKED), self.button, self.verdict])
-
-    def write(self) -> None:
-        """Write the file, over what this form wrote before; what is refused is told below."""
-        path = self.path.value
-        try:
-            given = {name: read_answer(name, getattr(self, name).value) for name in ASKED}
-            self.board = draft_board(Path(path), overwrite=path == self._written, **given)
-            self._written, told = path, [line.partition(": ")[::2] for line in tell_board(self.board)]
-        except TinykitError as error:
-            told = [("not written", str(error))]
-        self.verdict.value = to_table(told or [("written", path)])
-
-    def __repr__(self) -> str:
-        return f"BoardForm({self.path.value}): {self.board or 'nothing written'}"
