@@ -20,6 +20,7 @@ USED = {
     "tflite_micro": {"_interpreter", "_runtime"},
     "unicorn": {"_uch", "unicorn.unicorn_py3.unicorn"},
     "tensorflow_model_optimization": {"tensorflow_model_optimization.python"},
+    "ipywidgets": {"_property_lock"},
     "matplotlib": {"_renderer", "_init_axis", "_update_title_position"},
 }
 """By package: attributes, and modules that it does not document."""
@@ -93,6 +94,16 @@ def test_the_emulator_gives_its_handle_and_its_library():
     assert Uc(UC_ARCH_ARM, UC_MODE_THUMB)._uch is not None
     assert callable(binding.uclib.uc_hook_add)
     assert callable(binding.uclib.uc_emu_stop)
+
+
+def test_a_widget_knows_what_a_page_is_telling_it():
+    import ipywidgets
+
+    moved, told = ipywidgets.FloatSlider(), []
+    moved.observe(lambda change: told.append(bool(change["owner"]._property_lock)), names="value")
+    moved.set_state({"value": 3.0})
+    moved.value = 4.0
+    assert told == [True, False]
 
 
 def test_matplotlib_has_the_members_that_quick_pictures_replace():

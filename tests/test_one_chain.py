@@ -248,7 +248,7 @@ def test_a_version_is_not_lost_on_the_way(files, tell):
 def test_the_report_of_a_design_shows_the_assessment():
     found = assess(PLAIN, "nucleo-l4r5zi", Use(period_s=60.0, battery="cr2032"))
     goal = DesignGoal(target="nucleo-l4r5zi", use=found.use)
-    outcome = DesignOutcome(goal, None, None, None, (), None, found, (), None, "")
+    outcome = DesignOutcome(goal, None, None, None, "", (), None, found, (), None, "")
     shown = dict(_list_estimates(outcome))
     assert [shown[name] for name in ("Tensor arena", "Flash: model, runtime, kernels", "Inference latency")] == [
         found.fit.arena_bytes, found.fit.flash_bytes, found.fit.latency_s,

@@ -41,6 +41,7 @@ FOLDERS = {
     "deploy": [f"deploy model.tflite --target {target} --out OUT" for target in TARGETS],
     "design": ["design --out OUT"],
     "notebooks": ["notebooks OUT"],
+    "explore": ["explore --study OUT --trials 2"],
 }
 STORES = {
     "readback": ("readback report.txt --model model.tflite", "readings"),
@@ -109,7 +110,7 @@ def test_what_is_no_place_for_it_stays(place, capsys, line, kind):
     assert look(place) == before
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if not line.startswith("design")])
+@pytest.mark.parametrize("line", [line for line in LINES if line.split()[0] not in ("design", "explore")])
 def test_where_nothing_is_it_writes_there_and_nowhere_else(place, capsys, line):
     before = look(place)
     status = main(line.split())

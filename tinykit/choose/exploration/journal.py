@@ -57,7 +57,7 @@ class Journal:
 
     def recall(self, key: str) -> Any:
         """What was kept under a key, None if nothing."""
-        return self._storage.get_study_user_attrs(self.studies[TPE]._study_id).get(key)
+        return self._storage.get_study_user_attrs(self._storage.get_study_id_from_name(TPE)).get(key)
 
     def fail(self, sampler: str, trial: Any) -> None:
         """End a trial without a result."""

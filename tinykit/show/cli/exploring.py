@@ -20,11 +20,12 @@ def explore(options: Options) -> int:
     # These pull in the training floor, and Optuna.
     from tinykit.budget.assessment.use import Use
     from tinykit.choose.exploration.exploring import explore as search
-    from tinykit.choose.exploration.judging import Judge, rank_boards
+    from tinykit.choose.exploration.judging import Judge, rank_boards, read_prices
 
     names = {"flash_bytes": options.flash, "arena_bytes": options.sram, "latency_s": options.latency}
     budgets = Budgets(**names, energy_j=options.energy, life_s=options.life, accuracy=options.accuracy)
     everywhere = options.board == "all"
+    prices = read_prices(options.prices, [one.id for one in boards()]) if options.prices else {}
     use = Use(period_s=options.period, battery=options.battery, task=None if options.data else options.task)
     study = search(
         _read_source(options), budgets, boards=DEFAULT if everywhere else options.board, minutes=options.minutes,
@@ -32,13 +33,16 @@ def explore(options: Options) -> int:
         sampler=options.sampler, random=options.random, progress=None if sys.stderr.isatty() else _Lines(),
     )  # fmt: skip
     model = study.folder / f"{study.chosen.name}.tflite" if everywhere and study.chosen else None
-    ranked = rank_boards(Judge(budgets, boards(), use).judge_all(model.read_bytes()) if model else ())
+    ranked = rank_boards(Judge(budgets, boards(), use).judge_all(model.read_bytes()) if model else (), prices)
     if options.json:
         say_json({**study.to_json(), **({"ranked": [one.to_json() for one in ranked]} if everywhere else {})})
     else:
         say(*study.summary())
         if everywhere:
-            say_table(("board of the chosen", "verdict"), [(one.board, str(one.judgement)) for one in ranked])
+            rows = [
+                (one.board, "unknown" if one.price is None else f"{one.price:g}", str(one.judgement)) for one in ranked
+            ]
+            say_table(("board of the chosen", "price", "verdict"), rows)
     return 0 if study.chosen and (ranked or not everywhere) else 1
 
 

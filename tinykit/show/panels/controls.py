@@ -129,8 +129,16 @@ class Picture(anywidget.AnyWidget):
 class View(widgets.VBox):
     """Controls and a picture: a cell that moves them and shows them again leaves the view above it as it was."""
 
+    _controls: dict[str, Any]
+    _given: tuple[tuple[Any, ...], dict[str, Any]]
     _held = False
+    _runs: dict[Any, Any]
     _shown: dict[str, Any] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits with drawing, for controls that are still being set."""
+        return self._held
 
     def __new__(cls, *given: Any, **named: Any) -> Any:
         """Keep what it is made of, to make another."""

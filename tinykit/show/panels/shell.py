@@ -109,7 +109,7 @@ class Panel(View, Generic[Result]):
     @styled
     def update(self, failed: Exception | None = None) -> None:
         """Compute and draw again; what is unknown says so in its picture, what is refused leaves the last one, pale."""
-        if self._held:
+        if self.is_held:
             return
         figure, self.reason, stale, unknown = KitFigure(self.size_in), "", False, False
         try:
