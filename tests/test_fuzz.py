@@ -135,8 +135,17 @@ def test_cases_are_the_same_for_the_same_seed_and_can_always_be_made(name):
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("wrapped", "jls", "npy")])
 def test_what_a_case_begins_with_is_sound(name, monkeypatch, tmp_path):
     """Unchanged, it is taken: so that what is changed reaches deep."""
-    for module in (kind_arrays, kind_folders, kind_keras, kind_models, kind_onnx, kind_reports, kind_tables):
-        monkeypatch.setattr(module, "mutate_bytes", lambda draw, data: data)
+    for module in (
+        kind_arrays,
+        kind_folders,
+        kind_keras,
+        kind_models,
+        kind_onnx,
+        kind_reports,
+        kind_studies,
+        kind_tables,
+    ):
+        monkeypatch.setattr(module, "mutate_bytes", lambda draw, data: data, raising=False)
         monkeypatch.setattr(module, "mutate_wire", lambda draw, data, names: data, raising=False)
         monkeypatch.setattr(module, "mutate_tree", lambda draw, tree: tree, raising=False)
         monkeypatch.setattr(module, "mutate_text", lambda draw, text: text.encode(), raising=False)
