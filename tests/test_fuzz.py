@@ -20,6 +20,7 @@ from tests.fuzz import (
     kind_models,
     kind_onnx,
     kind_reports,
+    kind_studies,
     kind_tables,
     mutating,
 )
