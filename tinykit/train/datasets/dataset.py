@@ -236,8 +236,7 @@ def frame_signals(
         if front.full_scale == 1.0 < most < math.inf:
             front = replace(front, full_scale=2.0 ** math.ceil(math.log2(most)))
         bound = front.bind(recorded, rate_hz)
-        length = bound.samples * bound.factor
-        step = bound.factor * max(1, round((front.step_s * rate_hz if front.step_s else length / 2) / bound.factor))
+        length, step = bound.samples * bound.factor, front.recorded_step(bound)
     raw, owner = stack_windows(signals, length, step)
     return raw if front is None else front.apply(raw, rate_hz), owner, front
 
