@@ -178,7 +178,7 @@ class Front(Result):
             told = f"windows of {given.shape[1]} samples at {rate_hz:g} Hz are not the front's {self.window_s:g} s"
             raise DataError(f"{told}; cut {bound.samples * bound.factor}, or give whole recordings one by one")
         windows = given.reshape(*given.shape[:2], -1)
-        if (values := len(windows) * math.prod(bound.shape)) > limits.WEIGHTS_BYTES:
+        if (values := len(windows) * max(math.prod(bound.shape), windows[0].size)) > limits.WEIGHTS_BYTES:
             raise DataError(f"{len(windows)} windows of {self} hold {values:,} values; take a longer hop_s or step_s")
         if bound.features == "none" and windows.dtype.kind == "f":
             return decimate(bound, windows)[:, :, None].astype(np.float32)
