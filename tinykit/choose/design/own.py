@@ -27,14 +27,19 @@ _STEPS, _MOST_EPOCHS = 500, 60
 def choose_network(data: Dataset) -> str:
     """The zoo's network whose form suits the samples: watch-cnn for signals, digits-cnn for images and spectrograms.
 
-    Raises ParameterError: samples too small for either.
+    And row-dense for a single row of features, such as the spectrum of a whole window.
+
+    Raises ParameterError: samples too small for any of them.
     """
     height, width, _ = data.input_shape
     if width == 1 and height >= 8:
         return "watch-cnn"
     if min(height, width) >= 4:
         return "digits-cnn"
-    told = f"no network suits samples of {data.input_shape} by itself: signals from 8 samples, images from 4 × 4 do"
+    if height == 1:
+        return "row-dense"
+    suits = "signals from 8 samples, images from 4 × 4, single rows do"
+    told = f"no network suits samples of {data.input_shape} by itself: {suits}"
     raise ParameterError(f"{told}\nname one: --model zoo:NAME, a .keras or .h5 file, or a .py that builds one")
 
 
