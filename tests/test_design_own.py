@@ -14,7 +14,7 @@ from tinykit.budget import FrontEnd, Use
 from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.own import GIVEN, choose_network, describe_data, own_recipe, start_from, tell_data
 from tinykit.choose.design.run import make_models
-from tinykit.choose.design.steps import read_steps
+from tinykit.choose.design.steps import chain_steps, read_steps
 from tinykit.ground.errors import DataError, ModelError, ParameterError, TinykitError
 from tinykit.ground.facts import shipped_path
 from tinykit.model.record import DesignRecord, Stage, open_record
@@ -256,6 +256,11 @@ def test_few_samples_are_trained_for_steps_enough_unless_told(gestures):
     short = own_recipe(gestures, 2)
     assert (short.train.epochs, short.prune.epochs, short.quantise.epochs) == (2, 2, 1)
     assert (RECIPE.sparsity, RECIPE.seed) == (short.sparsity, short.seed)
+    early = own_recipe(gestures, patience=3)
+    assert (early.train.patience, early.prune.patience, early.quantise.patience) == (3, None, 3)
+    assert replace(early, train=recipe.train, quantise=recipe.quantise) == recipe
+    steps = {step.name: step.choices for step in chain_steps(gestures.name, early, {"network": "watch-cnn"})}
+    assert [steps[name].get("patience") for name in ("float", "pruned", "pqat")] == [3, None, 3]
 
 
 def test_what_is_told_of_the_data(gestures):
@@ -300,6 +305,7 @@ def test_the_budget_of_own_data_counts_the_front_that_its_firmware_computes():
         (("--rate", "25"), ParameterError, "--rate goes with --data; a task that ships has its own"),
         (("--model", "zoo:watch-cnn"), ParameterError, "--model goes with --data"),
         (("--grey",), ParameterError, "--grey goes with --data"),
+        (("--patience", "3"), ParameterError, "--patience goes with --data"),
         (("--data", GESTURES, "--rate", "25", "--task", "digits"), ParameterError, "--task digits beside --data"),
         (("--data", GESTURES, "--window", "2"), ParameterError, "--window with gestures: say the --rate too"),
         (("--data", GESTURES), DataError, "no .png .*; add pictures, or say the rate of recordings"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,9 @@ def test_the_steps_of_a_candidate_follow_each_other_and_tell_where_they_are_from
     assert all(step.choices["trial"] == "tpe 3" for step in steps)
     assert ("qat" in [step.name for step in steps]) == (precision == "int8 QAT")
     assert (steps[-1].action == "decode") == (compression != "none")
+    patient = Candidate(SMALL, replace(FIT, patience=2), precision=precision, compression=compression).steps(7)
+    asked = {step.action for step in patient if "patience" in step.choices}
+    assert asked == {step.action for step in steps} - {"prune", "convert", "decode"}
 
 
 def test_blocks_beyond_the_depth_make_no_other_candidate():
