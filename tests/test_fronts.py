@@ -284,7 +284,7 @@ class TestFeatures:
 
     def test_a_recording_whose_windows_memory_does_not_hold(self):
         x = np.broadcast_to(np.zeros(1, np.int16), (2_000_000, 1))
-        with pytest.raises(DataError, match="499001 windows of .* hold 1,996,004,000 values; take a longer hop_s or step"):
+        with pytest.raises(DataError, match="499001 windows of .* hold 1,996,004,000 values; take a longer"):
             Front(1.0, 0.001, features="fft", bands=1).apply(x, 4000)
 
     @pytest.mark.parametrize("x", [np.full((1, 1600, 1), 9.8), np.full((1, 1600, 1), 40000, np.int32)])
