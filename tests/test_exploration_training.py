@@ -84,6 +84,18 @@ def test_a_dataset_goes_to_workers_as_it_is(tmp_path):
         assert len(np.unique(again.splits[name].groups)) == len(np.unique(split.groups))
 
 
+def test_the_front_of_a_dataset_goes_with_it(tmp_path):
+    """Its samples are features already; firmware of what a search chooses computes them of what is recorded."""
+    data = load_dataset("watch-exercises", Front(features="fft", bands=8, channels=(1,)))
+    again = load_source(keep_dataset(data, tmp_path))
+    assert (again.front, again.recorded, again.bound) == (data.front, (100, 6), data.bound)
+    np.testing.assert_allclose(again.test.x, data.test.x, atol=1e-5)
+    small = load_dataset("digits", Front(side=14))
+    assert load_source(keep_dataset(small, tmp_path)).front == small.front
+    plain = keep_dataset(make_data(), tmp_path)
+    assert not {"front", "recorded"} & {*plain}
+
+
 def test_what_a_fold_comes_to_does_not_hang_on_the_test_split(tmp_path):
     found = []
     for mixed in (False, True):
