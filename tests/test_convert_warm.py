@@ -1,4 +1,4 @@
-"""One process for many conversions: the bytes of a new one, refusals and limits each time, and an end with its owner."""
+"""One process for many conversions: the bytes of a new one, refusals and limits each time, an end with its owner."""
 
 from __future__ import annotations
 

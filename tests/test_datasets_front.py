@@ -156,7 +156,7 @@ def test_an_npz_through_a_front(tmp_path):
     y, groups = np.tile([0, 1], 20), np.repeat(np.arange(5), 8)
     np.savez(tmp_path / "d.npz", x=rng.standard_normal((40, 30, 3)).astype(np.float32), y=y, groups=groups)
     data = read_npz(tmp_path / "d.npz", rate_hz=10.0, front=Front(channels=(1, 2)))
-    scale = 2.0 ** np.ceil(np.log2(np.abs(np.load(tmp_path / "d.npz")["x"]).max()))
+    scale = float(2.0 ** np.ceil(np.log2(np.abs(np.load(tmp_path / "d.npz")["x"]).max())))
     assert (data.input_shape, data.front) == ((30, 1, 2), Front(channels=(1, 2), full_scale=scale))
     assert (data.recorded, data.bound.recorded, data.bound.shape) == ((30, 1, 3), 3, data.input_shape)
     spectra = read_npz(tmp_path / "d.npz", rate_hz=10.0, front=Front(features="fft", bands=4))
