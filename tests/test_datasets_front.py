@@ -75,6 +75,7 @@ def test_window_step_and_channels_of_a_task():
     first = raw(short, "train")[0, :, 0]
     np.testing.assert_allclose(first, raw(plain, "train")[0, :75, 0][:, [5, 0]], atol=1e-4)
     assert short.sha256 == plain.sha256, "of the file"
+    assert (plain.recorded, short.recorded, short.bound.recorded) == ((100, 6), (75, 6), 6)
 
 
 def test_half_a_window_is_the_step_of_a_window_of_ones_own():
@@ -142,14 +143,28 @@ def test_a_folder_through_a_front(motion):
     assert read_folder(motion, rate_hz=RATE_HZ, window_s=1.0, front=Front()).sha256 == plain.sha256
 
 
+@pytest.mark.parametrize("channels", [(0,), (1, 0), (2,), None])
+def test_a_device_records_the_channels_that_a_front_leaves_out_too(motion, channels):
+    """Its samples lie as they were recorded: the firmware must know how far one time is from the next."""
+    data = read_folder(motion, rate_hz=RATE_HZ, front=Front(window_s=0.51, channels=channels, rate_hz=25.0))
+    assert data.recorded == (26, 3)
+    assert (data.bound.recorded, data.bound.shape) == (3, data.input_shape)
+
+
 def test_an_npz_through_a_front(tmp_path):
     rng = np.random.default_rng(2)
     y, groups = np.tile([0, 1], 20), np.repeat(np.arange(5), 8)
     np.savez(tmp_path / "d.npz", x=rng.standard_normal((40, 30, 3)).astype(np.float32), y=y, groups=groups)
     data = read_npz(tmp_path / "d.npz", rate_hz=10.0, front=Front(channels=(1, 2)))
-    assert (data.input_shape, data.front) == ((30, 1, 2), Front(channels=(1, 2)))
+    scale = float(2.0 ** np.ceil(np.log2(np.abs(np.load(tmp_path / "d.npz")["x"]).max())))
+    assert (data.input_shape, data.front) == ((30, 1, 2), Front(channels=(1, 2), full_scale=scale))
+    assert (data.recorded, data.bound.recorded, data.bound.shape) == ((30, 1, 3), 3, data.input_shape)
+    spectra = read_npz(tmp_path / "d.npz", rate_hz=10.0, front=Front(features="fft", bands=4))
+    assert (spectra.input_shape, spectra.front.full_scale) == ((1, 4, 3), scale)
+    assert spectra.bound.shape == spectra.input_shape, "so that a budget and the firmware have them"
     np.savez(tmp_path / "i.npz", x=rng.integers(0, 255, (40, 8, 8, 3), np.uint8), y=y, groups=groups)
-    assert read_npz(tmp_path / "i.npz", front=Front(side=4, grey=True)).input_shape == (4, 4, 1)
+    images = read_npz(tmp_path / "i.npz", front=Front(side=4, grey=True))
+    assert (images.input_shape, images.recorded, images.bound) == ((4, 4, 1), None, None)
 
 
 def test_groups_by_a_column(tmp_path):

@@ -14,14 +14,15 @@ from tinykit.budget import FrontEnd, Use
 from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.own import GIVEN, choose_network, describe_data, own_recipe, start_from, tell_data
 from tinykit.choose.design.run import make_models
-from tinykit.choose.design.steps import read_steps
+from tinykit.choose.design.steps import chain_steps, read_steps
 from tinykit.ground.errors import DataError, ModelError, ParameterError, TinykitError
 from tinykit.ground.facts import shipped_path
 from tinykit.model.record import DesignRecord, Stage, open_record
 from tinykit.show.cli.main import make_parser
 from tinykit.show.cli.own import read_own
 from tinykit.show.cli.program import main
-from tinykit.train.compress.recipe import RECIPE
+from tinykit.train.compress.recipe import RECIPE, Training
+from tinykit.train.compress.training import evaluate, train
 from tinykit.train.conversion.keras_file import save_model
 from tinykit.train.datasets.card import card_names, read_card
 from tinykit.train.datasets.dataset import Dataset
@@ -218,7 +219,15 @@ def shaped(data: Dataset, *shape: int) -> Dataset:
 
 @pytest.mark.parametrize(
     ("shape", "network"),
-    [((8, 1, 3), "watch-cnn"), ((16000, 1, 1), "watch-cnn"), ((28, 28, 3), "digits-cnn"), ((4, 5, 1), "digits-cnn")],
+    [
+        ((8, 1, 3), "watch-cnn"),
+        ((16000, 1, 1), "watch-cnn"),
+        ((28, 28, 3), "digits-cnn"),
+        ((4, 5, 1), "digits-cnn"),
+        ((1, 1, 9), "row-dense"),
+        ((1, 40, 3), "row-dense"),
+        ((1, 2048, 1), "row-dense"),
+    ],
 )
 def test_the_network_by_the_shape_can_be_built(gestures, shape, network):
     data = shaped(gestures, *shape)
@@ -226,7 +235,14 @@ def test_the_network_by_the_shape_can_be_built(gestures, shape, network):
     assert build_network(network, input_shape=shape, classes=3).output_shape == (None, 3)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 9), (7, 1, 2), (3, 30, 1), (1, 40, 3)])
+def test_spectra_of_whole_windows_are_learnt_by_the_network_that_is_chosen():
+    """Chance is a third; a person's gestures differ in rhythm, which a spectrum shows."""
+    spectra = read_folder(GESTURES, rate_hz=samples.RATE_HZ, window_s=2.0, front=Front(features="fft", bands=12))
+    own = build_network(choose_network(spectra), input_shape=spectra.input_shape, classes=3, seed=0)
+    assert evaluate(train(own, spectra, Training(30, 5e-3, 32)).model, spectra.test).low > 0.5
+
+
+@pytest.mark.parametrize("shape", [(7, 1, 2), (3, 30, 1), (2, 40, 3)])
 def test_no_network_is_guessed_for_what_suits_none(gestures, shape):
     with pytest.raises(ParameterError, match=r"no network suits samples of .*\nname one: --model zoo:NAME"):
         choose_network(shaped(gestures, *shape))
@@ -240,6 +256,11 @@ def test_few_samples_are_trained_for_steps_enough_unless_told(gestures):
     short = own_recipe(gestures, 2)
     assert (short.train.epochs, short.prune.epochs, short.quantise.epochs) == (2, 2, 1)
     assert (RECIPE.sparsity, RECIPE.seed) == (short.sparsity, short.seed)
+    early = own_recipe(gestures, patience=3)
+    assert (early.train.patience, early.prune.patience, early.quantise.patience) == (3, None, 3)
+    assert replace(early, train=recipe.train, quantise=recipe.quantise) == recipe
+    steps = {step.name: step.choices for step in chain_steps(gestures.name, early, {"network": "watch-cnn"})}
+    assert [steps[name].get("patience") for name in ("float", "pruned", "pqat")] == [3, None, 3]
 
 
 def test_what_is_told_of_the_data(gestures):
@@ -284,6 +305,7 @@ def test_the_budget_of_own_data_counts_the_front_that_its_firmware_computes():
         (("--rate", "25"), ParameterError, "--rate goes with --data; a task that ships has its own"),
         (("--model", "zoo:watch-cnn"), ParameterError, "--model goes with --data"),
         (("--grey",), ParameterError, "--grey goes with --data"),
+        (("--patience", "3"), ParameterError, "--patience goes with --data"),
         (("--data", GESTURES, "--rate", "25", "--task", "digits"), ParameterError, "--task digits beside --data"),
         (("--data", GESTURES, "--window", "2"), ParameterError, "--window with gestures: say the --rate too"),
         (("--data", GESTURES), DataError, "no .png .*; add pictures, or say the rate of recordings"),

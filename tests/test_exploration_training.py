@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,9 @@ def test_the_steps_of_a_candidate_follow_each_other_and_tell_where_they_are_from
     assert all(step.choices["trial"] == "tpe 3" for step in steps)
     assert ("qat" in [step.name for step in steps]) == (precision == "int8 QAT")
     assert (steps[-1].action == "decode") == (compression != "none")
+    patient = Candidate(SMALL, replace(FIT, patience=2), precision=precision, compression=compression).steps(7)
+    asked = {step.action for step in patient if "patience" in step.choices}
+    assert asked == {step.action for step in steps} - {"prune", "convert", "decode"}
 
 
 def test_blocks_beyond_the_depth_make_no_other_candidate():
@@ -78,6 +82,18 @@ def test_a_dataset_goes_to_workers_as_it_is(tmp_path):
         np.testing.assert_allclose(again.splits[name].x, split.x, atol=1e-5)
         np.testing.assert_array_equal(again.splits[name].y, split.y)
         assert len(np.unique(again.splits[name].groups)) == len(np.unique(split.groups))
+
+
+def test_the_front_of_a_dataset_goes_with_it(tmp_path):
+    """Its samples are features already; firmware of what a search chooses computes them of what is recorded."""
+    data = load_dataset("watch-exercises", Front(features="fft", bands=8, channels=(1,)))
+    again = load_source(keep_dataset(data, tmp_path))
+    assert (again.front, again.recorded, again.bound) == (data.front, (100, 6), data.bound)
+    np.testing.assert_allclose(again.test.x, data.test.x, atol=1e-5)
+    small = load_dataset("digits", Front(side=14))
+    assert load_source(keep_dataset(small, tmp_path)).front == small.front
+    plain = keep_dataset(make_data(), tmp_path)
+    assert not {"front", "recorded"} & {*plain}
 
 
 def test_what_a_fold_comes_to_does_not_hang_on_the_test_split(tmp_path):

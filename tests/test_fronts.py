@@ -210,7 +210,7 @@ class TestFeatures:
 
     def test_arms_own_transform_of_16_bits_says_the_same(self):
         """`arm_rfft_q15` has 512 points divided by 512: within its last bits, where ours has more."""
-        dsp = pytest.importorskip("cmsisdsp", reason="cmsisdsp, the extra front-end, is not installed")
+        dsp = pytest.importorskip("cmsisdsp", reason="cmsisdsp is not installed")
         state = dsp.arm_rfft_instance_q15()
         dsp.arm_rfft_init_q15(state, 512, 0, 1)
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
@@ -220,6 +220,13 @@ class TestFeatures:
         ours = 2 ** (Front(features="fft", bands=256).apply(frame[None, :, None], 16000).ravel() / 2) / 512
         assert theirs.max() > 500
         assert np.abs(ours - theirs).max() < 8
+
+    def test_a_band_lies_where_its_tone_does(self):
+        """The first cosine falls from low bands to high ones."""
+        notes = np.stack([16000 * np.sin(2 * np.pi * hz * np.arange(512) / 16000) for hz in (200, 1000, 6000)])
+        front = Front(features="mfcc", frame_s=0.032, bands=20, coefficients=13)
+        low, middle, high = front.apply(notes.astype(np.int16)[:, :, None], 16000)[:, 0, 1, 0]
+        assert low > middle > high
 
     def test_windows_are_computed_as_one_by_one(self):
         """Rows are gathered by the hundred, whichever window and channel they are of."""
@@ -274,6 +281,11 @@ class TestFeatures:
             DataError, match="100 windows of fft of 2048 bands hold 3,2[0-9,]* values; take a longer hop_s"
         ):
             front.apply(x, 1000)
+
+    def test_a_recording_whose_windows_memory_does_not_hold(self):
+        x = np.broadcast_to(np.zeros(1, np.int16), (2_000_000, 1))
+        with pytest.raises(DataError, match="499001 windows of .* hold 1,996,004,000 values; take a longer"):
+            Front(1.0, 0.001, features="fft", bands=1).apply(x, 4000)
 
     @pytest.mark.parametrize("x", [np.full((1, 1600, 1), 9.8), np.full((1, 1600, 1), 40000, np.int32)])
     def test_values_beyond_full_scale(self, x):

@@ -1,7 +1,7 @@
 """`python -m tools.front_end_counts cmsisdsp-1.10.3.tar.gz`: counts front ends for data/power/frontend.toml.
 
 The archive is the sdist of cmsisdsp on PyPI (`pip download --no-deps --no-binary cmsisdsp cmsisdsp==1.10.3`), which
-holds the library's C. Needs arm-none-eabi-gcc and the extras `virtual-board` and `front-end`. Each function is compiled
+holds the library's C. Needs arm-none-eabi-gcc, the extra `virtual-board`, and cmsisdsp. Each function is compiled
 with -O3 and loops unrolled, and called once on noise; what it executes is printed beside the figure on the shelf. The
 mel bands of an MFCC reach from 20 Hz to a quarter of the rate, some six bins a band. An image is that of
 `tools/front_end_image.c`, the kit's own.
@@ -21,7 +21,6 @@ import numpy as np
 import unicorn
 from unicorn import arm_const
 
-from tinykit.budget.power.frontend import FrontEnd, _load, _tables
 from tinykit.handover.codegen.export import read_library
 from tinykit.handover.virtual_board.building import Firmware, read_elf
 from tinykit.predict.energy.inputs import load_constants
@@ -65,11 +64,13 @@ def array(name: str, kind: str, values: Any) -> str:
 
 def tables(t: str) -> str:
     """Mel filters, cosines and windows of the three MFCCs, as CMSIS-DSP's own helper makes them."""
-    kind = getattr(_load("cmsisdsp.datatype"), t.upper())
-    text = ""
+    from cmsisdsp import datatype, mfcc
+
+    kind, text = getattr(datatype, t.upper()), ""
     for points, bands, coefficients in SIZES:
-        front = FrontEnd("mfcc", 1, points, bands, coefficients, t)
-        (lengths, places, weights), dct, window = _tables(front, RATE_HZ, (20.0, RATE_HZ / 4), kind)
+        lengths, places, weights = mfcc.melFilterMatrix(kind, 20.0, RATE_HZ / 4, bands, RATE_HZ, points)
+        dct = mfcc.dctMatrix(kind, coefficients, bands)
+        window = datatype.convert(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(points) / points), kind)
         text += array(f"lengths{points}", "uint32_t", lengths) + array(f"places{points}", "uint32_t", places)
         for name, values in (("weights", weights), ("dct", dct), ("window", window)):
             text += array(f"{name}{points}", f"{t}_t" if t == "q15" else "float32_t", values)

@@ -13,7 +13,6 @@ from tinykit.ground.caches import clear_caches
 from tinykit.train import zoo
 from tinykit.train.conversion.converter import WARM
 from tinykit.train.conversion.converting import convert
-from tinykit.train.conversion.warm import Converter
 
 TITLE = "A conversion to int8 with 100 samples: the first of a session, and the second (watch-cnn: under 1 s)"
 NETWORKS = ("fc-autoencoder", "watch-cnn", "ds-cnn")
@@ -21,11 +20,11 @@ _MANY = 8
 _TICKS = 100
 
 
-def processor_s(kept: Any) -> float:
+def processor_s() -> float:
     """Of this process, the children it waited for, and the converter that is kept [s]."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     total = sum(one.ru_utime + one.ru_stime for one in spent)
-    for child, _ in kept._kept:
+    for child, _ in WARM._kept:
         fields = Path(f"/proc/{child._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         total += (int(fields[11]) + int(fields[12])) / _TICKS
     return total
@@ -33,24 +32,19 @@ def processor_s(kept: Any) -> float:
 
 def seconds(model: Any, samples: np.ndarray) -> tuple[float, float]:
     """On the wall, and of processors."""
-    start, spent = time.perf_counter(), processor_s(WARM)
+    start, spent = time.perf_counter(), processor_s()
     convert(model, representative=samples)
-    return time.perf_counter() - start, processor_s(WARM) - spent
+    return time.perf_counter() - start, processor_s() - spent
 
 
 def many(model: Any, samples: np.ndarray) -> tuple[float, float]:
-    """Each of several by a `Converter` that is warm."""
-    with Converter() as converter:
-        converter.convert(model, representative=samples)
-        kept = converter._kept["keras"]
-        start, spent = time.perf_counter(), processor_s(kept)
-        for _ in range(_MANY):
-            converter.convert(model, representative=samples)
-        return (time.perf_counter() - start) / _MANY, (processor_s(kept) - spent) / _MANY
+    """Each of several, the mean, where the process is warm."""
+    found = [seconds(model, samples) for _ in range(_MANY)]
+    return sum(wall for wall, _ in found) / _MANY, sum(spent for _, spent in found) / _MANY
 
 
 def table() -> list[dict[str, Any]]:
-    """One row per network: a process that is new, then the one that is kept, then each of eight in a `Converter`."""
+    """One row per network: a process that is new, then the one that is kept, then each of eight more."""
     rows = []
     for name in NETWORKS:
         model = zoo.build_network(name)

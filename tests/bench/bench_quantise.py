@@ -42,6 +42,7 @@ TASKS = {
     "mobilenet-v1-025": Task("faces", 30, 60),
     "resnet8": Task("digits", 6, 100),
     "vowels-cnn": Task("vowels", 20, 100),
+    "row-dense": Task("watch-exercises", 15),
 }
 
 

@@ -55,12 +55,10 @@ from tinykit.budget.power.frontend import (
     ARITHMETIC as ARITHMETIC,
     FRONT_ENDS as FRONT_ENDS,
     FrontEnd as FrontEnd,
-    compute_mfcc as compute_mfcc,
     fft_operations as fft_operations,
     front_end_cycles as front_end_cycles,
     front_end_instructions as front_end_instructions,
     front_end_time as front_end_time,
-    reference_mfcc as reference_mfcc,
 )
 from tinykit.budget.power.harvest import (
     LIGHTS as LIGHTS,

@@ -68,7 +68,6 @@ from tinykit.train.conversion.keras_file import (
     load_model as load_model,
     save_model as save_model,
 )
-from tinykit.train.conversion.warm import Converter as Converter
 from tinykit.train.datasets.card import DataCard as DataCard, card_names as card_names, read_card as read_card
 from tinykit.train.datasets.dataset import Dataset as Dataset, Normalisation as Normalisation, Split as Split
 from tinykit.train.datasets.folding import fold_groups as fold_groups

@@ -24,7 +24,8 @@ from tinykit.ground.errors import (
 
 _SETTINGS = {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 
-_THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
+_THREADS = "TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS".split()
+"""What TensorFlow and NumPy read as they are loaded."""
 
 
 def load_keras() -> Any:
@@ -52,6 +53,8 @@ def load_tfmot() -> Any:
 
 def limit_threads(count: int) -> None:
     """Have TensorFlow in this process, and the converters it starts from now on, work with so many threads.
+
+    NumPy too, where nothing has loaded it yet.
 
     Raises
     ------

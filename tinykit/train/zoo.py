@@ -1,4 +1,4 @@
-"""Networks the field measures with, and three small ones of this kit, as tf-keras models; they stand in data/zoo.toml.
+"""Networks the field measures with, and four small ones of this kit, as tf-keras models; they stand in data/zoo.toml.
 
 The four of MLPerf Tiny v1 (Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021 datasets and benchmarks track;
 github.com/mlcommons/tiny, training scripts) are equal to the published ones operator by operator once converted, with

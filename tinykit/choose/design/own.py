@@ -27,25 +27,34 @@ _STEPS, _MOST_EPOCHS = 500, 60
 def choose_network(data: Dataset) -> str:
     """The zoo's network whose form suits the samples: watch-cnn for signals, digits-cnn for images and spectrograms.
 
-    Raises ParameterError: samples too small for either.
+    And row-dense for a single row of features, such as the spectrum of a whole window.
+
+    Raises ParameterError: samples too small for any of them.
     """
     height, width, _ = data.input_shape
     if width == 1 and height >= 8:
         return "watch-cnn"
     if min(height, width) >= 4:
         return "digits-cnn"
-    told = f"no network suits samples of {data.input_shape} by itself: signals from 8 samples, images from 4 × 4 do"
+    if height == 1:
+        return "row-dense"
+    suits = "signals from 8 samples, images from 4 × 4, single rows do"
+    told = f"no network suits samples of {data.input_shape} by itself: {suits}"
     raise ParameterError(f"{told}\nname one: --model zoo:NAME, a .keras or .h5 file, or a .py that builds one")
 
 
-def own_recipe(data: Dataset, epochs: int | None = None) -> Recipe:
-    """The default stages, lengthened for few samples to the steps that they need; or so many epochs of training."""
+def own_recipe(data: Dataset, epochs: int | None = None, patience: int | None = None) -> Recipe:
+    """The default stages, lengthened for few samples to the steps that they need; or so many epochs of training.
+
+    With patience those that may stop early do, at their best epoch: all but pruning, whose zeros grow to the end.
+    """
     fit = replace(RECIPE.train, batch_size=32 if len(data.train) < 1000 else RECIPE.train.batch_size)
     needed = min(_MOST_EPOCHS, -(-_STEPS // (fit.steps(len(data.train)) // fit.epochs)))
     share = (max(fit.epochs, needed) if epochs is None else epochs) / fit.epochs
     stages = {name: getattr(RECIPE, name) for name in ("train", "prune", "quantise")}
     longer = {name: max(1, round(share * one.epochs)) for name, one in stages.items()}
     made = {name: replace(one, epochs=longer[name], batch_size=fit.batch_size) for name, one in stages.items()}
+    made |= {name: replace(made[name], patience=patience) for name in ("train", "quantise")}
     return replace(RECIPE, **made)
 
 

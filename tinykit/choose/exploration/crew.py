@@ -13,11 +13,6 @@ from tinykit.ground.child.process import SYSTEM_ENDS_IT, Bounds, ChildError, Run
 from tinykit.ground.errors import EngineError
 
 _BOUNDS = Bounds(64 * 2**30, file_bytes=2**31)
-_ONE = dict.fromkeys(
-    ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
-    "1",
-)
-"""A worker computes on one core, whatever TensorFlow and NumPy would take."""
 _FRUITLESS = 3
 
 
@@ -69,7 +64,7 @@ class Crew:
             ends = "" if SYSTEM_ENDS_IT else lifeline
             return python_command(Path(worker.__file__), inside.__file__, self._address, name, ends)
 
-        given = child_environment(HOME=str(folder), USERPROFILE=str(folder), TMPDIR=str(folder), **_ONE)
+        given = child_environment(HOME=str(folder), USERPROFILE=str(folder), TMPDIR=str(folder))
         with open(folder / "printed", "wb") as printed:
             started = Running(name, command, bounds=_BOUNDS, folder=folder, environment=given, printed=printed)
         self._running[name] = started

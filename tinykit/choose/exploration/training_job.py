@@ -4,6 +4,7 @@ import functools
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,16 @@ def _load(source: str, front: Front | None) -> Dataset:
         return load_dataset(own["task"], front)
     if "folder" in own:
         return read_folder(own.pop("folder"), front=front, **own)
-    return read_npz(own.pop("npz"), front=front, **own)
+    kept, recorded = own.pop("front", None), own.pop("recorded", None)
+    data = read_npz(own.pop("npz"), front=front, **own)
+    return data if kept is None else replace(data, front=Front.from_json(kept), recorded=recorded and tuple(recorded))
 
 
 def keep_dataset(data: Dataset, folder: Path) -> dict[str, Any]:
-    """Write a dataset that may stand in no file, so that every worker reads the same, and return its source."""
+    """Write a dataset that may stand in no file, so that every worker reads the same, and return its source.
+
+    Its samples are behind its front, which goes with them: a choice's firmware computes it.
+    """
     parts: dict[str, Any] = {
         name: np.concatenate([getattr(one, name) for one in data.splits.values()]) for name in _FIELDS
     }
@@ -52,7 +58,8 @@ def keep_dataset(data: Dataset, folder: Path) -> dict[str, Any]:
     with scratch("tinykit-data-") as place:
         np.savez_compressed(place / "data.npz", **parts)
         write_atomically(folder / f"{Path(data.name).name}.npz", (place / "data.npz").read_bytes())
-    return {"npz": str(folder / f"{Path(data.name).name}.npz"), "classes": [*data.classes], "rate_hz": data.rate_hz}
+    known = {"npz": str(folder / f"{Path(data.name).name}.npz"), "classes": [*data.classes], "rate_hz": data.rate_hz}
+    return known | ({"front": data.front.to_json(), "recorded": data.recorded} if data.front else {})
 
 
 def score_fold(source: dict[str, Any], candidate: dict[str, Any], rung: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A worker of a local cluster: `python -I worker.py INSIDE ADDRESS NAME LIFELINE`, started by `crew` by its path.
 
-It listens on this machine's own address alone, works in the folder that it was started in, and goes with its parent.
+It computes on one core, whatever TensorFlow and NumPy would take, listens on this machine's own address alone, works in
+the folder that it was started in, and goes with its parent.
 """
 
 import asyncio
@@ -27,6 +28,9 @@ def main(inside: str, address: str, name: str, lifeline: str) -> None:
     if lifeline:  # where the system itself does not end a process with its parent
         half["die_at_the_end_of"](int(lifeline))
     half["adopt_package"](Path(inside).resolve().parents[2])
+    from tinykit.train.keras import limit_threads
+
+    limit_threads(1)
     import dask
 
     with dask.config.set({"distributed.worker.http.routes": [], "distributed.worker.profile.enabled": False}):

@@ -116,7 +116,7 @@ def design(options: Options) -> int:
     picked = (options.model or "").startswith("study:") and not options.data
     data, network = take_trial(options) if picked else (read_own(options), options.model or "")
     goal = DesignGoal(options.task or "watch-exercises", Target(options.board), use, data=data, network=network)
-    recipe = own_recipe(data, options.epochs) if data else None
+    recipe = own_recipe(data, options.epochs, options.patience) if data else None
     outcome = run_design(goal, Path(options.out), progress=say, recipe=recipe, stopped=options.stopped)
     say("writing the report")
     write_report(outcome)

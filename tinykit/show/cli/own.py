@@ -9,7 +9,8 @@ from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.datasets.own import group_by_prefix, read_classes, read_folder, read_npz
 from tinykit.train.fronts.front import Front
 
-_OPTIONS = ("rate", "window", "step", "features", "bands", "side", "grey", "classes", "groups", "model", "epochs")
+_FRONT = ("features", "bands", "side", "grey")
+_OPTIONS = ("rate", "window", "step", *_FRONT, "classes", "groups", "model", "epochs", "patience")
 _GROUPS: dict[str, Callable[[Path], str]] = {"name": group_by_prefix, "file": str}
 
 
@@ -25,7 +26,7 @@ def read_own(options: Options) -> Dataset | None:
         return None
     if options.task is not None:
         raise ParameterError(f"--task {options.task} beside --data {options.data}: design for one of them")
-    path, chosen = Path(options.data), {name: given[name] for name in _OPTIONS[3:7] if name in given}
+    path, chosen = Path(options.data), {name: given[name] for name in _FRONT if name in given}
     front, classes = Front(**chosen) if chosen else None, read_classes(options.classes) if options.classes else None
     packed = path.suffix.lower() == ".npz" and not path.is_dir()
     for name in [name for name in ("window", "step", "groups") if name in given and (packed or name != "groups")]:

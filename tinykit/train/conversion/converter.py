@@ -4,7 +4,6 @@ It is isolated and limited as any `Child`, forgets each model before the next on
 """
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ _REFUSED = "the converter refused the model: {}"
 _USES = 50
 
 
-class ConverterProcess(Child):
+class Converter(Child):
     """A process with TensorFlow in it, or what else its worker needs, that takes one model after the other."""
 
-    def __init__(self, worker: Path = _WORKER) -> None:
+    def __init__(self, worker: Path | None = None) -> None:
         own = {"KERAS_BACKEND": "tensorflow", "MALLOC_ARENA_MAX": "4"}  # arenas claim room by the core
-        super().__init__("the converter", worker, bounds=_BOUNDS, adopt=True, environment=own)
+        super().__init__("the converter", worker or _WORKER, bounds=_BOUNDS, adopt=True, environment=own)
 
     def answer(
         self, job: dict[str, Any], samples: Sequence[Any], timeout_s: float
@@ -44,30 +43,23 @@ class ConverterProcess(Child):
         return reply, made
 
 
-def keep_warm() -> dict[str, WarmChild[ConverterProcess]]:
-    """Converters that stay for the next model, by what they read; each starts when it is first asked."""
-    workers = {"keras": _WORKER, "onnx": _ONNX_WORKER}
-    return {kind: WarmChild(partial(ConverterProcess, worker), uses=_USES) for kind, worker in workers.items()}
-
-
-_SHARED = keep_warm()
-WARM = _SHARED["keras"]
-"""The converter of Keras models that all of this process share."""
-CHOSEN = ContextVar("CHOSEN", default=_SHARED)
-"""The converters that are asked."""
+WARM = WarmChild(Converter, uses=_USES)
+"""The converter that is kept for the next model."""
+ONNX = WarmChild(partial(Converter, _ONNX_WORKER), uses=_USES)
+"""That of ONNX files."""
 
 
 def ask_converter(
-    job: dict[str, Any], samples: Sequence[Any] = (), timeout_s: float = TIMEOUT_S, kind: str = "keras"
+    job: dict[str, Any], samples: Sequence[Any] = (), timeout_s: float = TIMEOUT_S, kept: WarmChild[Converter] = WARM
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """The reply to a job and what was made, by the converter that is kept for files of that kind.
+    """The reply to a job and what was made, by the converter that is kept.
 
     Raises
     ------
     ModelError : it refused the model with a reason, in good order, and is kept.
     ChildError, EngineError : as `Converter.answer`; it is not kept.
     """
-    reply, made = CHOSEN.get()[kind].ask(lambda converter: converter.answer(job, samples, timeout_s))
+    reply, made = kept.ask(lambda converter: converter.answer(job, samples, timeout_s))
     if refused := reply.get("refused"):
         raise ModelError(str(refused))
     return reply, made

@@ -28,7 +28,7 @@ from tinykit.model.graph.given import is_onnx
 from tinykit.model.graph.model import Precision
 from tinykit.model.graph.reading import load, read
 from tinykit.model.record import hash_bytes
-from tinykit.train.conversion.converter import TIMEOUT_S, ask_converter
+from tinykit.train.conversion.converter import ONNX, TIMEOUT_S, ask_converter
 from tinykit.train.conversion.keras_file import KERAS_SUFFIXES, KerasFile, copy_inspected, save_model
 from tinykit.train.conversion.saved_model import copy_saved_model
 
@@ -159,13 +159,13 @@ def _convert_onnx(path: Path, content: bytes, given: Any, training: Any, timeout
     job: dict[str, Any] = {"folder": str(path.resolve().parent), "shapes": []}
     samples, notes = list[NDArray[np.float32]](), tuple[str, ...]()
     try:
-        reply, made = ask_converter(job, [content], timeout_s, "onnx")
+        reply, made = ask_converter(job, [content], timeout_s, ONNX)
         if not made:
             shapes = reply["inputs"]
             found = KerasFile(path, "", (), tuple(map(tuple, shapes.values())), tuple(shapes), False, False, ())
             samples, notes = _check_inputs(given, found, training)
             job["shapes"] = [one.shape for one in samples]
-            reply, made = ask_converter(job, [content, *samples], timeout_s, "onnx")
+            reply, made = ask_converter(job, [content, *samples], timeout_s, ONNX)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     except ChildError as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError
 from tinykit.ground.results import Result
-from tinykit.train.fronts.bound import MOST_FACTOR, BoundFront
+from tinykit.train.fronts.bound import BoundFront
 from tinykit.train.fronts.front import Front
 
 Floats = NDArray[np.float32]
@@ -103,6 +103,7 @@ class Dataset(Result):
     sha256 : of the file, or of the arrays, the data came from.
     source : where it came from, for reports.
     front : what was done to recordings or images before normalisation, None for the task's own.
+    recorded : shape of a window before the front, all channels in it; None for images, or where nobody told.
 
     Raises
     ------
@@ -120,6 +121,7 @@ class Dataset(Result):
     sha256: str
     source: str
     front: Front | None = None
+    recorded: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_samples(self)
@@ -138,11 +140,10 @@ class Dataset(Result):
 
     @property
     def bound(self) -> BoundFront | None:
-        """The front on windows as the device records them; None without one, of images, or of windows of no length."""
-        if self.front is None or self.rate_hz is None or self.front.window_s is None:
+        """The front on windows as the device records them; None without one, of images, or of windows not told."""
+        if self.front is None or self.rate_hz is None or self.recorded is None:
             return None
-        channels = 1 + max(self.front.channels or [self.input_shape[-1] - 1])
-        return self.front.bind((math.ceil(self.front.window_s * self.rate_hz) + MOST_FACTOR, channels), self.rate_hz)
+        return self.front.bind(self.recorded, self.rate_hz)
 
     def __len__(self) -> int:
         return sum(len(split) for split in self.splits.values())
@@ -219,11 +220,11 @@ def stack_windows(signals: Sequence[Floats], length: int, step: int) -> tuple[Fl
 
 def frame_signals(
     signals: Sequence[Floats], rate_hz: float, front: Front | None, *, window_s: float, step_s: float
-) -> tuple[Floats, Labels, Front | None]:
+) -> tuple[Floats, Labels, Front | None, tuple[int, int]]:
     """What a front makes of many recordings [samples, channels], the recording of each row [n], and the whole front.
 
-    What the front leaves open is the window and step given, or half a window of its own; None cuts those alone. A full
-    scale left at 1 that recordings exceed becomes the next power of two: the range of a sensor.
+    And the shape of a window as it was recorded. What the front leaves open is the window and step given, or half a
+    window of its own, and the full scale of `widen`; None cuts those windows alone.
     """
     length, step = round(window_s * rate_hz), max(1, round(step_s * rate_hz))
     if front is not None:
@@ -231,15 +232,18 @@ def frame_signals(
         if front.side or front.grey:  # of images: refused as such
             front.bind(recorded, rate_hz)
         own = step_s if front.window_s is None else None
-        front = replace(front, window_s=front.window_s or window_s, step_s=front.step_s or own)
-        most = max(float(np.abs(one).max(initial=0)) for one in signals)
-        if front.full_scale == 1.0 < most < math.inf:
-            front = replace(front, full_scale=2.0 ** math.ceil(math.log2(most)))
+        front = widen(replace(front, window_s=front.window_s or window_s, step_s=front.step_s or own), signals)
         bound = front.bind(recorded, rate_hz)
-        length = bound.samples * bound.factor
-        step = bound.factor * max(1, round((front.step_s * rate_hz if front.step_s else length / 2) / bound.factor))
+        length, step = bound.samples * bound.factor, front.recorded_step(bound)
     raw, owner = stack_windows(signals, length, step)
-    return raw if front is None else front.apply(raw, rate_hz), owner, front
+    return raw if front is None else front.apply(raw, rate_hz), owner, front, (length, raw.shape[-1])
+
+
+def widen(front: Front, signals: Sequence[Floats]) -> Front:
+    """With the next power of two for a full scale left at 1 that recordings exceed: the range of a sensor."""
+    most = max(float(np.abs(one).max(initial=0)) for one in signals)
+    exceeds = front.full_scale == 1.0 < most < math.inf
+    return replace(front, full_scale=2.0 ** math.ceil(math.log2(most))) if exceeds else front
 
 
 def deal_groups(y: Labels, groups: Labels, fractions: tuple[float, float, float], seed: int) -> list[Labels]:
@@ -279,7 +283,7 @@ def deal_classes(y: Labels, counts: tuple[int, ...], seed: int) -> list[Labels]:
 def assemble(
     name: str, raw: Floats, y: Labels, rows: Sequence[Labels], *,
     classes: tuple[str, ...], sha256: str, source: str, groups: Labels | None = None, recordings: Labels | None = None,
-    rate_hz: float | None = None, front: Front | None = None
+    rate_hz: float | None = None, front: Front | None = None, recorded: tuple[int, ...] | None = None
 ) -> Dataset:  # fmt: skip
     """A `Dataset` from raw samples [n, height, width, channels], normalised as the training rows say, and labels [n].
 
@@ -295,4 +299,4 @@ def assemble(
     train, validation, test = (
         Split(normalisation.apply(raw[part]), y[part], groups[part], recordings[part]) for part in rows
     )
-    return Dataset(name, classes, train, validation, test, normalisation, rate_hz, sha256, source, front)
+    return Dataset(name, classes, train, validation, test, normalisation, rate_hz, sha256, source, front, recorded)

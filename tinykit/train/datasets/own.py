@@ -15,7 +15,7 @@ from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError, name_nearest
 from tinykit.ground.quantity import is_number
 from tinykit.train.datasets.arrays import read_arrays
-from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assemble, deal_groups, frame_signals
+from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assemble, deal_groups, frame_signals, widen
 from tinykit.train.datasets.images import SUFFIXES, read_images
 from tinykit.train.fronts.front import Front
 
@@ -30,8 +30,9 @@ _TIME_COLUMNS = {"t": 1.0, "time": 1.0, "time_s": 1.0, "timestamp_s": 1.0, "time
 _RATE_TOLERANCE = 0.02
 _Fractions = tuple[float, float, float]
 _Grouping = Callable[[Path], str] | str
-_Taken = tuple[Floats, Labels, list[str], Labels]
-"""Samples; of each recording its file and its group; of each sample its recording."""
+_Taken = tuple[Floats, Labels, list[str], Labels, Front | None, tuple[int, ...] | None]
+"""Samples; of each recording its file and its group; of each sample its recording; the whole front, and the shape of a
+window before it, None of pictures."""
 
 
 def group_by_prefix(path: Path) -> str:
@@ -75,11 +76,12 @@ def read_folder(
     if sum(path.stat().st_size for path in paths) > limits.WEIGHTS_BYTES:
         raise DataError(f"{folder}: more than {limits.WEIGHTS_BYTES:,} bytes of recordings; give fewer of them")
     if rate_hz is not None:
-        (raw, file_of, names, owner), front = _take_recordings(paths, rate_hz, group_of, front, (window_s, step_s))
+        taken = _take_recordings(paths, rate_hz, group_of, front, (window_s, step_s))
     elif isinstance(group_of, str):
         raise ParameterError(f"groups by the column {group_of!r}: pictures have none; group them by name or file")
     else:
-        raw, file_of, names = read_images(paths, front), (owner := np.arange(len(paths))), list(map(group_of, paths))
+        taken = read_images(paths, front), (own := np.arange(len(paths))), list(map(group_of, paths)), own, front, None
+    raw, file_of, names, owner, front, recorded = taken
     groups = np.unique(names, return_inverse=True)[1]
     y = np.repeat(np.arange(len(files)), [len(members) for members in files.values()])[file_of[owner]]
     if len(raw) < _MINIMUM_SAMPLES:
@@ -88,7 +90,7 @@ def read_folder(
     return assemble(
         Path(folder).resolve().name, raw, y, deal_groups(y, groups[owner], fractions, seed), groups=groups[owner],
         recordings=owner, classes=tuple(files), rate_hz=rate_hz and float(rate_hz), sha256=_hash_arrays([raw, y]),
-        source=f"folder {Path(folder).resolve().name}", front=front,
+        source=f"folder {Path(folder).resolve().name}", front=front, recorded=recorded,
     )  # fmt: skip
 
 
@@ -122,7 +124,8 @@ def read_npz(
     path : of the file.
     classes : names, "0", "1", … if None.
     rate_hz : samples a second [Hz].
-    front : what is done to windows [n, samples, 1, channels] where a rate is given, else to images.
+    front : what is done to windows [n, samples, 1, channels] where a rate is given, else to images; a full scale left
+        at 1 that windows exceed becomes the next power of two.
     fractions, seed : as `read_folder`.
 
     Raises
@@ -133,8 +136,10 @@ def read_npz(
     (raw, y, groups, recordings), split = _load_arrays(Path(path))
     if classes is None and int(y.max()) >= len(y):
         raise DataError(f"{path}: y names the class {y.max()} among {len(y)} samples; number the classes from 0 on")
-    sha256 = _hash_arrays([raw, y])
-    raw = raw if front is None else front.apply(raw, rate_hz)
+    sha256, recorded = _hash_arrays([raw, y]), raw.shape[1:] if rate_hz else None
+    if front is not None:
+        front = front if rate_hz is None else widen(front, [raw])
+        raw = front.apply(raw, rate_hz)
     names = tuple(classes) if classes is not None else tuple(str(index) for index in range(int(y.max()) + 1))
     if split is None:
         rows = deal_groups(y, groups, fractions, seed)
@@ -144,7 +149,7 @@ def read_npz(
             raise DataError(f"{path}: split holds {sorted(set(split))}; allowed: {_SPLIT_NAMES}")
     return assemble(
         Path(path).stem, raw, y, rows, groups=groups, recordings=recordings, classes=names,
-        rate_hz=rate_hz, sha256=sha256, source=f"file {Path(path).name}", front=front,
+        rate_hz=rate_hz, sha256=sha256, source=f"file {Path(path).name}", front=front, recorded=recorded,
     )  # fmt: skip
 
 
@@ -189,12 +194,12 @@ def _files_by_class(folder: Path, suffixes: Sequence[str], classes: Sequence[str
 
 def _take_recordings(
     paths: list[Path], rate_hz: float, group_of: _Grouping, front: Front | None, cut: tuple[float, float]
-) -> tuple[_Taken, Front | None]:
+) -> _Taken:
     runs = [(one, *run) for one, path in enumerate(paths) for run in _read_recording(path, rate_hz, group_of)]
     files, names, signals = zip(*runs, strict=True)
     _check_channels([paths[one] for one in files], signals)
-    raw, owner, front = frame_signals(signals, rate_hz, front, window_s=cut[0], step_s=cut[1])
-    return (raw, np.array(files), list(names), owner), front
+    raw, owner, front, recorded = frame_signals(signals, rate_hz, front, window_s=cut[0], step_s=cut[1])
+    return raw, np.array(files), list(names), owner, front, recorded
 
 
 def _check_channels(paths: list[Path], signals: Sequence[Floats]) -> None:

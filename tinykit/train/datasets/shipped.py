@@ -52,13 +52,13 @@ def load_watch_exercises(front: Front | None = None) -> Dataset:
     (packed,), sha256 = read_carried("watch-exercises")
     # The file is a pickled dict: safe to open because its hash is the known one.
     content = np.load(io.BytesIO(packed), allow_pickle=True).item()
-    raw, owner, front = frame_signals(content["X"], 50.0, front, window_s=2.0, step_s=1.0)
+    raw, owner, front, recorded = frame_signals(content["X"], 50.0, front, window_s=2.0, step_s=1.0)
     groups = np.asarray(content["subject"], np.int64)[owner]
     rows = [np.flatnonzero(np.isin(groups, part)) for part in SUBJECTS.values()]
     return assemble(
         "watch-exercises", raw, np.asarray(content["y"], np.int64)[owner], rows, groups=groups, recordings=owner,
         classes=tuple(str(name) for name in content["y_labels"]), rate_hz=50.0, sha256=sha256, front=front,
-        source="seglearn 1.2.5, data/watch_dataset.npy (Burns et al. 2018, arXiv:1802.01489)",
+        recorded=recorded, source="seglearn 1.2.5, data/watch_dataset.npy (Burns et al. 2018, arXiv:1802.01489)",
     )  # fmt: skip
 
 

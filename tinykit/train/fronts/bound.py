@@ -15,7 +15,7 @@ Table = NDArray[np.int64]
 ONE = 1 << 15
 _LOW_HZ = 20.0
 _UNITS = {"fft": 1 / 256, "log-mel": 1 / 256, "mfcc": 1 / 32}
-_LONGEST_FRAME, _MOST_MFCC_BANDS, MOST_FACTOR, _LOBES = 4096, 128, 256, 8
+_LONGEST_FRAME, _MOST_MFCC_BANDS, _MOST_FACTOR, _LOBES = 4096, 128, 256, 8
 _CUT = 0.4
 
 
@@ -59,8 +59,8 @@ class BoundFront(Result):
     full_scale: float
 
     def __post_init__(self) -> None:
-        if self.factor > MOST_FACTOR:
-            raise ParameterError(f"one sample of {self.factor} recorded ones; a front takes {MOST_FACTOR} at most")
+        if self.factor > _MOST_FACTOR:
+            raise ParameterError(f"one sample of {self.factor} recorded ones; a front takes {_MOST_FACTOR} at most")
         if self.features == "none":
             return
         most = min(self.samples, _LONGEST_FRAME)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from tinykit.ground import limits
 from tinykit.ground.errors import DataError, ParameterError, name_nearest
 from tinykit.ground.results import Result
+from tinykit.model.record import hash_bytes
 from tinykit.train.fronts.bound import ONE, BoundFront
 from tinykit.train.fronts.integers import decimate, extract
 from tinykit.train.fronts.pictures import shrink
@@ -101,7 +101,7 @@ class Front(Result):
     @property
     def sha256(self) -> str:
         """Of the canonical JSON: the same in every process."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+        return hash_bytes(json.dumps(self.to_json(), sort_keys=True).encode())
 
     def shape(self, recorded: tuple[int, ...], rate_hz: float | None = None) -> tuple[int, int, int]:
         """Shape of one sample [height, width, channels], from that of the raw data.
@@ -145,6 +145,11 @@ class Front(Result):
         sizes = (samples, frame, hop, self.bands, self.coefficients)
         return BoundFront(self.features, rate, factor, count, channels, *sizes, self.full_scale)
 
+    def recorded_step(self, bound: BoundFront) -> int:
+        """Recorded samples from one window to the next; half a window where `step_s` leaves it open."""
+        step = bound.samples / 2 if self.step_s is None else self.step_s * bound.rate_hz
+        return bound.factor * max(1, round(step))
+
     def apply(self, data: ArrayLike, rate_hz: float | None = None) -> NDArray[np.float32]:
         """Samples for a network [n, height, width, channels], before any normalisation.
 
@@ -173,7 +178,7 @@ class Front(Result):
             told = f"windows of {given.shape[1]} samples at {rate_hz:g} Hz are not the front's {self.window_s:g} s"
             raise DataError(f"{told}; cut {bound.samples * bound.factor}, or give whole recordings one by one")
         windows = given.reshape(*given.shape[:2], -1)
-        if (values := len(windows) * math.prod(bound.shape)) > limits.WEIGHTS_BYTES:
+        if (values := len(windows) * max(math.prod(bound.shape), windows[0].size)) > limits.WEIGHTS_BYTES:
             raise DataError(f"{len(windows)} windows of {self} hold {values:,} values; take a longer hop_s or step_s")
         if bound.features == "none" and windows.dtype.kind == "f":
             return decimate(bound, windows)[:, :, None].astype(np.float32)
@@ -203,9 +208,8 @@ class Front(Result):
     def _cut(self, recording: NDArray[Any], rate_hz: float) -> NDArray[Any]:
         """Windows [n, samples, channels] of one recording, a rest that fills none left out."""
         bound = self.bind(recording.shape, rate_hz)
-        step = bound.samples / 2 if self.step_s is None else self.step_s * rate_hz / bound.factor
         windows = np.lib.stride_tricks.sliding_window_view(recording, bound.samples * bound.factor, axis=0)
-        return windows[:: max(1, round(step)) * bound.factor].swapaxes(1, 2)
+        return windows[:: self.recorded_step(bound)].swapaxes(1, 2)
 
     def _refuse_signals(self) -> None:
         if self.features != "none" or any((self.window_s, self.step_s, self.rate_hz, self.channels)):
