@@ -144,10 +144,10 @@ def open_lab(home: Path, folder: Path) -> Iterator[str]:
             server.wait(30)
 
 
-def write_notebook(path: Path, *cells: str) -> None:
-    """A notebook of these cells of code, not run yet."""
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=kernel)
+def write_notebook(path: Path, *cells: str, kernel: tuple[str, str] = ("python3", "Python 3")) -> None:
+    """A notebook of these cells of code, not run yet, for a kernel by its name and how it is shown."""
+    named = {"kernelspec": {"name": kernel[0], "display_name": kernel[1], "language": "python"}}
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=named)
     nbformat.write(book, path)
 
 

@@ -39,7 +39,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tinykit.model.graph.model import ModelGraph
-from tinykit.show.panels.shell import Panel, slide
+from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.shell import Panel
 from tinykit.show.plots import KitFigure, lay_axes
 
 
@@ -55,7 +56,7 @@ class MyOwnPanel(Panel[int]):
 
     def __init__(self, graph: ModelGraph) -> None:
         self.graph = graph
-        super().__init__("My own", graph.path, {"times": slide("times [1]", 1, 0, 9, 1)})
+        super().__init__("My own", graph.path, {"times": Slider("times [1]", 1, 0, 9, 1)})
 
     def compute(self) -> int:
         """The product."""

@@ -29,6 +29,7 @@ from tests.browsing import (
     serve,
     verdict_of,
     wait_until,
+    write_notebook,
 )
 from tinykit.choose import studies
 from tinykit.target.boards import boards
@@ -93,9 +94,7 @@ def cut() -> Iterator[Any]:
 
 def add_notebook(site: Path, name: str, code: str) -> None:
     """One more notebook into a page that is built: its file, and its line in the page's list of contents."""
-    kernel = {"kernelspec": {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}}
-    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)], metadata=kernel)
-    nbformat.write(book, site / "files" / f"{name}.ipynb")
+    write_notebook(site / "files" / f"{name}.ipynb", code, kernel=("python", "Python (Pyodide)"))
     listing = site / "api" / "contents" / "all.json"
     content = json.loads(listing.read_text())
     content["content"].append({**content["content"][0], "name": f"{name}.ipynb", "path": f"{name}.ipynb"})

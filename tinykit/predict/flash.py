@@ -78,10 +78,8 @@ def predict_flash(
         memory = predict_st_memory(graph, core, version)
         model, code = memory.weights, memory.code
     else:
-        model, code = (
-            Estimate.exact(graph.flatbuffer_bytes, "byte", "compiled", ()),
-            _link(_name_operators(graph), runtime, core, build),
-        )
+        model = Estimate.exact(graph.flatbuffer_bytes, "byte", "compiled", ())
+        code = _link(_name_operators(graph), runtime, core, build)
     parts = (model, code, *([platform_flash(platform)] if platform else []))
     total = propagate(lambda *sizes: sum(sizes), *parts, unit="byte")
     total = relabel(total, low=math.floor(total.low), high=math.ceil(total.high))

@@ -8,7 +8,8 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.handover.codegen.export import KERNELS
 from tinykit.handover.virtual_board import CORES, BoardRun, Fault, run, sample_codes
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
+from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib
 from tinykit.show.plots import plot_instructions
 from tinykit.target.boards import AnyBoard, boards
 
@@ -48,7 +49,7 @@ class BoardRunPanel(Panel[BoardRun]):
         controls = {
             "board": choose_board(board, _runnable()),
             "kernels": choose("kernels", KERNELS, kernels),
-            "ram_kib": slide("SRAM that is there [KiB]", most if ram_kib is None else ram_kib, 1, most, 1),
+            "ram_kib": Slider("SRAM that is there [KiB]", most if ram_kib is None else ram_kib, 1, most, 1),
         }
         controls["ram_kib"].continuous_update = False
         super().__init__("Virtual board", self.graph.path, controls)

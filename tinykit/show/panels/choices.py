@@ -12,7 +12,8 @@ from tinykit.choose.ledger.table import Ledger
 from tinykit.ground.quantity import DAY_S, format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Panel, Powered, choose, choose_board, slide, slide_time
+from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.shell import Panel, Powered, choose, choose_board
 from tinykit.show.plots import plot_clocks, plot_ledger, plot_offload
 from tinykit.target.boards import AnyBoard
 
@@ -32,7 +33,7 @@ class ClockPanel(Powered[ClockSweep]):
 
     def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "stm32f407g-disc1", period_s: float = 0.1) -> None:
         self.graph = as_graph(graph)
-        controls = {"board": choose_board(board), "period_s": slide_time("period", period_s, 0.01, DAY_S)}
+        controls = {"board": choose_board(board), "period_s": Slider("period", period_s, 0.01, DAY_S)}
         super().__init__("Slow clock or race to sleep", self.graph.path, controls)
 
     def compute(self) -> ClockSweep:
@@ -89,8 +90,8 @@ class CloudPanel(Powered[Offload]):
             "sensor": choose("sensor", [(one.name, name) for name, one in SENSORS.items()], sensor),
             "radio": choose("radio", list(RADIOS), radio),
             "uplink": choose("sent to the cloud", UPLINKS, uplink),
-            "sent": slide("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
-            "period_s": slide_time("period", period_s, 0.1, DAY_S),
+            "sent": Slider("answers sent [1]", 1.0, 0.0, 1.0, 0.01),
+            "period_s": Slider("period", period_s, 0.1, DAY_S),
         }
         super().__init__("Edge or cloud", self.graph.path, controls)
 

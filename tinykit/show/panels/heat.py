@@ -12,7 +12,8 @@ from tinykit.budget.thermal.warming import Warming, follow_bursts
 from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
-from tinykit.show.panels.shell import Powered, choose, choose_board, slide, slide_time
+from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.shell import Powered, choose, choose_board
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 from tinykit.target.boards import AnyBoard
 
@@ -46,9 +47,9 @@ class HeatPanel(Powered[ThermalReport]):
         self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),
-            "ambient_c": slide("ambient [°C]", ambient_c, -40, 125, 1),
-            "duty_cycle": slide("duty cycle [1]", duty_cycle, 0.01, 1, 0.01),
-            "box_cm2": slide("surface of the box [cm²]", box_cm2, 20, 1000, 1),
+            "ambient_c": Slider("ambient [°C]", ambient_c, -40, 125, 1),
+            "duty_cycle": Slider("duty cycle [1]", duty_cycle, 0.01, 1, 0.01),
+            "box_cm2": Slider("surface of the box [cm²]", box_cm2, 20, 1000, 1),
             "boxed": widgets.Checkbox(value=False, description="in a closed box"),
         }
         super().__init__("Heat", self.graph.path, controls)
@@ -103,10 +104,10 @@ class BurstPanel(Powered[Warming]):
         self.graph = as_graph(graph)
         controls = {
             "board": choose_board(board),
-            "air_c": slide("ambient [°C]", air_c, -40, 125, 1),
-            "burst_s": slide_time("burst", burst_s, 0.01, 1e4),
-            "pause_s": slide_time("pause", pause_s, 0.01, 1e4),
-            "box_cm2": slide("closed box [cm²]", box_cm2, 0, 1000, 1),
+            "air_c": Slider("ambient [°C]", air_c, -40, 125, 1),
+            "burst_s": Slider("burst", burst_s, 0.01, 1e4),
+            "pause_s": Slider("pause", pause_s, 0.01, 1e4),
+            "box_cm2": Slider("closed box [cm²]", box_cm2, 0, 1000, 1),
             "sun": choose("sun on the box", ["none", *PAINTS], "none"),
         }
         super().__init__("Bursts and pauses", self.graph.path, controls)

@@ -13,7 +13,8 @@ from tinykit.predict.arena.plan import Buffer
 from tinykit.predict.arena.predict import ArenaComparison, compare_plans, plan_offline
 from tinykit.predict.latency.prediction import known_runtimes
 from tinykit.predict.striping.search import find_stripes
-from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib, slide
+from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.shell import Panel, choose, choose_board, largest_kib
 from tinykit.show.plots import KitFigure, lay_axes, plot_fit, plot_plans
 from tinykit.target.boards import AnyBoard, find_board
 from tinykit.target.runtimes import default_runtime
@@ -44,7 +45,7 @@ class FitPanel(Panel[FitReport]):
         controls = {
             "board": choose_board(board),
             "runtime": choose("runtime", runtimes, default_runtime(find_board(board).core)),
-            "reserve_kib": slide("SRAM reserve [KiB]", reserve_kib, 0, largest_kib(board), 1),
+            "reserve_kib": Slider("SRAM reserve [KiB]", reserve_kib, 0, largest_kib(board), 1),
         }
         super().__init__("Fit", self.graph.path, controls)
 

@@ -7,7 +7,8 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.npu.compiling import ACCELERATORS, MEMORY_MODES, compile_for_npu
 from tinykit.predict.npu.report import NpuReport
-from tinykit.show.panels.shell import Panel, choose, slide
+from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.shell import Panel, choose
 from tinykit.show.plots import plot_npu
 
 
@@ -34,7 +35,7 @@ class NpuPanel(Panel[NpuReport]):
         controls = {
             "accelerator": choose("accelerator", ACCELERATORS, accelerator),
             "memory_mode": choose("memory mode", MEMORY_MODES, memory_mode),
-            "clock_mhz": slide("NPU clock [MHz]", clock_mhz, 25, 1000, 25),
+            "clock_mhz": Slider("NPU clock [MHz]", clock_mhz, 25, 1000, 25),
         }
         super().__init__("Ethos-U", self.graph.path, controls)
 

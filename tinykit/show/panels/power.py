@@ -12,6 +12,7 @@ from tinykit.budget.power.sensitivity import Settling, say_settling, settle_budg
 from tinykit.ground.quantity import DAY_S
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
+from tinykit.show.panels.controls import Slider
 from tinykit.show.panels.shell import (
     AnyBattery,
     AnySensor,
@@ -20,8 +21,6 @@ from tinykit.show.panels.shell import (
     choose_battery,
     choose_board,
     choose_sensor,
-    slide,
-    slide_time,
 )
 from tinykit.show.plots import (
     KitFigure,
@@ -65,11 +64,11 @@ class DesignPanel(Powered[Assessment]):
     ) -> None:  # fmt: skip
         self.graph, self.task, top = as_graph(graph), task, _top_clock_mhz(board)
         controls = {
-            "period_s": slide_time("period", period_s, 0.01, DAY_S),
+            "period_s": Slider("period", period_s, 0.01, DAY_S),
             "board": choose_board(board),
             "battery": choose_battery(battery),
             "sensor": choose_sensor(sensor, task),
-            "clock_mhz": slide("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
+            "clock_mhz": Slider("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
         }
         super().__init__(self.title, self.graph.path, {name: controls[name] for name in self.shown})
 
@@ -165,9 +164,9 @@ class TimelinePanel(Powered[PowerBudget]):
         self.sensor = Use(sensor=sensor).sensor
         controls = {
             "board": choose_board(board),
-            "period_s": slide_time("period", period_s, 0.1, DAY_S),
-            "sense_s": slide("sensing [s]", 0.0, 0.0, 5.0, 0.1),
-            "gate": slide("gate opens [1]", 1.0, 0.0, 1.0, 0.01),
+            "period_s": Slider("period", period_s, 0.1, DAY_S),
+            "sense_s": Slider("sensing [s]", 0.0, 0.0, 5.0, 0.1),
+            "gate": Slider("gate opens [1]", 1.0, 0.0, 1.0, 0.01),
             "radio": choose("radio", ["none", *RADIOS], "none"),
             "also": choose("always on beside it", ["none", *_BESIDE], "none"),
         }

@@ -16,7 +16,7 @@ from tinykit.budget.power.cells import Battery, batteries
 from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.ground.errors import ParameterError, UnknownFactError, judge_failure, keywords, name_nearest, printable
 from tinykit.ground.quantity import is_number
-from tinykit.show.panels.controls import Picture, Slider, View
+from tinykit.show.panels.controls import Picture, View
 from tinykit.show.plots import KitFigure, lay_axes, to_png_quickly
 from tinykit.show.plots.marks import draw_ghost
 from tinykit.show.plots.style import plain, say_unknown, styled
@@ -37,9 +37,6 @@ _ASKED = {
 _LONGEST_REPR = 109
 _STYLE = {"description_width": "150px"}
 _CONTROL_WIDTH = "560px"
-
-slide = slide_time = Slider
-"""Over even steps, where one is given; over the times of a clock, 1 2 5 10 20 30 s and so on [s], where none is."""
 
 
 class Panel(View, Generic[Result]):

@@ -9,7 +9,8 @@ from tinykit.model.graph.kernels import list_kernels
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.predict.runtime.agreement import CodeComparison
 from tinykit.predict.runtime.verify import Answers, compare_answers
-from tinykit.show.panels.shell import Panel, choose, slide
+from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.shell import Panel, choose
 from tinykit.show.plots import KitFigure, lay_axes, plot_confusion, plot_grid, plot_lsb, plot_pruning, plot_storage
 from tinykit.train.compress.preview import GridPreview, PruningPreview, preview_grid, preview_pruning
 from tinykit.train.datasets.dataset import Split
@@ -35,7 +36,7 @@ class SparsityPanel(Panel[PruningPreview]):
         self.kernels = {kernel.name: kernel for kernel in list_kernels(graph)}
         largest = max(self.kernels.values(), key=lambda kernel: kernel.values.size)
         controls = {
-            "sparsity": slide("sparsity [1]", sparsity, 0, 0.98, 0.01),
+            "sparsity": Slider("sparsity [1]", sparsity, 0, 0.98, 0.01),
             "kernel": choose("kernel", list(self.kernels), largest.name),
         }
         super().__init__("Pruning", graph.path, controls)
@@ -84,7 +85,7 @@ class GridPanel(Panel[GridPreview]):
         self.activations = dict(activations or {})
         names = [*self.kernels, *self.activations]
         controls = {
-            "bits": slide("bits [1]", bits, 2, 8, 1),
+            "bits": Slider("bits [1]", bits, 2, 8, 1),
             "scales": choose("scales", [PER_CHANNEL, PER_TENSOR], PER_CHANNEL),
             "tensor": choose("tensor", names, names[0]),
         }
@@ -133,7 +134,7 @@ class LsbPanel(Panel[CodeComparison]):
         references, most = list(answers.references), answers.n
         controls = {
             "reference": choose("against", references, references[0]),
-            "samples": slide("samples [1]", most, 1, most, 1),
+            "samples": Slider("samples [1]", most, 1, most, 1),
         }
         super().__init__("TFLM against LiteRT", name, controls)
 

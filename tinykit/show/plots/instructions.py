@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tinykit.handover.virtual_board import BoardRun, CoreCount, OperatorRun
 from tinykit.predict.npu.report import NpuReport
-from tinykit.show.plots.style import COLOURS, caption, new_axes, plain, say_unknown, styled
+from tinykit.show.plots.style import COLOURS, caption, new_axes, note, plain, say_unknown, styled
 
 _HEIGHT = 0.4
 _LEAST_SHARE = 0.005
@@ -95,9 +95,8 @@ def plot_npu(report: NpuReport, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(places, names)
     ax.set(ylim=(len(counts) - 0.4, -0.6), xlim=(0, max(counts) * 1.18), xlabel="NPU cycles [1]")
     title = f"{report.accelerator}, {report.memory_mode}: {report.cycles:,} cycles"
-    caption(ax, title, "compiled: Vela's estimate").set_title(
-        title, fontsize=8.5
-    )  # the longest leaves the remark its room
+    ax.set_title(title, fontsize=8.5)  # the longest leaves the remark its room
+    note(ax, "compiled: Vela's estimate")
     return ax
 
 
