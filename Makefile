@@ -29,7 +29,7 @@ SLOW   := against architecture browser bench codegen compat compress convert dat
 COUNT ?= 10000
 SEED  ?= 0
 
-.PHONY: help design test test-all test-lowest test-newest lab site bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean clean-all
+.PHONY: help design test test-all test-lowest test-newest lab site bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean
 .DEFAULT_GOAL := help
 
 help:
@@ -52,7 +52,7 @@ help:
 	@echo "make licences     licences of everything installed, and how pieces under a GPL are kept apart"
 	@echo "make lock         resolves constraints.txt again: every version that make installs; some minutes"
 	@echo "make hashes       notes the hashes of those versions' files again, for make LOCKED=1"
-	@echo "make clean        removes what was built (the workspace of the notebooks too) and caches; make clean-all .venv besides"
+	@echo "make clean        removes all that was made: .venv, build, the notebooks' workspace, caches"
 
 # Prints the first Python that will do.
 define FIND_PYTHON
@@ -170,7 +170,4 @@ lock:
 	@echo "constraints.txt is resolved again; \`make test-all\` installs it."
 
 clean:
-	rm -rf build notebooks/build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-
-clean-all: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) build notebooks/build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
