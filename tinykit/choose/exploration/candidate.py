@@ -7,6 +7,7 @@ from typing import Any
 
 from tinykit.choose.design.steps import Step
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.facts import without_none
 from tinykit.ground.results import Result
 from tinykit.model.record import hash_bytes
 from tinykit.train.architecture.value import Architecture
@@ -65,7 +66,7 @@ class Candidate(Result):
 
     def steps(self, seed: int, **origin: Any) -> tuple[Step, ...]:
         """The steps of a design that make it, from "float" to "int8"; `origin` goes into their recipes."""
-        fit = {name: own for name, own in self.training.to_json().items() if own is not None}
+        fit = without_none(self.training.to_json())
         brief = {**fit, "epochs": max(1, self.training.epochs // 3), "learning_rate": self.training.learning_rate / 2}
         first, on = {**fit, "seed": seed, **origin}, {**brief, "seed": seed, **origin}
         made = {"architecture": self.architecture.to_json()} if self.architecture else {"network": self.network}
