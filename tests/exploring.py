@@ -50,7 +50,11 @@ def search(folder: Path, *, trials: int = 12, **options: Any) -> Study:
     """A search with the stand-ins, unless they were not put in place."""
     options = {"space": make_space(), "progress": lambda *_: None, **options}
     return explore(
-        make_data(), options.pop("budgets", Budgets(latency_s=1e-3)), trials=trials, folder=folder, **options
+        options.pop("data", make_data()),
+        options.pop("budgets", Budgets(latency_s=1e-3)),
+        trials=trials,
+        folder=folder,
+        **options,
     )
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,9 +22,17 @@ from tinykit.choose.exploration.journal import FILE
 from tinykit.choose.exploration.search import FOLDS, SEEDS
 from tinykit.choose.exploration.study import Study, find_trial, read_study
 from tinykit.choose.ledger.choosing import Budgets
-from tinykit.ground.errors import MACHINE, EngineError, OutputError, ParameterError, RecordError, judge_failure
+from tinykit.ground.errors import (
+    MACHINE,
+    DataError,
+    EngineError,
+    OutputError,
+    ParameterError,
+    RecordError,
+    judge_failure,
+)
 from tinykit.model.record import DesignRecord, Stage
-from tinykit.show.cli.exploring import take_trial
+from tinykit.show.cli.exploring import _Lines, take_trial
 from tinykit.show.cli.program import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,6 +178,58 @@ def test_a_damaged_journal_is_refused(folder, damage):
         search(folder, trials=4)
     with pytest.raises(RecordError, match="a damaged journal"):
         read_study(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("identity", {"boards": [], "source": 5}),
+        ("unseen", {"groups": 0, "samples": 0}),
+        ("{}: as stored", [{"fold": 0, "seed": 1, "groups": [], "right": [], "n": []}]),
+        ("{}: test", {"seed": "x"}),
+        ("{}: test", {"seed": 1e400}),
+        ("{}: test", {"seed": 1, "accuracy": {"fraction": "x", "low": 0, "high": 1, "n": 1, "method": ""}}),
+    ],
+)
+def test_values_that_no_study_can_have_are_damage_too(folder, key, value):
+    chosen = search(folder, trials=6).chosen.name
+    journal.read_journal(folder, write=True).keep(key.format(chosen), value)
+    with pytest.raises(RecordError, match="a damaged journal"):
+        read_study(folder)
+
+
+def test_a_study_that_ended_before_the_test_is_told_without_it(folder):
+    chosen = search(folder, trials=6).chosen
+    kept = journal.read_journal(folder, write=True)
+    kept.keep(f"{chosen.name}: test", None)
+    kept.keep("made", {**kept.recall("made"), "hand-made": {**chosen.candidate.to_json(), "network": "own"}})
+    study = read_study(folder)
+    assert (study.against, study.optimism, study.chosen.accuracy) == (None, None, None)
+    assert "optimism" not in "\n".join(study.summary())
+
+
+def test_data_that_bear_the_name_of_a_task_are_not_that_task(folder):
+    study = search(folder, trials=6, data=replace(make_data(), name="digits"))
+    assert study.baseline is None
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"foldr": "x"}, r"data {'foldr': 'x'} name no source; give a task, a folder, a npz"),
+        ({"npz": "x.npz", "widnow_s": 1.0}, "read_npz has no parameter 'widnow_s'"),
+        ({"folder": Path("no such folder"), "rate_hz": 8.0}, "no such folder"),
+        ({"folder": "x", "group_of": print}, r"data .*; give text, paths and numbers, as workers take them"),
+    ],
+)
+def test_a_source_that_none_can_read_is_refused(folder, data, text):
+    with pytest.raises((ParameterError, DataError), match=text):
+        search(folder, data=data)
+
+
+def test_progress_is_printed_without_control_characters(capsys):
+    _Lines()("tpe", 1, 1, "class \x1b[2J failed")
+    assert "\x1b" not in capsys.readouterr().err
 
 
 def test_a_file_of_that_name_that_is_no_journal_stays_as_it_is(folder, monkeypatch):

@@ -16,8 +16,9 @@ from tinykit.choose.exploration.unseen import (
     share_right,
     tell_optimism,
 )
+from tinykit.ground.quantity import Estimate
 from tinykit.train.datasets.dataset import Split
-from tinykit.train.datasets.scoring import paired_difference, score_predictions
+from tinykit.train.datasets.scoring import Accuracy, paired_difference, score_predictions
 
 
 def make_split(groups: np.ndarray) -> Split:
@@ -85,6 +86,13 @@ def test_optimism_is_the_difference_with_a_width_of_both():
     assert (told.unit, told.basis) == ("1", "measured")
 
 
+def test_a_score_that_ends_at_one_leaves_the_other_side_of_the_optimism_as_wide_as_it_is():
+    search = Estimate(0.97, 0.85, 1.0, "1", "modelled")
+    found = Accuracy(0.9, 0.9, 0.9, 60, None, "made up")
+    told = tell_optimism(search, found)
+    assert (told.value, told.low, told.high) == pytest.approx((0.07, 0.07 - 0.12, 0.07 + 0.03))
+
+
 def test_recordings_of_different_windows_are_paired_as_the_house_pairs_samples():
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 3, 600)
@@ -95,6 +103,13 @@ def test_recordings_of_different_windows_are_paired_as_the_house_pairs_samples()
     assert (told.low, told.high) == (pytest.approx(known.low, abs=0.01), pytest.approx(known.high, abs=0.01))
     half = {"recordings": [1, 2, 700], "shares": [1.0, 0.0, 1.0]}
     assert compare_recordings(half, half).n == 3
+    assert compare_recordings(half, {"recordings": [2, 3], "shares": [1.0, 1.0]}) is None  # one is no interval
+
+
+def test_where_a_fold_has_no_groups_no_fold_is_left_out_of_the_interval():
+    alone = {"fold": 0, "seed": 1, "groups": [], "right": [90], "n": [100]}
+    some = {"fold": 1, "seed": 1, "groups": [4, 7], "right": [45, 45], "n": [50, 50]}
+    assert predict_unseen([alone, some], 50, 50).sources == ("2 trainings, 200 samples",)
 
 
 def test_fronts_are_those_that_no_other_beats():

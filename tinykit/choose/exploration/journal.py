@@ -15,7 +15,7 @@ from tinykit.ground.writing import refuse_other
 
 FILE, TPE, RANDOM = "journal.jsonl", "tpe", "random"
 _MOST_BYTES = 2**28
-_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, AssertionError)
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 
 
 def load_optuna() -> Any:

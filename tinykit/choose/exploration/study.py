@@ -73,9 +73,11 @@ class Study(Result):
     folder, source : of the journal; where the data are from.
     boards : ids; figures are those of the first.
     trials : every candidate of every sampler, refused ones too.
-    chosen : the cheapest finalist within one standard error of the best; None where none was trained.
-    baseline : the task's hand-made network under the same rule; None where it has none.
-    random : the choice of a random search of the same budget, where one was run.
+    chosen : the cheapest finalist that reaches the accuracy budgeted, or where none is within one standard error of the
+        best; None where no finalist does.
+    baseline : the task's hand-made network on the same folds with the same seeds, trained on top of the search's time;
+        None where it has none.
+    random : the choice of a random search, which had as many trials or as long, where one was run.
     resumed : trials that had ended before this start.
     """
 
@@ -126,12 +128,9 @@ class Study(Result):
 
     @property
     def against(self) -> Difference | None:
-        """Accuracy of the chosen minus the hand-made, paired by unseen recordings; None where one is missing."""
-        return (
-            unseen.compare_recordings(self.chosen.tested, self.baseline.tested)
-            if self.chosen and self.baseline
-            else None
-        )
+        """Accuracy of the chosen minus the hand-made, paired by unseen recordings; None where one was not tested."""
+        sides = [one.tested for one in (self.chosen, self.baseline) if one and one.tested]
+        return unseen.compare_recordings(*sides) if len(sides) > 1 else None
 
     def find(self, name: str) -> Point:
         """The candidate of a name; the number alone is that of sampler "tpe". ParameterError: there is none."""
@@ -149,7 +148,7 @@ class Study(Result):
             raise ParameterError(f"trial {name!r} was refused: {point.refused}; pick one of the front")
         data = load_source(self.source, point.candidate.front)
         record = open_record(folder, data.name, data_sha256=data.sha256, tools=tool_versions())
-        seed = int(point.tested.get("seed", 1))
+        seed = point.tested.get("seed", 1)
         steps = point.candidate.steps(seed, study=str(self.folder), trial=point.name, seeds=[seed])
         return follow(record, steps, data, say=say)
 
@@ -157,7 +156,7 @@ class Study(Result):
         """The result in a few lines for the terminal."""
         rows = [("chosen", self.chosen), ("hand-made", self.baseline), ("random search", self.random)]
         told = [f"{title}: {one}" for title, one in rows if one]
-        if self.chosen:
+        if self.chosen and self.chosen.tested:
             told += [f"optimism, search minus unseen: {self.optimism}", f"test split opened {self.chosen.opened}"]
         if self.against:
             told.append(f"chosen minus hand-made on unseen recordings: {self.against}")
@@ -175,11 +174,15 @@ def read_study(folder: Path, journal: Journal | None = None, resumed: int = 0) -
         baseline = _read_point(journal, hand["network"], {"candidate": hand}) if hand else None
         chosen, other = (known.get(made.get(name) or "") for name in ("chosen", "random"))
         boards = tuple(map(str, identity["boards"]))
-        return Study(folder, identity["source"], boards, Rows(known.values()), chosen, baseline, other, resumed)
+        rows = Rows(known.values())
+        study = Study(folder, dict(identity["source"]), boards, rows, chosen, baseline, other, resumed)
+        study.summary()  # what cannot be told is damage too, and is found here
+        return study
 
 
 def _read_point(journal: Journal, name: str, known: Mapping[str, Any]) -> Point:
     tested, hits = journal.recall(f"{name}: test") or {}, journal.recall(f"{name}: {STORED}")
+    tested = {**tested, "seed": int(tested["seed"])} if tested else {}
     judged = {**known.get("judged", {}), **tested.get("judged", {})}
     figures = {one: _to_estimate(judged[one]) for one in FIGURES if judged.get(one)}
     return Point(

@@ -3,9 +3,10 @@
 import functools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from reprlib import repr as say
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from tinykit.choose.design.steps import CONVERT, PACKERS, TRAINERS
 from tinykit.choose.exploration.candidate import Candidate
 from tinykit.choose.exploration.unseen import count_hits
+from tinykit.ground.errors import ParameterError, keywords
 from tinykit.ground.writing import scratch, write_atomically
 from tinykit.predict.runtime.codes import predict_labels
 from tinykit.train.compress.training import predict
@@ -26,22 +28,28 @@ from tinykit.train.datasets.shipped import load_dataset
 from tinykit.train.fronts.front import Front
 
 _FIELDS = ("x", "y", "groups", "recordings")
+_READERS: dict[str, Callable[..., Dataset]] = {
+    "task": keywords(load_dataset), "folder": keywords(read_folder), "npz": keywords(read_npz)
+}  # fmt: skip
 
 
 def load_source(source: Mapping[str, Any], front: Front | None = None) -> Dataset:
-    """The data of a study, `task` or what `read_folder` or `read_npz` takes, through a front; once in a process."""
+    """The data of a study, `task` or what `read_folder` or `read_npz` takes, through a front; once in a process.
+
+    ParameterError: no such source, or an argument that its reader does not take.
+    """
     return _load(json.dumps(source, sort_keys=True), front)
 
 
 @functools.lru_cache(maxsize=24)
 def _load(source: str, front: Front | None) -> Dataset:
     own: dict[str, Any] = json.loads(source)
-    if "task" in own:
-        return load_dataset(own["task"], front)
-    if "folder" in own:
-        return read_folder(own.pop("folder"), front=front, **own)
+    if (kind := next((one for one in _READERS if one in own), None)) is None:
+        raise ParameterError(
+            f"data {say(own)} name no source; give a {', a '.join(_READERS)}, with what its reader takes"
+        )
     kept, recorded = own.pop("front", None), own.pop("recorded", None)
-    data = read_npz(own.pop("npz"), front=front, **own)
+    data = _READERS[kind](own.pop(kind), **{**own, "front": front})
     return data if kept is None else replace(data, front=Front.from_json(kept), recorded=recorded and tuple(recorded))
 
 

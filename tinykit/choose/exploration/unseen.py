@@ -52,18 +52,25 @@ def predict_unseen(scored: Sequence[Scored], groups: int, samples: int) -> Estim
 def tell_optimism(search: Estimate, found: Accuracy) -> Estimate:
     """A search's own score minus the accuracy on groups it had not seen, and the 80 % interval of that difference.
 
-    The widths of both add as squares; that of the score holds the spread of unseen groups already: rather too wide.
+    Each side adds those of both as squares (Zou and Donner, Stat. Med. 27 (2008) 1693), since an interval that ends at
+    1 is shorter there. That of the score holds the spread of unseen groups already: rather too wide.
     """
-    value = search.value - found.fraction
-    half = math.hypot((search.high - search.low) / 2, _Z80 / _Z95 * (found.high - found.low) / 2)
+    value, share = search.value - found.fraction, _Z80 / _Z95
+    below = math.hypot(search.value - search.low, share * (found.high - found.fraction))
+    above = math.hypot(search.high - search.value, share * (found.fraction - found.low))
     told = (*search.sources, f"{found.n} samples of unseen groups")
-    return Estimate(value, value - half, value + half, "1", "measured", sources=told)
+    return Estimate(value, value - below, value + above, "1", "measured", sources=told)
 
 
-def compare_recordings(one: Mapping[str, Any], other: Mapping[str, Any]) -> Difference:
-    """Accuracy of one minus that of the other, paired by the recordings both were tested on, whatever their windows."""
+def compare_recordings(one: Mapping[str, Any], other: Mapping[str, Any]) -> Difference | None:
+    """Mean share right of one minus that of the other over the recordings both were tested on, whatever their windows.
+
+    Each recording counts alike; None where they share fewer than two, of which no interval can be told.
+    """
     first, second = (dict(zip(own["recordings"], own["shares"], strict=True)) for own in (one, other))
     both = np.array([first[name] - second[name] for name in first if name in second])
+    if len(both) < 2:
+        return None
     value, error = float(both.mean()), float(both.std(ddof=1) / math.sqrt(len(both)))
     method = f"95 % normal interval over {len(both)} recordings"
     return Difference(value, value - _Z95 * error, value + _Z95 * error, len(both), len(both), method)
@@ -104,10 +111,10 @@ def _error(best: Sequence[Scored], other: Sequence[Scored]) -> float:
 
 
 def _by_group(scored: Sequence[Scored]) -> Any:
-    """Accuracy of each group over all its trainings; None where samples have no groups, or all are of one."""
+    """Accuracy of each group over all its trainings; None where samples of a fold have no groups, or all are of one."""
     hits: dict[int, list[float]] = {}
-    for one in scored:
-        for group, right, n in zip(one["groups"], one["right"], one["n"], strict=bool(one["groups"])):
+    for one in scored if all(one["groups"] for one in scored) else ():
+        for group, right, n in zip(one["groups"], one["right"], one["n"], strict=True):
             hits.setdefault(group, []).append(right / n)
     return np.array([np.mean(hits[group]) for group in sorted(hits)]) if len(hits) > 1 else None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.choose.ledger.choosing import Budgets
+from tinykit.ground.errors import printable
 from tinykit.show.cli.models import Options
 from tinykit.show.cli.text import say, say_json, say_table
 from tinykit.target.boards import boards
@@ -39,9 +40,8 @@ def explore(options: Options) -> int:
     else:
         say(*study.summary())
         if everywhere:
-            rows = [
-                (one.board, "unknown" if one.price is None else f"{one.price:g}", str(one.judgement)) for one in ranked
-            ]
+            prices_of = ("unknown" if one.price is None else f"{one.price:g}" for one in ranked)
+            rows = [(one.board, price, str(one.judgement)) for one, price in zip(ranked, prices_of, strict=True)]
             say_table(("board of the chosen", "price", "verdict"), rows)
     return 0 if study.chosen and (ranked or not everywhere) else 1
 
@@ -73,5 +73,5 @@ class _Lines:
     def __call__(self, stage: str, step: int, total: int, text: str) -> None:
         now = time.monotonic()
         if stage != self._stage or step >= total or now - self._last_s > _LINE_S:
-            print(f"{stage}: {step} of {total}; {text}".rstrip("; "), file=sys.stderr, flush=True)
+            print(printable(f"{stage}: {step} of {total}; {text}".rstrip("; ")), file=sys.stderr, flush=True)
             self._stage, self._last_s = stage, now

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Protocol
 
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import ParameterError, printable
 from tinykit.ground.results import Result
 
 
@@ -104,7 +104,7 @@ class Bar:
             hidden = False if _in_notebook() else None  # None: hidden unless stderr is a terminal
             self._bar, self._stage = tqdm(total=total, desc=stage, leave=False, disable=hidden), stage
         self._bar.update(step - self._bar.n)
-        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.set_postfix_str(printable(text), refresh=False)
         if step >= total:
             self.close()
 
