@@ -182,7 +182,7 @@ def test_all_is_every_extra_a_user_needs():
 def test_every_package_the_kit_imports_is_declared():
     wanted = declared_packages(without=("test",))
     declared = {name_of(line).replace("-", "_") for line in wanted} | {"tinykit"}
-    named_otherwise = {"ethosu": "ethos_u_vela"}
+    named_otherwise = {"ethosu": "ethos_u_vela", "PIL": "pillow"}
     brought_along = {"absl", "IPython", "keras", "traitlets"}  # TensorFlow and ipywidgets cannot be without them
     for path in (ROOT / "tinykit").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
