@@ -183,7 +183,7 @@ def test_every_package_the_kit_imports_is_declared():
     wanted = declared_packages(without=("test",))
     declared = {name_of(line).replace("-", "_") for line in wanted} | {"tinykit"}
     named_otherwise = {"ethosu": "ethos_u_vela", "PIL": "pillow"}
-    brought_along = {"absl", "IPython", "keras", "traitlets"}  # TensorFlow and ipywidgets cannot be without them
+    brought_along = {"absl", "dask", "IPython", "keras", "traitlets"}  # by TensorFlow, distributed, ipywidgets
     for path in (ROOT / "tinykit").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
