@@ -181,7 +181,7 @@ def test_every_control_that_is_not_disabled_does_something_from_the_start(panel_
     ("name", "controls"),
     [
         ("DesignPanel", {"battery"}),
-        ("PowerPanel", {"battery", "clock_mhz"}),
+        ("PowerPanel", {"battery"}),
         ("TimelinePanel", {"period_s", "gate"}),
         ("HeatPanel", {"duty_cycle", "box_cm2", "boxed"}),
         ("FitPanel", {"runtime"}),

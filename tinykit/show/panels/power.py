@@ -101,7 +101,6 @@ class PowerPanel(DesignPanel):
 
     size_in = (7.2, 5.8)
     title, shown = "Power", ("board", "battery", "period_s", "clock_mhz", "sensor")
-    rests = (*DesignPanel.rests, ("clock_mhz", lambda panel: panel.result.budget is None, "the latency is unknown"))
     clock_mhz: Any
 
     def adapt(self, changed: Any) -> None:
