@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 from tests.models import Net, small_cnn
 from tinykit.handover.virtual_board import run, sample_codes
@@ -35,6 +36,16 @@ def test_more_memory_than_enough_runs_nothing(graph, monkeypatch):
     panel.ram_kib.value = 33
     assert panel.result is enough
     assert enough.fault is None
+
+
+def test_a_view_that_is_left_above_runs_nothing_again(graph, monkeypatch):
+    panel = BoardRunPanel(graph, compiler="zig", ram_kib=20)
+    shown = panel._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]["model_id"]
+    panel.ram_kib.value = 33
+    monkeypatch.setattr(board_run, "run", None)
+    panel._repr_mimebundle_()
+    assert _instances[shown] is not panel
+    assert _instances[shown].result is panel.result
 
 
 def test_less_memory_ends_in_a_fault_and_more_brings_the_run_back(graph):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.models import Net
 from tests.panels import GRAPH, NAMES, finds_a_move, make_panel, places_of, reset, state_of
+from tinykit.budget.assessment.draft import list_open
 from tinykit.model.graph.reading import read
 from tinykit.show.panels import (
     BurstPanel,
@@ -27,6 +28,7 @@ from tinykit.show.panels import (
     TimelinePanel,
 )
 from tinykit.show.panels.controls import Slider
+from tinykit.show.panels.memory import _runtimes
 from tinykit.show.panels.shell import NumberField, Panel
 from tinykit.show.plots import COLOURS
 from tinykit.target.boards import boards
@@ -173,6 +175,57 @@ def test_every_control_that_is_not_disabled_does_something_from_the_start(panel_
         elif len(getattr(widget, "options", "**")) > 1:
             assert any(self_moves(panel, widget, before)), control
         reset(panel, start)
+
+
+@pytest.mark.parametrize(
+    ("name", "controls"),
+    [
+        ("DesignPanel", {"battery"}),
+        ("PowerPanel", {"battery"}),
+        ("TimelinePanel", {"period_s", "gate"}),
+        ("HeatPanel", {"duty_cycle", "box_cm2", "boxed"}),
+        ("FitPanel", {"runtime"}),
+    ],
+)
+def test_on_every_kind_of_board_a_control_does_something_or_rests(panel_of, name: str, controls: set[str]):
+    """Boards that lack the same figures are of one kind."""
+    panel = panel_of(name)
+    start = panel.read_controls()
+    kinds = {tuple(what for what, _ in list_open(board)): board.id for board in boards()}
+    for board in kinds.values():
+        panel.board.value = board
+        here, seen = panel.read_controls(), (panel.picture.value, panel.verdict.value)
+        widgets = {control: widget for control, widget in panel._controls.items() if control in controls}
+        resting = {control for control, widget in widgets.items() if widget.disabled}
+        for control, widget in widgets.items():
+            if panel.result is not None:
+                assert any(self_moves(panel, widget, seen)) == (control not in resting), (board, control)
+                widget.value = here[control]
+    reset(panel, start)
+
+
+def test_a_list_of_one_entry_is_disabled():
+    panel = FitPanel(GRAPH)
+    assert not panel.runtime.disabled
+    panel.board.value = next(one.id for one in boards() if len(_runtimes(one)) == 1)
+    assert panel.runtime.disabled
+    assert "runtime: there is no other" in panel.notice.value.replace("</b>", "")
+
+
+def test_a_panel_that_takes_long_says_so_while_it_works():
+    seen = []
+
+    class Slow(FitPanel):
+        takes_long = True
+
+        def compute(self):
+            seen.append((self.picture.stale, "working" in self.notice.value))
+            return super().compute()
+
+    panel = Slow(GRAPH)
+    panel.reserve_kib.value = 20
+    assert seen == [(True, True)] * 2
+    assert (panel.picture.stale, panel.notice.value) == (False, FitPanel(GRAPH).notice.value)
 
 
 def self_moves(panel: Panel, widget, before) -> Iterator[bool]:

@@ -82,6 +82,7 @@ Case = Callable[[], Rows]
 Fault = Callable[["Bench"], Iterator[Case]]
 FAULTS: dict[str, Fault] = {}
 NOT_TRIED = 2
+NO_DISK = "no file system can be mounted here"
 
 
 def fault(function: Fault) -> Fault:
@@ -346,7 +347,7 @@ def full_disk(bench: Bench) -> Iterator[Case]:
         before, after = bench.sizes(stage)
         with small_disk(bench.folder().parent, 8192) as disk:
             if disk is None:
-                yield stage, not_tried("no file system can be mounted here")
+                yield stage, not_tried(NO_DISK)
                 return
             out = bench.begun(stage, base=disk)
             for spare in sorted({0, 4, (after - before) // 2, max(0, after - before - 4)}):
@@ -369,12 +370,14 @@ def resize(disk: Path, kilobytes: int) -> None:
 def _few_names(bench: Bench) -> Rows:
     """A disk that has room, and names for so many files."""
     with small_disk(bench.folder().parent, 8192) as disk:
-        if disk is not None:
-            subprocess.run(["mount", "-o", "remount,nr_inodes=24", str(disk)], check=True)
-            out = bench.begun(base=disk)
-            yield "24 files", bench.judge(out, *_run_at(bench, out))
-            subprocess.run(["mount", "-o", "remount,nr_inodes=400", str(disk)], check=True)
-            yield "and then 400", bench.judge(out, *_run_at(bench, out))
+        if disk is None:
+            yield "24 files", not_tried(NO_DISK)
+            return
+        subprocess.run(["mount", "-o", "remount,nr_inodes=24", str(disk)], check=True)
+        out = bench.begun(base=disk)
+        yield "24 files", bench.judge(out, *_run_at(bench, out))
+        subprocess.run(["mount", "-o", "remount,nr_inodes=400", str(disk)], check=True)
+        yield "and then 400", bench.judge(out, *_run_at(bench, out))
 
 
 @fault
@@ -383,8 +386,8 @@ def full_temporary(bench: Bench) -> Iterator[Case]:
 
     def case(kilobytes: int, stage: str) -> Rows:
         with small_disk(bench.folder().parent, kilobytes) as disk:
-            if disk is not None:
-                yield f"TMPDIR of {kilobytes} kB, from {stage!r}", bench.whole(bench.begun(stage), TMPDIR=str(disk))
+            told = f"TMPDIR of {kilobytes} kB, from {stage!r}"
+            yield told, bench.whole(bench.begun(stage), TMPDIR=str(disk)) if disk else not_tried(NO_DISK)
 
     for kilobytes in (4, 256):
         for stage in (LAST_TRAINING, LATE, "writing firmware"):
@@ -404,10 +407,13 @@ def read_only(bench: Bench) -> Iterator[Case]:
 
     def mounted(stage: str) -> Rows:
         with small_disk(bench.folder().parent, 8192) as disk:
-            if disk is not None:
-                out = bench.begun(stage, base=disk)
-                subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-                yield f"a read-only file system, from {stage!r}", bench.judge(out, *_run_at(bench, out))
+            told = f"a read-only file system, from {stage!r}"
+            if disk is None:
+                yield told, not_tried(NO_DISK)
+                return
+            out = bench.begun(stage, base=disk)
+            subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+            yield told, bench.judge(out, *_run_at(bench, out))
 
     yield below
     for stage in ("loading", LATE):

@@ -209,29 +209,32 @@ def keywords(function: Callable[_P, _T], *, strict: bool = False) -> Callable[_P
     So for an argument of the wrong kind that the function fails over; if strict, for any. Signature and docstring stay.
     """
     plain: Any = function
-    code = plain.__code__
-    allowed = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    name = plain.__qualname__.removesuffix(".__init__")
 
     @functools.wraps(function)
     def call(*arguments: _P.args, **named: _P.kwargs) -> _T:
-        for keyword in named.keys() - allowed:
-            raise ParameterError(f"{name} has no parameter {keyword!r}; {name_nearest(keyword, allowed - {'self'})}")
         try:
             made = function(*arguments, **named)
+        except TinykitError:
+            raise
         except Exception as error:
-            if not isinstance(error, TinykitError):
-                _refuse_kind(plain, name, {**dict(zip(code.co_varnames, arguments, strict=False)), **named}, error)
+            _refuse_arguments(plain, arguments, named, error)
             raise
         if strict:
-            _refuse_kind(plain, name, {**dict(zip(code.co_varnames, arguments, strict=False)), **named})
+            _refuse_arguments(plain, arguments, named)
         return made
 
     return call
 
 
-def _refuse_kind(plain: Any, name: str, given: dict[str, Any], cause: Exception | None = None) -> None:
-    """ParameterError for the first argument of a kind that its parameter is not for, or a number that overflowed."""
+def _refuse_arguments(
+    plain: Any, arguments: tuple[Any, ...], named: Mapping[str, Any], cause: Exception | None = None
+) -> None:
+    """ParameterError for a keyword that is no parameter, the first argument of a wrong kind, or an overflow."""
+    code, name = plain.__code__, plain.__qualname__.removesuffix(".__init__")
+    allowed = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    for keyword in named.keys() - {*allowed}:
+        raise ParameterError(f"{name} has no parameter {keyword!r}; {name_nearest(keyword, {*allowed} - {'self'})}")
+    given = {**dict(zip(allowed, arguments, strict=False)), **named}
     for one, (kinds, told) in _kinds_of(plain).items():
         if one in given and not isinstance(given[one], kinds):
             raise ParameterError(f"{name}: {one} is {given[one]!r:.200}; give {told}")

@@ -34,6 +34,7 @@ class BoardRunPanel(Panel[BoardRun]):
 
     size_in = (7.2, 4.4)
     plots, left_in = (plot_instructions,), 1.9
+    takes_long = True
     board: Any
     kernels: Any
     ram_kib: Any
@@ -58,6 +59,10 @@ class BoardRunPanel(Panel[BoardRun]):
         """Another board has another size of memory."""
         if changed is self.board:
             self.ram_kib.max = math.floor(largest_kib(self.board.value))
+
+    def take_over(self, other: Any) -> None:
+        """The runs that were made."""
+        self._runs = other._runs
 
     def compute(self) -> BoardRun:
         """The run for the controls, from memory where it was done before: one that ended in less SRAM ends the same."""

@@ -132,7 +132,6 @@ class View(widgets.VBox):
     _controls: dict[str, Any]
     _given: tuple[tuple[Any, ...], dict[str, Any]]
     _held = False
-    _runs: dict[Any, Any]
     _shown: dict[str, Any] | None = None
 
     @property
@@ -149,6 +148,9 @@ class View(widgets.VBox):
     def read_controls(self) -> dict[str, Any]:
         """The value of each control by its name."""
         return {name: control.value for name, control in self._controls.items()}
+
+    def take_over(self, other: Any) -> None:
+        """Keep of the view that this is made like what need not be computed again; nothing by default."""
 
     def compute_near(self) -> Any:
         """The result for the controls; where that is refused, at the limit of the first slider that has one."""
@@ -190,8 +192,9 @@ class View(widgets.VBox):
         """Give what pages show to a twin whose controls stand at these values: both change channels, part by part."""
         given, named = self._given
         twin = type(self).__new__(type(self), *given, **named)
-        twin._held, twin._runs = True, getattr(self, "_runs", {})
+        twin._held = True
         type(self).__init__(twin, *given, **named)
+        twin.take_over(self)
         for name, value in [*values.items()] * 2:  # twice: a board changes the range of others
             getattr(twin, name).value = value
         twin._held = False

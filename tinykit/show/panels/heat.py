@@ -13,11 +13,18 @@ from tinykit.ground.quantity import format_quantity
 from tinykit.ground.results import tell
 from tinykit.model.graph.reading import GraphOrFile, as_graph
 from tinykit.show.panels.controls import Slider
-from tinykit.show.panels.shell import Powered, choose, choose_board
+from tinykit.show.panels.shell import Panel, Powered, choose, choose_board
 from tinykit.show.plots import KitFigure, lay_axes, plot_bursts, plot_heat, plot_transient
 from tinykit.target.boards import AnyBoard
 
 _CM2 = 1e-4
+_NO_POWER = "the power is unknown; give the currents that the board lacks"
+
+
+def _warms_nothing(panel: Panel[ThermalReport]) -> bool:
+    """Whether no power is known that would warm a box."""
+    found = panel.result
+    return found is None or found.average_power_w is None is found.continuous_power_w
 
 
 class HeatPanel(Powered[ThermalReport]):
@@ -34,7 +41,12 @@ class HeatPanel(Powered[ThermalReport]):
 
     size_in = (7.2, 2.7)
     plots, left_in = (plot_heat,), 1.6
-    rests = (("box_cm2", lambda panel: not panel.boxed.value, "tick “in a closed box”"),)
+    rests = (
+        ("box_cm2", lambda panel: not panel.boxed.value, "tick “in a closed box”"),
+        ("box_cm2", _warms_nothing, _NO_POWER),
+        ("boxed", _warms_nothing, _NO_POWER),
+        ("duty_cycle", lambda panel: panel.result.average_power_w is None, _NO_POWER),
+    )
     ambient_c: Any
     duty_cycle: Any
     box_cm2: Any

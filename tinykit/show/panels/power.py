@@ -37,6 +37,7 @@ from tinykit.target.target import Target
 
 _SLOWEST_SHARE = 0.1
 _UNKNOWN_CLOCK_MHZ = 100.0
+_NO_CURRENT = "the life is unknown; give the currents that the board lacks"
 
 
 class DesignPanel(Powered[Assessment]):
@@ -53,6 +54,7 @@ class DesignPanel(Powered[Assessment]):
 
     size_in = (7.2, 4.7)
     title = "Design"
+    rests = (("battery", lambda panel: _lasts_unknown(panel.result), _NO_CURRENT),)
     shown: tuple[str, ...] = ("period_s", "board", "battery", "sensor")
     period_s: Any
     battery: Any
@@ -126,6 +128,14 @@ class PowerPanel(DesignPanel):
         return _say_current(result.budget)
 
 
+def _lasts_unknown(result: Assessment) -> bool:
+    """Whether no battery has a life, for want of currents, nor is told to be too weak or too low for the board."""
+    budget = result.budget
+    if result.power.battery_life_s is not None or budget is None:
+        return result.power.battery_life_s is None
+    return budget.board.supply_min is not None and all(state.current_a is None for state in budget.states)
+
+
 def _top_clock_mhz(board: AnyBoard) -> float:
     """The highest clock on record [MHz]; 100 where none is, and then every figure reads unknown."""
     clock = find_board(board).clock_hz
@@ -150,6 +160,10 @@ class TimelinePanel(Powered[PowerBudget]):
 
     size_in = (7.2, 6.8)
     plots, heights, left_in = (plot_stages, plot_stack, plot_lines), (1.4, 1.2, 0.9), 1.1
+    rests = (
+        ("gate", lambda panel: not _knows_network(panel.result), "the latency is unknown"),
+        *((name, lambda panel: panel.result.average_current_a is None, _NO_CURRENT) for name in ("period_s", "gate")),
+    )
     period_s: Any
     sense_s: Any
     gate: Any

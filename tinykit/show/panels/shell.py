@@ -46,7 +46,8 @@ class Panel(View, Generic[Result]):
     `heights` (or `draw`, on a figure that is cleared for it), `tell` (subject and sentence, plain text: the shell
     escapes it) and `summarise` (inputs and result in one short line). Controls become attributes by the names they are
     given, so that `panel.period_s.value = 60` moves the panel from code. `rests` names those that change nothing as the
-    others stand: when, asked of the panel, and what would bring them to life.
+    others stand: when, asked of the panel, and what would bring them to life. Where `compute` `takes_long`, the panel
+    says so while it works.
 
     Attributes
     ----------
@@ -60,6 +61,7 @@ class Panel(View, Generic[Result]):
     heights: tuple[float, ...] = (1.0,)
     left_in = 0.9
     rests: tuple[tuple[str, Callable[[Any], Any], str], ...] = ()
+    takes_long = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -108,6 +110,9 @@ class Panel(View, Generic[Result]):
         """Compute and draw again; what is unknown says so in its picture, what is refused leaves the last one, pale."""
         if self.is_held:
             return
+        if self.takes_long:
+            self.picture.stale = True
+            self._notify([("working", "the pale picture is the last that was")])
         figure, self.reason, stale, unknown = KitFigure(self.size_in), "", False, False
         try:
             self._refuse_nothing()
@@ -124,7 +129,7 @@ class Panel(View, Generic[Result]):
             figure, unknown = KitFigure(self.size_in), isinstance(error, UnknownFactError)
             stale = bool(self.picture.value) and not unknown
             say_unknown(figure.subplots(), plain(f"unknown: {self.problem}", 300))
-            picture = to_png_quickly(figure)
+            picture = b"" if stale else to_png_quickly(figure)
         if not stale:
             self._figure, self.picture.value = figure, picture
         self.picture.stale, self.picture.alt = stale, f"{self!r}\n{self.reason}\n{self._figure!r}"
@@ -133,6 +138,8 @@ class Panel(View, Generic[Result]):
     def _tell_state(self, unknown: bool) -> None:
         """Above the picture: what it shows if not the controls' values, what is pinned, and which controls rest."""
         resting = {name: why for name, rests, why in self.rests if self.result is not None and rests(self)}
+        lone = (name for name, control in self._controls.items() if len(getattr(control, "options", "**")) < 2)
+        resting |= dict.fromkeys(lone, "there is no other")
         for name, control in self._controls.items():
             if name != "board" and not isinstance(control, NumberField):
                 control.disabled = name in resting or (unknown and "board" in self._controls)
@@ -140,6 +147,9 @@ class Panel(View, Generic[Result]):
         rows = [("at the limit", self.reason)] if self.reason else [stale] if self.picture.stale else []
         rows += [("without effect", f"{self._controls[name].description}: {why}") for name, why in resting.items()]
         rows += [("pinned, dashed", self._pinned[0])] if self._pinned else []
+        self._notify(rows)
+
+    def _notify(self, rows: list[tuple[str, str]]) -> None:
         self.notice.value = to_table(rows)
         self.notice.layout.set_trait("display", None if rows else "none")
 
@@ -177,10 +187,8 @@ class Panel(View, Generic[Result]):
             return f"{type(self).__name__}()"
         given = ((name, control.value) for name, control in self._controls.items() if control.value != "")
         inputs = ", ".join(f"{name}={format_value(value)}" for name, value in given)
-        found = (
-            ("at the limit: " if self.reason else "") + self.summarise(self.result) if self.result is not None else ""
-        )
-        found = found or self.problem.partition("\n")[0]
+        limit = "at the limit: " if self.reason else ""
+        found = self.problem.partition("\n")[0] if self.result is None else limit + self.summarise(self.result)
         room = _LONGEST_REPR - len(f"{type(self).__name__}(): {found}")
         if self.result is not None and 0 < room < len(inputs):
             inputs = inputs[: room - 1] + "…"
