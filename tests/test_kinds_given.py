@@ -87,7 +87,7 @@ def test_a_public_function_refuses_in_words(name, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"data": 3}, {"data": None}, {"budgets": 3}, {"boards": 3}, {"boards": [object()]}, {"minutes": "ten"},
+    [{"data": 3}, {"data": None}, {"budgets": 3}, {"boards": 3}, {"boards": [1.5]}, {"minutes": "ten"},
      {"trials": "x"}, {"trials": -1}, {"folder": 3}, {"seed": "x"}, {"sampler": 3}, {"space": 3}, {"use": 3}],
     ids=str,
 )  # fmt: skip
