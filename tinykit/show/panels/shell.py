@@ -120,8 +120,7 @@ class Panel(View, Generic[Result]):
                 raise failed
             self.result, self.problem = self.compute_near(), ""
             self.draw(self.result, figure)
-            if self._pinned:
-                draw_ghost(figure, self._pinned[1])
+            self._draw_pinned(figure)
             self.verdict.value, picture = to_table(self.tell(self.result)), to_png_quickly(figure)
         except Exception as error:  # noqa: BLE001 -- a view that is left half drawn would belong to no input
             self.result, self.problem = None, judge_failure(error)[1]
@@ -148,6 +147,10 @@ class Panel(View, Generic[Result]):
         rows += [("without effect", f"{self._controls[name].description}: {why}") for name, why in resting.items()]
         rows += [("pinned, dashed", self._pinned[0])] if self._pinned else []
         self._notify(rows)
+
+    def _draw_pinned(self, figure: KitFigure) -> None:
+        if self._pinned:
+            draw_ghost(figure, self._pinned[1])
 
     def _notify(self, rows: list[tuple[str, str]]) -> None:
         self.notice.value = to_table(rows)
