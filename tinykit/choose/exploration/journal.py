@@ -6,6 +6,7 @@ attributes of the study.
 
 import contextlib
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ def open_journal(folder: Path, identity: Mapping[str, Any]) -> Iterator[Journal]
     import fcntl
 
     path = folder / FILE
+    refuse_other(folder, stat.S_IFDIR)
     refuse_other(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
