@@ -15,11 +15,12 @@ from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.own import GIVEN, choose_network, describe_data, own_recipe, start_from, tell_data
 from tinykit.choose.design.run import make_models
 from tinykit.choose.design.steps import chain_steps, read_steps
+from tinykit.choose.exploration.training_job import load_source
 from tinykit.ground.errors import DataError, ModelError, ParameterError, TinykitError
 from tinykit.ground.facts import shipped_path
 from tinykit.model.record import DesignRecord, Stage, open_record
 from tinykit.show.cli.main import make_parser
-from tinykit.show.cli.own import read_own
+from tinykit.show.cli.own import own_source, read_own
 from tinykit.show.cli.program import main
 from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.compress.training import evaluate, train
@@ -285,6 +286,20 @@ def test_options_become_a_dataset(tmp_path):
     )
     assert (spectra.front.features, spectra.input_shape) == ("fft", (1, 12, 3))
     assert read_own(options()) is None
+
+
+def test_a_search_takes_the_same_data_as_a_design(tmp_path):
+    (tmp_path / "classes.txt").write_text("still\nshake\n")
+    told = ["--data", str(GESTURES), "--rate", "25", "--window", "1", "--features", "fft", "--bands", "8"]
+    told += ["--groups", "file", "--classes", str(tmp_path / "classes.txt")]
+    source = own_source(make_parser().parse_args(["explore", *told]))
+    assert source == own_source(options(*told))
+    assert load_source(source).sha256 == read_own(options(*told)).sha256
+    assert load_source(source).input_shape == (1, 8, 3)
+    with pytest.raises(ParameterError, match=r"--task digits beside --data .*: give one of them"):
+        own_source(make_parser().parse_args(["explore", "--task", "digits", *told]))
+    with pytest.raises(ParameterError, match="--step goes with --data"):
+        own_source(make_parser().parse_args(["explore", "--step", "1"]))
 
 
 def test_the_budget_of_own_data_counts_the_front_that_its_firmware_computes():

@@ -12,12 +12,14 @@ from tests.models import Net
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.verdict import Verdict
+from tinykit.budget.power.frontend import FrontEnd
 from tinykit.choose.exploration.judging import Judge, PricedBoard, rank_boards, read_prices
 from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import DataError, ModelError, ParameterError, UnknownBoardError
 from tinykit.model.graph.reading import read
 from tinykit.target.boards import board, boards
 from tinykit.target.target import Target
+from tinykit.train.fronts.front import Front
 
 USE = Use(period_s=2.0, task="watch-exercises", battery="cr2032")
 FIGURES = {
@@ -199,3 +201,20 @@ def test_a_table_of_prices_that_is_no_file_is_told(tmp_path):
     (tmp_path / "odd.csv").write_bytes(b"board,price\n\xff\xfe,1\n")
     with pytest.raises(DataError, match=r"odd\.csv: cannot be read"):
         read_prices(tmp_path / "odd.csv", ["microbit-v2"])
+
+
+def test_a_front_is_paid_for_and_its_window_keeps_the_sensor_on():
+    judge, model = Judge(Budgets(), ["nucleo-l4r5zi"], USE), draw(3)
+    alone = judge.judge(model)
+    front = Front(window_s=1.0, features="fft", bands=16).bind((50, 6), 50.0)
+    behind = judge.judge(model, front)
+    assert behind.latency_s == alone.latency_s
+    whole = assess(read(model), "nucleo-l4r5zi", USE.behind(front), use_engine=False)
+    (stage,) = (one for one in whole.power.states if one.name == "front end")
+    work = stage.charge_c.value * whole.power.supply_v
+    assert behind.energy_j.value - alone.energy_j.value == pytest.approx(work, rel=1e-3)
+    assert 0 < work < alone.energy_j.value
+    assert alone.life_s.value < behind.life_s.value < 2 * alone.life_s.value  # 1 s of the sensor in place of 2 s
+    given = replace(USE, sense_s=2.0, front_end=FrontEnd("none"))
+    assert given.behind(front) == given
+    assert judge.judge_all(model, front)[0].life_s is None

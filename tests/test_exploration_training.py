@@ -67,11 +67,16 @@ def test_window_and_rate_of_a_signal_and_the_side_of_a_picture_may_vary():
     )
     assert watch.axes["window_s"] == (1.0, 1.5, 2.0, 3.0)
     assert watch.axes["rate_hz"] == (25.0, 50.0)
+    assert watch.axes["features"] == ("none", "fft")
     assert digits.axes["side"] == (14, 28)
     assert {vowels.axes[name] for name in ("window_s", "rate_hz", "side")} == {(None,)}
     at = {**dict.fromkeys(watch.axes, 0), "rate_hz": 1}
     shape = load_source({"task": "watch-exercises"}, watch.candidate(at).front).input_shape
     assert shape == (50, 1, 6)
+    spectrum = {**at, "features": 1, "bands": 1}
+    assert load_source({"task": "watch-exercises"}, watch.candidate(spectrum).front).input_shape == (1, 16, 6)
+    hashes = {watch.candidate({**at, "features": kind, "bands": bands}).sha256 for kind in (0, 1) for bands in (0, 1)}
+    assert len(hashes) == 3  # without features their bands are no choice
 
 
 def test_a_dataset_goes_to_workers_as_it_is(tmp_path):
@@ -135,3 +140,20 @@ def test_other_precisions_and_forms_are_made_and_scored(tmp_path, precision, com
     assert has_decode(graph) == (compression != "none")
     found = open_test(keep_dataset(data, Path(tmp_path)), candidate.to_json(), 1)
     assert found["accuracy"]["n"] == len(data.test)
+
+
+def test_a_front_of_the_source_holds_where_a_candidate_leaves_it_open():
+    source = {"task": "watch-exercises", "front": {"features": "fft", "bands": 8, "rate_hz": 25.0}}
+    assert load_source(source).input_shape == (1, 8, 6)
+    kept = load_source(source, Front(window_s=3.0)).front
+    assert (kept.window_s, kept.rate_hz, kept.features, kept.bands) == (3.0, 25.0, "fft", 8)
+    assert load_source(source, Front(bands=16)).input_shape == (1, 16, 6)
+
+
+def test_sound_may_be_heard_as_a_spectrogram(tmp_path):
+    noise = np.random.default_rng(0).normal(size=(24, 4000, 1))
+    np.savez(tmp_path / "sound.npz", x=noise, y=np.arange(24) % 2, groups=np.arange(24) // 2)
+    source = {"npz": str(tmp_path / "sound.npz"), "rate_hz": 8000.0}
+    axes = Space.of(load_source(source), Training(2, 1e-3)).axes
+    assert (axes["features"], axes["bands"]) == (("none", "log-mel", "mfcc"), (20, 40))
+    assert load_source(source, Front(features="log-mel", bands=20)).input_shape == (32, 20, 1)

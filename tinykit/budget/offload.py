@@ -9,7 +9,7 @@ from typing import Any
 from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.radio import Transmission, transmission
-from tinykit.budget.power.workload import Activity, Workload, as_workload
+from tinykit.budget.power.workload import FRONT_END, Activity, Workload, as_workload
 from tinykit.budget.scenarios import Scenario, find_scenario, list_scenarios, scenario_of
 from tinykit.ground.errors import ParameterError, UnknownFactError, keywords, name_nearest
 from tinykit.ground.quantity import DAY_S, Estimate, format_quantity, propagate
@@ -258,7 +258,7 @@ def _send_up(
         raise ParameterError(f"uplink {uplink!r} is unknown; {name_nearest(str(uplink), UPLINKS)}")
     known = list_scenarios().get(sensor.id)
     done = uplink == "features" or (known and known.features == sensor.values)  # what is sent is what it leaves
-    names = ("sense", "wake-up", "front end") if done else ("sense", "wake-up")
+    names = ("sense", "wake-up", FRONT_END) if done else ("sense", "wake-up")
     before = [stage for stage in work.before if stage.name in names]
     during = {load: tuple(name for name in load.during if name in (*names, "sleep")) for load in work.loads}
     loads = tuple(replace(load, during=kept) for load, kept in during.items() if kept or not load.during)

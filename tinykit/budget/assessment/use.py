@@ -8,7 +8,7 @@ from typing import Any
 
 from tinykit.budget.power.budget import PowerBudget, budget_power
 from tinykit.budget.power.cells import Battery
-from tinykit.budget.power.frontend import FrontEnd, capture_factor
+from tinykit.budget.power.frontend import FrontEnd, capture_factor, front_end_of
 from tinykit.budget.power.inverse import busy_per_inference, longest_latency
 from tinykit.budget.power.pack import CellPack, find_battery
 from tinykit.budget.power.radio import transmission
@@ -29,6 +29,7 @@ from tinykit.predict.energy.inputs import as_estimate
 from tinykit.predict.energy.predict import predict_run_current
 from tinykit.target.devices import NOTHING, Sensor, Signal, find_sensor, find_signal
 from tinykit.target.target import Target
+from tinykit.train.fronts.bound import BoundFront
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +155,14 @@ class Use(Result):
         if window is None:
             window = signal.window_time.value if sensor and signal and signal.window_time else 0.0
         return window + (sensor.start_up.value if sensor and sensor.start_up else 0.0) if window else 0.0
+
+    def behind(self, front: BoundFront | None) -> "Use":
+        """The same for a network behind a front: its work, and its window where that of the task would be counted."""
+        if front is None:
+            return self
+        computes = front_end_of(front) if self.front_end is None else self.front_end
+        of_task = self.sense_s is None and self.signal is not None and self.signal.window_time is not None
+        return replace(self, front_end=computes, sense_s=front.samples / front.rate_hz if of_task else self.sense_s)
 
     def list_power(self, target: Target) -> dict[str, Any]:
         """The arguments of `budget_power` that do not change with period and workload."""

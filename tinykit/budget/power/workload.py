@@ -18,7 +18,7 @@ AT = ("run", "sleep", "stop")
 """What the MCU does in a stage: runs, halts with clocks on (a DMA fills a buffer), or keeps its RAM alone."""
 MCU = "microcontroller"
 RADIO = "radio"
-TRANSMIT = "transmit"
+TRANSMIT, FRONT_END = "transmit", "front end"
 LINK = "radio link"
 REST_OF_BOARD = "rest of the board"
 PERIPHERALS = "peripherals"
@@ -221,7 +221,7 @@ def plan_workload(
     rate = as_estimate(gate_rate, "1", "gate rate", high=1.0).value
     before = [replace(_stage("sense", sense_s, sense_at), elastic=True)] if sense_s is not None else []
     if front_end is not None and front_end.kind != "none":
-        before.append(Activity("front end", front_end_time(front_end, board, clock_hz=clock_hz)))
+        before.append(Activity(FRONT_END, front_end_time(front_end, board, clock_hz=clock_hz)))
     if gate_s is not None:
         before.append(_stage("gate", gate_s))
     network = as_estimate(latency, "s", "latency", high=LONGEST_S)

@@ -8,7 +8,6 @@ from tinykit.budget.assessment.chain import Assessment
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.budget import PowerBudget
-from tinykit.budget.power.frontend import front_end_of
 from tinykit.budget.thermal.check import ThermalReport
 from tinykit.choose.ledger.variants import Variant
 from tinykit.ground.errors import UnknownTaskError
@@ -53,8 +52,8 @@ class DesignGoal(Result):
             read_card(self.task)
         object.__setattr__(self, "task", self.task if self.data is None else self.data.name)
         object.__setattr__(self, "target", as_target(self.target))
-        if self.data is not None and self.use.front_end is None and (bound := self.data.bound) is not None:
-            object.__setattr__(self, "use", replace(self.use, front_end=front_end_of(bound)))
+        if self.data is not None:
+            object.__setattr__(self, "use", self.use.behind(self.data.bound))
         if self.use.task is None and self.data is None:
             with suppress(UnknownTaskError):  # of a task of one's own nobody knows what it listens to
                 object.__setattr__(self, "use", replace(self.use, task=self.task))

@@ -8,18 +8,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinykit.budget.assessment.chain import assess_fit, check_for_use
+from tinykit.budget.assessment.chain import Assessment, assess_fit, check_for_use
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.verdict import APPLICATION, CODE, FitReport, Verdict
+from tinykit.budget.power.workload import FRONT_END
 from tinykit.choose.ledger.choosing import Budgets, Check, check_budgets
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, look_up
 from tinykit.ground.limits import read_cells
-from tinykit.ground.quantity import Estimate
+from tinykit.ground.quantity import Estimate, propagate
 from tinykit.ground.results import Result, Rows
 from tinykit.model.graph.model import ModelGraph
 from tinykit.model.graph.reading import read
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target, as_target
+from tinykit.train.fronts.bound import BoundFront
 
 _PRICE = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 _OF_FIT = ("latency_s", "arena_bytes", "flash_bytes")
@@ -34,8 +36,9 @@ class Judgement(Result):
     ----------
     target : where it would run.
     checks : memory that is too small, then each budget that was held against a figure.
-    energy_j, latency_s, arena_bytes, flash_bytes, life_s, t_junction_c : as `assess` has them; of `judge_all`, energy,
-        life and junction are None where no budget asks for them or another is missed already.
+    energy_j : of an inference and of the front end before it; of `judge_all`, this and what stands last are None where
+        no budget asks for them or another is missed already.
+    latency_s, arena_bytes, flash_bytes, life_s, t_junction_c : as `assess` has them.
     """
 
     target: Target
@@ -88,38 +91,48 @@ class Judge:
         self._of_use = replace(budgets, **dict.fromkeys(_OF_FIT))
         self._asks_power = any(getattr(budgets, name) is not None for name in _OF_USE)
 
-    def judge(self, candidate: ModelGraph | bytes) -> Judgement:
-        """On the first target that refuses it, else on the first; every figure is told.
+    def judge(self, candidate: ModelGraph | bytes, front: BoundFront | None = None) -> Judgement:
+        """On the first target that refuses it, else on the first; every figure is told, with a front before it.
 
         ModelError: bytes that are no model.
         """
-        graph = _as_graph(candidate)
-        found = (self._judge(graph, target, full=True) for target in self.targets)
+        graph, use = _as_graph(candidate), self.use.behind(front)
+        found = (self._judge(graph, target, use, full=True) for target in self.targets)
         first = next(found)
         return first if first.refused else next((one for one in found if one.refused), first)
 
-    def judge_all(self, candidate: ModelGraph | bytes) -> Rows[Judgement]:
+    def judge_all(self, candidate: ModelGraph | bytes, front: BoundFront | None = None) -> Rows[Judgement]:
         """On each target; power and heat only where a budget asks for them and no other is missed."""
-        graph = _as_graph(candidate)
-        return Rows(self._judge(graph, target, full=False) for target in self.targets)
+        graph, use = _as_graph(candidate), self.use.behind(front)
+        return Rows(self._judge(graph, target, use, full=False) for target in self.targets)
 
-    def _judge(self, graph: ModelGraph, target: Target, *, full: bool) -> Judgement:
-        fit = check_for_use(graph, target, self.use, use_engine=False, brief=True)
+    def _judge(self, graph: ModelGraph, target: Target, use: Use, *, full: bool) -> Judgement:
+        fit = check_for_use(graph, target, use, use_engine=False, brief=True)
         figures: dict[str, Estimate | None] = {name: getattr(fit, name) for name in _OF_FIT}
         checks = (*_check_memory(fit), *check_budgets(self._of_fit, figures, dict(fit.unknown)))
         if full or (self._asks_power and all(one.met for one in checks)):
             try:
-                found = assess_fit(fit, self.use)
+                found = assess_fit(fit, use)
             except ParameterError as error:  # a period too short for this network, a cell that is none for this board
                 checks += (Check("use", 0.0, None, None, "", str(error).partition("\n")[0]),)
             else:
-                figures["energy_j"] = found.fit.energy_per_inference_j
+                figures["energy_j"] = _add_front(found)
                 figures |= {"life_s": found.battery_life_s, "t_junction_c": found.t_junction_c}
                 why = dict.fromkeys(("energy", "life", "junction"), "; ".join(found.power.unknown)) | dict(
                     found.fit.unknown
                 )
                 checks += tuple(check_budgets(self._of_use, figures, why))
         return Judgement(fit.target, checks, **{"energy_j": None, **figures})
+
+
+def _add_front(found: Assessment) -> Estimate | None:
+    """Energy of an inference and of the front end before it [J]; None where either is unknown."""
+    budget, energy = found.budget, found.fit.energy_per_inference_j
+    before = [one.duration_s for one in budget.states if one.name == FRONT_END] if budget else []
+    if not before or budget is None or budget.run_power_w is None:
+        return energy
+    run, law = budget.run_power_w, "E = P t, with the front end"
+    return propagate(lambda power, *times: power * sum(times), run, budget.latency, *before, unit="J", source=law)
 
 
 def _as_graph(candidate: ModelGraph | bytes) -> ModelGraph:

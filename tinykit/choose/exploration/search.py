@@ -91,7 +91,8 @@ class Desk(Result):
             answer = dict(ended.answer)
             model = answer.pop("model")
             write_atomically(folder / f"{job}.tflite", model)
-            found, when = self.judge.judge(model), datetime.now(UTC).isoformat(timespec="seconds")
+            before = training_job.load_source(self.source, candidates[str(job)].front).bound
+            found, when = self.judge.judge(model, before), datetime.now(UTC).isoformat(timespec="seconds")
             known = {**answer, "judged": list_figures(found), "opened": when, "seed": seed}
             self.journal.keep(f"{job}: test", known)
 
@@ -237,7 +238,7 @@ def sketch_and_judge(source: Mapping[str, Any], judge: Judge, candidate: Candida
     """Verdicts on the untrained candidate, or in words why there can be no such network."""
     try:
         data, network = training_job.load_source(source, candidate.front), candidate.architecture or Architecture(())
-        found = judge.judge(sketch(network, input_shape=data.input_shape, classes=len(data.classes)))
+        found = judge.judge(sketch(network, input_shape=data.input_shape, classes=len(data.classes)), data.bound)
         unknown = "the energy of an inference there is unknown; give Use a run_current_a"
         return found if found.refused or found.energy_j else unknown
     except TinykitError as error:

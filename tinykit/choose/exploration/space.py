@@ -14,7 +14,8 @@ from tinykit.train.compress.recipe import Training
 from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.fronts.front import Front
 
-_DEPTH, _FRONT = 4, ("window_s", "rate_hz", "features", "side")
+_SPEECH_HZ = 4000.0
+_DEPTH, _FRONT = 4, ("window_s", "rate_hz", "features", "bands", "side")
 _BLOCK: dict[str, tuple[Any, ...]] = {
     "kind": ("conv", "separable"), "width": (4, 6, 8, 12, 16, 24, 32, 48), "kernel": (3, 5, 7, 9), "stride": (1, 2),
     "pool": (1, 2, 4),
@@ -48,12 +49,14 @@ class Space(Result):
 
     @classmethod
     def of(cls, data: Dataset, fit: Training, *, fronts: bool = True) -> "Space":
-        """The space of a dataset; with `fronts`, window and rate of a signal or the side of a picture vary too."""
+        """The space of a dataset; with `fronts`, window, rate and features of a signal or the side of a picture too."""
         (height, width, _), rate = data.input_shape, data.rate_hz
         axes: dict[str, tuple[Any, ...]] = dict.fromkeys(_FRONT, (None,))
         if fronts and rate and width == 1:
             axes |= {"window_s": tuple(share * height / rate for share in (0.5, 0.75, 1, 1.5))}
             axes |= {"rate_hz": (rate / 2, rate)}
+            kinds, bands = (("log-mel", "mfcc"), (20, 40)) if rate >= _SPEECH_HZ else (("fft",), (8, 16))
+            axes |= {"features": ("none", *kinds), "bands": bands}
         elif fronts and not rate and height == width > 8:
             axes |= {"side": (height // 2, height)}
         small = {} if width == 1 else {"kernel": (3, 5), "pool": (1, 2)}
@@ -73,7 +76,8 @@ class Space(Result):
         """The candidate at a place of every axis; blocks beyond its depth count for nothing."""
         at = {name: choices[places[name]] for name, choices in self.axes.items()}
         blocks = tuple(Block(**{name: at[f"{name}{place}"] for name in _BLOCK}) for place in range(at["depth"]))
-        front = {name: at[name] for name in _FRONT if at[name] is not None}
+        plain = ("features", "bands") if at["features"] in (None, "none") else ()
+        front = {name: at[name] for name in _FRONT if at[name] is not None and name not in plain}
         return Candidate(
             Architecture(blocks, at["head"], at["dropout"]),
             replace(self.fit, learning_rate=self.fit.learning_rate * at["pace"]), Front(**front) if front else None,

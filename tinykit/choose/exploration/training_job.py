@@ -36,6 +36,8 @@ _READERS: dict[str, Callable[..., Dataset]] = {
 def load_source(source: Mapping[str, Any], front: Front | None = None) -> Dataset:
     """The data of a study, `task` or what `read_folder` or `read_npz` takes, through a front; once in a process.
 
+    A source's own "front" holds where the front leaves a choice open.
+
     ParameterError: no such source, or an argument that its reader does not take.
     """
     return _load(json.dumps(source, sort_keys=True), front)
@@ -48,9 +50,19 @@ def _load(source: str, front: Front | None) -> Dataset:
         raise ParameterError(
             f"data {say(own)} name no source; give a {', a '.join(_READERS)}, with what its reader takes"
         )
-    kept, recorded = own.pop("front", None), own.pop("recorded", None)
-    data = _READERS[kind](own.pop(kind), **{**own, "front": front})
-    return data if kept is None else replace(data, front=Front.from_json(kept), recorded=recorded and tuple(recorded))
+    first, kept = (Front.from_json(one) if (one := own.pop("front", None)) else None), "recorded" in own
+    recorded, place = own.pop("recorded", None), own.pop(kind)
+    if first and not kept:
+        front = _lay_over(first, front or Front())
+    data = _READERS[kind](place, **{**own, "front": front})
+    return replace(data, front=first, recorded=recorded and tuple(recorded)) if kept else data
+
+
+def _lay_over(first: Front, second: Front) -> Front:
+    """The first with whatever the second does not leave as it is by default."""
+    plain = Front().to_json()
+    chosen = {name: own for name, own in second.to_json().items() if own != plain.get(name)}
+    return Front.from_json({**first.to_json(), **chosen})
 
 
 def keep_dataset(data: Dataset, folder: Path) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from tinykit.show.cli.models import Options
 from tinykit.show.cli.text import say, say_json, say_table
 from tinykit.target.boards import boards
 from tinykit.train.datasets.dataset import Dataset
+from tinykit.train.fronts.bound import BoundFront
 
 _LINE_S = 15.0
-DEFAULT = "nucleo-l4r5zi"
+DEFAULT, TASK = "nucleo-l4r5zi", "watch-exercises"
 
 
 def explore(options: Options) -> int:
@@ -22,27 +23,27 @@ def explore(options: Options) -> int:
     from tinykit.budget.assessment.use import Use
     from tinykit.choose.exploration.exploring import explore as search
     from tinykit.choose.exploration.judging import Judge, rank_boards, read_prices
+    from tinykit.show.cli.own import own_source
 
     names = {"flash_bytes": options.flash, "arena_bytes": options.sram, "latency_s": options.latency}
     budgets = Budgets(**names, energy_j=options.energy, life_s=options.life, accuracy=options.accuracy)
     everywhere = options.board == "all"
     prices = read_prices(options.prices, [one.id for one in boards()]) if options.prices else {}
-    use = Use(period_s=options.period, battery=options.battery, task=None if options.data else options.task)
+    use = Use(period_s=options.period, battery=options.battery, task=None if options.data else options.task or TASK)
     study = search(
-        _read_source(options), budgets, boards=DEFAULT if everywhere else options.board, minutes=options.minutes,
-        trials=options.trials, workers=options.workers, folder=options.study, seed=options.seed, use=use,
-        sampler=options.sampler, random=options.random, progress=None if sys.stderr.isatty() else _Lines(),
+        own_source(options) or options.task or TASK, budgets, boards=DEFAULT if everywhere else options.board,
+        minutes=options.minutes, trials=options.trials, workers=options.workers, folder=options.study,
+        seed=options.seed, use=use, sampler=options.sampler, random=options.random,
+        progress=None if sys.stderr.isatty() else _Lines(),
     )  # fmt: skip
-    model = study.folder / f"{study.chosen.name}.tflite" if everywhere and study.chosen else None
-    ranked = rank_boards(Judge(budgets, boards(), use).judge_all(model.read_bytes()) if model else (), prices)
+    judge = Judge(budgets, boards(), use) if everywhere and study.chosen else None
+    ranked = rank_boards(judge.judge_all(*_take_chosen(study)) if judge else (), prices)
     if options.json:
         say_json({**study.to_json(), **({"ranked": [one.to_json() for one in ranked]} if everywhere else {})})
     else:
         say(*study.summary())
         if everywhere:
-            prices_of = ("unknown" if one.price is None else f"{one.price:g}" for one in ranked)
-            rows = [(one.board, price, str(one.judgement)) for one, price in zip(ranked, prices_of, strict=True)]
-            say_table(("board of the chosen", "price", "verdict"), rows)
+            _say_ranked(ranked)
     return 0 if study.chosen and (ranked or not everywhere) else 1
 
 
@@ -51,17 +52,23 @@ def take_trial(options: Options) -> tuple[Dataset, str]:
     from tinykit.choose.exploration.study import find_trial
     from tinykit.choose.exploration.training_job import load_source
 
-    study, name = find_trial(options.model, options.task or "watch-exercises")
+    study, name = find_trial(options.model, options.task or TASK)
     record = study.pick(name, Path(options.out) / "picked", say=say)
     return load_source(study.source, study.find(name).candidate.front), str(record.path("float"))
 
 
-def _read_source(options: Options) -> Any:
-    if not options.data:
-        return options.task
-    if options.data.endswith(".npz"):
-        return {"npz": options.data, "rate_hz": options.rate}
-    return {"folder": options.data, "rate_hz": options.rate, "window_s": options.window}
+def _say_ranked(ranked: Any) -> None:
+    prices = ("unknown" if one.price is None else f"{one.price:g}" for one in ranked)
+    rows = [(one.board, price, str(one.judgement)) for one, price in zip(ranked, prices, strict=True)]
+    say_table(("board of the chosen", "price", "verdict"), rows)
+
+
+def _take_chosen(study: Any) -> tuple[bytes, BoundFront | None]:
+    """The model of the choice, and the front before it."""
+    from tinykit.choose.exploration.training_job import load_source
+
+    model = study.folder / f"{study.chosen.name}.tflite"
+    return model.read_bytes(), load_source(study.source, study.chosen.candidate.front).bound
 
 
 class _Lines:

@@ -56,8 +56,9 @@ def read_folder(
     window_s, step_s : length of a window and from one to the next, in s; `step_s` None is half a window.
     front : what is done to recordings or pictures; its window and step come before these.
     group_of : says whose recording a file is; a group lies in one split. With `lambda path: path.stem` every
-        file stands for itself, which is right only if no two files are of one person or device. Or the name of a
-        column of each CSV that says it row by row; where it changes, another recording begins.
+        file stands for itself, which is right only if no two files are of one person or device. Or "name" for its
+        name up to the first underscore, "file" for every file by itself, or the name of a column of each CSV that says
+        it row by row; where it changes, another recording begins.
     classes : names of the sub-folders to take, in this order; every one, sorted, if None.
     fractions, seed : of the groups for train, validation, test; see `deal_groups`.
 
@@ -71,7 +72,7 @@ def read_folder(
     for name, value in (("rate_hz", 1.0 if rate_hz is None else rate_hz), ("window_s", window_s), ("step_s", step_s)):
         if not 0 < value < math.inf:
             raise ParameterError(f"{name} {value} must be above 0, and finite")
-    files = _files_by_class(Path(folder), _RECORDINGS if rate_hz else SUFFIXES, classes)
+    files, group_of = _files_by_class(Path(folder), _RECORDINGS if rate_hz else SUFFIXES, classes), _name_whom(group_of)
     paths = [path for members in files.values() for path in members]
     if sum(path.stat().st_size for path in paths) > limits.WEIGHTS_BYTES:
         raise DataError(f"{folder}: more than {limits.WEIGHTS_BYTES:,} bytes of recordings; give fewer of them")
@@ -92,6 +93,11 @@ def read_folder(
         recordings=owner, classes=tuple(files), rate_hz=rate_hz and float(rate_hz), sha256=_hash_arrays([raw, y]),
         source=f"folder {Path(folder).resolve().name}", front=front, recorded=recorded,
     )  # fmt: skip
+
+
+def _name_whom(group_of: _Grouping) -> _Grouping:
+    known: dict[str, _Grouping] = {"name": group_by_prefix, "file": str}
+    return known.get(group_of, group_of) if isinstance(group_of, str) else group_of
 
 
 def read_classes(path: str | Path) -> tuple[str, ...]:
