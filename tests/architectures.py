@@ -27,8 +27,9 @@ class Case:
     input_shape: tuple[int, ...]
     classes: int
 
-    def sketch(self) -> ModelGraph:
-        return read(sketch(self.architecture, input_shape=self.input_shape, classes=self.classes))
+    def sketch(self, precision: str = "int8") -> ModelGraph:
+        shape = {"input_shape": self.input_shape, "classes": self.classes}
+        return read(sketch(self.architecture, **shape, precision=precision))
 
     def samples(self) -> np.ndarray:
         return np.random.default_rng(0).normal(0, 1, (16, *self.input_shape)).astype(np.float32)

@@ -184,18 +184,30 @@ def test_a_sketch_of_the_zoo_has_its_multiplications_and_is_published_so(network
         assert sorted(describe(graph)) == sorted(line for line in PUBLISHED[network.name][0].splitlines() if line)
 
 
-@pytest.mark.parametrize("seed", range(25))
-def test_is_what_the_converter_makes_of_the_trained_network(seed):
+WITHOUT_MEMORY = [seed for seed in range(14) if "lstm" not in {one.kind for one in draw_case(seed).architecture.blocks}]
+
+
+@pytest.mark.parametrize(("seed", "precision"), [
+    *((seed, "int8") for seed in range(25)), *((seed, "int16x8") for seed in WITHOUT_MEMORY)
+])  # fmt: skip
+def test_is_what_the_converter_makes_of_the_trained_network(seed, precision):
     case = draw_case(seed)
     model = case.build()
     number_afresh(model)
-    made, twin = case.sketch(), read(convert_here(model, "int8", case.samples()))
+    made, twin = case.sketch(precision), read(convert_here(model, precision, case.samples()))
     assert calls(made) == calls(twin)
     assert (made.precision, made.macs, len(made.tensors)) == (twin.precision, twin.macs, len(twin.tensors))
     far = differences(made, twin)
     assert abs(far["arena"]) <= 128
     assert abs(far["flash"]) <= 0.01
     assert (far["latency"], far["energy"]) == (0, 0)
+
+
+def test_refuses_a_precision_it_cannot_be_sketched_in():
+    with pytest.raises(ParameterError, match=r"precision 'int4' of a sketch is not possible; allowed: int8, int16x8"):
+        sketch(Architecture((Block("conv", 4),)), **WATCH, precision="int4")
+    with pytest.raises(ParameterError, match=r"precision 'int16x8' of a sketch with an LSTM is not possible"):
+        sketch(Architecture((Block("lstm", 4),)), **WATCH, precision="int16x8")
 
 
 def test_the_model_is_that_of_the_zoo():
