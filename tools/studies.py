@@ -1,10 +1,14 @@
 """What the kit ships: models of a design, so that any notebook can start in the middle, and the compression studies.
 
 `python -m tools.studies checkpoints|studies [FOLDER]` makes them again; the studies take about 20 minutes on two cores.
+`python -m tools.studies explored [FOLDER [OUT]]` makes the search that is shipped, in 40 minutes; what an earlier start
+left in FOLDER goes on, and a search that has ended is only judged again and trimmed.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from tinykit.budget.assessment.use import Use
 from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.run import make_models
 from tinykit.choose.design.steps import Say, Step, convert_steps, follow
@@ -25,14 +30,26 @@ from tinykit.choose.design.studies import (
     name_point,
     studies,
 )
+from tinykit.choose.exploration.exploring import explore
+from tinykit.choose.exploration.journal import FILE, RANDOM, TPE, Journal, load_optuna, read_journal
+from tinykit.choose.exploration.outlook import judge_on
+from tinykit.choose.exploration.search import FIGURES, STORED
+from tinykit.choose.exploration.study import Point, Study, default_folder, read_study
+from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.facts import without_none
+from tinykit.ground.quantity import Estimate
+from tinykit.ground.writing import write_atomically
 from tinykit.model.record import DesignRecord, open_record, tool_versions
 from tinykit.predict.runtime.codes import predict_labels
+from tinykit.train.architecture.value import Block
 from tinykit.train.compress.recipe import RECIPE, Training
 from tinykit.train.datasets.dataset import Dataset, Split
 from tinykit.train.datasets.scoring import Difference, paired_difference, score_predictions
 from tinykit.train.datasets.shipped import load_dataset
+from tinykit.train.fronts.front import Front
+from tinykit.train.keras import limit_threads
 
+TASK, WISHES = "watch-exercises", Budgets(flash_bytes=128 * 1024, arena_bytes=48 * 1024)
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 
@@ -191,10 +208,84 @@ def write_studies(folder: Path, *, progress: Say) -> None:
             ship_study(made, study, folder / study.name)
 
 
-def main(what: str, folder: str = "") -> int:
-    """Make what is shipped; the folder is of `data` if none is named."""
+def explore_watch(folder: Path) -> Study:
+    """The search that is shipped, with its whole journal in a folder, half of the time by TPE and half at random."""
+    limit_threads(1)
+    return explore(TASK, WISHES, minutes=40, workers=2, random=True, folder=folder)
+
+
+def ship_search(folder: Path, out: Path) -> None:
+    """Write what `read_study` reads of a study, and no more, into `out`, each figure as it is judged today.
+
+    All candidates of TPE are kept, and of a random search those that were trained to the end: the file stays small.
+
+    Raises
+    ------
+    RecordError : no study in the folder. OutputError : `out` cannot be written.
+    """
+    study, known = read_study(folder), read_journal(folder)
+    use = Use(period_s=2.0, battery="cr2032", task=study.source["task"])
+    now = {one.name: one for one in judge_on(study, study.boards[0], use).trials}
+    trials = [(TPE, one) for one in known.trials(TPE, "COMPLETE")]
+    ended = known.trials(RANDOM, "COMPLETE")
+    trials += [(RANDOM, one) for one in ended if known.recall(f"{RANDOM} {one.number}: {STORED}")]
+    numbers = {name: itertools.count() for name in (TPE, RANDOM)}
+    names = {f"{name} {one.number}": f"{name} {next(numbers[name])}" for name, one in trials}
+    made = {role: names[own] if isinstance(own, str) else own for role, own in known.recall("made").items()}
+    told = {name: known.recall("identity")[name] for name in ("source", "boards", "budgets")}
+    kept = {"identity": told, "unseen": known.recall("unseen"), "made": made}
+    for name in (*names, made["hand-made"]["network"]):
+        kept |= {f"{names.get(name, name)}: {what}": known.recall(f"{name}: {what}") for what in (STORED, "test")}
+    with tempfile.TemporaryDirectory(prefix="tinykit-study-") as place:
+        written = Journal(Path(place) / FILE, write=True)
+        for key in [key for key, found in kept.items() if found]:
+            written.keep(key, kept[key])
+        for sampler, trial in trials:
+            written.studies[sampler].add_trial(_trim(trial, now[f"{sampler} {trial.number}"]))
+        _write_lines(Path(place) / FILE, out / FILE)
+
+
+def _write_lines(journal: Path, out: Path) -> None:
+    nothing: dict[str, Any] = {"worker_id": "", "datetime_start": None, "datetime_complete": None}
+    lines = map(json.loads, journal.read_text("utf-8").splitlines())
+    rows = ({name: nothing.get(name, own) for name, own in one.items()} for one in lines)
+    told = (json.dumps(one, separators=(",", ":"), ensure_ascii=False) for one in rows)
+    write_atomically(out, ("\n".join(told) + "\n").encode())
+
+
+def _trim(trial: Any, point: Point) -> Any:
+    """A trial with what is read of it, numbered among those that were judged; what is as by default is left out."""
+    known = {name: trial.user_attrs[name] for name in ("refused", "short") if name in trial.user_attrs}
+    known["judged"] = {name: _round(own) for name in FIGURES if (own := getattr(point, name))}
+    candidate = dict(trial.user_attrs["candidate"])
+    if candidate["front"]:
+        candidate["front"] = _differ(candidate["front"], Front())
+    blocks = [_differ(one, Block("conv", 1)) for one in candidate["architecture"]["blocks"]]
+    candidate["architecture"] = {**candidate["architecture"], "blocks": blocks}
+    candidate["training"] = without_none(candidate["training"])
+    if "short" in known:
+        known["short"] = {name: [sum(known["short"][name])] for name in ("right", "n")}
+    told = {name: own for name, own in known.items() if own}
+    return load_optuna().trial.create_trial(values=trial.values, user_attrs={"candidate": candidate, **told})
+
+
+def _round(figure: Estimate) -> dict[str, Any]:
+    values = {end: float(f"{getattr(figure, end):.4g}") for end in ("value", "low", "high")}
+    return {**values, "unit": figure.unit, "basis": figure.basis}
+
+
+def _differ(values: dict[str, Any], usual: Any) -> dict[str, Any]:
+    """What is not as usual, and what has no usual value."""
+    return {name: own for name, own in values.items() if name in ("kind", "width") or own != getattr(usual, name)}
+
+
+def main(what: str, folder: str = "", out: str = "") -> int:
+    """Make what is shipped; the folder is of `data` if none is named, for a search of the workspace."""
     if what == "studies":
         write_studies(Path(folder or DATA / what), progress=print)
+    elif what == "explored":
+        study = explore_watch(Path(folder) if folder else default_folder(TASK))
+        ship_search(study.folder, Path(out or DATA / what / TASK))
     else:
         write_checkpoints(DesignGoal(), Path(folder or DATA / "checkpoints"), progress=print)
     return 0

@@ -21,12 +21,14 @@ from tinykit.choose.exploration.judging import (
     rank_boards as rank_boards,
     read_prices as read_prices,
 )
+from tinykit.choose.exploration.outlook import Outlook as Outlook, judge_on as judge_on, look_out as look_out
 from tinykit.choose.exploration.space import Space as Space
 from tinykit.choose.exploration.study import (
     Point as Point,
     Study as Study,
     find_trial as find_trial,
     read_study as read_study,
+    shipped_study as shipped_study,
 )
 from tinykit.choose.ledger.choosing import (
     Budgets as Budgets,

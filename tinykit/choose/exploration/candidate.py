@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinykit.choose.design.steps import Step
-from tinykit.ground.errors import ParameterError
+from tinykit.ground.errors import ModelError, ParameterError, look_up
 from tinykit.ground.facts import without_none
 from tinykit.ground.results import Result
 from tinykit.model.record import hash_bytes
 from tinykit.train.architecture.value import Architecture
 from tinykit.train.compress.recipe import Training
 from tinykit.train.fronts.front import Front
+from tinykit.train.zoo import networks
 
 PRECISIONS, COMPRESSIONS = ("int8", "int8 QAT", "int16x8"), ("none", "sparse", "grid")
 _SPARSITY = 0.75
@@ -50,6 +51,12 @@ class Candidate(Result):
     def __str__(self) -> str:
         parts = self.front, self.architecture or self.network, self.precision, self.compression
         return "; ".join(str(one) for one in parts if one not in (None, "none"))
+
+    @property
+    def value(self) -> Architecture:
+        """The network as a value, a hand-made one as the zoo has it; ModelError: it has no such network."""
+        known = {own.name: own.architecture for own in networks()}
+        return self.architecture or look_up(self.network, known, f"no network {self.network!r} in the zoo", ModelError)
 
     @property
     def sha256(self) -> str:

@@ -39,6 +39,7 @@ class Judgement(Result):
     energy_j : of an inference and of the front end before it; of `judge_all`, this and what stands last are None where
         no budget asks for them or another is missed already.
     latency_s, arena_bytes, flash_bytes, life_s, t_junction_c : as `assess` has them.
+    memory : of the memory alone, as `check_fit` says it.
     """
 
     target: Target
@@ -49,6 +50,15 @@ class Judgement(Result):
     flash_bytes: Estimate | None
     life_s: Estimate | None = None
     t_junction_c: Estimate | None = None
+    memory: Verdict = Verdict.FITS
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of budgets and memory together; tight where a margin is, or where an interval reaches beyond its budget."""
+        if self.refused:
+            known = any(one.found is not None for one in self.refused)
+            return Verdict.DOES_NOT_FIT if known or self.memory == Verdict.DOES_NOT_FIT else Verdict.UNKNOWN
+        return self.memory if all(one.sure for one in self.checks) else Verdict.TIGHT
 
     @property
     def refused(self) -> tuple[Check, ...]:
@@ -122,7 +132,7 @@ class Judge:
                     found.fit.unknown
                 )
                 checks += tuple(check_budgets(self._of_use, figures, why))
-        return Judgement(fit.target, checks, **{"energy_j": None, **figures})
+        return Judgement(fit.target, checks, **{"energy_j": None, **figures}, memory=fit.verdict)
 
 
 def _add_front(found: Assessment) -> Estimate | None:

@@ -19,7 +19,6 @@ from tinykit.ground.errors import MACHINE, EngineError, ParameterError, TinykitE
 from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
 from tinykit.train.architecture.sketching import sketch
-from tinykit.train.architecture.value import Architecture
 from tinykit.train.compress.recipe import Progress
 
 FOLDS, SEEDS, FINALISTS, SKETCHES = 3, 2, 6, 64
@@ -206,6 +205,7 @@ class Search:
         known = None if isinstance(found, str) else found.energy_j
         worst = _INFINITE if isinstance(found, str) else max(check.excess for check in found.refused)
         trial.set_user_attr("refused", found if isinstance(found, str) else "; ".join(map(str, found.refused)))
+        trial.set_user_attr("judged", {} if isinstance(found, str) else list_figures(found))
         trial.set_constraint("budgets", min(_INFINITE, worst))
         self._study.tell(trial, [0.0, known.value if known else _INFINITE])
 
@@ -237,7 +237,7 @@ class Search:
 def sketch_and_judge(source: Mapping[str, Any], judge: Judge, candidate: Candidate) -> Judgement | str:
     """Verdicts on the untrained candidate, or in words why there can be no such network."""
     try:
-        data, network = training_job.load_source(source, candidate.front), candidate.architecture or Architecture(())
+        data, network = training_job.load_source(source, candidate.front), candidate.value
         shape = {"input_shape": data.input_shape, "classes": len(data.classes)}
         found = judge.judge(sketch(network, **shape, precision=candidate.precision.split()[0]), data.bound)
         unknown = "the energy of an inference there is unknown; give Use a run_current_a"

@@ -11,7 +11,9 @@ from tinykit.choose.exploration.candidate import Candidate
 from tinykit.choose.exploration.journal import TPE, Journal, read_journal, telling_damage
 from tinykit.choose.exploration.search import FIGURES, STORED
 from tinykit.choose.exploration.training_job import load_source
-from tinykit.ground.errors import ParameterError, look_up
+from tinykit.choose.ledger.choosing import Budgets
+from tinykit.ground.errors import ParameterError, UnknownTaskError, look_up
+from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate, format_quantity
 from tinykit.ground.results import Result, Rows
 from tinykit.model.record import DesignRecord, open_record, tool_versions, workspace_folder
@@ -79,6 +81,7 @@ class Study(Result):
         None where it has none.
     random : the choice of a random search, which had as many trials or as long, where one was run.
     resumed : trials that had ended before this start.
+    budgets : what a network may take.
     """
 
     LINE = ("folder", "boards", "trials", "chosen.name", "optimism", "resumed")
@@ -103,6 +106,7 @@ class Study(Result):
     baseline: Point | None
     random: Point | None
     resumed: int = 0
+    budgets: Budgets = field(default=Budgets(), repr=False)
 
     @property
     def count(self) -> int:
@@ -117,9 +121,15 @@ class Study(Result):
     @property
     def front(self) -> Rows[Point]:
         """Finalists that no other beats in energy and score, the cheapest first."""
-        own = [(one.energy_j.value, one.score.value, one) for one in self.trials if one.energy_j and one.score]
-        costs, scores, points = zip(*own, strict=True) if own else ((), (), ())
-        return Rows(points[place] for front in unseen.rank_fronts(costs, scores)[:1] for place in front)
+        return self.find_front("energy_j", "score")
+
+    def find_front(self, one: str, other: str) -> Rows[Point]:
+        """Finalists that no other beats in two of `FIGURES` and "score", the best by the first one first."""
+        able = [point for point in self.trials if point.score and not point.refused]
+        own = [point for point in able if getattr(point, one) and getattr(point, other)]
+        lower = [[getattr(point, name).value * (-1) ** (name == "score") for point in own] for name in (one, other)]
+        fronts = unseen.rank_fronts(lower[0], [-cost for cost in lower[1]])
+        return Rows(own[place] for front in fronts[:1] for place in front)
 
     @property
     def optimism(self) -> Estimate | None:
@@ -175,7 +185,8 @@ def read_study(folder: Path, journal: Journal | None = None, resumed: int = 0) -
         chosen, other = (known.get(made.get(name) or "") for name in ("chosen", "random"))
         boards = tuple(map(str, identity["boards"]))
         rows = Rows(known.values())
-        study = Study(folder, dict(identity["source"]), boards, rows, chosen, baseline, other, resumed)
+        wished = Budgets(**identity["budgets"])
+        study = Study(folder, dict(identity["source"]), boards, rows, chosen, baseline, other, resumed, wished)
         study.summary()  # what cannot be told is damage too, and is found here
         return study
 
@@ -195,7 +206,8 @@ def _read_point(journal: Journal, name: str, known: Mapping[str, Any]) -> Point:
 
 
 def _to_estimate(known: Mapping[str, Any]) -> Estimate:
-    rest = {"runtime": known["runtime"], "sources": tuple(known["source"].split("; "))}
+    told = str(known.get("source", "as judged untrained, when it was written down"))
+    rest = {"runtime": known.get("runtime", ""), "sources": tuple(told.split("; "))}
     return Estimate(*(known[name] for name in ("value", "low", "high", "unit", "basis")), **rest)
 
 
@@ -217,6 +229,12 @@ def find_trial(name: str, task: str) -> tuple[Study, str]:
     where, _, trial = name.removeprefix("study:").rpartition(":")
     study = read_study(Path(where) if where else default_folder(task))
     return study, study.find(trial).name
+
+
+def shipped_study(task: str = "watch-exercises") -> Study:
+    """The study of a task that the kit ships, to read; UnknownTaskError: it ships none of that task."""
+    known = {path.name: path for path in sorted(shipped_path("data", "explored").iterdir())}
+    return read_study(look_up(task, known, f"no study of {task!r} is shipped", UnknownTaskError))
 
 
 def default_folder(task: str) -> Path:

@@ -53,12 +53,12 @@ def _load(source: str, front: Front | None) -> Dataset:
     first, kept = (Front.from_json(one) if (one := own.pop("front", None)) else None), "recorded" in own
     recorded, place = own.pop("recorded", None), own.pop(kind)
     if first and not kept:
-        front = _lay_over(first, front or Front())
+        front = lay_over(first, front or Front())
     data = _READERS[kind](place, **{**own, "front": front})
     return replace(data, front=first, recorded=recorded and tuple(recorded)) if kept else data
 
 
-def _lay_over(first: Front, second: Front) -> Front:
+def lay_over(first: Front, second: Front) -> Front:
     """The first with whatever the second does not leave as it is by default."""
     plain = Front().to_json()
     chosen = {name: own for name, own in second.to_json().items() if own != plain.get(name)}

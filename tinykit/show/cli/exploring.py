@@ -7,6 +7,7 @@ from typing import Any
 
 from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import printable
+from tinykit.ground.writing import write_atomically
 from tinykit.show.cli.models import Options
 from tinykit.show.cli.text import say, say_json, say_table
 from tinykit.target.boards import boards
@@ -36,6 +37,10 @@ def explore(options: Options) -> int:
         seed=options.seed, use=use, sampler=options.sampler, random=options.random,
         progress=None if sys.stderr.isatty() else _Lines(),
     )  # fmt: skip
+    if study.front:
+        from tinykit.show.plots import plot_front, to_png
+
+        write_atomically(study.folder / "front.png", to_png(plot_front(study).figure))
     judge = Judge(budgets, boards(), use) if everywhere and study.chosen else None
     ranked = rank_boards(judge.judge_all(*_take_chosen(study)) if judge else (), prices)
     if options.json:

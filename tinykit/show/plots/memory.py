@@ -16,6 +16,8 @@ from tinykit.target.boards.record import Board, Region, Window
 
 _MOST_SHARE = 2.0
 _ORDER = (Verdict.DOES_NOT_FIT, Verdict.TIGHT, Verdict.FITS, Verdict.UNKNOWN)
+MARKS = {Verdict.FITS: "o", Verdict.TIGHT: "^", Verdict.DOES_NOT_FIT: "X", Verdict.UNKNOWN: "D"}
+"""The mark of each verdict."""
 
 
 @styled
@@ -105,11 +107,9 @@ def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
             shares.append(100 * max(found))
             ax.scatter(max(0.05, shares[-1]), row, s=22, marker=marker, color=COLOURS[colour], zorder=3)
     ax.plot([0.05, max(shares, default=0.05)], [row, row], color="#CCCCCC", linewidth=0.8, zorder=1)
-    mark = {"fits": "o", "tight": "^", "does_not_fit": "X", "unknown": "D"}[report.verdict]
     place = ax.get_yaxis_transform()
-    ax.scatter(
-        1.02, row, s=26, marker=mark, color=COLOURS[report.verdict], edgecolor="#444444", transform=place, clip_on=False
-    )
+    look = {"color": COLOURS[report.verdict], "edgecolor": "#444444", "transform": place, "clip_on": False}
+    ax.scatter(1.02, row, s=26, marker=MARKS[report.verdict], **look)
     if report.verdict != "fits":
         ax.text(1.04, row, report.verdict.words, fontsize=7.5, va="center", transform=place)
 
