@@ -235,8 +235,8 @@ def sketch_and_judge(source: Mapping[str, Any], judge: Judge, candidate: Candida
     """Verdicts on the untrained candidate, or in words why there can be no such network."""
     try:
         data, network = training_job.load_source(source, candidate.front), candidate.architecture or Architecture(())
-        shape = {"input_shape": data.input_shape, "classes": len(data.classes)}
-        found = judge.judge(sketch(network, **shape, precision=candidate.precision.split()[0]), data.bound)
+        kind, classes = candidate.precision.split()[0], len(data.classes)
+        found = judge.judge(sketch(network, input_shape=data.input_shape, classes=classes, precision=kind), data.bound)
         unknown = "the energy of an inference there is unknown; give Use a run_current_a"
         return found if found.refused or found.energy_j else unknown
     except TinykitError as error:
