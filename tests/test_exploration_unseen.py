@@ -11,6 +11,7 @@ from tinykit.choose.exploration.unseen import (
     choose_cheapest,
     compare_recordings,
     count_hits,
+    order_for_choice,
     predict_unseen,
     rank_fronts,
     share_right,
@@ -137,3 +138,14 @@ def test_the_cheapest_within_one_standard_error_is_chosen_paired_by_group():
     assert choose_cheapest([3.0, 2.0, 1.0], [best, alike, worse]) == 1  # worse by 0.1 in every group: no doubt of it
     assert choose_cheapest([3.0, 4.0, 5.0], [best, alike, worse]) == 0
     assert choose_cheapest([1.0, 1.0], [worse, best]) == 1
+
+
+def test_trainings_go_first_to_the_best_and_to_what_could_be_chosen_in_its_place():
+    best, alike, near, worse = hits(0.9, 0.7, 0.8), hits(0.85, 0.75, 0.78), hits(0.84, 0.74, 0.74), hits(0.8, 0.6, 0.7)
+    costs, scored = [9.0, 2.0, 3.0, 1.0], [best, alike, near, worse]
+    assert order_for_choice(costs, scored) == [0, 1, 2, 3]
+    assert order_for_choice([9.0, 3.0, 2.0, 1.0], scored) == [0, 2, 1, 3]
+    assert choose_cheapest(costs, scored) == 1
+    assert order_for_choice(costs, scored, least=0.6) == [0, 3, 1, 2]  # all reach it
+    assert order_for_choice(costs, scored, least=0.95) == [0, 1, 2, 3]  # none does: by what they lack
+    assert order_for_choice([], []) == []

@@ -246,7 +246,8 @@ def ship_search(folder: Path, out: Path) -> None:
 
 
 def _write_lines(journal: Path, out: Path) -> None:
-    nothing: dict[str, Any] = {"worker_id": "", "datetime_start": None, "datetime_complete": None}
+    day = "2026-12-01"
+    nothing: dict[str, Any] = {"worker_id": "", "datetime_start": None, "datetime_complete": day}
     lines = map(json.loads, journal.read_text("utf-8").splitlines())
     rows = ({name: nothing.get(name, own) for name, own in one.items()} for one in lines)
     told = (json.dumps(one, separators=(",", ":"), ensure_ascii=False) for one in rows)

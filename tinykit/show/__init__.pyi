@@ -5,7 +5,6 @@ from tinykit.show.plots import (
     plot_accuracy as plot_accuracy,
     plot_arena as plot_arena,
     plot_banks as plot_banks,
-    plot_blocks as plot_blocks,
     plot_bursts as plot_bursts,
     plot_channels as plot_channels,
     plot_clocks as plot_clocks,

@@ -1,6 +1,6 @@
 """Networks of a study where it did not search: its points on another board, and one on many boards as it is changed."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinykit.budget.assessment.use import Use
@@ -10,10 +10,9 @@ from tinykit.choose.exploration.judging import Judge, Judgement
 from tinykit.choose.exploration.search import FIGURES
 from tinykit.choose.exploration.study import Point, Study
 from tinykit.choose.exploration.training_job import lay_over, load_source
+from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import ParameterError, TinykitError
 from tinykit.ground.results import Result, Rows
-from tinykit.model.graph.model import ModelGraph
-from tinykit.model.graph.reading import read
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target
 from tinykit.train.architecture.sketching import sketch
@@ -24,15 +23,11 @@ from tinykit.train.fronts.front import Front
 
 @dataclass(frozen=True, slots=True)
 class Outlook(Result):
-    """A network of a study, wider or fed slower, its sketch and input, the untrained verdict of each board, and whether
-    it is `as_searched`; the rate is None of pictures and features."""
-
-    LINE = ("architecture", "input_shape", "rate_hz")
+    """A network of a study, wider or fed slower: its input, what each board says untrained, and if it was searched."""
 
     architecture: Architecture
     input_shape: tuple[int, ...]
     rate_hz: float | None
-    graph: ModelGraph = field(repr=False)
     judged: Rows[Judgement]
     as_searched: bool
 
@@ -41,13 +36,16 @@ class Outlook(Result):
         return tuple(one.target.board.id for one in self.judged if one.verdict == verdict)
 
 
-def judge_on(study: Study, target: Target | Board | str, use: Use | None = None) -> Study:
-    """The study as if judged on another board, untrained; scores stay, and the use is `explore`'s own if None."""
-    judge, data = Judge(study.budgets, [target], use or Use(period_s=2.0, battery="cr2032")), load_source(study.source)
-    moved = {one.name: _move(one, data, judge) for one in (*study.trials, study.baseline) if one}
+def judge_on(
+    study: Study, target: Target | Board | str, use: Use | None = None, *, budgets: Budgets | None = None
+) -> Study:
+    """The study as if judged on another board, or by other budgets, untrained; scores stay, the use is `explore`'s."""
+    judge = Judge(wished := budgets or study.budgets, [target], use or Use(period_s=2.0, battery="cr2032"))
+    every, data = [one for one in (*study.trials, study.baseline) if one], load_source(study.source)
+    moved = {one.name: _move(one, data, judge) for one in every}
     named = {name: (one := getattr(study, name)) and moved[one.name] for name in ("chosen", "baseline", "random")}
     trials, boards = Rows(moved[one.name] for one in study.trials), (judge.targets[0].board.id,)
-    return replace(study, boards=boards, trials=trials, **named)
+    return replace(study, boards=boards, trials=trials, budgets=wished, **named)
 
 
 def _move(point: Point, data: Dataset, judge: Judge) -> Point:
@@ -60,22 +58,22 @@ def _move(point: Point, data: Dataset, judge: Judge) -> Point:
     return replace(point, refused="; ".join(map(str, found.refused)), **figures)
 
 
-def look_out(study: Study, name: str, judge: Judge, *, width: float = 1.0, rate_hz: float | None = None) -> Outlook:
-    """A point of a study with every block `width` times as wide, fed at the nearest rate [Hz] that can be, or its own.
+def look_out(study: Study, name: str, judge: Judge, *, width: float = 1.0, rate: float = 1.0) -> Outlook:
+    """A point of a study, every block `width` times as wide, fed near `rate` times as fast, on the boards of a judge.
 
-    ParameterError: no such point, a width or rate out of range, or a network that its input has no room for.
+    ParameterError: no such point, a width or rate of 0 or less, or a network that its input has no room for.
     """
+    if not (0 < width <= WIDTH and 0 < rate <= WIDTH):
+        raise ParameterError(f"width {width:g}, rate {rate:g} times a network's own; give numbers above 0")
     own, data = study.find(name).candidate, load_source(study.source)
-    most, (shape, bound) = data.rate_hz if data.recorded else None, _feed(data, own.front)
-    if not 0 < width <= WIDTH or not 0 < (rate_hz or most or 1.0) <= (most or 1.0):
-        raise ParameterError(f"width {width:g}, rate {rate_hz} Hz; give a width above 0 and a rate up to {most} Hz")
-    first = rate = bound.rate_hz if bound else most
-    if rate_hz and most and (rate := most / round(most / rate_hz)) != first:
-        shape, bound = _feed(data, replace(own.front or Front(), rate_hz=rate))
+    shape, bound = _feed(data, own.front)
+    first = rate_hz = (bound.rate_hz if bound else data.rate_hz) if data.recorded else None
+    if first and data.rate_hz and (rate_hz := data.rate_hz / max(1, round(data.rate_hz / (first * rate)))) != first:
+        shape, bound = _feed(data, replace(own.front or Front(), rate_hz=rate_hz))
     blocks = (replace(one, width=min(WIDTH, max(1, round(one.width * width)))) for one in own.value.blocks)
     network = replace(own.value, blocks=tuple(blocks))
-    graph, same = _sketch(own, network, shape, data), network == own.value and rate == first
-    return Outlook(network, shape, rate, graph, judge.judge_all(graph, bound), same)
+    judged = judge.judge_all(_sketch(own, network, shape, data), bound)
+    return Outlook(network, shape, rate_hz, judged, network == own.value and rate_hz == first)
 
 
 def _feed(data: Dataset, front: Front | None) -> tuple[tuple[int, ...], Any]:
@@ -83,11 +81,12 @@ def _feed(data: Dataset, front: Front | None) -> tuple[tuple[int, ...], Any]:
     if front is None or data.rate_hz is None or data.recorded is None:
         return (front.shape(data.input_shape) if front else data.input_shape), data.bound
     whole, (length, *_, channels) = lay_over(data.front or Front(), front), data.recorded
-    whole = replace(whole, window_s=whole.window_s or length / data.rate_hz)
-    bound = whole.bind((2 * max(length, round(whole.window_s * data.rate_hz)), channels), data.rate_hz)
+    window_s = whole.window_s or length / data.rate_hz
+    recorded = 2 * max(length, round(window_s * data.rate_hz)), channels
+    bound = replace(whole, window_s=window_s).bind(recorded, data.rate_hz)
     return bound.shape, bound
 
 
-def _sketch(candidate: Candidate, network: Architecture, shape: tuple[int, ...], data: Dataset) -> ModelGraph:
-    known = {"input_shape": shape, "classes": len(data.classes)}
-    return read(sketch(network, **known, precision=candidate.precision.split()[0]))
+def _sketch(candidate: Candidate, network: Architecture, shape: tuple[int, ...], data: Dataset) -> bytes:
+    kind = candidate.precision.split()[0]
+    return sketch(network, input_shape=shape, classes=len(data.classes), precision=kind)

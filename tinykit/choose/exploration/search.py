@@ -14,7 +14,7 @@ from tinykit.choose.exploration.jobs import Done, Failed
 from tinykit.choose.exploration.journal import RANDOM, Journal, load_optuna
 from tinykit.choose.exploration.judging import Judge, Judgement
 from tinykit.choose.exploration.space import Space
-from tinykit.choose.exploration.unseen import rank_fronts, share_right
+from tinykit.choose.exploration.unseen import order_for_choice, rank_fronts, share_right
 from tinykit.ground.errors import MACHINE, EngineError, ParameterError, TinykitError
 from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
@@ -122,21 +122,18 @@ class Search:
             self._take(job_id, ended)
             self._refill()
         names = {f"{self._sampler} {trial.number}": trial for trial in self._trained()}
-        order = [name for front in self._fronts(names, {n: t.values[0] for n, t in names.items()}) for name in front]
+        costs = {name: trial.values[1] for name, trial in names.items()}
+        fronts = rank_fronts([*costs.values()], [trial.values[0] for trial in names.values()])
+        order = [[*names][place] for front in fronts for place in reversed(front)]  # the most accurate of each first
         seconds = sorted(trial.user_attrs["short"]["seconds"] for trial in names.values())
         each = seconds[len(seconds) // 2] * self._desk.space.fit.epochs / self._short if seconds else 1.0
         several = self._afford(FULL, FOLDS * each, len(order) // 4)
         every = {name: names[name].user_attrs["candidate"] for name in order[:several]}
         hits = self._desk.train(every, FULL, self._desk.space.fit.epochs, range(1))
-        fronts = self._fronts(names, {name: share_right(own) for name, own in hits.items()})
+        places = order_for_choice([costs[name] for name in hits], [*hits.values()], self._desk.judge.budgets.accuracy)
         few = min(FINALISTS, self._afford(STORED, FOLDS * SEEDS * (2 * each + _CONVERSION_S), len(order) // 8))
-        last = {name: every[name] for name in [name for front in fronts for name in front][:few]}
+        last = {name: every[name] for name in [[*hits][place] for place in places[:few]]}
         return self._desk.train(last, STORED, 0, range(1, 1 + SEEDS))
-
-    def _fronts(self, trials: Mapping[str, Any], scores: Mapping[str, float]) -> list[list[str]]:
-        names = [*scores]
-        places = rank_fronts([trials[name].values[1] for name in names], [*scores.values()])
-        return [[names[place] for place in front] for front in places]
 
     def _afford(self, rung: str, each_s: float, otherwise: int) -> int:
         """How many candidates a rung's share of the time has room for, two at least."""
@@ -238,8 +235,8 @@ def sketch_and_judge(source: Mapping[str, Any], judge: Judge, candidate: Candida
     """Verdicts on the untrained candidate, or in words why there can be no such network."""
     try:
         data, network = training_job.load_source(source, candidate.front), candidate.value
-        shape = {"input_shape": data.input_shape, "classes": len(data.classes)}
-        found = judge.judge(sketch(network, **shape, precision=candidate.precision.split()[0]), data.bound)
+        kind, classes = candidate.precision.split()[0], len(data.classes)
+        found = judge.judge(sketch(network, input_shape=data.input_shape, classes=classes, precision=kind), data.bound)
         unknown = "the energy of an inference there is unknown; give Use a run_current_a"
         return found if found.refused or found.energy_j else unknown
     except TinykitError as error:

@@ -93,6 +93,24 @@ def rank_fronts(costs: Sequence[float], scores: Sequence[float]) -> list[list[in
     return fronts
 
 
+def order_for_choice(
+    costs: Sequence[float], scored: Sequence[Sequence[Scored]], least: float | None = None
+) -> list[int]:
+    """Places in the order in which more trainings pay, for whoever will choose by `choose_cheapest` or an accuracy.
+
+    The most accurate, on which the choice hangs, then those that could be chosen, the cheapest first, then the rest by
+    what they lack.
+    """
+    means = [share_right(own) for own in scored]
+    best = max(range(len(means)), key=lambda one: (means[one], -costs[one]), default=None)
+
+    def lack(one: int) -> float:
+        wanted = least if least is not None else means[best or 0] - _error(scored[best or 0], scored[one])
+        return max(0.0, wanted - means[one])
+
+    return sorted(range(len(means)), key=lambda one: (one != best, lack(one), costs[one]))
+
+
 def choose_cheapest(costs: Sequence[float], scored: Sequence[Sequence[Scored]]) -> int:
     """Place of the cheapest within one standard error of the best (Breiman et al., CART, 1984), paired by group."""
     means = [share_right(own) for own in scored]

@@ -7,7 +7,7 @@ from tinykit.show.plots.choices import (
     plot_stages as plot_stages,
     plot_tornado as plot_tornado,
 )
-from tinykit.show.plots.front import plot_blocks as plot_blocks, plot_front as plot_front, plot_outlook as plot_outlook
+from tinykit.show.plots.front import plot_front as plot_front, plot_outlook as plot_outlook
 from tinykit.show.plots.heat import (
     plot_bursts as plot_bursts,
     plot_heat as plot_heat,

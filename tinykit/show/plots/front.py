@@ -11,7 +11,6 @@ from matplotlib.patches import Rectangle
 from tinykit.choose.exploration.outlook import Outlook
 from tinykit.choose.exploration.study import Point, Study
 from tinykit.ground.errors import ParameterError, look_up
-from tinykit.model.graph.model import ModelGraph
 from tinykit.show.plots.marks import mark_limit, scale_log
 from tinykit.show.plots.memory import MARKS
 from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled
@@ -23,8 +22,8 @@ AXES: dict[str, _Axis] = {
     "flash": ("flash_bytes", "flash [KiB]", 1 / 1024),
 }  # fmt: skip
 """What an axis may show: figure of a `Point`, label, and the factor to its unit."""
-_COLUMNS = 4
-_NAMED, _OPEN = ("front", "hand-made", "chosen"), {"markerfacecolor": "none", "markersize": 4}
+_COLUMNS, _SEEN, _NAMED = 4, "on unseen groups", ("front", "hand-made", "chosen")
+_OPEN: dict[str, Any] = {"markerfacecolor": "none", "markersize": 4, "color": COLOURS["sleep"]}
 _RING: dict[str, Any] = {**_OPEN, "markersize": 13, "markeredgewidth": 1.8, "color": COLOURS["fits"]}
 
 
@@ -34,14 +33,14 @@ def plot_front(study: Study, x: str = "energy", y: str = "accuracy", *, ax: Axes
     axes = [look_up(one, AXES, f"no axis {one!r}", ParameterError) for one in (x, y)]
     if x == y:
         raise ParameterError(f"axes {x!r} and {y!r} of a front are the same; give two of {', '.join(AXES)}")
-    front = study.find_front(*(name for name, _, _ in axes))
+    front = study.find_front(axes[0][0], axes[1][0])
     ax, layers = new_axes(ax, 8.4, 4.4), _list_layers(study, front)
     if not front:
         return say_unknown(ax, "no candidate was trained to its end and meets the budgets here")
     edges = [_scale(ax, letter, axis, layers, study) for letter, axis in zip("xy", axes, strict=True)]
     for layer in layers:
         _draw(ax, axes, layer, edges)
-    for one in {own.name: own for label, own_points, _ in layers if label in _NAMED for own in own_points}.values():
+    for one in {own.name: own for label, points, _ in layers if label in _NAMED for own in points}.values():
         place = [_read(one, name) * factor for name, _, factor in axes]
         ax.annotate(plain(one.name, 24), place, (6, 6), textcoords="offset points", fontsize=7.5)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=7.5, frameon=False)
@@ -54,14 +53,14 @@ def _list_layers(study: Study, front: Sequence[Point]) -> list[_Layer]:
     every = [one for one in (*study.trials, study.baseline) if one]
     reasons = Counter(one.refused.split()[0].rstrip(":") for one in every if one.refused).most_common(4)
     told = ", ".join(f"{plain(name, 16)} {count}" for name, count in reasons) or "none"
-    few, long = {**_OPEN, "color": COLOURS["sleep"]}, {"color": COLOURS["validation"], "bars": True}
+    long = {"color": COLOURS["validation"], "bars": True}
     rows: list[tuple[str, Callable[[Point], object], dict[str, Any]]] = [
-        ("one fold, few epochs", lambda one: one.short is not None and not one.score, few),
+        ("one fold, few epochs", lambda one: one.short is not None and not one.score, _OPEN),
         ("every fold, as stored", lambda one: one.score and one != study.baseline, long),
         ("the same, random search", lambda one: one.score and one.name[:6] == "random", {**long, "marker": "^"}),
         ("front", lambda one: one in front, {"color": COLOURS["validation"], "linestyle": "-", "marker": ""}),
         ("hand-made", lambda one: one == study.baseline, {"color": COLOURS["limit"], "bars": True, "marker": "X"}),
-        ("on unseen groups", lambda one: one.accuracy, {"color": COLOURS["does_not_fit"], "marker": "*"}),
+        (_SEEN, lambda one: one.accuracy, {"color": COLOURS["does_not_fit"], "marker": "*"}),
         ("chosen", lambda one: one == study.chosen, _RING),
     ]
     refused = [one for one in every if one.refused], {"color": COLOURS["reserved"], "marker": "x"}
@@ -73,7 +72,7 @@ def _read(point: Point, name: str, label: str = "") -> float:
     """A figure, NaN where it is unknown; an accuracy that of a layer, without a score that on one fold."""
     own = getattr(point, name)
     if name == "score":
-        own = point.accuracy and point.accuracy.fraction if label == "on unseen groups" else own or point.short
+        own = point.accuracy and point.accuracy.fraction if label == _SEEN else own or point.short
     return math.nan if own is None else float(getattr(own, "value", own))
 
 
@@ -83,65 +82,51 @@ def _scale(ax: Axes, letter: str, axis: _Axis, layers: list[_Layer], study: Stud
     found = [_read(one, name, layer) for layer, points, _ in layers for one in points]
     found += [end for one in layers[2][1] if (own := getattr(one, name)) for end in (own.low, own.high)]
     low, high = (factor * end(one for one in found if math.isfinite(one)) for end in (min, max))
-    room = 0.05 * (high - low or high)
+    room, limit = 0.05 * (high - low or high), getattr(study.budgets, "accuracy" if name == "score" else name)
     if label.endswith("log"):
         scale_log(ax.xaxis if letter == "x" else ax.yaxis, low / 1.2, high * 1.2, label.partition("[")[2][0])
     else:
         ax.set(**{f"{letter}lim": (low - (3 if name == "score" else 1) * room, high + room)})
     ax.set(**{f"{letter}label": label})
-    limit = getattr(study.budgets, "accuracy" if name == "score" else name)
     if limit is not None and low < limit * factor < high:
         mark_limit(ax, limit * factor, "budget", vertical=letter == "x", at=0.6)
     return low - 2 * room if name == "score" else math.nan
 
 
 def _draw(ax: Axes, axes: Sequence[_Axis], layer: _Layer, edges: Sequence[float]) -> None:
-    """Marks of points, in order along the first axis; those without an accuracy at its edge."""
-    label, points, look = layer
-    bars, refused, placed = look.get("bars"), label.startswith("refused"), []
+    """Marks of points, in order along the first axis; those that were refused have no accuracy and lie at its edge."""
+    (label, points, look), placed = layer, []
+    marks = {"marker": "o", "linestyle": "none", "linewidth": 1, **look}
+    bars = marks.pop("bars", False)
     for one in points:
         found = [_read(one, name, label) * factor for name, _, factor in axes]
-        place = [edge if refused and math.isnan(own) else own for own, edge in zip(found, edges, strict=True)]
-        if not all(map(math.isfinite, place)):
-            continue
-        placed.append(place)
-        for (name, _, factor), lines, at in zip(axes, (ax.hlines, ax.vlines), place[::-1], strict=True) if bars else ():
+        place = [edge if one.refused and math.isnan(own) else own for own, edge in zip(found, edges, strict=True)]
+        placed += [place] if all(map(math.isfinite, place)) else []
+        for (name, _, factor), draw, at in zip(axes, (ax.hlines, ax.vlines), place[::-1], strict=True) if bars else ():
             low, high = (factor * getattr(getattr(one, name), end) for end in ("low", "high"))
-            lines(at, low, high, color=look["color"], linewidth=0.9, alpha=0.45)
+            draw(at, low, high, color=look["color"], linewidth=0.9, alpha=0.45)  # type: ignore[operator]
     if placed:
-        plain_look = {"marker": "o", "linestyle": "none", "linewidth": 1, **look}
-        plain_look.pop("bars", None)
-        ax.plot(*zip(*sorted(placed), strict=True), label=label, **plain_look)
-
-
-@styled
-def plot_blocks(graph: ModelGraph, *, ax: Axes | None = None) -> Axes:
-    """A network as what its operators hand on: a box each, as high as its positions and as wide as its channels."""
-    ax, left = new_axes(ax, 7.2, 1.4), 0.0
-    for name, index in [("input", graph.inputs[0]), *((one.name, one.outputs[0]) for one in graph.operators)]:
-        *positions, channels = graph.tensors[index].shape[1:]
-        high, wide = math.log2(1 + math.prod(positions)), 0.4 * math.log2(1 + channels)
-        ax.add_artist(Rectangle((left, -high / 2), wide, high, facecolor=COLOURS["sram"], edgecolor=COLOURS["note"]))
-        told = f"{plain(name.lower().removesuffix('_2d'), 16)}\n{math.prod(positions)}×{channels}"
-        ax.text(left + wide / 2, 4.6, told, ha="center", va="bottom", fontsize=7)
-        left += wide + 1.5
-    ax.set(xlim=(-0.8, max(left, 1) - 0.7), ylim=(-5, 9))
-    ax.set_axis_off()
-    return ax
+        ax.plot(*zip(*sorted(placed), strict=True), label=label, **marks)
 
 
 @styled
 def plot_outlook(outlook: Outlook, *, ax: Axes | None = None) -> Axes:
-    """A verdict for each board of an `Outlook`, the boards always at the same place."""
-    rows = -(-len(outlook.judged) // _COLUMNS)
-    ax = new_axes(ax, 7.2, 0.7 + 0.17 * rows)
+    """The blocks of an `Outlook`, as wide as they are, above a verdict for each board, always at the same place."""
+    look: dict[str, Any]
+    rows, blocks = -(-len(outlook.judged) // _COLUMNS), outlook.architecture.blocks
+    ax = new_axes(ax, 7.2, 1.3 + 0.17 * rows)
+    for at, told in enumerate(["×".join(map(str, outlook.input_shape)), *map(str, blocks), outlook.architecture.head]):
+        high = math.log2(1 + blocks[at - 1].width) / 2 if 0 < at <= len(blocks) else 0.5
+        left, look = at * _COLUMNS / (len(blocks) + 2), {"facecolor": COLOURS["sram"], "edgecolor": COLOURS["note"]}
+        ax.add_artist(Rectangle((left, 5.5 - high / 2), 0.3, high, **look))
+        ax.text(left, 2.4, plain(told, 24), va="bottom", fontsize=7)
     for column, (verdict, mark) in enumerate(MARKS.items()):
         own = [(at // rows, -(at % rows)) for at, one in enumerate(outlook.judged) if one.verdict == verdict]
-        look = {"color": COLOURS[verdict], "markeredgecolor": "#444444", "markersize": 6, "linestyle": "none"}
-        ax.plot(*zip((column, 1.4), *own, strict=True), mark, label=verdict.words, **look)
-        ax.text(column + 0.05, 1.4, f"{verdict.words}: {len(own)}", va="center", fontsize=8, fontweight="bold")
+        look = {"color": COLOURS[verdict], "markeredgecolor": "#444444", "linestyle": "none"}
+        ax.plot(*zip((column, 1.2), *own, strict=True), mark, label=verdict.words, **look)
+        ax.text(column + 0.06, 1.2, f"{verdict.words}: {len(own)}", va="center", fontsize=8, fontweight="bold")
     for at, one in enumerate(outlook.judged):
-        ax.text(at // rows + 0.05, -(at % rows), plain(one.target.board.id, 32), va="center", fontsize=6.5)
-    ax.set(xlim=(-0.05, _COLUMNS), ylim=(0.3 - rows, 2.0))
+        ax.text(at // rows + 0.06, -(at % rows), plain(one.target.board.id, 32), va="center", fontsize=6.5)
+    ax.set(xlim=(-0.05, _COLUMNS), ylim=(0.3 - rows, 8.5))
     ax.set_axis_off()
     return ax

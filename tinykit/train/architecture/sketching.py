@@ -29,7 +29,7 @@ _WRITTEN = {
 }
 Scale = tuple[Array, Array]
 _CODES = {"linear": 0, "plain": 0, "relu": ACTIVATIONS.index("RELU")}
-_SCALES = {
+_SCALES: dict[str, Scale] = {
     name: (np.array([scale], "<f4"), np.array([zero], "<i8")) for name, scale, zero in (
         ("input", 1 / 32, 0), ("linear", 1 / 32, 3), ("plain", 1 / 32, 3), ("relu", 1 / 64, -128),
         ("share", 1 / 256, -128), ("hidden", 1 / 128, 0), ("cell", 2**-15, 0))
@@ -85,9 +85,8 @@ class _SketchLayers(Draft):
 
     def __init__(self, *, wide: bool) -> None:
         super().__init__()
-        self.scales, self._kind, self._bias = _SCALES, "int8", np.dtype("int32")
-        if wide:
-            self.scales, self._kind, self._bias = _WIDE_SCALES, "int16", np.dtype("int64")
+        self.scales = _WIDE_SCALES if wide else _SCALES
+        self._kind, self._bias = ("int16", "int64") if wide else ("int8", "int32")
         self._left, self.named_bytes = SKETCH_BYTES, _WRITTEN["FILE"][2]
         self._offset = itertools.count(step=61)
 
