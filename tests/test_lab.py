@@ -1,4 +1,4 @@
-"""`make lab`: a copy for each reader, brought up to date, with what was written left alone; the checkout stays clean."""
+"""`make lab`: a copy for each reader, brought up to date, what was written left alone; the checkout stays clean."""
 
 from __future__ import annotations
 

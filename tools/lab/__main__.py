@@ -70,8 +70,8 @@ def hints(options: list[str]) -> list[str]:
     if not os.environ.get("SSH_CONNECTION") and not any(one.split("=")[0] in REMOTE for one in options):
         return []
     return [
-        "From another machine: ssh -L 8888:localhost:8888 HOST (the port that stands below); open there the address below,",
-        "with its token. The token is the key: whoever has it runs code as you.",
+        "From another machine: ssh -L 8888:localhost:8888 HOST (the port below); then open the address below, with its",
+        "token. The token is the key: whoever has it runs code as you.",
     ]
 
 
