@@ -26,8 +26,8 @@ LOWEST := build/lowest
 NEWEST := build/newest
 UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
-SLOW   := against architecture browser bench codegen compat compress convert datasets deploy design elsewhere fuzz latency_sweep layers legacy \
-          lint notebook packaging packing recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
+SLOW   := against architecture browser bench codegen compat compress convert datasets deploy design elsewhere fuzz lab latency_sweep layers legacy \
+          lint notebook packaging packing readme recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
 
 COUNT ?= 10000
 SEED  ?= 0
@@ -38,13 +38,13 @@ SEED  ?= 0
 help:
 	@echo "make design       train, prune, quantise, fit to a board, budget power and heat; leaves $(OUT)"
 	@echo "make test         every test: unit, notebooks, layers, policy, browser, firmware"
-	@echo "make test-all     make test, then what takes longer: the lowest and the newest versions that are allowed"
+	@echo "make test-all     make test with what takes long, then on the lowest and the newest versions that are allowed"
 	@echo "make test-lowest  the quick tests on the lowest allowed versions, in an environment of their own"
 	@echo "make test-newest  the same on the newest allowed versions, whatever constraints.txt has"
 	@echo "make lab          the course in JupyterLab, on a copy in lab/ (LAB=FOLDER, LAB_ARGS=options of JupyterLab)"
 	@echo "make site         the course as a static page that runs in a browser, in build/site (PYODIDE=FOLDER)"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
-	@echo "make readme       the README's tables of errors and trust, scored again"
+	@echo "make readme       the published errors (docs/accuracy.md, README), scored again"
 	@echo "make sweep        thousands of single kernels counted on the virtual board"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
@@ -107,6 +107,7 @@ design: $(READY)
 test: $(READY)
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
+test-all: export TINYKIT_LONG := 1
 test-all: test test-lowest test-newest
 
 # $(1): a folder; $(2): how uv chooses versions.
