@@ -4,6 +4,9 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 READY  := $(VENV)/.installed
 OUT    ?= build/design
+# `make lab` on another machine: LAB_ARGS="--ip 0.0.0.0 --no-browser". LAB: another folder for the copy.
+LAB    ?=
+LAB_ARGS ?=
 JOBS   ?= 2
 PYTHON ?=
 
@@ -23,8 +26,8 @@ LOWEST := build/lowest
 NEWEST := build/newest
 UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
-SLOW   := against architecture browser bench codegen compat compress convert datasets deploy design elsewhere fuzz latency_sweep layers legacy \
-          lint notebook packaging packing recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
+SLOW   := against architecture browser bench codegen compat compress convert datasets deploy design elsewhere fuzz lab latency_sweep layers legacy \
+          lint notebook packaging packing readme recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
 
 COUNT ?= 10000
 SEED  ?= 0
@@ -35,13 +38,13 @@ SEED  ?= 0
 help:
 	@echo "make design       train, prune, quantise, fit to a board, budget power and heat; leaves $(OUT)"
 	@echo "make test         every test: unit, notebooks, layers, policy, browser, firmware"
-	@echo "make test-all     make test, then what takes longer: the lowest and the newest versions that are allowed"
+	@echo "make test-all     make test with what takes long, then on the lowest and the newest versions that are allowed"
 	@echo "make test-lowest  the quick tests on the lowest allowed versions, in an environment of their own"
 	@echo "make test-newest  the same on the newest allowed versions, whatever constraints.txt has"
-	@echo "make lab          the course in JupyterLab"
+	@echo "make lab          the course in JupyterLab, on a copy in lab/ (LAB=FOLDER, LAB_ARGS=options of JupyterLab)"
 	@echo "make site         the course as a static page that runs in a browser, in build/site (PYODIDE=FOLDER)"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
-	@echo "make readme       the README's tables of errors and trust, scored again"
+	@echo "make readme       the published errors (docs/accuracy.md, README), scored again"
 	@echo "make sweep        thousands of single kernels counted on the virtual board"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
 	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
@@ -52,7 +55,7 @@ help:
 	@echo "make licences     licences of everything installed, and how pieces under a GPL are kept apart"
 	@echo "make lock         resolves constraints.txt again: every version that make installs; some minutes"
 	@echo "make hashes       notes the hashes of those versions' files again, for make LOCKED=1"
-	@echo "make clean        removes all that was made: .venv, build, the notebooks' workspace, caches"
+	@echo "make clean        removes all that was made: .venv, build, workspaces, caches; notebooks in lab/ but those you edited"
 
 # Prints the first Python that will do.
 define FIND_PYTHON
@@ -104,6 +107,7 @@ design: $(READY)
 test: $(READY)
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
+test-all: export TINYKIT_LONG := 1
 test-all: test test-lowest test-newest
 
 # $(1): a folder; $(2): how uv chooses versions.
@@ -120,7 +124,7 @@ test-newest: $(UV)
 	$(call TRY_VERSIONS,$(NEWEST),highest)
 
 lab: $(READY)
-	$(PY) -m jupyter lab notebooks/00_start_here.ipynb
+	@$(PY) -m tools.lab $(if $(LAB),--folder "$(LAB)") --report "$(OUT)" -- $(LAB_ARGS)
 
 site: $(READY)
 	@$(PY) -m tools.site $(if $(PYODIDE),--pyodide "$(PYODIDE)")
@@ -170,4 +174,5 @@ lock:
 	@echo "constraints.txt is resolved again; \`make test-all\` installs it."
 
 clean:
+	@if [ -d lab ] && [ -x $(PY) ]; then $(PY) -m tools.lab --clean; fi
 	rm -rf $(VENV) build notebooks/build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

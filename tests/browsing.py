@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -125,22 +126,33 @@ def server_environment(home: Path) -> dict[str, str]:
 @contextmanager
 def open_lab(home: Path, folder: Path) -> Iterator[str]:
     """The address of a JupyterLab that serves a folder, with room for a path before the `?`; it leaves its log."""
+    command = [sys.executable, "-m", "jupyterlab", "--LabApp.news_url=None", "--allow-root", str(folder)]
+    with start_lab(lambda options: [*command, *options], home, server_environment(home)) as address:
+        yield address
+
+
+@contextmanager
+def start_lab(
+    command: Callable[[list[str]], list[str]], home: Path, environment: dict[str, str], cwd: Path | None = None
+) -> Iterator[str]:
+    """The address of a JupyterLab that a command starts, made of JupyterLab's options; nothing of it is left."""
     port, token = free_port(), secrets.token_hex(16)
     options = [f"--port={port}", f"--IdentityProvider.token={token}", "--ServerApp.port_retries=0", "--no-browser"]
-    options += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None", "--allow-root", "--ip=127.0.0.1"]
+    options += ["--LabApp.expose_app_in_browser=True", "--ip=127.0.0.1"]
     with (home / "lab.log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options, str(folder)],
-            cwd=home,
-            env=server_environment(home),
+            command(options),
+            cwd=cwd or home,
+            env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             wait_until(lambda: is_up(f"http://127.0.0.1:{port}/api?token={token}"), "answer from JupyterLab")
             yield f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}&reset"
         finally:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)
             server.wait(30)
 
 

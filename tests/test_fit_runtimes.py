@@ -23,9 +23,7 @@ from tinykit.target.runtimes import list_runtimes
 CNN = read(Net((1, 32, 32, 3)).conv(8).depthwise().conv(16, (1, 1)).pool().flatten().dense().to_bytes())
 
 
-@pytest.fixture(autouse=True)
-def workspace(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYKIT_WORKSPACE", str(tmp_path / "workspace"))
+pytestmark = pytest.mark.usefixtures("tinykit_workspace")
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,7 @@ MODEL = small_cnn()
 METADATA = "model-parameters/model_metadata.h"
 
 
-@pytest.fixture(autouse=True)
-def workspace(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYKIT_WORKSPACE", str(tmp_path / "workspace"))
+pytestmark = pytest.mark.usefixtures("tinykit_workspace")
 
 
 @pytest.fixture(params=["folder", "zip", "arduino folder", "arduino zip", "header"])

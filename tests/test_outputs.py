@@ -53,11 +53,9 @@ SILENT = {"boards", "inspect", "verify", "fit", "compare", "budget", "validate",
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path, monkeypatch, tinykit_workspace):
     """A folder with all that the commands take, which is the current one, and a workspace of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINYKIT_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.delenv("TINYKIT_CALIBRATION", raising=False)
     model = small_cnn()
     made = {"model": model, "dilated": dilated(), "vww": visual_wake_words(), "image": image_cnn()}
     made["grid"] = SHIPPED.read_bytes()

@@ -28,9 +28,7 @@ from tinykit.target.boards import find_board
 RUNTIME = (11_376, 739, 1_832, 116)
 
 
-@pytest.fixture(autouse=True)
-def workspace(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYKIT_WORKSPACE", str(tmp_path / "workspace"))
+pytestmark = pytest.mark.usefixtures("tinykit_workspace")
 
 
 def read_back(tmp_path, text: str | bytes, name: str = "network_generate_report.txt"):

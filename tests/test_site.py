@@ -179,6 +179,10 @@ def test_a_notebook_that_needs_an_engine_says_so_first(site: Path):
 def test_the_page_is_small_and_carries_the_kits_own_wheel(site: Path):
     assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < MOST_BYTES
     (wheel,) = (site / "static" / "pyodide").glob("tinykit-*.whl")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in (wheel, site / "constraints.txt"):
+        assert path.is_file()
+        assert f"http://localhost:8000/{path.relative_to(site)}" in readme, "the way without a checkout"
     with zipfile.ZipFile(wheel) as archive:
         assert "tinykit/__init__.py" in archive.namelist()
     assert not list(site.rglob("*.map"))

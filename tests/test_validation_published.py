@@ -1,4 +1,4 @@
-"""published errors: the README shows what the table holds, the table reads back, quotes say what stands behind them."""
+"""published errors: the pages show what the table holds, the table reads back, quotes say what stands behind them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,28 @@ from tinykit.predict.validation.published import (
 from tinykit.show.cli.main import main
 from tools import published_errors as readme, trust
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README, ACCURACY = ROOT / "README.md", ROOT / "docs" / "accuracy.md"
 SEEN = PublishedError("latency", "cortex-m4", "x", AS_PUBLISHED, 5, 3, 0, 0.101, 0.25, 0.8, -0.02)
 UNSEEN = dataclasses.replace(SEEN, how=ARCHITECTURE_OUT, known=0, groups=4, median_ape=0.151)
 
 
-def test_the_readme_shows_the_shipped_errors():
-    text = README.read_text(encoding="utf-8")
+def test_the_page_of_accuracy_shows_the_shipped_errors():
+    text = ACCURACY.read_text(encoding="utf-8")
     assert readme.START in text, "`make readme` finds its place by this line"
     assert readme.fill(text, to_markdown(read_errors())) == text, "`make readme` writes the block again"
 
 
-def test_the_readme_says_how_far_each_measured_runtime_and_core_may_be_trusted():
+def test_the_readme_says_in_short_what_the_shipped_errors_are():
+    text = README.read_text(encoding="utf-8")
+    assert readme.SHORT in text, "`make readme` finds its place by this line"
+    short = readme.tell_short(read_errors())
+    assert readme.fill(text, short, start=readme.SHORT, end=readme.SHORT_END) == text, "`make readme` writes it again"
+
+
+def test_the_page_of_accuracy_says_how_far_each_measured_runtime_and_core_may_be_trusted():
     """Boards and rows are those of the shipped evidence, errors those of the last `make readme`."""
-    text, rows = README.read_text(encoding="utf-8"), read_table("measured").rows
+    text, rows = ACCURACY.read_text(encoding="utf-8"), read_table("measured").rows
     shown = text.partition(readme.TRUST)[2].partition(readme.TRUST_END)[0].splitlines()
     without = trust.to_markdown((), rows).splitlines()
     assert [line.split(" | ")[:5] for line in shown] == [line.split(" | ")[:5] for line in without]
@@ -72,7 +80,7 @@ def test_notebooks_quote_errors_of_the_table():
     """A median that a notebook states under "How far to trust this" is one of the table's."""
     known = {f"{100 * one.median_ape:.1f}" for one in read_errors()}
     quoted = {}
-    for path in sorted((README.parent / "notebooks").glob("*.ipynb")):
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         trust = next("".join(cell["source"]) for cell in cells if "## How far to trust this" in "".join(cell["source"]))
         quoted[path.stem] = set(re.findall(r"median (\d+\.\d) %", trust))

@@ -1,4 +1,4 @@
-"""`make readme`: the errors that the README publishes, scored again and written into data/validation and README.md.
+"""`make readme`: the errors that are published, scored again, into data/validation, docs/accuracy.md and README.md.
 
 Below them goes the table of trust (`tools/trust.py`).
 
@@ -34,7 +34,8 @@ from tools.latency.published import read_measured
 from tools.latency.scoring import leave_architectures_out, score_groups
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLE, README = ROOT / "data" / "validation" / "errors.csv", ROOT / "README.md"
+TABLE = ROOT / "data" / "validation" / "errors.csv"
+ACCURACY, README = ROOT / "docs" / "accuracy.md", ROOT / "README.md"
 MEASUREMENTS = ROOT.parent / "shared" / "measurements" / "calibration.csv"
 _HEAD = (
     "# source: as published: `tinykit validate` on published rows (mlcommons/tiny_results and others); left out: from\n"
@@ -42,6 +43,7 @@ _HEAD = (
     "# content: relative errors as fractions; known: rows the fit has seen; groups: architectures or boards left out\n"
 )
 START, END = "<!-- errors: made by `make readme` -->\n", "<!-- end of errors -->\n"
+SHORT, SHORT_END = "<!-- in short: made by `make readme` -->\n", "<!-- end of in short -->\n"
 TRUST, TRUST_END = "<!-- trust: made by `make readme` -->\n", "<!-- end of trust -->\n"
 
 
@@ -90,18 +92,31 @@ def render_errors(errors: Sequence[PublishedError]) -> str:
     return _HEAD + stream.getvalue()
 
 
-def fill(readme: str, block: str, *, start: str = START, end: str = END) -> str:
-    """The README with its block of errors, or the one between other marks, replaced."""
+def fill(document: str, block: str, *, start: str = START, end: str = END) -> str:
+    """A document with its block of errors, or the one between other marks, replaced."""
     pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
-    return pattern.sub(lambda _: start + block + end, readme)
+    return pattern.sub(lambda _: start + block + end, document)
+
+
+def tell_short(errors: Sequence[PublishedError]) -> str:
+    """The README's sentence: medians of what was not seen."""
+    latency = [one.median_ape for one in errors if one.quantity == "latency" and one.how == ARCHITECTURE_OUT]
+    (energy,) = (one.median_ape for one in errors if one.quantity == "energy" and one.how == BOARD_OUT)
+    return (
+        f"Latencies of int8 networks that were not seen err by {min(latency):.0%} to {max(latency):.0%} in the\n"
+        f"median, by core and runtime, energies on boards that were not seen by {energy:.0%}.\n"
+    )
 
 
 def main() -> int:
     text = render_errors((*as_published(), *left_out()))
     TABLE.write_text(text, encoding="utf-8")
-    block = to_markdown(parse_errors(text, str(TABLE)))
-    filled = fill(README.read_text(encoding="utf-8"), block)
-    README.write_text(fill(filled, trust.block(), start=TRUST, end=TRUST_END), encoding="utf-8")
+    errors = parse_errors(text, str(TABLE))
+    block = to_markdown(errors)
+    filled = fill(ACCURACY.read_text(encoding="utf-8"), block)
+    ACCURACY.write_text(fill(filled, trust.block(), start=TRUST, end=TRUST_END), encoding="utf-8")
+    short = fill(README.read_text(encoding="utf-8"), tell_short(errors), start=SHORT, end=SHORT_END)
+    README.write_text(short, encoding="utf-8")
     print(block, end="")
     return 0
 

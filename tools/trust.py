@@ -1,4 +1,4 @@
-"""The README's table of how far a latency may be trusted, a part of `make readme`.
+"""The table of how far a latency may be trusted, a part of `make readme`.
 
 A line for each runtime and core: what anybody measured, and how far off each way of leaving out was.
 """

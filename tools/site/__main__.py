@@ -2,7 +2,7 @@
 
 JupyterLite with the notebooks that need no engine; the others open with a line that says what they need. Everything
 comes from the page's own address: kernel, packages, data. `python -m http.server` in the folder serves it, also from a
-stick. The kit's own wheel lies in it, for whoever wants more than a browser can.
+stick. The kit's own wheel lies in it with the versions it was tested in, for whoever wants more than a browser can.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     _configure(work / "lite")
     _build(work / "lite", work / "page")
     _publish(work / "page", chosen.out)
+    shutil.copy(ROOT / "constraints.txt", chosen.out)
     shutil.rmtree(work)
     print(weigh(chosen.out))
     print(f"Serve it: cd {chosen.out} && python -m http.server")

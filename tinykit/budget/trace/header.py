@@ -3,7 +3,7 @@
 Headers of programs: PPK2 `Timestamp(ms),Current(uA)`, then bits (nordicsemi/pc-nrfconnect-ppk, CSV export); Joulescope
 statistics `#time,current,voltage,power,charge,energy` in s, A, V (jetperch/pyjoulescope_ui, statistics recording); Otii
 `"…time…","Arc Main Current (A)",…` (column names as scripts of its users read them; a document of Qoitech's was not
-found). The table of accepted forms stands in the README. A wall clock is read where its stamps are ISO 8601.
+found). The table of accepted forms stands in docs/traces.md. A wall clock is read where its stamps are ISO 8601.
 """
 
 import csv
