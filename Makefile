@@ -7,6 +7,9 @@ OUT    ?= build/design
 # `make lab` on another machine: LAB_ARGS="--ip 0.0.0.0 --no-browser". LAB: another folder for the copy.
 LAB    ?=
 LAB_ARGS ?=
+# `make bundle`: full, or light without TensorFlow; and for which Pythons, such as "3.11 3.12", beside that of .venv.
+PROFILE ?= full
+PYTHONS ?=
 JOBS   ?= 2
 PYTHON ?=
 
@@ -32,7 +35,7 @@ SLOW   := against architecture browser bench codegen compat compress convert dat
 COUNT ?= 10000
 SEED  ?= 0
 
-.PHONY: help design test test-all test-lowest test-newest lab site bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean
+.PHONY: help design test test-all test-lowest test-newest lab site bundle bench readme sweep checkpoints studies lint fuzz fuzz-faults audit licences lock hashes clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,6 +46,7 @@ help:
 	@echo "make test-newest  the same on the newest allowed versions, whatever constraints.txt has"
 	@echo "make lab          the course in JupyterLab, on a copy in lab/ (LAB=FOLDER, LAB_ARGS=options of JupyterLab)"
 	@echo "make site         the course as a static page that runs in a browser, in build/site (PYODIDE=FOLDER)"
+	@echo "make bundle       an offline wheelhouse with course and install script, in build/bundle (PROFILE=light, PYTHONS=\"3.11 3.12\")"
 	@echo "make bench        benchmark tables, as Markdown and in build/bench"
 	@echo "make readme       the published errors (docs/accuracy.md, README), scored again"
 	@echo "make sweep        thousands of single kernels counted on the virtual board"
@@ -128,6 +132,11 @@ lab: $(READY)
 
 site: $(READY)
 	@$(PY) -m tools.site $(if $(PYODIDE),--pyodide "$(PYODIDE)")
+
+# What an unfinished or older one has fetched is not fetched again.
+bundle: $(READY)
+	@if [ -d build/bundle ]; then rm -rf build/bundle.unfinished; mv build/bundle build/bundle.unfinished; fi
+	@$(PY) -m tinykit workshop bundle --out build/bundle --profile $(PROFILE) $(if $(PYTHONS),--python $(PYTHONS))
 
 bench: $(READY)
 	$(PY) -m tests.bench

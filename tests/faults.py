@@ -82,6 +82,8 @@ def commands(work: Path) -> dict[str, list[str]]:
         "run": ["run", model, *board],
         "ledger": ["ledger", "watch-grid"],
         "notebooks": ["notebooks", str(work / "course")],
+        "check": ["workshop", "check", "00"],
+        "reset": ["workshop", "reset", "--workspace", str(work / "workspace")],
     }
 
 

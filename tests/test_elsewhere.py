@@ -19,13 +19,14 @@ from tests.models import small_cnn
 from tests.packing_models import thin_out, wide_cnn
 from tinykit.ground.errors import EngineError
 from tinykit.predict.runtime.reference import LITERT, TFLM, explain_absence, reference_engine, require_tflm
+from tinykit.show.workshop.checking import read_room
 
 ROOT = Path(__file__).resolve().parents[1]
 INTERPRETER = ("tflite_micro",)
 EMULATOR = ("unicorn", "ziglang", "bakenn")
-TRAINED = ("01", "02", "03", "04", "08", "11")
-"""Notebooks that score or compare in TFLM itself."""
-NOTEBOOKS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if not path.name.startswith(TRAINED)]
+NEEDS = read_room()["notebooks"]
+NOTEBOOKS = [path for path in sorted((ROOT / "notebooks").glob("*.ipynb")) if "tflm" not in NEEDS[path.stem]]
+"""Those that do not score or compare in TFLM itself."""
 CELLS = """
 import json, sys
 from IPython.core.interactiveshell import InteractiveShell

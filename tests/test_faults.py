@@ -23,11 +23,11 @@ ALSO = {
     "stdout closed": ("run", "deploy"),
     "ascii": ("budget", "fit --json"),
     "files of 0 bytes": ("deploy", "notebooks", "pack"),
-    "no HOME": ("run",),
-    "HOME is a file": ("validate",),
-    "TMPDIR full": ("run", "deploy"),
+    "no HOME": ("run", "check"),
+    "HOME is a file": ("validate", "check"),
+    "TMPDIR full": ("run", "deploy", "check"),
     "cache full": ("run",),
-    "10 handles": ("verify",),
+    "10 handles": ("verify", "check"),
 }
 
 

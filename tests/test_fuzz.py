@@ -78,6 +78,7 @@ def test_models_of_two_subgraphs_are_placed_without_a_plan_of_their_own():
 # what is tried
 
 NO_FILE = {"boards", "board", "notebooks"}
+NO_FILE |= {"workshop check", "workshop reset", "workshop bundle", "workshop serve"}
 """Commands that take no file of a stranger's."""
 OF_OTHERS = {"design"}
 """Commands that train; files of boards, cells and sensors that they take go through the doors of `fit` and `budget`."""

@@ -42,6 +42,8 @@ FOLDERS = {
     "design": ["design --out OUT"],
     "notebooks": ["notebooks OUT"],
     "explore": ["explore --study OUT --trials 2"],
+    "workshop reset": ["workshop reset --workspace OUT"],
+    "workshop bundle": ["workshop bundle --out OUT"],
 }
 STORES = {
     "readback": ("readback report.txt --model model.tflite", "readings"),
@@ -49,6 +51,7 @@ STORES = {
 }
 """Commands that keep what they read, in a file of that folder of the workspace."""
 SILENT = {"boards", "inspect", "verify", "fit", "compare", "budget", "validate", "run", "ledger"}
+SILENT |= {"workshop check", "workshop serve"}
 """Commands that write nothing but to a temporary folder or the cache of programs."""
 
 
@@ -84,12 +87,19 @@ def test_every_command_is_here():
 
 
 LINES = [line for lines in (*FILES.values(), *FOLDERS.values()) for line in lines]
+ELSEWHERE = ("design", "explore", "workshop")
+"""What they write is looked at where they are tested: it takes long, or is there before them."""
+
+
+def name_of(line: str) -> str:
+    """The command that a line begins with."""
+    return next(name for name in COMMANDS if f"{line} ".startswith(f"{name} "))
 
 
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("kind", ["link", "link to a folder", "pipe", "socket", "other"])
 def test_what_is_no_place_for_it_stays(place, capsys, line, kind):
-    folder = line.split()[0] in FOLDERS
+    folder = name_of(line) in FOLDERS
     path = place / ("OUT.toml" if line.endswith(".toml") else "OUT")
     make = {
         "link": lambda: path.symlink_to(path.with_name("elsewhere")),
@@ -108,7 +118,7 @@ def test_what_is_no_place_for_it_stays(place, capsys, line, kind):
     assert look(place) == before
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.split()[0] not in ("design", "explore")])
+@pytest.mark.parametrize("line", [line for line in LINES if line.split()[0] not in ELSEWHERE])
 def test_where_nothing_is_it_writes_there_and_nowhere_else(place, capsys, line):
     before = look(place)
     status = main(line.split())

@@ -75,7 +75,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_package_data_and_course_and_nothing_else(wheel: Path):
     names = set(zipfile.ZipFile(wheel).namelist())
     held = {name for name in names if ".dist-info/" not in name}
-    shipped = {f"tinykit/shipped/{name}" for name in tracked("data") | tracked("notebooks")}
+    shipped = {f"tinykit/shipped/{name}" for name in tracked("data") | tracked("notebooks") | tracked("locks")}
     assert held == tracked("tinykit") | shipped
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

@@ -7,15 +7,9 @@ from pathlib import Path
 
 import nbformat
 
-NEEDS = {
-    "01_train_baseline": "TensorFlow, to train",
-    "02_prune": "TensorFlow, to train, and TensorFlow Lite Micro's interpreter, to score",
-    "03_quantise_aware": "TensorFlow, to train, and TensorFlow Lite Micro's interpreter, to score",
-    "04_convert_and_verify": "TensorFlow, to convert, and the interpreters, to verify",
-    "08_run_on_a_virtual_board": "a C compiler and an emulator of the board",
-    "09_accelerate_npu": "Arm's compiler for the NPU",
-    "11_compare_frameworks": "ONNX Runtime, and the interpreters to compare it with",
-}
+from tinykit.show.workshop.checking import list_lacks
+
+NEEDS = {stem: " and ".join(lacks) for stem, lacks in list_lacks().items() if lacks}
 """What a notebook needs beside the kit and NumPy, Matplotlib and ipywidgets; the others run in a browser."""
 
 

@@ -11,13 +11,13 @@ from tinykit.ground.child.process import Bounds, Child
 from tinykit.ground.errors import BAD_INPUT, printable
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.handover.deployment.targets import TARGETS
-from tinykit.show.cli import checking, exploring, judging, looking, making, reading, verifying, weighing
+from tinykit.show.cli import checking, exploring, judging, looking, making, reading, teaching, verifying, weighing
 from tinykit.show.cli.program import main  # noqa: F401 -- where it was always found
 from tinykit.show.cli.text import say
 
 _ROOMS = {
     one.__name__.rpartition(".")[2]: one
-    for one in (checking, exploring, judging, looking, making, reading, verifying, weighing)
+    for one in (checking, exploring, judging, looking, making, reading, teaching, verifying, weighing)
 }
 _Option = dict[str, Any]
 
@@ -88,9 +88,14 @@ def make_parser() -> argparse.ArgumentParser:
     _add(parser, ["debug"], shared)
     parser.add_argument("--version", action=_Version, nargs=0, help="version, and which limits hold on this system")
     actions = parser.add_subparsers(metavar="COMMAND", required=True)
+    groups: dict[str, Any] = {"": actions}
     for command in table["commands"]:
         text, (room, run) = command["help"], command["run"].split(".")
-        one = actions.add_parser(command["name"], help=text, description=text, allow_abbrev=False)
+        group, _, name = command["name"].rpartition(" ")
+        if group not in groups:
+            above = actions.add_parser(group, help=table["groups"][group], description=table["groups"][group])
+            groups[group] = above.add_subparsers(metavar="ACTION", required=True)
+        one = groups[group].add_parser(name, help=text, description=text, allow_abbrev=False)
         one.set_defaults(run=getattr(_ROOMS[room], run))
         _add(one, [*command["options"], "debug"], shared)
     return parser

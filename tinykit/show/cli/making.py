@@ -9,7 +9,6 @@ from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.check import list_gained
 from tinykit.budget.power.timeline import attempt
 from tinykit.ground.errors import EngineError, ParameterError
-from tinykit.ground.facts import shipped_path
 from tinykit.ground.writing import add_files, write_atomically
 from tinykit.handover.codegen.export import export_c
 from tinykit.handover.deployment.targets import TARGETS, deploy as write_deployment, find_exporter
@@ -21,6 +20,7 @@ from tinykit.predict.runtime.refusal import require_sound
 from tinykit.predict.striping.search import stripe
 from tinykit.show.cli.models import Options, open_model, read_samples
 from tinykit.show.cli.text import say
+from tinykit.show.workshop.rooms import list_course
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Target
 
@@ -147,8 +147,6 @@ def _ask(name: str) -> Any:
 
 def copy_notebooks(options: Options) -> int:
     """`tinykit notebooks`."""
-    target = Path(options.folder)
-    notebooks = {one.name: one.read_bytes() for one in sorted(shipped_path("notebooks").glob("*.ipynb"))}
-    add_files(target, notebooks)
+    add_files(target := Path(options.folder), notebooks := list_course())
     say(*(str(target / name) for name in notebooks))
     return 0
