@@ -18,11 +18,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.path not in _WORKSPACES:
             _WORKSPACES[item.path] = tempfile.TemporaryDirectory(prefix="tinykit-workspace-")
         os.environ["TINYKIT_WORKSPACE"] = _WORKSPACES[item.path].name
+        os.environ["TINYKIT_GUESS"] = "auto"
         os.environ["TINYKIT_CALIBRATION"] = f"{_WORKSPACES[item.path].name}/calibration"
 
 
 def pytest_sessionfinish() -> None:
-    for name in ("TINYKIT_WORKSPACE", "TINYKIT_CALIBRATION"):
+    for name in ("TINYKIT_WORKSPACE", "TINYKIT_CALIBRATION", "TINYKIT_GUESS"):
         os.environ.pop(name, None)
     while _WORKSPACES:
         _WORKSPACES.popitem()[1].cleanup()

@@ -119,7 +119,7 @@ def server_environment(home: Path) -> dict[str, str]:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "TINYKIT_WORKSPACE": "workspace",
     }
-    return {**os.environ, **{name: str(home / folder) for name, folder in folders.items()}}
+    return {**os.environ, **{name: str(home / folder) for name, folder in folders.items()}, "TINYKIT_GUESS": ""}
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tinykit.predict.runtime.refusal import require_sound
 from tinykit.predict.striping.search import stripe
 from tinykit.show.cli.models import Options, open_model, read_samples
 from tinykit.show.cli.text import say
+from tinykit.show.course import strip_answers
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Target
 
@@ -147,8 +148,8 @@ def _ask(name: str) -> Any:
 
 def copy_notebooks(options: Options) -> int:
     """`tinykit notebooks`."""
-    target = Path(options.folder)
-    notebooks = {one.name: one.read_bytes() for one in sorted(shipped_path("notebooks").glob("*.ipynb"))}
+    target, found = Path(options.folder), sorted(shipped_path("notebooks").glob("*.ipynb"))
+    notebooks = {one.name: one.read_bytes() if options.teacher else strip_answers(one.read_bytes()) for one in found}
     add_files(target, notebooks)
     say(*(str(target / name) for name in notebooks))
     return 0
