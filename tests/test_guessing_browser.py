@@ -87,7 +87,7 @@ def test_a_choice_an_interval_and_a_skip_are_kept_for_the_next_run(lab: str, pag
     wait_until(lambda: "held" in life.get_by_role("status").inner_text(), "interval judged")
     page.screenshot(path=PICTURES / "interval.png")
     ask(page, "silicon above the air").get_by_role("button", name="Skip").press("Enter")
-    ask(page, "silicon above the air").get_by_text("skipped · truth: 2.36 K").wait_for()
+    ask(page, "silicon above the air").get_by_text("truth: 2.36 K · skipped").wait_for()
     run_all(page, lab)
     macs, life = ask(page, "one inference"), ask(page, "the watch on the nRF52840")
     macs.get_by_text("Answered before. you: 200,000 MACs").wait_for()

@@ -124,7 +124,10 @@ BAD: list[tuple[str, Change]] = [
     ("says_time_and_goals: 2 goals", source("## You", "## You will be able to\n\n- quantify\n- predict\n")),
     ("says_time_and_goals: a goal", source("## You", "## You will be able to\n\n- understand\n- predict\n- choose\n")),
     ("setup_is_one_short_cell", source("import tinykit", "import tinykit as tk\n" * 9)),
-    ("each_step_predicts_runs_and_reads: 1. Measure: no guess and no \\*\\*Predict", source("## 1. M", "## 1. Measure")),
+    (
+        "each_step_predicts_runs_and_reads: 1. Measure: no guess and no \\*\\*Predict",
+        source("## 1. M", "## 1. Measure"),
+    ),
     ("each_step_predicts_runs_and_reads: .* no code", without("print(2)")),
     ("each_step_predicts_runs_and_reads: .* no prose after", without("It is 2.")),
     ("each_step_predicts_runs_and_reads: .* more than one equation", source("It is 2.", "$$a$$ and $$b$$")),

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,23 +15,15 @@ from typing import Any
 from tinykit.ground.errors import ParameterError, TinykitError, look_up, printable
 from tinykit.ground.facts import read_toml, shipped_path
 from tinykit.ground.quantity import Estimate
-from tinykit.model.record import DesignRecord, Stage, open_record, workspace_folder
+from tinykit.model.record import Stage, open_record, workspace_folder
 
 MOST_KEPT = 500
-_KEPT = {
-    "guess": {"kind": str, "mark": float, "told": str},
-    "decision": dict.fromkeys(("chose", "binds", "margin", "risk"), str),
-}
-_SAYS: dict[str, Callable[[list[float]], str]] = {
-    "interval": lambda held: f"your 80 % intervals held {sum(held):.0f} of {len(held)}",
-    "number": lambda off: f"your numbers ({len(off)}) were off by a factor of {median(off):.2g} in the middle",
-    "choice": lambda right: f"your choices: {sum(right):.0f} of {len(right)} right",
-    "skipped": lambda skipped: f"skipped: {len(skipped)}",
-}
-_CARD = ("chose", "binds", "margin", "risk")
-_KEPT = {"guess": {"kind": str, "mark": float, "said": str, "truth": str}, "decision": dict.fromkeys(_CARD, str)}
+_SAYS = {
+    "interval": "your 80 % intervals held {0:.0f} of {1}", "choice": "your choices: {0:.0f} of {1} right",
+    "number": "your numbers ({1}) were off by a factor of {2:.2g} in the middle", "skipped": "skipped: {1}",
+}  # fmt: skip
+_KEPT = {"guess": {"kind": str, "mark": float, "said": str, "truth": str}, "decision": {"card": str}}
 _TYPED = re.compile(r"([-+]?(?=\.?\d)(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:e[-+]?\d+)?)\s*([^\d\s.,].*|)", re.I)
-_CHECKED = re.compile(r'^tk\.check\("\d\d\.\d", ', re.MULTILINE)
 _DECIDED = re.compile(r'^(tk\.decide\(\s*"[^"\n]+",).*?\)$', re.DOTALL | re.MULTILINE)
 _FOLDED = "<details>\n<summary>Read on when you have guessed</summary>\n\n{}\n\n</details>"
 
@@ -50,23 +42,19 @@ def read_quantity(text: str, unit: str) -> float:
     said = match[2].strip() if match else "?"
     base, factor = scale_of(unit if said in ("", unit.lstrip("°")) else said)
     if match is None or base != asked[0]:
-        such = "90 s, 5 min or 1.5 h" if asked[0] == "s" else f"a number, as in 12 {unit}".removesuffix(" 1")
+        such = "90 s, 5 min or 1.5 h" if asked[0] == "s" else f"a number, as in 12 {unit}".removesuffix(" 1").rstrip()
         raise ParameterError(f"{text[:40]!r} is not understood; write {such}")
     return float(match[1].replace(",", "")) * factor
 
 
 def off_by(guess: float, truth: float) -> float:
     """By which factor a guess is off, from 1 to a billion; that many too where only one of the two is above 0."""
-    least, most = sorted((guess, truth))
-    return 1.0 if least == most else min(most / least, 1e9) if least > 0 else 1e9
+    return 1.0 if guess == truth else min(max(guess / truth, truth / guess), 1e9) if min(guess, truth) > 0 else 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and what answers it: a number in a unit, two ends that hold it four times out of five, or a choice.
-
-    Choices are texts, or numbers in the unit, of which the one nearest to the truth by factor is right.
-    """
+    """A question, and what answers it as `guess` has it."""
 
     question: str
     unit: str = "1"
@@ -86,11 +74,7 @@ class Asked:
         return {self.tell(one): one for one in values}
 
     def judge(self, typed: Sequence[str], truth: Estimate | float | str) -> dict[str, Any]:
-        """The kind of what was typed or chosen, its mark, and in words what was said and the truth.
-
-        The mark of a number is the factor by which it was off; of an interval or a choice 1 where it was right, else 0.
-        What is not understood, endless, or no interval raises ParameterError.
-        """
+        """What was typed or chosen: kind, mark (a number's factor, else 1 if right), in words what was said, and is."""
         value: Any = truth.value if isinstance(truth, Estimate) else truth
         kind, mark = "skipped", 0.0
         if typed and self.choices:
@@ -105,7 +89,7 @@ class Asked:
             if self.interval:
                 kind, mark = "interval", float(ends[0] <= value <= ends[-1])
             typed = [self.tell(end) for end in ends]
-        return {"kind": kind, "mark": mark, "said": " to ".join(typed), "truth": self.tell(truth)}
+        return {"kind": kind, "mark": mark, "said": " to ".join(typed)[:200], "truth": self.tell(truth)}
 
 
 def answers_itself() -> bool:
@@ -113,17 +97,14 @@ def answers_itself() -> bool:
     return os.environ.get("TINYKIT_GUESS") == "auto"
 
 
-def _open() -> DesignRecord:
-    return open_record(Path(workspace_folder()) / "answers", "answers")
-
-
 def keep(kind: str, name: str, values: Mapping[str, Any]) -> str:
     """Keep a guess or a decision in the workspace; why it could not be kept, empty where it was."""
     try:
-        record, stage = _open(), f"{kind}: {printable(name, 200)}"
+        record, stage = open_record(Path(workspace_folder()) / "answers", "answers"), f"{kind}: {printable(name, 200)}"
         if stage not in record.stages and len(record.stages) >= MOST_KEPT:
             return f"not kept: {record.folder} has {MOST_KEPT} answers; remove it to start again"
-        record.with_stage(Stage(stage, results=values))
+        if not answers_itself():
+            record.with_stage(Stage(stage, results=values))
     except (TinykitError, OSError) as error:
         return f"not kept: {error}"
     return ""
@@ -132,37 +113,33 @@ def keep(kind: str, name: str, values: Mapping[str, Any]) -> str:
 def recall(kind: str) -> tuple[dict[str, Any], str]:
     """What is kept of a kind, by name, and what is damaged and passed over; nothing where guesses answer themselves."""
     try:
-        stages = {} if answers_itself() else _open().stages
+        stages = {} if answers_itself() else open_record(Path(workspace_folder()) / "answers", "answers").stages
     except (TinykitError, OSError) as error:
         return {}, str(error)
     kept = {name.partition(": ")[2]: one.results for name, one in stages.items() if name.startswith(f"{kind}: ")}
     good = {name: one for name, one in kept.items() if {part: type(said) for part, said in one.items()} == _KEPT[kind]}
-    bad = ", ".join(f"{name:.40}" for name in kept if name not in good)
-    return good, f"damaged and passed over: {bad}" if bad else ""
+    bad = sorted(kept.keys() - good)
+    return good, f"damaged and passed over: {', '.join(bad):.300}" if bad else ""
 
 
 def decide(about: str, *, chose: object = "", binds: object = "", margin: object = "", risk: object = "") -> None:
-    """Print and keep a decision: what was chosen, what limits it, what is left to that limit, what may go wrong.
-
-    One that is not filled in is not kept, one that is takes the place of an earlier one; `look_back` shows them all.
-    """
-    card = {name: printable(str(text), 300) for name, text in zip(_CARD, (chose, binds, margin, risk), strict=True)}
-    still = ", ".join(name for name, text in card.items() if not text.strip())
-    problem = f"not kept: still open is {still}" if still else "" if answers_itself() else keep("decision", about, card)
-    sys.stdout.write(f"{_tell(about, card)}\n{problem}".rstrip() + "\n")
-
-
-def _tell(about: str, card: Mapping[str, str]) -> str:
-    return "\n".join((f"decision: {about}", *(f"  {name:7} {card[name] or '…'}" for name in _CARD)))
+    """Print a decision: what was chosen, what limits it, what is left, what may go wrong; kept once it is filled in."""
+    given = {"chose": chose, "binds": binds, "margin": margin, "risk": risk}
+    said = {name: printable(str(text), 300).strip() for name, text in given.items()}
+    rows = "".join(f"\n  {name:7} {text or '…'}" for name, text in said.items())
+    card, still = f"decision: {printable(about, 200)}{rows}\n", [name for name, text in said.items() if not text]
+    problem = f"not kept: still open is {', '.join(still)}" if still else keep("decision", about, {"card": card})
+    sys.stdout.write(f"{card}{problem}\n" if problem else card)
 
 
 def look_back() -> None:
     """Print what the workspace holds of its reader: the score of the guesses, the decisions, what cannot be read."""
     (guesses, problem), (cards, other) = recall("guess"), recall("decision")
     marks = {kind: [one["mark"] for one in guesses.values() if one["kind"] == kind] for kind in _SAYS}
-    score = [say(marks[kind]) for kind, say in _SAYS.items() if marks[kind]] or ["no guess was answered"]
-    told = [_tell(about, card) for about, card in cards.items()] or ["no decision was taken"]
-    sys.stdout.write("\n".join((*score, *told, *dict.fromkeys(filter(None, (problem, other))), "")))
+    score = [_SAYS[kind].format(sum(found), len(found), median(found)) for kind, found in marks.items() if found]
+    told = [one["card"].rstrip() for one in cards.values()] or ["no decision was taken"]
+    lines = (*(score or ["no guess was answered"]), *told, *dict.fromkeys((problem, other)))
+    sys.stdout.write("".join(f"{line}\n" for line in lines if line))
 
 
 def check(exercise: str, answer: Any = ...) -> None:
@@ -172,9 +149,15 @@ def check(exercise: str, answer: Any = ...) -> None:
     """
     table = read_toml(shipped_path("data", "exercises.toml"))
     wanted = look_up(exercise, table, f"no exercise {exercise!r:.20} is checked", ParameterError)
-    judge = _judge_number if "unit" in wanted else _judge_names
     try:
-        found = judge(answer, wanted) if answer is not ... else f"no answer yet; put {wanted['asks']} for the dots"
+        if answer is ...:
+            found = f"no answer yet; put {wanted['asks']} for the dots"
+        elif "unit" in wanted:
+            found = _judge_number(answer, wanted)
+        else:
+            given = {str(one).strip().casefold() for one in ([answer] if isinstance(answer, str) else answer)}
+            right = {one.casefold() for one in wanted["answer"]}
+            found = "right" if given == right else f"{len(given - right)} wrong, {len(right - given)} missing"
     except (TypeError, ValueError):
         found = f"{printable(repr(answer), 60)} is the wrong kind of answer; asked is {wanted['asks']}"
     sys.stdout.write(f"{exercise}: {found}\n")
@@ -182,22 +165,14 @@ def check(exercise: str, answer: Any = ...) -> None:
 
 def _judge_number(answer: Any, wanted: Mapping[str, Any]) -> str:
     base, factor = scale_of(wanted["unit"])
-    if isinstance(answer, bool) or answer != answer or getattr(answer, "unit", base) != base:
-        raise ValueError
-    value = (
-        read_quantity(answer, wanted["unit"]) if isinstance(answer, str) else float(getattr(answer, "value", answer))
-    )
-    right, off = wanted["answer"] * factor, off_by(value, wanted["answer"] * factor)
+    given = read_quantity(answer, wanted["unit"]) if isinstance(answer, str) else getattr(answer, "value", answer)
+    if isinstance(answer, bool) or math.isnan(value := float(given)) or getattr(answer, "unit", base) != base:
+        raise ParameterError(f"{answer!r:.60} is not asked for")
+    off = off_by(value, right := wanted["answer"] * factor)
     slip = next((one for one in (1, 1e3, 1024, 1e6, 100, 60, 8) if abs(off / one - 1) <= wanted["within"]), 0)
     if slip:
         return "right" if slip == 1 else f"off by a factor of {slip:g}, mind the unit"
     return f"{'far ' * (off > 10)}too {'high' if value > right else 'low'}{wanted.get('of', '')}"
-
-
-def _judge_names(answer: Any, wanted: Mapping[str, Any]) -> str:
-    right = {one.casefold() for one in wanted["answer"]}
-    given = {str(one).strip().casefold() for one in ([answer] if isinstance(answer, str) else answer)}
-    return "right" if given == right else f"{len(given - right)} wrong, {len(right - given)} missing"
 
 
 def strip_answers(notebook: bytes) -> bytes:
@@ -209,7 +184,7 @@ def strip_answers(notebook: bytes) -> bytes:
             asked = asked or "guess(" in source
             source = _DECIDED.sub(r'\1 chose="", binds="", margin="", risk="")', source)
             if "solution" in cell["metadata"].get("tags", []):
-                source = "".join(f"{one}...)" for one in _CHECKED.findall(source))
+                source = "".join(f"{one}...)" for one in re.findall(r'^tk\.check\("\d\d\.\d", ', source, re.M))
                 cell["metadata"] = {"tags": ["exercise"]}
             cell.update(outputs=[], execution_count=None)
         elif asked:
