@@ -127,8 +127,9 @@ def each_step_predicts_runs_and_reads(notebook: Notebook) -> Iterator[str]:
     for name, cells in steps(notebook).items():
         prose = [cell for cell in cells if cell.cell_type == "markdown"]
         text = "\n".join(cell.source for cell in prose)
-        if not re.search(r"\*\*Predict\W*\*\*[^?]*\?", text):
-            yield f"{name}: no **Predict** with a question"
+        guessed = any(cell.cell_type == "code" and re.search(r"\bguess\(", cell.source) for cell in cells)
+        if not guessed and not re.search(r"\*\*Predict\W*\*\*[^?]*\?", text):
+            yield f"{name}: no guess and no **Predict** with a question"
         if not any(cell.cell_type == "code" for cell in cells):
             yield f"{name}: no code"
         elif cells[-1].cell_type != "markdown":
@@ -174,10 +175,33 @@ def exercises_have_hidden_run_solutions(notebook: Notebook) -> Iterator[str]:
     for cell in solutions:
         if cell.cell_type != "code" or not cell.outputs:
             yield "a solution is no executed cell with an output"
-        elif not cell.metadata.get("jupyter", {}).get("source_hidden"):
+        hidden = cell.metadata.get("jupyter", {})
+        if not hidden.get("source_hidden"):
             yield "the source of a solution is not hidden"
+        if not hidden.get("outputs_hidden"):
+            yield "the output of a solution is not hidden"
     if any("solution" in tags(cell) and cell not in solutions for cell in notebook.cells):
         yield "a solution outside Exercises"
+
+
+@rule
+def asks_where_it_can_be_answered(notebook: Notebook) -> Iterator[str]:
+    """A guess covers its result to the end of its cell, and participants get the check of a solution alone."""
+    for cell in code_cells(notebook):
+        last = tree_of(cell).body[-1:]
+        if "guess(" in cell.source and "reveal(" not in cell.source:
+            yield "a guess whose result is never revealed"
+        if "guess(" in cell.source and any(isinstance(node, ast.Expr) and not printed(node) for node in last):
+            yield "a result beside the cover of its guess"
+        if re.search(r"\bcheck\(\"", cell.source):
+            if "solution" not in tags(cell):
+                yield "a check outside a solution"
+            elif not re.search(r"^\d\d\.\d: right$", "\n".join(output_texts(cell)), re.M):
+                yield "a solution that its own check does not take"
+
+
+def printed(node: ast.Expr) -> bool:
+    return isinstance(node.value, ast.Call) and ast.unparse(node.value.func) in ("print", "tk.decide")
 
 
 @rule

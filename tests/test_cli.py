@@ -377,11 +377,13 @@ class TestDeploy:
 
 
 class TestNotebooks:
+    BOOK = '{"cells": [{"cell_type": "code", "metadata": {}, "source": ["1"], "outputs": [1], "execution_count": 1}]}'
+
     @pytest.fixture(autouse=True)
     def course(self, tmp_path, monkeypatch):
         (tmp_path / "shipped").mkdir()
         for name in ("00_a.ipynb", "01_b.ipynb"):
-            (tmp_path / "shipped" / name).write_text(name)
+            (tmp_path / "shipped" / name).write_text(self.BOOK)
         monkeypatch.setattr(making, "shipped_path", lambda *parts: tmp_path / "shipped")
 
     def test_copies(self, tell, tmp_path):
@@ -389,6 +391,12 @@ class TestNotebooks:
         assert status == 0
         assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == ["00_a.ipynb", "01_b.ipynb"]
         assert out.count("\n") == 2
+
+    def test_participants_get_no_output_and_a_teacher_the_course_as_it_is(self, tell, tmp_path):
+        tell("notebooks", tmp_path / "own")
+        tell("notebooks", tmp_path / "teacher", "--teacher")
+        assert (tmp_path / "teacher" / "00_a.ipynb").read_text() == self.BOOK
+        assert json.loads((tmp_path / "own" / "00_a.ipynb").read_text())["cells"][0]["outputs"] == []
 
     def test_keeps_what_is_there(self, refused, tmp_path):
         (tmp_path / "01_b.ipynb").write_text("my answers")
@@ -565,4 +573,4 @@ def test_own_errors_pass_through_when_copying(monkeypatch, tmp_path):
     (tmp_path / "00.ipynb").write_text("1")
     monkeypatch.setattr(making, "shipped_path", lambda *parts: tmp_path)
     with pytest.raises(OutputError, match=r"00\.ipynb: exists already"):
-        making.copy_notebooks(type("Options", (), {"folder": str(tmp_path)}))
+        making.copy_notebooks(type("Options", (), {"folder": str(tmp_path), "teacher": True}))

@@ -50,7 +50,7 @@ def step(number: int) -> list[Notebook]:
 
 
 def good_notebook() -> Notebook:
-    hidden = {"tags": ["solution"], "jupyter": {"source_hidden": True}}
+    hidden = {"tags": ["solution"], "jupyter": {"source_hidden": True, "outputs_hidden": True}}
     ignored = {"tags": ["nbval-ignore-output"]}
     trust = "## How far to trust this\n\n| quantity | basis | typical error | what would settle it |\n|-|-|-|-|\n"
     cells = [
@@ -110,6 +110,7 @@ def tagged(beginning: str, *tags: str) -> Change:
     return lambda notebook: code(notebook, beginning).metadata.update(tags=list(tags))
 
 
+ASKING = "with tk.guess('a') as reveal:\n    reveal(2)"
 ERROR = [new_output("error", ename="ValueError", evalue="x", traceback=[])]
 BAD: list[tuple[str, Change]] = [
     ("opens_with_title_and_question: the first cell is not", source("# Fit", "Fit")),
@@ -123,7 +124,10 @@ BAD: list[tuple[str, Change]] = [
     ("says_time_and_goals: 2 goals", source("## You", "## You will be able to\n\n- quantify\n- predict\n")),
     ("says_time_and_goals: a goal", source("## You", "## You will be able to\n\n- understand\n- predict\n- choose\n")),
     ("setup_is_one_short_cell", source("import tinykit", "import tinykit as tk\n" * 9)),
-    ("each_step_predicts_runs_and_reads: 1. Measure: no \\*\\*Predict", source("## 1. M", "## 1. Measure")),
+    (
+        "each_step_predicts_runs_and_reads: 1. Measure: no guess and no \\*\\*Predict",
+        source("## 1. M", "## 1. Measure"),
+    ),
     ("each_step_predicts_runs_and_reads: .* no code", without("print(2)")),
     ("each_step_predicts_runs_and_reads: .* no prose after", without("It is 2.")),
     ("each_step_predicts_runs_and_reads: .* more than one equation", source("It is 2.", "$$a$$ and $$b$$")),
@@ -145,6 +149,14 @@ BAD: list[tuple[str, Change]] = [
         "exercises_have_hidden_run_solutions: the source",
         lambda notebook: code(notebook, "print(1)").metadata.update(jupyter={}),
     ),
+    (
+        "exercises_have_hidden_run_solutions: the output",
+        lambda notebook: code(notebook, "print(1)").metadata.update(jupyter={"source_hidden": True}),
+    ),
+    ("asks_where_it_can_be_answered: a guess whose", source("print(2)", "with tk.guess('a') as reveal:\n    print(2)")),
+    ("asks_where_it_can_be_answered: a result beside", source("print(2)", f"{ASKING}\nfigure")),
+    ("asks_where_it_can_be_answered: a check outside", source("print(2)", 'tk.check("02.1", 3)')),
+    ("asks_where_it_can_be_answered: a solution that", source("print(1)", 'print(1)\ntk.check("02.1", 3)')),
     ("exercises_have_hidden_run_solutions: a solution outside", tagged("print(2)", "solution")),
     ("says_how_far_to_trust_it", source("## How far", "## How far to trust this\n\nFully.")),
     ("ends_with_its_sources", outputs("print(sources)", [])),
@@ -192,6 +204,13 @@ BAD: list[tuple[str, Change]] = [
 def test_a_good_notebook_passes_every_rule():
     notebook = good_notebook()
     nbformat.validate(notebook)
+    assert breaches(notebook) == []
+
+
+def test_a_guess_stands_for_a_question_to_predict():
+    notebook = good_notebook()
+    source("## 1. M", "## 1. Measure")(notebook)
+    source("print(2)", f"{ASKING}\nprint(2)")(notebook)
     assert breaches(notebook) == []
 
 

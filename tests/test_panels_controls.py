@@ -47,7 +47,8 @@ def test_what_is_typed_becomes_the_value(typed: str, value: float):
     ("typed", "problem"),
     [("soon", "'soon' is not understood; write 90 s, 5 min or 1.5 h"), ("5 parsecs", "is not understood"),
      ("1e999", "beyond the slider; allowed: 10 ms to 1 day"), ("1 ms", "1 ms is beyond the slider"),
-     ("nan", "is not understood"), ("-5", "is not understood"), ("1.2.3", "is not understood"), ("," * 99, "…")],
+     ("nan", "is not understood"), ("-5", "-5000 ms is beyond the slider"),
+     ("0,5", "is not understood"), ("1.2.3", "is not understood"), ("," * 99, "…")],
 )  # fmt: skip
 def test_what_cannot_be_is_told_and_the_value_stays(typed: str, problem: str):
     slider = time_slider(30)

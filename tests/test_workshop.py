@@ -21,9 +21,10 @@ from tests.test_writing import link_to_folder
 from tinykit.ground.errors import EngineError, OutputError, ParameterError
 from tinykit.model.record import Stage, open_record
 from tinykit.show.cli.main import main, make_parser
+from tinykit.show.course import list_course
 from tinykit.show.workshop import checking, rooms
 from tinykit.show.workshop.checking import MIND, MISSING, OK, Check, check_machine, list_lacks, read_room
-from tinykit.show.workshop.rooms import list_course, make_bundle, reset_workspace, serve
+from tinykit.show.workshop.rooms import make_bundle, reset_workspace, serve
 from tools.lock import PYTHONS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -30,6 +30,8 @@ from tinykit.model.graph.reading import read as read
 from tinykit.predict.arena.predict import predict_arena as predict_arena
 from tinykit.predict.energy.predict import predict_energy as predict_energy
 from tinykit.predict.latency.prediction import predict_latency as predict_latency
+from tinykit.show.course import check as check, decide as decide, look_back as look_back
+from tinykit.show.panels.guessing import guess as guess
 from tinykit.target.boards import board as board, boards as boards
 from tinykit.target.boards.reading import read_board as read_board
 from tinykit.target.runtimes import Runtime as Runtime

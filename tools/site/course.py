@@ -1,12 +1,12 @@
-"""The notebooks as the page shows them: those that need an engine say first what they need."""
+"""The notebooks as the page shows them: to run without outputs and answers, or with a line that says what they need."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import nbformat
 
+from tinykit.show.course import strip_answers
 from tinykit.show.workshop.checking import list_lacks
 
 NEEDS = {stem: " and ".join(lacks) for stem, lacks in list_lacks().items() if lacks}
@@ -19,11 +19,11 @@ def runs_in_browser(notebook: Path) -> bool:
 
 
 def write_course(root: Path, folder: Path) -> None:
-    """Copy the notebooks of a checkout, each that needs an engine with a line that says so at its top."""
+    """Copy the notebooks of a checkout as participants get them; one that needs an engine as executed, and says so."""
     folder.mkdir(parents=True)
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         if runs_in_browser(path):
-            shutil.copy(path, folder / path.name)
+            (folder / path.name).write_bytes(strip_answers(path.read_bytes()))
             continue
         notebook = nbformat.read(path, as_version=4)
         banner = nbformat.v4.new_markdown_cell(

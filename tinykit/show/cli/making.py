@@ -20,7 +20,7 @@ from tinykit.predict.runtime.refusal import require_sound
 from tinykit.predict.striping.search import stripe
 from tinykit.show.cli.models import Options, open_model, read_samples
 from tinykit.show.cli.text import say
-from tinykit.show.workshop.rooms import list_course
+from tinykit.show.course import list_course
 from tinykit.target.runtimes import default_runtime
 from tinykit.target.target import Target
 
@@ -147,6 +147,6 @@ def _ask(name: str) -> Any:
 
 def copy_notebooks(options: Options) -> int:
     """`tinykit notebooks`."""
-    add_files(target := Path(options.folder), notebooks := list_course())
+    add_files(target := Path(options.folder), notebooks := list_course(teacher=options.teacher))
     say(*(str(target / name) for name in notebooks))
     return 0

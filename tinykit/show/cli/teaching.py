@@ -6,8 +6,9 @@ from tinykit.ground.writing import scratch, write_folder
 from tinykit.model.record import workspace_folder
 from tinykit.show.cli.models import Options
 from tinykit.show.cli.text import say, say_json, say_table
+from tinykit.show.course import list_course
 from tinykit.show.workshop.checking import MISSING, check_machine
-from tinykit.show.workshop.rooms import list_course, make_bundle, reset_workspace, serve
+from tinykit.show.workshop.rooms import make_bundle, reset_workspace, serve
 
 
 def check(options: Options) -> int:

@@ -6,7 +6,6 @@ texts and what a typed one means are decided here.
 
 import io
 import math
-import re
 from base64 import b64encode
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,15 +17,11 @@ import traitlets
 
 from tinykit.ground.errors import ParameterError, UnknownFactError
 from tinykit.ground.quantity import DAY_S
+from tinykit.show.course import read_quantity
 
 _HERE = Path(__file__).parent
-_UNITS = {
-    "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0, "day": DAY_S, "d": DAY_S,
-    "week": 7 * DAY_S, "year": 365.25 * DAY_S,
-}  # fmt: skip
 _HALVINGS = 18
 _TIMES = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
-_TYPED = re.compile(r"(\d[\d,]*\.?\d*(?:e[-+]?\d+)?|\.\d+)\s*([a-zµ]*)", re.IGNORECASE)
 
 
 class Slider(anywidget.AnyWidget):
@@ -77,14 +72,7 @@ class Slider(anywidget.AnyWidget):
 
     def read(self, text: str) -> float:
         """The value of a typed text; ValueError where it is none, or lies beyond the ends."""
-        match = _TYPED.fullmatch(text.strip())
-        known = {**_UNITS, "": 1.0} if self.step is None else {"": 1.0}
-        unit = match[2].lower() if match else ""
-        unit = unit if unit in known else unit.removesuffix("s")
-        if match is None or unit not in known:
-            such = "90 s, 5 min or 1.5 h" if self.step is None else "a number"
-            raise ValueError(f"{text[:40]!r} is not understood; write {such}")
-        value = float(match[1].replace(",", "")) * known[unit]
+        value = read_quantity(text, "s" if self.step is None else "")
         if not self.min <= value <= self.max:
             ends = f"{self.name_value(self.min)} to {self.name_value(self.max)}"
             raise ValueError(f"{self.name_value(value)} is beyond the slider; allowed: {ends}")

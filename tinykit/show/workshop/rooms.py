@@ -18,6 +18,7 @@ from tinykit.ground.child.process import Bounds, run_program
 from tinykit.ground.errors import EngineError, OutputError, ParameterError, look_up
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.writing import refuse_other, write_atomically, write_folder
+from tinykit.show.course import list_course
 from tinykit.show.workshop.checking import list_lacks, read_room
 from tinykit.train.datasets.card import read_card
 
@@ -71,11 +72,6 @@ def serve(folder: Path, ip: str, port: int, *, tell: Callable[[str], None]) -> N
         for address in sorted(found, key="127.0.0.1".__eq__):
             tell(f"http://{address}:{server.server_port}/")
         server.serve_forever()
-
-
-def list_course() -> dict[str, bytes]:
-    """The notebooks that ship, by file name."""
-    return {one.name: one.read_bytes() for one in sorted(shipped_path("notebooks").glob("*.ipynb"))}
 
 
 def make_bundle(out: Path, profile: str, pythons: Sequence[str] = (), *, wheel: str = "") -> None:
