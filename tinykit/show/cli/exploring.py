@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tinykit.choose.ledger.choosing import Budgets
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.ground.errors import printable
 from tinykit.show.cli.models import Options
 from tinykit.show.cli.text import say, say_json, say_table
