@@ -76,7 +76,7 @@ class StudioPanel(PowerPanel):
             "price": make_control(NumberField, "price of the parts", placeholder="yours: no data sheet says it"),
         }
         Powered.__init__(self, "Studio", "a device, and what binds it", controls)
-        self.upload = widgets.FileUpload(accept=".tflite", description="a .tflite of your own")
+        self.upload = widgets.FileUpload(accept=".tflite", description="own .tflite")
         self.upload.observe(self._take, names="value")
         made = list(self.children)
         self.children = [*made[:2], widgets.VBox([*made[2:-3], self.upload]), widgets.VBox(made[-3:])]
@@ -84,8 +84,8 @@ class StudioPanel(PowerPanel):
 
     def bind(self, result: Assessment) -> Binding:
         """Every limit of a result beside the wishes as they stand."""
-        most = self.most.read()
-        return what_binds(result, self.wishes, None if most is None else (self.price.read(), most))
+        price, most = self.price.read(), self.most.read()
+        return what_binds(result, self.wishes, None if most is None else (price, most))
 
     @property
     def wishes(self) -> Budgets:
