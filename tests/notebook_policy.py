@@ -28,8 +28,8 @@ def rule(function: Rule) -> Rule:
     return function
 
 
-def breaches(notebook: Notebook) -> list[str]:
-    return [f"{function.__name__}: {text}" for function in RULES for text in function(notebook)]
+def breaches(notebook: Notebook, rules: list[Rule] = RULES) -> list[str]:
+    return [f"{function.__name__}: {text}" for function in rules for text in function(notebook)]
 
 
 def code_cells(notebook: Notebook) -> list[Cell]:
@@ -304,3 +304,22 @@ def compares_what_it_shows(notebook: Notebook) -> Iterator[str]:
             continue
         if after is None or "nbval-ignore-output" in tags(after) or not list(output_texts(after)):
             yield "a cell that is not compared is not followed by one that prints a bound"
+
+
+def opens_with_a_panel_whose_code_is_hidden(notebook: Notebook) -> Iterator[str]:
+    """Of a page that is used, not read: one view of a panel, which stands alone where its code is folded."""
+    code = code_cells(notebook)
+    if len(code) != 1 or not has_view(code[0]):
+        yield f"{len(code)} cells of code; one, with a view of a panel"
+    if any(not cell.metadata.get("jupyter", {}).get("source_hidden") for cell in code):
+        yield "code that is not hidden"
+    if any("image/png" not in output.get("data", {}) for cell in code for output in cell.outputs):
+        yield "no picture for pages without widgets"
+
+
+OF_A_PAGE: list[Rule] = [
+    opens_with_title_and_question, panels_speak_in_one_line, keeps_its_size, leaves_code_to_the_package,
+    names_no_place_of_a_machine, is_committed_as_a_clean_run_leaves_it, runs_quietly, compares_what_it_shows,
+    opens_with_a_panel_whose_code_is_hidden,
+]  # fmt: skip
+"""The rules of a notebook that is no chapter."""

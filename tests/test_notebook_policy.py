@@ -11,11 +11,14 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.notebook_policy import RULES, VIEW, Notebook, breaches, code_cells
+from tests.notebook_policy import OF_A_PAGE, RULES, VIEW, Notebook, breaches, code_cells
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+PAGES = sorted(set((ROOT / "notebooks").glob("*.ipynb")) - set(NOTEBOOKS))
+"""No chapters: they are used, not read, and the template does not bind them."""
 
+HIDDEN = {"jupyter": {"source_hidden": True}}
 Change = Callable[[Notebook], None]
 
 
@@ -23,6 +26,43 @@ Change = Callable[[Notebook], None]
 def test_a_notebook_keeps_the_rules(path: Path):
     found = breaches(nbformat.read(path, as_version=4))
     assert found == []
+
+
+def page_of() -> Notebook:
+    """A page that keeps its rules."""
+    shown_so = {"text/plain": "StudioPanel(network=a): fits", "image/png": "x", VIEW: {"model_id": "a"}}
+    output = new_output("execute_result", data=shown_so, execution_count=1)
+    cells = [
+        new_markdown_cell("# Studio\n\nWhich one binds?"),
+        new_code_cell("StudioPanel()", execution_count=1, outputs=[output], metadata=copy.deepcopy(HIDDEN)),
+    ]
+    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_page_keeps_its_rules(path: Path):
+    assert breaches(nbformat.read(path, as_version=4), OF_A_PAGE) == []
+
+
+def test_there_is_one_page_and_it_keeps_the_template_of_none():
+    assert [path.stem for path in PAGES] == ["studio"]
+    assert breaches(page_of(), OF_A_PAGE) == []
+    assert any(one.startswith("headings_in_order") for one in breaches(page_of()))
+
+
+@pytest.mark.parametrize(
+    ("breach", "change"),
+    [
+        ("code that is not hidden", lambda cell: cell.metadata.clear()),
+        ("1 cells of code; one, with a view", lambda cell: cell.outputs[0].data.pop(VIEW)),
+        ("no picture for pages", lambda cell: cell.outputs[0].data.pop("image/png")),
+        ("counts are", lambda cell: cell.update(execution_count=None)),
+    ],
+)
+def test_each_rule_of_a_page_can_fail(breach: str, change: Callable[[Notebook], None]):
+    page = page_of()
+    change(code_cells(page)[0])
+    assert any(breach in one for one in breaches(page, OF_A_PAGE))
 
 
 def test_notebooks_are_numbered_and_named_in_one_way():

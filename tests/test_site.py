@@ -143,9 +143,10 @@ def test_sliders_move_by_mouse_and_by_keyboard(cut: Any, address: str):
     wait_until(lambda: picture_of(panel) != picture and verdict_of(panel) != verdict, "change of plot and verdict")
 
 
-def test_panels_of_the_page_are_open_to_all(cut: Any, address: str):
+@pytest.mark.parametrize("stem", ["00_start_here", "studio"])
+def test_panels_of_the_page_are_open_to_all(cut: Any, address: str, stem: str):
     """Under axe-core, and whole in a small window."""
-    run_all(cut, address.format("00_start_here"))
+    run_all(cut, address.format(stem))
     first_panel(cut)
     assert barriers_of(cut) == []
     cut.set_viewport_size({"width": 760, "height": 1000})

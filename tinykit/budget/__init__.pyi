@@ -1,3 +1,10 @@
+from tinykit.budget.assessment.binding import (
+    Binding as Binding,
+    check_memory as check_memory,
+    map_binding as map_binding,
+    what_binds as what_binds,
+)
+from tinykit.budget.assessment.budgets import Budgets as Budgets, Check as Check, check_budgets as check_budgets
 from tinykit.budget.assessment.chain import (
     PERIODS_S as PERIODS_S,
     Assessment as Assessment,

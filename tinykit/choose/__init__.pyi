@@ -1,3 +1,4 @@
+from tinykit.budget.assessment.budgets import Budgets as Budgets, Check as Check
 from tinykit.choose.design.outcome import DesignGoal as DesignGoal, DesignOutcome as DesignOutcome
 from tinykit.choose.design.run import keep_measurement as keep_measurement, run_design as run_design
 from tinykit.choose.design.steps import Step as Step, follow as follow
@@ -30,12 +31,7 @@ from tinykit.choose.exploration.study import (
     read_study as read_study,
     shipped_study as shipped_study,
 )
-from tinykit.choose.ledger.choosing import (
-    Budgets as Budgets,
-    Check as Check,
-    Recommendation as Recommendation,
-    recommend as recommend,
-)
+from tinykit.choose.ledger.choosing import Recommendation as Recommendation, recommend as recommend
 from tinykit.choose.ledger.forms import FORMS as FORMS, Form as Form, list_runnable as list_runnable
 from tinykit.choose.ledger.ledger_row import LedgerRow as LedgerRow, weigh_row as weigh_row
 from tinykit.choose.ledger.table import Ledger as Ledger, fill_ledger as fill_ledger, open_ledger as open_ledger

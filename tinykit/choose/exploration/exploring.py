@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.budget.assessment.use import Use
 from tinykit.choose.design.own import own_recipe
 from tinykit.choose.design.steps import recipe_of
@@ -22,7 +23,6 @@ from tinykit.choose.exploration.search import SEEDS, STORED, Desk, Search, requi
 from tinykit.choose.exploration.space import Space
 from tinykit.choose.exploration.study import Study, choose, default_folder, read_study
 from tinykit.choose.exploration.training_job import keep_dataset, load_source
-from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import ParameterError, keywords
 from tinykit.model.record import tool_versions
 from tinykit.target.boards.record import Board

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tinykit.budget.assessment.binding import check_memory
+from tinykit.budget.assessment.budgets import MISSED, Budgets, Check, check_budgets
 from tinykit.budget.assessment.chain import Assessment, assess_fit, check_for_use
 from tinykit.budget.assessment.use import Use
-from tinykit.budget.fit.verdict import APPLICATION, CODE, FitReport, Verdict
+from tinykit.budget.fit.verdict import FitReport
 from tinykit.budget.power.workload import FRONT_END
-from tinykit.choose.ledger.choosing import Budgets, Check, check_budgets
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, look_up
 from tinykit.ground.limits import read_cells
 from tinykit.ground.quantity import Estimate, propagate
@@ -151,16 +152,9 @@ def _as_graph(candidate: ModelGraph | bytes) -> ModelGraph:
 
 def _check_memory(fit: FitReport) -> tuple[Check, ...]:
     """Of a network that does not fit, the memories that are too small, whatever was assumed as reserve; else why."""
-    if fit.verdict != Verdict.DOES_NOT_FIT:
-        return ()
-    board, reserve, found = fit.target.board, fit.target.reserve, []
-    for use in fit.regions:
-        kept = reserve.flash_bytes if CODE in use.holds else reserve.sram_bytes if APPLICATION in use.holds else 0
-        room = use.total_bytes - use.reserved_bytes + (kept if fit.target.is_assumed("reserve") else 0)
-        if use.used_bytes > room:
-            limit, used = float(max(1, room)), float(use.used_bytes)
-            found.append(Check(f"{use.name} of {board.id}", limit, used, used, "byte"))
-    return tuple(found) or (Check("run", 0.0, None, None, "", fit.refusal or "; ".join(fit.reasons)),)
+    missed = (one for one in check_memory(fit) if one.verdict == MISSED)
+    where = f" of {fit.target.board.id}"
+    return tuple(replace(one, budget=one.budget + where) if one.unit else one for one in missed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tinykit.choose.ledger.choosing import Budgets
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.ground.errors import printable
 from tinykit.ground.writing import write_atomically
 from tinykit.show.cli.models import Options

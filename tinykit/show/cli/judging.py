@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tinykit.budget.assessment.binding import Binding, what_binds
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.budget.assessment.chain import Assessment, assess
 from tinykit.budget.assessment.use import Beside, Use
 from tinykit.budget.fit.check import MACHINES, check_target, line_up, line_up_runtimes, name_machine, tell_runtime
@@ -91,18 +93,34 @@ def budget(options: Options) -> int:
     """`tinykit budget`."""
     target, use = aim(options, one_board(options)), _read_use(options)
     found = assess(open_model(options.model, options.representative), target, use)
+    binding, failed = _hold(found, options), found.fit.verdict == "does_not_fit"
+    told = {"binding": binding.to_json()} if binding else {}
     if found.beside and not options.trace:
-        say_json(found.to_json()) if options.json else _say_beside(found, found.beside)
-        return int(found.fit.verdict == "does_not_fit")
-    plan, heat = found.complete()
-    measured = _measure(found, options) if options.trace else None
-    if options.json:
-        say_json({**found.to_json(), **(measured.to_json() if measured else {})})
+        say_json(found.to_json() | told) if options.json else _say_beside(found, found.beside)
     else:
-        _say_budget(found, plan, heat)
-        if measured:
+        plan, heat = found.complete()
+        measured, failed = _measure(found, options) if options.trace else None, failed or heat.verdict == "too hot"
+        if options.json:
+            say_json({**found.to_json(), **(measured.to_json() if measured else {}), **told})
+        else:
+            _say_budget(found, plan, heat)
+        if measured and not options.json:
             _say_measured(measured)
-    return int(found.fit.verdict == "does_not_fit" or heat.verdict == "too hot")
+    if binding and not options.json:
+        say("", binding.words)
+        say_table(("limit", "verdict", "need"), [(one.budget, one.verdict, one.tell()) for one in binding.checks])
+    return int(failed or bool(binding and binding.missed))
+
+
+def _hold(found: Assessment, options: Options) -> Binding | None:
+    """The design held against what was wished; None without a wish. ParameterError: a price alone."""
+    if options.price is not None and options.max_price is None:
+        raise ParameterError(f"--price {options.price:g} goes with --max-price; give both, or leave it out")
+    wished = {"latency_s": options.max_latency, "life_s": options.life}
+    cost = None if options.max_price is None else (options.price, options.max_price)
+    if cost is None and set(wished.values()) == {None}:
+        return None
+    return what_binds(found, Budgets(**wished), cost)
 
 
 def _read_use(options: Options) -> Use:

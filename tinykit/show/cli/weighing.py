@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tinykit.choose.ledger.choosing import Budgets, recommend
+from tinykit.budget.assessment.budgets import Budgets
+from tinykit.choose.ledger.choosing import recommend
 from tinykit.choose.ledger.table import Ledger, open_ledger
 from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.ground.errors import ParameterError, UnknownRuntimeError

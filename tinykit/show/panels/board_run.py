@@ -35,9 +35,6 @@ class BoardRunPanel(Panel[BoardRun]):
     size_in = (7.2, 4.4)
     plots, left_in = (plot_instructions,), 1.9
     takes_long = True
-    board: Any
-    kernels: Any
-    ram_kib: Any
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-wl55jc", kernels: str = "cmsis-nn",

@@ -1,7 +1,6 @@
 """Choices in panels: slow clock or race to sleep, edge or cloud, sparsity, clusters and precision."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.offload import SENSORS, UPLINKS, Offload, weigh_design
@@ -29,7 +28,6 @@ class ClockPanel(Powered[ClockSweep]):
     """
 
     plots = (plot_clocks,)
-    period_s: Any
 
     def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "stm32f407g-disc1", period_s: float = 0.1) -> None:
         self.graph = as_graph(graph)
@@ -74,11 +72,6 @@ class CloudPanel(Powered[Offload]):
 
     size_in = (7.2, 2.2)
     plots = (plot_offload,)
-    sensor: Any
-    radio: Any
-    period_s: Any
-    sent: Any
-    uplink: Any
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", sensor: str = "motion", radio: str = "ble",
@@ -131,10 +124,6 @@ class VariantPanel(Panel[Ledger]):
 
     size_in = (7.4, 3.7)
     plots, left_in = (plot_ledger,), 2.0
-    sparsity: Any
-    clusters: Any
-    precision: Any
-    board: Any
 
     def __init__(
         self, *, sparsity: float = 0.75, clusters: int = 0, precision: str = "int8", board: AnyBoard = "nucleo-l4r5zi"

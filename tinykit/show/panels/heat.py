@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import ipywidgets as widgets
 
@@ -47,10 +46,6 @@ class HeatPanel(Powered[ThermalReport]):
         ("boxed", _warms_nothing, _NO_POWER),
         ("duty_cycle", lambda panel: panel.result.average_power_w is None, _NO_POWER),
     )
-    ambient_c: Any
-    duty_cycle: Any
-    box_cm2: Any
-    boxed: Any
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", ambient_c: float = 25.0,
@@ -103,11 +98,6 @@ class BurstPanel(Powered[Warming]):
 
     size_in = (7.2, 5.2)
     rests = (("sun", lambda panel: not panel.box_cm2.value, "give the closed box a surface"),)
-    air_c: Any
-    burst_s: Any
-    pause_s: Any
-    box_cm2: Any
-    sun: Any
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-h743zi2", burst_s: float = 10.0,

@@ -35,9 +35,6 @@ class FitPanel(Panel[FitReport]):
 
     size_in = (7.2, 2.9)
     plots, left_in = (plot_fit,), 0.2
-    board: Any
-    runtime: Any
-    reserve_kib: Any
 
     def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", reserve_kib: float = 16.0) -> None:
         self.graph = as_graph(graph)
@@ -103,10 +100,6 @@ class ArenaPanel(Panel[ArenaComparison]):
     """
 
     size_in = (7.2, 5.8)
-    core: Any
-    runtime: Any
-    block: Any
-    stripes: Any
 
     def __init__(self, graph: GraphOrFile, *, core: str = "cortex-m4", runtime: str = "tflm-cmsis-nn") -> None:
         self.graph = as_graph(graph)

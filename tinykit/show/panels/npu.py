@@ -1,7 +1,6 @@
 """An Ethos-U in a panel: its size, its clock and where weights lie."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from tinykit.ground.quantity import format_quantity
 from tinykit.model.graph.reading import GraphOrFile, as_graph
@@ -23,9 +22,6 @@ class NpuPanel(Panel[NpuReport]):
 
     size_in = (7.2, 4.6)
     plots, left_in = (plot_npu,), 2.0
-    accelerator: Any
-    memory_mode: Any
-    clock_mhz: Any
 
     def __init__(
         self, graph: GraphOrFile, *, accelerator: str = "ethos-u55-128", memory_mode: str = "Shared_Sram",

@@ -1,6 +1,6 @@
 """Power in panels: the whole path to a verdict, a board with its clock and battery, and a timeline around a network."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinykit.budget.assessment.chain import Assessment, assess, sweep_periods
@@ -37,7 +37,7 @@ from tinykit.target.target import Target
 
 _SLOWEST_SHARE = 0.1
 _UNKNOWN_CLOCK_MHZ = 100.0
-_NO_CURRENT = "the life is unknown; give the currents that the board lacks"
+NO_CURRENT = "the life is unknown; give the currents that the board lacks"
 
 
 class DesignPanel(Powered[Assessment]):
@@ -54,23 +54,22 @@ class DesignPanel(Powered[Assessment]):
 
     size_in = (7.2, 4.7)
     title = "Design"
-    rests = (("battery", lambda panel: _lasts_unknown(panel.result), _NO_CURRENT),)
+    rests: tuple[tuple[str, Callable[[Any], Any], str], ...] = (
+        ("battery", lambda panel: _lasts_unknown(panel.result), NO_CURRENT),
+    )
     shown: tuple[str, ...] = ("period_s", "board", "battery", "sensor")
-    period_s: Any
-    battery: Any
-    sensor: Any
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",
         period_s: float = 10.0, task: str | None = None, sensor: AnySensor | None = None
     ) -> None:  # fmt: skip
-        self.graph, self.task, top = as_graph(graph), task, _top_clock_mhz(board)
+        self.graph, self.task = as_graph(graph), task
         controls = {
             "period_s": Slider("period", period_s, 0.01, DAY_S),
             "board": choose_board(board),
             "battery": choose_battery(battery),
             "sensor": choose_sensor(sensor, task),
-            "clock_mhz": Slider("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100),
+            "clock_mhz": choose_clock(board),
         }
         super().__init__(self.title, self.graph.path, {name: controls[name] for name in self.shown})
 
@@ -101,7 +100,6 @@ class PowerPanel(DesignPanel):
 
     size_in = (7.2, 5.8)
     title, shown = "Power", ("board", "battery", "period_s", "clock_mhz", "sensor")
-    clock_mhz: Any
 
     def adapt(self, changed: Any) -> None:
         """Another board has another range of clocks: start at its highest."""
@@ -136,6 +134,12 @@ def _lasts_unknown(result: Assessment) -> bool:
     return budget.board.supply_min is not None and all(state.current_a is None for state in budget.states)
 
 
+def choose_clock(board: AnyBoard) -> Slider:
+    """A slider from a tenth of the highest clock of a board up to it, where it stands."""
+    top = _top_clock_mhz(board)
+    return Slider("clock [MHz]", top, top * _SLOWEST_SHARE, top, top / 100)
+
+
 def _top_clock_mhz(board: AnyBoard) -> float:
     """The highest clock on record [MHz]; 100 where none is, and then every figure reads unknown."""
     clock = find_board(board).clock_hz
@@ -162,13 +166,8 @@ class TimelinePanel(Powered[PowerBudget]):
     plots, heights, left_in = (plot_stages, plot_stack, plot_lines), (1.4, 1.2, 0.9), 1.1
     rests = (
         ("gate", lambda panel: not _knows_network(panel.result), "the latency is unknown"),
-        *((name, lambda panel: panel.result.average_current_a is None, _NO_CURRENT) for name in ("period_s", "gate")),
+        *((name, lambda panel: panel.result.average_current_a is None, NO_CURRENT) for name in ("period_s", "gate")),
     )
-    period_s: Any
-    sense_s: Any
-    gate: Any
-    radio: Any
-    also: Any
 
     def __init__(
         self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", battery: AnyBattery = "cr2032",

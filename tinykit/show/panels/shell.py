@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import ipywidgets as widgets
 import traitlets
@@ -72,7 +72,7 @@ class Panel(View, Generic[Result]):
         self.result: Result | None = None
         self.problem = self.reason = ""
         self._adapting, self._figure = False, KitFigure(self.size_in)
-        self._pinned: tuple[str, KitFigure] | None = None
+        self._pinned: tuple[str, KitFigure, Result] | None = None
         self.picture = Picture(width=f"{int(self.size_in[0] * 90)}px")
         self.verdict, self.notice = widgets.HTML(), widgets.HTML()
         self._controls = controls
@@ -86,6 +86,10 @@ class Panel(View, Generic[Result]):
             control.observe(self._on_change, names="value")
         self.pin.observe(self._on_pin, names="value")
         self.update()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def compute(self) -> Result:
         """The result for the controls as they stand."""
@@ -104,6 +108,10 @@ class Panel(View, Generic[Result]):
     def summarise(self, result: Result) -> str:
         """The result in a few words, for `repr`."""
         raise NotImplementedError
+
+    def contrast(self, pinned: Result, result: Result) -> Iterable[tuple[str, str]]:
+        """Rows that hold the pinned result against another; none by default."""
+        return ()
 
     @styled
     def update(self, failed: Exception | None = None) -> None:
@@ -145,7 +153,9 @@ class Panel(View, Generic[Result]):
         stale = ("not possible", f"the pale picture is the last that was; {self.problem.partition('.')[0]}")
         rows = [("at the limit", self.reason)] if self.reason else [stale] if self.picture.stale else []
         rows += [("without effect", f"{self._controls[name].description}: {why}") for name, why in resting.items()]
-        rows += [("pinned, dashed", self._pinned[0])] if self._pinned else []
+        if self._pinned:
+            rows += [("pinned, dashed", self._pinned[0])]
+            rows += self.contrast(self._pinned[2], self.result) if self.result is not None else ()
         self._notify(rows)
 
     def _draw_pinned(self, figure: KitFigure) -> None:
@@ -157,7 +167,8 @@ class Panel(View, Generic[Result]):
         self.notice.layout.set_trait("display", None if rows else "none")
 
     def _on_pin(self, change: Any) -> None:
-        self._pinned = (repr(self), self._figure) if change["new"] and self.result is not None else None
+        kept = self.result if change["new"] else None
+        self._pinned = None if kept is None else (repr(self), self._figure, kept)
         self.pin.description = "unpin" if self._pinned else "pin this design"
         self.update()
 
@@ -219,11 +230,6 @@ class Powered(Panel[Result]):
     ----------
     run_current_ma, sleep_current_ua, supply_v : fields, shown where the board lacks that figure, empty for none.
     """
-
-    board: Any
-    run_current_ma: Any
-    sleep_current_ua: Any
-    supply_v: Any
 
     def __init__(self, title: str, path: str, controls: dict[str, Any]) -> None:
         ask = {"placeholder": "not on record: type yours, then Enter", "continuous_update": False}

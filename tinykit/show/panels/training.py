@@ -28,8 +28,6 @@ class SparsityPanel(Panel[PruningPreview]):
 
     size_in = (7.2, 4.3)
     plots, heights, left_in = (plot_pruning, plot_storage), (1.5, 1.0), 1.6
-    sparsity: Any
-    kernel: Any
 
     def __init__(self, graph: GraphOrFile, *, sparsity: float = 0.75) -> None:
         graph = as_graph(graph)
@@ -73,9 +71,6 @@ class GridPanel(Panel[GridPreview]):
 
     plots = (plot_grid,)
     rests = (("scales", lambda panel: panel.tensor.value in panel.activations, "an activation has one scale"),)
-    bits: Any
-    scales: Any
-    tensor: Any
 
     def __init__(
         self, graph: GraphOrFile, activations: Mapping[str, ArrayLike] | None = None, *, bits: int = 8
@@ -126,8 +121,6 @@ class LsbPanel(Panel[CodeComparison]):
     """
 
     plots = (plot_lsb,)
-    reference: Any
-    samples: Any
 
     def __init__(self, answers: Answers, *, name: str = "model") -> None:
         self.answers = answers
@@ -168,7 +161,6 @@ class SubjectPanel(Panel[Breakdown]):
     """
 
     size_in = (5.8, 5.0)
-    part: Any
 
     def __init__(
         self, predicted: ArrayLike, split: Split, classes: tuple[str, ...], *, part: str = EVERYONE, name: str = "model"

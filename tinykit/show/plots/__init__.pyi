@@ -1,4 +1,5 @@
 from tinykit.show.plots.arena import plot_arena as plot_arena, plot_plans as plot_plans
+from tinykit.show.plots.binding import plot_binding as plot_binding, plot_gauges as plot_gauges
 from tinykit.show.plots.choices import (
     plot_clocks as plot_clocks,
     plot_lines as plot_lines,
