@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from tinykit.ground.errors import DataError, FactError, MissingPackageError, Par
 from tinykit.train.datasets.card import find_packaged_file, read_verified
 from tinykit.train.datasets.dataset import Dataset, Normalisation, Split, cut_windows, deal_classes, deal_groups
 from tinykit.train.datasets.shipped import SUBJECTS, parse_utterances
+from tinykit.train.fronts.front import Front
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +133,72 @@ def test_faces_are_half_of_each_split_and_brighter_in_the_middle(faces: Dataset)
     assert [np.bincount(split.y).tolist() for split in faces.splits.values()] == [[50, 50], [10, 10], [40, 40]]
     middle = [faces.train.x[faces.train.y == label].mean(0)[10:18, 10:15].mean() for label in (0, 1)]
     assert middle[1] > middle[0]  # a nose and two cheeks, if the labels are the right way round
+
+
+@pytest.fixture(scope="module")
+def doorbell() -> Dataset:
+    return datasets.load_dataset("doorbell")
+
+
+def scenes_of(data: Dataset, split: Split) -> np.ndarray:
+    return np.rint(data.normalisation.undo(split.x) * 255).astype(np.uint8)
+
+
+def test_the_scenes_are_the_same_wherever_they_are_drawn(doorbell: Dataset) -> None:
+    """The networks that are shipped were trained on these pixels: another package or other code may not change one."""
+    parts = [scenes_of(doorbell, split).tobytes() for split in (doorbell.train, doorbell.test)]
+    assert hashlib.sha256(b"".join(parts)).hexdigest()[:16] == "7b2263c0947df010"
+
+
+def test_half_of_the_scenes_have_a_face_and_no_face_or_photograph_is_in_two_splits(doorbell: Dataset) -> None:
+    assert doorbell.input_shape == (96, 96, 1)
+    assert [np.bincount(split.y).tolist() for split in doorbell.splits.values()] == [[960] * 2, [160] * 2, [480] * 2]
+    faces = [set(split.groups[split.y == 1].tolist()) for split in doorbell.splits.values()]
+    assert faces == [set(range(60)), set(range(60, 70)), set(range(70, 100))]
+    behind = [set(split.groups[split.y == 0].tolist()) for split in doorbell.splits.values()]
+    assert [len(one) for one in behind] == [9, 2, 4]
+    assert min(set.union(*behind)) >= 100
+
+
+def test_neither_light_nor_contrast_tells_who_is_at_the_door(doorbell: Dataset) -> None:
+    """A threshold on the mean or the spread of a scene, the best of the training scenes, stays near chance."""
+    for figure in (np.mean, np.std):
+        known, unseen = (figure(scenes_of(doorbell, one), axis=(1, 2, 3)) for one in (doorbell.train, doorbell.test))
+        ways = [(cut, up) for cut in np.quantile(known, np.linspace(0.02, 0.98, 49)) for up in (True, False)]
+        cut, up = max(ways, key=lambda way: ((known > way[0]) == (doorbell.train.y == way[1])).mean())
+        assert ((unseen > cut) == (doorbell.test.y == up)).mean() < 0.65
+
+
+def test_a_front_makes_smaller_scenes_of_the_same(doorbell: Dataset) -> None:
+    small = datasets.load_dataset("doorbell", Front(side=48))
+    assert small.input_shape == (48, 48, 1)
+    np.testing.assert_array_equal(small.test.groups, doorbell.test.groups)
+
+
+@pytest.fixture(scope="module")
+def keyword() -> Dataset:
+    return datasets.load_dataset("keyword")
+
+
+def test_no_voice_of_the_keywords_is_in_two_splits(keyword: Dataset) -> None:
+    assert keyword.input_shape == (49, 10, 1) == keyword.bound.shape
+    voices = [set(split.groups.tolist()) for split in keyword.splits.values()]
+    assert [len(one) for one in voices] == [53, 8, 21]
+    for split in keyword.splits.values():
+        each = np.stack([np.bincount(split.y[split.groups == one], minlength=8) for one in np.unique(split.groups)])
+        assert (each == [8, 8, 8, 8, 8, 8, 16, 8]).all()
+
+
+def test_the_device_computes_what_the_keyword_network_learns_from(keyword: Dataset) -> None:
+    """A tone through the task's front lies within the features of the clips, and its own bands hear it."""
+    tone = np.rint(8000 * np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)).astype(np.int16)
+    found = keyword.front.apply(tone[None, :, None], keyword.rate_hz)
+    assert found.shape == (1, 49, 10, 1)
+    raw = keyword.normalisation.undo(keyword.train.x)
+    low, high = raw.min((0, 1, 3)), raw.max((0, 1, 3))
+    assert (found[0, :, 0, 0] > low[0]).all()
+    assert (found[0, :, 0, 0] < high[0]).all()
+    np.testing.assert_allclose(raw[:50] * 2, np.rint(raw[:50] * 2), atol=1e-3)
 
 
 def test_classes_are_dealt_evenly_by_a_seed() -> None:

@@ -98,6 +98,7 @@ def test_pictures_of_a_task_are_averaged_to_a_side():
         ("digits", Front(window_s=1.0), "a front of signals"),
         ("faces", Front(features="mfcc"), "a front of signals"),
         ("vowels", Front(side=8), "vowels holds coefficients of recordings, not these"),
+        ("keyword", Front(features="mfcc"), "keyword holds coefficients of recordings, not these"),
         ("watch-exercises", Front(rate_hz=30), "nearest: 50, 25"),
     ],
 )

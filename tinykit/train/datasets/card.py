@@ -21,18 +21,17 @@ class DataCard(Result):
     ----------
     id, title, task : the dataset and the question it poses.
     source, file, sha256, licence, reference : origin of the numbers, and under what terms.
-    carrier : the package that brings the file, as pip installs it without its requirements.
     n, classes, input : samples in all, class names with a word of meaning, what one sample is.
     network : of the zoo, that a design trains for it.
     split : which groups are in which split, and why.
     represents, does_not_represent : what accuracy on it says, and what it does not.
+    carrier : the package that brings the file, as pip installs it without its requirements; "" for this kit.
     """
 
     id: str
     title: str
     task: str
     source: str
-    carrier: str
     file: str
     sha256: str
     licence: str
@@ -44,6 +43,7 @@ class DataCard(Result):
     split: str
     represents: tuple[str, ...]
     does_not_represent: tuple[str, ...]
+    carrier: str = ""
 
 
 def read_card(name: str) -> DataCard:
@@ -76,6 +76,8 @@ def read_carried(task: str, *files: str) -> tuple[list[bytes], str]:
     `MissingPackageError` without the package or a file in it, `DataError` if they are not those of the card.
     """
     card = read_card(task)
+    if not card.carrier:
+        return read_verified(card.sha256, shipped_path("data", *card.file.split("/"))), card.sha256
     paths = [find_packaged_file(*file.split("/"), carrier=card.carrier) for file in files or (card.file,)]
     return read_verified(card.sha256, *paths), card.sha256
 

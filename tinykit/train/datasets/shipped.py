@@ -3,7 +3,7 @@
 Windows of `watch-exercises` overlap only within a recording, and a recording lies in one split, so no sample is in two
 splits; but neighbouring windows are not independent, which is why accuracy intervals are taken over recordings.
 Subjects are split by number, not by result. In `digits`, `faces` and `vowels` each sample is a group of its own, for
-who wrote a digit and whose face it is stands in no file, and the speakers are the classes.
+who wrote a digit and whose face it is stands in no file, and the speakers are the classes; in `keyword` a voice is one.
 
 An utterance of `vowels` becomes a picture, each coefficient less its mean over the training utterances and divided by
 its standard deviation, short ones filled up with zeros behind: what a front end on the device would hand over.
@@ -19,6 +19,7 @@ import numpy as np
 from tinykit.ground.errors import DataError, ParameterError, UnknownTaskError, look_up
 from tinykit.train.datasets.card import read_carried
 from tinykit.train.datasets.dataset import Dataset, Floats, Labels, assemble, deal_classes, frame_signals
+from tinykit.train.datasets.doorbell import load_doorbell
 from tinykit.train.fronts.front import Front
 
 SUBJECTS = {"train": (1, 2, 3, 4, 5, 6), "validation": (7,), "test": (8, 9, 10)}
@@ -26,6 +27,9 @@ _SPLIT_SEED = 20
 _FILES = [f"aeon/datasets/data/JapaneseVowels/JapaneseVowels_{part}.ts" for part in ("TRAIN", "TEST")]
 _FRAMES, _COEFFICIENTS, _SPEAKERS = 29, 12, 9
 _VALIDATION_PER_SPEAKER = 5
+KEYWORDS = ("on", "off", "up", "down", "stop", "go", "unknown", "noise")
+KEYWORD_FRONT = Front(window_s=1.0, features="mfcc", frame_s=0.03, hop_s=0.02)
+KEYWORD_HZ, KEYWORD_STEP = 16_000, 0.5  # of the coefficients as shipped [octave of power]
 
 
 def load_dataset(task: str = "watch-exercises", front: Front | None = None) -> Dataset:
@@ -87,6 +91,20 @@ def load_faces(front: Front | None = None) -> Dataset:
     )  # fmt: skip
 
 
+def load_keyword(front: Front | None = None) -> Dataset:
+    """Coefficients [n, 49, 10, 1] of a second at 16 kHz, which `tools/keywords.py` makes; groups = voice."""
+    if front not in (None, Front(), KEYWORD_FRONT):
+        raise ParameterError(f"keyword holds coefficients of recordings, not these: leave its front ({front}) out")
+    (packed,), sha256 = read_carried("keyword")
+    with np.load(io.BytesIO(packed)) as content:
+        x, y, voice, split = (content[name] for name in ("x", "y", "voice", "split"))
+    return assemble(
+        "keyword", (x * KEYWORD_STEP).astype(np.float32), y, [np.flatnonzero(split == part) for part in range(3)],
+        groups=voice, recordings=voice, classes=KEYWORDS, rate_hz=float(KEYWORD_HZ), sha256=sha256,
+        front=KEYWORD_FRONT, recorded=(KEYWORD_HZ, 1), source="tools/keywords.py, by espeak-ng 1.51 and flite 2.2",
+    )  # fmt: skip
+
+
 def load_vowels(front: Front | None = None) -> Dataset:
     """Pictures [n, 29, 12, 1] of 29 frames by 12 cepstrum coefficients; each speaker's last utterances validate."""
     if front not in (None, Front()):
@@ -138,4 +156,6 @@ _LOADERS: dict[str, Callable[..., Dataset]] = {
     "digits": load_digits,
     "vowels": load_vowels,
     "faces": load_faces,
+    "keyword": load_keyword,
+    "doorbell": load_doorbell,
 }
