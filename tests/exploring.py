@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.choose.exploration import training_job
 from tinykit.choose.exploration.candidate import Candidate
 from tinykit.choose.exploration.exploring import explore
 from tinykit.choose.exploration.space import Space
 from tinykit.choose.exploration.study import Study
-from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import DataError
 from tinykit.train.architecture.sketching import sketch
 from tinykit.train.compress.recipe import Training

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.choose.design.steps import read_steps
 from tinykit.choose.design.studies import (
     CLUSTERS,
@@ -19,7 +20,7 @@ from tinykit.choose.design.studies import (
     name_point,
     studies,
 )
-from tinykit.choose.ledger.choosing import Budgets, recommend
+from tinykit.choose.ledger.choosing import recommend
 from tinykit.choose.ledger.variants import weigh_variant
 from tinykit.ground.errors import ParameterError, RecordError, UnknownBoardError, UnknownTaskError
 from tinykit.ground.facts import shipped_path

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 
 from tests.models import Net
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.verdict import Verdict
 from tinykit.budget.power.frontend import FrontEnd
 from tinykit.choose.exploration.judging import Judge, PricedBoard, rank_boards, read_prices
-from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import DataError, ModelError, ParameterError, UnknownBoardError
 from tinykit.model.graph.reading import read
 from tinykit.target.boards import board, boards

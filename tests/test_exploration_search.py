@@ -16,12 +16,12 @@ import pytest
 
 from tests import exploring
 from tests.exploring import FAILS, LOG, SLEEP, make_data, make_space, search
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.choose.exploration import journal, training_job
 from tinykit.choose.exploration.candidate import Candidate
 from tinykit.choose.exploration.journal import FILE
 from tinykit.choose.exploration.search import FOLDS, SEEDS
 from tinykit.choose.exploration.study import Study, find_trial, read_study
-from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import (
     MACHINE,
     DataError,

@@ -13,8 +13,9 @@ import pytest
 from tests.models import Net, small_cnn
 from tests.packing_models import thin_out, wide_cnn
 from tests.test_striping import image_cnn
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.budget.fit.check import check_fit
-from tinykit.choose.ledger.choosing import Budgets, recommend
+from tinykit.choose.ledger.choosing import recommend
 from tinykit.choose.ledger.forms import list_runnable
 from tinykit.choose.ledger.table import Ledger, open_ledger
 from tinykit.choose.ledger.variants import Variant, weigh_variant

@@ -15,7 +15,7 @@ from typing import Any
 from tinykit.choose.exploration.exploring import explore
 from tinykit.choose.exploration.study import Point, Study
 from tinykit.choose.exploration.training_job import open_test
-from tinykit.choose.ledger.choosing import Budgets
+from tinykit.budget.assessment.budgets import Budgets
 
 TITLE = "Explore: chosen, hand-made and random search; cross-validated and on unseen groups"
 OUT = Path(__file__).resolve().parents[2] / "build" / "bench" / "explore"

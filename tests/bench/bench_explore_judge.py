@@ -14,9 +14,9 @@ from typing import Any
 
 from tests.architectures import Case, draw_case
 from tests.bench.bench_speed import _yardstick
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.budget.assessment.use import Use
 from tinykit.choose.exploration.judging import Judge
-from tinykit.choose.ledger.choosing import Budgets
 from tinykit.target.boards import boards
 from tinykit.train.architecture.sketching import sketch
 

@@ -12,7 +12,7 @@ from tinykit.budget.assessment.binding import check_memory
 from tinykit.budget.assessment.budgets import MISSED, Budgets, Check, check_budgets
 from tinykit.budget.assessment.chain import Assessment, assess_fit, check_for_use
 from tinykit.budget.assessment.use import Use
-from tinykit.budget.fit.verdict import FitReport
+from tinykit.budget.fit.verdict import FitReport, Verdict
 from tinykit.budget.power.workload import FRONT_END
 from tinykit.ground.errors import DataError, ParameterError, UnknownBoardError, look_up
 from tinykit.ground.limits import read_cells

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.verdict import Verdict
 from tinykit.choose.exploration.candidate import Candidate
@@ -10,7 +11,6 @@ from tinykit.choose.exploration.judging import Judge, Judgement
 from tinykit.choose.exploration.search import FIGURES
 from tinykit.choose.exploration.study import Point, Study
 from tinykit.choose.exploration.training_job import lay_over, load_source
-from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import ParameterError, TinykitError
 from tinykit.ground.results import Result, Rows
 from tinykit.target.boards.record import Board

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.choose.design.steps import Say, follow
 from tinykit.choose.exploration import unseen
 from tinykit.choose.exploration.candidate import Candidate
 from tinykit.choose.exploration.journal import TPE, Journal, read_journal, telling_damage
 from tinykit.choose.exploration.search import FIGURES, STORED
 from tinykit.choose.exploration.training_job import load_source
-from tinykit.choose.ledger.choosing import Budgets
 from tinykit.ground.errors import ParameterError, UnknownTaskError, look_up
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate, format_quantity
