@@ -48,9 +48,11 @@ def _load(source: str, front: Front | None) -> Dataset:
         raise ParameterError(
             f"data {say(own)} name no source; give a {', a '.join(_READERS)}, with what its reader takes"
         )
-    kept, recorded = own.pop("front", None), own.pop("recorded", None)
+    kept, recorded = own.pop("front", None), own.pop("recorded", None) or []
+    if not isinstance(recorded, list) or not all(type(one) is int and one > 0 for one in recorded):
+        raise ParameterError(f"the shape {say(recorded)} that data were recorded in; give a list of whole numbers")
     data = _READERS[kind](own.pop(kind), **{**own, "front": front})
-    return data if kept is None else replace(data, front=Front.from_json(kept), recorded=recorded and tuple(recorded))
+    return data if kept is None else replace(data, front=Front.from_json(kept), recorded=tuple(recorded) or None)
 
 
 def keep_dataset(data: Dataset, folder: Path) -> dict[str, Any]:
