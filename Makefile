@@ -29,8 +29,9 @@ LOWEST := build/lowest
 NEWEST := build/newest
 UV     := build/uv/bin/uv
 # Test files left out there: they need TensorFlow or the data sets, take long, or look at sources and not at versions.
-SLOW   := against architecture browser bench codegen compat compress convert datasets deploy design elsewhere fuzz lab latency_sweep layers legacy \
-          lint notebook packaging packing readme recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
+SLOW   := against architecture browser bench codegen compat compress convert datasets deploy design elsewhere exploration_training \
+          exploration_workers fronts fuzz lab latency_sweep layers legacy lint notebook onnx_tasks packaging packing readme \
+          recommend_ledger runtime_scoring supply trace_jls virtual_board zoo
 
 COUNT ?= 10000
 SEED  ?= 0
@@ -117,7 +118,7 @@ test-all: test test-lowest test-newest
 # $(1): a folder; $(2): how uv chooses versions.
 define TRY_VERSIONS
 @$(UV) venv --quiet --clear --python build/uv/bin/python $(1)
-@$(UV) pip install --quiet --python $(1)/bin/python --resolution $(2) --editable ".[lab,npu,virtual-board,test]"
+@$(UV) pip install --quiet --python $(1)/bin/python --resolution $(2) --editable ".[lab,npu,virtual-board,trace,onnx,explore,test]"
 @$(1)/bin/python -m pytest -n $(JOBS) --dist loadfile tests $(SLOW:%=--ignore-glob="*/test_%*") $(ARGS)
 endef
 

@@ -34,6 +34,8 @@ def test_the_function_stays_what_it_was():
     assert (add.__name__, add.__doc__) == ("add", "Sum.")
     with pytest.raises(ParameterError, match="add has no parameter 'secnd'; nearest: second"):
         add(1, secnd=3)
+    with pytest.raises(ParameterError, match="add: first is given twice, 1 and 2"):
+        add(1, first=2)
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         add()
 

@@ -90,6 +90,16 @@ REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "splits for others": ({"split": npy((31,), "|S5", b"train" * 31)}, "one entry for each of the 30"),
     "beyond float32": ({"x": npy((30, 4), "<f8", np.full(120, 1e300).tobytes())}, "hold NaN or infinity"),
     "infinity": ({"x": npy((30, 4), "<f4", np.full(120, np.inf, "<f4").tobytes())}, "hold NaN or infinity"),
+    "splits of no text": ({"split": npy((30,), "|S5", b"tr\xffin" * 30)}, "split is |S5 of no text"),
+    "splits beyond all letters": (
+        {"split": npy((30,), "<U1", struct.pack("<I", 2**31 - 1) * 30)},
+        "holds what is no letter",
+    ),
+    "groups beyond all letters, the other way round": (
+        {"groups": npy((30,), ">U1", struct.pack(">I", 0x110000) * 30)},
+        "'groups.npy' holds what is no letter",
+    ),
+    "splits of one half of a letter": ({"split": npy((30,), "<U1", struct.pack("<I", 0xD800) * 30)}, "split holds"),
 }
 
 
@@ -101,6 +111,25 @@ def test_hostile_arrays_are_refused(tmp_path: Path, name: str, monkeypatch: pyte
         read_npz(save(tmp_path / "mine.npz", **members))
     assert len(str(caught.value)) < 600
     assert not (tmp_path / "RAN").exists()
+
+
+def test_samples_to_score_on_are_finite(tmp_path: Path) -> None:
+    path = save(tmp_path / "mine.npz", x=npy((30, 4), "<f8", np.full(120, 1e300).tobytes()))
+    with pytest.raises(DataError, match="samples hold NaN or infinity; drop or repair them first"):
+        read_samples(path)
+
+
+NAMES = {
+    "a control character": ("\x1b[2J", "b"), "two lines": ("a\nb", "b"), "none": ("", "b"), "a number": (1, "b"),
+    "twice": ("b", "b"), "no letter": ("\ud800", "b"), "too long": ("x" * 101, "b"), "one alone": ("b",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_classes_can_be_shown_and_written(tmp_path: Path, name: str) -> None:
+    given = NAMES[name]
+    with pytest.raises(DataError, match="names, .* different.*; classes are texts, 2 to 1000, of 100 letters at most"):
+        read_npz(save(tmp_path / "mine.npz"), classes=given)
 
 
 def test_a_label_beyond_the_samples_makes_no_names(tmp_path: Path) -> None:
@@ -232,6 +261,8 @@ TABLES = {
         b"time_s,a\n" + b"".join(b"%de-324,1\n" % (5 * n) for n in range(50)), "sampled at inf",
     ),
     "time that is none": (b"time_s,a\n" + b"nan,1\n" * 50, "does not rise"),
+    "time without end": (b"time_s,a\n" + b"inf,1\n" * 50, "does not rise"),
+    "time that leaps too far": (b"time_s,a\n" + b"1e308,1\n-1e308,1\n" * 25, "does not rise"),
 }  # fmt: skip
 
 
@@ -240,6 +271,38 @@ def test_hostile_tables(tmp_path: Path, name: str) -> None:
     content, message = TABLES[name]
     with pytest.raises(DataError, match=message):
         read_folder(fill(tmp_path, content), rate_hz=100, window_s=0.1)
+
+
+ODD_FOLDERS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a link to nothing": (lambda place: (place / "one" / "b_1.csv").symlink_to("/no/such"), "No such file"),
+    "a link to itself": (lambda place: (place / "one" / "b_1.csv").symlink_to("b_1.csv"), "Too many levels"),
+    "a class that clears the screen": (lambda place: (place / "one").rename(place / "\x1b[2J"), "a folder each"),
+    "a class of two lines": (lambda place: (place / "one").rename(place / "o\nne"), "a folder each"),
+    "a class of no letters": (lambda place: os.rename(place / "one", os.fsencode(place) + b"/\xff"), "a folder each"),
+    "a class of a long name": (lambda place: (place / "one").rename(place / ("x" * 101)), "a folder each"),
+    "more classes than names": (lambda place: [(place / f"c{n}").mkdir() for n in range(1000)], "1002 names"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FOLDERS)
+def test_folders_of_strangers(tmp_path: Path, name: str) -> None:
+    spoil, message = ODD_FOLDERS[name]
+    spoil(fill(tmp_path, b"1\n" * 50))
+    with pytest.raises(DataError, match=message):
+        read_folder(tmp_path, rate_hz=100, window_s=0.1)
+
+
+def test_a_folder_of_a_name_beyond_all_length() -> None:
+    with pytest.raises(DataError, match="cannot be read .File name too long.; mend it, or take it away"):
+        read_folder("x" * 5000)
+
+
+def test_whose_a_recording_is_may_be_anything_but_nothing(tmp_path: Path) -> None:
+    fill(tmp_path, b"1\n" * 100)
+    with pytest.raises(DataError, match="1 groups are too few"):
+        read_folder(tmp_path, rate_hz=100, window_s=0.05, group_of=lambda path: None)
+    with pytest.raises(ParameterError, match="group_of is the empty name of a column; give one of the header"):
+        read_folder(tmp_path, rate_hz=100, window_s=0.05, group_of=" ")
 
 
 def test_a_table_of_too_many_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +334,17 @@ def test_rates_and_windows_are_finite(tmp_path: Path, value: float) -> None:
     for name in ("rate_hz", "window_s", "step_s"):
         with pytest.raises(ParameterError, match=f"{name} .* must be above 0"):
             read_folder(tmp_path, **{"rate_hz": 100, name: value})
+    with pytest.raises(ParameterError, match="rate_hz .* must be above 0"):
+        read_npz(save(tmp_path / "mine.npz"), rate_hz=value)
+
+
+def test_shares_and_seeds_that_deal_nothing(tmp_path: Path) -> None:
+    path = save(tmp_path / "mine.npz")
+    for fractions in ((0.5, 0.5), (0.25,) * 4, (1, 0, 0), (np.nan, 0.5, 0.5)):
+        with pytest.raises(ParameterError, match="must be three above 0 that sum to 1"):
+            read_npz(path, fractions=fractions)
+    with pytest.raises(ParameterError, match="seed -1 of the order of groups must be a whole number of at least 0"):
+        read_npz(path, seed=-1)
 
 
 def test_windows_that_no_memory_holds() -> None:

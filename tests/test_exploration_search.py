@@ -16,6 +16,7 @@ import pytest
 
 from tests import exploring
 from tests.exploring import FAILS, LOG, SLEEP, make_data, make_space, search
+from tests.no_files import NO_FILES
 from tinykit.budget.assessment.budgets import Budgets
 from tinykit.choose.exploration import journal, training_job
 from tinykit.choose.exploration.candidate import Candidate
@@ -218,6 +219,9 @@ def test_data_that_bear_the_name_of_a_task_are_not_that_task(folder):
     [
         ({"foldr": "x"}, r"data {'foldr': 'x'} name no source; give a task, a folder, a npz"),
         ({"npz": "x.npz", "widnow_s": 1.0}, "read_npz has no parameter 'widnow_s'"),
+        ({"npz": "x.npz", "path": "y.npz"}, "read_npz: path is given twice, 'x.npz' and 'y.npz'"),
+        ({"npz": "x.npz", "rate_hz": "fast"}, "read_npz: rate_hz is 'fast'; give float"),
+        ({"npz": "x.npz", "recorded": ["a"]}, r"the shape \['a'\] that data were recorded in; give a list of whole"),
         ({"folder": Path("no such folder"), "rate_hz": 8.0}, "no such folder"),
         ({"folder": "x", "group_of": print}, r"data .*; give text, paths and numbers, as workers take them"),
     ],
@@ -244,9 +248,29 @@ def test_a_file_of_that_name_that_is_no_journal_stays_as_it_is(folder, monkeypat
     monkeypatch.setattr(journal, "_MOST_BYTES", 1000)
     with pytest.raises(RecordError, match="a damaged journal .*no journal of a study"):
         search(folder, trials=4)
-    with pytest.raises(RecordError, match="a damaged journal .*bytes, 1,000 at most"):
+    with pytest.raises(RecordError, match="more than 1,000 bytes; make one with `tinykit explore --study"):
         read_study(folder)
     assert (folder / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_a_journal_that_is_no_file_or_endless_is_not_waited_for(folder, what):
+    folder.mkdir()
+    NO_FILES[what](folder / FILE)
+    with pytest.raises(RecordError, match=r"more than [0-9,]+ bytes"):
+        read_study(folder)
+    with pytest.raises(RecordError, match=r"more than [0-9,]+ bytes"):
+        find_trial(f"study:{folder}:1", "digits")
+
+
+def test_a_folder_of_no_study_is_named_whatever_is_wrong_with_it(folder):
+    for place, told in ((folder, "no study"), (Path("x" * 300), "File name too long"), (Path("a\0"), "null byte")):
+        with pytest.raises(RecordError, match=told):
+            read_study(place)
+    folder.mkdir()
+    (folder / FILE).symlink_to(FILE)
+    with pytest.raises(RecordError, match="cannot be read .Too many levels of symbolic links.; make one with"):
+        read_study(folder)
 
 
 def test_a_line_that_was_cut_short_is_dropped(folder):

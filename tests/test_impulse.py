@@ -157,6 +157,12 @@ class TestHostile:
         with pytest.raises(ModelError, match="names no project or labels"):
             read_impulse(unpack(tmp_path / "export", files))
 
+    def test_a_name_that_no_file_can_have(self):
+        with pytest.raises(
+            ModelError, match="cannot be read .*File name too long.*give the folder or zip of one export"
+        ):
+            read_impulse("x" * 300)
+
     def test_none_and_several(self, tmp_path):
         with pytest.raises(ModelError, match="no exports of Edge Impulse"):
             read_impulse(tmp_path)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.fuzz.trees import pack_plainly
 from tests.models import OPTIONS, Net, schema, small_cnn
+from tests.packing_models import unpack
 from tests.test_arena import random_graph
 from tinykit.ground.errors import ModelError
 from tinykit.model.graph.flatbuffer import write_offline_offsets
@@ -128,3 +130,12 @@ def test_a_proof_needs_nine_faults_in_ten():
     assert [one.verdict for one in proofs] == ["not proven", "equal"]
     assert SameProof(4, False, None, None, faults=10, caught=10, tried=10, distinct=4).verdict == "DIFFER"
     assert SameProof(1, True, None, None).equal
+
+
+def test_a_model_without_outputs_proves_no_more_than_what_is_compared_on_the_way():
+    tree = unpack(small_cnn())
+    tree.subgraphs[0].outputs = np.array([], np.int32)
+    model = pack_plainly(tree)
+    proof = prove_same(model, model)
+    assert proof.same
+    assert proof.distinct == (4 if proof.compared else 0)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.faults import FAULTS, NEEDS_A_FULL_DISK, commands, meet, prepare, small_disk
+from tests.faults import FAULTS, NEEDS_A_FULL_DISK, clear, commands, meet, prepare, small_disk
 
 TITLE = "Faults of the machine: exit status of each command (0, 1 a verdict, 2 input, 3 the machine; ! is wrong)"
 
@@ -21,13 +20,11 @@ def table() -> list[dict[str, Any]]:
         for name in FAULTS:
             row: dict[str, Any] = {"fault": name}
             rows.append(row)
-            for short, command in commands(work).items():
+            for short in commands(work):
                 if name in NEEDS_A_FULL_DISK and full is None:
                     row[short] = "not tried: nothing can be mounted here"
                     continue
-                for made in ("export", "packed.tflite", "planned.tflite", "course"):
-                    shutil.rmtree(work / made, ignore_errors=True)
-                    (work / made).unlink(missing_ok=True)
-                met = meet(command, name, work, full)
+                clear(work)
+                met = meet(short, name, work, full)
                 row[short] = f"{met.status} ! {met.wrong}" if met.wrong else met.status
     return rows

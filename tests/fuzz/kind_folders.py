@@ -15,17 +15,22 @@ from pathlib import Path
 from tests.fuzz.case import ROOT, Case, Draw, kind, rarely
 from tests.fuzz.kind_tables import BOARD, COLUMNS, MODEL, list_texts, validate_rows
 from tests.fuzz.mutating import NAMES, mutate_bytes, mutate_text, mutate_tree, mutate_wire
+from tests.fuzz.telling import FaultError
 from tinykit.budget.assessment.chain import assess
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.check import check_fit
 from tinykit.ground.errors import ParameterError
+from tinykit.ground.quantity import Estimate
 from tinykit.ground.writing import scratch
 from tinykit.handover.deployment.targets import deploy
+from tinykit.model.graph.reading import read
+from tinykit.model.readings import Reading, keep_readings, list_readings, name_damaged
 from tinykit.predict.latency.measured import list_own, name_damage, undo_own
 from tinykit.predict.npu.compiling import compile_for_npu
 from tinykit.predict.validation.compare import calibrate
 from tinykit.target.boards import board as find_board
 from tinykit.target.devices import find_sensor
+from tinykit.target.target import Target
 from tinykit.train.conversion.converting import convert
 from tinykit.train.conversion.saved_model import copy_saved_model
 
@@ -161,6 +166,56 @@ def take_back(path: Path) -> None:
 @kind(use_store, rarely("calibrate --list", 3), take_back, share=2)
 def own_store(draw: Draw) -> Case:
     return Case(mutate_text(draw, store()), "store.toml", MODEL)
+
+
+# figures read back, as `readback` keeps them
+
+READ_BACK = ("nucleo-h743zi2", "x-cube-ai")
+
+
+@functools.cache
+def kept() -> str:
+    """What `readback` keeps of a model: memory for a chip, a latency on a board."""
+    said = {"arena": (9000.0, "byte"), "weights": (4000.0, "byte"), "code": (12_000.0, "byte"), "latency": (2e-3, "s")}
+    readings = [
+        Reading(name, READ_BACK[1], "8.1.0", "balanced", "stm32h743" if name != "latency" else READ_BACK[0],
+                480e6 if name == "latency" else 0.0,
+                Estimate(value, value, value, unit, "measured", runtime=READ_BACK[1], sources=("a report",)))
+        for name, (value, unit) in said.items()
+    ]  # fmt: skip
+    before = os.environ.get("TINYKIT_WORKSPACE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TINYKIT_WORKSPACE"] = folder
+        try:
+            keep_readings("0" * 64, readings)
+            return Path(folder, "readings", "0" * 64 + ".toml").read_text(encoding="utf-8")
+        finally:
+            os.environ.pop("TINYKIT_WORKSPACE")
+            os.environ.update({"TINYKIT_WORKSPACE": before} if before is not None else {})
+
+
+def use_readings(path: Path) -> None:
+    """A model can be asked about whatever was kept of it, and what is kept be added to."""
+    model = path.with_name("model.tflite")
+    sha256 = read(model).sha256
+    own = Path(os.environ["TINYKIT_WORKSPACE"], "readings", f"{sha256}.toml")
+    own.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, own)
+    name_damaged(sha256)
+    target = Target(READ_BACK[0], runtime=READ_BACK[1], runtime_version="8.1.0", runtime_option="balanced")
+    json.dumps(assess(model, target, Use(period_s=2.0, battery="cr2032")).to_json(), allow_nan=False)
+    found = list_readings(sha256)
+    keep_readings(sha256, found)
+    if list_readings(sha256) != found or name_damaged(sha256):
+        raise FaultError("verdict", f"{len(found)} figures that were kept are not those that are read again")
+
+
+_ASKED = f"--board {READ_BACK[0]} --runtime {READ_BACK[1]} --runtime-version 8.1.0"
+
+
+@kind(use_readings, rarely(f"fit model.tflite {_ASKED} --json", 4), rarely(f"budget model.tflite {_ASKED}", 6), share=2)
+def readings(draw: Draw) -> Case:
+    return Case(mutate_text(draw, kept()), "kept.toml", MODEL)
 
 
 # tables beside other files

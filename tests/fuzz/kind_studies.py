@@ -9,14 +9,18 @@ from pathlib import Path
 
 from tests.exploring import make_space
 from tests.fuzz.case import Case, Draw, kind, rarely
-from tests.fuzz.mutating import mutate_text
+from tests.fuzz.kind_data import list_windows
+from tests.fuzz.mutating import mutate_text, mutate_tree, pack_zip
 from tinykit.choose.exploration.journal import FILE, TPE, open_journal
 from tinykit.choose.exploration.judging import read_prices
 from tinykit.choose.exploration.search import STORED
 from tinykit.choose.exploration.study import find_trial, read_study
+from tinykit.choose.exploration.training_job import load_source
 from tinykit.target.boards import boards
 from tinykit.train.datasets.own import read_classes
 
+SOURCE = {"npz": "data.npz", "classes": ["rest", "walk"], "rate_hz": 50.0}
+BESIDE = {"data.npz": pack_zip(list(list_windows().items()))}
 PRICES = "board,price\nnucleo-l4r5zi,19.5\nnrf52840dk,45\nmicrobit-v2,14.9\n"
 
 
@@ -47,7 +51,7 @@ def write_journal() -> str:
     }
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        with open_journal(place, {"source": {"task": "digits"}, "boards": ["nucleo-l4r5zi"]}) as journal:
+        with open_journal(place, {"source": SOURCE, "boards": ["nucleo-l4r5zi"]}) as journal:
             for number, candidate in enumerate(own):
                 trial = journal.studies[TPE].ask()
                 trial.set_user_attr("candidate", candidate)
@@ -71,9 +75,20 @@ def find_a_trial(path: Path) -> None:
     str(study.find(name))
 
 
-@kind(read_a_study, rarely(find_a_trial, 2), share=3)
+def load_its_data(path: Path) -> None:
+    """Whatever the journal says that they are."""
+    load_source(read_study(path.parent).source)
+
+
+@kind(read_a_study, rarely(find_a_trial, 2), load_its_data, share=3)
 def study(draw: Draw) -> Case:
-    return Case(mutate_text(draw, write_journal()), FILE)
+    text = write_journal()
+    if draw.chance(0.3):  # what `design --model study:TRIAL` and a study that goes on read
+        told = json.dumps(SOURCE, separators=(",", ":"))
+        changed = json.dumps(mutate_tree(draw, json.loads(told)), separators=(",", ":"))
+        text = text.replace(told, changed, 1)
+        return Case(text.encode(), FILE, BESIDE)
+    return Case(mutate_text(draw, text), FILE, BESIDE)
 
 
 def read_price_table(path: Path) -> None:

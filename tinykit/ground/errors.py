@@ -234,7 +234,10 @@ def _refuse_arguments(
     allowed = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     for keyword in named.keys() - {*allowed}:
         raise ParameterError(f"{name} has no parameter {keyword!r}; {name_nearest(keyword, {*allowed} - {'self'})}")
-    given = {**dict(zip(allowed, arguments, strict=False)), **named}
+    placed = dict(zip(allowed, arguments, strict=False))
+    for keyword in named.keys() & placed.keys():
+        raise ParameterError(f"{name}: {keyword} is given twice, {placed[keyword]!r:.80} and {named[keyword]!r:.80}")
+    given = {**placed, **named}
     for one, (kinds, told) in _kinds_of(plain).items():
         if one in given and not isinstance(given[one], kinds):
             raise ParameterError(f"{name}: {one} is {given[one]!r:.200}; give {told}")

@@ -177,11 +177,11 @@ def _roots(path: Path) -> list[str]:
 def _collect(path: Path) -> dict[str, bytes]:
     """The files of an export by their path in it, within the limits."""
     path = path.absolute().parent.parent if path.name == Path(_METADATA).name else path
-    roots, cure = _roots(path), f"give the folder or zip of one export, with its {_METADATA}"
-    if len(roots) != 1:
-        raise ModelError(f"{path}: {len(roots) or 'no'} exports of Edge Impulse in it; {cure}")
+    cure = f"give the folder or zip of one export, with its {_METADATA}"
     found, left = dict[str, bytes](), limits.UNPACKED_BYTES
     try:
+        if len(roots := _roots(path)) != 1:
+            raise ModelError(f"{path}: {len(roots) or 'no'} exports of Edge Impulse in it; {cure}")
         with contextlib.ExitStack() as stack:
             archive = None if path.is_dir() else stack.enter_context(zipfile.ZipFile(path))
             if archive and {one.compress_type for one in archive.infolist()} - {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tinykit.ground.errors import MissingPackageError, OutputError, RecordError, name_install
+from tinykit.ground.limits import open_file
 from tinykit.ground.writing import refuse_other
 
 FILE, TPE, RANDOM = "journal.jsonl", "tpe", "random"
@@ -133,12 +134,14 @@ def open_journal(folder: Path, identity: Mapping[str, Any]) -> Iterator[Journal]
 
 def read_journal(folder: Path, *, write: bool = False) -> Journal:
     """The journal in a folder, to be read alone unless it is held; RecordError: there is none, or it is damaged."""
-    path = folder / FILE
-    if not path.exists():
-        raise RecordError(f"{folder}: no study ({FILE}) in it; make one with `tinykit explore --study {folder}`")
+    path, cure = folder / FILE, f"make one with `tinykit explore --study {folder}`"
+    try:
+        open_file(path, _MOST_BYTES, RecordError, cure).close()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RecordError(f"{folder}: no study ({FILE}) in it; {cure}") from error
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror}); {cure}") from error
     with telling_damage(folder):
-        if (size := path.stat().st_size) > _MOST_BYTES:
-            raise ValueError(f"{size:,} bytes, {_MOST_BYTES:,} at most")
         return Journal(path, write=write)
 
 

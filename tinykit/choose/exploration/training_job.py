@@ -51,11 +51,13 @@ def _load(source: str, front: Front | None) -> Dataset:
             f"data {say(own)} name no source; give a {', a '.join(_READERS)}, with what its reader takes"
         )
     first, kept = (Front.from_json(one) if (one := own.pop("front", None)) else None), "recorded" in own
-    recorded, place = own.pop("recorded", None), own.pop(kind)
+    recorded, place = own.pop("recorded", None) or [], own.pop(kind)
+    if not isinstance(recorded, list) or not all(type(one) is int and one > 0 for one in recorded):
+        raise ParameterError(f"the shape {say(recorded)} that data were recorded in; give a list of whole numbers")
     if first and not kept:
         front = lay_over(first, front or Front())
     data = _READERS[kind](place, **{**own, "front": front})
-    return replace(data, front=first, recorded=recorded and tuple(recorded)) if kept else data
+    return replace(data, front=first, recorded=tuple(recorded) or None) if kept else data
 
 
 def lay_over(first: Front, second: Front) -> Front:

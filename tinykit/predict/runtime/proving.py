@@ -180,7 +180,8 @@ def _equal(some: Sequence[Array], others: Sequence[Array]) -> bool:
 
 
 def _count_distinct(values: Arrays) -> int:
-    return len({b"".join(one[at].tobytes() for one in values) for at in range(len(values[0]))})
+    """0 where there are no values at all: of a model without outputs."""
+    return len({b"".join(one[at].tobytes() for one in values) for at in range(len(values[0]) if values else 0)})
 
 
 def _draw(model: bytes, n: int, seed: int) -> Arrays:

@@ -1,6 +1,7 @@
 """The one way in for arrays of strangers: an `.npz` without pickles, bounded before a byte of it is unpacked."""
 
 import math
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -77,4 +78,8 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(member) as stream:
         array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    if array.dtype.kind == "U" and array.nbytes:
+        letters = np.dtype("u4").newbyteorder(array.dtype.byteorder)
+        if int(array.ravel("K").view(letters).max()) > sys.maxunicode:
+            raise ValueError(f"{member.filename[:60]!r} holds what is no letter")
     return array

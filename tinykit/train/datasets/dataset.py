@@ -251,8 +251,10 @@ def deal_groups(y: Labels, groups: Labels, fractions: tuple[float, float, float]
 
     `fractions` of the groups sum to 1; of the random orders by `seed` the first that leaves no class out is taken.
     """
-    if min(fractions) <= 0 or not math.isclose(sum(fractions), 1.0, rel_tol=1e-6):
-        raise ParameterError(f"fractions {fractions} must be above 0 and sum to 1, such as (0.6, 0.15, 0.25)")
+    if len(fractions) != 3 or min(fractions) <= 0 or not math.isclose(sum(fractions), 1.0, rel_tol=1e-6):
+        raise ParameterError(f"fractions {fractions} must be three above 0 that sum to 1, such as (0.6, 0.15, 0.25)")
+    if seed is not None and seed < 0:
+        raise ParameterError(f"seed {seed} of the order of groups must be a whole number of at least 0")
     names = np.unique(groups)
     if len(names) < 3:
         raise DataError(f"{len(names)} groups are too few to split; three (train, validation, test) are the least")

@@ -69,19 +69,16 @@ def read_folder(
     ParameterError : rate, window or step not above zero, a front that does not suit, pictures by a column.
     """
     step_s = window_s / 2 if step_s is None else step_s
-    for name, value in (("rate_hz", 1.0 if rate_hz is None else rate_hz), ("window_s", window_s), ("step_s", step_s)):
-        if not 0 < value < math.inf:
-            raise ParameterError(f"{name} {value} must be above 0, and finite")
+    _check_times(rate_hz=rate_hz, window_s=window_s, step_s=step_s)
     files, group_of = _files_by_class(Path(folder), _RECORDINGS if rate_hz else SUFFIXES, classes), _name_whom(group_of)
     paths = [path for members in files.values() for path in members]
-    if sum(path.stat().st_size for path in paths) > limits.WEIGHTS_BYTES:
-        raise DataError(f"{folder}: more than {limits.WEIGHTS_BYTES:,} bytes of recordings; give fewer of them")
     if rate_hz is not None:
         taken = _take_recordings(paths, rate_hz, group_of, front, (window_s, step_s))
     elif isinstance(group_of, str):
         raise ParameterError(f"groups by the column {group_of!r}: pictures have none; group them by name or file")
     else:
-        taken = read_images(paths, front), (own := np.arange(len(paths))), list(map(group_of, paths)), own, front, None
+        names, own = [str(group_of(path)) for path in paths], np.arange(len(paths))
+        taken = read_images(paths, front), own, names, own, front, None
     raw, file_of, names, owner, front, recorded = taken
     groups = np.unique(names, return_inverse=True)[1]
     y = np.repeat(np.arange(len(files)), [len(members) for members in files.values()])[file_of[owner]]
@@ -108,11 +105,24 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
     DataError : it cannot be read, or holds less than two names, one twice, or a longer one than a name is.
     """
     names = tuple(line.strip() for line in limits.read_lines(Path(path), "give a name a line") if line.strip())
-    odd = [name for name in names if len(name) > _LONGEST_NAME or not name.isprintable()]
-    if not 2 <= len(names) <= _MOST_NAMES or len(set(names)) < len(names) or odd:
-        told = f"{len(names)} names, {len(set(names))} different" + (f", one of them {odd[0][:40]!r}" if odd else "")
-        raise DataError(f"{path}: {told}; a line each, 2 to {_MOST_NAMES}, of {_LONGEST_NAME} letters at most")
+    return _check_names(path, names, "a line each")
+
+
+def _check_names(path: str | Path, names: tuple[str, ...], told: str) -> tuple[str, ...]:
+    """Names of classes that can be shown and written anywhere; DataError where they are none."""
+    odd = [one for one in names if not (isinstance(one, str) and 0 < len(one) <= _LONGEST_NAME and one.isprintable())]
+    if not 2 <= len(names) <= _MOST_NAMES or odd or len(set(names)) < len(names):
+        different = len({*map(repr, names)})
+        said = f"{len(names)} names, {different} different" + (f", one of them {odd[0]!r:.40}" if odd else "")
+        raise DataError(f"{path}: {said}; {told}, 2 to {_MOST_NAMES}, of {_LONGEST_NAME} letters at most")
     return names
+
+
+def _check_times(**values: float | None) -> None:
+    """ParameterError for a rate or time that is given and is not above zero and finite."""
+    for name, value in values.items():
+        if value is not None and not 0 < value < math.inf:
+            raise ParameterError(f"{name} {value} must be above 0, and finite")
 
 
 def read_npz(
@@ -139,20 +149,22 @@ def read_npz(
     DataError : not an `.npz`, keys missing, wrong shape or type, NaN, one class only, a group in two splits, too few
         samples or groups.
     """
+    _check_times(rate_hz=rate_hz)
+    given = None if classes is None else _check_names(path, tuple(classes), "classes are texts")
     (raw, y, groups, recordings), split = _load_arrays(Path(path))
-    if classes is None and int(y.max()) >= len(y):
+    if given is None and int(y.max()) >= len(y):
         raise DataError(f"{path}: y names the class {y.max()} among {len(y)} samples; number the classes from 0 on")
     sha256, recorded = _hash_arrays([raw, y]), raw.shape[1:] if rate_hz else None
     if front is not None:
         front = front if rate_hz is None else widen(front, [raw])
         raw = front.apply(raw, rate_hz)
-    names = tuple(classes) if classes is not None else tuple(str(index) for index in range(int(y.max()) + 1))
+    names = given or tuple(str(index) for index in range(int(y.max()) + 1))
     if split is None:
         rows = deal_groups(y, groups, fractions, seed)
     else:
         rows = [np.flatnonzero(split == name) for name in _SPLIT_NAMES]
         if sum(map(len, rows)) != len(y):
-            raise DataError(f"{path}: split holds {sorted(set(split))}; allowed: {_SPLIT_NAMES}")
+            raise DataError(f"{path}: split holds {np.unique(split).tolist()}; allowed: {_SPLIT_NAMES}")
     return assemble(
         Path(path).stem, raw, y, rows, groups=groups, recordings=recordings, classes=names,
         rate_hz=rate_hz, sha256=sha256, source=f"file {Path(path).name}", front=front, recorded=recorded,
@@ -174,10 +186,23 @@ def read_samples(path: str | Path) -> Split:
     rows = np.arange(len(y)) if split is None else np.flatnonzero(split == "test")
     if not len(rows):
         raise DataError(f"{path}: no sample of split 'test'; leave split out to score on all {len(y)}")
+    if not np.isfinite(x[rows]).all():
+        raise DataError(f"{path}: samples hold NaN or infinity; drop or repair them first")
     return Split(x[rows], y[rows], groups[rows], recordings[rows])
 
 
 def _files_by_class(folder: Path, suffixes: Sequence[str], classes: Sequence[str] | None) -> dict[str, list[Path]]:
+    try:
+        files = _list_classes(folder, suffixes, classes)
+        nbytes = sum(path.stat().st_size for members in files.values() for path in members)
+    except OSError as error:  # a link to nothing or to itself, a folder that is not one's own, a name beyond all length
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror}); mend it, or take it away") from error
+    if nbytes > limits.WEIGHTS_BYTES:
+        raise DataError(f"{folder}: more than {limits.WEIGHTS_BYTES:,} bytes of recordings; give fewer of them")
+    return files
+
+
+def _list_classes(folder: Path, suffixes: Sequence[str], classes: Sequence[str] | None) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give one with a sub-folder of recordings for each class")
     found = {
@@ -190,6 +215,7 @@ def _files_by_class(folder: Path, suffixes: Sequence[str], classes: Sequence[str
     found = {name: found[name] for name in classes or found}
     if len(found) < 2:
         raise DataError(f"{folder}: {len(found)} class folders ({', '.join(found)}); a classifier needs at least two")
+    _check_names(folder, tuple(found), "a folder each")
     for name, members in found.items():
         if not members:
             told = f"{folder / name}: no {' or '.join(suffixes)} in it; add"
@@ -236,7 +262,11 @@ def _load_arrays(path: Path) -> tuple[tuple[Floats, Labels, Labels, Labels], np.
     codes = [np.unique(names, return_inverse=True)[1] for names in (groups, recordings)]
     with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite, and is refused as such
         samples = shaped.astype(np.float32)
-    return (samples, y.astype(np.int64), codes[0], codes[1]), split.astype(str) if "split" in arrays else None
+    try:
+        named = split.astype(str) if "split" in arrays else None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: split is {split.dtype} of no text ({error}); allowed: {_SPLIT_NAMES}") from error
+    return (samples, y.astype(np.int64), codes[0], codes[1]), named
 
 
 def _hash_arrays(arrays: Iterable[np.ndarray]) -> str:
@@ -253,6 +283,8 @@ def _read_recording(path: Path, rate_hz: float, group_of: _Grouping) -> list[tup
     `time_ms` [ms] is not a channel but is held against the rate. WAV: 16-bit PCM, scaled to -1…1.
     """
     column = group_of.strip().lower() if isinstance(group_of, str) else ""
+    if isinstance(group_of, str) and not column:
+        raise ParameterError("group_of is the empty name of a column; give one of the header, or a function")
     table, written = path.suffix.lower() == ".csv", list[str]()
     if column and not table:
         raise DataError(f"{path.name}: a WAV has no column {group_of!r}; group recordings by name or file")
@@ -260,7 +292,7 @@ def _read_recording(path: Path, rate_hz: float, group_of: _Grouping) -> list[tup
     if bad := int((~np.isfinite(samples)).any(axis=1).sum()):
         raise DataError(f"{path.name}: {bad} of {len(samples)} samples hold NaN or infinity; drop or repair them first")
     if not isinstance(group_of, str):
-        return [(group_of(path), samples)]
+        return [(str(group_of(path)), samples)]
     starts = [row for row in range(len(written)) if not row or written[row] != written[row - 1]]
     return [(written[start], part) for start, part in zip(starts, np.split(samples, starts[1:]), strict=True)]
 
@@ -293,7 +325,8 @@ def _read_csv(path: Path, rate_hz: float, column: str) -> tuple[Floats, list[str
 
 
 def _check_rate(path: Path, seconds: NDArray[np.float64], rate_hz: float) -> None:
-    step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else math.nan
+    with np.errstate(over="ignore", invalid="ignore"):  # of times that are none, which do not rise
+        step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else math.nan
     if not step > 0:
         raise DataError(f"{path.name}: the time column does not rise; it must be seconds from sample to sample")
     if abs(1 / step / rate_hz - 1) > _RATE_TOLERANCE:
