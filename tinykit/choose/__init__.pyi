@@ -30,6 +30,7 @@ from tinykit.choose.exploration.study import (
     read_study as read_study,
     shipped_study as shipped_study,
 )
+from tinykit.choose.exploration.training_job import score_fold as score_fold
 from tinykit.choose.ledger.choosing import (
     Budgets as Budgets,
     Check as Check,

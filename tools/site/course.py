@@ -15,6 +15,7 @@ NEEDS = {
     "08_run_on_a_virtual_board": "a C compiler and an emulator of the board",
     "09_accelerate_npu": "Arm's compiler for the NPU",
     "11_compare_frameworks": "ONNX Runtime, and the interpreters to compare it with",
+    "12_explore_networks": "Optuna, to read a search's journal, and TensorFlow, to train six candidates",
 }
 """What a notebook needs beside the kit and NumPy, Matplotlib and ipywidgets; the others run in a browser."""
 

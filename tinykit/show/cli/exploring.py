@@ -37,10 +37,7 @@ def explore(options: Options) -> int:
         seed=options.seed, use=use, sampler=options.sampler, random=options.random,
         progress=None if sys.stderr.isatty() else _Lines(),
     )  # fmt: skip
-    if study.front:
-        from tinykit.show.plots import plot_front, to_png
-
-        write_atomically(study.folder / "front.png", to_png(plot_front(study).figure))
+    _keep_picture(study)
     judge = Judge(budgets, boards(), use) if everywhere and study.chosen else None
     ranked = rank_boards(judge.judge_all(*_take_chosen(study)) if judge else (), prices)
     if options.json:
@@ -60,6 +57,13 @@ def take_trial(options: Options) -> tuple[Dataset, str]:
     study, name = find_trial(options.model, options.task or TASK)
     record = study.pick(name, Path(options.out) / "picked", say=say)
     return load_source(study.source, study.find(name).candidate.front), str(record.path("float"))
+
+
+def _keep_picture(study: Any) -> None:
+    from tinykit.show.plots import KitFigure, plot_front, to_png
+
+    plot_front(study, ax=(figure := KitFigure((8.4, 4.4), layout="constrained")).add_subplot())
+    write_atomically(study.folder / "front.png", to_png(figure))
 
 
 def _say_ranked(ranked: Any) -> None:
