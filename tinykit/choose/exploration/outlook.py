@@ -75,7 +75,9 @@ def look_out(study: Study, name: str, judge: Judge, *, width: float = 1.0, rate:
     study, name, judge : the point as `Study.find` takes it.
     width, rate : times that of the point; the rate is the nearest that can be.
 
-    ParameterError: no such point, a width or rate of 0 or less, or a network that its input has no room for.
+    Raises
+    ------
+    ParameterError : no such point, a width or rate of 0 or less, or a network that its input has no room for.
     """
     if not (0 < width <= WIDTH and 0 < rate <= WIDTH):
         raise ParameterError(f"width {width:g}, rate {rate:g} times a network's own; give numbers above 0")
