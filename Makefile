@@ -52,7 +52,7 @@ help:
 	@echo "make readme       the published errors (docs/accuracy.md, README), scored again"
 	@echo "make sweep        thousands of single kernels counted on the virtual board"
 	@echo "make checkpoints  makes the shipped checkpoints of the notebooks again"
-	@echo "make studies      makes the shipped compression studies again, about 20 minutes"
+	@echo "make studies      makes the shipped compression studies (20 minutes) and search (40) again"
 	@echo "make lint         ruff, mypy and the import floors (all part of make test), and the map of the house"
 	@echo "make fuzz         10,000 hostile files through every reader and command (COUNT=, SEED=), and a table"
 	@echo "make fuzz-faults  designs that are killed, or short of disk, memory, rights or network, and a table"
@@ -153,6 +153,7 @@ checkpoints: $(READY)
 
 studies: $(READY)
 	$(PY) -m tools.studies studies
+	$(PY) -m tools.studies explored
 
 lint: $(READY)
 	$(PY) -m ruff check .

@@ -71,7 +71,7 @@ def score_fold(source: dict[str, Any], candidate: dict[str, Any], rung: dict[str
 def open_test(source: dict[str, Any], candidate: dict[str, Any], seed: int) -> dict[str, Any]:
     _note("test", candidate, str(seed))
     own, shares = Candidate.from_json(candidate), np.random.default_rng(_number(candidate)).uniform(0.4, 1, 15)
-    model = sketch(own.architecture, input_shape=(32, 1, 2), classes=3)
+    model = sketch(own.value, input_shape=(32, 1, 2), classes=3)
     mean = float(shares.mean())
     accuracy = {
         "fraction": mean,

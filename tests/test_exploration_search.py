@@ -398,6 +398,7 @@ def test_the_command_tells_the_study_as_one_json_document(tmp_path, capsys):
     source = training_job.keep_dataset(make_data(), tmp_path)
     command = ["explore", "--data", source["npz"], "--rate", "32", "--trials", "3", "--study", str(tmp_path / "study")]
     assert main([*command, "--latency", "0.01", "--json"]) == 0
+    assert (tmp_path / "study" / "front.png").read_bytes().startswith(b"\x89PNG")
     told, progress = capsys.readouterr()
     document = json.loads(told)
     assert {"front", "trials", "chosen", "optimism", "baseline", "resumed"} <= set(document)

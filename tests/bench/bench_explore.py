@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.choose.exploration.exploring import explore
 from tinykit.choose.exploration.study import Point, Study
 from tinykit.choose.exploration.training_job import open_test
-from tinykit.budget.assessment.budgets import Budgets
 
 TITLE = "Explore: chosen, hand-made and random search; cross-validated and on unseen groups"
 OUT = Path(__file__).resolve().parents[2] / "build" / "bench" / "explore"

@@ -31,6 +31,7 @@ from tinykit.choose.exploration.study import (
     read_study as read_study,
     shipped_study as shipped_study,
 )
+from tinykit.choose.exploration.training_job import score_fold as score_fold
 from tinykit.choose.ledger.choosing import Recommendation as Recommendation, recommend as recommend
 from tinykit.choose.ledger.forms import FORMS as FORMS, Form as Form, list_runnable as list_runnable
 from tinykit.choose.ledger.ledger_row import LedgerRow as LedgerRow, weigh_row as weigh_row

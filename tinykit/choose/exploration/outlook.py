@@ -39,29 +39,45 @@ class Outlook(Result):
 def judge_on(
     study: Study, target: Target | Board | str, use: Use | None = None, *, budgets: Budgets | None = None
 ) -> Study:
-    """The study as if judged on another board, or by other budgets, untrained; scores stay, the use is `explore`'s."""
+    """The study as if judged on another board, or by other budgets, untrained; scores stay.
+
+    Parameters
+    ----------
+    study, target, budgets : as `Judge` takes the last two; None for the study's budgets. Errors as of `Judge`.
+    use : that of `explore` if None.
+    """
     judge = Judge(wished := budgets or study.budgets, [target], use or Use(period_s=2.0, battery="cr2032"))
     every, data = [one for one in (*study.trials, study.baseline) if one], load_source(study.source)
     moved = {one.name: _move(one, data, judge) for one in every}
-    named = {name: (one := getattr(study, name)) and moved[one.name] for name in ("chosen", "baseline", "random")}
+    named: dict[str, Any] = {
+        name: (one := getattr(study, name)) and moved[one.name] for name in ("chosen", "baseline", "random")
+    }
     trials, boards = Rows(moved[one.name] for one in study.trials), (judge.targets[0].board.id,)
     return replace(study, boards=boards, trials=trials, budgets=wished, **named)
 
 
 def _move(point: Point, data: Dataset, judge: Judge) -> Point:
+    figures: dict[str, Any] = dict.fromkeys(FIGURES)
     try:
         shape, bound = _feed(data, point.candidate.front)
         found = judge.judge(_sketch(point.candidate, point.candidate.value, shape, data), bound)
     except TinykitError as error:
-        return replace(point, refused=" ".join(str(error).split()), **dict.fromkeys(FIGURES))
+        return replace(point, refused=" ".join(str(error).split()), **figures)
     figures = {name: getattr(found, name) for name in FIGURES}
     return replace(point, refused="; ".join(map(str, found.refused)), **figures)
 
 
 def look_out(study: Study, name: str, judge: Judge, *, width: float = 1.0, rate: float = 1.0) -> Outlook:
-    """A point of a study, every block `width` times as wide, fed near `rate` times as fast, on the boards of a judge.
+    """A point of a study, wider or fed faster, on the boards of a judge.
 
-    ParameterError: no such point, a width or rate of 0 or less, or a network that its input has no room for.
+    Parameters
+    ----------
+    study, name, judge : the point as `Study.find` takes it.
+    width, rate : times that of the point; the rate is the nearest that can be.
+
+    Raises
+    ------
+    ParameterError : no such point, a width or rate of 0 or less, or a network that its input has no room for.
     """
     if not (0 < width <= WIDTH and 0 < rate <= WIDTH):
         raise ParameterError(f"width {width:g}, rate {rate:g} times a network's own; give numbers above 0")

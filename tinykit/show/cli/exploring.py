@@ -31,16 +31,12 @@ def explore(options: Options) -> int:
     everywhere = options.board == "all"
     prices = read_prices(options.prices, [one.id for one in boards()]) if options.prices else {}
     use = Use(period_s=options.period, battery=options.battery, task=None if options.data else options.task or TASK)
-    study = search(
+    study = _draw(search(
         own_source(options) or options.task or TASK, budgets, boards=DEFAULT if everywhere else options.board,
         minutes=options.minutes, trials=options.trials, workers=options.workers, folder=options.study,
         seed=options.seed, use=use, sampler=options.sampler, random=options.random,
         progress=None if sys.stderr.isatty() else _Lines(),
-    )  # fmt: skip
-    if study.front:
-        from tinykit.show.plots import plot_front, to_png
-
-        write_atomically(study.folder / "front.png", to_png(plot_front(study).figure))
+    ))  # fmt: skip
     judge = Judge(budgets, boards(), use) if everywhere and study.chosen else None
     ranked = rank_boards(judge.judge_all(*_take_chosen(study)) if judge else (), prices)
     if options.json:
@@ -60,6 +56,15 @@ def take_trial(options: Options) -> tuple[Dataset, str]:
     study, name = find_trial(options.model, options.task or TASK)
     record = study.pick(name, Path(options.out) / "picked", say=say)
     return load_source(study.source, study.find(name).candidate.front), str(record.path("float"))
+
+
+def _draw(study: Any) -> Any:
+    """The study, its front drawn beside its journal."""
+    from tinykit.show.plots import KitFigure, plot_front, to_png
+
+    plot_front(study, ax=(figure := KitFigure((8.4, 4.4), layout="constrained")).add_subplot())
+    write_atomically(study.folder / "front.png", to_png(figure))
+    return study
 
 
 def _say_ranked(ranked: Any) -> None:

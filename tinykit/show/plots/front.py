@@ -1,5 +1,6 @@
 """A search: its front with refused, hand-made and chosen networks, and a network of it on every board."""
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +16,8 @@ from tinykit.show.plots.marks import mark_limit, scale_log
 from tinykit.show.plots.memory import MARKS
 from tinykit.show.plots.style import COLOURS, caption, name_basis, new_axes, plain, say_unknown, styled
 
-_Axis, _Layer = tuple[str, str, float], tuple[str, list[Point], dict[str, Any]]
+_Axis = tuple[str, str, float]
+_Layer = tuple[str, list[Point], dict[str, Any]]
 AXES: dict[str, _Axis] = {
     "accuracy": ("score", "accuracy [1]", 1.0), "energy": ("energy_j", "energy of an inference [J], log", 1.0),
     "latency": ("latency_s", "latency [s], log", 1.0), "arena": ("arena_bytes", "tensor arena [KiB]", 1 / 1024),
@@ -29,7 +31,13 @@ _RING: dict[str, Any] = {**_OPEN, "markersize": 13, "markeredgewidth": 1.8, "col
 
 @styled
 def plot_front(study: Study, x: str = "energy", y: str = "accuracy", *, ax: Axes | None = None) -> Axes:
-    """Finalists of a `Study` with 80 % intervals over two of `AXES`; those that no other beats are joined and named."""
+    """Finalists of a `Study` with 80 % intervals, those that no other beats joined; the refused in grey.
+
+    Parameters
+    ----------
+    study : on its first board, or as `judge_on` made it.
+    x, y, ax : two of `AXES`.
+    """
     axes = [look_up(one, AXES, f"no axis {one!r}", ParameterError) for one in (x, y)]
     if x == y:
         raise ParameterError(f"axes {x!r} and {y!r} of a front are the same; give two of {', '.join(AXES)}")
@@ -40,9 +48,10 @@ def plot_front(study: Study, x: str = "energy", y: str = "accuracy", *, ax: Axes
     edges = [_scale(ax, letter, axis, layers, study) for letter, axis in zip("xy", axes, strict=True)]
     for layer in layers:
         _draw(ax, axes, layer, edges)
-    for one in {own.name: own for label, points, _ in layers if label in _NAMED for own in points}.values():
-        place = [_read(one, name) * factor for name, _, factor in axes]
-        ax.annotate(plain(one.name, 24), place, (6, 6), textcoords="offset points", fontsize=7.5)
+    named = {own.name: own for label, points, _ in layers if label in _NAMED for own in points}
+    for one, high in zip(named.values(), itertools.cycle((6, -13))):
+        across, up = (_read(one, name) * factor for name, _, factor in axes)
+        ax.annotate(plain(one.name, 24), (across, up), (6, high), textcoords="offset points", fontsize=7.5)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=7.5, frameon=False)
     title = f"{study.count} candidates on {plain(', '.join(study.boards), 48)}"
     return caption(ax, title, name_basis(*(one.energy_j for one in front)))
@@ -102,9 +111,9 @@ def _draw(ax: Axes, axes: Sequence[_Axis], layer: _Layer, edges: Sequence[float]
         found = [_read(one, name, label) * factor for name, _, factor in axes]
         place = [edge if one.refused and math.isnan(own) else own for own, edge in zip(found, edges, strict=True)]
         placed += [place] if all(map(math.isfinite, place)) else []
-        for (name, _, factor), draw, at in zip(axes, (ax.hlines, ax.vlines), place[::-1], strict=True) if bars else ():
+        for (name, _, factor), lines, at in zip(axes, ("hlines", "vlines"), place[::-1], strict=True) if bars else ():
             low, high = (factor * getattr(getattr(one, name), end) for end in ("low", "high"))
-            draw(at, low, high, color=look["color"], linewidth=0.9, alpha=0.45)  # type: ignore[operator]
+            getattr(ax, lines)(at, low, high, color=look["color"], linewidth=0.9, alpha=0.45)
     if placed:
         ax.plot(*zip(*sorted(placed), strict=True), label=label, **marks)
 

@@ -108,8 +108,8 @@ def _draw_board(ax: Axes, row: int, report: FitReport) -> None:
             ax.scatter(max(0.05, shares[-1]), row, s=22, marker=marker, color=COLOURS[colour], zorder=3)
     ax.plot([0.05, max(shares, default=0.05)], [row, row], color="#CCCCCC", linewidth=0.8, zorder=1)
     place = ax.get_yaxis_transform()
-    look = {"color": COLOURS[report.verdict], "edgecolor": "#444444", "transform": place, "clip_on": False}
-    ax.scatter(1.02, row, s=26, marker=MARKS[report.verdict], **look)
+    mark, colour = MARKS[report.verdict], COLOURS[report.verdict]
+    ax.scatter(1.02, row, s=26, marker=mark, color=colour, edgecolor="#444444", transform=place, clip_on=False)
     if report.verdict != "fits":
         ax.text(1.04, row, report.verdict.words, fontsize=7.5, va="center", transform=place)
 
