@@ -175,6 +175,9 @@ def test_import_linter_contracts_are_kept():
         ("show.plots", "import jinja2", "jinja2 only in report and where templates of C are filled BROKEN"),
         ("predict.arena", "def f():\n    from tflite_micro import runtime", "The interpreter only in runtime BROKEN"),
         ("budget.fit", "def f():\n    import ethosu.vela", "Vela only in npu BROKEN"),
+        ("budget.fit", "def f():\n    import pytest", "pytest only in the plugin beside the wings BROKEN"),
+        ("ground.errors", "import tinykit.testing", "The plugin beside the wings is imported by none BROKEN"),
+        ("testing", "from tinykit.show.plots import x", "The plugin beside the wings stands on ground alone BROKEN"),
     ],
 )
 def test_import_linter_contracts_can_break(tmp_path: Path, room: str, line: str, expected: str):
@@ -185,8 +188,9 @@ def test_import_linter_contracts_can_break(tmp_path: Path, room: str, line: str,
             tmp_path.joinpath(*parts, "__init__.py").write_text("")
     for path in MODULES:
         wing, name = [*path.relative_to(ROOT / "tinykit").with_suffix("").parts, ""][:2]
-        if name and not name.startswith("_"):
-            (tmp_path / "tinykit" / wing / f"{name}.py").write_text("x = Estimate = 1\n")
+        stands = tmp_path.joinpath("tinykit", *filter(None, (wing, name))).with_suffix(".py")
+        if not stands.name.startswith("_"):
+            stands.write_text("x = Estimate = 1\n")
     target = tmp_path.joinpath("tinykit", *room.split(".")).with_suffix(".py")
     target.write_text(line + "\n")
     rooms_are_empty = 'type = "forbidden"\nunmatched_ignore_imports_alerting = "none"'

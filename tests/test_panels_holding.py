@@ -181,10 +181,10 @@ def test_every_control_that_is_not_disabled_does_something_from_the_start(panel_
     ("name", "controls"),
     [
         ("DesignPanel", {"battery"}),
-        ("PowerPanel", {"battery"}),
-        ("TimelinePanel", {"period_s", "gate"}),
+        ("PowerPanel", {"battery", "clock_mhz"}),
+        ("TimelinePanel", {"period_s", "gate", "sense_s", "also"}),
         ("HeatPanel", {"duty_cycle", "box_cm2", "boxed"}),
-        ("FitPanel", {"runtime"}),
+        ("FitPanel", {"runtime", "reserve_kib"}),
     ],
 )
 def test_on_every_kind_of_board_a_control_does_something_or_rests(panel_of, name: str, controls: set[str]):

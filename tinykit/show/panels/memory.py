@@ -35,6 +35,10 @@ class FitPanel(Panel[FitReport]):
 
     size_in = (7.2, 2.9)
     plots, left_in = (plot_fit,), 0.2
+    rests = (
+        ("reserve_kib", lambda panel: not panel.result.regions and panel.result.flash_bytes is None,
+         "no memory of this board is known, nor the flash of this runtime"),
+    )  # fmt: skip
 
     def __init__(self, graph: GraphOrFile, *, board: AnyBoard = "nucleo-l4r5zi", reserve_kib: float = 16.0) -> None:
         self.graph = as_graph(graph)

@@ -38,6 +38,7 @@ from tinykit.target.target import Target
 _SLOWEST_SHARE = 0.1
 _UNKNOWN_CLOCK_MHZ = 100.0
 NO_CURRENT = "the life is unknown; give the currents that the board lacks"
+_NO_CLOCK = "neither a latency nor a run current of this board is known"
 
 
 class DesignPanel(Powered[Assessment]):
@@ -100,6 +101,10 @@ class PowerPanel(DesignPanel):
 
     size_in = (7.2, 5.8)
     title, shown = "Power", ("board", "battery", "period_s", "clock_mhz", "sensor")
+    rests = (
+        *DesignPanel.rests,
+        ("clock_mhz", lambda panel: panel.result.budget is None and _awake_unknown(panel.result.power), _NO_CLOCK),
+    )
 
     def adapt(self, changed: Any) -> None:
         """Another board has another range of clocks: start at its highest."""
@@ -149,6 +154,10 @@ def _top_clock_mhz(board: AnyBoard) -> float:
 _BESIDE = ("led", "debugger")
 
 
+def _lacks(panel: Any) -> bool:
+    return panel.result.average_current_a is None
+
+
 class TimelinePanel(Powered[PowerBudget]):
     """Which state, and which consumer, takes the charge of a period.
 
@@ -166,7 +175,9 @@ class TimelinePanel(Powered[PowerBudget]):
     plots, heights, left_in = (plot_stages, plot_stack, plot_lines), (1.4, 1.2, 0.9), 1.1
     rests = (
         ("gate", lambda panel: not _knows_network(panel.result), "the latency is unknown"),
-        *((name, lambda panel: panel.result.average_current_a is None, NO_CURRENT) for name in ("period_s", "gate")),
+        ("also", lambda panel: _lacks(panel) and panel.asks_for_run_current, NO_CURRENT),
+        ("sense_s", lambda panel: _lacks(panel) and _asleep_known(panel.result), NO_CURRENT),
+        *((name, _lacks, NO_CURRENT) for name in ("period_s", "gate")),
     )
 
     def __init__(
@@ -213,6 +224,16 @@ class TimelinePanel(Powered[PowerBudget]):
     def summarise(self, result: PowerBudget) -> str:
         """Average current and life, of all but the network where that is unknown."""
         return ("" if _knows_network(result) else "without the network: ") + _say_current(result)
+
+
+def _awake_unknown(budget: PowerBudget) -> bool:
+    """Whether nothing that is awake has a current, so that no clock and no load changes what can be told."""
+    return all(state.current_a is None for state in budget.states if state.name != "sleep")
+
+
+def _asleep_known(budget: PowerBudget) -> bool:
+    """Whether sleep has a current, so that what senses asks for none."""
+    return any(state.current_a is not None for state in budget.states if state.name == "sleep")
 
 
 def _knows_network(budget: PowerBudget) -> bool:

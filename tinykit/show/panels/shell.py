@@ -242,6 +242,11 @@ class Powered(Panel[Result]):
         if changed is self.board:
             _show_lacking(self.board.value, self._controls)
 
+    @property
+    def asks_for_run_current(self) -> bool:
+        """Whether the board has no run current, and none was typed."""
+        return not self.run_current_ma.disabled and self.run_current_ma.read() is None
+
     def make_use(self, **given: Any) -> Use:
         """A use with the figures that were typed."""
         for name, (_, parameter, unit) in _ASKED.items():
