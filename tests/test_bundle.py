@@ -208,12 +208,14 @@ def people(installed: Path, place: Path) -> list[dict[str, object]]:
     for number in (20001, 20002):
         home = place / f"user{number}"
         home.mkdir(mode=0o700)
-        who: dict[str, object] = {"cwd": home, "env": {"HOME": str(home), "PATH": os.defpath}}
+        setting = {"HOME": str(home), "PATH": os.defpath, "LD_LIBRARY_PATH": str(place / "python" / "lib")}
+        who: dict[str, object] = {"cwd": home, "env": setting}
         if os.geteuid() == 0:
             os.chown(home, number, number)
             who |= {"user": number, "group": number, "extra_groups": []}
         found.append(who)
-    probe = [installed / ".venv" / "bin" / "python", "-c", ""]
+    same = f"import ssl, sys; sys.exit(sys.version_info[:3] != {sys.version_info[:3]})"
+    probe = [installed / ".venv" / "bin" / "python", "-c", same]
     if os.geteuid() == 0 and not can_start(probe, found[0]):
         for who in found:  # the tests' own Python lies where only they may look
             os.chown(who["cwd"], 0, 0)
