@@ -9,7 +9,8 @@ import nbformat
 from tinykit.show.course import strip_answers
 from tinykit.show.workshop.checking import list_lacks
 
-NEEDS = {stem: " and ".join(lacks) for stem, lacks in list_lacks().items() if lacks}
+LACKS = {stem: lacks for stem, lacks in list_lacks().items() if lacks}
+NEEDS = {stem: " and ".join(filter(None, (", ".join(lacks[:-1]), lacks[-1]))) for stem, lacks in LACKS.items()}
 """What a notebook needs beside the kit and NumPy, Matplotlib and ipywidgets; the others run in a browser."""
 
 

@@ -45,7 +45,7 @@ def serve_room(options: Options) -> int:
     folder = Path(options.folder)
     with scratch("tinykit-course-") as place:
         if not folder.is_dir():
-            say(f"{folder} is not built (make site): here are the notebooks, to take away")
+            say(f"{folder} is not there (make site builds build/site): here are the notebooks, to take away")
             write_folder(folder := place / "course", list_course())
         if options.ip == "127.0.0.1":
             say("for this machine alone; for a room: --ip 0.0.0.0")

@@ -11,6 +11,19 @@ hash_of() {
   "$program" -I -c 'import hashlib, sys; print(hashlib.file_digest(open(sys.argv[1], "rb"), "sha256").hexdigest())' "$1"
 }
 
+# The least patch of a Python, such as 3.11.5, that all of some wheels take.
+least_of() {
+  "$program" -I -c '
+import re, sys, zipfile
+least = [0]
+for path in sys.argv[2:]:
+    with zipfile.ZipFile(path) as wheel:
+        about = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        wanted = re.findall("^Requires-Python: (.*)$", wheel.read(about).decode(), re.MULTILINE)
+    least += map(int, re.findall(r">=\s*" + re.escape(sys.argv[1]) + r"\.(\d+)", " ".join(wanted)))
+print(f"{sys.argv[1]}.{max(least)}")' "$@"
+}
+
 mkdir -p "$work/wheels"
 sed -e '/--hash=/d' -e 's/ \\$//' "$root/locks/packages.txt" >"$work/pins"
 : >"$work/kept"
@@ -32,7 +45,9 @@ for python in "$@"; do
   fi
   $pip $fetch --constraint "$work/pins" "$wheel[$extras]"
   $pip $fetch --no-deps $carriers
-  : >"$work/packages-$python.txt"
+  least=$(least_of "$python" "$place"/wheels/*.whl)
+  echo "# least $least" >"$work/packages-$python.txt"
+  printf '\nPython %s or later of %s.\n' "$least" "$python" >>"$work/README.md"
   for file in "$place"/wheels/*.whl; do
     name=${file##*/} digest=$(hash_of "$file")
     release=${name#*-}

@@ -5,18 +5,20 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-$HOME/tinykit}
 
-for python in ${PYTHON:-python3 python3.11 python3.12 python3.13 ""}; do
-  if [ -z "$python" ]; then
-    echo "No Python that this bundle has packages for: $(cd "$here" && ls packages-*.txt | tr '\n' ' ')" >&2
-    echo "Install one of these, or name it: PYTHON=/path/to/python3.12 sh install.sh" >&2
-    exit 1
-  fi
+# The first Python that there are packages for, and whose patch takes them all.
+packages=
+for python in ${PYTHON:-python3 python3.11 python3.12 python3.13}; do
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
-  [ -f "$here/packages-$version.txt" ] && break
+  [ -f "$here/packages-$version.txt" ] || continue
+  least=$(sed -n 's/^# least //p' "$here/packages-$version.txt")
+  if "$python" -c 'import sys; sys.exit(sys.version_info[2] < int(sys.argv[1].split(".")[2]))' "$least"; then
+    packages=$here/packages-$version.txt
+    break
+  fi
 done
-packages=$here/packages-$version.txt
-if [ ! -f "$packages" ]; then
-  echo "$PYTHON is Python $version, for which this bundle has no packages" >&2
+if [ -z "$packages" ]; then
+  echo "No Python for this bundle: it takes $(cat "$here"/packages-*.txt | sed -n 's/^# least \(.*\)$/\1 or later of its line,/p' | tr '\n' ' ')" >&2
+  echo "install one, or name it: PYTHON=/path/to/python3.12 sh install.sh" >&2
   exit 1
 fi
 
