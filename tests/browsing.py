@@ -71,7 +71,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 240.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"after {timeout_s:.0f} s still no {what}"
@@ -93,7 +93,7 @@ def open_page() -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(240_000)
+        page.set_default_timeout(60_000)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         yield page
@@ -168,7 +168,7 @@ def run_all(page: Any, url: str) -> None:
     page.goto(url)
     page.wait_for_function(KERNEL_IS_READY)
     page.evaluate(RUN_ALL)
-    page.wait_for_function("window.allCellsRan === true", timeout=400_000)
+    page.wait_for_function("window.allCellsRan === true", timeout=120_000)
 
 
 def first_panel(page: Any) -> Any:

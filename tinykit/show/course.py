@@ -127,8 +127,8 @@ def decide(about: str, *, chose: object = "", binds: object = "", margin: object
     given = {"chose": chose, "binds": binds, "margin": margin, "risk": risk}
     said = {name: printable(str(text), 300).strip() for name, text in given.items()}
     rows = "".join(f"\n  {name:7} {text or '…'}" for name, text in said.items())
-    card, still = f"decision: {printable(about, 200)}{rows}\n", [name for name, text in said.items() if not text]
-    problem = f"not kept: still open is {', '.join(still)}" if still else keep("decision", about, {"card": card})
+    card, still = f"decision: {printable(str(about), 200)}{rows}\n", [name for name, text in said.items() if not text]
+    problem = f"not kept: still open is {', '.join(still)}" if still else keep("decision", str(about), {"card": card})
     sys.stdout.write(f"{card}{problem}\n" if problem else card)
 
 
@@ -148,7 +148,7 @@ def check(exercise: str, answer: Any = ...) -> None:
     An answer is a number in SI, an estimate, a text such as "12 ms", a name, or several; the dots stand for none yet.
     """
     table = read_toml(shipped_path("data", "exercises.toml"))
-    wanted = look_up(exercise, table, f"no exercise {exercise!r:.20} is checked", ParameterError)
+    wanted = look_up(str(exercise), table, f"no exercise {exercise!r:.20} is checked", ParameterError)
     try:
         if answer is ...:
             found = f"no answer yet; put {wanted['asks']} for the dots"
@@ -158,7 +158,7 @@ def check(exercise: str, answer: Any = ...) -> None:
             given = {str(one).strip().casefold() for one in ([answer] if isinstance(answer, str) else answer)}
             right = {one.casefold() for one in wanted["answer"]}
             found = "right" if given == right else f"{len(given - right)} wrong, {len(right - given)} missing"
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = f"{printable(repr(answer), 60)} is the wrong kind of answer; asked is {wanted['asks']}"
     sys.stdout.write(f"{exercise}: {found}\n")
 

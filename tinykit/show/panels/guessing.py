@@ -63,7 +63,7 @@ def guess(question: str, *, unit: str = "1", choices: Sequence[Any] = (), interv
     printed and revealed stays covered until it is answered or skipped; the answer is kept in the workspace. Where
     TINYKIT_GUESS is `auto`, or no kernel runs, the question answers itself, in one line.
     """
-    asked, shown, printed = Asked(question, unit, tuple(choices), interval), list[Any](), io.StringIO()
+    asked, shown, printed = Asked(str(question), str(unit), tuple(choices), interval), list[Any](), io.StringIO()
     live = hasattr(get_ipython(), "kernel") and not answers_itself()
     if live:
         cover = Question(state={**asdict(asked), "choices": list(asked.list_choices())})
