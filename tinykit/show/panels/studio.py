@@ -113,7 +113,7 @@ class StudioPanel(PowerPanel):
             return
         clocks = result.target.board.list_clocks(8) or (result.target.clock_hz or 1.0,)
         knobs = {"period_s": _PERIODS_S, knob: clocks if knob == "clock_hz" else range(-35, 126, 20)}
-        points = [(one.use.period_s, getattr(one.target, knob, one.use.ambient_c)) for one in shown]
+        points = [(one.use.period_s, getattr(one.target, knob, one.use.ambient_c) or 1.0) for one in shown]
         plot_binding(map_binding(result, self.wishes, knobs), knobs, points, ax=ax)
 
     def _draw_pinned(self, figure: KitFigure) -> None:
@@ -135,7 +135,7 @@ class StudioPanel(PowerPanel):
         """What is missed, life and junction."""
         found = self.bind(result)
         missed = ", ".join(one.budget for one in found.missed)
-        head = f"misses {missed}" if missed else f"{found.outcome} binds"
+        head = f"misses {missed}" if missed else found.words.partition(";")[0]
         return f"{head}, life {tell(result.battery_life_s)}, Tj {tell(result.t_junction_c)}"
 
     def contrast(self, pinned: Assessment, result: Assessment) -> Iterable[tuple[str, str]]:

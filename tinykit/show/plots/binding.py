@@ -45,7 +45,11 @@ def plot_gauges(binding: Binding, pinned: Binding | None = None, *, ax: Axes | N
             ax.plot(min(max(old.value, _LEAST), _MOST), row - 0.08, "D", color=ink, markerfacecolor="white")
     ax.set_yticks(range(len(rows)), [plain(one.budget, 14) for one in rows])
     ax.set(ylim=(-0.5, len(rows) - 0.3), xlabel="share of the limit [1], log")
-    return caption(ax, f"{plain(binding.outcome)} binds", name_basis(*(one.used for one in rows if one.used)))
+    return caption(
+        ax,
+        plain(binding.words.partition(":")[0].partition(";")[0]),
+        name_basis(*(one.used for one in rows if one.used)),
+    )
 
 
 @styled
@@ -80,4 +84,4 @@ def plot_binding(
         x, y = (np.interp(at, values, range(len(values))) for at, values in zip(point, knobs.values(), strict=True))
         ax.plot(float(x), float(y), marker, color=COLOURS["limit"], markersize=10, markerfacecolor="white")
     ax.set(xlim=(-0.5, len(cells[0]) - 0.5), ylim=(-0.5, len(cells) - 0.5))
-    return caption(ax, "What binds; the ring is this design", "at best values")
+    return caption(ax, "What binds; the ring is this design", "at best values, without prices")
