@@ -106,7 +106,7 @@ class Judge:
     def _judge(self, graph: ModelGraph, target: Target, *, full: bool) -> Judgement:
         fit = check_for_use(graph, target, self.use, use_engine=False, brief=True)
         figures: dict[str, Estimate | None] = {name: getattr(fit, name) for name in _OF_FIT}
-        checks = (*_check_memory(fit), *check_budgets(self._of_fit, figures, dict(fit.unknown)))
+        checks = (*check_memory(fit), *check_budgets(self._of_fit, figures, dict(fit.unknown)))
         if full or (self._asks_power and all(one.met for one in checks)):
             try:
                 found = assess_fit(fit, self.use)
@@ -126,18 +126,19 @@ def _as_graph(candidate: ModelGraph | bytes) -> ModelGraph:
     return read(candidate) if isinstance(candidate, bytes) else candidate
 
 
-def _check_memory(fit: FitReport) -> tuple[Check, ...]:
-    """Of a network that does not fit, the memories that are too small, whatever was assumed as reserve; else why."""
-    if fit.verdict != Verdict.DOES_NOT_FIT:
-        return ()
+def check_memory(fit: FitReport, *, every: bool = False) -> tuple[Check, ...]:
+    """Of what does not fit, the memories too small whatever was assumed as reserve, else why; `every` one if asked."""
     board, reserve, found = fit.target.board, fit.target.reserve, []
-    for use in fit.regions:
+    refused = fit.verdict == Verdict.DOES_NOT_FIT or (every and fit.verdict == Verdict.UNKNOWN)
+    for use in fit.regions if refused or every else ():
         kept = reserve.flash_bytes if CODE in use.holds else reserve.sram_bytes if APPLICATION in use.holds else 0
         room = use.total_bytes - use.reserved_bytes + (kept if fit.target.is_assumed("reserve") else 0)
-        if use.used_bytes > room:
+        if every or use.used_bytes > room:
             limit, used = float(max(1, room)), float(use.used_bytes)
             found.append(Check(f"{use.name} of {board.id}", limit, used, used, "byte"))
-    return tuple(found) or (Check("run", 0.0, None, None, "", fit.refusal or "; ".join(fit.reasons)),)
+    if refused and all(one.met for one in found):
+        found.append(Check("run", 0.0, None, None, "", fit.refusal or "; ".join(fit.reasons)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
