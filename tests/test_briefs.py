@@ -137,10 +137,10 @@ def test_what_the_brief_fixes_cannot_be_bought_around():
 def test_what_nobody_knows_is_red_and_says_what_to_give():
     brief = mission("watch")
     design = brief.first_design().design
-    rows = {one.budget: one for one in scoreboard(brief, design, prices={"other": 1.0}).rows}
+    rows = {one.budget: one for one in scoreboard(replace(brief, prices={"other": 1.0}), design).rows}
     assert str(rows["accuracy"]) == "accuracy unknown: score the network and give its accuracy"
     assert str(rows["price"]) == "price unknown: no price of nucleo-l4r5zi"
-    assert {one.budget: one for one in scoreboard(brief, design, prices={brief.board: 9.0}).rows}["price"].met
+    assert {one.budget: one for one in scoreboard(replace(brief, prices={brief.board: 9.0}), design).rows}["price"].met
     unknown = hold(mission("doorbell"), "int8", tk.Target("alif-ensemble-e3", runtime="ethos-u"))
     assert "has no run current" in str(unknown)
     assert "life" in red(unknown)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from tinykit.budget.assessment.chain import Assessment, assess
@@ -30,6 +30,7 @@ class Mission(Result):
     id, title, brief, task : its name, the wishes in words, and whose study has the first design's network.
     board, use : wished for; of the use a design may change all but cell, air and box.
     budgets, period_s, price : the most it may take, from answer to answer [s], and its board may cost [credit].
+    prices : by board; those of data/missions.toml are made up.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Mission(Result):
     budgets: Budgets
     period_s: float
     price: float
+    prices: Mapping[str, float] = field(repr=False)
 
     def first_design(self) -> "Scoreboard":
         """The scoreboard of the task's network, quantised after training, on the board wished for."""
@@ -81,22 +83,19 @@ def mission(name: str = "") -> Mission:
     asked = name or os.environ.get("TINYKIT_MISSION") or MISSIONS[0]
     told = look_up(asked, _SHIPPED["missions"], f"no mission {asked!r}", UnknownTaskError)
     use = Use(task=told["task"], **told["use"])
-    return Mission(asked, **{**told, "use": use, "budgets": Budgets(**told["budgets"])})
+    made = {"use": use, "budgets": Budgets(**told["budgets"]), "prices": _SHIPPED["prices"]}
+    return Mission(asked, **{**told, **made})
 
 
-def scoreboard(
-    mission: Mission, design: Assessment, accuracy: Accuracy | None = None, prices: Mapping[str, float] | None = None
-) -> Scoreboard:
-    """A design held against a mission; every figure is that of `assess`.
+def scoreboard(mission: Mission, design: Assessment, accuracy: Accuracy | None = None) -> Scoreboard:
+    """What `assess` has of a network on a board in a use, held against a mission.
 
-    The accuracy is the network's in TFLM on unseen groups, None where nobody scored it, which is red; prices are by
-    board, None for those of data/missions.toml, which are made up.
+    The accuracy is the network's in TFLM on unseen groups; None, where nobody scored it, is red.
     """
-    price = (prices or _SHIPPED["prices"]).get(design.target.board.id)
-    return Scoreboard(mission, design, tuple(_check(mission, design, accuracy, price)))
+    return Scoreboard(mission, design, tuple(_check(mission, design, accuracy)))
 
 
-def _check(mission: Mission, design: Assessment, accuracy: Accuracy | None, price: float | None) -> Iterator[Check]:
+def _check(mission: Mission, design: Assessment, accuracy: Accuracy | None) -> Iterator[Check]:
     fit, power, use, wished = design.fit, design.power, design.use, mission.use
     yield from check_memory(fit, every=True)
     figures = {"latency_s": fit.latency_s, "life_s": design.battery_life_s, "t_junction_c": design.t_junction_c}
@@ -105,7 +104,8 @@ def _check(mission: Mission, design: Assessment, accuracy: Accuracy | None, pric
     ends = (accuracy.fraction, accuracy.low) if accuracy else (None, None)
     yield Check("accuracy", mission.budgets.accuracy or 1.0, *ends, "%", "score the network and give its accuracy")
     yield Check("period", mission.period_s, power.period_s, power.period_s, "s")
-    yield Check("price", mission.price, price, price, "credit", f"no price of {design.target.board.id}")
+    price = mission.prices.get(board := design.target.board.id)
+    yield Check("price", mission.price, price, price, "credit", f"no price of {board}")
     fixed = ("battery", "ambient_c", "enclosure_area_m2")
     other = (f"{name} is not the brief's" for name in fixed if getattr(use, name) != getattr(wished, name))
     yield from (Check("use", 0.0, None, None, "", fault) for fault in (*other, *power.findings))
