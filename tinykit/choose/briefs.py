@@ -101,8 +101,8 @@ def _check(mission: Mission, design: Assessment, accuracy: Accuracy | None) -> I
     figures = {"latency_s": fit.latency_s, "life_s": design.battery_life_s, "t_junction_c": design.t_junction_c}
     unknown = "; ".join(power.unknown).partition("\n")[0]
     yield from check_budgets(mission.budgets, figures, {"life": unknown, "junction": unknown, **dict(fit.unknown)})
-    ends = (accuracy.fraction, accuracy.low) if accuracy else (None, None)
-    yield Check("accuracy", mission.budgets.accuracy or 1.0, *ends, "%", "score the network and give its accuracy")
+    right, low = (accuracy.fraction, accuracy.low) if accuracy else (None, None)
+    yield Check("accuracy", mission.budgets.accuracy or 1.0, right, low, "%", "score the network and give its accuracy")
     yield Check("period", mission.period_s, power.period_s, power.period_s, "s")
     price = mission.prices.get(board := design.target.board.id)
     yield Check("price", mission.price, price, price, "credit", f"no price of {board}")
