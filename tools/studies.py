@@ -19,7 +19,7 @@ from typing import Any
 from tinykit.budget.assessment.use import Use
 from tinykit.choose.design.outcome import DesignGoal
 from tinykit.choose.design.run import make_models
-from tinykit.choose.design.steps import Say, Step, convert_steps, follow
+from tinykit.choose.design.steps import Say, Step, convert_steps, follow, recipe_of
 from tinykit.choose.design.studies import (
     CLUSTERS,
     GRID,
@@ -51,11 +51,13 @@ from tinykit.train.keras import limit_threads
 
 TASK, WISHES = "watch-exercises", Budgets(flash_bytes=128 * 1024, arena_bytes=48 * 1024)
 DATA = Path(__file__).resolve().parents[1] / "data"
+CHECKPOINTS = ("watch-exercises", "keyword", "doorbell")
 
 
 def steps_of(study: CompressionStudy) -> tuple[Step, ...]:
     """Every stage of a shipped study, each after its parent."""
     makers = {"watch-exercises": _watch, "vowels": _vowels, "digits-resnet8": _digits, GRID: _walk_grid}
+    makers |= {"keyword": _keyword, "doorbell": _doorbell}
     return tuple(makers[study.name]())
 
 
@@ -115,6 +117,19 @@ def _digits() -> Iterator[Step]:
     yield _int8("sparse", "int8-sparse")
     yield Step("slim", "slim", "float", _fit(Training(5, 2e-3), fraction=0.25))
     yield _int8("slim", "int8-slim")
+
+
+def _keyword() -> Iterator[Step]:
+    fit = recipe_of("keyword")
+    yield Step("float", "train", "", _fit(fit.train, network="ds-cnn"))
+    yield _int8("float", "int8")
+    yield Step("slim", "slim", "float", _fit(replace(fit.train, epochs=8), fraction=0.5))
+    yield _int8("slim", "int8-slim")
+
+
+def _doorbell() -> Iterator[Step]:
+    yield Step("float", "train", "", _fit(recipe_of("doorbell").train, network="mobilenet-v1-025"))
+    yield _int8("float", "int8")
 
 
 def make_study(study: CompressionStudy, folder: Path, data: Dataset, *, say: Say) -> DesignRecord:
@@ -288,7 +303,8 @@ def main(what: str, folder: str = "", out: str = "") -> int:
         study = explore_watch(Path(folder) if folder else default_folder(TASK))
         ship_search(study.folder, Path(out or DATA / what / TASK))
     else:
-        write_checkpoints(DesignGoal(), Path(folder or DATA / "checkpoints"), progress=print)
+        for task in CHECKPOINTS:
+            write_checkpoints(DesignGoal(task), Path(folder or DATA / "checkpoints"), progress=print)
     return 0
 
 

@@ -1,4 +1,11 @@
 from tinykit.budget.assessment.budgets import Budgets as Budgets, Check as Check
+from tinykit.choose.briefs import (
+    MISSIONS as MISSIONS,
+    Mission as Mission,
+    Scoreboard as Scoreboard,
+    mission as mission,
+    scoreboard as scoreboard,
+)
 from tinykit.choose.design.outcome import DesignGoal as DesignGoal, DesignOutcome as DesignOutcome
 from tinykit.choose.design.run import keep_measurement as keep_measurement, run_design as run_design
 from tinykit.choose.design.steps import Step as Step, follow as follow

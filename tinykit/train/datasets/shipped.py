@@ -96,8 +96,7 @@ def load_keyword(front: Front | None = None) -> Dataset:
     if front not in (None, Front(), KEYWORD_FRONT):
         raise ParameterError(f"keyword holds coefficients of recordings, not these: leave its front ({front}) out")
     (packed,), sha256 = read_carried("keyword")
-    with np.load(io.BytesIO(packed)) as content:
-        x, y, voice, split = (content[name] for name in ("x", "y", "voice", "split"))
+    x, y, voice, split = map(np.load(io.BytesIO(packed)).__getitem__, ("x", "y", "voice", "split"))
     return assemble(
         "keyword", (x * KEYWORD_STEP).astype(np.float32), y, [np.flatnonzero(split == part) for part in range(3)],
         groups=voice, recordings=voice, classes=KEYWORDS, rate_hz=float(KEYWORD_HZ), sha256=sha256,
