@@ -29,6 +29,7 @@ ELSEWHERE = {
     ". .venv/bin/activate": "test_the_line_that_activates_gives_the_command",
     "python3 -m venv kit && . kit/bin/activate": "tests/test_packaging.py, with the wheel",
     "pip install": "tests/test_packaging.py and tests/test_site.py",
+    "tinykit workshop": "tests/test_workshop.py and tests/test_bundle.py",
     "tinykit notebooks course": "tests/test_packaging.py, with the wheel",
     "jupyter lab course/00_start_here.ipynb": "tests/test_lab.py, on the copy that make lab makes of it",
 }
