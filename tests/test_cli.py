@@ -18,6 +18,7 @@ from tinykit.ground.child.process import Bounds, Child
 from tinykit.ground.errors import DataError, OutputError, printable
 from tinykit.ground.facts import shipped_path
 from tinykit.ground.quantity import Estimate
+from tinykit.show import course as course_room
 from tinykit.show.cli import making
 from tinykit.show.cli.main import main
 from tinykit.show.cli.models import open_model
@@ -384,7 +385,7 @@ class TestNotebooks:
         (tmp_path / "shipped").mkdir()
         for name in ("00_a.ipynb", "01_b.ipynb"):
             (tmp_path / "shipped" / name).write_text(self.BOOK)
-        monkeypatch.setattr(making, "shipped_path", lambda *parts: tmp_path / "shipped")
+        monkeypatch.setattr(course_room, "shipped_path", lambda *parts: tmp_path / "shipped")
 
     def test_copies(self, tell, tmp_path):
         status, out, _ = tell("notebooks", tmp_path / "a" / "b")
@@ -571,6 +572,6 @@ class TestText:
 def test_own_errors_pass_through_when_copying(monkeypatch, tmp_path):
     """An OutputError is an OSError: it must keep its own text."""
     (tmp_path / "00.ipynb").write_text("1")
-    monkeypatch.setattr(making, "shipped_path", lambda *parts: tmp_path)
+    monkeypatch.setattr(course_room, "shipped_path", lambda *parts: tmp_path)
     with pytest.raises(OutputError, match=r"00\.ipynb: exists already"):
         making.copy_notebooks(type("Options", (), {"folder": str(tmp_path), "teacher": True}))

@@ -24,7 +24,7 @@ USED = {
     "matplotlib": {"_renderer", "_init_axis", "_update_title_position"},
 }
 """By package: attributes, and modules that it does not document."""
-OF_PYTHON = {"_exit", "_SubParsersAction"}
+OF_PYTHON = {"_exit", "_SubParsersAction", "_asdict"}
 
 
 def foreign_privates(tree: ast.Module) -> Iterator[str]:

@@ -267,7 +267,7 @@ def test_participants_get_every_question_and_no_answer(path: Path):
             assert after.source == before.source
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem != "studio"], ids=lambda path: path.stem)
 def test_what_reads_a_guessed_result_is_folded_until_then(path: Path):
     cells = nbformat.reads(strip_answers(path.read_bytes()).decode(), 4).cells
     asked = False

@@ -72,7 +72,7 @@ def test_what_is_pinned_is_held_against_what_follows_in_words_and_diamonds(panel
     assert f"latency {before.value * 1e3:.0f} ms → " in panel.notice.value
     (ax,) = panel._figure.axes
     diamonds = [line for line in ax.lines if line.get_marker() == "D"]
-    same = {one.budget for one in what_binds(panel._pinned[2], panel.wishes).checks if one.used} & {
+    same = {one.budget for one in what_binds(panel.pinned[2], panel.wishes).checks if one.used} & {
         one.budget for one in panel.bind(panel.result).checks
     }
     assert len(diamonds) == len(same) >= 4

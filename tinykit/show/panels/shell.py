@@ -72,7 +72,7 @@ class Panel(View, Generic[Result]):
         self.result: Result | None = None
         self.problem = self.reason = ""
         self._adapting, self._figure = False, KitFigure(self.size_in)
-        self._pinned: tuple[str, KitFigure, Result] | None = None
+        self.pinned: tuple[str, KitFigure, Result] | None = None
         self.picture = Picture(width=f"{int(self.size_in[0] * 90)}px")
         self.verdict, self.notice = widgets.HTML(), widgets.HTML()
         self._controls = controls
@@ -153,14 +153,14 @@ class Panel(View, Generic[Result]):
         stale = ("not possible", f"the pale picture is the last that was; {self.problem.partition('.')[0]}")
         rows = [("at the limit", self.reason)] if self.reason else [stale] if self.picture.stale else []
         rows += [("without effect", f"{self._controls[name].description}: {why}") for name, why in resting.items()]
-        if self._pinned:
-            rows += [("pinned, dashed", self._pinned[0])]
-            rows += self.contrast(self._pinned[2], self.result) if self.result is not None else ()
+        if self.pinned:
+            rows += [("pinned, dashed", self.pinned[0])]
+            rows += self.contrast(self.pinned[2], self.result) if self.result is not None else ()
         self._notify(rows)
 
     def _draw_pinned(self, figure: KitFigure) -> None:
-        if self._pinned:
-            draw_ghost(figure, self._pinned[1])
+        if self.pinned:
+            draw_ghost(figure, self.pinned[1])
 
     def _notify(self, rows: list[tuple[str, str]]) -> None:
         self.notice.value = to_table(rows)
@@ -168,8 +168,8 @@ class Panel(View, Generic[Result]):
 
     def _on_pin(self, change: Any) -> None:
         kept = self.result if change["new"] else None
-        self._pinned = None if kept is None else (repr(self), self._figure, kept)
-        self.pin.description = "unpin" if self._pinned else "pin this design"
+        self.pinned = None if kept is None else (repr(self), self._figure, kept)
+        self.pin.description = "unpin" if self.pinned else "pin this design"
         self.update()
 
     def _refuse_nothing(self) -> None:

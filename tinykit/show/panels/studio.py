@@ -107,7 +107,7 @@ class StudioPanel(PowerPanel):
     def draw(self, result: Assessment, figure: KitFigure) -> None:
         """Every limit as a gauge, or the map; what is pinned as diamonds."""
         (ax,), knob = lay_axes(figure, 1.0), self.view.value
-        shown = [result, *([self._pinned[2]] if self._pinned else [])]
+        shown = [result, *([self.pinned[2]] if self.pinned else [])]
         if not knob:
             plot_gauges(*map(self.bind, shown), ax=ax)
             return
@@ -134,9 +134,9 @@ class StudioPanel(PowerPanel):
     def summarise(self, result: Assessment) -> str:
         """What is missed, life and junction."""
         found = self.bind(result)
-        missed = ", ".join(one.budget for one in found.missed)
-        head = f"misses {missed}" if missed else found.words.partition(";")[0]
-        return f"{head}, life {tell(result.battery_life_s)}, Tj {tell(result.t_junction_c)}"
+        first, *more = [one.budget for one in found.missed] or [""]
+        head = f"misses {first}{f' and {len(more)} more' if more else ''}" if first else found.words.partition(";")[0]
+        return f"{head}; {tell(result.battery_life_s)}, {tell(result.t_junction_c)}"
 
     def contrast(self, pinned: Assessment, result: Assessment) -> Iterable[tuple[str, str]]:
         """Each figure that differs from the pinned design's."""

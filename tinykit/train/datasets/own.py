@@ -19,8 +19,7 @@ from tinykit.train.datasets.dataset import Dataset, Floats, Labels, Split, assem
 from tinykit.train.datasets.images import SUFFIXES, read_images
 from tinykit.train.fronts.front import Front
 
-_FRACTIONS = (0.6, 0.15, 0.25)
-_MINIMUM_SAMPLES = 20
+_FRACTIONS, _MINIMUM_SAMPLES = (0.6, 0.15, 0.25), 20
 _LARGEST_LABEL = 2**31 - 1
 _CURE = "give recordings of some minutes, as .csv or .wav"
 _SPLIT_NAMES = ("train", "validation", "test")
