@@ -11,6 +11,7 @@ from tests.exploring import make_space
 from tests.fuzz.case import Case, Draw, kind, rarely
 from tests.fuzz.kind_data import list_windows
 from tests.fuzz.mutating import mutate_text, mutate_tree, pack_zip
+from tinykit.budget.assessment.budgets import Budgets
 from tinykit.choose.exploration.journal import FILE, TPE, open_journal
 from tinykit.choose.exploration.judging import read_prices
 from tinykit.choose.exploration.search import STORED
@@ -51,7 +52,8 @@ def write_journal() -> str:
     }
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        with open_journal(place, {"source": SOURCE, "boards": ["nucleo-l4r5zi"]}) as journal:
+        identity = {"source": SOURCE, "boards": ["nucleo-l4r5zi"], "budgets": Budgets().to_json()}
+        with open_journal(place, identity) as journal:
             for number, candidate in enumerate(own):
                 trial = journal.studies[TPE].ask()
                 trial.set_user_attr("candidate", candidate)
