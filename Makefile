@@ -16,7 +16,7 @@ PYTHON ?=
 # Packages that carry a data file each, read and never imported: each data card names its own. With what their code
 # requires they would bring 190 MB and hold NumPy back, so they come alone, after `pip check` has seen what is imported.
 CARDS    := $(wildcard data/datasets/*.toml)
-CARRIERS := $(shell sed -n 's/^carrier = "\(.*\)"/\1/p' $(CARDS) tests/carriers.toml)
+CARRIERS := $(sort $(shell sed -n 's/^carrier = "\(.*\)"/\1/p' $(CARDS) tests/carriers.toml))
 
 # LOCKED=1 takes each file by its hash, or fails: for repeatable builds, on Linux on x86-64 (`locks/`, `make hashes`).
 # LOCKED=prefer does so where the index offers the same files, and says so where it does not: for CI.
