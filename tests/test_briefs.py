@@ -52,7 +52,7 @@ def test_the_first_design_fails_and_says_why(name):
     expected = {
         "watch": {"life", "use"},  # the gyroscope, and 24.6 mA from a cell that gives 15
         "keyword": {"latency", "life"},
-        "doorbell": {"SRAM1-2 of nucleo-l432kc", "flash of nucleo-l432kc", "latency", "life"},
+        "doorbell": {"SRAM1-2", "flash", "latency", "life"},
     }
     assert red(first) == expected[name]
 

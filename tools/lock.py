@@ -144,7 +144,7 @@ def write_hashes(versions: Mapping[str, Versions], files: Files) -> None:
     known = {pair: files.get(pair, set()) | before.get(pair, set()) for pair in files.keys() | before.keys()}
     HASHED.write_text("\n".join([*HEAD, *hash_lines(versions, known), ""]), encoding="utf-8")
     cards = (*sorted(CARDS.glob("*.toml")), TESTED)
-    wanted = [line for card in cards for line in re.findall(CARRIER, card.read_text("utf-8"))]
+    wanted = sorted({line for card in cards for line in re.findall(CARRIER, card.read_text("utf-8"))})
     homes = [FOLDER / python for python in PYTHONS if (FOLDER / python / "bin" / "python").exists()]
     carried: Files = {}
     for home in homes:
