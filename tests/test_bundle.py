@@ -155,8 +155,10 @@ def test_a_notebook_runs_where_no_network_is_as_it_was_committed(installed: Path
     home = place / "home"
     home.mkdir()
     convert = [installed / ".venv" / "bin" / "jupyter", "nbconvert", "--to", "notebook", "--execute"]
-    setting = CLEAN | DEAD | {"HOME": str(home), "TINYKIT_WORKSPACE": str(home / "workspace")}
-    run(*cut(), *convert, "--output", home / "done", installed / "course" / f"{NOTEBOOK}.ipynb", cwd=home, env=setting)
+    own = {"HOME": str(home), "TINYKIT_WORKSPACE": str(home / "workspace"), "TINYKIT_GUESS": "auto"}
+    tinykit, book = installed / ".venv" / "bin" / "tinykit", home / "teacher" / f"{NOTEBOOK}.ipynb"
+    run(*cut(), tinykit, "notebooks", home / "teacher", "--teacher", cwd=home, env=CLEAN | DEAD | own)
+    run(*cut(), *convert, "--output", home / "done", book, cwd=home, env=CLEAN | DEAD | own)
     after = nbformat.read(home / "done.ipynb", as_version=4)
     assert [printed(cell) for cell in after.cells] == [printed(cell) for cell in before.cells]
     assert any(printed(cell) for cell in after.cells)

@@ -230,7 +230,7 @@ def check_scenario(project: Path) -> None:
 
 
 def check_panel(project: Path) -> None:
-    assert "7 passed" in run_tests(project, "tests/test_panels.py", "-k", "MyOwn or every_module")
+    assert "8 passed" in run_tests(project, "tests/test_panels.py", "-k", "MyOwn or every_module")
 
 
 def check_runtime(project: Path) -> None:
