@@ -59,6 +59,11 @@ class Candidate(Result):
         return self.architecture or look_up(self.network, known, f"no network {self.network!r} in the zoo", ModelError)
 
     @property
+    def stored_as(self) -> str:
+        """The precision its file has, however it was trained: "int8" or "int16x8"."""
+        return self.precision.split()[0]
+
+    @property
     def sha256(self) -> str:
         """Of all that makes it, the same in every process: two with one hash are one."""
         return hash_bytes(json.dumps(self.to_json(), sort_keys=True).encode())
@@ -86,7 +91,7 @@ class Candidate(Result):
         if self.precision == "int8 QAT":
             kept = {"preserve": "sparsity"} if self.compression == "sparse" else {}
             steps.append(Step("qat", "quantise", steps[-1].name, {**kept, **on}))
-        plain = {"precision": self.precision.split()[0], "representative": 200, **origin}
+        plain = {"precision": self.stored_as, "representative": 200, **origin}
         if self.compression == "none":
             return (*steps, Step("int8", "convert", steps[-1].name, plain))
         coded = Step("int8", "decode", "converted", origin)

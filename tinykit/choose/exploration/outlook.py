@@ -6,16 +6,14 @@ from typing import Any
 from tinykit.budget.assessment.budgets import Budgets
 from tinykit.budget.assessment.use import Use
 from tinykit.budget.fit.verdict import Verdict
-from tinykit.choose.exploration.candidate import Candidate
 from tinykit.choose.exploration.judging import Judge, Judgement
-from tinykit.choose.exploration.search import FIGURES
+from tinykit.choose.exploration.search import FIGURES, sketch_as_stored
 from tinykit.choose.exploration.study import Point, Study
 from tinykit.choose.exploration.training_job import lay_over, load_source
 from tinykit.ground.errors import ParameterError, TinykitError
 from tinykit.ground.results import Result, Rows
 from tinykit.target.boards.record import Board
 from tinykit.target.target import Target
-from tinykit.train.architecture.sketching import sketch
 from tinykit.train.architecture.value import WIDTH, Architecture
 from tinykit.train.datasets.dataset import Dataset
 from tinykit.train.fronts.front import Front
@@ -60,7 +58,7 @@ def _move(point: Point, data: Dataset, judge: Judge) -> Point:
     figures: dict[str, Any] = dict.fromkeys(FIGURES)
     try:
         shape, bound = _feed(data, point.candidate.front)
-        found = judge.judge(_sketch(point.candidate, point.candidate.value, shape, data), bound)
+        found = judge.judge(sketch_as_stored(point.candidate, point.candidate.value, shape, data), bound)
     except TinykitError as error:
         return replace(point, refused=" ".join(str(error).split()), **figures)
     figures = {name: getattr(found, name) for name in FIGURES}
@@ -88,7 +86,7 @@ def look_out(study: Study, name: str, judge: Judge, *, width: float = 1.0, rate:
         shape, bound = _feed(data, replace(own.front or Front(), rate_hz=rate_hz))
     blocks = (replace(one, width=min(WIDTH, max(1, round(one.width * width)))) for one in own.value.blocks)
     network = replace(own.value, blocks=tuple(blocks))
-    judged = judge.judge_all(_sketch(own, network, shape, data), bound)
+    judged = judge.judge_all(sketch_as_stored(own, network, shape, data), bound)
     return Outlook(network, shape, rate_hz, judged, network == own.value and rate_hz == first)
 
 
@@ -101,8 +99,3 @@ def _feed(data: Dataset, front: Front | None) -> tuple[tuple[int, ...], Any]:
     recorded = 2 * max(length, round(window_s * data.rate_hz)), channels
     bound = replace(whole, window_s=window_s).bind(recorded, data.rate_hz)
     return bound.shape, bound
-
-
-def _sketch(candidate: Candidate, network: Architecture, shape: tuple[int, ...], data: Dataset) -> bytes:
-    kind = candidate.precision.split()[0]
-    return sketch(network, input_shape=shape, classes=len(data.classes), precision=kind)

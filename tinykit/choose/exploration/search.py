@@ -19,7 +19,9 @@ from tinykit.ground.errors import MACHINE, EngineError, ParameterError, TinykitE
 from tinykit.ground.results import Result
 from tinykit.ground.writing import write_atomically
 from tinykit.train.architecture.sketching import sketch
+from tinykit.train.architecture.value import Architecture
 from tinykit.train.compress.recipe import Progress
+from tinykit.train.datasets.dataset import Dataset
 
 FOLDS, SEEDS, FINALISTS, SKETCHES = 3, 2, 6, 64
 FIGURES = ("energy_j", "latency_s", "arena_bytes", "flash_bytes")
@@ -234,13 +236,17 @@ class Search:
 def sketch_and_judge(source: Mapping[str, Any], judge: Judge, candidate: Candidate) -> Judgement | str:
     """Verdicts on the untrained candidate, or in words why there can be no such network."""
     try:
-        data, network = training_job.load_source(source, candidate.front), candidate.value
-        kind, classes = candidate.precision.split()[0], len(data.classes)
-        found = judge.judge(sketch(network, input_shape=data.input_shape, classes=classes, precision=kind), data.bound)
+        data = training_job.load_source(source, candidate.front)
+        found = judge.judge(sketch_as_stored(candidate, candidate.value, data.input_shape, data), data.bound)
         unknown = "the energy of an inference there is unknown; give Use a run_current_a"
         return found if found.refused or found.energy_j else unknown
     except TinykitError as error:
         return " ".join(str(error).split())
+
+
+def sketch_as_stored(candidate: Candidate, network: Architecture, input_shape: tuple[int, ...], data: Dataset) -> bytes:
+    """The untrained file of a candidate's network, or of another in its place, for the classes of the data."""
+    return sketch(network, input_shape=input_shape, classes=len(data.classes), precision=candidate.stored_as)
 
 
 def list_figures(found: Judgement) -> dict[str, Any]:
